@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * bench-build TREE HOST: how long one build takes with all plugins of the build
+ * tree, for the recorded host HOST, and what each part of it costs.  Lines are
+ * `name value unit`; ratios compare with libxml2 alone, in the same run. */
+
+#include <config.h>
+
+#include "context/app.h"
+#include "domain/doc.h"
+
+#include <libxml/parser.h>
+#include <libxml/relaxng.h>
+#include <time.h>
+
+#define RUNS 2001
+#define SCHEMA_RUNS 301
+
+static const char request_text[] =
+    "{\"name\": \"bench\", \"uuid\": \"fb30f09b-e4c3-51b0-ac98-dc74eae73def\","
+    " \"flavor\": {\"name\": \"f\", \"vcpus\": 2, \"ram\": 512, \"disk\": 1, \"extra_specs\":"
+    " {\"hw:watchdog_action\": \"reset\", \"hw_rng:rate_bytes\": \"1024\","
+    " \"hw_rng:rate_period\": \"1000\", \"hw:hide_hypervisor_id\": \"true\", \"hw:pmu\": "
+    "\"false\"}},"
+    " \"image\": {\"name\": \"i\", \"disk_format\": \"qcow2\", \"properties\":"
+    " {\"hw_qemu_guest_agent\": \"yes\"}}, \"config_drive\": true,"
+    " \"networks\": [{\"bridge\": \"br0\"}]}";
+
+struct bench {
+  struct vl_app *app;
+  struct vl_plugin *driver;
+  const struct vl_host *host;
+  char *xml;
+};
+
+static double
+now (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+
+  return (x > y) - (x < y);
+}
+
+static double
+median (double *times, size_t n)
+{
+  qsort (times, n, sizeof *times, compare);
+  return times[n / 2];
+}
+
+static void
+die (struct vl_ctx *ctx, const char *what)
+{
+  for (size_t i = 0; i < ctx->findings.n; i++)
+    fprintf (stderr, "bench-build: %s\n", ctx->findings.items[i].message);
+  fprintf (stderr, "bench-build: %s failed\n", what);
+  exit (EXIT_FAILURE);
+}
+
+/* ---- our own builds ---- */
+
+/* One build of REQUEST; microseconds.  The costs of each plugin are added to
+ * COSTS, which is parallel to the registry (NULL: not wanted). */
+static double
+build_once (struct bench *bench, const struct vl_request *request, int schema, double *costs)
+{
+  struct vl_registry *registry = bench->app->registry;
+  struct vl_ctx *ctx = vl_ctx_new ();
+  struct vl_build build = { .ctx = ctx, .host = bench->host, .check_schema = schema };
+  double start = now (), took;
+
+  build.guest =
+      vl_guest_new (ctx, registry, bench->app->config, bench->driver, request, bench->host);
+  ctx->guest = build.guest;
+  if (vl_build_run (&build) < 0)
+    die (ctx, "a build");
+  took = now () - start;
+  if (bench->xml == NULL)
+    bench->xml = vl_xstrdup (vl_doc_xml (build.doc));
+  for (size_t t = 0; costs && t < build.n_timings; t++)
+    for (size_t i = 0; i < registry->n; i++)
+      if (VL_STREQ (registry->plugins[i]->name, build.timings[t].plugin))
+        costs[i] += (double)build.timings[t].ns / 1e3;
+  vl_doc_free (build.doc);
+  free (build.timings);
+  free (build.claims);
+  vl_ctx_free (ctx);
+  return took;
+}
+
+static double
+build_median (struct bench *bench, int schema, double *costs)
+{
+  size_t n = schema ? SCHEMA_RUNS : RUNS;
+  double *times = vl_xcalloc (n, sizeof *times), middle;
+  struct vl_request *request =
+      vl_request_read (bench->app->ctx, request_text, sizeof request_text - 1, "bench");
+
+  if (request == NULL)
+    die (bench->app->ctx, "reading the request");
+  for (size_t i = 0; i < n; i++)
+    times[i] = build_once (bench, request, schema, costs);
+  middle = median (times, n);
+  free (times);
+  vl_request_free (request);
+  return middle;
+}
+
+static double
+read_median (struct bench *bench)
+{
+  double times[SCHEMA_RUNS];
+
+  for (size_t i = 0; i < SCHEMA_RUNS; i++) {
+    double start = now ();
+
+    vl_request_free (
+        vl_request_read (bench->app->ctx, request_text, sizeof request_text - 1, "bench"));
+    times[i] = now () - start;
+  }
+  return median (times, SCHEMA_RUNS);
+}
+
+static void
+print_costs (const struct bench *bench, const double *costs, double total)
+{
+  const struct vl_registry *registry = bench->app->registry;
+
+  for (size_t i = 0; i < registry->n; i++)
+    if (costs[i] > 0) {
+      printf ("plugin_%s %.2f us\n", registry->plugins[i]->name, costs[i] / RUNS);
+      printf ("plugin_%s_share %.1f percent\n", registry->plugins[i]->name,
+              100 * costs[i] / RUNS / total);
+    }
+}
+
+/* ---- libxml2 alone ---- */
+
+static void
+say_nothing (void *opaque, const char *fmt, ...)
+{
+  (void)opaque;
+  (void)fmt;
+}
+
+/* Makes the element that TEMPLATE is, and all below it, call by call. */
+static void
+make_element (xmlNodePtr parent, xmlNodePtr template)
+{
+  xmlNodePtr node = xmlNewChild (parent, NULL, template->name, NULL);
+
+  for (xmlNsPtr ns = template->nsDef; ns; ns = ns->next)
+    xmlNewNs (node, ns->href, ns->prefix);
+  if (template->ns)
+    xmlSetNs (node, xmlSearchNs (node->doc, node, template->ns->prefix));
+  for (xmlAttrPtr attr = template->properties; attr; attr = attr->next)
+    xmlNewProp (node, attr->name, attr->children->content);
+  for (xmlNodePtr child = template->children; child; child = child->next) {
+    if (child->type == XML_ELEMENT_NODE)
+      make_element (node, child);
+    else if (! xmlIsBlankNode (child))
+      xmlNodeAddContent (node, child->content);
+  }
+}
+
+static double
+libxml2_once (xmlNodePtr template, xmlRelaxNGPtr rng)
+{
+  double start = now (), took;
+  xmlDocPtr doc = xmlNewDoc (BAD_CAST "1.0");
+  xmlNodePtr root = xmlNewDocNode (doc, NULL, template->name, NULL);
+  xmlRelaxNGValidCtxtPtr validator;
+  xmlChar *text;
+  int length;
+
+  xmlDocSetRootElement (doc, root);
+  for (xmlAttrPtr attr = template->properties; attr; attr = attr->next)
+    xmlNewProp (root, attr->name, attr->children->content);
+  for (xmlNodePtr child = template->children; child; child = child->next)
+    if (child->type == XML_ELEMENT_NODE)
+      make_element (root, child);
+  xmlDocDumpFormatMemory (doc, &text, &length, 1);
+  validator = xmlRelaxNGNewValidCtxt (rng);
+  xmlRelaxNGSetValidErrors (validator, say_nothing, say_nothing, NULL);
+  if (xmlRelaxNGValidateDoc (validator, doc) != 0) {
+    fprintf (stderr, "bench-build: libxml2's own document is not valid\n");
+    exit (EXIT_FAILURE);
+  }
+  xmlRelaxNGFreeValidCtxt (validator);
+  xmlFree (text);
+  xmlFreeDoc (doc);
+  took = now () - start;
+  return took;
+}
+
+static double
+libxml2_median (const char *xml)
+{
+  xmlDocPtr template = xmlReadMemory (xml, (int)strlen (xml), NULL, NULL, XML_PARSE_NONET);
+  xmlRelaxNGParserCtxtPtr parser = xmlRelaxNGNewParserCtxt (VL_LIBVIRT_SCHEMAS "/domain.rng");
+  xmlRelaxNGPtr rng = xmlRelaxNGParse (parser);
+  double times[SCHEMA_RUNS];
+
+  if (rng == NULL) {
+    fprintf (stderr, "bench-build: no schema in %s\n", VL_LIBVIRT_SCHEMAS);
+    exit (EXIT_FAILURE);
+  }
+  for (size_t i = 0; i < SCHEMA_RUNS; i++)
+    times[i] = libxml2_once (xmlDocGetRootElement (template), rng);
+  xmlRelaxNGFree (rng);
+  xmlRelaxNGFreeParserCtxt (parser);
+  xmlFreeDoc (template);
+  return median (times, SCHEMA_RUNS);
+}
+
+int
+main (int argc, char **argv)
+{
+  struct vl_app_options options = { .driver = "libvirt-kvm", .quiet = 1 };
+  struct bench bench = { 0 };
+  double build, checked, alone, *costs;
+
+  if (argc != 3) {
+    fprintf (stderr, "usage: bench-build TREE HOST\n");
+    return EXIT_FAILURE;
+  }
+  options.tree_dir = argv[1];
+  options.host_file = argv[2];
+  bench.app = vl_app_new (&options);
+  if (vl_app_load (bench.app) < 0)
+    die (bench.app->ctx, "loading the plugins");
+  bench.driver = vl_app_driver_plugin (bench.app);
+  bench.host = bench.driver ? vl_app_host (bench.app) : NULL;
+  if (bench.host == NULL)
+    die (bench.app->ctx, "finding driver and host");
+  costs = vl_xcalloc (bench.app->registry->n, sizeof *costs);
+  build = build_median (&bench, 0, costs);
+  checked = build_median (&bench, 1, NULL);
+  alone = libxml2_median (bench.xml);
+  printf ("request_read %.1f us\n", read_median (&bench));
+  printf ("build %.1f us\n", build);
+  printf ("build_checked %.1f us\n", checked);
+  printf ("libxml2_make_serialise_validate %.1f us\n", alone);
+  printf ("build_checked_to_libxml2 %.2f ratio\n", checked / alone);
+  print_costs (&bench, costs, build);
+  free (costs);
+  free (bench.xml);
+  vl_app_free (bench.app);
+  return EXIT_SUCCESS;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Checked allocation, cleanup helpers, arena, growing text, list of texts. */
+
+#include <config.h>
+
+#include "context/alloc.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+void
+vl_oom (void)
+{
+  static const char text[] = "virtloom: out of memory\n";
+  ssize_t ignored = write (STDERR_FILENO, text, sizeof text - 1);
+
+  (void)ignored;
+  abort ();
+}
+
+void *
+vl_xcalloc (size_t n, size_t size)
+{
+  void *p = calloc (n ? n : 1, size ? size : 1);
+
+  if (p == NULL)
+    vl_oom ();
+  return p;
+}
+
+void *
+vl_xrealloc (void *p, size_t n, size_t size)
+{
+  void *grown = reallocarray (p, n ? n : 1, size ? size : 1);
+
+  if (grown == NULL)
+    vl_oom ();
+  return grown;
+}
+
+char *
+vl_xstrdup (const char *text)
+{
+  char *copy = strdup (text);
+
+  if (copy == NULL)
+    vl_oom ();
+  return copy;
+}
+
+char *
+vl_xstrndup (const char *text, size_t n)
+{
+  char *copy = strndup (text, n);
+
+  if (copy == NULL)
+    vl_oom ();
+  return copy;
+}
+
+char *
+vl_xasprintf (const char *fmt, ...)
+{
+  char *text = NULL;
+  va_list args;
+  int n;
+
+  va_start (args, fmt);
+  n = vasprintf (&text, fmt, args);
+  va_end (args);
+  if (n < 0)
+    vl_oom ();
+  return text;
+}
+
+/* The cleanup helpers keep errno, so that a caller can still report it after
+ * its variables went out of scope. */
+void
+vl_cleanup_free (void *pp)
+{
+  int saved = errno;
+
+  free (*(void **)pp);
+  errno = saved;
+}
+
+void
+vl_cleanup_fclose (void *pp)
+{
+  FILE *file = *(FILE **)pp;
+  int saved = errno;
+
+  if (file)
+    fclose (file);
+  errno = saved;
+}
+
+void
+vl_cleanup_close (int *fd)
+{
+  int saved = errno;
+
+  if (*fd >= 0)
+    close (*fd);
+  errno = saved;
+}
+
+/* ---- arena ---- */
+
+#define BLOCK_SIZE (16 * 1024)
+#define ALIGNMENT _Alignof(max_align_t)
+
+struct block {
+  struct block *next;
+  size_t used, size;
+  max_align_t data[];
+};
+
+struct vl_arena {
+  struct block *blocks;
+};
+
+struct vl_arena *
+vl_arena_new (void)
+{
+  return VL_NEW (struct vl_arena);
+}
+
+void
+vl_arena_free (struct vl_arena *arena)
+{
+  struct block *next;
+
+  if (arena == NULL)
+    return;
+  for (struct block *block = arena->blocks; block; block = next) {
+    next = block->next;
+    free (block);
+  }
+  free (arena);
+}
+
+void *
+vl_arena_alloc (struct vl_arena *arena, size_t size)
+{
+  struct block *block = arena->blocks;
+  void *p;
+
+  if (size > SIZE_MAX / 2)
+    vl_oom ();
+  size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+  if (block == NULL || block->size - block->used < size) {
+    size_t room = size > BLOCK_SIZE / 4 ? size : BLOCK_SIZE;
+
+    block = vl_xcalloc (1, sizeof *block + room);
+    block->size = room;
+    /* A large allocation must not hide the half-empty block in front. */
+    if (room == size && arena->blocks) {
+      block->next = arena->blocks->next;
+      arena->blocks->next = block;
+    } else {
+      block->next = arena->blocks;
+      arena->blocks = block;
+    }
+  }
+  p = (char *)block->data + block->used;
+  block->used += size;
+  return p;
+}
+
+char *
+vl_arena_strndup (struct vl_arena *arena, const char *text, size_t n)
+{
+  char *copy = vl_arena_alloc (arena, n + 1);
+
+  memcpy (copy, text, n);
+  return copy;
+}
+
+char *
+vl_arena_strdup (struct vl_arena *arena, const char *text)
+{
+  return text ? vl_arena_strndup (arena, text, strlen (text)) : NULL;
+}
+
+char *
+vl_arena_vprintf (struct vl_arena *arena, const char *fmt, va_list args)
+{
+  char buffer[256];
+  va_list again;
+  char *text;
+  int n;
+
+  va_copy (again, args);
+  n = vsnprintf (buffer, sizeof buffer, fmt, args);
+  if (n < 0)
+    vl_oom ();
+  text = vl_arena_alloc (arena, (size_t)n + 1);
+  if ((size_t)n < sizeof buffer)
+    memcpy (text, buffer, (size_t)n + 1);
+  else
+    vsnprintf (text, (size_t)n + 1, fmt, again);
+  va_end (again);
+  return text;
+}
+
+char *
+vl_arena_printf (struct vl_arena *arena, const char *fmt, ...)
+{
+  va_list args;
+  char *text;
+
+  va_start (args, fmt);
+  text = vl_arena_vprintf (arena, fmt, args);
+  va_end (args);
+  return text;
+}
+
+/* ---- growing text ---- */
+
+static void
+str_reserve (struct vl_str *str, size_t n)
+{
+  size_t needed;
+
+  if (n > SIZE_MAX / 2 - str->length)
+    vl_oom ();
+  needed = str->length + n + 1;
+  if (needed > str->size) {
+    str->size = needed < 2 * str->size ? 2 * str->size : needed + 64;
+    str->text = vl_xrealloc (str->text, str->size, 1);
+  }
+}
+
+void
+vl_str_add_n (struct vl_str *str, const char *text, size_t n)
+{
+  str_reserve (str, n);
+  memcpy (str->text + str->length, text, n);
+  str->length += n;
+  str->text[str->length] = '\0';
+}
+
+void
+vl_str_add (struct vl_str *str, const char *text)
+{
+  vl_str_add_n (str, text, strlen (text));
+}
+
+void
+vl_str_printf (struct vl_str *str, const char *fmt, ...)
+{
+  va_list args;
+  int n;
+
+  va_start (args, fmt);
+  n = vsnprintf (NULL, 0, fmt, args);
+  va_end (args);
+  if (n < 0)
+    vl_oom ();
+  str_reserve (str, (size_t)n);
+  va_start (args, fmt);
+  vsnprintf (str->text + str->length, (size_t)n + 1, fmt, args);
+  va_end (args);
+  str->length += (size_t)n;
+}
+
+void
+vl_str_free (struct vl_str *str)
+{
+  vl_cleanup_free (&str->text);
+  memset (str, 0, sizeof *str);
+}
+
+/* ---- list of texts ---- */
+
+void
+vl_strv_add (struct vl_strv *list, const char *text)
+{
+  VL_GROW (list->items, list->n, list->size);
+  list->items[list->n++] = vl_xstrdup (text);
+}
+
+static int
+compare_text (const void *a, const void *b)
+{
+  return strcmp (*(char *const *)a, *(char *const *)b);
+}
+
+void
+vl_strv_sort (struct vl_strv *list)
+{
+  if (list->n > 1)
+    qsort (list->items, list->n, sizeof *list->items, compare_text);
+}
+
+int
+vl_strv_has (const struct vl_strv *list, const char *text)
+{
+  for (size_t i = 0; i < list->n; i++)
+    if (VL_STREQ (list->items[i], text))
+      return 1;
+  return 0;
+}
+
+void
+vl_strv_free (struct vl_strv *list)
+{
+  for (size_t i = 0; i < list->n; i++)
+    free (list->items[i]);
+  vl_cleanup_free (&list->items);
+  memset (list, 0, sizeof *list);
+}
+
+char *
+vl_strv_join (const struct vl_strv *list, const char *between)
+{
+  struct vl_str text = { 0 };
+
+  vl_str_add (&text, "");
+  for (size_t i = 0; i < list->n; i++) {
+    if (i)
+      vl_str_add (&text, between);
+    vl_str_add (&text, list->items[i]);
+  }
+  return text.text;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The context and its findings. */
+
+#include <config.h>
+
+#include "context/ctx.h"
+
+#include "plugin/registry.h"
+
+const char *
+vl_phase_name (enum vl_phase phase)
+{
+  static const char *const names[] = {
+    "none",  "declare",    "parse",  "resolve", "activate", "validate", "claim",
+    "begin", "contribute", "adjust", "check",   "schema",   "sealed",
+  };
+
+  return names[phase];
+}
+
+const char *
+vl_severity_name (enum vl_severity severity)
+{
+  static const char *const names[] = { "", "error", "warning", "advice" };
+
+  return names[severity];
+}
+
+struct vl_ctx *
+vl_ctx_new (void)
+{
+  struct vl_ctx *ctx = VL_NEW (struct vl_ctx);
+
+  ctx->arena = vl_arena_new ();
+  return ctx;
+}
+
+void
+vl_ctx_free (struct vl_ctx *ctx)
+{
+  if (ctx == NULL)
+    return;
+  free (ctx->findings.items);
+  vl_arena_free (ctx->arena);
+  free (ctx);
+}
+
+static const char *
+default_code (enum vl_severity severity, enum vl_err err)
+{
+  static const char *const codes[] = {
+    [VL_ERR_FAILED] = "Failed",
+    [VL_ERR_USAGE] = "Usage",
+    [VL_ERR_REQUEST] = "Invalid",
+    [VL_ERR_UNSUPPORTED] = "Unsupported",
+    [VL_ERR_NOT_FOUND] = "NotFound",
+    [VL_ERR_CONFLICT] = "Conflict",
+    [VL_ERR_REFUSED] = "PluginRefused",
+    [VL_ERR_UNREACHABLE] = "HypervisorUnavailable",
+    [VL_ERR_NOT_PERMITTED] = "NotPermitted",
+  };
+
+  if (severity == VL_SEV_ADVICE)
+    return "Advice";
+  if (severity == VL_SEV_WARNING)
+    return "Warning";
+  return codes[err];
+}
+
+static int
+same_text (const char *a, const char *b)
+{
+  return a == b || (a && b && VL_STREQ (a, b));
+}
+
+static int
+same_finding (const struct vl_finding *a, const struct vl_finding *b)
+{
+  return a->severity == b->severity && a->err == b->err && same_text (a->code, b->code)
+         && same_text (a->plugin, b->plugin) && same_text (a->property, b->property)
+         && same_text (a->origin, b->origin) && same_text (a->path, b->path)
+         && same_text (a->message, b->message);
+}
+
+static void VL_PRINTF (3, 0)
+    record (struct vl_ctx *ctx, const struct vl_report *report, const char *fmt, va_list args)
+{
+  struct vl_findings *all = &ctx->findings;
+  struct vl_finding finding = { .severity = report->severity, .err = report->err };
+  struct vl_arena *arena = ctx->arena;
+
+  finding.code = vl_arena_strdup (
+      arena, report->code ? report->code : default_code (report->severity, report->err));
+  finding.plugin = vl_arena_strdup (arena, report->plugin ? report->plugin
+                                           : ctx->plugin  ? ctx->plugin->name
+                                                          : "core");
+  finding.property = report->property ? vl_full_name (ctx, report->property) : NULL;
+  finding.origin = vl_arena_strdup (arena, report->origin);
+  if (finding.origin == NULL && finding.property && ctx->guest)
+    finding.origin = vl_guest_origin_text (ctx, ctx->guest, finding.property);
+  finding.path = vl_arena_strdup (arena, report->path);
+  finding.message = vl_arena_vprintf (arena, fmt, args);
+  for (size_t i = 0; i < all->n; i++)
+    if (same_finding (&all->items[i], &finding))
+      return;
+  VL_GROW (all->items, all->n, all->size);
+  all->items[all->n++] = finding;
+  if (finding.severity == VL_SEV_ERROR)
+    all->n_errors++;
+}
+
+int
+vl_report (struct vl_ctx *ctx, const struct vl_report *report, const char *fmt, ...)
+{
+  va_list args;
+
+  va_start (args, fmt);
+  record (ctx, report, fmt, args);
+  va_end (args);
+  return -1;
+}
+
+int
+vl_error (struct vl_ctx *ctx, enum vl_err err, const char *code, const char *prop, const char *fmt,
+          ...)
+{
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR, .err = err, .code = code, .property = prop
+  };
+  va_list args;
+
+  va_start (args, fmt);
+  record (ctx, &report, fmt, args);
+  va_end (args);
+  return -1;
+}
+
+void
+vl_warning (struct vl_ctx *ctx, const char *code, const char *prop, const char *fmt, ...)
+{
+  struct vl_report report = { .severity = VL_SEV_WARNING, .code = code, .property = prop };
+  va_list args;
+
+  va_start (args, fmt);
+  record (ctx, &report, fmt, args);
+  va_end (args);
+}
+
+void
+vl_advice (struct vl_ctx *ctx, const char *code, const char *prop, const char *fmt, ...)
+{
+  struct vl_report report = { .severity = VL_SEV_ADVICE, .code = code, .property = prop };
+  va_list args;
+
+  va_start (args, fmt);
+  record (ctx, &report, fmt, args);
+  va_end (args);
+}
+
+void
+vl_hint (struct vl_ctx *ctx, const char *fmt, ...)
+{
+  va_list args;
+
+  if (ctx->findings.n == 0)
+    return;
+  va_start (args, fmt);
+  ctx->findings.items[ctx->findings.n - 1].hint = vl_arena_vprintf (ctx->arena, fmt, args);
+  va_end (args);
+}
+
+void
+vl_debug (struct vl_ctx *ctx, const char *fmt, ...)
+{
+  va_list args;
+
+  if (! ctx->verbose)
+    return;
+  fprintf (stderr, "debug %s: ", ctx->plugin ? ctx->plugin->name : "core");
+  va_start (args, fmt);
+  vfprintf (stderr, fmt, args);
+  va_end (args);
+  fputc ('\n', stderr);
+}
+
+void
+vl_progress (struct vl_ctx *ctx, const char *fmt, ...)
+{
+  VL_AUTOFREE char *text = NULL;
+  va_list args;
+
+  if (ctx->quiet || ctx->progress == NULL)
+    return;
+  va_start (args, fmt);
+  if (vasprintf (&text, fmt, args) < 0)
+    vl_oom ();
+  va_end (args);
+  ctx->progress (ctx->progress_opaque, text);
+}
+
+const char *
+vl_printf (struct vl_ctx *ctx, const char *fmt, ...)
+{
+  va_list args;
+  char *text;
+
+  va_start (args, fmt);
+  text = vl_arena_vprintf (ctx->arena, fmt, args);
+  va_end (args);
+  return text;
+}
+
+const char *
+vl_full_name (struct vl_ctx *ctx, const char *prop)
+{
+  if (strchr (prop, '.') || ctx->plugin == NULL)
+    return vl_arena_strdup (ctx->arena, prop);
+  return vl_arena_printf (ctx->arena, "%s.%s", ctx->plugin->name, prop);
+}
+
+int
+vl_findings_exit (const struct vl_ctx *ctx, size_t first)
+{
+  static const enum vl_err weight[] = { VL_ERR_REQUEST, VL_ERR_CONFLICT, VL_ERR_UNSUPPORTED };
+  int code = 0;
+
+  if (ctx->critical_refused)
+    return VL_ERR_REFUSED;
+  for (size_t i = first; i < ctx->findings.n && code == 0; i++)
+    if (ctx->findings.items[i].severity == VL_SEV_ERROR)
+      code = (int)ctx->findings.items[i].err;
+  for (size_t w = sizeof weight / sizeof weight[0]; code && w-- > 0;)
+    for (size_t i = first; i < ctx->findings.n; i++)
+      if (ctx->findings.items[i].severity == VL_SEV_ERROR
+          && ctx->findings.items[i].err == weight[w])
+        code = (int)weight[w];
+  return code;
+}

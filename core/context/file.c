@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Bounded reading, atomic writing, trust, folders. */
+
+#include <config.h>
+
+#include "context/file.h"
+
+#include "context/alloc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+
+char *
+vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why)
+{
+  static __thread char too_large[64];
+  VL_AUTOFREE char *text = NULL;
+  struct stat st;
+  size_t n = 0;
+
+  if (fstat (fd, &st) < 0) {
+    *why = strerror (errno);
+    return NULL;
+  }
+  if (! S_ISREG (st.st_mode)) {
+    *why = "is not a regular file";
+    return NULL;
+  }
+  text = vl_xcalloc (1, (size_t)(st.st_size < (off_t)limit ? (size_t)st.st_size : limit) + 2);
+  for (;;) {
+    size_t room = (size_t)(st.st_size < (off_t)limit ? (size_t)st.st_size : limit) + 1 - n;
+    ssize_t got = room ? read (fd, text + n, room) : 0;
+
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0) {
+      *why = strerror (errno);
+      return NULL;
+    }
+    if (got == 0)
+      break;
+    n += (size_t)got;
+  }
+  if (n > limit) {
+    snprintf (too_large, sizeof too_large, "is larger than %zu bytes", limit);
+    *why = too_large;
+    return NULL;
+  }
+  text[n] = '\0';
+  if (length)
+    *length = n;
+  return VL_STEAL (text);
+}
+
+char *
+vl_file_read (const char *path, size_t limit, size_t *length, const char **why)
+{
+  /* O_NONBLOCK: a FIFO must not hang us before fstat can tell it apart. */
+  VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+  if (fd < 0) {
+    *why = strerror (errno);
+    return NULL;
+  }
+  return vl_file_read_fd (fd, limit, length, why);
+}
+
+static int
+write_all (int fd, const char *text, size_t length)
+{
+  while (length) {
+    ssize_t put = write (fd, text, length);
+
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put < 0)
+      return -1;
+    text += put;
+    length -= (size_t)put;
+  }
+  return 0;
+}
+
+static int
+sync_folder_of (const char *path)
+{
+  VL_AUTOFREE char *folder = vl_xstrdup (path);
+  char *slash = strrchr (folder, '/');
+  VL_AUTOCLOSE int fd = -1;
+
+  if (slash)
+    slash[slash == folder] = '\0';
+  fd = open (slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return fd < 0 ? -1 : fsync (fd);
+}
+
+int
+vl_file_write (const char *path, const char *text, size_t length, mode_t mode)
+{
+  VL_AUTOFREE char *temp = vl_xasprintf ("%s.XXXXXX", path);
+  int fd = mkostemp (temp, O_CLOEXEC);
+  int saved;
+
+  if (fd < 0)
+    return -1;
+  if (fchmod (fd, mode) < 0 || write_all (fd, text, length) < 0 || fsync (fd) < 0) {
+    saved = errno;
+    close (fd);
+    unlink (temp);
+    errno = saved;
+    return -1;
+  }
+  if (close (fd) < 0 || rename (temp, path) < 0) {
+    saved = errno;
+    unlink (temp);
+    errno = saved;
+    return -1;
+  }
+  return sync_folder_of (path);
+}
+
+const char *
+vl_file_distrust (const struct stat *st)
+{
+  static __thread char text[64];
+
+  if (st->st_uid != 0 && st->st_uid != geteuid ()) {
+    snprintf (text, sizeof text, "is owned by uid %u", (unsigned)st->st_uid);
+    return text;
+  }
+  if (st->st_mode & S_IWGRP)
+    return "is writable by its group";
+  if (st->st_mode & S_IWOTH)
+    return "is writable by everyone";
+  return NULL;
+}
+
+int
+vl_file_mkdirs (const char *path, mode_t mode)
+{
+  VL_AUTOFREE char *copy = vl_xstrdup (path);
+
+  for (char *p = copy + 1; *p; p++)
+    if (*p == '/') {
+      *p = '\0';
+      if (mkdir (copy, mode) < 0 && errno != EEXIST)
+        return -1;
+      *p = '/';
+    }
+  return mkdir (copy, mode) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+static int
+remove_below (int parent, const char *name, dev_t device)
+{
+  VL_AUTOCLOSE int fd = openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  struct stat st;
+  DIR *dir;
+  int bad = 0;
+
+  if (fd < 0)
+    return errno == ENOTDIR || errno == ELOOP ? unlinkat (parent, name, 0)
+           : errno == ENOENT                  ? 0
+                                              : -1;
+  if (fstat (fd, &st) < 0)
+    return -1;
+  if (st.st_dev != device) {
+    errno = EXDEV;
+    return -1;
+  }
+  dir = fdopendir (dup (fd));
+  if (dir == NULL)
+    return -1;
+  for (struct dirent *entry; (entry = readdir (dir));)
+    if (! VL_STREQ (entry->d_name, ".") && ! VL_STREQ (entry->d_name, "..")
+        && remove_below (fd, entry->d_name, device) < 0)
+      bad = errno;
+  closedir (dir);
+  if (bad) {
+    errno = bad;
+    return -1;
+  }
+  return unlinkat (parent, name, AT_REMOVEDIR);
+}
+
+int
+vl_file_remove_tree (const char *path)
+{
+  struct stat st;
+
+  if (lstat (path, &st) < 0)
+    return errno == ENOENT ? 0 : -1;
+  return remove_below (AT_FDCWD, path, st.st_dev);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Files: bounded reading, atomic writing, trust in owner and mode. */
+
+#ifndef VL_CORE_FILE_H
+#define VL_CORE_FILE_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+
+/* Reads a regular file of at most LIMIT bytes, NUL-terminated; *LENGTH without
+ * the NUL.  The caller frees.  NULL: *WHY says why ("No such file or
+ * directory", "is not a regular file", "is larger than N bytes"). */
+char *vl_file_read (const char *path, size_t limit, size_t *length, const char **why);
+char *vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why);
+
+/* Temp file, fsync, rename, fsync of the folder.  0, or -1 with errno. */
+int vl_file_write (const char *path, const char *text, size_t length, mode_t mode);
+
+/* Why a file or folder is not to be trusted as the operator's own ("is owned
+ * by uid 1000", "is writable by its group"), or NULL where it is: owned by root
+ * or by us, not writable by group or others. */
+const char *vl_file_distrust (const struct stat *st);
+
+/* mkdir -p; each new folder gets MODE.  0, or -1 with errno. */
+int vl_file_mkdirs (const char *path, mode_t mode);
+/* rm -r below our own folders: never follows a link, never leaves the file
+ * system.  0, or -1 with errno; a PATH that is not there is 0. */
+int vl_file_remove_tree (const char *path);
+
+#endif

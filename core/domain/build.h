@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Running the phases; what build.c and activate.c share. */
+
+#ifndef VL_CORE_BUILD_H
+#define VL_CORE_BUILD_H
+
+#include "domain/doc.h"
+
+/* Nanoseconds on the monotonic clock. */
+int64_t vl_now (void);
+void vl_build_time (struct vl_build *build, const char *phase, const char *plugin, int64_t since);
+
+/* Decides guest->active: what features say of themselves, what they wake, need
+ * and exclude. */
+void vl_build_activate (struct vl_build *build);
+
+/* Findings from number FIRST on, by plugin: a phase says the same whatever the
+ * order in which features were called. */
+void vl_findings_sort (struct vl_ctx *ctx, size_t first);
+
+#endif

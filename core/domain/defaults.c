@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What an empty slot takes under libvirt: Nova's built-in defaults. */
+
+#include <config.h>
+
+#include "domain/doc.h"
+
+struct default_row {
+  const char *prefix, *value;
+};
+
+static const char *
+by_arch (const struct default_row *rows, size_t n, const char *arch)
+{
+  for (size_t i = 0; arch && i < n; i++)
+    if (VL_STARTS (arch, rows[i].prefix))
+      return rows[i].value;
+  return NULL;
+}
+
+/* Nova's default machine types; other architectures have none. */
+static const char *
+default_machine (const struct vl_guest *guest)
+{
+  static const struct default_row rows[] = {
+    { "x86_64", "pc" },   { "i686", "pc" },         { "aarch64", "virt" },
+    { "armv7l", "virt" }, { "ppc64le", "pseries" }, { "s390", "s390-ccw-virtio" },
+  };
+
+  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
+    return NULL;
+  return by_arch (rows, sizeof rows / sizeof rows[0], vl_guest_str (guest, VL_GUEST_ARCH));
+}
+
+static const char *
+default_cdrom_bus (const struct vl_guest *guest)
+{
+  static const struct default_row rows[] = { { "ppc", "scsi" },
+                                             { "s390", "scsi" },
+                                             { "aarch64", "scsi" } };
+  const char *machine = vl_guest_str (guest, VL_GUEST_MACHINE);
+  const char *bus =
+      by_arch (rows, sizeof rows / sizeof rows[0], vl_guest_str (guest, VL_GUEST_ARCH));
+
+  if (bus)
+    return bus;
+  return machine && strstr (machine, "q35") ? "sata" : "ide";
+}
+
+const char *
+vl_slot_default (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+                 const char *slot)
+{
+  int lxc = vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+
+  (void)ctx;
+  (void)host;
+  if (VL_STREQ (slot, VL_GUEST_MACHINE))
+    return default_machine (guest);
+  if (VL_STREQ (slot, VL_DISK_BUS))
+    return lxc ? "lxc" : "virtio";
+  if (VL_STREQ (slot, VL_CDROM_BUS))
+    return lxc ? NULL : default_cdrom_bus (guest);
+  if (VL_STREQ (slot, VL_NIC_MODEL))
+    return lxc ? NULL : "virtio";
+  return NULL;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Which disks a request asks for, before they have buses and names; shared by
+ * the layout and the XML of disks. */
+
+#ifndef VL_CORE_DISKS_H
+#define VL_CORE_DISKS_H
+
+#include "domain/doc.h"
+
+struct vl_wanted_disk {
+  const char *role;                  /* as in struct vl_disk */
+  const struct vl_block_device *bdm; /* or NULL: by flavor, image or request */
+  int number;                        /* of its role, from 0 */
+  int64_t boot_index;                /* -1: not booted from */
+};
+
+struct vl_wanted_disks {
+  struct vl_wanted_disk *items; /* in the order in which names are given */
+  size_t n, size;
+};
+#define VL_AUTOWANTED __attribute__ ((cleanup (vl_wanted_disks_free)))
+void vl_wanted_disks_free (struct vl_wanted_disks *wanted);
+
+/* The same list for the same request, every time. */
+void vl_wanted_disks_list (const struct vl_request *request, struct vl_wanted_disks *wanted);
+/* Is BDM a volume (or a local file given as one)? */
+int vl_is_volume (const struct vl_block_device *bdm);
+/* "$.block_devices[2]". */
+const char *vl_bdm_path (struct vl_ctx *ctx, const struct vl_request *request,
+                         const struct vl_block_device *bdm);
+/* The folder of all state, from the guest's run-dir (STATE/servers/UUID). */
+const char *vl_state_of (struct vl_ctx *ctx, const struct vl_guest *guest);
+/* The id that a volume has for the guest: its own, else one made of the
+ * server's uuid and its place. */
+const char *vl_volume_id (struct vl_ctx *ctx, const struct vl_guest *guest,
+                          const struct vl_block_device *bdm);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The judgement at the end of contribute and of adjust: one value per attribute
+ * or a conflict that names both sides, what is forbidden and weak goes, a path
+ * is one kind of thing. */
+
+#include <config.h>
+
+#include "domain/node.h"
+
+/* ---- values ---- */
+
+static int
+compare_wishes (const struct vl_wish *a, const struct vl_wish *b)
+{
+  const struct vl_plugin *pa = a->owners->plugin, *pb = b->owners->plugin;
+  int order = pa == pb ? 0 : pa == NULL ? -1 : pb == NULL ? 1 : strcmp (pa->name, pb->name);
+
+  return order ? order : strcmp (a->value, b->value);
+}
+
+/* Wishes in byte order of their first owner, so that a message is the same
+ * whoever wrote first. */
+static void
+sort_wishes (struct vl_slot *slot)
+{
+  struct vl_wish *sorted = NULL;
+
+  while (slot->wishes) {
+    struct vl_wish *wish = slot->wishes, **place = &sorted;
+
+    slot->wishes = wish->next;
+    while (*place && compare_wishes (*place, wish) < 0)
+      place = &(*place)->next;
+    wish->next = *place;
+    *place = wish;
+  }
+  slot->wishes = sorted;
+}
+
+static int
+conflict (struct vl_ctx *ctx, const struct vl_node *node, const struct vl_slot *slot, int weak)
+{
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR,
+    .err = VL_ERR_CONFLICT,
+    .path = vl_node_path (ctx->arena, node, slot->name),
+  };
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  for (const struct vl_wish *wish = slot->wishes; wish; wish = wish->next) {
+    if (wish->weak != weak)
+      continue;
+    if (text.length == 0) {
+      report.plugin = vl_owner_name (wish->owners);
+      report.property = vl_owner_property (ctx->guest, wish->owners);
+    }
+    vl_str_printf (&text, "%s'%s' by %s", text.length ? ", " : "", wish->value,
+                   vl_owners_text (ctx->guest, wish->owners));
+  }
+  vl_report (ctx, &report, "'%s' is wanted as %s", report.path, text.text);
+  vl_hint (ctx, "change one of them; no side silently wins");
+  return -1;
+}
+
+/* The one value among the wishes that are WEAK or not; NULL: none; *TWICE: more
+ * than one. */
+static const char *
+only_value (const struct vl_slot *slot, int weak, int *twice)
+{
+  const char *value = NULL;
+
+  for (const struct vl_wish *wish = slot->wishes; wish; wish = wish->next)
+    if (wish->weak == weak) {
+      *twice = value != NULL;
+      value = wish->value;
+    }
+  return value;
+}
+
+static void
+judge_slot (struct vl_ctx *ctx, const struct vl_node *node, struct vl_slot *slot)
+{
+  const char *value;
+  int twice = 0, weak = 0;
+
+  if (slot->wishes->next == NULL) {
+    slot->value = slot->wishes->value;
+    return;
+  }
+  sort_wishes (slot);
+  value = only_value (slot, 0, &twice);
+  if (value == NULL) {
+    weak = 1;
+    value = only_value (slot, 1, &twice);
+  }
+  if (twice)
+    conflict (ctx, node, slot, weak);
+  else
+    slot->value = value;
+}
+
+static void
+judge_values (struct vl_ctx *ctx, struct vl_node *node)
+{
+  for (struct vl_slot *slot = node->slots; slot; slot = slot->next)
+    judge_slot (ctx, node, slot);
+  if (node->text)
+    judge_slot (ctx, node, node->text);
+  for (struct vl_node *child = node->first; child; child = child->next)
+    judge_values (ctx, child);
+}
+
+/* ---- kinds ---- */
+
+static void
+judge_shape (struct vl_ctx *ctx, const struct vl_shape *shape)
+{
+  static const char *const calls[] = { "vl_ensure", "vl_ensure_keyed", "vl_append" };
+  struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_CONFLICT };
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  for (int kind = 0; kind < VL_N_NODE_KINDS; kind++)
+    if (shape->kinds & 1u << kind) {
+      const struct vl_owner *user = &shape->users[kind];
+
+      if (text.length == 0)
+        report.plugin = vl_owner_name (user);
+      vl_str_printf (&text, "%s%s by %s (%s)", text.length ? ", " : "", calls[kind],
+                     vl_owner_name (user), vl_owner_cause (ctx->guest, user, NULL));
+    }
+  report.path = vl_shape_path (ctx->arena, shape);
+  vl_report (ctx, &report, "'%s' is made in more than one way: %s", report.path, text.text);
+  vl_hint (ctx, "a path is a singleton, a keyed set or a list for all features alike");
+}
+
+/* In byte order of the names, which is not the order in which shapes came. */
+static void
+judge_shapes (struct vl_ctx *ctx, const struct vl_shape *shape)
+{
+  const struct vl_shape *done = NULL, *next;
+
+  for (;;) {
+    next = NULL;
+    for (const struct vl_shape *child = shape->first; child; child = child->next)
+      if ((done == NULL || strcmp (child->name, done->name) > 0)
+          && (next == NULL || strcmp (child->name, next->name) < 0))
+        next = child;
+    if (next == NULL)
+      return;
+    if (next->kinds & (next->kinds - 1))
+      judge_shape (ctx, next);
+    judge_shapes (ctx, next);
+    done = next;
+  }
+}
+
+static int
+any_mixed (const struct vl_shape *shape)
+{
+  for (const struct vl_shape *child = shape->first; child; child = child->next)
+    if ((child->kinds & (child->kinds - 1)) || any_mixed (child))
+      return 1;
+  return 0;
+}
+
+/* ---- what is forbidden ---- */
+
+static int
+owns (const struct vl_owner *owners, const struct vl_plugin *plugin)
+{
+  for (; owners; owners = owners->next)
+    if (owners->plugin == plugin)
+      return 1;
+  return 0;
+}
+
+/* Who wants NODE, which stands at or below TOP, in spite of a forbid; NULL where
+ * nobody does.  What the makers of a weak element put into it goes with it. */
+static const struct vl_owner *
+strong_owner (const struct vl_node *top, const struct vl_node *node)
+{
+  for (const struct vl_owner *o = node->owners; o; o = o->next)
+    if (! o->weak && (node == top || ! owns (top->owners, o->plugin)))
+      return o;
+  for (const struct vl_node *child = node->first; child; child = child->next) {
+    const struct vl_owner *o = strong_owner (top, child);
+
+    if (o)
+      return o;
+  }
+  return NULL;
+}
+
+static void
+unlink_node (struct vl_node *node)
+{
+  struct vl_node *parent = node->parent, **place = &parent->first;
+
+  while (*place != node)
+    place = &(*place)->next;
+  *place = node->next;
+  parent->last = parent->first;
+  while (parent->last && parent->last->next)
+    parent->last = parent->last->next;
+  /* A parent that stood only for what was in it goes too. */
+  if (parent->first == NULL && parent->parent && parent->owners == NULL && parent->slots == NULL
+      && parent->text == NULL)
+    unlink_node (parent);
+}
+
+struct forbidding {
+  struct vl_ctx *ctx;
+  const struct vl_forbid_record *record;
+};
+
+static int
+forbid_node (struct vl_node *node, void *opaque)
+{
+  const struct forbidding *f = opaque;
+  const struct vl_owner *strong = strong_owner (node, node);
+  struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_CONFLICT };
+
+  if (strong == NULL) {
+    unlink_node (node);
+    return 1;
+  }
+  report.plugin = vl_owner_name (&f->record->owner);
+  report.property = vl_owner_property (f->ctx->guest, &f->record->owner);
+  report.path = vl_node_path (f->ctx->arena, node, NULL);
+  vl_report (f->ctx, &report, "'%s' is forbidden by %s (%s) and wanted by %s (%s)", report.path,
+             report.plugin, vl_owner_cause (f->ctx->guest, &f->record->owner, NULL),
+             vl_owner_name (strong), vl_owner_cause (f->ctx->guest, strong, NULL));
+  vl_hint (f->ctx, "change one of them; no side silently wins");
+  return 0;
+}
+
+static int
+compare_forbids (const struct vl_forbid_record *a, const struct vl_forbid_record *b)
+{
+  int order = strcmp (vl_owner_name (&a->owner), vl_owner_name (&b->owner));
+
+  return order ? order : strcmp (a->path, b->path);
+}
+
+static void
+judge_forbids (struct vl_ctx *ctx, struct vl_doc *doc)
+{
+  struct vl_forbid_record *sorted = NULL;
+  struct forbidding f = { ctx, NULL };
+
+  while (doc->forbids) {
+    struct vl_forbid_record *record = doc->forbids, **place = &sorted;
+
+    doc->forbids = record->next;
+    while (*place && compare_forbids (*place, record) < 0)
+      place = &(*place)->next;
+    record->next = *place;
+    *place = record;
+  }
+  doc->forbids = sorted;
+  for (f.record = sorted; f.record; f.record = f.record->next)
+    while (vl_node_match (doc->root, f.record->path, forbid_node, &f))
+      ; /* one went: the list has changed, so look again */
+}
+
+/* ---- ends of phases ---- */
+
+static int
+judge (struct vl_ctx *ctx, struct vl_doc *doc)
+{
+  struct vl_plugin *caller = ctx->plugin;
+  size_t errors = ctx->findings.n_errors;
+
+  ctx->plugin = NULL;
+  vl_node_sort (doc->root);
+  if (any_mixed (&doc->shape))
+    judge_shapes (ctx, &doc->shape);
+  judge_forbids (ctx, doc);
+  judge_values (ctx, doc->root);
+  ctx->plugin = caller;
+  return ctx->findings.n_errors > errors ? -1 : 0;
+}
+
+int
+vl_doc_end_contribute (struct vl_ctx *ctx, struct vl_doc *doc)
+{
+  return judge (ctx, doc);
+}
+
+void
+vl_doc_begin_adjust (struct vl_ctx *ctx, struct vl_doc *doc)
+{
+  (void)ctx;
+  doc->adjusting = 1;
+}
+
+int
+vl_doc_end_adjust (struct vl_ctx *ctx, struct vl_doc *doc)
+{
+  (void)ctx;
+  doc->adjusting = 0;
+  return judge (ctx, doc);
+}
+
+int
+vl_doc_seal (struct vl_ctx *ctx, struct vl_doc *doc)
+{
+  (void)ctx;
+  if (doc->sealed)
+    return 0;
+  vl_doc_render (doc, &doc->xml);
+  doc->sealed = 1;
+  return 0;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Is everything that was asked for in what the hypervisor made of it?  Hypervisors
+ * drop what they do not know without a word, so each element, attribute and text
+ * of the sealed document is looked for, by meaning. */
+
+#include <config.h>
+
+#include "domain/meaning.h"
+
+/* Children of one element that are already somebody's. */
+struct taken {
+  const struct vl_xml **items;
+  size_t n, size;
+};
+
+static int
+is_taken (const struct taken *taken, const struct vl_xml *xml)
+{
+  for (size_t i = 0; i < taken->n; i++)
+    if (taken->items[i] == xml)
+      return 1;
+  return 0;
+}
+
+static void
+mismatch (const struct vl_reading *r, const struct vl_node *node, const struct vl_slot *slot,
+          const char *got)
+{
+  const struct vl_owner *owners =
+      slot ? vl_slot_owners (r->ctx->arena, slot) : vl_node_owners (node);
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR,
+    .err = VL_ERR_FAILED,
+    .code = "ReadBackMismatch",
+    .plugin = owners ? vl_owner_name (owners) : "core",
+    .path = vl_node_path (r->ctx->arena, node, slot ? slot->name : NULL),
+  };
+  const char *by = owners ? vl_owners_names (r->ctx->arena, owners) : "core";
+
+  if (slot && got)
+    vl_report (r->ctx, &report, "'%s' is '%s' in the %s domain and should be '%s'; written by %s",
+               report.path, got, r->live ? "running" : "defined", slot->value, by);
+  else if (slot)
+    vl_report (r->ctx, &report, "'%s' = '%s' is missing from the %s domain; written by %s",
+               report.path, slot->value, r->live ? "running" : "defined", by);
+  else
+    vl_report (r->ctx, &report, "'%s' is missing from the %s domain; written by %s", report.path,
+               r->live ? "running" : "defined", by);
+  vl_hint (r->ctx, "this hypervisor dropped or changed it; the guest was not kept");
+}
+
+static size_t match_node (const struct vl_reading *r, const struct vl_node *node,
+                          const struct vl_xml *actual, int say);
+
+static size_t
+match_slot (const struct vl_reading *r, const struct vl_node *node, const struct vl_slot *slot,
+            const struct vl_xml *actual, int say)
+{
+  if (slot->value == NULL || vl_same_value (r, node, slot->name, slot->value, actual))
+    return 0;
+  if (say)
+    mismatch (r, node, slot, slot->name ? vl_xml_attr (actual, slot->name) : vl_xml_text (actual));
+  return 1;
+}
+
+/* Does ACTUAL have the key of NODE? */
+static int
+same_key (const struct vl_reading *r, const struct vl_node *node, const struct vl_xml *actual)
+{
+  for (const char *part = node->key; *part;) {
+    size_t name = strcspn (part, "=");
+    VL_AUTOFREE char *attr = vl_xstrndup (part, name);
+    const char *want = vl_node_value (node, attr);
+
+    if (want && ! vl_same_value (r, node, attr, want, actual))
+      return 0;
+    part += name;
+    part += strcspn (part, ",");
+    part += *part == ',';
+  }
+  return 1;
+}
+
+/* The child of ACTUAL that stands for NODE: of a list, the best of those that
+ * are free; with PERFECT, only one with nothing wrong. */
+static const struct vl_xml *
+counterpart (const struct vl_reading *r, const struct vl_node *node, const struct vl_xml *actual,
+             const struct taken *taken, int perfect)
+{
+  const struct vl_xml *best = NULL;
+  size_t least = 0;
+
+  for (const struct vl_xml *xml = vl_xml_child (actual, node->shape->name); xml;
+       xml = vl_xml_next (xml, node->shape->name)) {
+    size_t wrong;
+
+    if (is_taken (taken, xml) || (node->kind == VL_NODE_KEYED && ! same_key (r, node, xml)))
+      continue;
+    if (node->kind != VL_NODE_LISTED)
+      return xml;
+    wrong = match_node (r, node, xml, 0);
+    if (perfect && wrong)
+      continue;
+    if (best == NULL || wrong < least) {
+      best = xml;
+      least = wrong;
+    }
+    if (wrong == 0)
+      break;
+  }
+  return best;
+}
+
+static void
+take (struct taken *taken, const struct vl_xml *xml)
+{
+  VL_GROW (taken->items, taken->n, taken->size);
+  taken->items[taken->n++] = xml;
+}
+
+/* Elements of lists that are there as they should be are set aside first, so
+ * that one that was changed is not taken for its neighbour. */
+static size_t
+match_children (const struct vl_reading *r, const struct vl_node *node, const struct vl_xml *actual,
+                int say)
+{
+  struct taken done = { 0 }, taken = { 0 };
+  size_t wrong = 0, at = 0;
+
+  for (const struct vl_node *child = node->first; child; child = child->next) {
+    const struct vl_xml *xml =
+        child->kind == VL_NODE_LISTED ? counterpart (r, child, actual, &taken, 1) : NULL;
+
+    take (&done, xml);
+    if (xml)
+      take (&taken, xml);
+  }
+  for (const struct vl_node *child = node->first; child; child = child->next) {
+    const struct vl_xml *xml = done.items[at++];
+
+    if (xml)
+      continue;
+    xml = counterpart (r, child, actual, &taken, 0);
+    if (xml) {
+      take (&taken, xml);
+      wrong += match_node (r, child, xml, say);
+    } else if (! vl_meant_anyway (r, child, actual)) {
+      wrong++;
+      if (say)
+        mismatch (r, child, NULL, NULL);
+    }
+  }
+  free (done.items);
+  free (taken.items);
+  return wrong;
+}
+
+/* How many contributions to NODE and below are not in ACTUAL. */
+static size_t
+match_node (const struct vl_reading *r, const struct vl_node *node, const struct vl_xml *actual,
+            int say)
+{
+  size_t wrong = 0;
+
+  for (const struct vl_slot *slot = node->slots; slot; slot = slot->next)
+    wrong += match_slot (r, node, slot, actual, say);
+  if (node->text)
+    wrong += match_slot (r, node, node->text, actual, say);
+  return wrong + match_children (r, node, actual, say);
+}
+
+int
+vl_doc_read_back (struct vl_ctx *ctx, const struct vl_doc *doc, const struct vl_host *host,
+                  const char *xml, int live)
+{
+  struct vl_reading r = { .ctx = ctx, .doc = doc, .host = host, .live = live };
+
+  r.domain = vl_xml_read (ctx, xml, strlen (xml));
+  if (r.domain == NULL)
+    return -1;
+  if (! VL_STREQ (vl_xml_name (r.domain), "domain"))
+    return vl_error (ctx, VL_ERR_FAILED, "ReadBackMismatch", NULL,
+                     "the hypervisor gave a '%s' where a domain was asked for",
+                     vl_xml_name (r.domain));
+  return match_node (&r, doc->root, r.domain, 1) == 0 ? 0 : -1;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The document as text.  This is the one place where markup is written, so
+ * escaping is in one place too; what XML cannot carry was refused when it was
+ * written into the document. */
+
+#include <config.h>
+
+#include "domain/node.h"
+
+/* Runs of plain bytes are copied whole.  Line ends and tabs in an attribute
+ * become references: a reader turns raw ones into blanks. */
+static void
+add_escaped (struct vl_str *out, const char *text, int attribute)
+{
+  const char *special = attribute ? "&<>'\"\n\r\t" : "&<>\r";
+
+  while (*text) {
+    size_t plain = strcspn (text, special);
+
+    vl_str_add_n (out, text, plain);
+    text += plain;
+    if (*text == '\0')
+      break;
+    if (*text == '&')
+      vl_str_add_n (out, "&amp;", 5);
+    else if (*text == '<')
+      vl_str_add_n (out, "&lt;", 4);
+    else if (*text == '>')
+      vl_str_add_n (out, "&gt;", 4);
+    else if (*text == '\'')
+      vl_str_add_n (out, "&apos;", 6);
+    else if (*text == '"')
+      vl_str_add_n (out, "&quot;", 6);
+    else
+      vl_str_printf (out, "&#%d;", *text);
+    text++;
+  }
+}
+
+static void
+add_indent (struct vl_str *out, int depth)
+{
+  static const char blanks[] = "                                                                ";
+
+  vl_str_add_n (out, blanks, (size_t)(2 * depth));
+}
+
+static void
+render_node (const struct vl_node *node, int depth, struct vl_str *out)
+{
+  const char *name = node->shape->name, *text = vl_node_value (node, NULL);
+  size_t length = strlen (name);
+
+  add_indent (out, depth);
+  vl_str_add_n (out, "<", 1);
+  vl_str_add_n (out, name, length);
+  for (const struct vl_slot *slot = node->slots; slot; slot = slot->next) {
+    if (slot->value == NULL)
+      continue;
+    vl_str_add_n (out, " ", 1);
+    vl_str_add (out, slot->name);
+    vl_str_add_n (out, "='", 2);
+    add_escaped (out, slot->value, 1);
+    vl_str_add_n (out, "'", 1);
+  }
+  if (text == NULL && node->first == NULL) {
+    vl_str_add_n (out, "/>\n", 3);
+    return;
+  }
+  vl_str_add_n (out, ">", 1);
+  if (text)
+    add_escaped (out, text, 0);
+  if (node->first) {
+    vl_str_add_n (out, "\n", 1);
+    for (const struct vl_node *child = node->first; child; child = child->next)
+      render_node (child, depth + 1, out);
+    add_indent (out, depth);
+  }
+  vl_str_add_n (out, "</", 2);
+  vl_str_add_n (out, name, length);
+  vl_str_add_n (out, ">\n", 2);
+}
+
+void
+vl_doc_render (const struct vl_doc *doc, struct vl_str *out)
+{
+  render_node (doc->root, 0, out);
+}
+
+/* The length of the UTF-8 sequence at S, its code point in *POINT; 0 where it
+ * is not one (overlong, surrogate, beyond U+10FFFF, cut off). */
+static size_t
+utf8_sequence (const unsigned char *s, unsigned *point)
+{
+  static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+  size_t n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+  unsigned p;
+
+  if (n == 0)
+    return 0;
+  p = n == 1 ? s[0] : s[0] & (0xffu >> (n + 1));
+  for (size_t i = 1; i < n; i++) {
+    if (s[i] >> 6 != 2)
+      return 0;
+    p = p << 6 | (s[i] & 0x3fu);
+  }
+  if (p < least[n] || p > 0x10ffff || (p >= 0xd800 && p <= 0xdfff))
+    return 0;
+  *point = p;
+  return n;
+}
+
+const char *
+vl_xml_text_problem (struct vl_arena *arena, const char *text)
+{
+  const unsigned char *s = (const unsigned char *)text;
+  unsigned point = 0;
+
+  while (*s) {
+    size_t n;
+
+    if (*s >= 0x20 && *s < 0x80) {
+      s++;
+      continue;
+    }
+    n = utf8_sequence (s, &point);
+    if (n == 0)
+      return vl_arena_printf (arena, "is not UTF-8 at byte %zu",
+                              (size_t)(s - (const unsigned char *)text) + 1);
+    if ((point < 0x20 && point != '\t' && point != '\n' && point != '\r') || point == 0xfffe
+        || point == 0xffff)
+      return vl_arena_printf (arena, "holds the character U+%04X, which XML cannot carry", point);
+    s += n;
+  }
+  return NULL;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The installed libvirt's Relax-NG: read once per process when first needed.
+ * libxml2 says that a document is invalid but not where; blame.c finds out, and
+ * here the culprit gets its owner and cause. */
+
+#include <config.h>
+
+#include "domain/xml.h"
+
+#include <libxml/relaxng.h>
+
+#ifndef VL_LIBVIRT_SCHEMAS
+#error "VL_LIBVIRT_SCHEMAS: the folder of libvirt's Relax-NG files"
+#endif
+
+/* ---- the schema ---- */
+
+struct schema {
+  char name[32];
+  xmlRelaxNGPtr rng;
+  struct schema *next;
+};
+
+/* Kept for the life of the process, as libxml2's own tables are. */
+static struct schema *schemas;
+
+static void VL_PRINTF (2, 3) ignore (void *opaque, const char *fmt, ...)
+{
+  (void)opaque;
+  (void)fmt;
+}
+
+static xmlRelaxNGPtr
+load (struct vl_ctx *ctx, const char *name)
+{
+  VL_AUTOFREE char *path = vl_xasprintf ("%s/%s.rng", VL_LIBVIRT_SCHEMAS, name);
+  xmlRelaxNGParserCtxtPtr parser = NULL;
+  xmlRelaxNGPtr rng = NULL;
+
+  if (access (path, R_OK) == 0)
+    parser = xmlRelaxNGNewParserCtxt (path);
+  if (parser) {
+    xmlRelaxNGSetParserErrors (parser, ignore, ignore, NULL);
+    rng = xmlRelaxNGParse (parser);
+    xmlRelaxNGFreeParserCtxt (parser);
+  }
+  if (rng)
+    return rng;
+  vl_error (ctx, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
+            "libvirt's schema '%s' cannot be read", path);
+  vl_hint (ctx, "install libvirt's schemas (Debian: apt-get install libvirt0)");
+  return NULL;
+}
+
+static xmlRelaxNGPtr
+find (struct vl_ctx *ctx, const char *name)
+{
+  struct schema *schema = schemas;
+  xmlRelaxNGPtr rng;
+
+  while (schema && ! VL_STREQ (schema->name, name))
+    schema = schema->next;
+  if (schema)
+    return schema->rng;
+  if (strlen (name) >= sizeof schema->name
+      || strspn (name, "abcdefghijklmnopqrstuvwxyz") != strlen (name)) {
+    vl_error (ctx, VL_ERR_FAILED, "SchemaUnavailable", NULL, "there is no schema '%s'", name);
+    return NULL;
+  }
+  rng = load (ctx, name);
+  if (rng == NULL)
+    return NULL;
+  schema = VL_NEW (struct schema);
+  strcpy (schema->name, name);
+  schema->rng = rng;
+  schema->next = schemas;
+  schemas = schema;
+  return rng;
+}
+
+int
+vl_schema_valid (struct vl_ctx *ctx, const char *name, xmlDocPtr doc)
+{
+  xmlRelaxNGPtr rng = find (ctx, name);
+  xmlRelaxNGValidCtxtPtr validator;
+  int answer;
+
+  if (rng == NULL)
+    return -1;
+  validator = xmlRelaxNGNewValidCtxt (rng);
+  if (validator == NULL)
+    vl_oom ();
+  xmlRelaxNGSetValidErrors (validator, ignore, ignore, NULL);
+  answer = xmlRelaxNGValidateDoc (validator, doc) == 0;
+  xmlRelaxNGFreeValidCtxt (validator);
+  return answer;
+}
+
+/* ---- any document ---- */
+
+static const char *
+xml_path (struct vl_ctx *ctx, const struct vl_culprit *culprit)
+{
+  xmlChar *path = xmlGetNodePath (culprit->node);
+  const char *text =
+      vl_printf (ctx, "%s%s%s", path ? (const char *)path : "", culprit->attr ? "/@" : "",
+                 culprit->attr ? (const char *)culprit->attr->name : "");
+
+  xmlFree (path);
+  return text;
+}
+
+int
+vl_xml_validate (struct vl_ctx *ctx, const char *name, const char *xml)
+{
+  xmlDocPtr doc = vl_xml_parse (ctx, xml, strlen (xml));
+  struct vl_culprits culprits = { 0 };
+  int valid;
+
+  if (doc == NULL)
+    return -1;
+  valid = vl_schema_valid (ctx, name, doc);
+  if (valid == 0)
+    vl_schema_blame (ctx, name, doc, &culprits);
+  for (size_t i = 0; i < culprits.n; i++) {
+    struct vl_report report = {
+      .severity = VL_SEV_ERROR,
+      .err = VL_ERR_UNSUPPORTED,
+      .code = "SchemaInvalid",
+      .path = xml_path (ctx, &culprits.items[i]),
+    };
+
+    vl_report (ctx, &report, "'%s' is not valid by the installed libvirt's schema '%s'",
+               report.path, name);
+  }
+  free (culprits.items);
+  xmlFreeDoc (doc);
+  return valid == 1 ? 0 : -1;
+}
+
+/* ---- our own document ---- */
+
+/* The element of DOC that NODE, of its serialised and parsed text, stands for:
+ * both trees have the same elements in the same order. */
+static const struct vl_node *
+origin_of (const struct vl_doc *doc, const xmlNode *node)
+{
+  const struct vl_node *found;
+
+  if (node->parent == NULL || node->parent->type != XML_ELEMENT_NODE)
+    return doc->root;
+  found = origin_of (doc, node->parent)->first;
+  for (const xmlNode *before = node->prev; before; before = before->prev)
+    if (before->type == XML_ELEMENT_NODE)
+      found = found->next;
+  return found;
+}
+
+static struct vl_owner *
+owners_of (const struct vl_doc *doc, const struct vl_node *node, const char *attr)
+{
+  const struct vl_slot *slot = attr ? vl_node_slot (node, attr) : node->text;
+
+  if (slot)
+    return vl_slot_owners (doc->arena, slot);
+  return vl_node_owners (node);
+}
+
+/* The host's libvirt knows what the installed one may not: a subtree that its
+ * owner marks `since` a version that the host has is not held against it. */
+static const char *
+excused_since (const struct vl_node *node, const struct vl_owner *owners,
+               const struct vl_host *host)
+{
+  for (const struct vl_owner *o = owners; o; o = o->next) {
+    const struct vl_write *row = vl_shape_since (node->shape, o->plugin);
+
+    if (row && vl_host_at_least (host, "libvirt.version", row->since) == 1)
+      return row->since;
+  }
+  return NULL;
+}
+
+/* What is wrong, as it is written: " = 'red'" of an attribute, " (<rng .../>)" of
+ * an element. */
+static const char *
+shown (struct vl_ctx *ctx, const struct vl_node *node, const char *attr)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  if (attr)
+    return vl_printf (ctx, " = '%s'", vl_node_value (node, attr));
+  vl_str_printf (&text, " (<%s", node->shape->name);
+  for (const struct vl_slot *slot = node->slots; slot; slot = slot->next)
+    vl_str_printf (&text, " %s='%s'", slot->name, slot->value);
+  vl_str_add (&text, node->first ? "> and what is in it)" : "/>)");
+  if (node->text)
+    return vl_printf (ctx, " = '%s'", node->text->value);
+  return vl_arena_strdup (ctx->arena, text.text);
+}
+
+static void
+report_culprit (struct vl_ctx *ctx, const struct vl_doc *doc, const struct vl_node *node,
+                const char *attr, const struct vl_host *host)
+{
+  const struct vl_owner *owners = owners_of (doc, node, attr);
+  const char *since = excused_since (node, owners, host);
+  struct vl_report report = {
+    .severity = since ? VL_SEV_ADVICE : VL_SEV_ERROR,
+    .err = VL_ERR_UNSUPPORTED,
+    .code = since ? "SchemaOlder" : "SchemaInvalid",
+    .plugin = owners ? vl_owner_name (owners) : "core",
+    .property = owners ? vl_owner_property (ctx->guest, owners) : NULL,
+    .path = vl_node_path (ctx->arena, node, attr),
+  };
+
+  if (since) {
+    vl_report (ctx, &report,
+               "'%s' was not checked: it came with libvirt %s, which the host has and the "
+               "installed schema does not know",
+               report.path, since);
+    return;
+  }
+  vl_report (ctx, &report, "'%s'%s is not valid by libvirt's schema; written by %s", report.path,
+             shown (ctx, node, attr), owners ? vl_owners_text (ctx->guest, owners) : "core");
+  vl_hint (ctx,
+           "the installed libvirt does not take it here; see virtloom explain for its reasons");
+}
+
+int
+vl_doc_check_schema (struct vl_ctx *ctx, struct vl_doc *doc, const struct vl_host *host)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+  size_t errors = ctx->findings.n_errors;
+  struct vl_culprits culprits = { 0 };
+  xmlDocPtr xml;
+
+  vl_doc_render (doc, &text);
+  xml = vl_xml_parse (ctx, text.text, text.length);
+  if (xml == NULL)
+    return -1;
+  if (vl_schema_valid (ctx, "domain", xml) == 0)
+    vl_schema_blame (ctx, "domain", xml, &culprits);
+  for (size_t i = 0; i < culprits.n; i++) {
+    const struct vl_culprit *c = &culprits.items[i];
+
+    report_culprit (ctx, doc, origin_of (doc, c->node),
+                    c->attr ? (const char *)c->attr->name : NULL, host);
+  }
+  free (culprits.items);
+  xmlFreeDoc (xml);
+  return ctx->findings.n_errors > errors ? -1 : 0;
+}

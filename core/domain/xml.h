@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * libxml2 as core/domain uses it. */
+
+#ifndef VL_CORE_XML_H
+#define VL_CORE_XML_H
+
+#include "domain/node.h"
+
+#include <libxml/tree.h>
+
+/* A parsed document (xmlFreeDoc), or NULL after a finding. */
+xmlDocPtr vl_xml_parse (struct vl_ctx *ctx, const char *text, size_t length);
+
+/* ---- schema.c ---- */
+/* 1 valid, 0 not, -1 after a finding where the schema cannot be read. */
+int vl_schema_valid (struct vl_ctx *ctx, const char *name, xmlDocPtr doc);
+
+/* ---- blame.c ---- */
+/* What an invalid document must lose to be valid: elements and attributes, each
+ * as deep as it can be named. */
+struct vl_culprits {
+  struct vl_culprit {
+    xmlNodePtr node;
+    xmlAttrPtr attr; /* NULL: the element itself */
+  } * items;
+  size_t n, size;
+};
+void vl_schema_blame (struct vl_ctx *ctx, const char *name, xmlDocPtr doc,
+                      struct vl_culprits *culprits);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Host facts: a sorted map from dotted key to a value or a list of values. */
+
+#ifndef VL_CORE_HOST_H
+#define VL_CORE_HOST_H
+
+#include "context/ctx.h"
+
+struct vl_fact {
+  char *key;
+  char **values; /* "true" and "false" are flags */
+  size_t n, size;
+  int list;  /* written as a list even with one value */
+  int used;  /* looked up since vl_host_forget_use */
+  int given; /* by vl_host_import_fact: the next one of its key is added */
+};
+
+struct vl_cpu_map; /* cpumap.c */
+
+struct vl_host {
+  struct vl_fact *facts; /* in byte order of the key once vl_host_sort ran */
+  size_t n, size;
+  int sorted;
+  int live;
+  struct vl_cpu_map *cpu_map; /* NULL until asked for */
+};
+
+/* Many facts at once: append them to an empty host with vl_host_append and
+ * vl_fact_add, then merge.  A fact is good until the next append. */
+struct vl_fact *vl_host_append (struct vl_host *host, const char *key, int list);
+void vl_fact_add (struct vl_fact *fact,
+                  const char *value); /* a value that is there is not added twice */
+/* Moves the facts of FRESH, which is left empty, into HOST: one that HOST has
+ * too is replaced.  Where FRESH has a key twice, lists are joined and the later
+ * value stays. */
+void vl_host_merge (struct vl_host *host, struct vl_host *fresh);
+void vl_host_sort (struct vl_host *host);
+/* The facts whose key begins with PREFIX: *FIRST is the first, answers how many. */
+size_t vl_host_range (const struct vl_host *host, const char *prefix, size_t *first);
+
+/* Dotted numbers, missing ones 0, text after a number ignored ("6.1.0-18-amd64"):
+ * -1, 0, 1 as A is older than, as old as, newer than B. */
+int vl_version_compare (const char *a, const char *b);
+
+const struct vl_fact *vl_host_find (const struct vl_host *host, const char *key);
+/* Reads a host file.  NULL after a finding naming ORIGIN and the JSON path. */
+struct vl_host *vl_host_from_json (struct vl_ctx *ctx, const char *text, size_t length,
+                                   const char *origin);
+/* NAME is a path, or a name under $(datadir)/virtloom/hosts (TREE/tests/hosts
+ * and TREE/drivers/fake/hosts when uninstalled). */
+struct vl_host *vl_host_load (struct vl_ctx *ctx, const char *tree, const char *name);
+/* Which facts a build used, as a host file's JSON ("facts" only those). */
+void vl_host_forget_use (struct vl_host *host);
+char *vl_host_used_json (const struct vl_host *host);
+/* Adds cpu-model.NAME.features of the installed cpu_map for each model named
+ * in caps.* facts (and the models they are built on). */
+void vl_host_add_cpu_map (struct vl_ctx *ctx, struct vl_host *host);
+void vl_cpu_map_free (struct vl_cpu_map *map);
+/* Adds storage.direct_io: can files in DIR be opened past the page cache? */
+void vl_host_probe_storage (struct vl_ctx *ctx, struct vl_host *host, const char *dir);
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Host files: {"virtloom_host": 1, "facts": {"dotted.key": value or [values]}}.
+ * Read strictly, with the JSON path of what is wrong, all of it in one run;
+ * written sorted, so that the same facts are the same bytes. */
+
+#include <config.h>
+
+#include "host/host.h"
+
+#include "context/spell.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <jansson.h>
+
+#define FORMAT_VERSION 1
+#define MAX_BYTES ((size_t)8 * 1024 * 1024)
+#define MAX_DEPTH 4 /* the file, its facts, a list; one more to tell what is in it */
+#define MAX_KEY 255
+#define MAX_VALUE 65536
+
+struct reading {
+  struct vl_ctx *ctx;
+  struct vl_host *host;
+  const char *origin;
+  int bad;
+};
+
+static void VL_PRINTF (3, 4)
+    refuse (struct reading *r, const char *path, const char *fmt, ...)
+{
+  VL_AUTOFREE char *text = NULL;
+  va_list args;
+
+  va_start (args, fmt);
+  if (vasprintf (&text, fmt, args) < 0)
+    vl_oom ();
+  va_end (args);
+  r->bad = 1;
+  vl_report (r->ctx,
+             &(struct vl_report) { .severity = VL_SEV_ERROR,
+                                   .err = VL_ERR_REQUEST,
+                                   .code = "InvalidHostFile",
+                                   .plugin = "core",
+                                   .origin = r->origin,
+                                   .path = path },
+             "%s%s%s", path ? path : "", path ? " " : "", text);
+}
+
+static const char *
+fact_path (struct reading *r, const char *key)
+{
+  return vl_printf (r->ctx, "$.facts['%s']", key);
+}
+
+/* ---- reading ---- */
+
+/* jansson would go down 2,048 levels before it says no. */
+static int
+deeper_than (const char *text, size_t length, int limit)
+{
+  int depth = 0, quoted = 0;
+
+  for (size_t i = 0; i < length; i++) {
+    if (quoted) {
+      if (text[i] == '\\')
+        i++;
+      else if (text[i] == '"')
+        quoted = 0;
+    } else if (text[i] == '"') {
+      quoted = 1;
+    } else if (text[i] == '{' || text[i] == '[') {
+      if (++depth > limit)
+        return 1;
+    } else if (text[i] == '}' || text[i] == ']') {
+      depth--;
+    }
+  }
+  return 0;
+}
+
+static const char *
+text_problem (const char *text, size_t length)
+{
+  if (length > MAX_VALUE)
+    return "is longer than 65536 bytes";
+  for (size_t i = 0; i < length; i++)
+    if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+      return "has a control character";
+  return NULL;
+}
+
+/* One value as text, in BUFFER or borrowed from VALUE; NULL after a finding. */
+static const char *
+value_text (struct reading *r, const char *path, const json_t *value, char buffer[32])
+{
+  const char *problem;
+
+  switch (json_typeof (value)) {
+  case JSON_TRUE:
+    return "true";
+  case JSON_FALSE:
+    return "false";
+  case JSON_INTEGER:
+    snprintf (buffer, 32, "%" JSON_INTEGER_FORMAT, json_integer_value (value));
+    return buffer;
+  case JSON_STRING:
+    problem = text_problem (json_string_value (value), json_string_length (value));
+    if (problem == NULL)
+      return json_string_value (value);
+    refuse (r, path, "%s", problem);
+    return NULL;
+  case JSON_REAL:
+    refuse (r, path, "is a number with a fraction; accepted: text, such as \"%g\"",
+            json_real_value (value));
+    return NULL;
+  case JSON_NULL:
+    refuse (r, path, "is null; an unknown fact is left out");
+    return NULL;
+  case JSON_OBJECT:
+    refuse (r, path, "is an object; accepted: text, a whole number, true, false, or a list of them");
+    vl_hint (r->ctx, "keys are dotted: \"a.b\": 1 rather than \"a\": {\"b\": 1}");
+    return NULL;
+  case JSON_ARRAY:
+    break;
+  }
+  refuse (r, path, "is a list in a list");
+  return NULL;
+}
+
+static void
+read_fact (struct reading *r, const char *key, const json_t *value)
+{
+  const char *path = fact_path (r, key), *text, *problem = text_problem (key, strlen (key));
+  struct vl_fact *fact;
+  char buffer[32];
+
+  if (*key == '\0' || strchr (key, ' ') || strlen (key) > MAX_KEY)
+    problem = "is no key; accepted: 1 to 255 bytes without blanks";
+  if (problem) {
+    refuse (r, path, "%s", problem);
+    return;
+  }
+  fact = vl_host_append (r->host, key, json_is_array (value));
+  if (! json_is_array (value)) {
+    text = value_text (r, path, value, buffer);
+    if (text)
+      vl_fact_add (fact, text);
+    return;
+  }
+  for (size_t i = 0; i < json_array_size (value); i++) {
+    const json_t *item = json_array_get (value, i);
+
+    text = value_text (r, json_is_string (item) ? path : vl_printf (r->ctx, "%s[%zu]", path, i),
+                       item, buffer);
+    if (text)
+      vl_fact_add (fact, text);
+  }
+}
+
+static void
+read_top (struct reading *r, json_t *root)
+{
+  static const char *const members[] = { "virtloom_host", "facts" };
+  const json_t *version = json_object_get (root, "virtloom_host");
+  json_t *facts = json_object_get (root, "facts"), *value;
+  const char *key;
+
+  json_object_foreach (root, key, value)
+  {
+    struct vl_spell spell = { .wanted = key };
+
+    if (VL_STREQ (key, members[0]) || VL_STREQ (key, members[1]) || VL_STARTS (key, "x-"))
+      continue;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+      vl_spell_offer (&spell, members[i]);
+    refuse (r, vl_printf (r->ctx, "$['%s']", key),
+            "is unknown; accepted: virtloom_host, facts, x-...");
+    if (spell.best)
+      vl_hint (r->ctx, "did you mean \"%s\"?", spell.best);
+  }
+  if (version == NULL)
+    refuse (r, "$.virtloom_host", "is missing; accepted: %d", FORMAT_VERSION);
+  else if (! json_is_integer (version) || json_integer_value (version) != FORMAT_VERSION)
+    refuse (r, "$.virtloom_host", "is not a version of host files known here; accepted: %d",
+            FORMAT_VERSION);
+  if (facts == NULL)
+    refuse (r, "$.facts", "is missing; accepted: an object of facts");
+  else if (! json_is_object (facts))
+    refuse (r, "$.facts", "is not an object; accepted: an object of facts");
+  else
+    json_object_foreach (facts, key, value) read_fact (r, key, value);
+}
+
+struct vl_host *
+vl_host_from_json (struct vl_ctx *ctx, const char *text, size_t length, const char *origin)
+{
+  struct reading r = { .ctx = ctx, .origin = origin };
+  json_error_t error;
+  json_t *root;
+
+  if (length > MAX_BYTES) {
+    refuse (&r, NULL, "the host file is larger than %zu bytes", MAX_BYTES);
+    return NULL;
+  }
+  if (deeper_than (text, length, MAX_DEPTH)) {
+    refuse (&r, NULL, "the host file is nested more than %d deep", MAX_DEPTH);
+    return NULL;
+  }
+  root = json_loadb (text, length, JSON_REJECT_DUPLICATES, &error);
+  if (root == NULL) {
+    refuse (&r, NULL, "the host file is not JSON: line %d, column %d: %s", error.line,
+            error.column, error.text);
+    vl_hint (ctx, "`virtloom host show -o json` and `virtloom host import` write one");
+    return NULL;
+  }
+  r.host = vl_host_new ();
+  if (json_is_object (root))
+    read_top (&r, root);
+  else
+    refuse (&r, "$", "is not an object");
+  json_decref (root);
+  vl_host_sort (r.host);
+  if (r.bad) {
+    vl_host_free (r.host);
+    return NULL;
+  }
+  return r.host;
+}
+
+/* ---- writing ---- */
+
+/* Whole numbers as one would write them by hand; "007" and "+1" are text. */
+static int
+is_number (const char *text)
+{
+  size_t length = strlen (text);
+
+  for (size_t i = 0; i < length; i++)
+    if (! isdigit ((unsigned char)text[i]))
+      return 0;
+  return length == 1 || (length > 1 && length < 16 && text[0] != '0');
+}
+
+static void
+write_text (struct vl_str *out, const char *text)
+{
+  vl_str_add (out, "\"");
+  for (const char *p = text; *p; p++) {
+    if (*p == '"' || *p == '\\')
+      vl_str_printf (out, "\\%c", *p);
+    else if ((unsigned char)*p < ' ')
+      vl_str_printf (out, "\\u%04x", (unsigned)*p);
+    else
+      vl_str_add_n (out, p, 1);
+  }
+  vl_str_add (out, "\"");
+}
+
+static int
+is_bare (const char *value)
+{
+  return VL_STREQ (value, "true") || VL_STREQ (value, "false") || is_number (value);
+}
+
+static void
+write_fact (struct vl_str *out, const struct vl_fact *fact)
+{
+  int list = fact->list || fact->n != 1, bare = 1;
+
+  /* A list is all numbers or all text: "486" may be a CPU model. */
+  for (size_t i = 0; i < fact->n; i++)
+    bare = bare && is_bare (fact->values[i]);
+  write_text (out, fact->key);
+  vl_str_add (out, list ? ": [" : ": ");
+  for (size_t i = 0; i < fact->n; i++) {
+    if (i)
+      vl_str_add (out, ", ");
+    if (bare)
+      vl_str_add (out, fact->values[i]);
+    else
+      write_text (out, fact->values[i]);
+  }
+  if (list)
+    vl_str_add (out, "]");
+}
+
+static char *
+write_host (const struct vl_host *host, int used_only)
+{
+  struct vl_str out = { NULL, 0, 0 };
+  size_t n = vl_host_n_facts (host);
+  const char *between = "\n";
+
+  vl_str_printf (&out, "{\n  \"virtloom_host\": %d,\n  \"facts\": {", FORMAT_VERSION);
+  for (size_t i = 0; i < n; i++) {
+    if (used_only && ! host->facts[i].used)
+      continue;
+    vl_str_printf (&out, "%s    ", between);
+    write_fact (&out, &host->facts[i]);
+    between = ",\n";
+  }
+  vl_str_add (&out, between[0] == ',' ? "\n  }\n}\n" : "}\n}\n");
+  return out.text;
+}
+
+char *
+vl_host_to_json (const struct vl_host *host)
+{
+  return write_host (host, 0);
+}
+
+char *
+vl_host_used_json (const struct vl_host *host)
+{
+  return write_host (host, 1);
+}

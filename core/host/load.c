@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Finding a host file: a path, or a name in the folders of recorded hosts. */
+
+#include <config.h>
+
+#include "host/host.h"
+
+#include "context/file.h"
+#include "context/spell.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+#define MAX_BYTES ((size_t)8 * 1024 * 1024)
+#define MAX_FOLDERS 3
+
+/* The folders that hold NAME.json, NULL-terminated. */
+static void
+folders_of (struct vl_ctx *ctx, const char *tree, const char *folders[MAX_FOLDERS])
+{
+  folders[0] = tree ? vl_printf (ctx, "%s/tests/hosts", tree) : VL_DATADIR "/hosts";
+  folders[1] = tree ? vl_printf (ctx, "%s/drivers/fake/hosts", tree) : NULL;
+  folders[2] = NULL;
+}
+
+static struct vl_host *
+read_file (struct vl_ctx *ctx, const char *path)
+{
+  VL_AUTOFREE char *text = NULL;
+  const char *why = NULL;
+  size_t length;
+
+  text = vl_file_read (path, MAX_BYTES, &length, &why);
+  if (text)
+    return vl_host_from_json (ctx, text, length, path);
+  vl_error (ctx, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL, "the host file '%s' cannot be read: %s",
+            path, why);
+  return NULL;
+}
+
+static void
+list_names (struct vl_strv *names, const char *folder)
+{
+  DIR *dir = opendir (folder);
+
+  if (dir == NULL)
+    return;
+  for (struct dirent *entry; (entry = readdir (dir));) {
+    size_t length = strlen (entry->d_name);
+
+    if (length > 5 && VL_STREQ (entry->d_name + length - 5, ".json")) {
+      VL_AUTOFREE char *name = vl_xstrndup (entry->d_name, length - 5);
+
+      if (! vl_strv_has (names, name))
+        vl_strv_add (names, name);
+    }
+  }
+  closedir (dir);
+}
+
+static void
+refuse_name (struct vl_ctx *ctx, const char *name, const char *const *folders)
+{
+  VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
+  VL_AUTOFREE char *list = NULL;
+  struct vl_spell spell = { .wanted = name };
+
+  for (; *folders; folders++)
+    list_names (&names, *folders);
+  vl_strv_sort (&names);
+  for (size_t i = 0; i < names.n; i++)
+    vl_spell_offer (&spell, names.items[i]);
+  list = vl_strv_join (&names, ", ");
+  vl_error (ctx, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
+            "there is no recorded host \"%s\"; accepted: a path, %s", name,
+            names.n ? list : "or the name of a recorded host, of which there are none");
+  if (spell.best)
+    vl_hint (ctx, "did you mean \"%s\"?", spell.best);
+}
+
+struct vl_host *
+vl_host_load (struct vl_ctx *ctx, const char *tree, const char *name)
+{
+  const char *folders[MAX_FOLDERS], *path;
+
+  if (strchr (name, '/'))
+    return read_file (ctx, name);
+  folders_of (ctx, tree, folders);
+  for (size_t i = 0; folders[i]; i++) {
+    path = vl_printf (ctx, "%s/%s.json", folders[i], name);
+    if (access (path, F_OK) == 0)
+      return read_file (ctx, path);
+  }
+  /* "--host h.json": a file here needs no "./" in front. */
+  if (access (name, F_OK) == 0 || strchr (name, '.'))
+    return read_file (ctx, name);
+  refuse_name (ctx, name, folders);
+  return NULL;
+}

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The three layers of configuration folders.  What each file may say is checked
+ * where it is read, so that every complaint has the file and line at fault;
+ * then values are merged by key. */
+
+#include <config.h>
+
+#include "plugin/conf.h"
+
+#include "context/file.h"
+#include "context/spell.h"
+#include "plugin/ini.h"
+#include "plugin/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#define MAIN_FILE "virtloom.conf"
+
+struct layer {
+  const char *main_file; /* path of its virtloom.conf */
+  const char *folder;    /* its plugins.d */
+  int tree;              /* a build's own folder, with makefiles in it */
+};
+
+struct vl_config *
+vl_config_new (void)
+{
+  struct vl_config *config = VL_NEW (struct vl_config);
+
+  config->arena = vl_arena_new ();
+  return config;
+}
+
+void
+vl_config_free (struct vl_config *config)
+{
+  if (config == NULL)
+    return;
+  free (config->entries);
+  free (config->files);
+  free (config->public_values);
+  vl_arena_free (config->arena);
+  free (config);
+}
+
+/* ---- what a file may say ---- */
+
+static const char *const plugin_keys[] = { "auto", "critical", "enabled", "keys",
+                                           "kind", "module",   NULL };
+static const char *const plugin_sections[] = { "plugin", "settings", NULL };
+
+/* Refuses NAME, which is not among ACCEPTED, with the nearest of them. */
+static void
+unknown_name (struct vl_ctx *ctx, const char *plugin, const char *path, int line, const char *what,
+              const char *name, const struct vl_strv *accepted)
+{
+  struct vl_spell spell = { .wanted = name };
+  VL_AUTOFREE char *all = vl_strv_join (accepted, " ");
+
+  for (size_t i = 0; i < accepted->n; i++)
+    vl_spell_offer (&spell, accepted->items[i]);
+  vl_ini_error (ctx, plugin, path, line, "unknown %s; accepted: %s", what, all);
+  if (spell.best)
+    vl_hint (ctx, "did you mean '%s'?", spell.best);
+}
+
+static void
+add_all (struct vl_strv *list, const char *const *names)
+{
+  for (; *names; names++)
+    vl_strv_add (list, *names);
+}
+
+/* The sections of virtloom.conf (SECTION NULL), or the keys of SECTION. */
+static void
+main_names (struct vl_strv *list, const char *section)
+{
+  size_t n;
+  const struct vl_setting *rows = vl_config_table (&n);
+
+  for (size_t i = 0; i < n; i++) {
+    const char *dot = strchr (rows[i].name, '.');
+    VL_AUTOFREE char *own =
+        dot ? vl_xstrndup (rows[i].name, (size_t)(dot - rows[i].name)) : vl_xstrdup ("virtloom");
+
+    if (section && VL_STREQ (own, section))
+      vl_strv_add (list, dot ? dot + 1 : rows[i].name);
+    else if (section == NULL && ! vl_strv_has (list, own))
+      vl_strv_add (list, own);
+  }
+}
+
+static int
+check_sections (struct vl_ctx *ctx, const char *plugin, const char *path, const struct vl_ini *ini)
+{
+  VL_AUTOSTRV struct vl_strv accepted = { 0 };
+  int bad = 0;
+
+  if (plugin)
+    add_all (&accepted, plugin_sections);
+  else
+    main_names (&accepted, NULL);
+  for (size_t i = 0; i < ini->n_sections; i++)
+    if (! vl_strv_has (&accepted, ini->sections[i].name)) {
+      unknown_name (ctx, plugin, path, ini->sections[i].line,
+                    vl_printf (ctx, "section [%s]", ini->sections[i].name), ini->sections[i].name,
+                    &accepted);
+      bad = -1;
+    }
+  return bad;
+}
+
+/* Of an entry in [plugin]: -1 after a finding. */
+static int
+check_plugin_value (struct vl_ctx *ctx, const char *plugin, const char *path,
+                    const struct vl_ini_entry *entry)
+{
+  static const char *const kinds[] = { "feature", "driver", NULL };
+  static const char *const nevers[] = { "never", NULL };
+  struct vl_type_spec spec = { .type = VL_BOOL };
+  struct vl_value value;
+  const char *why;
+
+  if (VL_STREQ (entry->key, "keys"))
+    return 0;
+  if (entry->continued)
+    return vl_ini_error (ctx, plugin, path, entry->continued,
+                         "an indented line after '%s'; accepted: only after a list", entry->key);
+  if (VL_STREQ (entry->key, "module")) {
+    size_t n = strlen (entry->value);
+
+    if (strchr (entry->value, '/'))
+      return vl_ini_error (
+          ctx, plugin, path, entry->line,
+          "module '%s' has a slash; accepted: a file in the modules' folder, '%s.so'", entry->value,
+          plugin);
+    if (n > 3 && VL_STREQ (entry->value + n - 3, ".la"))
+      return vl_ini_error (ctx, plugin, path, entry->line,
+                           "module '%s' is a libtool archive, which only points at a module; "
+                           "accepted: '%s.so'",
+                           entry->value, plugin);
+    if (! VL_STREQ (entry->value, vl_printf (ctx, "%s.so", plugin)))
+      return vl_ini_error (ctx, plugin, path, entry->line,
+                           "module '%s' is not named as its plugin; accepted: '%s.so'",
+                           entry->value, plugin);
+    return 0;
+  }
+  if (VL_STREQ (entry->key, "kind"))
+    spec = (struct vl_type_spec) { .type = VL_CHOICE, .choices = kinds };
+  if (VL_STREQ (entry->key, "auto"))
+    spec = VL_STREQ (entry->value, "never")
+               ? (struct vl_type_spec) { .type = VL_CHOICE, .choices = nevers }
+               : (struct vl_type_spec) { .type = VL_INT, .min = 1, .max = 1000 };
+  if (vl_value_parse (ctx->arena, &spec, entry->value, &value, &why) < 0)
+    return vl_ini_error (ctx, plugin, path, entry->line, "%s = '%s' %s%s", entry->key, entry->value,
+                         why, spec.type == VL_INT ? ", or never" : "");
+  return 0;
+}
+
+static int
+check_entries (struct vl_ctx *ctx, const char *plugin, const char *path, const struct vl_ini *ini)
+{
+  int bad = 0;
+
+  for (size_t i = 0; i < ini->n; i++) {
+    const struct vl_ini_entry *entry = &ini->entries[i];
+    VL_AUTOSTRV struct vl_strv accepted = { 0 };
+
+    if (plugin && VL_STREQ (entry->section, "plugin"))
+      add_all (&accepted, plugin_keys);
+    else if (! plugin)
+      main_names (&accepted, entry->section);
+    /* Keys of [settings] are the module's to judge, and those of an unknown
+     * section went with the section. */
+    if (accepted.n == 0)
+      continue;
+    if (! vl_strv_has (&accepted, entry->key)) {
+      unknown_name (ctx, plugin, path, entry->line,
+                    vl_printf (ctx, "key '%s' in [%s]", entry->key, entry->section), entry->key,
+                    &accepted);
+      bad = -1;
+    } else if (plugin && check_plugin_value (ctx, plugin, path, entry) < 0)
+      bad = -1;
+  }
+  return bad;
+}
+
+/* ---- merging ---- */
+
+static struct vl_conf_file *
+file_record (struct vl_config *config, const char *plugin, const char *path)
+{
+  VL_AUTOFREE char *name =
+      plugin ? vl_xasprintf ("plugins.d/%s.conf", plugin) : vl_xstrdup (MAIN_FILE);
+  struct vl_conf_file *file;
+
+  for (size_t i = 0; i < config->n_files; i++)
+    if (VL_STREQ (config->files[i].file, name))
+      return &config->files[i];
+  VL_GROW (config->files, config->n_files, config->files_size);
+  file = &config->files[config->n_files++];
+  *file = (struct vl_conf_file) {
+    .file = vl_arena_strdup (config->arena, name),
+    .plugin = vl_arena_strdup (config->arena, plugin),
+    .path = vl_arena_strdup (config->arena, path),
+  };
+  return file;
+}
+
+static void
+merge (struct vl_config *config, const struct vl_conf_file *file, const char *path,
+       const struct vl_ini *ini)
+{
+  for (size_t i = 0; i < ini->n; i++) {
+    const struct vl_ini_entry *from = &ini->entries[i];
+    struct vl_conf_entry *to = NULL;
+
+    for (size_t j = 0; j < config->n && to == NULL; j++)
+      if (config->entries[j].file == file->file
+          && VL_STREQ (config->entries[j].section, from->section)
+          && VL_STREQ (config->entries[j].key, from->key))
+        to = &config->entries[j];
+    if (to == NULL) {
+      VL_GROW (config->entries, config->n, config->size);
+      to = &config->entries[config->n++];
+    }
+    *to = (struct vl_conf_entry) { file->file, from->section, from->key,      from->value,
+                                   path,       from->line,    from->continued };
+  }
+}
+
+/* One file of one layer.  0, or -1 after findings, the first of which is then
+ * the reason in the file's record. */
+static int
+read_file (struct vl_ctx *ctx, struct vl_config *config, const char *plugin, const char *path)
+{
+  size_t before = ctx->findings.n;
+  struct vl_conf_file *file;
+  struct vl_ini ini;
+  int bad;
+
+  path = vl_arena_strdup (config->arena, path);
+  bad = vl_ini_read (ctx, config->arena, plugin, path, &ini);
+  if (bad == 1)
+    return 0;
+  file = file_record (config, plugin, path);
+  if (bad == 0
+      && check_sections (ctx, plugin, path, &ini) + check_entries (ctx, plugin, path, &ini))
+    bad = -1;
+  if (bad && file->why == NULL) {
+    const struct vl_finding *first = before < ctx->findings.n ? &ctx->findings.items[before] : NULL;
+
+    file->why = first ? vl_arena_printf (config->arena, "%s: %s", first->origin, first->message)
+                      : vl_arena_printf (config->arena, "%s cannot be read", path);
+  }
+  if (bad == 0)
+    merge (config, file, path, &ini);
+  return bad;
+}
+
+/* The name of the plugin that FILE configures, in NAME (32 bytes); 0 where FILE
+ * is not a plugin's conf by its name. */
+static int
+plugin_of_file (const char *file, char *name)
+{
+  size_t n = strlen (file);
+
+  if (n < 6 || n - 5 > 31 || ! VL_STREQ (file + n - 5, ".conf"))
+    return 0;
+  memcpy (name, file, n - 5);
+  name[n - 5] = '\0';
+  return vl_plugin_name_ok (name);
+}
+
+/* Reads the plugins.d of one layer; one that is not there is empty. */
+static void
+read_folder (struct vl_ctx *ctx, struct vl_config *config, const struct layer *layer)
+{
+  VL_AUTOSTRV struct vl_strv names = { 0 };
+  const char *why = NULL;
+  struct stat st;
+  DIR *dir = opendir (layer->folder);
+  char name[32];
+
+  if (dir == NULL) {
+    if (errno != ENOENT)
+      vl_ini_error (ctx, NULL, layer->folder, 0, "cannot be read: %s", strerror (errno));
+    return;
+  }
+  if (fstat (dirfd (dir), &st) == 0)
+    why = vl_file_distrust (&st);
+  for (struct dirent *entry; (entry = readdir (dir));)
+    if (! VL_STREQ (entry->d_name, ".") && ! VL_STREQ (entry->d_name, ".."))
+      vl_strv_add (&names, entry->d_name);
+  closedir (dir);
+  vl_strv_sort (&names);
+  for (size_t i = 0; i < names.n; i++) {
+    const char *path = vl_arena_printf (config->arena, "%s/%s", layer->folder, names.items[i]);
+
+    if (plugin_of_file (names.items[i], name)) {
+      if (why) {
+        struct vl_conf_file *file = file_record (config, name, path);
+
+        vl_ini_error (ctx, name, path, 0,
+                      "is in a folder that %s; accepted: owned by root or by "
+                      "the caller, writable by its owner alone",
+                      why);
+        vl_hint (ctx, "chmod go-w %s", layer->folder);
+        file->why = vl_arena_printf (config->arena, "%s is in a folder that %s", path, why);
+      } else
+        read_file (ctx, config, name, path);
+    } else if (! layer->tree || strstr (names.items[i], ".conf"))
+      vl_report (
+          ctx, &(struct vl_report) { .severity = VL_SEV_WARNING, .plugin = "core", .origin = path },
+          "'%s' is not read; accepted: files named [a-z][a-z0-9-]*.conf, at most 31 "
+          "characters before the dot",
+          names.items[i]);
+  }
+}
+
+static int
+compare_entries (const void *a, const void *b)
+{
+  const struct vl_conf_entry *x = a, *y = b;
+  int order = strcmp (x->file, y->file);
+
+  order = order ? order : strcmp (x->section, y->section);
+  return order ? order : strcmp (x->key, y->key);
+}
+
+static int
+compare_files (const void *a, const void *b)
+{
+  return strcmp (((const struct vl_conf_file *)a)->file, ((const struct vl_conf_file *)b)->file);
+}
+
+/* ---- virtloom.conf, typed ---- */
+
+const char *
+vl_conf_entry_text (struct vl_arena *arena, const struct vl_conf_entry *entry, enum vl_type type,
+                    const char **why)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  if (entry->continued == 0)
+    return entry->value;
+  if (type != VL_LIST) {
+    *why = vl_arena_printf (arena, "goes on in the indented line %d; accepted: that only of a list",
+                            entry->continued);
+    return NULL;
+  }
+  for (const char *p = entry->value; *p; p++)
+    if (*p != '\n')
+      vl_str_add_n (&text, p, 1);
+    else if (text.length && text.text[text.length - 1] != ',')
+      vl_str_add (&text, ",");
+  return vl_arena_strdup (arena, text.text ? text.text : "");
+}
+
+static int
+type_slot (struct vl_ctx *ctx, struct vl_config *config, struct vl_setting_slot *slot)
+{
+  const char *dot = strchr (slot->row->name, '.'), *text, *why;
+  const char *section =
+      dot ? vl_arena_strndup (config->arena, slot->row->name, (size_t)(dot - slot->row->name))
+          : "virtloom";
+  const struct vl_conf_entry *entry =
+      vl_config_find (config, MAIN_FILE, section, dot ? dot + 1 : slot->row->name);
+  struct vl_type_spec spec = { slot->row->type, slot->row->flags, slot->row->choices,
+                               slot->row->min,  slot->row->max,   slot->row->unit };
+
+  slot->origin = "default";
+  text = entry ? vl_conf_entry_text (config->arena, entry, spec.type, &why) : slot->row->deflt;
+  if (entry)
+    slot->origin = vl_arena_printf (config->arena, "%s:%d", entry->path, entry->line);
+  else if (text == NULL)
+    return 0;
+  if (text && vl_value_parse (config->arena, &spec, text, &slot->value, &why) == 0)
+    return 0;
+  return vl_ini_error (ctx, NULL, entry ? entry->path : MAIN_FILE, entry ? entry->line : 0,
+                       "%s = '%s' %s", slot->row->name, text ? text : entry->value, why);
+}
+
+static int
+type_main (struct vl_ctx *ctx, struct vl_config *config)
+{
+  size_t n;
+  const struct vl_setting *rows = vl_config_table (&n);
+  int bad = 0;
+
+  config->slots = vl_arena_alloc (config->arena, n * sizeof *config->slots);
+  for (size_t i = 0; i < n; i++) {
+    config->slots[i].row = &rows[i];
+    bad |= type_slot (ctx, config, &config->slots[i]);
+  }
+  return bad;
+}
+
+int
+vl_config_read (struct vl_ctx *ctx, struct vl_config *config, const struct vl_places *places)
+{
+  struct vl_arena *arena = config->arena;
+  struct layer layers[3];
+  size_t n = 0;
+  int bad = 0;
+
+  if (places->tree)
+    layers[n++] = (struct layer) { vl_arena_printf (arena, "%s/packaging/" MAIN_FILE, places->tree),
+                                   vl_arena_printf (arena, "%s/plugins.d", places->tree), 1 };
+  else {
+    layers[n++] = (struct layer) { VL_DATADIR "/" MAIN_FILE, VL_DATADIR "/plugins.d", 0 };
+    layers[n++] = (struct layer) { VL_SYSCONFDIR "/" MAIN_FILE, VL_SYSCONFDIR "/plugins.d", 0 };
+  }
+  if (places->config_dir) {
+    struct stat st;
+
+    if (stat (places->config_dir, &st) < 0 || (! S_ISDIR (st.st_mode) && (errno = ENOTDIR)))
+      return vl_report (ctx, &(struct vl_report) { VL_SEV_ERROR, VL_ERR_USAGE, .plugin = "core" },
+                        "configuration folder '%s': %s", places->config_dir, strerror (errno));
+    layers[n++] = (struct layer) { vl_arena_printf (arena, "%s/" MAIN_FILE, places->config_dir),
+                                   vl_arena_printf (arena, "%s/plugins.d", places->config_dir), 0 };
+  }
+  for (size_t i = 0; i < n; i++) {
+    bad |= read_file (ctx, config, NULL, layers[i].main_file);
+    read_folder (ctx, config, &layers[i]);
+  }
+  if (config->n > 1)
+    qsort (config->entries, config->n, sizeof *config->entries, compare_entries);
+  if (config->n_files > 1)
+    qsort (config->files, config->n_files, sizeof *config->files, compare_files);
+  return type_main (ctx, config) | bad ? -1 : 0;
+}
+
+const struct vl_conf_entry *
+vl_config_find (const struct vl_config *config, const char *file, const char *section,
+                const char *key)
+{
+  struct vl_conf_entry wanted = { .file = file, .section = section, .key = key };
+
+  return config->n ? bsearch (&wanted, config->entries, config->n, sizeof wanted, compare_entries)
+                   : NULL;
+}
+
+/* A key that the table has not is a fault of the caller, here as in a
+ * configuration that was never read: both read as unset. */
+static const struct vl_value *
+find_slot (const struct vl_config *config, const char *key)
+{
+  size_t n;
+  const struct vl_setting *rows = vl_config_table (&n);
+
+  for (size_t i = 0; i < n && config && config->slots; i++)
+    if (VL_STREQ (rows[i].name, key) && config->slots[i].value.set)
+      return &config->slots[i].value;
+  return NULL;
+}
+
+const char *
+vl_config_str (const struct vl_config *config, const char *key)
+{
+  const struct vl_value *value = find_slot (config, key);
+
+  return value ? value->text : NULL;
+}
+
+int
+vl_config_bool (const struct vl_config *config, const char *key)
+{
+  const struct vl_value *value = find_slot (config, key);
+
+  return value ? value->number != 0 : 0;
+}
+
+int64_t
+vl_config_int (const struct vl_config *config, const char *key)
+{
+  const struct vl_value *value = find_slot (config, key);
+
+  return value ? value->number : 0;
+}
+
+const char *const *
+vl_config_items (const struct vl_config *config, const char *key, size_t *n)
+{
+  static const char *const none[] = { NULL };
+  const struct vl_value *value = find_slot (config, key);
+
+  *n = value ? value->n_items : 0;
+  return value && value->items ? (const char *const *)value->items : none;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Plugins and configuration as an application sees them, and turning a plugin
+ * on and off in the operator's own layer. */
+
+#include <config.h>
+
+#include "context/app.h"
+#include "context/file.h"
+#include "context/spell.h"
+#include "plugin/ini.h"
+#include "plugin/load.h"
+
+#include <errno.h>
+
+size_t
+vl_plugins_count (const struct vl_app *app)
+{
+  return app->registry ? app->registry->n : 0;
+}
+
+static void
+fill_settings (struct vl_registry *registry, struct vl_plugin *plugin)
+{
+  struct vl_setting_value *values;
+
+  if (plugin->info.n_settings == plugin->n_settings && plugin->info.settings)
+    return;
+  values = vl_arena_alloc (registry->arena, (plugin->n_settings + 1) * sizeof *values);
+  for (size_t i = 0; i < plugin->n_settings; i++) {
+    values[i].row = plugin->settings[i].row;
+    values[i].text = plugin->settings[i].value.set ? plugin->settings[i].value.text : NULL;
+    values[i].origin = plugin->settings[i].origin;
+  }
+  plugin->info.settings = values;
+  plugin->info.n_settings = plugin->n_settings;
+}
+
+const struct vl_plugin_info *
+vl_plugins_get (const struct vl_app *app, size_t i)
+{
+  struct vl_plugin *plugin;
+  struct vl_plugin_info *info;
+
+  if (i >= vl_plugins_count (app))
+    return NULL;
+  plugin = app->registry->plugins[i];
+  info = &plugin->info;
+  fill_settings (app->registry, plugin);
+  info->name = plugin->name;
+  info->kind = plugin->kind;
+  info->state = plugin->state;
+  info->reason = plugin->reason;
+  info->version = plugin->version;
+  info->summary = plugin->summary;
+  info->built_for = plugin->built_for;
+  info->module = plugin->path ? plugin->path : plugin->module;
+  info->conf = plugin->conf;
+  info->enabled = plugin->enabled;
+  info->critical = plugin->critical;
+  info->auto_rank = plugin->auto_rank;
+  info->keys = plugin->keys;
+  info->props = plugin->props;
+  info->n_props = plugin->n_props;
+  info->writes = plugin->writes;
+  info->n_writes = plugin->n_writes;
+  info->reads = plugin->reads;
+  info->wakes = plugin->wakes;
+  info->needs = plugin->needs;
+  info->conflicts = plugin->conflicts;
+  info->traits = plugin->traits;
+  return info;
+}
+
+const struct vl_plugin_info *
+vl_plugins_find (const struct vl_app *app, const char *name)
+{
+  for (size_t i = 0; i < vl_plugins_count (app); i++)
+    if (VL_STREQ (app->registry->plugins[i]->name, name))
+      return vl_plugins_get (app, i);
+  return NULL;
+}
+
+/* The record of plugin NAME; NULL after a finding with the nearest name. */
+static struct vl_plugin *
+known_plugin (struct vl_app *app, const char *name)
+{
+  struct vl_plugin *plugin = vl_registry_find (app->registry, name);
+  struct vl_spell spell = { .wanted = name };
+
+  if (plugin)
+    return plugin;
+  for (size_t i = 0; i < app->registry->n; i++)
+    vl_spell_offer (&spell, app->registry->plugins[i]->name);
+  vl_error (app->ctx, VL_ERR_NOT_FOUND, NULL, NULL, "no plugin is named '%s'", name);
+  if (spell.best)
+    vl_hint (app->ctx, "did you mean '%s'?", spell.best);
+  return NULL;
+}
+
+int
+vl_plugins_load (struct vl_app *app, const char *name)
+{
+  struct vl_plugin *plugin = known_plugin (app, name);
+
+  return plugin ? vl_registry_load (app->ctx, app->registry, plugin, &app->places) : -1;
+}
+
+/* ---- turning on and off ---- */
+
+/* Where the line that starts at P ends, its newline included. */
+static const char *
+line_end (const char *p)
+{
+  p += strcspn (p, "\n");
+  return p + (*p == '\n');
+}
+
+/* TEXT, a file that was read without complaint, with `enabled = VALUE` in its
+ * [plugin]: the line that says so replaced, else put first in the section, else
+ * section and all at the end.  The caller frees. */
+static char *
+edit_enabled (const char *text, const struct vl_ini *ini, const char *value)
+{
+  struct vl_str edited = { 0 };
+  int replace = 0, after = 0, line = 0;
+
+  for (size_t i = 0; i < ini->n; i++)
+    if (VL_STREQ (ini->entries[i].section, "plugin") && VL_STREQ (ini->entries[i].key, "enabled"))
+      replace = ini->entries[i].line;
+  for (size_t i = 0; i < ini->n_sections; i++)
+    if (VL_STREQ (ini->sections[i].name, "plugin"))
+      after = ini->sections[i].line;
+  vl_str_add (&edited, "");
+  for (const char *p = text; *p; p = line_end (p)) {
+    line++;
+    if (line != replace)
+      vl_str_add_n (&edited, p, (size_t)(line_end (p) - p));
+    if (line == replace || (! replace && line == after)) {
+      if (edited.length && edited.text[edited.length - 1] != '\n')
+        vl_str_add (&edited, "\n");
+      vl_str_printf (&edited, "enabled = %s\n", value);
+    }
+  }
+  if (edited.length && edited.text[edited.length - 1] != '\n')
+    vl_str_add (&edited, "\n");
+  if (! replace && ! after)
+    vl_str_printf (&edited, "[plugin]\nenabled = %s\n", value);
+  return edited.text;
+}
+
+static int
+write_failed (struct vl_ctx *ctx, const char *path)
+{
+  enum vl_err err =
+      errno == EACCES || errno == EPERM || errno == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED;
+
+  return vl_error (ctx, err, NULL, NULL, "'%s' cannot be written: %s", path, strerror (errno));
+}
+
+int
+vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **file)
+{
+  struct vl_ctx *ctx = app->ctx;
+  const char *folder = app->places.config_dir, *path, *why = NULL;
+  VL_AUTOFREE char *text = NULL, *edited = NULL;
+  struct vl_ini ini;
+
+  if (known_plugin (app, name) == NULL)
+    return -1;
+  if (folder == NULL && app->places.tree) {
+    vl_error (ctx, VL_ERR_USAGE, NULL, NULL,
+              "the build tree's own configuration is not written to");
+    vl_hint (ctx, "name a folder of your own with --config DIR");
+    return -1;
+  }
+  folder = vl_arena_printf (ctx->arena, "%s/plugins.d", folder ? folder : VL_SYSCONFDIR);
+  path = vl_arena_printf (ctx->arena, "%s/%s.conf", folder, name);
+  /* A file that would be refused is not made better by one more line. */
+  switch (vl_ini_read (ctx, ctx->arena, name, path, &ini)) {
+  case 0:
+    text = vl_file_read (path, VL_INI_MOST_BYTES, NULL, &why);
+    if (text == NULL)
+      return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "'%s': %s", path, why);
+    break;
+  case 1:
+    text = vl_xstrdup ("");
+    if (vl_file_mkdirs (folder, 0755) < 0)
+      return write_failed (ctx, folder);
+    break;
+  default:
+    return -1;
+  }
+  edited = edit_enabled (text, &ini, on ? "yes" : "no");
+  if (vl_file_write (path, edited, strlen (edited), 0644) < 0)
+    return write_failed (ctx, path);
+  *file = path;
+  return 0;
+}
+
+/* ---- configuration ---- */
+
+size_t
+vl_config_count (const struct vl_app *app)
+{
+  return app->config ? app->config->n : 0;
+}
+
+const struct vl_config_value *
+vl_config_get (const struct vl_app *app, size_t i)
+{
+  struct vl_config *config = app->config;
+
+  if (i >= vl_config_count (app))
+    return NULL;
+  if (config->public_values == NULL) {
+    config->public_values = vl_xcalloc (config->n, sizeof *config->public_values);
+    for (size_t j = 0; j < config->n; j++) {
+      const struct vl_conf_entry *entry = &config->entries[j];
+      const char *why;
+      const char *value = vl_conf_entry_text (config->arena, entry, VL_LIST, &why);
+
+      config->public_values[j] = (struct vl_config_value) {
+        entry->file,
+        entry->section,
+        entry->key,
+        value,
+        vl_arena_printf (config->arena, "%s:%d", entry->path, entry->line),
+      };
+    }
+  }
+  return &config->public_values[i];
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Reading one INI file strictly: whatever inih would split, cut, merge or pass
+ * over in silence is refused with file and line. */
+
+#ifndef VL_CORE_PLUGIN_INI_H
+#define VL_CORE_PLUGIN_INI_H
+
+#include "context/ctx.h"
+
+#define VL_INI_MOST_BYTES (64 * 1024)
+#define VL_INI_LONGEST_LINE 198 /* inih cuts at 200 with newline and NUL */
+
+struct vl_ini_entry {
+  const char *section, *key;
+  const char *value;   /* indented lines follow with '\n' between */
+  int line, continued; /* the line of the key; of the first indented line, or 0 */
+};
+
+struct vl_ini_section {
+  const char *name;
+  int line;
+};
+
+struct vl_ini {
+  struct vl_ini_entry *entries; /* memory of the arena, in the order of the file */
+  size_t n;
+  struct vl_ini_section *sections;
+  size_t n_sections;
+};
+
+/* Reads TEXT, LENGTH bytes, of file PATH.  0, or -1 after one finding per bad
+ * line (exit 7) of plugin PLUGIN (NULL: the core) with origin PATH:LINE. */
+int vl_ini_parse (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, const char *path,
+                  const char *text, size_t length, struct vl_ini *ini);
+
+/* Opens PATH, checks owner and mode, reads and parses it.  0; 1 where there is
+ * no such file; -1 after findings. */
+int vl_ini_read (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, const char *path,
+                 struct vl_ini *ini);
+
+/* A finding with origin PATH:LINE (PATH alone where LINE is 0), VL_ERR_REFUSED. */
+int vl_ini_error (struct vl_ctx *ctx, const char *plugin, const char *path, int line,
+                  const char *fmt, ...) VL_PRINTF (5, 6);
+
+#endif

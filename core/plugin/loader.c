@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Our lt_dlvtable in place of libltdl's own loader: that one binds lazily,
+ * follows .la files and LTDL_LIBRARY_PATH anywhere, and answers "file not
+ * found" to everything.  Ours is handed a descriptor that was checked and whose
+ * note was read, and opens just that. */
+
+#include <config.h>
+
+#include "plugin/loader.h"
+
+#include "context/file.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <ltdl.h>
+#include <pthread.h>
+
+#define MOST_MODULE_BYTES (64 * 1024 * 1024)
+
+/* libltdl is not safe with threads, and it hands its loader no more than a file
+ * name: what else the loader needs waits here, under the lock. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int ready;
+static struct {
+  int fd;           /* what module_open opens */
+  char error[1024]; /* what dlerror said */
+} request = { .fd = -1 };
+
+/* What was opened in this process, for a second application object in it. */
+static struct opened {
+  struct opened *next;
+  dev_t dev;
+  ino_t ino;
+  lt_dlhandle handle;
+} * all_opened;
+
+static lt_module
+module_open (lt_user_data data, const char *file, lt_dladvise advise)
+{
+  char name[64];
+  void *handle;
+  const char *error;
+
+  (void)data;
+  (void)file;
+  (void)advise;
+  if (request.fd < 0)
+    return NULL;
+  snprintf (name, sizeof name, "/proc/self/fd/%d", request.fd);
+  handle = dlopen (name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (handle == NULL && (error = dlerror ())) {
+    /* dlerror begins with the name it was given; ours means nothing to anyone. */
+    size_t n = strlen (name);
+
+    if (strncmp (error, name, n) == 0 && strncmp (error + n, ": ", 2) == 0)
+      error += n + 2;
+    snprintf (request.error, sizeof request.error, "%s", error);
+  }
+  return handle;
+}
+
+static int
+module_close (lt_user_data data, lt_module module)
+{
+  (void)data;
+  (void)module;
+  return 0;
+}
+
+/* libltdl asks for NAME_LTX_symbol first and the bare symbol then; only the
+ * first is a plugin's. */
+static void *
+find_sym (lt_user_data data, lt_module module, const char *symbol)
+{
+  (void)data;
+  return strstr (symbol, "_LTX_") ? dlsym (module, symbol) : NULL;
+}
+
+static const lt_dlvtable vtable = {
+  .name = "virtloom",
+  .sym_prefix = NULL,
+  .module_open = module_open,
+  .module_close = module_close,
+  .find_sym = find_sym,
+  .priority = LT_DLLOADER_PREPEND,
+};
+
+/* With the lock held: libltdl with our loader in place of its own. */
+static int
+start_libltdl (const char **why)
+{
+  if (ready)
+    return 0;
+  if (lt_dlinit () != 0) {
+    *why = lt_dlerror ();
+    return -1;
+  }
+  /* The loader of modules that are linked in cannot be removed; it opens no files. */
+  free (lt_dlloader_remove ("lt_dlopen"));
+  if (lt_dlloader_find ("lt_dlopen") || lt_dlloader_add (&vtable) != 0) {
+    *why = "libltdl's own loader cannot be replaced";
+    return -1;
+  }
+  ready = 1;
+  return 0;
+}
+
+/* Opens FD under libltdl and answers with the body.  Takes FD: it stays open for
+ * good where the module was opened by it, and is closed otherwise. */
+static const void *
+open_checked (struct vl_arena *arena, int fd, const char *file, const struct stat *st,
+              const char **why)
+{
+  VL_AUTOFREE char *name = vl_xasprintf ("/proc/self/fd/%d/%s", fd, file);
+  struct opened *known = all_opened;
+  lt_dlhandle handle = NULL;
+  const void *body;
+
+  while (known && (known->dev != st->st_dev || known->ino != st->st_ino))
+    known = known->next;
+  if (known) {
+    close (fd);
+    handle = known->handle;
+  } else {
+    request.fd = fd;
+    request.error[0] = '\0';
+    /* The name only has to be new to libltdl, which remembers handles by name,
+     * and to end in the file's, from which it makes the symbol's. */
+    handle = lt_dlopen (name);
+    request.fd = -1;
+    if (handle == NULL) {
+      *why = vl_arena_printf (arena, "cannot be opened: %s",
+                              request.error[0] ? request.error : lt_dlerror ());
+      close (fd);
+      return NULL;
+    }
+    known = VL_NEW (struct opened);
+    *known = (struct opened) { all_opened, st->st_dev, st->st_ino, handle };
+    all_opened = known;
+  }
+  body = lt_dlsym (handle, "virtloom_module");
+  if (body == NULL) {
+    char *ident = vl_arena_strndup (arena, file, strlen (file) - strlen (".so"));
+
+    for (char *p = ident; *p; p++)
+      if (*p == '-')
+        *p = '_';
+    *why = vl_arena_printf (
+        arena, "has no symbol '%s_LTX_virtloom_module'; VL_FEATURE or VL_DRIVER makes it", ident);
+  }
+  return body;
+}
+
+/* ---- finding the file ---- */
+
+/* The folder that modules are in when installed. */
+static int
+find_installed (struct vl_arena *arena, const char *file, const char **folder)
+{
+  *folder = VL_PKGLIBDIR;
+  return access (vl_arena_printf (arena, "%s/%s", *folder, file), F_OK) == 0 || errno != ENOENT;
+}
+
+static int
+try_folder (struct vl_arena *arena, const char *file, const char *candidate, const char **folder)
+{
+  struct stat st;
+
+  if (lstat (vl_arena_printf (arena, "%s/%s", candidate, file), &st) < 0)
+    return 0;
+  *folder = candidate;
+  return 1;
+}
+
+/* Of the build tree: where libtool leaves modules. */
+static int
+find_in_tree (struct vl_arena *arena, const char *tree, const char *name, const char *file,
+              const char **folder)
+{
+  VL_AUTOSTRV struct vl_strv rest = { 0 };
+  DIR *dir;
+
+  if (try_folder (arena, file, vl_arena_printf (arena, "%s/features/.libs", tree), folder)
+      || try_folder (arena, file, vl_arena_printf (arena, "%s/drivers/.libs", tree), folder)
+      || try_folder (arena, file, vl_arena_printf (arena, "%s/drivers/%s/.libs", tree, name),
+                     folder)
+      || try_folder (arena, file, vl_arena_printf (arena, "%s/tests/mods/.libs", tree), folder))
+    return 1;
+  dir = opendir (tree);
+  for (struct dirent *entry; dir && (entry = readdir (dir));)
+    if (entry->d_name[0] != '.')
+      vl_strv_add (&rest, entry->d_name);
+  if (dir)
+    closedir (dir);
+  vl_strv_sort (&rest);
+  for (size_t i = 0; i < rest.n; i++)
+    if (try_folder (arena, file, vl_arena_printf (arena, "%s/%s/.libs", tree, rest.items[i]),
+                    folder))
+      return 1;
+  *folder = vl_arena_printf (arena, "%s/*/.libs", tree);
+  return 0;
+}
+
+/* Opens FILE in FOLDER and checks the descriptor; -1 with *WHY. */
+static int
+open_trusted (struct vl_arena *arena, const char *folder, const char *file, struct stat *st,
+              const char **why)
+{
+  VL_AUTOCLOSE int dir = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  VL_AUTOCLOSE int fd = -1;
+  const char *distrust;
+  int checked;
+
+  if (dir < 0 || fstat (dir, st) < 0) {
+    *why = vl_arena_printf (arena, "cannot be opened: its folder: %s", strerror (errno));
+    return -1;
+  }
+  distrust = vl_file_distrust (st);
+  if (distrust) {
+    *why = vl_arena_printf (arena,
+                            "is in a folder that %s; accepted: owned by root or by the "
+                            "caller, writable by its owner alone",
+                            distrust);
+    return -1;
+  }
+  /* O_NONBLOCK: a FIFO must not hang us before fstat can tell it apart. */
+  fd = openat (dir, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) {
+    *why = errno == ELOOP ? "is a symbolic link; accepted: the file itself"
+                          : vl_arena_printf (arena, "cannot be opened: %s", strerror (errno));
+    return -1;
+  }
+  if (fstat (fd, st) < 0 || ! S_ISREG (st->st_mode)) {
+    *why = "is not a regular file";
+    return -1;
+  }
+  distrust = vl_file_distrust (st);
+  if (distrust) {
+    *why = vl_arena_printf (arena,
+                            "%s; accepted: owned by root or by the caller, writable by its "
+                            "owner alone",
+                            distrust);
+    return -1;
+  }
+  if (st->st_size > MOST_MODULE_BYTES) {
+    *why = vl_arena_printf (arena, "is larger than %d MiB", MOST_MODULE_BYTES / (1024 * 1024));
+    return -1;
+  }
+  checked = fd;
+  fd = -1;
+  return checked;
+}
+
+int
+vl_module_open (struct vl_arena *arena, const struct vl_places *places, const char *name,
+                enum vl_kind kind, const char *file, struct vl_module *module, const char **why)
+{
+  const char *folder, *problem = NULL;
+  struct stat st;
+  int found, fd;
+
+  found = places->tree ? find_in_tree (arena, places->tree, name, file, &folder)
+                       : find_installed (arena, file, &folder);
+  if (! found) {
+    *why = vl_arena_printf (arena, "module '%s' is not in %s", file, folder);
+    return -1;
+  }
+  module->path = vl_arena_printf (arena, "%s/%s", folder, file);
+  fd = open_trusted (arena, folder, file, &st, &problem);
+  if (fd >= 0 && vl_note_read (arena, fd, &module->note, &problem) == 0)
+    problem = vl_note_compare (arena, &module->note, name, kind);
+  if (problem == NULL) {
+    pthread_mutex_lock (&lock);
+    if (start_libltdl (&problem) == 0) {
+      module->body = open_checked (arena, fd, file, &st, &problem);
+      fd = -1;
+    }
+    pthread_mutex_unlock (&lock);
+  }
+  if (fd >= 0)
+    close (fd);
+  if (problem) {
+    *why = vl_arena_printf (arena, "module '%s' %s", module->path, problem);
+    return -1;
+  }
+  return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The gate: the ELF note of a module, read from a descriptor with bounded
+ * reads, before anything of the module is mapped or run. */
+
+#ifndef VL_CORE_PLUGIN_NOTE_H
+#define VL_CORE_PLUGIN_NOTE_H
+
+#include <virtloom/types.h>
+
+#include "context/alloc.h"
+
+/* Reads the note of the module behind FD into *DESC; its texts are terminated.
+ * 0, or -1 with *WHY (memory of ARENA): a phrase whose subject is the module. */
+int vl_note_read (struct vl_arena *arena, int fd, struct vl_note_desc *desc, const char **why);
+
+/* Why a module with DESC must not be loaded as plugin NAME of KIND: every field
+ * that differs, what the module has and what virtloom has.  NULL: it may. */
+const char *vl_note_compare (struct vl_arena *arena, const struct vl_note_desc *desc,
+                             const char *name, enum vl_kind kind);
+
+const char *vl_kind_name (uint32_t kind);
+
+#endif

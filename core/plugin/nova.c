@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A configuration folder from the options of a nova.conf.  Which setting an
+ * option stands for is said by the settings rows alone: nothing here knows an
+ * option's name. */
+
+#include <config.h>
+
+#include "context/app.h"
+#include "context/file.h"
+#include "plugin/ini.h"
+#include "plugin/text.h"
+
+#include <errno.h>
+
+struct writing {
+  struct vl_ctx *ctx;
+  const struct vl_nova_option *options;
+  size_t n;
+  int *taken; /* parallel to OPTIONS */
+  int bad;
+};
+
+/* What cannot be written into an INI file without being read back as something
+ * else, or NULL. */
+static const char *
+unwritable (const char *value, size_t room)
+{
+  if (strstr (value, " ;") || strstr (value, "\t;") || value[0] == ';')
+    return "has ' ;', which begins a comment here";
+  if (strlen (value) > room)
+    return "is too long for one line here";
+  return vl_text_problem (value, strlen (value));
+}
+
+/* "KEY = VALUE"; a list goes on in indented lines where one line is too short. */
+static int
+put_value (struct writing *w, struct vl_str *out, const struct vl_setting *row, const char *key,
+           const struct vl_nova_option *option, const struct vl_value *value)
+{
+  size_t room = VL_INI_LONGEST_LINE - strlen (key) - 3;
+  int split = row->type == VL_LIST && strlen (option->value) > room;
+  const char *problem = split ? NULL : unwritable (option->value, room);
+
+  for (size_t i = 0; split && i < value->n_items && problem == NULL; i++)
+    problem = unwritable (value->items[i], room - 2);
+  if (problem) {
+    w->bad = vl_report (w->ctx,
+                        &(struct vl_report) { .severity = VL_SEV_ERROR,
+                                              .err = VL_ERR_REQUEST,
+                                              .plugin = "core",
+                                              .origin = option->origin },
+                        "%s = '%s' %s", option->name, option->value, problem);
+    return -1;
+  }
+  if (! split) {
+    vl_str_printf (out, "%s = %s\n", key, option->value);
+    return 0;
+  }
+  for (size_t i = 0; i < value->n_items; i++)
+    vl_str_printf (out, "%s%s%s%s\n", i ? "  " : key, i ? "" : " = ", value->items[i],
+                   i + 1 < value->n_items ? "," : "");
+  return 0;
+}
+
+/* Writes what the options say of ROW, if anything. */
+static void
+write_row (struct writing *w, struct vl_str *out, const struct vl_setting *row, const char *key,
+           const char *section)
+{
+  struct vl_type_spec spec = { row->type, row->flags, row->choices, row->min, row->max, row->unit };
+
+  for (size_t i = 0; row->nova && i < w->n; i++) {
+    const struct vl_nova_option *option = &w->options[i];
+    struct vl_value value;
+    const char *why;
+
+    if (! VL_STREQ (option->name, row->nova))
+      continue;
+    w->taken[i] = 1;
+    /* oslo.config's way to say "unset" where unset is what the row begins with. */
+    if (option->value[0] == '\0' && row->deflt == NULL && ! (row->flags & VL_EMPTY_OK))
+      continue;
+    if (vl_value_parse (w->ctx->arena, &spec, option->value, &value, &why) < 0) {
+      w->bad = vl_report (w->ctx,
+                          &(struct vl_report) { .severity = VL_SEV_ERROR,
+                                                .err = VL_ERR_REQUEST,
+                                                .plugin = "core",
+                                                .origin = option->origin },
+                          "%s = '%s' %s", option->name, option->value, why);
+      continue;
+    }
+    if (section && (out->text == NULL || strstr (out->text, section) == NULL))
+      vl_str_printf (out, "%s\n", section);
+    put_value (w, out, row, key, option, &value);
+  }
+}
+
+static int
+write_out (struct vl_ctx *ctx, const char *path, const struct vl_str *text)
+{
+  VL_AUTOFREE char *whole = NULL;
+
+  if (text->length == 0)
+    return 0;
+  whole =
+      vl_xasprintf ("# Made from a nova.conf by `virtloom config import-nova`.\n%s", text->text);
+  if (vl_file_write (path, whole, strlen (whole), 0644) < 0)
+    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %s", path,
+                     strerror (errno));
+  return 0;
+}
+
+/* OUT/virtloom.conf.  Rows are grouped by section, as the table is. */
+static int
+write_main (struct writing *w, const char *out)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+  size_t n;
+  const struct vl_setting *rows = vl_config_table (&n);
+
+  for (size_t i = 0; i < n; i++) {
+    const char *dot = strchr (rows[i].name, '.');
+    const char *section =
+        dot ? vl_printf (w->ctx, "[%.*s]", (int)(dot - rows[i].name), rows[i].name) : "[virtloom]";
+
+    write_row (w, &text, &rows[i], dot ? dot + 1 : rows[i].name, section);
+  }
+  return write_out (w->ctx, vl_printf (w->ctx, "%s/virtloom.conf", out), &text);
+}
+
+static int
+write_plugin (struct writing *w, const struct vl_plugin *plugin, const char *out)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  for (size_t i = 0; i < plugin->n_settings; i++)
+    write_row (w, &text, plugin->settings[i].row, plugin->settings[i].row->name, "[settings]");
+  return write_out (w->ctx, vl_printf (w->ctx, "%s/plugins.d/%s.conf", out, plugin->name), &text);
+}
+
+int
+vl_config_write_nova (struct vl_app *app, const struct vl_nova_option *options, size_t n,
+                      const char *out, const char *const **left_out)
+{
+  struct vl_registry *registry = app->registry;
+  struct writing w = { .ctx = app->ctx, .options = options, .n = n };
+  const char *folder = vl_printf (app->ctx, "%s/plugins.d", out);
+  const char **left;
+  size_t n_left = 0;
+
+  w.taken = vl_arena_alloc (app->ctx->arena, (n + 1) * sizeof *w.taken);
+  left = vl_arena_alloc (app->ctx->arena, (n + 1) * sizeof *left);
+  if (vl_file_mkdirs (folder, 0755) < 0)
+    return vl_error (app->ctx, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %s", folder,
+                     strerror (errno));
+  /* Drivers have settings too, whichever of them will be the chosen one. */
+  for (size_t i = 0; i < registry->n; i++)
+    if (registry->plugins[i]->state == VL_PLUGIN_UNUSED)
+      w.bad |= vl_registry_load (app->ctx, registry, registry->plugins[i], &app->places);
+  w.bad |= write_main (&w, out);
+  for (size_t i = 0; i < registry->n; i++)
+    w.bad |= write_plugin (&w, registry->plugins[i], out);
+  for (size_t i = 0; i < n; i++)
+    if (! w.taken[i])
+      left[n_left++] = options[i].name;
+  *left_out = left;
+  return w.bad ? -1 : 0;
+}

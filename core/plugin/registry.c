@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One record for every plugin that a conf names; loading, and the rules between
+ * plugins: a request key and a slot each belong to one. */
+
+#include <config.h>
+
+#include "plugin/registry.h"
+
+#include "plugin/conf.h"
+#include "plugin/load.h"
+#include "plugin/loader.h"
+#include "plugin/text.h"
+
+struct vl_registry *
+vl_registry_new (void)
+{
+  struct vl_registry *registry = VL_NEW (struct vl_registry);
+
+  registry->arena = vl_arena_new ();
+  return registry;
+}
+
+void
+vl_registry_free (struct vl_registry *registry)
+{
+  if (registry == NULL)
+    return;
+  free (registry->plugins);
+  free (registry->keys);
+  vl_arena_free (registry->arena);
+  free (registry);
+}
+
+static int
+compare_plugins (const void *a, const void *b)
+{
+  return strcmp ((*(struct vl_plugin *const *)a)->name, (*(struct vl_plugin *const *)b)->name);
+}
+
+struct vl_plugin *
+vl_registry_add (struct vl_registry *registry, const char *name, enum vl_kind kind)
+{
+  static const char *none[] = { NULL };
+  struct vl_plugin *plugin = vl_arena_alloc (registry->arena, sizeof *plugin);
+
+  plugin->name = vl_arena_strdup (registry->arena, name);
+  plugin->kind = kind;
+  plugin->state = VL_PLUGIN_UNUSED;
+  plugin->enabled = 1;
+  plugin->module = vl_arena_printf (registry->arena, "%s.so", name);
+  plugin->keys = plugin->reads = plugin->wakes = plugin->needs = plugin->conflicts =
+      plugin->traits = none;
+  VL_GROW (registry->plugins, registry->n, registry->size);
+  registry->plugins[registry->n++] = plugin;
+  qsort (registry->plugins, registry->n, sizeof *registry->plugins, compare_plugins);
+  return plugin;
+}
+
+/* ---- what a conf says of its plugin ---- */
+
+static const char *
+conf_text (const struct vl_config *config, const char *file, const char *key)
+{
+  const struct vl_conf_entry *entry = vl_config_find (config, file, "plugin", key);
+
+  return entry ? entry->value : NULL;
+}
+
+/* The claimed keys, one blank, comma or line apart. */
+static const char **
+split_keys (struct vl_arena *arena, const char *text)
+{
+  static const char between[] = " \t\n,";
+  const char **keys = vl_arena_alloc (arena, (strlen (text) / 2 + 2) * sizeof *keys);
+  size_t n = 0;
+
+  for (text += strspn (text, between); *text; text += strspn (text, between)) {
+    size_t length = strcspn (text, between);
+
+    keys[n++] = vl_arena_strndup (arena, text, length);
+    text += length;
+  }
+  return keys;
+}
+
+static int
+conf_bool (struct vl_ctx *ctx, const struct vl_config *config, const char *file, const char *key,
+           int otherwise)
+{
+  struct vl_type_spec spec = { .type = VL_BOOL };
+  const char *text = conf_text (config, file, key), *why;
+  struct vl_value value;
+
+  /* conf.c refused the file of any value that does not parse. */
+  if (text == NULL || vl_value_parse (ctx->arena, &spec, text, &value, &why) < 0)
+    return otherwise;
+  return (int)value.number;
+}
+
+static void
+read_record (struct vl_ctx *ctx, struct vl_registry *registry, const struct vl_config *config,
+             const struct vl_conf_file *file)
+{
+  const char *kind = conf_text (config, file->file, "kind");
+  const char *keys = conf_text (config, file->file, "keys");
+  const char *rank = conf_text (config, file->file, "auto");
+  const struct vl_conf_entry *off = vl_config_find (config, file->file, "plugin", "enabled");
+  struct vl_plugin *plugin = vl_registry_add (
+      registry, file->plugin, kind && VL_STREQ (kind, "driver") ? VL_KIND_DRIVER : VL_KIND_FEATURE);
+
+  plugin->conf = vl_arena_strdup (registry->arena, file->path);
+  plugin->enabled = conf_bool (ctx, config, file->file, "enabled", 1);
+  plugin->critical = conf_bool (ctx, config, file->file, "critical", 0);
+  if (keys)
+    plugin->keys = split_keys (registry->arena, keys);
+  if (file->why) {
+    /* Its findings were recorded where the file was read. */
+    plugin->state = VL_PLUGIN_REFUSED;
+    plugin->reason = vl_arena_strdup (registry->arena, file->why);
+    ctx->critical_refused |= plugin->critical;
+  } else if (kind == NULL)
+    vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL,
+                      "no configuration layer says what '%s' is; accepted: kind = feature or "
+                      "driver in [plugin]",
+                      plugin->name);
+  else if (rank && plugin->kind != VL_KIND_DRIVER)
+    vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL,
+                      "'auto' ranks drivers; '%s' is a feature", plugin->name);
+  else if (! plugin->enabled) {
+    plugin->state = VL_PLUGIN_DISABLED;
+    plugin->reason = vl_arena_printf (registry->arena, "enabled = %s in %s:%d", off->value,
+                                      off->path, off->line);
+  }
+  plugin->auto_rank = rank && ! VL_STREQ (rank, "never") ? atoi (rank) : 0;
+}
+
+/* ---- claimed keys against tables ---- */
+
+typedef int (*key_fn) (void *opaque, const char *key, int image, const struct vl_prop *row);
+
+/* Calls FN for each request key of PLUGIN's tables. */
+static void
+each_key (const struct vl_plugin *plugin, key_fn fn, void *opaque)
+{
+  for (size_t i = 0; i < plugin->n_props; i++) {
+    const struct vl_prop *row = &plugin->props[i];
+    const struct vl_alias *aliases = row->aliases.rows;
+
+    if (row->flavor_key)
+      fn (opaque, row->flavor_key, 0, row);
+    if (row->image_key)
+      fn (opaque, row->image_key, 1, row);
+    for (size_t j = 0; j < row->aliases.count; j++)
+      fn (opaque, aliases[j].key, aliases[j].image != 0, row);
+  }
+}
+
+static int
+collect_key (void *opaque, const char *key, int image, const struct vl_prop *row)
+{
+  (void)image;
+  (void)row;
+  if (! vl_strv_has (opaque, key))
+    vl_strv_add (opaque, key);
+  return 0;
+}
+
+/* What A has and B has not, " 'x' 'y'"; the caller frees. */
+static char *
+missing (const struct vl_strv *a, const struct vl_strv *b)
+{
+  struct vl_str text = { 0 };
+
+  vl_str_add (&text, "");
+  for (size_t i = 0; i < a->n; i++)
+    if (! vl_strv_has (b, a->items[i]))
+      vl_str_printf (&text, "%s'%s'", text.length ? ", " : "", a->items[i]);
+  return text.text;
+}
+
+static int
+check_claims (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin)
+{
+  VL_AUTOSTRV struct vl_strv tables = { 0 }, claims = { 0 };
+  VL_AUTOFREE char *unclaimed = NULL, *idle = NULL, *all = NULL;
+
+  each_key (plugin, collect_key, &tables);
+  for (const char **key = plugin->keys; *key; key++)
+    vl_strv_add (&claims, *key);
+  vl_strv_sort (&tables);
+  vl_strv_sort (&claims);
+  unclaimed = missing (&tables, &claims);
+  idle = missing (&claims, &tables);
+  if (*unclaimed == '\0' && *idle == '\0')
+    return 0;
+  all = vl_strv_join (&tables, " ");
+  vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL,
+                    "the keys of its conf and of its tables differ:%s%s%s%s%s",
+                    *unclaimed ? " the conf does not claim " : "", unclaimed,
+                    *unclaimed && *idle ? ";" : "", *idle ? " the tables do not have " : "", idle);
+  vl_hint (ctx, "keys = %s", all);
+  return -1;
+}
+
+/* ---- the index of request keys ---- */
+
+struct indexing {
+  struct vl_registry *registry;
+  struct vl_plugin *plugin;
+};
+
+static int
+index_key (void *opaque, const char *key, int image, const struct vl_prop *row)
+{
+  struct indexing *in = opaque;
+  struct vl_registry *registry = in->registry;
+
+  VL_GROW (registry->keys, registry->n_keys, registry->keys_size);
+  registry->keys[registry->n_keys++] = (struct vl_key_ref) { key, image, in->plugin, row };
+  return 0;
+}
+
+static int
+compare_keys (const void *a, const void *b)
+{
+  const struct vl_key_ref *x = a, *y = b;
+  int order = strcmp (x->key, y->key);
+
+  return order ? order : x->image - y->image;
+}
+
+void
+vl_registry_index (struct vl_registry *registry)
+{
+  registry->n_keys = 0;
+  for (size_t i = 0; i < registry->n; i++) {
+    struct indexing in = { registry, registry->plugins[i] };
+
+    if (in.plugin->state == VL_PLUGIN_LOADED && in.plugin->kind == VL_KIND_FEATURE)
+      each_key (in.plugin, index_key, &in);
+  }
+  if (registry->n_keys > 1)
+    qsort (registry->keys, registry->n_keys, sizeof *registry->keys, compare_keys);
+}
+
+/* ---- rules between plugins ---- */
+
+/* Of PLUGIN and OTHER, which both have WHAT: a plugin's own two rows are its own
+ * fault alone. */
+static void
+refuse_pair (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+             struct vl_plugin *other, const char *what, const char *name)
+{
+  if (plugin == other) {
+    vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL, "two of its properties %s '%s'",
+                      what, name);
+    return;
+  }
+  for (int turn = 0; turn < 2; turn++) {
+    struct vl_plugin *one = turn ? other : plugin, *two = turn ? plugin : other;
+
+    vl_plugin_refuse (ctx, registry, one, VL_ERR_CONFLICT, NULL,
+                      "plugins '%s' and '%s' both %s '%s', so both are refused", one->name,
+                      two->name, what, name);
+    vl_hint (ctx, "turn one off: virtloom feature disable %s", one->name);
+  }
+}
+
+static void
+refuse_doubles (struct vl_ctx *ctx, struct vl_registry *registry)
+{
+  vl_registry_index (registry);
+  for (size_t i = 1; i < registry->n_keys; i++)
+    if (compare_keys (&registry->keys[i - 1], &registry->keys[i]) == 0)
+      refuse_pair (ctx, registry, registry->keys[i - 1].plugin, registry->keys[i].plugin,
+                   "have request key", registry->keys[i].key);
+  for (size_t i = 0; i < registry->n; i++)
+    for (size_t p = 0; p < registry->plugins[i]->n_props; p++)
+      for (size_t j = 0; j <= i; j++)
+        for (size_t q = 0; q < (i == j ? p : registry->plugins[j]->n_props); q++) {
+          const char *one = registry->plugins[i]->props[p].fills;
+          const char *two = registry->plugins[j]->props[q].fills;
+
+          if (one && two && VL_STREQ (one, two))
+            refuse_pair (ctx, registry, registry->plugins[j], registry->plugins[i], "fill slot",
+                         one);
+        }
+}
+
+/* A refused plugin keeps its name, conf and claims, nothing of its module. */
+static void
+forget_module (struct vl_plugin *plugin)
+{
+  static const char *none[] = { NULL };
+
+  memset (&plugin->feature, 0, sizeof plugin->feature);
+  memset (&plugin->driver, 0, sizeof plugin->driver);
+  plugin->props = NULL;
+  plugin->settings = NULL;
+  plugin->writes = NULL;
+  plugin->n_props = plugin->n_settings = plugin->n_writes = 0;
+  plugin->reads = plugin->wakes = plugin->needs = plugin->conflicts = plugin->traits = none;
+}
+
+static int
+load_module (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+             const struct vl_places *places)
+{
+  struct vl_module module = { 0 };
+  struct vl_plugin *caller = ctx->plugin;
+  const char *why;
+  int bad;
+
+  bad = vl_module_open (registry->arena, places, plugin->name, plugin->kind, plugin->module,
+                        &module, &why);
+  plugin->path = module.path;
+  if (bad)
+    return vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL, "%s", why);
+  plugin->built_for = vl_arena_strdup (registry->arena, module.note.built_for);
+  ctx->plugin = plugin;
+  bad = vl_plugin_adopt (ctx, registry, plugin, module.body);
+  if (bad == 0)
+    bad = vl_plugin_configure (ctx, registry, plugin, registry->config);
+  if (bad == 0 && plugin->kind == VL_KIND_FEATURE)
+    bad = check_claims (ctx, registry, plugin);
+  ctx->plugin = caller;
+  if (bad)
+    forget_module (plugin);
+  else
+    plugin->state = VL_PLUGIN_LOADED;
+  return bad;
+}
+
+int
+vl_registry_load (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+                  const struct vl_places *places)
+{
+  if (plugin->state == VL_PLUGIN_LOADED)
+    return 0;
+  if (plugin->state != VL_PLUGIN_UNUSED)
+    return vl_report (
+        ctx,
+        &(struct vl_report) { .severity = VL_SEV_ERROR,
+                              .err = plugin->state == VL_PLUGIN_REFUSED ? VL_ERR_REFUSED
+                                                                        : VL_ERR_UNSUPPORTED,
+                              .plugin = plugin->name,
+                              .origin = plugin->conf },
+        "%s '%s' is %s: %s", plugin->kind == VL_KIND_DRIVER ? "driver" : "feature", plugin->name,
+        plugin->state == VL_PLUGIN_REFUSED ? "refused" : "turned off", plugin->reason);
+  return load_module (ctx, registry, plugin, places);
+}
+
+int
+vl_registry_read (struct vl_ctx *ctx, struct vl_registry *registry, const struct vl_config *config,
+                  const struct vl_places *places)
+{
+  registry->config = config;
+  for (size_t i = 0; i < config->n_files; i++)
+    if (config->files[i].plugin)
+      read_record (ctx, registry, config, &config->files[i]);
+  for (size_t i = 0; i < registry->n; i++)
+    if (registry->plugins[i]->kind == VL_KIND_FEATURE
+        && registry->plugins[i]->state == VL_PLUGIN_UNUSED)
+      load_module (ctx, registry, registry->plugins[i], places);
+  refuse_doubles (ctx, registry);
+  for (size_t i = 0; i < registry->n; i++)
+    if (registry->plugins[i]->state == VL_PLUGIN_REFUSED)
+      forget_module (registry->plugins[i]);
+  vl_registry_index (registry);
+  return ctx->critical_refused ? -1 : 0;
+}
+
+/* ---- look-ups ---- */
+
+struct vl_plugin *
+vl_registry_find (const struct vl_registry *registry, const char *name)
+{
+  for (size_t i = 0; i < registry->n; i++)
+    if (VL_STREQ (registry->plugins[i]->name, name))
+      return registry->plugins[i];
+  return NULL;
+}
+
+static struct vl_plugin *
+find_key (const struct vl_registry *registry, const char *key, int image,
+          const struct vl_prop **row)
+{
+  struct vl_key_ref wanted = { .key = key, .image = image };
+  const struct vl_key_ref *ref =
+      registry->n_keys
+          ? bsearch (&wanted, registry->keys, registry->n_keys, sizeof wanted, compare_keys)
+          : NULL;
+
+  if (ref == NULL)
+    return NULL;
+  if (row)
+    *row = ref->row;
+  return ref->plugin;
+}
+
+struct vl_plugin *
+vl_registry_key (const struct vl_registry *registry, const char *key, int image,
+                 const struct vl_prop **row)
+{
+  struct vl_plugin *plugin = find_key (registry, key, image != 0, row);
+  const char *dot = strrchr (key, '.');
+  char pattern[256];
+
+  if (plugin || dot == NULL || dot[1] == '\0' || dot[1 + strspn (dot + 1, "0123456789")]
+      || (size_t)(dot - key) + 3 > sizeof pattern)
+    return plugin;
+  memcpy (pattern, key, (size_t)(dot - key) + 1);
+  strcpy (pattern + (dot - key) + 1, "N");
+  return find_key (registry, pattern, image != 0, row);
+}
+
+struct vl_plugin *
+vl_registry_claim (const struct vl_registry *registry, const char *key)
+{
+  for (size_t i = 0; i < registry->n; i++)
+    for (const char **claim = registry->plugins[i]->keys; *claim; claim++)
+      if (vl_key_matches (*claim, key))
+        return registry->plugins[i];
+  return NULL;
+}
+
+struct vl_plugin *
+vl_registry_slot (const struct vl_registry *registry, const char *slot, const struct vl_prop **row)
+{
+  for (size_t i = 0; i < registry->n; i++)
+    for (size_t p = 0; p < registry->plugins[i]->n_props; p++)
+      if (registry->plugins[i]->state == VL_PLUGIN_LOADED && registry->plugins[i]->props[p].fills
+          && VL_STREQ (registry->plugins[i]->props[p].fills, slot)) {
+        if (row)
+          *row = &registry->plugins[i]->props[p];
+        return registry->plugins[i];
+      }
+  return NULL;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The core's own properties: what every guest has whatever is loaded.  Names
+ * hold a dot already: no plugin's name does. */
+
+#include <config.h>
+
+#include "request/work.h"
+
+#include "request/name.h"
+
+#include <inttypes.h>
+
+#define IMAGE_ARCH "guest.image-arch"
+#define EMULATED_ARCH "guest.emulated-arch"
+#define VM_MODE "guest.vm-mode"
+#define HYPERVISOR_TYPE "guest.hypervisor-type"
+#define CONFIG_DRIVE "guest.config-drive"
+#define DEFAULT_STATE "/var/lib/virtloom"
+
+static const char *const config_drives[] = { "mandatory", "optional", NULL };
+static const char *const vm_modes[]
+    = { "baremetal", "exe", "hv", "hvm", "pv", "uml", "xen", NULL };
+
+#define ROW(full, kind) { .name = (full), .type = (kind) }
+#define SLOT(full) { .name = (full), .type = VL_STRING, .fills = (full) }
+
+static const struct vl_prop rows[] = {
+  ROW (VL_DRIVER_NAME, VL_STRING),
+  ROW (VL_GUEST_ARCH, VL_STRING),
+  ROW (VL_GUEST_BOOT_FROM_VOLUME, VL_BOOL),
+  ROW (VL_GUEST_FLAVOR, VL_STRING),
+  ROW (VL_GUEST_IMAGE, VL_STRING),
+  ROW (VL_GUEST_KERNEL, VL_STRING),
+  ROW (VL_GUEST_MEMORY, VL_INT),
+  ROW (VL_GUEST_NAME, VL_STRING),
+  ROW (VL_GUEST_RAMDISK, VL_STRING),
+  ROW (VL_GUEST_RUN_DIR, VL_STRING),
+  ROW (VL_GUEST_UUID, VL_STRING),
+  ROW (VL_GUEST_VCPUS, VL_INT),
+  ROW (VL_GUEST_VIRT_TYPE, VL_STRING),
+  ROW (VL_STORAGE_IMAGES_TYPE, VL_STRING),
+  SLOT (VL_CDROM_BUS),
+  SLOT (VL_DISK_BUS),
+  SLOT (VL_GUEST_MACHINE),
+  SLOT (VL_NIC_MODEL),
+  SLOT (VL_SCSI_MODEL),
+  { .name = IMAGE_ARCH,
+    .type = VL_STRING,
+    .flags = VL_LOWER,
+    .image_key = "hw_architecture",
+    .invalid_code = "InvalidArchitectureName" },
+  { .name = EMULATED_ARCH,
+    .type = VL_STRING,
+    .flags = VL_LOWER,
+    .image_key = "hw_emulation_architecture",
+    .invalid_code = "InvalidArchitectureName" },
+  { .name = VM_MODE,
+    .type = VL_CHOICE,
+    .flags = VL_NOCASE,
+    .choices = vm_modes,
+    .image_key = "hw_vm_mode",
+    .invalid_code = "InvalidVirtualMachineMode" },
+  { .name = HYPERVISOR_TYPE,
+    .type = VL_STRING,
+    .flags = VL_LOWER,
+    .image_key = "img_hv_type",
+    .invalid_code = "InvalidHypervisorVirtType" },
+  { .name = CONFIG_DRIVE,
+    .type = VL_CHOICE,
+    .choices = config_drives,
+    .image_key = "img_config_drive",
+    .invalid_code = "InvalidImageConfigDrive" },
+};
+
+const struct vl_prop *
+vl_core_props (size_t *n)
+{
+  *n = sizeof rows / sizeof rows[0];
+  return rows;
+}
+
+void
+vl_guest_put (struct vl_guest *guest, const char *name, const char *text, const char *why,
+              const char *reason)
+{
+  struct vl_guest_prop *prop = vl_guest_find (guest, name);
+  struct vl_type_spec spec = { .flags = VL_EMPTY_OK };
+  const char *wrong;
+
+  if (prop == NULL || text == NULL)
+    return;
+  spec.type = prop->row->type;
+  prop->why = why;
+  prop->reason = reason;
+  prop->origin = VL_LAYER_RESOLVED;
+  if (vl_value_parse (guest->ctx->arena, &spec, text, &prop->value, &wrong) == 0) {
+    prop->state = VL_RESOLVED;
+    return;
+  }
+  prop->state = VL_FAILED;
+  vl_error (guest->ctx, VL_ERR_REQUEST, NULL, NULL, "'%s' as %s %s",
+            vl_shown (guest->ctx->arena, text), name, wrong);
+}
+
+static struct vl_guest_prop *
+fail (struct vl_guest *guest, const char *name)
+{
+  struct vl_guest_prop *prop = vl_guest_find (guest, name);
+
+  prop->state = VL_FAILED;
+  return prop;
+}
+
+/* An error about what the image says in core property NAME. */
+static int
+refuse (struct vl_guest *guest, const char *name, enum vl_err err, const char *code,
+        const char *message)
+{
+  const struct vl_guest_prop *prop = fail (guest, name);
+  struct vl_report report
+      = { .severity = VL_SEV_ERROR, .err = err, .code = code, .property = name };
+
+  if (prop->raw[prop->origin])
+    report.origin = vl_raw_origin (guest->ctx->arena, prop->raw[prop->origin], prop->origin);
+  return vl_report (guest->ctx, &report, "%s", message);
+}
+
+static const char *
+number (struct vl_guest *guest, int64_t n)
+{
+  return vl_printf (guest->ctx, "%" PRId64, n);
+}
+
+/* ---- architecture ---- */
+
+/* Other names of an architecture, then those that stand for themselves. */
+static const char *
+canonical_arch (const char *name)
+{
+  static const char *const others[][2] = {
+    { "i386", "i686" },   { "i486", "i686" },     { "i586", "i686" },
+    { "x86_32", "i686" }, { "x86_32p", "i686" },  { "amd64", "x86_64" },
+  };
+  static const char *const known[] = {
+    "aarch64",  "alpha",      "armv6",        "armv7b",  "armv7l",  "cris",     "i686",
+    "ia64",     "lm32",       "loongarch64",  "m68k",    "microblaze", "microblazeel", "mips",
+    "mips64",   "mips64el",   "mipsel",       "openrisc", "parisc", "parisc64", "ppc",
+    "ppc64",    "ppc64le",    "ppcemb",       "ppcle",   "riscv32", "riscv64",  "s390",
+    "s390x",    "sh4",        "sh4eb",        "sparc",   "sparc64", "unicore32", "x86_64",
+    "xtensa",   "xtensaeb",
+  };
+
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    if (VL_STREQ (others[i][0], name))
+      return others[i][1];
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (VL_STREQ (known[i], name))
+      return known[i];
+  return NULL;
+}
+
+static void
+set_arch (struct vl_guest *guest)
+{
+  static const char *const sources[] = { EMULATED_ARCH, IMAGE_ARCH };
+  const char *host = guest->host ? vl_host_str (guest->host, "host.arch") : NULL;
+  int given = 0, bad = 0;
+
+  for (size_t i = 0; i < 2; i++) {
+    const struct vl_guest_prop *prop = vl_guest_find (guest, sources[i]);
+    const char *arch = prop->value.set ? canonical_arch (prop->value.text) : NULL;
+
+    bad |= prop->state == VL_FAILED || (prop->value.set && arch == NULL);
+    if (prop->value.set && arch == NULL)
+      refuse (guest, sources[i], VL_ERR_REQUEST, "InvalidArchitectureName",
+              vl_printf (guest->ctx, "'%s' is no architecture; accepted: names as 'x86_64', "
+                                     "'aarch64', 'ppc64le', 's390x', 'riscv64'",
+                         vl_shown (guest->ctx->arena, prop->value.text)));
+    else if (arch && ! given) {
+      vl_guest_put (guest, VL_GUEST_ARCH, arch, sources[i], NULL);
+      given = 1;
+    }
+  }
+  if (bad)
+    fail (guest, VL_GUEST_ARCH);
+  else if (! given && host)
+    vl_guest_put (guest, VL_GUEST_ARCH, host, "host.arch", NULL);
+  else if (! given) {
+    fail (guest, VL_GUEST_ARCH);
+    vl_host_unknown (guest->ctx, NULL, "host.arch");
+  }
+}
+
+/* ---- virtualization type ---- */
+
+static const char *
+core_text (struct vl_guest *guest, const char *name)
+{
+  const struct vl_guest_prop *prop = vl_guest_find (guest, name);
+
+  return prop->value.set && prop->state != VL_FAILED ? prop->value.text : NULL;
+}
+
+static int
+is_qemu (const char *type)
+{
+  return VL_STREQ (type, "kvm") || VL_STREQ (type, "qemu");
+}
+
+/* QEMU runs what was made for KVM and the other way round; the hardware that the
+ * guest sees is the same. */
+static void
+check_hypervisor (struct vl_guest *guest, const char *type)
+{
+  const char *wanted = core_text (guest, HYPERVISOR_TYPE), *mode = core_text (guest, VM_MODE);
+  const char *ours = VL_STREQ (type, "lxc") ? "exe" : "hvm";
+
+  if (wanted && ! VL_STREQ (wanted, type) && ! (is_qemu (wanted) && is_qemu (type))) {
+    refuse (guest, HYPERVISOR_TYPE, VL_ERR_UNSUPPORTED, "NoValidHost",
+            vl_printf (guest->ctx, "the image is for hypervisor '%s', and driver '%s' makes '%s' "
+                                   "guests; accepted: %s",
+                       vl_shown (guest->ctx->arena, wanted),
+                       guest->driver ? guest->driver->name : "", type,
+                       is_qemu (type) ? "kvm qemu" : type));
+    vl_hint (guest->ctx, "choose a driver for such images with --driver, or another image");
+  }
+  if (mode == NULL || VL_STREQ (mode, ours) || (ours[0] == 'h' && VL_STREQ (mode, "hv")))
+    return;
+  vl_warning (guest->ctx, NULL, VM_MODE, "mode '%s' has no effect: '%s' guests run in mode '%s'",
+              mode, type, ours);
+}
+
+static void
+set_virt_type (struct vl_guest *guest)
+{
+  struct vl_plugin *caller = guest->ctx->plugin, *driver = guest->driver;
+  const char *host = guest->host ? vl_host_str (guest->host, "host.arch") : NULL;
+  const char *arch = core_text (guest, VL_GUEST_ARCH), *type;
+
+  if (driver == NULL)
+    return;
+  vl_guest_put (guest, VL_DRIVER_NAME, driver->name,
+                vl_printf (guest->ctx, "driver=%s", driver->name), "chosen");
+  guest->ctx->plugin = driver;
+  type = driver->driver.virt_type ? driver->driver.virt_type (guest->ctx, guest->host) : NULL;
+  guest->ctx->plugin = caller;
+  if (type == NULL) {
+    fail (guest, VL_GUEST_VIRT_TYPE);
+    return;
+  }
+  if (VL_STREQ (type, "kvm") && arch && host && ! VL_STREQ (arch, host))
+    vl_guest_put (guest, VL_GUEST_VIRT_TYPE, "qemu", VL_GUEST_ARCH,
+                  vl_printf (guest->ctx, "a '%s' host emulates other architectures", host));
+  else
+    vl_guest_put (guest, VL_GUEST_VIRT_TYPE, type, VL_DRIVER_NAME,
+                  vl_printf (guest->ctx, "what driver '%s' makes", driver->name));
+  check_hypervisor (guest, core_text (guest, VL_GUEST_VIRT_TYPE));
+}
+
+/* ---- what the request says ---- */
+
+/* The copy in STATE of the image that REF names, or the path that it is. */
+static const char *
+image_path (struct vl_guest *guest, const char *ref)
+{
+  const char *state = guest->request->state_dir;
+  char uuid[37];
+
+  if (ref == NULL || ref[0] == '/')
+    return ref;
+  vl_uuid_from_text (ref, uuid);
+  return vl_printf (guest->ctx, "%s/images/%s", state ? state : DEFAULT_STATE, uuid);
+}
+
+static int
+boots_from_volume (const struct vl_request *request)
+{
+  for (size_t i = 0; i < request->n_devices; i++) {
+    const struct vl_block_device *device = &request->devices[i];
+
+    if (device->boot_index == 0)
+      return device->path
+             || (device->destination_type && VL_STREQ (device->destination_type, "volume"));
+  }
+  return 0;
+}
+
+static void
+put_given (struct vl_guest *guest, const char *name, const char *value, const char *member,
+           const char *part)
+{
+  if (value)
+    vl_guest_put (guest, name, value, vl_printf (guest->ctx, "%s=%s", member, value), part);
+}
+
+static void
+set_request (struct vl_guest *guest)
+{
+  const struct vl_request *request = guest->request;
+  const char *state = request->state_dir ? request->state_dir : DEFAULT_STATE;
+  const char *vcpus = number (guest, request->flavor.vcpus), *ram = number (guest, request->flavor.ram);
+
+  put_given (guest, VL_GUEST_NAME, request->name, "name", "request");
+  put_given (guest, VL_GUEST_UUID, request->uuid, "uuid", "request");
+  put_given (guest, VL_GUEST_VCPUS, vcpus, "vcpus", "flavor");
+  vl_guest_put (guest, VL_GUEST_MEMORY, number (guest, request->flavor.ram * 1024),
+                vl_printf (guest->ctx, "ram=%s", ram), "flavor");
+  put_given (guest, VL_GUEST_FLAVOR, request->flavor.name, "name", "flavor");
+  if (request->image.given) {
+    put_given (guest, VL_GUEST_IMAGE, request->image.name, "name", "image");
+    put_given (guest, VL_GUEST_KERNEL, image_path (guest, request->image.kernel), "kernel", "image");
+    put_given (guest, VL_GUEST_RAMDISK, image_path (guest, request->image.ramdisk), "ramdisk",
+               "image");
+  }
+  vl_guest_put (guest, VL_GUEST_BOOT_FROM_VOLUME, boots_from_volume (request) ? "true" : "false",
+                "block_devices", "request");
+  vl_guest_put (guest, VL_GUEST_RUN_DIR, vl_printf (guest->ctx, "%s/servers/%s", state, request->uuid),
+                VL_GUEST_UUID, "the server's folder");
+}
+
+static void
+set_storage (struct vl_guest *guest)
+{
+  const struct vl_config *config = guest->config;
+  const char *type = config ? vl_config_str (config, "storage.images_type") : NULL;
+  const struct vl_conf_entry *entry
+      = config ? vl_config_find (config, "virtloom.conf", "storage", "images_type") : NULL;
+  const char *why = vl_printf (guest->ctx, "storage.images_type=%s", type ? type : "default");
+
+  if (type == NULL || VL_STREQ (type, "default"))
+    type = config == NULL || vl_config_bool (config, "storage.use_cow_images") ? "qcow2" : "flat";
+  vl_guest_put (guest, VL_STORAGE_IMAGES_TYPE, type, why,
+                entry ? vl_printf (guest->ctx, "setting, %s:%d", entry->path, entry->line)
+                      : "default");
+}
+
+void
+vl_core_set (struct vl_guest *guest)
+{
+  set_request (guest);
+  set_storage (guest);
+  set_arch (guest);
+  set_virt_type (guest);
+}

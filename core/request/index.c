@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What is the same for every guest of one registry, worked out once.  It lives
+ * in the registry's arena; one that is out of date stays there until the end,
+ * since guests may still point into it. */
+
+#include <config.h>
+
+#include "request/index.h"
+
+static struct vl_type_spec
+row_spec (const struct vl_prop *row)
+{
+  return (struct vl_type_spec){ row->type, row->flags, row->choices, row->min, row->max, row->unit };
+}
+
+static int
+is_loaded_feature (const struct vl_plugin *plugin)
+{
+  return plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED;
+}
+
+/* ---- the template ---- */
+
+static int
+compare_props (const void *a, const void *b)
+{
+  return strcmp (((const struct vl_guest_prop *)a)->name, ((const struct vl_guest_prop *)b)->name);
+}
+
+size_t
+vl_index_find (const struct vl_prop_index *index, const char *name)
+{
+  size_t low = 0, high = index->n_props;
+
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = strcmp (name, index->props[middle].name);
+
+    if (order == 0)
+      return middle;
+    if (order < 0)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return VL_NO_PROP;
+}
+
+static void
+add_props (struct vl_arena *arena, struct vl_prop_index *index, struct vl_plugin *plugin,
+           size_t owner, const struct vl_prop *rows, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    struct vl_guest_prop *prop = &index->props[index->n_props++];
+
+    prop->name = plugin ? vl_arena_printf (arena, "%s.%s", plugin->name, rows[i].name) : rows[i].name;
+    prop->row = &rows[i];
+    prop->plugin = plugin;
+    prop->owner = owner;
+    prop->value.type = rows[i].type;
+  }
+}
+
+static void
+add_all_props (struct vl_registry *registry, struct vl_prop_index *index)
+{
+  size_t n_core, n;
+  const struct vl_prop *core = vl_core_props (&n_core);
+
+  n = n_core;
+  for (size_t i = 0; i < registry->n; i++)
+    n += is_loaded_feature (registry->plugins[i]) ? registry->plugins[i]->n_props : 0;
+  index->props = vl_arena_alloc (registry->arena, n * sizeof *index->props);
+  add_props (registry->arena, index, NULL, registry->n, core, n_core);
+  for (size_t i = 0; i < registry->n; i++)
+    if (is_loaded_feature (registry->plugins[i]))
+      add_props (registry->arena, index, registry->plugins[i], i, registry->plugins[i]->props,
+                 registry->plugins[i]->n_props);
+  qsort (index->props, index->n_props, sizeof *index->props, compare_props);
+}
+
+/* ---- the lowest layers ---- */
+
+static const struct vl_setting_slot *
+setting_of (const struct vl_guest_prop *prop)
+{
+  const struct vl_plugin *plugin = prop->plugin;
+
+  for (size_t i = 0; prop->row->setting && plugin && i < plugin->n_settings; i++)
+    if (VL_STREQ (plugin->settings[i].row->name, prop->row->setting))
+      return &plugin->settings[i];
+  return NULL;
+}
+
+/* An operator's setting is a layer of its own; the setting's own default counts
+ * as the property's. */
+static void
+add_setting (struct vl_arena *arena, struct vl_prop_index *index, size_t number,
+             const struct vl_setting_slot *slot)
+{
+  struct vl_guest_prop *prop = &index->props[number];
+  struct vl_type_spec spec = row_spec (prop->row);
+  int usual = VL_STREQ (slot->origin, "default");
+  struct vl_raw *raw = vl_arena_alloc (arena, sizeof *raw);
+  const char *why;
+
+  raw->key = slot->row->name;
+  raw->text = slot->value.text;
+  raw->origin = usual ? NULL : slot->origin;
+  raw->value = slot->value;
+  if (slot->row->type != prop->row->type
+      && vl_value_parse (arena, &spec, slot->value.text, &raw->value, &why) < 0) {
+    index->bad[index->n_bad++] = (struct vl_bad_setting){ number, why, slot->origin, raw->text };
+    return;
+  }
+  if (raw->value.set)
+    prop->raw[usual ? VL_LAYER_DEFAULT : VL_LAYER_SETTING] = raw;
+}
+
+static void
+add_default (struct vl_arena *arena, struct vl_guest_prop *prop)
+{
+  struct vl_type_spec spec = row_spec (prop->row);
+  struct vl_raw *raw = vl_arena_alloc (arena, sizeof *raw);
+  const char *why;
+
+  raw->text = prop->row->deflt;
+  /* Defaults were tried when the module was loaded. */
+  if (vl_value_parse (arena, &spec, prop->row->deflt, &raw->value, &why) == 0 && raw->value.set)
+    prop->raw[VL_LAYER_DEFAULT] = raw;
+}
+
+static void
+add_lowest_layers (struct vl_arena *arena, struct vl_prop_index *index)
+{
+  index->bad = vl_arena_alloc (arena, index->n_props * sizeof *index->bad);
+  for (size_t i = 0; i < index->n_props; i++) {
+    struct vl_guest_prop *prop = &index->props[i];
+    const struct vl_setting_slot *slot = setting_of (prop);
+
+    if (prop->row->deflt)
+      add_default (arena, prop);
+    if (slot && slot->value.set && slot->value.text)
+      add_setting (arena, index, i, slot);
+    for (int layer = VL_LAYER_SETTING; layer >= VL_LAYER_DEFAULT && ! prop->value.set; layer--)
+      if (prop->raw[layer]) {
+        prop->value = prop->raw[layer]->value;
+        prop->origin = (enum vl_layer)layer;
+      }
+  }
+}
+
+/* ---- slots ---- */
+
+static void
+link_slots (struct vl_prop_index *index)
+{
+  for (size_t i = 0; i < index->n_props; i++) {
+    const struct vl_guest_prop *prop = &index->props[i];
+    size_t slot = prop->plugin && prop->row->fills ? vl_index_find (index, prop->row->fills)
+                                                   : VL_NO_PROP;
+
+    if (slot != VL_NO_PROP)
+      index->props[slot].filler = i + 1;
+  }
+}
+
+/* ---- request keys ---- */
+
+static int
+compare_keys (const void *a, const void *b)
+{
+  const struct vl_key_slot *x = a, *y = b;
+
+  return x->image != y->image ? x->image - y->image : strcmp (x->key, y->key);
+}
+
+static size_t
+count_keys (const struct vl_prop_index *index)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < index->n_props; i++)
+    n += 2 + index->props[i].row->aliases.count;
+  return n;
+}
+
+static void
+add_keys (struct vl_arena *arena, struct vl_prop_index *index)
+{
+  index->keys = vl_arena_alloc (arena, count_keys (index) * sizeof *index->keys);
+  for (size_t i = 0; i < index->n_props; i++) {
+    const struct vl_prop *row = index->props[i].row;
+    const struct vl_alias *aliases = row->aliases.rows;
+
+    if (row->flavor_key)
+      index->keys[index->n_keys++] = (struct vl_key_slot){ row->flavor_key, 0, i, NULL };
+    if (row->image_key)
+      index->keys[index->n_keys++] = (struct vl_key_slot){ row->image_key, 1, i, NULL };
+    for (size_t j = 0; j < row->aliases.count; j++)
+      index->keys[index->n_keys++]
+          = (struct vl_key_slot){ aliases[j].key, aliases[j].image != 0, i, &aliases[j] };
+  }
+  qsort (index->keys, index->n_keys, sizeof *index->keys, compare_keys);
+}
+
+static const struct vl_key_slot *
+find_key (const struct vl_prop_index *index, const char *key, int image)
+{
+  struct vl_key_slot wanted = { .key = key, .image = image };
+
+  return bsearch (&wanted, index->keys, index->n_keys, sizeof wanted, compare_keys);
+}
+
+const struct vl_key_slot *
+vl_index_key (const struct vl_prop_index *index, const char *key, int image, long *number)
+{
+  const struct vl_key_slot *slot = find_key (index, key, image);
+  const char *dot = strrchr (key, '.');
+  char pattern[256];
+  size_t stem;
+
+  *number = -1;
+  /* The pattern itself is how a row is written, not how a request is. */
+  if (slot && index->props[slot->prop].row->flags & VL_INDEXED)
+    return NULL;
+  if (slot || dot == NULL)
+    return slot;
+  stem = (size_t)(dot - key) + 1;
+  if (stem + 2 > sizeof pattern || dot[1] == '\0' || dot[1 + strspn (dot + 1, "0123456789")]
+      || (dot[1] == '0' && dot[2]) || strlen (dot + 1) > 9)
+    return NULL;
+  memcpy (pattern, key, stem);
+  strcpy (pattern + stem, "N");
+  slot = find_key (index, pattern, image);
+  if (slot == NULL || ! (index->props[slot->prop].row->flags & VL_INDEXED))
+    return NULL;
+  *number = strtol (dot + 1, NULL, 10);
+  return slot;
+}
+
+/* ---- plugins ---- */
+
+static size_t
+read_of (const struct vl_prop_index *index, const char *name)
+{
+  if (VL_STREQ (name, VL_GUEST_DISK))
+    return VL_READS_DISKS;
+  if (VL_STREQ (name, VL_GUEST_NIC))
+    return VL_READS_NICS;
+  return vl_index_find (index, name);
+}
+
+static void
+add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
+{
+  index->n_plugins = registry->n;
+  index->plugins
+      = vl_arena_alloc (registry->arena, (registry->n + 1) * sizeof *index->plugins);
+  for (size_t i = index->n_props; i-- > 0;) {
+    struct vl_plugin_slot *slot = &index->plugins[index->props[i].owner];
+
+    slot->first = i;
+    slot->n++;
+  }
+  /* The core's properties are not in one place; nothing asks for them so. */
+  index->plugins[registry->n].n = 0;
+  for (size_t i = 0; i < registry->n; i++) {
+    const struct vl_plugin *plugin = registry->plugins[i];
+    struct vl_plugin_slot *slot = &index->plugins[i];
+
+    slot->plugin = plugin;
+    slot->state = plugin->state;
+    slot->props = plugin->props;
+    while (plugin->reads[slot->n_reads])
+      slot->n_reads++;
+    slot->reads = vl_arena_alloc (registry->arena, (slot->n_reads + 1) * sizeof *slot->reads);
+    for (size_t k = 0; k < slot->n_reads; k++)
+      slot->reads[k] = (struct vl_read_slot){ plugin->reads[k], read_of (index, plugin->reads[k]) };
+  }
+}
+
+/* ---- the index ---- */
+
+static int
+is_current (const struct vl_registry *registry, const struct vl_prop_index *index)
+{
+  if (index == NULL || index->n_plugins != registry->n)
+    return 0;
+  for (size_t i = 0; i < registry->n; i++) {
+    const struct vl_plugin_slot *slot = &index->plugins[i];
+
+    if (slot->plugin != registry->plugins[i] || slot->state != registry->plugins[i]->state
+        || slot->props != registry->plugins[i]->props)
+      return 0;
+  }
+  return 1;
+}
+
+const struct vl_prop_index *
+vl_index_get (struct vl_registry *registry)
+{
+  struct vl_prop_index *index;
+
+  if (is_current (registry, registry->prop_index))
+    return registry->prop_index;
+  index = vl_arena_alloc (registry->arena, sizeof *index);
+  add_all_props (registry, index);
+  add_lowest_layers (registry->arena, index);
+  link_slots (index);
+  add_keys (registry->arena, index);
+  add_plugins (registry, index);
+  registry->prop_index = index;
+  return index;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What names and addresses of a request may look like.  Each check answers NULL
+ * for good, else what is wrong and what is accepted, to stand after the value. */
+
+#include <config.h>
+
+#include "request/name.h"
+
+#include "plugin/text.h"
+
+#include <ctype.h>
+
+#define NAME_BYTES 255
+#define INTERFACE_BYTES 15 /* IFNAMSIZ less the NUL */
+#define PATH_BYTES 4095    /* PATH_MAX less the NUL */
+#define SHOWN_BYTES 64     /* of a value in a message */
+
+const char *
+vl_server_name_problem (const char *name)
+{
+  size_t n = strlen (name);
+  const char *problem;
+
+  if (n == 0)
+    return "is empty; accepted: 1 to 255 bytes";
+  if (n > NAME_BYTES)
+    return "is too long; accepted: 1 to 255 bytes";
+  problem = vl_text_problem (name, n);
+  if (problem)
+    return problem;
+  if (isspace ((unsigned char)name[0]) || isspace ((unsigned char)name[n - 1]))
+    return "begins or ends with a blank; accepted: text without blanks around it";
+  return NULL;
+}
+
+const char *
+vl_text_name_problem (const char *text)
+{
+  size_t n = strlen (text);
+
+  if (n == 0)
+    return "is empty; leave the member out where it does not apply";
+  if (n > NAME_BYTES)
+    return "is too long; accepted: at most 255 bytes";
+  return vl_text_problem (text, n);
+}
+
+const char *
+vl_interface_problem (const char *name)
+{
+  size_t n = strlen (name);
+
+  if (n == 0 || n > INTERFACE_BYTES)
+    return "is no name of a network interface; accepted: 1 to 15 bytes";
+  if (name[0] == '-' || VL_STREQ (name, ".") || VL_STREQ (name, ".."))
+    return "is no name of a network interface; accepted: names as 'br0', without a leading '-'";
+  for (; *name; name++)
+    if ((unsigned char)*name <= ' ' || (unsigned char)*name >= 0x7f || *name == '/' || *name == ':')
+      return "is no name of a network interface; accepted: printable ASCII without blank, '/' and "
+             "':'";
+  return NULL;
+}
+
+/* Is a component of PATH ".."? */
+static int
+climbs (const char *path)
+{
+  for (const char *p = path; (p = strstr (p, "..")) != NULL; p += 2)
+    if ((p == path || p[-1] == '/') && (p[2] == '\0' || p[2] == '/'))
+      return 1;
+  return 0;
+}
+
+const char *
+vl_path_problem (const char *path)
+{
+  size_t n = strlen (path);
+
+  if (path[0] != '/')
+    return "is no absolute path; accepted: '/' and what follows";
+  if (n > PATH_BYTES)
+    return "is too long; accepted: at most 4095 bytes";
+  if (climbs (path))
+    return "has a '..' in it; accepted: a path without";
+  return vl_text_problem (path, n);
+}
+
+const char *
+vl_image_ref_problem (const char *text)
+{
+  if (text[0] == '/')
+    return vl_path_problem (text);
+  if (text[0] == '-' || strchr (text, '/') || climbs (text))
+    return "is neither an absolute path nor the name of an image, which has no '/' and no leading "
+           "'-'";
+  return vl_text_name_problem (text);
+}
+
+const char *
+vl_uuid_problem (const char *text)
+{
+  size_t n = strlen (text);
+
+  for (size_t i = 0; n == 36 && i < n; i++)
+    if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-'
+                                                : ! isxdigit ((unsigned char)text[i]))
+      n = 0;
+  return n == 36 ? NULL : "is no uuid; accepted: 8-4-4-4-12 hexadecimal digits";
+}
+
+const char *
+vl_mac_problem (const char *text)
+{
+  size_t n = strlen (text);
+  unsigned first;
+
+  for (size_t i = 0; n == 17 && i < n; i++)
+    if (i % 3 == 2 ? text[i] != ':' : ! isxdigit ((unsigned char)text[i]))
+      n = 0;
+  if (n != 17)
+    return "is no MAC address; accepted: six bytes in hexadecimal, '52:54:00:12:34:56'";
+  first = (unsigned)strtoul (text, NULL, 16);
+  if (first & 1)
+    return "is a multicast address; accepted: one whose first byte is even";
+  if (strspn (text, "0:") == n)
+    return "is the zero address; accepted: any other";
+  return NULL;
+}
+
+/* Bytes of the control character at P, 0 where it is none: C0, DEL, and C1,
+ * which terminals obey too. */
+static size_t
+control_length (const unsigned char *p)
+{
+  if (*p < 0x20 || *p == 0x7f)
+    return 1;
+  return *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
+}
+
+const char *
+vl_shown (struct vl_arena *arena, const char *text)
+{
+  const unsigned char *p = (const unsigned char *)text;
+  VL_AUTOSTR struct vl_str shown = { 0 };
+  size_t n = strlen (text), cut = n > SHOWN_BYTES ? SHOWN_BYTES : n;
+
+  /* Not in the middle of a character. */
+  while (cut < n && cut > 0 && (p[cut] & 0xc0) == 0x80)
+    cut--;
+  vl_str_add (&shown, "");
+  for (size_t i = 0; i < cut;) {
+    size_t control = control_length (p + i), end = i + (control ? control : 1);
+
+    for (; i < end; i++)
+      if (control)
+        vl_str_printf (&shown, "\\x%02x", p[i]);
+      else
+        vl_str_add_n (&shown, text + i, 1);
+  }
+  return vl_arena_printf (arena, "%s%s", shown.text, cut < n ? "..." : "");
+}

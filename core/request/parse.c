@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Parse: each key of the request becomes a typed value of its property in its
+ * layer, or a finding; then the layers are combined. */
+
+#include <config.h>
+
+#include "request/work.h"
+
+#include "request/name.h"
+
+#define MOST_NUMBERS 128
+
+static void
+fail (struct vl_guest *guest, struct vl_guest_prop *prop)
+{
+  if (prop->plugin)
+    vl_guest_fail (guest, prop->plugin);
+  else
+    prop->state = VL_FAILED;
+}
+
+static struct vl_report
+report_of (struct vl_guest *guest, const struct vl_said *said, enum vl_severity severity)
+{
+  const struct vl_guest_prop *prop = &guest->props[said->prop];
+
+  return (struct vl_report){ .severity = severity,
+                             .err = VL_ERR_REQUEST,
+                             .plugin = prop->plugin ? prop->plugin->name : NULL,
+                             .property = prop->name,
+                             .origin = vl_entry_origin (guest->ctx->arena, said->entry),
+                             .path = said->entry->path };
+}
+
+static void
+refuse (struct vl_guest *guest, const struct vl_said *said, const char *why)
+{
+  struct vl_guest_prop *prop = &guest->props[said->prop];
+  struct vl_report report = report_of (guest, said, VL_SEV_ERROR);
+
+  report.code = prop->row->invalid_code;
+  vl_report (guest->ctx, &report, "'%s' %s", vl_shown (guest->ctx->arena, said->text), why);
+  fail (guest, prop);
+}
+
+/* ---- collecting ---- */
+
+/* VALUE through "old=new,old2=new2". */
+static const char *
+map_value (struct vl_arena *arena, const char *map, const char *value)
+{
+  size_t length = strlen (value);
+
+  for (const char *p = map; p && *p; p += strspn (p, ",")) {
+    size_t item = strcspn (p, ",");
+
+    if (item > length && p[length] == '=' && strncmp (p, value, length) == 0)
+      return vl_arena_strndup (arena, p + length + 1, item - length - 1);
+    p += item;
+  }
+  return value;
+}
+
+static const char *
+row_key (const struct vl_prop *row, enum vl_layer layer)
+{
+  const char *key = layer == VL_LAYER_FLAVOR ? row->flavor_key : row->image_key;
+
+  return key ? key : layer == VL_LAYER_FLAVOR ? row->image_key : row->flavor_key;
+}
+
+static void
+warn_deprecated (struct vl_guest *guest, const struct vl_said *said)
+{
+  struct vl_report report = report_of (guest, said, VL_SEV_WARNING);
+  const char *now = row_key (guest->props[said->prop].row, said->layer);
+
+  vl_report (guest->ctx, &report, "'%s' is deprecated%s%s%s", said->entry->key,
+             said->alias ? "; write '" : "", said->alias ? now : "", said->alias ? "'" : "");
+}
+
+static void
+collect (struct vl_guest *guest)
+{
+  const struct vl_request *request = guest->request;
+  struct vl_guest_work *work = guest->work;
+
+  work->said = vl_arena_alloc (guest->ctx->arena, (request->n_entries + 1) * sizeof *work->said);
+  for (size_t i = 0; i < request->n_entries; i++) {
+    const struct vl_entry *entry = &request->entries[i];
+    struct vl_said *said = &work->said[work->n_said];
+    const struct vl_key_slot *slot;
+
+    if (vl_open_key (guest, entry))
+      continue;
+    slot = vl_key_find (guest, entry, &said->number);
+    if (slot == NULL)
+      continue;
+    said->prop = slot->prop;
+    said->layer = entry->layer;
+    said->entry = entry;
+    said->alias = slot->alias;
+    said->text = slot->alias ? map_value (guest->ctx->arena, slot->alias->value_map, entry->value)
+                             : entry->value;
+    work->n_said++;
+    if ((slot->alias && slot->alias->deprecated)
+        || guest->props[slot->prop].row->flags & VL_DEPRECATED)
+      warn_deprecated (guest, said);
+  }
+}
+
+static int
+compare_said (const void *a, const void *b)
+{
+  const struct vl_said *x = a, *y = b;
+
+  if (x->prop != y->prop)
+    return x->prop < y->prop ? -1 : 1;
+  if (x->layer != y->layer)
+    return x->layer < y->layer ? -1 : 1;
+  if (x->number != y->number)
+    return x->number < y->number ? -1 : 1;
+  /* The row's own key before its aliases. */
+  return (x->alias != NULL) - (y->alias != NULL);
+}
+
+/* ---- one layer of one property ---- */
+
+static struct vl_type_spec
+spec_of (const struct vl_prop *row)
+{
+  return (struct vl_type_spec){ row->type, row->flags, row->choices, row->min, row->max, row->unit };
+}
+
+/* What SAID says, parsed; NULL where that is nothing or, after a finding, wrong. */
+static struct vl_raw *
+parse_one (struct vl_guest *guest, const struct vl_said *said)
+{
+  struct vl_type_spec spec = spec_of (guest->props[said->prop].row);
+  struct vl_raw *raw = vl_arena_alloc (guest->ctx->arena, sizeof *raw);
+  const char *why;
+
+  raw->key = said->entry->key;
+  raw->text = said->entry->value;
+  raw->origin = said->entry->origin;
+  if (vl_value_parse (guest->ctx->arena, &spec, said->text, &raw->value, &why) < 0) {
+    refuse (guest, said, why);
+    return NULL;
+  }
+  return raw->value.set ? raw : NULL;
+}
+
+/* A key and its alias in one layer: the same, or both true or false, where one
+ * true is enough. */
+static const struct vl_raw *
+join (struct vl_guest *guest, const struct vl_said *said, const struct vl_raw *a,
+      const struct vl_raw *b)
+{
+  const struct vl_guest_prop *prop = &guest->props[said->prop];
+  struct vl_report report = report_of (guest, said, VL_SEV_ERROR);
+
+  if (a == NULL || b == NULL)
+    return a ? a : b;
+  if (VL_STREQ (a->value.text, b->value.text))
+    return a;
+  if (prop->row->rule == VL_EITHER)
+    return a->value.number ? a : b;
+  report.code = prop->row->conflict_code ? prop->row->conflict_code : "FlavorImageConflict";
+  vl_report (guest->ctx, &report, "'%s' contradicts %s=%s, which is the same property",
+             vl_shown (guest->ctx->arena, b->text), a->key, vl_shown (guest->ctx->arena, a->text));
+  vl_hint (guest->ctx, "keep '%s' and leave '%s' out", a->key, b->key);
+  fail (guest, &guest->props[said->prop]);
+  return a;
+}
+
+static const struct vl_raw *
+parse_plain (struct vl_guest *guest, const struct vl_said *said, size_t n)
+{
+  const struct vl_raw *raw = NULL;
+
+  for (size_t i = 0; i < n; i++)
+    raw = join (guest, &said[i], raw, parse_one (guest, &said[i]));
+  return raw;
+}
+
+static void
+beyond_gap (struct vl_guest *guest, const struct vl_said *said, size_t gap)
+{
+  struct vl_report report = report_of (guest, said, VL_SEV_WARNING);
+
+  if (said->number >= MOST_NUMBERS) {
+    report.severity = VL_SEV_ERROR;
+    vl_report (guest->ctx, &report, "number %ld is out of range; accepted: 0 to %d", said->number,
+               MOST_NUMBERS - 1);
+    fail (guest, &guest->props[said->prop]);
+    return;
+  }
+  vl_report (guest->ctx, &report,
+             "number %ld is not read, since there is no number %zu; accepted: 0, 1, 2 ... without "
+             "a gap",
+             said->number, gap);
+}
+
+/* The values by number up to the first gap, as items; their texts stand with a
+ * blank between in the value's own text. */
+static const struct vl_raw *
+parse_indexed (struct vl_guest *guest, const struct vl_said *said, size_t n)
+{
+  const struct vl_prop *row = guest->props[said->prop].row;
+  struct vl_raw *raw = vl_arena_alloc (guest->ctx->arena, sizeof *raw);
+  struct vl_value *value = &raw->value;
+  VL_AUTOSTR struct vl_str text = { 0 }, written = { 0 };
+
+  value->items = vl_arena_alloc (guest->ctx->arena, (n + 1) * sizeof *value->items);
+  for (size_t i = 0; i < n; i++) {
+    const struct vl_raw *one;
+
+    if (said[i].number >= MOST_NUMBERS || (size_t)said[i].number != value->n_items) {
+      beyond_gap (guest, &said[i], value->n_items);
+      continue;
+    }
+    one = parse_one (guest, &said[i]);
+    value->items[value->n_items++] = one ? one->value.text : "";
+    vl_str_printf (&text, "%s%s", text.length ? " " : "", one ? one->value.text : "");
+    vl_str_printf (&written, "%s%s", written.length ? " " : "", said[i].entry->value);
+  }
+  if (value->n_items == 0)
+    return NULL;
+  value->set = 1;
+  value->type = row->type;
+  value->text = vl_arena_strdup (guest->ctx->arena, text.text);
+  raw->key = value->n_items == 1 ? said->entry->key : row_key (row, said->layer);
+  raw->text = vl_arena_strdup (guest->ctx->arena, written.text);
+  raw->origin = said->entry->origin;
+  return raw;
+}
+
+/* ---- all ---- */
+
+static void
+parse_prop (struct vl_guest *guest, const struct vl_said *said, size_t n)
+{
+  struct vl_guest_prop *prop = &guest->props[said->prop];
+  size_t errors = guest->ctx->findings.n_errors, end;
+
+  for (size_t i = 0; i < n; i = end) {
+    for (end = i + 1; end < n && said[end].layer == said[i].layer;)
+      end++;
+    prop->raw[said[i].layer] = prop->row->flags & VL_INDEXED
+                                   ? parse_indexed (guest, said + i, end - i)
+                                   : parse_plain (guest, said + i, end - i);
+  }
+  if (guest->ctx->findings.n_errors == errors)
+    vl_rule_apply (guest, prop);
+}
+
+static void
+report_bad_settings (struct vl_guest *guest)
+{
+  const struct vl_prop_index *index = guest->work->index;
+
+  for (size_t i = 0; i < index->n_bad; i++) {
+    const struct vl_bad_setting *bad = &index->bad[i];
+    struct vl_guest_prop *prop = &guest->props[bad->prop];
+    struct vl_report report = { .severity = VL_SEV_ERROR,
+                                .err = VL_ERR_UNSUPPORTED,
+                                .code = prop->row->invalid_code,
+                                .plugin = prop->plugin->name,
+                                .property = prop->name,
+                                .origin = vl_printf (guest->ctx, "%s=%s, setting, %s",
+                                                     prop->row->setting, bad->text, bad->origin) };
+
+    vl_report (guest->ctx, &report, "setting '%s' = '%s' %s", prop->row->setting,
+               vl_shown (guest->ctx->arena, bad->text), bad->why);
+    fail (guest, prop);
+  }
+}
+
+void
+vl_guest_parse (struct vl_guest *guest)
+{
+  struct vl_guest_work *work = guest->work;
+  size_t end;
+
+  report_bad_settings (guest);
+  collect (guest);
+  if (work->n_said > 1)
+    qsort (work->said, work->n_said, sizeof *work->said, compare_said);
+  for (size_t i = 0; i < work->n_said; i = end) {
+    for (end = i + 1; end < work->n_said && work->said[end].prop == work->said[i].prop;)
+      end++;
+    parse_prop (guest, work->said + i, end - i);
+  }
+  vl_traits_sort (guest);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A request: flavor, image, networks, block devices, read from JSON with the
+ * JSON path of each part kept for findings. */
+
+#ifndef VL_CORE_REQUEST_H
+#define VL_CORE_REQUEST_H
+
+#include "context/ctx.h"
+
+/* One key of one layer. */
+struct vl_entry {
+  const char *key, *value;
+  enum vl_layer layer;
+  const char *origin; /* "flavor", "image", "request", "FILE:LINE" */
+  const char *path;   /* JSON path, "$.flavor.extra_specs['hw:pmu']" */
+};
+
+struct vl_network {
+  const char *type, *bridge, *address, *vnic_type, *model, *mac;
+  int64_t mtu;        /* 0: not given */
+};
+
+struct vl_block_device {
+  const char *source_type, *destination_type; /* image volume snapshot blank / local volume */
+  const char *boot_index_text;                /* as given, NULL: not */
+  int64_t boot_index;                         /* -1: none */
+  const char *device_type, *disk_bus, *device_name, *guest_format;
+  int64_t volume_size;                        /* GiB, 0: not given */
+  const char *uuid;                           /* volume id, or NULL */
+  const char *connection_info;                /* JSON text, or NULL */
+  const char *path, *format;                  /* a local file given with --volume */
+};
+
+struct vl_request {
+  struct vl_arena *arena;
+  const char *name, *uuid;
+  const char **macs;
+  size_t n_macs;
+  struct {
+    const char *name;
+    int64_t vcpus, ram, disk, ephemeral, swap; /* MiB, GiB, GiB, MiB */
+  } flavor;
+  struct {
+    const char *name, *uuid, *disk_format, *status, *kernel, *ramdisk;
+    const char *file;       /* the copy in STATE, or NULL: plan only */
+    int64_t size, min_ram, min_disk; /* bytes, MiB, GiB */
+    int64_t virtual_size;   /* bytes, 0: not known */
+    int given;              /* 0: no image (boot from volume) */
+  } image;
+  struct vl_entry *entries; /* extra specs, image properties, request properties */
+  size_t n_entries, entries_size;
+  struct vl_network *networks;
+  size_t n_networks;
+  struct vl_block_device *devices;
+  size_t n_devices;
+  int config_drive;
+  struct vl_property *metadata;
+  size_t n_metadata;
+  const char *user_data;    /* text, or NULL */
+  /* Where a real server's things are; a plan without STATE uses the defaults. */
+  const char *state_dir;
+};
+
+/* Reads TEXT (at most 1 MiB, 32 deep; duplicate members, unknown members,
+ * non-string properties, text after the end are refused, all in one run).
+ * NULL after findings (exit 3) with ORIGIN and JSON path.  Missing uuid and
+ * macs are derived from the canonical JSON. */
+struct vl_request *vl_request_read (struct vl_ctx *ctx, const char *text, size_t length,
+                                    const char *origin);
+void vl_request_free (struct vl_request *request);
+/* The canonical JSON (sorted, compact, with uuid and macs where given or
+ * derived); reading it again gives the same plan.  Caller frees. */
+char *vl_request_to_json (const struct vl_request *request);
+
+/* A version 5 uuid of TEXT in virtloom's namespace; OUT has room for 37. */
+void vl_uuid_from_text (const char *text, char *out);
+/* A random (version 4) uuid. */
+void vl_uuid_random (char *out);
+/* "vl-" and the first 12 hex digits of UUID; OUT has room for 16. */
+void vl_domain_name (const char *uuid, char *out);
+/* A server name: 1 to 255 bytes of UTF-8, no control characters, no blank at
+ * either end.  NULL if good, else what is wrong. */
+const char *vl_server_name_problem (const char *name);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Resolve: each feature makes its properties final when they are first asked
+ * for, so that no feature depends on load order.  Who reads whom is noted: what
+ * fails takes along those who built on it, without a second finding. */
+
+#include <config.h>
+
+#include "request/work.h"
+
+#define FAULT_HINT "this is a fault of the plugin"
+
+size_t
+vl_guest_number (struct vl_guest *guest, const struct vl_plugin *plugin)
+{
+  struct vl_guest_work *work = guest->work;
+  size_t n = guest->registry->n;
+
+  /* A guest that was not made by vl_guest_new has no properties and no readers. */
+  if (work == NULL || plugin == NULL || plugin->kind == VL_KIND_DRIVER)
+    return n;
+  if (work->last < n && guest->registry->plugins[work->last] == plugin)
+    return work->last;
+  for (size_t i = 0; i < n; i++)
+    if (guest->registry->plugins[i] == plugin) {
+      work->last = i;
+      return i;
+    }
+  return n;
+}
+
+/* ---- failing ---- */
+
+/* Number I read something that failed.  Whatever it says from here on follows
+ * from that. */
+static void
+taint (struct vl_guest *guest, size_t i)
+{
+  if (guest->work->tainted[i] == 0)
+    guest->work->tainted[i] = guest->ctx->findings.n + 1;
+  if (i < guest->registry->n && ! guest->failed[i])
+    vl_guest_fail (guest, guest->registry->plugins[i]);
+}
+
+void
+vl_guest_fail (struct vl_guest *guest, struct vl_plugin *plugin)
+{
+  struct vl_guest_work *work = guest->work;
+  size_t i = vl_guest_number (guest, plugin);
+
+  if (i == guest->registry->n || guest->failed[i])
+    return;
+  guest->failed[i] = 1;
+  if (guest->resolution[i] != VL_RESOLVING)
+    guest->resolution[i] = VL_FAILED;
+  for (size_t reader = 0; reader < guest->registry->n; reader++)
+    if (work->readers[i * work->words + reader / 64] >> reader % 64 & 1)
+      taint (guest, reader);
+}
+
+int
+vl_guest_failed (const struct vl_guest *guest, const struct vl_plugin *plugin)
+{
+  size_t i = vl_guest_number ((struct vl_guest *)guest, plugin);
+
+  return i < guest->registry->n && guest->failed[i];
+}
+
+/* Forgets the findings of PLUGIN (NULL: the core) from number FIRST on. */
+static void
+drop_findings (struct vl_guest *guest, const struct vl_plugin *plugin, size_t first)
+{
+  struct vl_findings *all = &guest->ctx->findings;
+  size_t kept = first;
+
+  for (size_t i = first; i < all->n; i++) {
+    if (VL_STREQ (all->items[i].plugin, plugin ? plugin->name : "core")) {
+      all->n_errors -= all->items[i].severity == VL_SEV_ERROR;
+      continue;
+    }
+    all->items[kept++] = all->items[i];
+  }
+  all->n = kept;
+}
+
+int
+vl_guest_spoilt (struct vl_guest *guest, const struct vl_plugin *plugin)
+{
+  size_t tainted
+      = guest->work ? guest->work->tainted[vl_guest_number (guest, plugin)] : 0;
+
+  if (tainted)
+    drop_findings (guest, plugin, tainted - 1);
+  return tainted != 0;
+}
+
+/* ---- chain and cycles ---- */
+
+static void
+push (struct vl_guest *guest, const char *name)
+{
+  guest->chain[guest->n_chain++] = name;
+}
+
+static void
+pop (struct vl_guest *guest)
+{
+  guest->n_chain--;
+}
+
+/* NAME is asked for while it is being resolved. */
+static void
+report_cycle (struct vl_guest *guest, const char *name, const struct vl_plugin *reader)
+{
+  struct vl_report report = { .severity = VL_SEV_ERROR,
+                              .err = VL_ERR_CONFLICT,
+                              .code = "PropertyCycle",
+                              .plugin = reader ? reader->name : NULL };
+  VL_AUTOSTR struct vl_str text = { 0 };
+  size_t first = guest->n_chain;
+
+  while (first > 0 && ! VL_STREQ (guest->chain[first - 1], name))
+    first--;
+  vl_str_add (&text, "");
+  for (size_t i = first ? first - 1 : 0; i < guest->n_chain; i++)
+    vl_str_printf (&text, "%s -> ", guest->chain[i]);
+  vl_report (guest->ctx, &report, "properties depend on themselves: %s%s", text.text, name);
+  vl_hint (guest->ctx, "turn one of these features off; the cycle is a fault of theirs");
+}
+
+/* ---- one feature ---- */
+
+static int
+has_error_of (const struct vl_guest *guest, const struct vl_plugin *plugin, size_t first)
+{
+  const struct vl_findings *all = &guest->ctx->findings;
+
+  for (size_t i = first; i < all->n; i++)
+    if (all->items[i].severity == VL_SEV_ERROR && VL_STREQ (all->items[i].plugin, plugin->name))
+      return 1;
+  return 0;
+}
+
+static void
+resolve_feature (struct vl_guest *guest, size_t i)
+{
+  struct vl_ctx *ctx = guest->ctx;
+  struct vl_plugin *plugin = guest->registry->plugins[i], *caller = ctx->plugin;
+  size_t first = ctx->findings.n;
+  struct vl_report silent = { .severity = VL_SEV_ERROR,
+                              .err = VL_ERR_FAILED,
+                              .code = "PluginFault",
+                              .plugin = plugin->name };
+  int result = 0, said, spoilt;
+
+  guest->resolution[i] = VL_RESOLVING;
+  push (guest, plugin->name);
+  ctx->plugin = plugin;
+  if (plugin->feature.resolve)
+    result = plugin->feature.resolve (ctx, guest, guest->host);
+  ctx->plugin = caller;
+  pop (guest);
+  spoilt = vl_guest_spoilt (guest, plugin);
+  said = has_error_of (guest, plugin, first);
+  if (result < 0 && ! said && ! spoilt) {
+    vl_report (ctx, &silent, "'%s' failed in resolve without saying why", plugin->name);
+    vl_hint (ctx, FAULT_HINT);
+  }
+  if (result < 0 || said)
+    vl_guest_fail (guest, plugin);
+  guest->resolution[i] = guest->failed[i] ? VL_FAILED : VL_RESOLVED;
+}
+
+/* ---- slots ---- */
+
+/* Runs the core's own work, which may read what has failed: then its findings
+ * are dropped and the answer is -1. */
+struct core_work {
+  size_t tainted;
+};
+
+static struct core_work
+begin_core (struct vl_guest *guest)
+{
+  struct core_work outer = { guest->work->tainted[guest->registry->n] };
+
+  guest->work->tainted[guest->registry->n] = 0;
+  return outer;
+}
+
+static int
+end_core (struct vl_guest *guest, struct core_work outer)
+{
+  size_t tainted = guest->work->tainted[guest->registry->n];
+
+  if (tainted)
+    drop_findings (guest, NULL, tainted - 1);
+  guest->work->tainted[guest->registry->n] = outer.tainted;
+  return tainted ? -1 : 0;
+}
+
+static void
+fill_by_default (struct vl_guest *guest, struct vl_guest_prop *slot)
+{
+  struct vl_ctx *ctx = guest->ctx;
+  struct vl_plugin *caller = ctx->plugin, *driver = guest->driver;
+  const char *text;
+
+  if (driver && driver->driver.slot_default) {
+    ctx->plugin = driver;
+    text = driver->driver.slot_default (ctx, guest, guest->host, slot->name);
+  } else {
+    ctx->plugin = NULL;
+    text = vl_slot_default (ctx, guest, guest->host, slot->name);
+  }
+  ctx->plugin = caller;
+  vl_guest_put (guest, slot->name, text, NULL,
+                driver ? vl_printf (ctx, "default of driver '%s'", driver->name) : "default");
+}
+
+static void
+resolve_slot (struct vl_guest *guest, struct vl_guest_prop *slot)
+{
+  struct vl_guest_prop *filler = slot->filler ? &guest->props[slot->filler - 1] : NULL;
+  struct core_work outer = begin_core (guest);
+
+  slot->state = VL_RESOLVING;
+  push (guest, slot->name);
+  if (filler && vl_guest_settle (guest, slot->filler - 1, NULL) == 0 && filler->value.set) {
+    slot->value = filler->value;
+    slot->origin = filler->origin;
+    slot->why = filler->name;
+  } else if (filler == NULL || ! guest->failed[filler->owner])
+    fill_by_default (guest, slot);
+  pop (guest);
+  if (end_core (guest, outer) < 0)
+    slot->state = VL_FAILED;
+  else if (slot->state != VL_FAILED)
+    slot->state = VL_RESOLVED;
+}
+
+/* ---- settling ---- */
+
+static void
+note_reader (struct vl_guest *guest, size_t owner, size_t reader)
+{
+  struct vl_guest_work *work = guest->work;
+
+  if (reader < guest->registry->n && owner < guest->registry->n)
+    work->readers[owner * work->words + reader / 64] |= (uint64_t)1 << reader % 64;
+}
+
+static int
+settle_core (struct vl_guest *guest, struct vl_guest_prop *prop, const struct vl_plugin *reader)
+{
+  size_t number = vl_guest_number (guest, reader);
+  size_t owner = prop->filler ? guest->props[prop->filler - 1].owner : guest->registry->n;
+
+  if (prop->row->fills && prop->state == VL_UNRESOLVED && ! guest->frozen)
+    resolve_slot (guest, prop);
+  else if (prop->state == VL_RESOLVING) {
+    report_cycle (guest, prop->name, reader);
+    taint (guest, number);
+    return -1;
+  }
+  note_reader (guest, owner, number);
+  if (prop->state == VL_FAILED || (owner < guest->registry->n && guest->failed[owner])) {
+    taint (guest, number);
+    return -1;
+  }
+  return 0;
+}
+
+int
+vl_guest_settle (struct vl_guest *guest, size_t number, const struct vl_plugin *reader)
+{
+  struct vl_guest_prop *prop = &guest->props[number];
+  size_t i, who;
+
+  if (prop->plugin == NULL)
+    return settle_core (guest, prop, reader);
+  if (prop->plugin == reader)
+    return 0;
+  i = prop->owner;
+  who = vl_guest_number (guest, reader);
+  note_reader (guest, i, who);
+  if (guest->resolution[i] == VL_UNRESOLVED && ! guest->frozen && ! guest->failed[i])
+    resolve_feature (guest, i);
+  else if (guest->resolution[i] == VL_RESOLVING) {
+    report_cycle (guest, prop->plugin->name, reader);
+    taint (guest, who);
+    return -1;
+  }
+  if (! guest->failed[i])
+    return 0;
+  taint (guest, who);
+  return -1;
+}
+
+static int
+settle_list (struct vl_guest *guest, enum vl_resolution *state, const char *name,
+             int (*lay_out) (struct vl_ctx *, struct vl_guest *), const struct vl_plugin *reader)
+{
+  if (*state == VL_UNRESOLVED && ! guest->frozen) {
+    struct core_work outer = begin_core (guest);
+    int result;
+
+    *state = VL_RESOLVING;
+    push (guest, name);
+    result = lay_out (guest->ctx, guest);
+    pop (guest);
+    *state = end_core (guest, outer) < 0 || result < 0 ? VL_FAILED : VL_RESOLVED;
+    /* A guest without its disks must never come of a failure that nobody told. */
+    if (result < 0 && guest->ctx->findings.n_errors == 0)
+      vl_error (guest->ctx, VL_ERR_UNSUPPORTED, NULL, NULL,
+                "%s cannot be laid out for this kind of guest", name);
+  } else if (*state == VL_RESOLVING)
+    report_cycle (guest, name, reader);
+  if (*state == VL_RESOLVED)
+    return 0;
+  taint (guest, vl_guest_number (guest, reader));
+  return -1;
+}
+
+int
+vl_guest_settle_disks (struct vl_guest *guest, const struct vl_plugin *reader)
+{
+  return settle_list (guest, &guest->disks_state, VL_GUEST_DISK, vl_disks_lay_out, reader);
+}
+
+int
+vl_guest_settle_nics (struct vl_guest *guest, const struct vl_plugin *reader)
+{
+  return settle_list (guest, &guest->nics_state, VL_GUEST_NIC, vl_nics_lay_out, reader);
+}
+
+/* ---- all ---- */
+
+void
+vl_guest_resolve (struct vl_guest *guest)
+{
+  struct vl_plugin *caller = guest->ctx->plugin;
+
+  for (size_t i = 0; i < guest->registry->n; i++) {
+    const struct vl_plugin *plugin = guest->registry->plugins[i];
+
+    if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
+        && guest->resolution[i] == VL_UNRESOLVED)
+      resolve_feature (guest, i);
+  }
+  guest->ctx->plugin = NULL;
+  for (size_t i = 0; i < guest->n_props; i++)
+    if (guest->props[i].plugin == NULL && guest->props[i].row->fills
+        && guest->props[i].state == VL_UNRESOLVED)
+      resolve_slot (guest, &guest->props[i]);
+  vl_guest_settle_disks (guest, NULL);
+  vl_guest_settle_nics (guest, NULL);
+  guest->ctx->plugin = caller;
+  guest->frozen = 1;
+}
+
+/* ---- what a feature says of itself ---- */
+
+static int
+fault (struct vl_ctx *ctx, const char *prop, const char *what)
+{
+  vl_error (ctx, VL_ERR_FAILED, "PluginFault", NULL, "vl_guest_set of '%s': %s", prop, what);
+  vl_hint (ctx, FAULT_HINT);
+  return -1;
+}
+
+/* The running plugin's own property PROP, by its short or its full name. */
+static struct vl_guest_prop *
+find_own (struct vl_guest *guest, size_t number, const char *prop)
+{
+  const struct vl_plugin_slot *slot = &guest->work->index->plugins[number];
+
+  for (size_t i = slot->first; i < slot->first + slot->n; i++)
+    if (VL_STREQ (guest->props[i].row->name, prop) || VL_STREQ (guest->props[i].name, prop))
+      return &guest->props[i];
+  return NULL;
+}
+
+static void
+set_items (struct vl_arena *arena, struct vl_value *value)
+{
+  size_t room = strlen (value->text) / 2 + 2;
+  char *copy = vl_arena_strdup (arena, value->text), *state = NULL;
+
+  value->items = vl_arena_alloc (arena, room * sizeof *value->items);
+  value->n_items = 0;
+  for (char *item = strtok_r (copy, " ", &state); item; item = strtok_r (NULL, " ", &state))
+    value->items[value->n_items++] = item;
+}
+
+int
+vl_guest_set (struct vl_ctx *ctx, struct vl_guest *guest, const char *prop, const char *value,
+              const char *why, const char *reason)
+{
+  size_t number = vl_guest_number (guest, ctx->plugin);
+  struct vl_guest_prop *own = number < guest->registry->n ? find_own (guest, number, prop) : NULL;
+  struct vl_type_spec spec;
+  const char *wrong;
+
+  if (own == NULL)
+    return fault (ctx, prop, "it has no such property of its own");
+  if (guest->resolution[number] != VL_RESOLVING)
+    return fault (ctx, prop, "properties are set in resolve only");
+  own->why = why && strchr (why, '.') == NULL && strchr (why, ':') == NULL
+                 ? vl_full_name (ctx, why)
+                 : vl_arena_strdup (ctx->arena, why);
+  own->reason = vl_arena_strdup (ctx->arena, reason);
+  own->origin = VL_LAYER_RESOLVED;
+  memset (&own->value, 0, sizeof own->value);
+  own->value.type = own->row->type;
+  if (value == NULL)
+    return 0;
+  spec = (struct vl_type_spec){ own->row->type, own->row->flags, own->row->choices,
+                                own->row->min,  own->row->max,   own->row->unit };
+  /* The items of an indexed row stand with blanks between; none has one inside. */
+  if (own->row->flags & VL_INDEXED)
+    spec = (struct vl_type_spec){ .type = VL_STRING, .flags = own->row->flags };
+  if (vl_value_parse (ctx->arena, &spec, value, &own->value, &wrong) < 0)
+    return vl_error (ctx, VL_ERR_REQUEST, own->row->invalid_code, own->name, "'%s' %s", value,
+                     wrong);
+  if (own->row->flags & VL_INDEXED && own->value.set)
+    set_items (ctx->arena, &own->value);
+  return 0;
+}

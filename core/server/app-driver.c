@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Which driver acts, its connection, and the host that it stands on. */
+
+#include <config.h>
+
+#include "server/session.h"
+
+#include "context/spell.h"
+#include "server/call.h"
+#include "server/db.h"
+
+static struct vl_open_driver *
+slot_of (struct vl_app *app, struct vl_plugin *plugin)
+{
+  struct vl_session *session = (struct vl_session *)app;
+
+  for (size_t i = 0; i < session->n; i++)
+    if (session->drivers[i].plugin == plugin)
+      return &session->drivers[i];
+  VL_GROW (session->drivers, session->n, session->size);
+  session->drivers[session->n] = (struct vl_open_driver) { .plugin = plugin };
+  return &session->drivers[session->n++];
+}
+
+void
+vl_app_disconnect (struct vl_app *app)
+{
+  struct vl_session *session = (struct vl_session *)app;
+
+  for (size_t i = 0; i < session->n; i++) {
+    struct vl_open_driver *open = &session->drivers[i];
+
+    if (open->conn && open->plugin->driver.close) {
+      struct vl_plugin *before = app->ctx->plugin;
+
+      app->ctx->plugin = open->plugin;
+      open->plugin->driver.close (open->conn);
+      app->ctx->plugin = before;
+    }
+    open->conn = NULL;
+  }
+  app->conn = NULL;
+}
+
+/* ---- choosing ---- */
+
+const char *
+vl_driver_wanted (struct vl_app *app)
+{
+  const char *name = app->options.driver;
+
+  if (name == NULL)
+    name = vl_config_str (app->config, "driver");
+  return name ? name : "auto";
+}
+
+static int
+by_rank (const void *a, const void *b)
+{
+  const struct vl_plugin *const *x = a, *const *y = b;
+
+  return (*x)->auto_rank > (*y)->auto_rank   ? -1
+         : (*x)->auto_rank < (*y)->auto_rank ? 1
+                                             : strcmp ((*x)->name, (*y)->name);
+}
+
+/* Is PLUGIN usable?  Loading it is what asking takes; that it cannot be loaded
+ * is a reason like any other here. */
+static int
+try_driver (struct vl_app *app, struct vl_plugin *plugin, const char **why)
+{
+  struct vl_plugin *before = app->ctx->plugin;
+  int answer;
+
+  *why = "cannot be used on this machine";
+  if (plugin->state != VL_PLUGIN_LOADED
+      && vl_registry_load (app->ctx, app->registry, plugin, &app->places) < 0) {
+    *why = plugin->reason ? plugin->reason : "was refused";
+    return 0;
+  }
+  if (plugin->driver.usable == NULL)
+    return 1;
+  app->ctx->plugin = plugin;
+  answer = plugin->driver.usable (app->ctx, why);
+  app->ctx->plugin = before;
+  return answer == 1;
+}
+
+struct vl_plugin *
+vl_driver_auto (struct vl_app *app, const char **why)
+{
+  VL_AUTOFREE struct vl_plugin **list = vl_xcalloc (app->registry->n + 1, sizeof *list);
+  VL_AUTOSTR struct vl_str reasons = { NULL, 0, 0 };
+  struct vl_plugin *chosen = NULL;
+  const char *reason;
+  size_t n = 0;
+
+  for (size_t i = 0; i < app->registry->n; i++) {
+    struct vl_plugin *plugin = app->registry->plugins[i];
+
+    if (plugin->kind == VL_KIND_DRIVER && plugin->auto_rank > 0
+        && (plugin->state == VL_PLUGIN_UNUSED || plugin->state == VL_PLUGIN_LOADED))
+      list[n++] = plugin;
+  }
+  qsort (list, n, sizeof *list, by_rank);
+  for (size_t i = 0; i < n && chosen == NULL; i++)
+    if (try_driver (app, list[i], &reason))
+      chosen = list[i];
+    else
+      vl_str_printf (&reasons, "%s%s: %s", reasons.length ? "; " : "", list[i]->name, reason);
+  *why = vl_arena_strdup (app->ctx->arena,
+                          reasons.length ? reasons.text : "no driver is enabled for auto");
+  return chosen;
+}
+
+static int
+refuse_name (struct vl_app *app, const char *name)
+{
+  struct vl_spell spell = { .wanted = name };
+  VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
+  VL_AUTOFREE char *list = NULL;
+
+  for (size_t i = 0; i < app->registry->n; i++)
+    if (app->registry->plugins[i]->kind == VL_KIND_DRIVER) {
+      vl_strv_add (&names, app->registry->plugins[i]->name);
+      vl_spell_offer (&spell, app->registry->plugins[i]->name);
+    }
+  vl_strv_add (&names, "auto");
+  list = vl_strv_join (&names, ", ");
+  vl_error (app->ctx, VL_ERR_NOT_FOUND, "DriverNotFound", NULL,
+            "there is no driver \"%s\"; accepted: %s", name, list);
+  if (spell.best)
+    vl_hint (app->ctx, "did you mean \"%s\"?", spell.best);
+  return -1;
+}
+
+struct vl_plugin *
+vl_app_driver_named (struct vl_app *app, const char *name)
+{
+  struct vl_plugin *plugin = vl_registry_find (app->registry, name);
+
+  if (plugin == NULL || plugin->kind != VL_KIND_DRIVER) {
+    refuse_name (app, name);
+    return NULL;
+  }
+  if (plugin->state == VL_PLUGIN_DISABLED) {
+    vl_error (app->ctx, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
+              "driver \"%s\" is not enabled (%s)", name, plugin->conf);
+    vl_hint (app->ctx, "virtloom driver enable %s", name);
+    return NULL;
+  }
+  if (plugin->state == VL_PLUGIN_LOADED)
+    return plugin;
+  if (plugin->state == VL_PLUGIN_REFUSED) {
+    vl_error (app->ctx, VL_ERR_REFUSED, "PluginRefused", NULL, "driver \"%s\" was refused: %s",
+              name, plugin->reason ? plugin->reason : "no reason is known");
+    return NULL;
+  }
+  return vl_registry_load (app->ctx, app->registry, plugin, &app->places) < 0 ? NULL : plugin;
+}
+
+/* The driver that `auto` chose at the first server, or NULL. */
+static const char *
+kept_choice (struct vl_app *app)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  struct vl_store *store;
+
+  if (vl_app_store_if_any (app, &store) < 0 || store == NULL)
+    return NULL;
+  stmt = vl_db_query (store, "SELECT value FROM setting WHERE key = 'driver'", "");
+  return vl_db_step (store, stmt) == 1 ? vl_db_keep (store, stmt, 0) : NULL;
+}
+
+static struct vl_plugin *
+choose (struct vl_app *app)
+{
+  const char *wanted = vl_driver_wanted (app), *why;
+  struct vl_plugin *plugin;
+
+  if (VL_STREQ (wanted, "auto"))
+    wanted = kept_choice (app);
+  if (wanted)
+    return vl_app_driver_named (app, wanted);
+  plugin = vl_driver_auto (app, &why);
+  if (plugin == NULL) {
+    vl_error (app->ctx, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
+              "no driver can be used on this machine: %s", why);
+    vl_hint (app->ctx, "virtloom host check");
+  }
+  return plugin;
+}
+
+struct vl_plugin *
+vl_app_driver_plugin (struct vl_app *app)
+{
+  if (app->driver == NULL)
+    app->driver = choose (app);
+  return app->driver;
+}
+
+const char *
+vl_app_driver (struct vl_app *app)
+{
+  struct vl_plugin *plugin = vl_app_driver_plugin (app);
+
+  return plugin ? plugin->name : NULL;
+}
+
+/* ---- connection and host ---- */
+
+struct vl_conn *
+vl_app_conn (struct vl_app *app, struct vl_plugin *driver)
+{
+  struct vl_open_driver *slot = slot_of (app, driver);
+  struct vl_open open = { .size = sizeof open };
+  struct vl_plugin *before = app->ctx->plugin;
+  size_t errors = app->ctx->findings.n_errors;
+
+  if (slot->conn)
+    return slot->conn;
+  open.state_dir = vl_state_make (app);
+  if (open.state_dir == NULL)
+    return NULL;
+  app->ctx->plugin = driver;
+  if (driver->driver.open == NULL || driver->driver.open (app->ctx, &open, &slot->conn) < 0)
+    slot->conn = NULL;
+  if (slot->conn == NULL && app->ctx->findings.n_errors == errors)
+    vl_error (app->ctx, VL_ERR_UNREACHABLE, NULL, NULL, "driver \"%s\" did not open", driver->name);
+  app->ctx->plugin = before;
+  if (driver == app->driver)
+    app->conn = slot->conn;
+  return slot->conn;
+}
+
+/* Facts of this machine: the driver's, then each feature's own. */
+static struct vl_host *
+probe (struct vl_app *app, struct vl_plugin *driver)
+{
+  struct vl_conn *conn = vl_app_conn (app, driver);
+  struct vl_plugin *before = app->ctx->plugin;
+  struct vl_host *host;
+  int result = 0;
+
+  if (conn == NULL)
+    return NULL;
+  host = vl_host_new ();
+  host->live = 1;
+  vl_host_probe_storage (app->ctx, host, vl_app_state_dir (app));
+  app->ctx->plugin = driver;
+  if (driver->driver.probe)
+    result = driver->driver.probe (app->ctx, conn, host);
+  /* Disks lie below STATE, which opening the driver made. */
+  if (result == 0)
+    vl_host_probe_storage (app->ctx, host, vl_app_state_dir (app));
+  for (size_t i = 0; i < app->registry->n && result == 0; i++) {
+    struct vl_plugin *plugin = app->registry->plugins[i];
+
+    app->ctx->plugin = plugin;
+    if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
+        && plugin->feature.probe)
+      result = plugin->feature.probe (app->ctx, host);
+  }
+  app->ctx->plugin = before;
+  if (result == 0)
+    return host;
+  vl_host_free (host);
+  return NULL;
+}
+
+struct vl_host *
+vl_app_host_of (struct vl_app *app, struct vl_plugin *driver)
+{
+  struct vl_open_driver *slot = slot_of (app, driver);
+  const char *file = app->options.host_file;
+  struct vl_plugin *before = app->ctx->plugin;
+
+  if (slot->host == NULL) {
+    if (file == NULL && driver->driver.host_file) {
+      app->ctx->plugin = driver;
+      file = driver->driver.host_file (app->ctx);
+      app->ctx->plugin = before;
+    }
+    slot->host = file ? vl_host_load (app->ctx, app->places.tree, file) : probe (app, driver);
+  }
+  if (driver == app->driver)
+    app->host = slot->host;
+  return slot->host;
+}
+
+const struct vl_host *
+vl_app_host (struct vl_app *app)
+{
+  struct vl_plugin *driver = vl_app_driver_plugin (app);
+
+  return driver ? vl_app_host_of (app, driver) : NULL;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * SQLite: opening, binding, waiting.  WAL lets readers go on while one command
+ * writes; synchronous=FULL makes the undo log durable before the act. */
+
+#include <config.h>
+
+#include "server/db.h"
+
+#include "server/schema.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define WAIT_STEP_MS 10
+#define TELL_AFTER_MS 1000
+#define GIVE_UP_MS 60000
+
+static int
+failed (struct vl_store *store, const char *what)
+{
+  int code = sqlite3_extended_errcode (store->db);
+  struct vl_ctx *ctx = store->ctx;
+
+  switch (code & 0xff) {
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+    return vl_error (ctx, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
+                     "\"%s\" was held by other virtloom commands for %d seconds", store->path,
+                     GIVE_UP_MS / 1000);
+  case SQLITE_FULL:
+    vl_error (ctx, VL_ERR_FAILED, "DiskFull", NULL, "%s \"%s\": no space left on device", what,
+              store->path);
+    vl_hint (ctx, "make room on the disk that holds the STATE folder, then try again");
+    return -1;
+  case SQLITE_CORRUPT:
+  case SQLITE_NOTADB:
+    return vl_error (ctx, VL_ERR_FAILED, "StoreDamaged", NULL, "\"%s\" is damaged: %s", store->path,
+                     sqlite3_errmsg (store->db));
+  case SQLITE_PERM:
+  case SQLITE_READONLY:
+  case SQLITE_AUTH:
+  case SQLITE_CANTOPEN:
+    return vl_error (ctx, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL, "%s \"%s\": %s", what,
+                     store->path, sqlite3_errmsg (store->db));
+  default:
+    return vl_error (ctx, VL_ERR_FAILED, "StoreFailed", NULL, "%s \"%s\": %s", what, store->path,
+                     sqlite3_errmsg (store->db));
+  }
+}
+
+static int
+wait_a_little (void *opaque, int times)
+{
+  struct vl_store *store = opaque;
+
+  if (times * WAIT_STEP_MS >= GIVE_UP_MS)
+    return 0;
+  if (times * WAIT_STEP_MS >= TELL_AFTER_MS && ! store->told) {
+    store->told = 1;
+    vl_progress (store->ctx, "waiting for another virtloom command");
+  }
+  nanosleep (&(struct timespec) { 0, WAIT_STEP_MS * 1000000L }, NULL);
+  return 1;
+}
+
+struct vl_store *
+vl_store_open (struct vl_ctx *ctx, const char *path, int create)
+{
+  struct vl_store *store = VL_NEW (struct vl_store);
+  mode_t mask = umask (0077);
+  int code;
+
+  store->ctx = ctx;
+  store->path = vl_arena_strdup (ctx->arena, path);
+  code = sqlite3_open_v2 (path, &store->db,
+                          SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL);
+  umask (mask);
+  if (code == SQLITE_OK) {
+    sqlite3_busy_handler (store->db, wait_a_little, store);
+    if (vl_db_run (store, "PRAGMA foreign_keys = ON", "") == 0
+        && vl_db_run (store, "PRAGMA synchronous = FULL", "") == 0 && vl_schema_update (store) == 0)
+      return store;
+  } else
+    failed (store, "cannot open");
+  vl_store_close (store);
+  return NULL;
+}
+
+void
+vl_store_close (struct vl_store *store)
+{
+  if (store == NULL)
+    return;
+  sqlite3_close_v2 (store->db);
+  free (store);
+}
+
+static sqlite3_stmt *
+prepare (struct vl_store *store, const char *sql, const char *types, va_list args)
+{
+  sqlite3_stmt *stmt = NULL;
+  int code = sqlite3_prepare_v2 (store->db, sql, -1, &stmt, NULL);
+
+  for (int i = 0; code == SQLITE_OK && types[i]; i++)
+    code = types[i] == 's'
+               ? sqlite3_bind_text (stmt, i + 1, va_arg (args, const char *), -1, SQLITE_TRANSIENT)
+               : sqlite3_bind_int64 (stmt, i + 1, va_arg (args, int64_t));
+  if (code == SQLITE_OK)
+    return stmt;
+  failed (store, "cannot use");
+  sqlite3_finalize (stmt);
+  return NULL;
+}
+
+sqlite3_stmt *
+vl_db_query (struct vl_store *store, const char *sql, const char *types, ...)
+{
+  sqlite3_stmt *stmt;
+  va_list args;
+
+  va_start (args, types);
+  stmt = prepare (store, sql, types, args);
+  va_end (args);
+  return stmt;
+}
+
+int
+vl_db_step (struct vl_store *store, sqlite3_stmt *stmt)
+{
+  int code;
+
+  if (stmt == NULL)
+    return -1;
+  code = sqlite3_step (stmt);
+  if (code == SQLITE_ROW)
+    return 1;
+  return code == SQLITE_DONE ? 0 : failed (store, "cannot use");
+}
+
+void
+vl_db_end (sqlite3_stmt **stmt)
+{
+  sqlite3_finalize (*stmt);
+  *stmt = NULL;
+}
+
+int
+vl_db_run (struct vl_store *store, const char *sql, const char *types, ...)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  va_list args;
+  int result;
+
+  va_start (args, types);
+  stmt = prepare (store, sql, types, args);
+  va_end (args);
+  do
+    result = vl_db_step (store, stmt);
+  while (result > 0);
+  return result;
+}
+
+int64_t
+vl_db_number (struct vl_store *store, int64_t otherwise, const char *sql, const char *types, ...)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  va_list args;
+
+  va_start (args, types);
+  stmt = prepare (store, sql, types, args);
+  va_end (args);
+  return vl_db_step (store, stmt) == 1 ? vl_db_int (stmt, 0) : otherwise;
+}
+
+const char *
+vl_db_text (sqlite3_stmt *stmt, int i)
+{
+  return (const char *)sqlite3_column_text (stmt, i);
+}
+
+const char *
+vl_db_keep (struct vl_store *store, sqlite3_stmt *stmt, int i)
+{
+  return vl_arena_strdup (store->ctx->arena, vl_db_text (stmt, i));
+}
+
+int64_t
+vl_db_int (sqlite3_stmt *stmt, int i)
+{
+  return sqlite3_column_int64 (stmt, i);
+}
+
+int
+vl_db_begin (struct vl_store *store)
+{
+  return vl_db_run (store, "BEGIN IMMEDIATE", "");
+}
+
+int
+vl_db_commit (struct vl_store *store)
+{
+  return vl_db_run (store, "COMMIT", "");
+}
+
+void
+vl_db_rollback (struct vl_store *store)
+{
+  /* An error may have ended the transaction already. */
+  if (! sqlite3_get_autocommit (store->db))
+    sqlite3_exec (store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int
+vl_db_finish (struct vl_store *store, int result)
+{
+  if (result == 0 && vl_db_commit (store) == 0)
+    return 0;
+  vl_db_rollback (store);
+  return -1;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * SQLite behind a few calls: typed binding, findings instead of codes, a
+ * message while another command holds the file.  Internal to core/server. */
+
+#ifndef VL_CORE_DB_H
+#define VL_CORE_DB_H
+
+#include "context/ctx.h"
+
+#include <sqlite3.h>
+
+struct vl_store {
+  struct vl_ctx *ctx;
+  sqlite3 *db;
+  const char *path;
+  int told; /* "waiting for another virtloom command" was said */
+};
+
+/* Opens STATE/state.db and brings its schema up to date; CREATE 0: it must
+ * exist.  NULL after a finding. */
+struct vl_store *vl_store_open (struct vl_ctx *ctx, const char *path, int create);
+void vl_store_close (struct vl_store *store);
+
+/* A statement with its arguments bound.  TYPES has one letter for each: 's'
+ * const char * (NULL is NULL), 'i' int64_t.  NULL after a finding.  End with
+ * vl_db_end; texts of a row live until the next step. */
+sqlite3_stmt *vl_db_query (struct vl_store *store, const char *sql, const char *types, ...);
+/* 1 a row, 0 no more, -1 after a finding. */
+int vl_db_step (struct vl_store *store, sqlite3_stmt *stmt);
+void vl_db_end (sqlite3_stmt **stmt);
+#define VL_AUTOQUERY __attribute__ ((cleanup (vl_db_end)))
+/* A statement without rows.  0, or -1 after a finding. */
+int vl_db_run (struct vl_store *store, const char *sql, const char *types, ...);
+/* The number that a one-row, one-column query answers; OTHERWISE for no row. */
+int64_t vl_db_number (struct vl_store *store, int64_t otherwise, const char *sql, const char *types,
+                      ...);
+/* Column I of a row: borrowed until the next step; arena memory. */
+const char *vl_db_text (sqlite3_stmt *stmt, int i);
+const char *vl_db_keep (struct vl_store *store, sqlite3_stmt *stmt, int i);
+int64_t vl_db_int (sqlite3_stmt *stmt, int i);
+
+/* BEGIN IMMEDIATE, COMMIT, ROLLBACK. */
+int vl_db_begin (struct vl_store *store);
+int vl_db_commit (struct vl_store *store);
+void vl_db_rollback (struct vl_store *store);
+/* Commits where RESULT is 0, else rolls back; answers with what came of it. */
+int vl_db_finish (struct vl_store *store, int result);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Images: inspected, copied into STATE, their format written down and never
+ * asked of the bytes again. */
+
+#include <config.h>
+
+#include "server/properties.h"
+#include "server/record.h"
+#include "server/undo.h"
+
+#include "context/file.h"
+#include "request/request.h"
+#include "server/lock.h"
+#include "storage/disk.h"
+#include "storage/inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <virtloom/virtloom.h>
+
+/* As in a request file. */
+#define MOST INT32_MAX
+
+const char *
+vl_image_path (struct vl_app *app, const char *uuid)
+{
+  const char *state = vl_app_state_dir (app);
+
+  return state ? vl_printf (app->ctx, "%s/images/%s", state, uuid) : NULL;
+}
+
+/* ---- look-up ---- */
+
+#define COLUMNS "name, uuid, disk_format, status, checksum, size, virtual_size, min_ram, min_disk"
+
+static int
+read_row (struct vl_app *app, struct vl_store *store, sqlite3_stmt *stmt,
+          struct vl_image_info *image)
+{
+  image->name = vl_db_keep (store, stmt, 0);
+  image->uuid = vl_db_keep (store, stmt, 1);
+  image->disk_format = vl_db_keep (store, stmt, 2);
+  image->status = vl_db_keep (store, stmt, 3);
+  image->checksum = vl_db_keep (store, stmt, 4);
+  image->size = vl_db_int (stmt, 5);
+  image->virtual_size = vl_db_int (stmt, 6);
+  image->min_ram = vl_db_int (stmt, 7);
+  image->min_disk = vl_db_int (stmt, 8);
+  image->file = vl_image_path (app, image->uuid);
+  return vl_properties_load (store, &vl_noun_image, image->uuid, &image->properties,
+                             &image->n_properties);
+}
+
+const struct vl_image_info *
+vl_image_find (struct vl_app *app, const char *name)
+{
+  struct vl_image_info *image = vl_arena_alloc (app->ctx->arena, sizeof *image);
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  struct vl_store *store;
+  int got = 0;
+
+  if (vl_app_store_if_any (app, &store) < 0)
+    return NULL;
+  if (store) {
+    stmt = vl_db_query (store,
+                        "SELECT " COLUMNS " FROM image WHERE name = ?1 OR uuid = ?1 "
+                        "ORDER BY name = ?1 DESC",
+                        "s", name);
+    got = vl_db_step (store, stmt);
+  }
+  if (got == 1)
+    return read_row (app, store, stmt, image) < 0 ? NULL : image;
+  if (got == 0)
+    vl_not_found (app->ctx, store, &vl_noun_image, name);
+  return NULL;
+}
+
+int
+vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info *), void *opaque)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  struct vl_image_info image;
+  struct vl_store *store;
+  int got, result;
+
+  if (vl_app_store_if_any (app, &store) < 0)
+    return -1;
+  if (store == NULL)
+    return 0;
+  stmt = vl_db_query (store, "SELECT " COLUMNS " FROM image ORDER BY name", "");
+  while ((got = vl_db_step (store, stmt)) == 1) {
+    if (read_row (app, store, stmt, &image) < 0)
+      return -1;
+    result = fn (opaque, &image);
+    if (result)
+      return result;
+  }
+  return got;
+}
+
+int
+vl_image_change (struct vl_app *app, const char *name, const struct vl_property *set, size_t n_set,
+                 const char *const *unset)
+{
+  const struct vl_image_info *image = vl_image_find (app, name);
+
+  if (image == NULL)
+    return -1;
+  return vl_properties_change (app->store, &vl_noun_image, image->uuid, set, n_set, unset);
+}
+
+/* ---- create ---- */
+
+struct arrival {
+  struct vl_app *app;
+  struct vl_store *store;
+  const struct vl_image_info *image; /* as asked for */
+  const char *file, *uuid;
+  const char *format; /* in which it is kept */
+  const char *folder, *copy, *target;
+  const char *checksum;
+  struct vl_image_facts facts; /* of the copy */
+  struct stat st;              /* of the copy */
+};
+
+static int
+check (struct vl_ctx *ctx, const struct vl_image_info *image)
+{
+  int bad = vl_name_check (ctx, &vl_noun_image, image->name);
+
+  if (image->disk_format == NULL) {
+    bad = vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "the image's disk format is missing");
+    vl_hint (ctx, "say what it is, --disk-format qcow2 or raw; it is never guessed");
+  }
+  bad |= vl_range_check (ctx, "an image's min_ram", " MiB", image->min_ram, 0, MOST);
+  bad |= vl_range_check (ctx, "an image's min_disk", " GiB", image->min_disk, 0, MOST);
+  for (size_t i = 0; i < image->n_properties; i++)
+    bad |= vl_property_check (ctx, &image->properties[i]);
+  return bad;
+}
+
+/* In what format an image is kept: guests are given raw and qcow2 only, so that
+ * QEMU never runs a parser of the others on behalf of a guest. */
+static const char *
+kept_format (const char *format)
+{
+  const char *qemu = vl_image_qemu_format (format);
+
+  return qemu && VL_STREQ (qemu, "raw") ? format : "qcow2";
+}
+
+static int
+begin (struct arrival *a)
+{
+  struct vl_store *store = a->store;
+  int result;
+
+  if (vl_db_begin (store) < 0)
+    return -1;
+  if (vl_db_number (store, 0, "SELECT count(*) FROM image WHERE name = ? OR uuid = ?", "ss",
+                    a->image->name, a->uuid))
+    result = vl_exists (store->ctx, &vl_noun_image, a->image->name);
+  else if (vl_undo_begin (store, a->uuid, VL_OP_IMAGE_CREATE, NULL) < 0
+           || vl_undo_plan (store, a->uuid, VL_MADE_FOLDER, a->folder) < 0)
+    result = -1;
+  else
+    result = vl_undo_plan (store, a->uuid, VL_MADE_FILE, a->target);
+  return vl_db_finish (store, result);
+}
+
+static int
+fetch (struct arrival *a)
+{
+  struct vl_ctx *ctx = a->app->ctx;
+  const char *format = a->image->disk_format;
+  const char *first =
+      VL_STREQ (a->format, format) ? a->copy : vl_printf (ctx, "%s.as-given", a->copy);
+
+  if (mkdir (a->folder, 0700) < 0)
+    return vl_storage_failed (ctx, "cannot make", a->folder, errno);
+  if (vl_undo_done (a->store, a->uuid, VL_MADE_FOLDER, a->folder, NULL) < 0
+      || vl_image_copy (ctx, a->file, first, &a->checksum) < 0)
+    return -1;
+  if (first != a->copy && vl_image_convert (ctx, first, format, a->format, a->copy) < 0)
+    return -1;
+  /* What counts is the copy: FILE may have changed since it was looked at. */
+  if (vl_image_inspect (ctx, a->copy, a->format, &a->facts) < 0)
+    return -1;
+  if (chmod (a->copy, 0400) < 0 || stat (a->copy, &a->st) < 0)
+    return vl_storage_failed (ctx, "cannot look at", a->copy, errno);
+  return 0;
+}
+
+static int
+insert (struct arrival *a)
+{
+  const struct vl_image_info *image = a->image;
+
+  if (vl_db_run (a->store,
+                 "INSERT INTO image (" COLUMNS ") VALUES (?, ?, ?, 'active', ?, ?, ?, ?, ?)",
+                 "ssssiiii", image->name, a->uuid, a->format, a->checksum, (int64_t)a->st.st_size,
+                 a->facts.virtual_size, image->min_ram, image->min_disk)
+          < 0
+      || vl_properties_store (a->store, &vl_noun_image, a->uuid, image->properties,
+                              image->n_properties)
+             < 0)
+    return -1;
+  return vl_undo_end (a->store, a->uuid);
+}
+
+/* Moves the copy to its place and makes the record.  RENAME_NOREPLACE: a file
+ * that is there already is not ours to replace. */
+static int
+settle (struct arrival *a)
+{
+  if (vl_undo_done (a->store, a->uuid, VL_MADE_FILE, a->target, a->copy) < 0)
+    return -1;
+  if (renameat2 (AT_FDCWD, a->copy, AT_FDCWD, a->target, RENAME_NOREPLACE) < 0)
+    return vl_storage_failed (a->app->ctx, "cannot make", a->target, errno);
+  if (vl_file_remove_tree (a->folder) < 0)
+    return vl_storage_failed (a->app->ctx, "cannot remove", a->folder, errno);
+  if (vl_db_begin (a->store) < 0)
+    return -1;
+  return vl_db_finish (a->store, insert (a));
+}
+
+int
+vl_image_create (struct vl_app *app, const char *file, const struct vl_image_info *image)
+{
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  struct arrival a = { .app = app, .image = image, .file = file };
+  char uuid[37];
+
+  if (check (app->ctx, image) < 0
+      || vl_image_inspect (app->ctx, file, image->disk_format, &a.facts) < 0)
+    return -1;
+  a.store = vl_app_store (app);
+  if (a.store == NULL)
+    return -1;
+  vl_recover (app, a.store);
+  /* A plan that knows only the image's name comes to the same path. */
+  vl_uuid_from_text (image->name, uuid);
+  a.uuid = uuid;
+  a.format = kept_format (image->disk_format);
+  a.target = vl_image_path (app, uuid);
+  a.folder = vl_printf (app->ctx, "%s.new", a.target);
+  a.copy = vl_printf (app->ctx, "%s/image", a.folder);
+  if (vl_lock_take (app, "images", uuid, 1, &lock) < 0 || begin (&a) < 0)
+    return -1;
+  if (fetch (&a) == 0 && settle (&a) == 0) {
+    if (! VL_STREQ (a.format, image->disk_format)) {
+      vl_advice (app->ctx, NULL, NULL, "image \"%s\" was given as %s and is kept as %s",
+                 image->name, image->disk_format, a.format);
+    }
+    return 0;
+  }
+  if (vl_undo_roll_back (app, a.store, uuid) == 0)
+    vl_undo_end (a.store, uuid);
+  return -1;
+}
+
+/* ---- delete ---- */
+
+static int
+refuse_use (struct vl_store *store, const struct vl_image_info *image)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt =
+      vl_db_query (store,
+                   "SELECT server.name FROM server_image JOIN server ON server.uuid = server "
+                   "WHERE server_image.image = ? ORDER BY server.name",
+                   "s", image->uuid);
+  VL_AUTOSTR struct vl_str names = { NULL, 0, 0 };
+  size_t n = 0;
+  int got;
+
+  while ((got = vl_db_step (store, stmt)) == 1)
+    if (++n <= 10)
+      vl_str_printf (&names, "%s\"%s\"", n > 1 ? ", " : "", vl_db_text (stmt, 0));
+  if (got < 0 || n == 0)
+    return got;
+  vl_error (store->ctx, VL_ERR_REQUEST, "ImageInUse", NULL,
+            "image \"%s\" is used by %zu server%s: %s%s", image->name, n, n > 1 ? "s" : "",
+            names.text, n > 10 ? " ..." : "");
+  vl_hint (store->ctx, "delete those servers first");
+  return -1;
+}
+
+/* The record goes and the file's removal is written down, in one step. */
+static int
+forget (struct vl_store *store, const struct vl_image_info *image)
+{
+  int result;
+
+  if (vl_db_begin (store) < 0)
+    return -1;
+  result = refuse_use (store, image);
+  if (result == 0
+      && (vl_db_run (store, "DELETE FROM image WHERE uuid = ?", "s", image->uuid) < 0
+          || vl_undo_begin (store, image->uuid, VL_OP_IMAGE_DELETE, NULL) < 0
+          || vl_undo_plan (store, image->uuid, VL_MADE_FILE, image->file) < 0))
+    result = -1;
+  if (result == 0 && access (image->file, F_OK) == 0)
+    result = vl_undo_done (store, image->uuid, VL_MADE_FILE, image->file, NULL);
+  return vl_db_finish (store, result);
+}
+
+int
+vl_image_delete (struct vl_app *app, const char *name)
+{
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  const struct vl_image_info *image = vl_image_find (app, name);
+
+  if (image == NULL)
+    return -1;
+  vl_recover (app, app->store);
+  if (vl_lock_take (app, "images", image->uuid, 1, &lock) < 0)
+    return -1;
+  /* Another command may have deleted it while we waited. */
+  image = vl_image_find (app, name);
+  if (image == NULL || forget (app->store, image) < 0
+      || vl_undo_roll_back (app, app->store, image->uuid) < 0)
+    return -1;
+  return vl_undo_end (app->store, image->uuid);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Locks of objects.  The file is removed by its holder, so whoever gets a lock
+ * looks whether the file it locked is still the one that has the name. */
+
+#include <config.h>
+
+#include "server/lock.h"
+
+#include "server/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define STEP_MS 20
+#define TELL_AFTER_MS 500
+#define GIVE_UP_MS 600000
+
+static int
+still_named (int fd, const char *path)
+{
+  struct stat ours, named;
+
+  return fstat (fd, &ours) == 0 && stat (path, &named) == 0 && ours.st_dev == named.st_dev
+         && ours.st_ino == named.st_ino;
+}
+
+/* 0: held, 1: held by another, -1 with errno. */
+static int
+try_lock (struct vl_lock *lock)
+{
+  for (;;) {
+    lock->fd = open (lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (lock->fd < 0)
+      return -1;
+    if (flock (lock->fd, LOCK_EX | LOCK_NB) < 0) {
+      int error = errno;
+
+      close (lock->fd);
+      lock->fd = -1;
+      errno = error;
+      return error == EWOULDBLOCK ? 1 : -1;
+    }
+    if (still_named (lock->fd, lock->path))
+      return 0;
+    close (lock->fd);
+  }
+}
+
+int
+vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
+              struct vl_lock *lock)
+{
+  const char *state = vl_state_make (app);
+  int result, waited = 0;
+
+  if (state == NULL)
+    return -1;
+  lock->fd = -1;
+  lock->path = vl_xasprintf ("%s/%s/%s.lock", state, kind, uuid);
+  result = try_lock (lock);
+  if (result == 1 && wait)
+    vl_app_disconnect (app);
+  while (result == 1 && wait && waited < GIVE_UP_MS) {
+    if (waited == TELL_AFTER_MS)
+      vl_progress (app->ctx, "waiting for another virtloom command that works on %s", uuid);
+    nanosleep (&(struct timespec) { 0, STEP_MS * 1000000L }, NULL);
+    waited += STEP_MS;
+    result = try_lock (lock);
+  }
+  if (result == 0)
+    return 0;
+  if (result < 0)
+    vl_error (app->ctx, errno == ENOSPC ? VL_ERR_FAILED : VL_ERR_NOT_PERMITTED,
+              errno == ENOSPC ? "DiskFull" : "StoreFailed", NULL, "cannot lock \"%s\": %s",
+              lock->path, strerror (errno));
+  else if (wait)
+    result = vl_error (app->ctx, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
+                       "another virtloom command has worked on %s for more than %d seconds", uuid,
+                       GIVE_UP_MS / 1000);
+  free (lock->path);
+  lock->path = NULL;
+  return result;
+}
+
+void
+vl_lock_drop (struct vl_lock *lock)
+{
+  if (lock->fd >= 0) {
+    unlink (lock->path);
+    close (lock->fd);
+  }
+  free (lock->path);
+  *lock = (struct vl_lock)VL_LOCK_NONE;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One lock per server and per image: a file STATE/KIND/UUID.lock under flock,
+ * which the kernel lets go of when its holder dies.  Internal to core/server. */
+
+#ifndef VL_CORE_LOCK_H
+#define VL_CORE_LOCK_H
+
+#include "context/app.h"
+
+struct vl_lock {
+  int fd; /* -1: not held */
+  char *path;
+};
+#define VL_LOCK_NONE                                                                               \
+  {                                                                                                \
+    -1, NULL                                                                                       \
+  }
+#define VL_AUTOLOCK __attribute__ ((cleanup (vl_lock_drop)))
+
+/* Takes the lock of object UUID under KIND ("servers", "images").  0: held.  1:
+ * another command holds it (only where WAIT is 0).  -1 after a finding.
+ * Before it waits, it closes the drivers of APP: no command ever waits for an
+ * object while it holds a driver that the object's holder may need. */
+int vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
+                  struct vl_lock *lock);
+/* Lets go and removes the file. */
+void vl_lock_drop (struct vl_lock *lock);
+
+#endif

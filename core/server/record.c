@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Server records: loading them, what they show together with the driver's
+ * word. */
+
+#include <config.h>
+
+#include "server/record.h"
+
+#include "server/call.h"
+#include "server/properties.h"
+#include "server/store.h"
+
+const char *
+vl_server_dir (struct vl_app *app, const char *uuid)
+{
+  const char *state = vl_app_state_dir (app);
+
+  return state ? vl_printf (app->ctx, "%s/servers/%s", state, uuid) : NULL;
+}
+
+int
+vl_record_load (struct vl_store *store, const char *server, struct vl_record *record)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt =
+      vl_db_query (store,
+                   "SELECT uuid, name, domain, status, flavor, image, image_uuid, driver, created, "
+                   "fault, request, xml FROM server WHERE name = ?1 OR uuid = lower (?1) "
+                   "ORDER BY name = ?1 DESC",
+                   "s", server);
+  const char **members[] = { &record->uuid,    &record->name,  &record->domain,     &record->status,
+                             &record->flavor,  &record->image, &record->image_uuid, &record->driver,
+                             &record->created, &record->fault, &record->request,    &record->xml };
+  int got = vl_db_step (store, stmt);
+
+  for (size_t i = 0; got == 1 && i < sizeof members / sizeof members[0]; i++)
+    *members[i] = vl_db_keep (store, stmt, (int)i);
+  return got;
+}
+
+const struct vl_record *
+vl_record_find (struct vl_app *app, const char *server)
+{
+  struct vl_record *record = vl_arena_alloc (app->ctx->arena, sizeof *record);
+  struct vl_store *store;
+  int got = 0;
+
+  if (vl_app_store_if_any (app, &store) < 0)
+    return NULL;
+  if (store)
+    got = vl_record_load (store, server, record);
+  if (got == 0)
+    vl_not_found (app->ctx, store, &vl_noun_server, server);
+  return got == 1 ? record : NULL;
+}
+
+int
+vl_record_set_status (struct vl_store *store, const char *uuid, const char *status,
+                      const char *fault)
+{
+  return vl_db_run (store, "UPDATE server SET status = ?, fault = ? WHERE uuid = ?", "sss", status,
+                    fault, uuid);
+}
+
+const char *
+vl_fault_text (struct vl_ctx *ctx, size_t first)
+{
+  VL_AUTOSTR struct vl_str text = { NULL, 0, 0 };
+
+  for (size_t i = first; i < ctx->findings.n; i++)
+    if (ctx->findings.items[i].severity == VL_SEV_ERROR)
+      vl_str_printf (&text, "%s%s: %s", text.length ? "; " : "", ctx->findings.items[i].code,
+                     ctx->findings.items[i].message);
+  return vl_arena_strdup (ctx->arena, text.text);
+}
+
+const char *
+vl_status_of (const char *recorded, enum vl_state state, int known)
+{
+  static const char *const passing[] = { "BUILD", "DELETING", "ERROR" };
+
+  for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+    if (VL_STREQ (recorded, passing[i]))
+      return recorded;
+  if (! known)
+    return recorded;
+  switch (state) {
+  case VL_STATE_RUNNING:
+    return "ACTIVE";
+  case VL_STATE_PAUSED:
+    return "PAUSED";
+  case VL_STATE_SUSPENDED:
+    return "SUSPENDED";
+  case VL_STATE_SHUTDOWN:
+  case VL_STATE_CRASHED:
+    /* To the hypervisor, a guest that was saved to disk is off. */
+    return VL_STREQ (recorded, "SUSPENDED") ? recorded : "SHUTOFF";
+  case VL_STATE_NONE:
+    break;
+  }
+  return "ERROR";
+}
+
+const char *
+vl_power_state_name (enum vl_state state)
+{
+  switch (state) {
+  case VL_STATE_RUNNING:
+    return "RUNNING";
+  case VL_STATE_PAUSED:
+    return "PAUSED";
+  case VL_STATE_SHUTDOWN:
+    return "SHUTDOWN";
+  case VL_STATE_CRASHED:
+    return "CRASHED";
+  case VL_STATE_SUSPENDED:
+    return "SUSPENDED";
+  case VL_STATE_NONE:
+    break;
+  }
+  return "NOSTATE";
+}
+
+int64_t
+vl_store_claimed (struct vl_app *app, const char *resource)
+{
+  struct vl_store *store;
+
+  if (vl_app_store_if_any (app, &store) < 0 || store == NULL)
+    return -1;
+  return vl_db_number (store, -1, "SELECT coalesce (sum (amount), 0) FROM claim WHERE resource = ?",
+                       "s", resource);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Showing servers: records beside what each driver says, one listing per
+ * driver. */
+
+#include <config.h>
+
+#include "server/call.h"
+#include "server/record.h"
+
+#include <virtloom/virtloom.h>
+
+/* What the drivers said, in byte order of the uuid. */
+struct seen {
+  char uuid[37];
+  enum vl_state state;
+};
+
+struct listing {
+  struct seen *items;
+  size_t n, size;
+  struct vl_strv asked; /* drivers that answered */
+};
+
+static int
+keep (void *opaque, const char *uuid, const char *domain, enum vl_state state)
+{
+  struct listing *listing = opaque;
+  struct seen *seen;
+
+  (void)domain;
+  VL_GROW (listing->items, listing->n, listing->size);
+  seen = &listing->items[listing->n++];
+  snprintf (seen->uuid, sizeof seen->uuid, "%s", uuid);
+  seen->state = state;
+  return 0;
+}
+
+static int
+by_uuid (const void *a, const void *b)
+{
+  return strcmp (((const struct seen *)a)->uuid, ((const struct seen *)b)->uuid);
+}
+
+/* A driver that cannot be asked is a warning: the records are shown all the
+ * same. */
+static int
+ask_drivers (struct vl_app *app, struct vl_store *store, struct listing *listing)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt =
+      vl_db_query (store, "SELECT DISTINCT driver FROM server ORDER BY driver", "");
+  VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
+  size_t first = app->ctx->findings.n;
+  int got;
+
+  while ((got = vl_db_step (store, stmt)) == 1)
+    vl_strv_add (&names, vl_db_text (stmt, 0));
+  vl_db_end (&stmt);
+  if (got < 0)
+    return -1;
+  for (size_t i = 0; i < names.n; i++) {
+    struct vl_plugin *driver = vl_app_driver_named (app, names.items[i]);
+
+    if (driver && VL_CALL (app, driver, inventory, list_instances, keep, listing) == 0)
+      vl_strv_add (&listing->asked, names.items[i]);
+  }
+  vl_soften (app->ctx, first);
+  if (listing->n)
+    qsort (listing->items, listing->n, sizeof *listing->items, by_uuid);
+  return 0;
+}
+
+/* ---- one server ---- */
+
+static void
+fill (struct vl_app *app, struct vl_server_info *info, const char *recorded, enum vl_state state,
+      int known)
+{
+  info->status = vl_status_of (recorded, state, known);
+  info->power_state = vl_power_state_name (state);
+  info->run_dir = vl_server_dir (app, info->uuid);
+  if (known && state == VL_STATE_NONE && info->fault == NULL && VL_STREQ (info->status, "ERROR"))
+    info->fault = "its driver does not know the guest any more";
+}
+
+const struct vl_server_info *
+vl_server_find (struct vl_app *app, const char *server)
+{
+  const struct vl_record *record = vl_record_find (app, server);
+  struct vl_server_info *info = vl_arena_alloc (app->ctx->arena, sizeof *info);
+  struct vl_info now = { .size = sizeof now, .state = VL_STATE_NONE };
+  struct vl_plugin *driver;
+  size_t first;
+  int known = -1;
+
+  if (record == NULL)
+    return NULL;
+  first = app->ctx->findings.n;
+  driver = vl_app_driver_named (app, record->driver);
+  if (driver)
+    known = VL_CALL (app, driver, inventory, instance_exists, record->uuid);
+  if (known == 1 && VL_CALL (app, driver, inventory, get_info, record->uuid, &now) < 0)
+    known = -1;
+  vl_soften (app->ctx, first);
+  *info = (struct vl_server_info) { .name = record->name,
+                                    .uuid = record->uuid,
+                                    .domain = record->domain,
+                                    .flavor = record->flavor,
+                                    .image = record->image,
+                                    .driver = record->driver,
+                                    .created = record->created,
+                                    .fault = record->fault,
+                                    .xml = record->xml };
+  fill (app, info, record->status, known == 1 ? now.state : VL_STATE_NONE, known >= 0);
+  return info;
+}
+
+/* ---- all servers ---- */
+
+static int
+show_all (struct vl_app *app, struct vl_store *store, const struct listing *listing,
+          int (*fn) (void *, const struct vl_server_info *), void *opaque)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt =
+      vl_db_query (store,
+                   "SELECT name, uuid, domain, flavor, image, driver, created, fault, status "
+                   "FROM server ORDER BY name",
+                   "");
+  int got, result;
+
+  while ((got = vl_db_step (store, stmt)) == 1) {
+    struct vl_server_info info = { .name = vl_db_text (stmt, 0),
+                                   .uuid = vl_db_text (stmt, 1),
+                                   .domain = vl_db_text (stmt, 2),
+                                   .flavor = vl_db_text (stmt, 3),
+                                   .image = vl_db_text (stmt, 4),
+                                   .driver = vl_db_text (stmt, 5),
+                                   .created = vl_db_text (stmt, 6),
+                                   .fault = vl_db_text (stmt, 7) };
+    struct seen wanted, *found = NULL;
+
+    snprintf (wanted.uuid, sizeof wanted.uuid, "%s", info.uuid);
+    if (listing->n)
+      found = bsearch (&wanted, listing->items, listing->n, sizeof wanted, by_uuid);
+    fill (app, &info, vl_db_text (stmt, 8), found ? found->state : VL_STATE_NONE,
+          vl_strv_has (&listing->asked, info.driver));
+    result = fn (opaque, &info);
+    if (result)
+      return result;
+  }
+  return got;
+}
+
+int
+vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_info *), void *opaque)
+{
+  struct listing listing = { 0 };
+  struct vl_store *store;
+  int result;
+
+  if (vl_app_store_if_any (app, &store) < 0)
+    return -1;
+  if (store == NULL)
+    return 0;
+  result = ask_drivers (app, store, &listing);
+  if (result == 0)
+    result = show_all (app, store, &listing, fn, opaque);
+  free (listing.items);
+  vl_strv_free (&listing.asked);
+  return result;
+}

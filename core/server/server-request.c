@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * From a stored flavor, a stored image and what the user gave, the request as
+ * its JSON: from there on a server is made the way a request file is planned. */
+
+#include <config.h>
+
+#include "server/record.h"
+
+#include "context/file.h"
+#include "request/request.h"
+#include "server/properties.h"
+
+#include <jansson.h>
+
+/* As in a request file. */
+#define USER_DATA_LIMIT ((size_t)65535)
+
+/* Numbers of requests are small and exact; what is no number goes in as text,
+ * for the reader of requests to refuse in its own words. */
+static json_t *
+number_or_text (const char *text)
+{
+  char *end;
+  long long number = strtoll (text, &end, 10);
+
+  return *text && *end == '\0' ? json_integer (number) : json_string (text);
+}
+
+static void
+put (json_t *object, const char *key, const char *text)
+{
+  if (text)
+    json_object_set_new (object, key, json_string (text));
+}
+
+static json_t *
+flavor_json (const struct vl_flavor_info *flavor)
+{
+  json_t *object = json_object (), *specs = json_object ();
+
+  put (object, "name", flavor->name);
+  json_object_set_new (object, "vcpus", json_integer (flavor->vcpus));
+  json_object_set_new (object, "ram", json_integer (flavor->ram));
+  json_object_set_new (object, "disk", json_integer (flavor->disk));
+  json_object_set_new (object, "ephemeral", json_integer (flavor->ephemeral));
+  json_object_set_new (object, "swap", json_integer (flavor->swap));
+  for (size_t i = 0; i < flavor->n_properties; i++)
+    put (specs, flavor->properties[i].key, flavor->properties[i].value);
+  json_object_set_new (object, "extra_specs", specs);
+  return object;
+}
+
+/* kernel_id and ramdisk_id are Glance's: the names or uuids of other images.
+ * The path of that image's copy, as MEMBER of OBJECT. */
+static int
+put_companion (struct vl_app *app, json_t *object, const struct vl_image_info *image,
+               const char *key, const char *member)
+{
+  for (size_t i = 0; i < image->n_properties; i++)
+    if (VL_STREQ (image->properties[i].key, key)) {
+      const struct vl_image_info *other = vl_image_find (app, image->properties[i].value);
+
+      if (other == NULL)
+        return -1;
+      put (object, member, other->file);
+    }
+  return 0;
+}
+
+static json_t *
+image_json (struct vl_app *app, const struct vl_image_info *image)
+{
+  json_t *object = json_object (), *properties = json_object ();
+
+  put (object, "name", image->name);
+  put (object, "disk_format", image->disk_format);
+  put (object, "status", image->status);
+  json_object_set_new (object, "size", json_integer (image->size));
+  json_object_set_new (object, "min_ram", json_integer (image->min_ram));
+  json_object_set_new (object, "min_disk", json_integer (image->min_disk));
+  for (size_t i = 0; i < image->n_properties; i++)
+    if (! VL_STREQ (image->properties[i].key, "kernel_id")
+        && ! VL_STREQ (image->properties[i].key, "ramdisk_id"))
+      put (properties, image->properties[i].key, image->properties[i].value);
+  json_object_set_new (object, "properties", properties);
+  if (put_companion (app, object, image, "kernel_id", "kernel") < 0
+      || put_companion (app, object, image, "ramdisk_id", "ramdisk") < 0) {
+    json_decref (object);
+    return NULL;
+  }
+  return object;
+}
+
+/* ---- "key=value,key=value" ---- */
+
+struct option_key {
+  const char *key, *member;
+  int number;
+};
+
+/* Puts each part of SPEC into OBJECT.  OPTION names it in findings. */
+static int
+read_parts (struct vl_ctx *ctx, const char *option, const char *spec, const struct option_key *keys,
+            size_t n_keys, json_t *object)
+{
+  VL_AUTOFREE char *copy = vl_xstrdup (spec);
+  VL_AUTOSTR struct vl_str accepted = { NULL, 0, 0 };
+  char *state = NULL;
+
+  for (size_t i = 0; i < n_keys; i++)
+    vl_str_printf (&accepted, "%s%s=", i ? ", " : "", keys[i].key);
+  for (char *part = strtok_r (copy, ",", &state); part; part = strtok_r (NULL, ",", &state)) {
+    char *equals = strchr (part, '=');
+    const struct option_key *key = NULL;
+
+    if (equals)
+      *equals = '\0';
+    for (size_t i = 0; equals && i < n_keys; i++)
+      if (VL_STREQ (keys[i].key, part))
+        key = &keys[i];
+    if (key == NULL || equals[1] == '\0')
+      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s \"%s\"; accepted: %s", part,
+                       option, spec, accepted.text);
+    if (json_object_get (object, key->member))
+      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
+                       option, spec);
+    if (json_object_set_new (object, key->member,
+                             key->number ? number_or_text (equals + 1) : json_string (equals + 1))
+        < 0)
+      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s is not UTF-8", part, option);
+  }
+  return 0;
+}
+
+static int
+add_network (struct vl_ctx *ctx, json_t *list, const char *spec)
+{
+  static const struct option_key keys[] = {
+    { "bridge", "bridge", 0 }, { "model", "model", 0 }, { "mac", "address", 0 }, { "mtu", "mtu", 1 }
+  };
+  int user = VL_STREQ (spec, "user") || VL_STARTS (spec, "user,");
+  json_t *object = json_object ();
+
+  json_array_append_new (list, object);
+  put (object, "type", user ? "user" : "bridge");
+  if (user)
+    spec += spec[4] == ',' ? 5 : 4;
+  if (read_parts (ctx, "--network", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
+    return -1;
+  if (user ? json_object_get (object, "bridge") == NULL
+           : json_object_get (object, "bridge") != NULL)
+    return 0;
+  return vl_error (
+      ctx, VL_ERR_USAGE, NULL, NULL,
+      "network \"%s\"; accepted: bridge=NAME or user, each with model=, mac=, mtu=", spec);
+}
+
+static int
+add_volume (struct vl_ctx *ctx, json_t *list, const char *spec)
+{
+  static const struct option_key keys[] = { { "path", "path", 0 },
+                                            { "format", "format", 0 },
+                                            { "bus", "disk_bus", 0 },
+                                            { "boot_index", "boot_index", 1 } };
+  json_t *object = json_object ();
+  const char *path;
+
+  json_array_append_new (list, object);
+  put (object, "source_type", "volume");
+  put (object, "destination_type", "volume");
+  if (read_parts (ctx, "--volume", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
+    return -1;
+  path = json_string_value (json_object_get (object, "path"));
+  if (path == NULL || json_object_get (object, "format") == NULL)
+    return vl_error (ctx, VL_ERR_USAGE, NULL, NULL,
+                     "volume \"%s\" needs both path=FILE and format=FORMAT (raw or qcow2)", spec);
+  if (path[0] != '/') {
+    VL_AUTOFREE char *whole = canonicalize_file_name (path);
+
+    if (whole == NULL)
+      return vl_error (ctx, VL_ERR_NOT_FOUND, NULL, NULL, "volume file \"%s\": %m", path);
+    put (object, "path", whole);
+  }
+  return 0;
+}
+
+static int
+add_list (struct vl_ctx *ctx, json_t *request, const char *member, const char *const *specs,
+          int (*add) (struct vl_ctx *, json_t *, const char *))
+{
+  json_t *list;
+  int bad = 0;
+
+  if (specs == NULL || *specs == NULL)
+    return 0;
+  list = json_array ();
+  json_object_set_new (request, member, list);
+  for (; *specs; specs++)
+    bad |= add (ctx, list, *specs);
+  return bad;
+}
+
+static int
+add_properties (struct vl_ctx *ctx, json_t *request, const char *const *properties)
+{
+  json_t *object = json_object ();
+
+  for (; properties && *properties; properties++) {
+    VL_AUTOFREE char *key = vl_xstrdup (*properties);
+    char *equals = strchr (key, '=');
+
+    if (equals == NULL || equals == key) {
+      json_decref (object);
+      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "property \"%s\"; accepted: KEY=VALUE", key);
+    }
+    *equals = '\0';
+    if (json_object_set_new (object, key, json_string (equals + 1)) < 0) {
+      json_decref (object);
+      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "a property is not UTF-8");
+    }
+  }
+  if (json_object_size (object))
+    json_object_set (request, "properties", object);
+  json_decref (object);
+  return 0;
+}
+
+static int
+add_user_data (struct vl_ctx *ctx, json_t *request, const char *file)
+{
+  VL_AUTOFREE char *text = NULL;
+  const char *why;
+  size_t length;
+  json_t *value;
+
+  if (file == NULL)
+    return 0;
+  text = vl_file_read (file, USER_DATA_LIMIT, &length, &why);
+  if (text == NULL)
+    return vl_error (ctx, VL_ERR_NOT_FOUND, NULL, NULL, "user data \"%s\": %s", file, why);
+  value = json_stringn (text, length);
+  if (value == NULL || strlen (text) != length) {
+    json_decref (value);
+    return vl_error (ctx, VL_ERR_REQUEST, NULL, NULL,
+                     "user data \"%s\" is not UTF-8 text without NUL bytes", file);
+  }
+  json_object_set_new (request, "user_data", value);
+  return 0;
+}
+
+static int
+fill (struct vl_app *app, const struct vl_create_options *options, json_t *request)
+{
+  const struct vl_flavor_info *flavor = NULL;
+  const struct vl_image_info *image = NULL;
+  json_t *object;
+  int bad = 0;
+
+  if (options->flavor == NULL)
+    bad = vl_error (app->ctx, VL_ERR_USAGE, NULL, NULL, "a flavor is needed: --flavor NAME");
+  else if ((flavor = vl_flavor_find (app, options->flavor)) == NULL)
+    bad = -1;
+  else
+    json_object_set_new (request, "flavor", flavor_json (flavor));
+  if (options->image && (image = vl_image_find (app, options->image)) == NULL)
+    bad = -1;
+  if (image) {
+    object = image_json (app, image);
+    bad |= object ? json_object_set_new (request, "image", object) : -1;
+  }
+  bad |= add_list (app->ctx, request, "networks", options->networks, add_network);
+  bad |= add_list (app->ctx, request, "block_devices", options->volumes, add_volume);
+  bad |= add_properties (app->ctx, request, options->properties);
+  bad |= add_user_data (app->ctx, request, options->user_data);
+  if (options->config_drive || options->user_data
+      || vl_config_bool (app->config, "storage.force_config_drive"))
+    json_object_set_new (request, "config_drive", json_true ());
+  return bad;
+}
+
+char *
+vl_create_request (struct vl_app *app, const struct vl_create_options *options, const char *uuid)
+{
+  json_t *request = json_object ();
+  char *text = NULL;
+
+  if (options->name && vl_name_check (app->ctx, &vl_noun_server, options->name) < 0) {
+    json_decref (request);
+    return NULL;
+  }
+  put (request, "name", options->name);
+  put (request, "uuid", uuid);
+  if (fill (app, options, request) == 0)
+    text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref (request);
+  return text;
+}
+
+struct vl_request *
+vl_stored_request (struct vl_app *app, const char *json, const char *origin)
+{
+  struct vl_request *request = vl_request_read (app->ctx, json, strlen (json), origin);
+  const char *state = vl_app_state_dir (app);
+  char uuid[37];
+
+  if (request == NULL || state == NULL) {
+    vl_request_free (request);
+    return NULL;
+  }
+  request->state_dir = vl_arena_strdup (request->arena, state);
+  if (request->image.given && request->image.name) {
+    struct vl_store *store;
+    const char *file;
+
+    vl_uuid_from_text (request->image.name, uuid);
+    file = vl_image_path (app, uuid);
+    if (vl_app_store_if_any (app, &store) == 0 && store && access (file, F_OK) == 0) {
+      request->image.uuid = vl_arena_strdup (request->arena, uuid);
+      request->image.file = vl_arena_strdup (request->arena, file);
+      request->image.virtual_size =
+          vl_db_number (store, 0, "SELECT virtual_size FROM image WHERE uuid = ?", "s", uuid);
+    }
+  }
+  return request;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The undo log: plan, act, done; rolling back; finding what dead commands
+ * left. */
+
+#include <config.h>
+
+#include "server/undo.h"
+
+#include "context/file.h"
+#include "server/call.h"
+#include "server/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <time.h>
+
+int
+vl_undo_begin (struct vl_store *store, const char *object, const char *kind, const char *driver)
+{
+  char now[32];
+  time_t t = time (NULL);
+  struct tm tm;
+
+  strftime (now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&t, &tm));
+  return vl_db_run (store,
+                    "INSERT INTO operation (object, kind, driver, begun) VALUES (?, ?, ?, ?)",
+                    "ssss", object, kind, driver, now);
+}
+
+int
+vl_undo_plan (struct vl_store *store, const char *object, const char *kind, const char *name)
+{
+  return vl_db_run (store, "INSERT INTO undo (object, kind, name) VALUES (?, ?, ?)", "sss", object,
+                    kind, name);
+}
+
+/* "DEVICE:INODE" of what NAME is now, without following a link; NULL: nothing. */
+static const char *
+identity_of (struct vl_ctx *ctx, const char *name)
+{
+  struct stat st;
+
+  if (lstat (name, &st) < 0)
+    return NULL;
+  return vl_arena_printf (ctx->arena, "%" PRIu64 ":%" PRIu64, (uint64_t)st.st_dev,
+                          (uint64_t)st.st_ino);
+}
+
+int
+vl_undo_done (struct vl_store *store, const char *object, const char *kind, const char *name,
+              const char *at)
+{
+  const char *identity = identity_of (store->ctx, at ? at : name);
+
+  if (identity == NULL)
+    return vl_error (store->ctx, VL_ERR_FAILED, NULL, NULL, "\"%s\" was made and is gone: %s", name,
+                     strerror (errno));
+  return vl_db_run (store,
+                    "UPDATE undo SET identity = ? WHERE object = ? AND kind = ? AND name = ?",
+                    "ssss", identity, object, kind, name);
+}
+
+int
+vl_undo_end (struct vl_store *store, const char *object)
+{
+  return vl_db_run (store, "DELETE FROM operation WHERE object = ?", "s", object);
+}
+
+/* ---- rolling back ---- */
+
+struct made {
+  const char *kind, *name, *identity;
+};
+
+/* A folder or file is ours if it is the very inode that was written down.  A
+ * folder whose identity never got into the log was just made, so it is empty:
+ * rmdir can take nothing that is not ours. */
+static int
+remove_made (struct vl_ctx *ctx, const struct made *made)
+{
+  const char *now = identity_of (ctx, made->name);
+  int folder = VL_STREQ (made->kind, VL_MADE_FOLDER);
+  int result = 0;
+
+  if (now == NULL)
+    return 0;
+  if (made->identity == NULL)
+    result = folder && rmdir (made->name) < 0 && errno != ENOTEMPTY && errno != EEXIST
+                     && errno != ENOTDIR
+                 ? -1
+                 : 0;
+  else if (VL_STREQ (now, made->identity))
+    result = folder ? vl_file_remove_tree (made->name) : unlink (made->name);
+  if (result < 0)
+    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", made->name,
+                     strerror (errno));
+  return 0;
+}
+
+int
+vl_guest_remove (struct vl_app *app, const char *driver_name, const char *uuid)
+{
+  struct vl_plugin *driver = driver_name ? vl_app_driver_named (app, driver_name) : NULL;
+
+  if (driver == NULL)
+    return -1;
+  if (VL_CALL (app, driver, power, destroy, uuid) < 0)
+    return -1;
+  /* Not every driver has something left to clean. */
+  return VL_CALL_FN (driver, power, cleanup) ? VL_CALL (app, driver, power, cleanup, uuid) : 0;
+}
+
+int
+vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *object)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  struct made made[16];
+  const char *driver = NULL;
+  size_t n = 0;
+  int got, bad = 0;
+
+  stmt = vl_db_query (store,
+                      "SELECT undo.kind, name, identity, driver FROM undo JOIN operation USING "
+                      "(object) WHERE object = ? ORDER BY undo.kind, name",
+                      "s", object);
+  /* No driver is called and nothing removed while the statement is open.  The
+   * order of the kinds is that of the alphabet: domain, file, folder. */
+  while ((got = vl_db_step (store, stmt)) == 1 && n < sizeof made / sizeof made[0]) {
+    made[n++] = (struct made) { vl_db_keep (store, stmt, 0), vl_db_keep (store, stmt, 1),
+                                vl_db_keep (store, stmt, 2) };
+    driver = vl_db_keep (store, stmt, 3);
+  }
+  vl_db_end (&stmt);
+  if (got < 0)
+    return -1;
+  for (size_t i = 0; i < n; i++) {
+    if (VL_STREQ (made[i].kind, VL_MADE_DOMAIN))
+      bad |= vl_guest_remove (app, driver, made[i].name);
+    else if (bad == 0)
+      bad |= remove_made (app->ctx, &made[i]);
+  }
+  return bad ? -1 : 0;
+}
+
+/* ---- what dead commands left ---- */
+
+struct left {
+  const char *object, *kind, *driver;
+};
+
+static int
+mend (struct vl_app *app, struct vl_store *store, const struct left *left)
+{
+  if (VL_STREQ (left->kind, VL_OP_SERVER_DELETE))
+    return vl_server_delete_rest (app, store, left->object, left->driver);
+  if (vl_undo_roll_back (app, store, left->object) < 0 || vl_db_begin (store) < 0)
+    return -1;
+  /* A server's record is made with its operation, an image's at its end. */
+  if (VL_STREQ (left->kind, VL_OP_SERVER_CREATE)
+      && vl_db_run (store, "DELETE FROM server WHERE uuid = ?", "s", left->object) < 0)
+    return vl_db_finish (store, -1);
+  return vl_db_finish (store, vl_undo_end (store, left->object));
+}
+
+static void
+mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *left)
+{
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  int server = VL_STARTS (left->kind, "server ");
+  size_t first = app->ctx->findings.n;
+
+  if (vl_lock_take (app, server ? "servers" : "images", left->object, 0, &lock) == 0
+      /* It may have ended by itself before we had its lock. */
+      && vl_db_number (store, 0, "SELECT count(*) FROM operation WHERE object = ?", "s",
+                       left->object)
+             == 1) {
+    vl_progress (app->ctx, "mending what an interrupted \"%s\" left", left->kind);
+    if (mend (app, store, left) < 0) {
+      vl_warning (app->ctx, "Unfinished", NULL,
+                  "an interrupted \"%s\" of %s could not be mended now; it is tried again later",
+                  left->kind, left->object);
+    }
+  }
+  vl_soften (app->ctx, first);
+}
+
+void
+vl_recover (struct vl_app *app, struct vl_store *store)
+{
+  struct vl_session *session = (struct vl_session *)app;
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  VL_AUTOFREE struct left *list = NULL;
+  size_t n = 0, size = 0;
+
+  if (session->recovered)
+    return;
+  session->recovered = 1;
+  stmt =
+      vl_db_query (store, "SELECT object, kind, driver FROM operation ORDER BY begun, object", "");
+  while (vl_db_step (store, stmt) == 1) {
+    VL_GROW (list, n, size);
+    list[n++] = (struct left) { vl_db_keep (store, stmt, 0), vl_db_keep (store, stmt, 1),
+                                vl_db_keep (store, stmt, 2) };
+  }
+  vl_db_end (&stmt);
+  for (size_t i = 0; i < n; i++)
+    mend_if_dead (app, store, &list[i]);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Operations and their undo log.  What an operation will make is written down
+ * before it is made, and its identity after; what is undone is only what the
+ * log proves that this operation made.  Internal to core/server.
+ *
+ * An operation belongs to whoever holds the lock of its object; one whose lock
+ * is free was left by a command that died. */
+
+#ifndef VL_CORE_UNDO_H
+#define VL_CORE_UNDO_H
+
+#include "server/db.h"
+#include "server/session.h"
+
+/* Kinds of operations. */
+#define VL_OP_SERVER_CREATE "server create"
+#define VL_OP_SERVER_DELETE "server delete"
+#define VL_OP_IMAGE_CREATE "image create"
+#define VL_OP_IMAGE_DELETE "image delete"
+
+/* Kinds of things that are made. */
+#define VL_MADE_FOLDER "folder"
+#define VL_MADE_FILE "file"
+#define VL_MADE_DOMAIN "domain"
+
+/* Inside a transaction: operation KIND on OBJECT begins; DRIVER or NULL. */
+int vl_undo_begin (struct vl_store *store, const char *object, const char *kind,
+                   const char *driver);
+/* Thing NAME will be made; durable when the transaction is. */
+int vl_undo_plan (struct vl_store *store, const char *object, const char *kind, const char *name);
+/* The file or folder NAME was made: its device and inode are written down.  AT
+ * is where it is now, where it has not been moved to NAME yet; else NULL. */
+int vl_undo_done (struct vl_store *store, const char *object, const char *kind, const char *name,
+                  const char *at);
+/* The operation is over, whatever it made stays. */
+int vl_undo_end (struct vl_store *store, const char *object);
+/* Removes what the operation on OBJECT made, newest kinds first: domain, files,
+ * folders.  0, or -1 after findings; then the log stays for the next try. */
+int vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *object);
+
+/* Finishes or rolls back the operations that dead commands left; once per
+ * session.  What cannot be mended now is a warning and stays for later. */
+void vl_recover (struct vl_app *app, struct vl_store *store);
+
+/* Has the driver destroy the guest and clean up after it; a guest that is not
+ * there is success. */
+int vl_guest_remove (struct vl_app *app, const char *driver_name, const char *uuid);
+/* server-delete.c: the rest of a deletion, from whatever point it had reached;
+ * the lock is held. */
+int vl_server_delete_rest (struct vl_app *app, struct vl_store *store, const char *uuid,
+                           const char *driver);
+
+#endif

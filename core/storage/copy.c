@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Copying images: a reflink where the file system can, else data only, so that
+ * holes stay holes.  A copy that failed leaves nothing behind. */
+
+#include <config.h>
+
+#include "storage/inspect.h"
+#include "storage/storage.h"
+#include "storage/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define PIECE ((size_t)8 << 20)
+
+int
+vl_storage_failed (struct vl_ctx *ctx, const char *what, const char *path, int error)
+{
+  if (error != ENOSPC && error != EDQUOT)
+    return vl_error (ctx, VL_ERR_FAILED, "StorageFailed", NULL, "%s \"%s\": %s", what, path,
+                     strerror (error));
+  vl_error (ctx, VL_ERR_FAILED, "DiskFull", NULL, "%s \"%s\": %s", what, path, strerror (error));
+  vl_hint (ctx, "make room on the disk that holds the STATE folder, then try again");
+  return -1;
+}
+
+/* Copies COUNT bytes at OFFSET by way of a buffer, for file systems between
+ * which the kernel does not copy. */
+static ssize_t
+copy_by_hand (int from, int to, off_t offset, size_t count)
+{
+  static const size_t size = 1 << 20;
+  VL_AUTOFREE char *buffer = vl_xcalloc (1, size);
+  ssize_t got = pread (from, buffer, count < size ? count : size, offset);
+
+  for (ssize_t done = 0; done < got;) {
+    ssize_t put = pwrite (to, buffer + done, (size_t)(got - done), offset + done);
+
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put < 0)
+      return -1;
+    done += put;
+  }
+  return got;
+}
+
+struct copying {
+  struct vl_ctx *ctx;
+  const char *path;
+  int from, to, by_hand;
+  off_t size;
+  time_t told;
+};
+
+static void
+tell (struct copying *copying, off_t done)
+{
+  time_t now = time (NULL);
+
+  if (now == copying->told)
+    return;
+  copying->told = now;
+  vl_progress (copying->ctx, "copying \"%s\": %d %%", copying->path,
+               (int)(done * 100 / copying->size));
+}
+
+/* Copies the bytes from START to END.  0, or -1 with errno. */
+static int
+copy_range (struct copying *copying, off_t start, off_t end)
+{
+  while (start < end) {
+    size_t count = end - start < (off_t)PIECE ? (size_t)(end - start) : PIECE;
+    off_t in = start, out = start;
+    ssize_t got;
+
+    if (! copying->by_hand) {
+      got = copy_file_range (copying->from, &in, copying->to, &out, count, 0);
+      if (got < 0
+          && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
+        copying->by_hand = 1;
+        continue;
+      }
+    } else
+      got = copy_by_hand (copying->from, copying->to, start, count);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return -1;
+    if (got == 0) {
+      errno = ESTALE;
+      return -1;
+    }
+    start += got;
+    tell (copying, start);
+  }
+  return 0;
+}
+
+static int
+copy_data (struct copying *copying)
+{
+  off_t at = 0;
+
+  if (ioctl (copying->to, FICLONE, copying->from) == 0)
+    return 0;
+  if (ftruncate (copying->to, copying->size) < 0)
+    return -1;
+  while (at < copying->size) {
+    off_t data = lseek (copying->from, at, SEEK_DATA), hole;
+
+    if (data < 0 && errno == ENXIO)
+      return 0;
+    if (data < 0)
+      return copy_range (copying, at, copying->size);
+    hole = lseek (copying->from, data, SEEK_HOLE);
+    if (hole < 0 || hole > copying->size)
+      hole = copying->size;
+    if (copy_range (copying, data, hole) < 0)
+      return -1;
+    at = hole;
+  }
+  return 0;
+}
+
+static int
+sync_folder_of (const char *path)
+{
+  VL_AUTOFREE char *copy = vl_xstrdup (path);
+  VL_AUTOCLOSE int fd = open (dirname (copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+  return fd < 0 ? -1 : fsync (fd);
+}
+
+int
+vl_file_clone (struct vl_ctx *ctx, int fd, const char *path, const char *target)
+{
+  struct copying copying = { ctx, path, fd, -1, 0, 0, time (NULL) };
+  struct stat before, after;
+  int error = 0;
+
+  if (fstat (fd, &before) < 0)
+    return vl_storage_failed (ctx, "cannot look at", path, errno);
+  copying.size = before.st_size;
+  copying.to = open (target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (copying.to < 0)
+    return vl_storage_failed (ctx, "cannot make", target, errno);
+  if (copy_data (&copying) < 0 || fsync (copying.to) < 0 || fstat (fd, &after) < 0)
+    error = errno;
+  else if (after.st_size != before.st_size || after.st_mtim.tv_sec != before.st_mtim.tv_sec
+           || after.st_mtim.tv_nsec != before.st_mtim.tv_nsec)
+    error = ESTALE;
+  if (close (copying.to) < 0 && error == 0)
+    error = errno;
+  if (error == 0 && sync_folder_of (target) < 0)
+    error = errno;
+  if (error == 0)
+    return 0;
+  unlink (target);
+  if (error == ESTALE)
+    return vl_error (ctx, VL_ERR_FAILED, "StorageFailed", NULL,
+                     "\"%s\" changed while it was copied", path);
+  return vl_storage_failed (ctx, "cannot write", target, error);
+}
+
+/* The digest is coreutils' part: an essential package, well kept, and run
+ * under the same limits as any other tool. */
+static const char *
+digest (struct vl_ctx *ctx, const char *path)
+{
+  const char *program = vl_tool_need (ctx, "sha256sum", "coreutils");
+  const char *argv[] = { program, "--", VL_TOOL_FD_PATH, NULL };
+  VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  const char *out;
+  struct stat st;
+  size_t n;
+
+  if (program == NULL)
+    return NULL;
+  if (fd < 0 || fstat (fd, &st) < 0) {
+    vl_storage_failed (ctx, "cannot read", path, errno);
+    return NULL;
+  }
+  vl_progress (ctx, "computing the digest of \"%s\"", path);
+  if (vl_tool_run_on (ctx, argv, vl_tool_time_for (st.st_size), fd, &out) < 0)
+    return NULL;
+  n = strspn (out, "0123456789abcdef");
+  if (n != 64) {
+    vl_error (ctx, VL_ERR_FAILED, "ToolFailed", NULL, "sha256sum answered without a digest");
+    return NULL;
+  }
+  return vl_arena_printf (ctx->arena, "sha256:%.64s", out);
+}
+
+int
+vl_image_copy (struct vl_ctx *ctx, const char *path, const char *target, const char **checksum)
+{
+  struct vl_image_file file;
+  int result;
+
+  if (vl_image_open (ctx, path, &file) < 0)
+    return -1;
+  result = vl_file_clone (ctx, file.fd, path, target);
+  vl_image_close (&file);
+  if (result < 0)
+    return -1;
+  *checksum = digest (ctx, target);
+  if (*checksum)
+    return 0;
+  unlink (target);
+  return -1;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The driver fake: guests that are only records, for trying everything without
+ * a hypervisor.  It stands for any recorded host, keeps its guests from one
+ * command to the next, follows the real drivers' state machine, checks each
+ * document as they do, and fails or waits where it is told to. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+
+static const char *const virt_types[] = { "kvm", "qemu", "lxc", NULL };
+
+static const struct vl_setting settings[] = {
+  { .name = "virt_type",
+    .type = VL_CHOICE,
+    .deflt = "kvm",
+    .choices = virt_types,
+    .nova = "libvirt.virt_type",
+    .help = "the domain type of its guests",
+    .since = "0.1" },
+  { .name = "host",
+    .type = VL_STRING,
+    .deflt = "generic-x86_64",
+    .help = "the host it stands for: a host file's path, or a name under $(datadir)/virtloom/hosts",
+    .since = "0.1" },
+  { .name = "validate",
+    .type = VL_BOOL,
+    .deflt = "yes",
+    .help = "whether a spawn checks its document by the installed libvirt's schema",
+    .since = "0.1" },
+  { .name = "fail",
+    .type = VL_LIST,
+    .help = "calls that fail: CALL, always, or CALL:N, the N-th one",
+    .since = "0.1" },
+  { .name = "delay_ms",
+    .type = VL_LIST,
+    .help = "calls that take their time: CALL:MILLISECONDS",
+    .since = "0.1" },
+};
+
+static const char *
+fake_virt_type (struct vl_ctx *ctx, const struct vl_host *host)
+{
+  (void)host;
+  return vl_setting_str (ctx, "virt_type");
+}
+
+static const char *
+fake_host_file (struct vl_ctx *ctx)
+{
+  return vl_setting_str (ctx, "host");
+}
+
+static int
+fake_usable (struct vl_ctx *ctx, const char **why)
+{
+  (void)ctx;
+  (void)why;
+  return 1;
+}
+
+/* QEMU's capabilities say nothing of lxc, so that type is taken on trust. */
+static int
+fake_ready (struct vl_ctx *ctx, const struct vl_host *host)
+{
+  const char *type = vl_setting_str (ctx, "virt_type");
+  const char *arch = vl_host_str (host, "host.arch");
+  const char *key = arch ? vl_printf (ctx, "guest.%s.types", arch) : NULL;
+  int answer = fake_check_plan (ctx);
+
+  if (key && strcmp (type, "lxc") != 0 && vl_host_offers (host, key, type) == 0) {
+    answer = vl_error (ctx, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
+                       "this host has no '%s' for '%s' (%s has it not)", type, arch, key);
+    vl_hint (ctx, "set virt_type or host in plugins.d/fake.conf");
+  }
+  return answer;
+}
+
+static int
+fake_open (struct vl_ctx *ctx, const struct vl_open *how, struct vl_conn **conn)
+{
+  const char *dir = vl_printf (ctx, "%s/fake", how->state_dir);
+  struct vl_conn *made;
+
+  if (fake_prepare (ctx, dir) < 0)
+    return -1;
+  made = calloc (1, sizeof *made);
+  if (made)
+    made->dir = strdup (dir);
+  if (made == NULL || made->dir == NULL) {
+    free (made);
+    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  }
+  *conn = made;
+  return 0;
+}
+
+static void
+fake_close (struct vl_conn *conn)
+{
+  if (conn == NULL)
+    return;
+  free (conn->dir);
+  free (conn);
+}
+
+VL_DRIVER (fake, "fake", .version = VL_VERSION,
+           .summary = "guests that are only records, on any recorded host",
+           .settings = VL_TABLE (settings), .virt_type = fake_virt_type, .usable = fake_usable,
+           .ready = fake_ready, .open = fake_open, .close = fake_close, .host_file = fake_host_file,
+           .power = &fake_power, .inventory = &fake_inventory, .console = &fake_console);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The fake driver's guests, kept in STATE/fake from one process to the next:
+ * one small text file per guest, one lock, one file of counters, one record of
+ * calls.  A guest that was loaded is owned by the caller; its texts live as long
+ * as the context. */
+
+#ifndef VL_DRIVERS_FAKE_H
+#define VL_DRIVERS_FAKE_H
+
+#include <virtloom/driver.h>
+
+struct vl_conn {
+  char *dir; /* STATE/fake */
+};
+
+struct fake_guest {
+  const char *uuid, *domain;
+  enum vl_state state;
+  int64_t id;     /* as a hypervisor numbers running guests; kept while it is off */
+  int64_t boots;  /* how often it was started */
+  int64_t memory; /* KiB */
+  int64_t vcpus;
+  const char *xml; /* the document; not loaded for a list */
+};
+
+/* Makes the folders.  0, or -1 after a finding. */
+int fake_prepare (struct vl_ctx *ctx, const char *dir);
+
+/* Between them this process alone changes guests and counters; a descriptor, or
+ * -1 after a finding. */
+int fake_lock (struct vl_ctx *ctx, const struct vl_conn *conn);
+void fake_unlock (int fd);
+
+/* 1 and *GUEST, 0 where there is none, -1 after a finding. */
+int fake_load (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid,
+               struct fake_guest *guest);
+/* Replaces the file at once or not at all. */
+int fake_save (struct vl_ctx *ctx, const struct vl_conn *conn, const struct fake_guest *guest);
+int fake_remove (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid);
+/* Every guest in no order, without its document; stops at what is not 0. */
+int fake_each (struct vl_ctx *ctx, const struct vl_conn *conn,
+               int (*fn) (void *, const struct fake_guest *), void *opaque);
+
+/* Adds 1 to counter NAME and answers it; -1 after a finding.  Locked only. */
+int64_t fake_count (struct vl_ctx *ctx, const struct vl_conn *conn, const char *name);
+/* One line of the record of calls. */
+void fake_record (struct vl_ctx *ctx, const struct vl_conn *conn, const char *call,
+                  const char *uuid, int answer);
+
+const char *fake_state_name (enum vl_state state);
+
+/* ---- plan.c ---- */
+
+/* Are `fail` and `delay_ms` well formed?  0, or -1 after a finding each. */
+int fake_check_plan (struct vl_ctx *ctx);
+/* Begins CALL: waits, counts, fails where it is told to.  The lock, or -1 after
+ * a finding. */
+int fake_begin (struct vl_ctx *ctx, const struct vl_conn *conn, const char *call, const char *uuid);
+/* Records the call, lets the lock go and hands ANSWER on. */
+int fake_end (struct vl_ctx *ctx, const struct vl_conn *conn, int lock, const char *call,
+              const char *uuid, int answer);
+/* Waits and fails as planned, for a call that only reads. */
+int fake_pass (struct vl_ctx *ctx, const struct vl_conn *conn, const char *call);
+
+/* ---- power.c, inventory.c ---- */
+
+int fake_not_found (struct vl_ctx *ctx, const char *uuid);
+
+extern const struct vl_power_calls fake_power;
+extern const struct vl_inventory_calls fake_inventory;
+extern const struct vl_console_calls fake_console;
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The state machine and the calls that move guests along it. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+
+#define IN(state) (1u << VL_STATE_##state)
+#define ANY (IN (NONE) | IN (RUNNING) | IN (PAUSED) | IN (SHUTDOWN) | IN (CRASHED) | IN (SUSPENDED))
+
+/* What a call makes of a guest.  The first row of the call that has the guest's
+ * state counts; no row: the call is refused. */
+static const struct rule {
+  const char *call;
+  unsigned from;
+  enum vl_state to;
+  int boots;
+} rules[] = {
+  { "pause", IN (RUNNING) | IN (PAUSED), VL_STATE_PAUSED, 0 },
+  { "unpause", IN (PAUSED) | IN (RUNNING), VL_STATE_RUNNING, 0 },
+  { "suspend", IN (RUNNING) | IN (PAUSED) | IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
+  { "resume", IN (SUSPENDED) | IN (PAUSED) | IN (RUNNING), VL_STATE_RUNNING, 0 },
+  { "resume", IN (SHUTDOWN) | IN (CRASHED), VL_STATE_RUNNING, 1 },
+  { "power_off", IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
+  { "power_off", ANY, VL_STATE_SHUTDOWN, 0 },
+  { "power_on", ANY, VL_STATE_RUNNING, 1 },
+  { "reboot", ANY, VL_STATE_RUNNING, 1 },
+  { "trigger_crash_dump", IN (RUNNING), VL_STATE_RUNNING, 0 },
+  { "trigger_crash_dump", IN (PAUSED), VL_STATE_PAUSED, 0 },
+  { "resume_state_on_host_boot", IN (SHUTDOWN) | IN (CRASHED), VL_STATE_RUNNING, 1 },
+  { "resume_state_on_host_boot", IN (NONE), VL_STATE_NONE, 0 },
+  { "resume_state_on_host_boot", IN (RUNNING), VL_STATE_RUNNING, 0 },
+  { "resume_state_on_host_boot", IN (PAUSED), VL_STATE_PAUSED, 0 },
+  { "resume_state_on_host_boot", IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
+};
+
+static int64_t
+count_in (const struct vl_xml *domain, const char *name)
+{
+  const struct vl_xml *node = domain ? vl_xml_child (domain, name) : NULL;
+
+  return node ? strtoll (vl_xml_text (node), NULL, 10) : 0;
+}
+
+/* Does what a hypervisor does with a document: refuses what its schema does not
+ * know, and reads the rest back. */
+static int
+take_document (struct vl_ctx *ctx, const struct vl_spawn *spawn, struct fake_guest *guest)
+{
+  const char *xml = vl_doc_xml (spawn->doc);
+  const struct vl_xml *domain;
+
+  if (vl_setting_bool (ctx, "validate") && vl_xml_validate (ctx, "domain", xml) < 0)
+    return -1;
+  domain = vl_xml_read (ctx, xml, strlen (xml));
+  if (domain == NULL || vl_doc_read_back (ctx, spawn->doc, spawn->host, xml, 0) < 0
+      || vl_doc_read_back (ctx, spawn->doc, spawn->host, xml, 1) < 0)
+    return -1;
+  guest->uuid = spawn->uuid;
+  guest->domain = spawn->domain;
+  guest->memory = count_in (domain, "memory");
+  guest->vcpus = count_in (domain, "vcpu");
+  guest->xml = xml;
+  return 0;
+}
+
+static int
+start (struct vl_ctx *ctx, struct vl_conn *conn, struct fake_guest *guest)
+{
+  guest->id = fake_count (ctx, conn, "id");
+  if (guest->id < 0)
+    return -1;
+  guest->state = VL_STATE_RUNNING;
+  guest->boots++;
+  return 0;
+}
+
+static int
+make (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn, int power_on)
+{
+  struct fake_guest guest = { .state = VL_STATE_SHUTDOWN };
+
+  if (take_document (ctx, spawn, &guest) < 0)
+    return -1;
+  if (power_on && start (ctx, conn, &guest) < 0)
+    return -1;
+  return fake_save (ctx, conn, &guest);
+}
+
+/* Moves a guest as the rules say.  SPAWN is the new document, or NULL. */
+static int
+move (struct vl_ctx *ctx, struct vl_conn *conn, const char *call, struct fake_guest *guest,
+      const struct vl_spawn *spawn)
+{
+  size_t i, n = sizeof rules / sizeof rules[0];
+
+  for (i = 0; i < n; i++)
+    if (strcmp (rules[i].call, call) == 0 && (rules[i].from & 1u << guest->state))
+      break;
+  if (i == n)
+    return vl_error (ctx, VL_ERR_FAILED, "InstanceNotRunning", NULL,
+                     "guest '%s' is in state '%s', in which '%s' cannot be done", guest->uuid,
+                     fake_state_name (guest->state), call);
+  if (rules[i].boots && spawn && take_document (ctx, spawn, guest) < 0)
+    return -1;
+  if (rules[i].boots)
+    return start (ctx, conn, guest) < 0 ? -1 : fake_save (ctx, conn, guest);
+  if (guest->state == rules[i].to)
+    return 0;
+  guest->state = rules[i].to;
+  return fake_save (ctx, conn, guest);
+}
+
+/* A whole call on one guest.  An unknown one is made where MAKES says so. */
+static int
+change (struct vl_ctx *ctx, struct vl_conn *conn, const char *call, const char *uuid,
+        const struct vl_spawn *spawn, int makes)
+{
+  struct fake_guest guest;
+  int lock = fake_begin (ctx, conn, call, uuid), found, answer;
+
+  if (lock < 0)
+    return -1;
+  found = fake_load (ctx, conn, uuid, &guest);
+  if (found > 0)
+    answer = move (ctx, conn, call, &guest, spawn);
+  else if (found == 0)
+    answer = makes ? make (ctx, conn, spawn, 1) : fake_not_found (ctx, uuid);
+  else
+    answer = -1;
+  return fake_end (ctx, conn, lock, call, uuid, answer);
+}
+
+static int
+fake_spawn (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  struct fake_guest guest;
+  int lock = fake_begin (ctx, conn, "spawn", spawn->uuid), found, answer = -1;
+
+  if (lock < 0)
+    return -1;
+  found = fake_load (ctx, conn, spawn->uuid, &guest);
+  if (found > 0)
+    vl_error (ctx, VL_ERR_FAILED, "InstanceExists", NULL, "guest '%s' is there already",
+              spawn->uuid);
+  else if (found == 0)
+    answer = make (ctx, conn, spawn, (int)spawn->power_on);
+  return fake_end (ctx, conn, lock, "spawn", spawn->uuid, answer);
+}
+
+static int
+fake_destroy (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  int lock = fake_begin (ctx, conn, "destroy", uuid);
+
+  if (lock < 0)
+    return -1;
+  return fake_end (ctx, conn, lock, "destroy", uuid, fake_remove (ctx, conn, uuid));
+}
+
+static int
+fake_cleanup (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  struct fake_guest guest;
+  int lock = fake_begin (ctx, conn, "cleanup", uuid), found, answer;
+
+  if (lock < 0)
+    return -1;
+  found = fake_load (ctx, conn, uuid, &guest);
+  answer = found < 0 ? -1 : 0;
+  if (found > 0)
+    answer = vl_error (ctx, VL_ERR_FAILED, "InstanceExists", NULL,
+                       "guest '%s' is still there: it has to be destroyed before it is cleaned up",
+                       uuid);
+  return fake_end (ctx, conn, lock, "cleanup", uuid, answer);
+}
+
+static int
+fake_reboot (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn,
+             enum vl_reboot how)
+{
+  return change (ctx, conn, "reboot", spawn->uuid, spawn, how == VL_REBOOT_HARD);
+}
+
+static int
+fake_pause (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  return change (ctx, conn, "pause", uuid, NULL, 0);
+}
+
+static int
+fake_unpause (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  return change (ctx, conn, "unpause", uuid, NULL, 0);
+}
+
+static int
+fake_suspend (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  return change (ctx, conn, "suspend", uuid, NULL, 0);
+}
+
+static int
+fake_resume (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  return change (ctx, conn, "resume", spawn->uuid, NULL, 0);
+}
+
+/* A fake guest shuts down at once when it is asked. */
+static int
+fake_power_off (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, uint32_t timeout,
+                uint32_t retry)
+{
+  (void)timeout;
+  (void)retry;
+  return change (ctx, conn, "power_off", uuid, NULL, 0);
+}
+
+static int
+fake_power_on (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  return change (ctx, conn, "power_on", spawn->uuid, spawn, 0);
+}
+
+static int
+fake_resume_state_on_host_boot (struct vl_ctx *ctx, struct vl_conn *conn,
+                                const struct vl_spawn *spawn)
+{
+  return change (ctx, conn, "resume_state_on_host_boot", spawn->uuid, spawn, 1);
+}
+
+static int
+fake_poll_rebooting_instances (struct vl_ctx *ctx, struct vl_conn *conn, uint32_t timeout)
+{
+  int lock = fake_begin (ctx, conn, "poll_rebooting_instances", "-");
+
+  (void)timeout;
+  return lock < 0 ? -1 : fake_end (ctx, conn, lock, "poll_rebooting_instances", "-", 0);
+}
+
+static int
+fake_trigger_crash_dump (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  return change (ctx, conn, "trigger_crash_dump", uuid, NULL, 0);
+}
+
+const struct vl_power_calls fake_power = {
+  .size = sizeof fake_power,
+  .spawn = fake_spawn,
+  .destroy = fake_destroy,
+  .cleanup = fake_cleanup,
+  .reboot = fake_reboot,
+  .pause = fake_pause,
+  .unpause = fake_unpause,
+  .suspend = fake_suspend,
+  .resume = fake_resume,
+  .power_off = fake_power_off,
+  .power_on = fake_power_on,
+  .resume_state_on_host_boot = fake_resume_state_on_host_boot,
+  .poll_rebooting_instances = fake_poll_rebooting_instances,
+  .trigger_crash_dump = fake_trigger_crash_dump,
+};

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * STATE/fake on disk.  A guest's file has a first line that names the format,
+ * then "name value" lines, an empty line and the document.  Files are replaced
+ * by rename, so a reader needs no lock. */
+
+#include <config.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fake.h"
+
+#define FORMAT "virtloom fake guest 1"
+#define UUID_LENGTH 36
+/* What a list reads of each file; the lines before the document are shorter. */
+#define HEAD_BYTES 1024
+#define FILE_BYTES (16 * 1024 * 1024)
+#define RECORD_BYTES (4 * 1024 * 1024)
+
+static const struct {
+  enum vl_state state;
+  const char *name;
+} states[] = {
+  { VL_STATE_NONE, "none" },       { VL_STATE_RUNNING, "running" },
+  { VL_STATE_PAUSED, "paused" },   { VL_STATE_SHUTDOWN, "shutdown" },
+  { VL_STATE_CRASHED, "crashed" }, { VL_STATE_SUSPENDED, "suspended" },
+};
+#define N_STATES (sizeof states / sizeof states[0])
+
+const char *
+fake_state_name (enum vl_state state)
+{
+  size_t i;
+
+  for (i = 0; i < N_STATES; i++)
+    if (states[i].state == state)
+      return states[i].name;
+  return "none";
+}
+
+static int
+fail (struct vl_ctx *ctx, const char *what, const char *path)
+{
+  return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
+                   strerror (errno));
+}
+
+/* A uuid becomes a file name, so nothing but a uuid will do. */
+static int
+is_uuid (const char *text)
+{
+  return strlen (text) == UUID_LENGTH && strspn (text, "0123456789abcdefABCDEF-") == UUID_LENGTH;
+}
+
+static const char *
+guest_path (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid)
+{
+  return vl_printf (ctx, "%s/guests/%s", conn->dir, uuid);
+}
+
+int
+fake_prepare (struct vl_ctx *ctx, const char *dir)
+{
+  const char *guests = vl_printf (ctx, "%s/guests", dir);
+
+  if (mkdir (dir, 0700) < 0 && errno != EEXIST)
+    return fail (ctx, "make folder", dir);
+  if (mkdir (guests, 0700) < 0 && errno != EEXIST)
+    return fail (ctx, "make folder", guests);
+  return 0;
+}
+
+int
+fake_lock (struct vl_ctx *ctx, const struct vl_conn *conn)
+{
+  const char *path = vl_printf (ctx, "%s/lock", conn->dir);
+  int fd = open (path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+  if (fd < 0)
+    return fail (ctx, "open", path);
+  while (flock (fd, LOCK_EX) < 0)
+    if (errno != EINTR) {
+      fail (ctx, "lock", path);
+      close (fd);
+      return -1;
+    }
+  return fd;
+}
+
+void
+fake_unlock (int fd)
+{
+  close (fd);
+}
+
+/* At most LIMIT bytes of PATH, NUL-terminated, to be freed; NULL with errno. */
+static char *
+read_file (const char *path, size_t limit)
+{
+  int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  struct stat st;
+  char *text;
+  size_t n = 0, want;
+
+  if (fd < 0)
+    return NULL;
+  want = fstat (fd, &st) == 0 && (size_t)st.st_size < limit ? (size_t)st.st_size : limit;
+  text = malloc (want + 1);
+  while (text && n < want) {
+    ssize_t got = read (fd, text + n, want - n);
+
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      break;
+    n += (size_t)got;
+  }
+  close (fd);
+  if (text)
+    text[n] = '\0';
+  return text;
+}
+
+static int
+sync_folder (const char *path)
+{
+  int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int ok = fd >= 0 && fsync (fd) == 0;
+
+  if (fd >= 0)
+    close (fd);
+  return ok ? 0 : -1;
+}
+
+static int
+write_file (struct vl_ctx *ctx, const char *folder, const char *path, const char *text)
+{
+  const char *temp = vl_printf (ctx, "%s.new", path);
+  size_t length = strlen (text);
+  int fd = open (temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  int ok;
+
+  if (fd < 0)
+    return fail (ctx, "write", temp);
+  ok = write (fd, text, length) == (ssize_t)length && fsync (fd) == 0;
+  ok = close (fd) == 0 && ok;
+  if (! ok || rename (temp, path) < 0 || sync_folder (folder) < 0) {
+    fail (ctx, "write", path);
+    unlink (temp);
+    return -1;
+  }
+  return 0;
+}
+
+/* The value of "NAME value" in the lines before the first empty one, cut off
+ * from TEXT, or NULL. */
+static const char *
+field (struct vl_ctx *ctx, const char *text, const char *name)
+{
+  size_t length = strlen (name);
+  const char *line = text;
+
+  while (line && *line && *line != '\n') {
+    const char *end = strchr (line, '\n');
+
+    if (strncmp (line, name, length) == 0 && line[length] == ' ' && end)
+      return vl_printf (ctx, "%.*s", (int)(end - line - (ptrdiff_t)length - 1), line + length + 1);
+    line = end ? end + 1 : NULL;
+  }
+  return NULL;
+}
+
+static int64_t
+number (struct vl_ctx *ctx, const char *text, const char *name)
+{
+  const char *value = field (ctx, text, name);
+
+  return value ? strtoll (value, NULL, 10) : 0;
+}
+
+/* -1 where TEXT is no guest. */
+static int
+parse (struct vl_ctx *ctx, const char *uuid, const char *text, struct fake_guest *guest)
+{
+  const char *state = field (ctx, text, "state");
+  const char *domain = field (ctx, text, "domain");
+  const char *xml = strstr (text, "\n\n");
+  size_t i;
+
+  if (strncmp (text, FORMAT "\n", sizeof FORMAT) != 0 || state == NULL || domain == NULL)
+    return -1;
+  *guest = (struct fake_guest) {
+    .uuid = vl_printf (ctx, "%s", uuid),
+    .domain = domain,
+    .id = number (ctx, text, "id"),
+    .boots = number (ctx, text, "boots"),
+    .memory = number (ctx, text, "memory"),
+    .vcpus = number (ctx, text, "vcpus"),
+    .xml = xml ? vl_printf (ctx, "%s", xml + 2) : "",
+  };
+  for (i = 0; i < N_STATES; i++)
+    if (strcmp (states[i].name, state) == 0)
+      guest->state = states[i].state;
+  return 0;
+}
+
+int
+fake_load (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid,
+           struct fake_guest *guest)
+{
+  const char *path = guest_path (ctx, conn, uuid);
+  char *text;
+  int answer;
+
+  if (! is_uuid (uuid))
+    return 0;
+  errno = 0;
+  text = read_file (path, FILE_BYTES);
+  if (text == NULL)
+    return errno == ENOENT ? 0 : fail (ctx, "read", path);
+  answer = parse (ctx, uuid, text, guest) < 0 ? -1 : 1;
+  free (text);
+  if (answer < 0)
+    vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "the record of fake guest '%s' is damaged: '%s'",
+              uuid, path);
+  return answer;
+}
+
+int
+fake_save (struct vl_ctx *ctx, const struct vl_conn *conn, const struct fake_guest *guest)
+{
+  const char *text = vl_printf (ctx,
+                                FORMAT "\ndomain %s\nstate %s\nid %lld\nboots %lld\nmemory %lld\n"
+                                       "vcpus %lld\n\n%s",
+                                guest->domain, fake_state_name (guest->state), (long long)guest->id,
+                                (long long)guest->boots, (long long)guest->memory,
+                                (long long)guest->vcpus, guest->xml);
+
+  if (! is_uuid (guest->uuid))
+    return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "'%s' is not a uuid", guest->uuid);
+  return write_file (ctx, vl_printf (ctx, "%s/guests", conn->dir),
+                     guest_path (ctx, conn, guest->uuid), text);
+}
+
+int
+fake_remove (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid)
+{
+  const char *path = guest_path (ctx, conn, uuid);
+
+  if (! is_uuid (uuid) || (unlink (path) < 0 && errno == ENOENT))
+    return 0;
+  if (access (path, F_OK) == 0 || sync_folder (vl_printf (ctx, "%s/guests", conn->dir)) < 0)
+    return fail (ctx, "remove", path);
+  return 0;
+}
+
+int
+fake_each (struct vl_ctx *ctx, const struct vl_conn *conn,
+           int (*fn) (void *, const struct fake_guest *), void *opaque)
+{
+  const char *folder = vl_printf (ctx, "%s/guests", conn->dir);
+  DIR *dir = opendir (folder);
+  struct dirent *entry;
+  int answer = 0;
+
+  if (dir == NULL)
+    return fail (ctx, "read folder", folder);
+  while (answer == 0 && (entry = readdir (dir)) != NULL) {
+    struct fake_guest guest;
+    char *text;
+
+    if (! is_uuid (entry->d_name))
+      continue;
+    text = read_file (guest_path (ctx, conn, entry->d_name), HEAD_BYTES);
+    if (text == NULL)
+      continue; /* destroyed meanwhile */
+    if (parse (ctx, entry->d_name, text, &guest) == 0)
+      answer = fn (opaque, &guest);
+    else
+      vl_warning (ctx, NULL, NULL, "the record of fake guest '%s' is damaged", entry->d_name);
+    free (text);
+  }
+  closedir (dir);
+  return answer;
+}
+
+int64_t
+fake_count (struct vl_ctx *ctx, const struct vl_conn *conn, const char *name)
+{
+  const char *path = vl_printf (ctx, "%s/counters", conn->dir);
+  const char *others = "";
+  char *text = read_file (path, FILE_BYTES), *line, *rest;
+  int64_t value = 1;
+
+  for (line = text ? strtok_r (text, "\n", &rest) : NULL; line;
+       line = strtok_r (NULL, "\n", &rest)) {
+    size_t length = strlen (name);
+
+    if (strncmp (line, name, length) == 0 && line[length] == ' ')
+      value = strtoll (line + length, NULL, 10) + 1;
+    else
+      others = vl_printf (ctx, "%s%s\n", others, line);
+  }
+  free (text);
+  if (write_file (ctx, conn->dir, path,
+                  vl_printf (ctx, "%s%s %lld\n", others, name, (long long)value))
+      < 0)
+    return -1;
+  return value;
+}
+
+void
+fake_record (struct vl_ctx *ctx, const struct vl_conn *conn, const char *call, const char *uuid,
+             int answer)
+{
+  const char *path = vl_printf (ctx, "%s/calls.log", conn->dir);
+  const char *line = vl_printf (ctx, "%s %s %s\n", call, uuid, answer < 0 ? "failed" : "done");
+  struct stat st;
+  ssize_t wrote = 0;
+  int fd;
+
+  if (stat (path, &st) == 0 && st.st_size > RECORD_BYTES)
+    rename (path, vl_printf (ctx, "%s.old", path));
+  fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd >= 0) {
+    wrote = write (fd, line, strlen (line));
+    close (fd);
+  }
+  if (fd < 0 || wrote < 0)
+    vl_warning (ctx, NULL, NULL, "call '%s' was not recorded in '%s': %s", call, path,
+                strerror (errno));
+}

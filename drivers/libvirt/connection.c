@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The connection to libvirt, its event loop, and how libvirt's errors become
+ * findings.  The event loop is one thread for all connections of the process;
+ * it runs from the first open to the last close. */
+
+#include <config.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "virt.h"
+
+/* A remote daemon that says nothing for 2 s, three times, is gone. */
+#define KEEPALIVE_SECONDS 2
+#define KEEPALIVE_TIMES 3
+
+static struct {
+  pthread_mutex_t lock;
+  pthread_t thread;
+  unsigned users;
+  int registered;
+  atomic_int stop;
+} loop = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+void
+virt_cleanup_domain (virDomainPtr *domain)
+{
+  if (*domain)
+    virDomainFree (*domain);
+}
+
+void
+virt_cleanup_text (char **text)
+{
+  free (*text);
+}
+
+/* libvirt prints every error on stderr where nobody handles it; ours become
+ * findings where they are read. */
+static void
+quiet (void *opaque, virErrorPtr error)
+{
+  (void)opaque;
+  (void)error;
+}
+
+static void
+wake (int timer, void *opaque)
+{
+  (void)timer;
+  (void)opaque;
+}
+
+static void *
+run_loop (void *opaque)
+{
+  (void)opaque;
+  while (! atomic_load (&loop.stop))
+    virEventRunDefaultImpl ();
+  return NULL;
+}
+
+/* The loop has to be there before the first open.  Signals are left to the
+ * threads of the application. */
+static int
+start_loop (void)
+{
+  sigset_t all, before;
+  int failed = 0;
+
+  pthread_mutex_lock (&loop.lock);
+  if (! loop.registered)
+    failed = virInitialize () < 0 || virEventRegisterDefaultImpl () < 0;
+  loop.registered = ! failed;
+  if (! failed && loop.users == 0) {
+    atomic_store (&loop.stop, 0);
+    sigfillset (&all);
+    pthread_sigmask (SIG_SETMASK, &all, &before);
+    failed = pthread_create (&loop.thread, NULL, run_loop, NULL) != 0;
+    pthread_sigmask (SIG_SETMASK, &before, NULL);
+  }
+  if (! failed)
+    loop.users++;
+  pthread_mutex_unlock (&loop.lock);
+  return failed ? -1 : 0;
+}
+
+static void
+stop_loop (void)
+{
+  pthread_mutex_lock (&loop.lock);
+  if (--loop.users == 0) {
+    int timer;
+
+    atomic_store (&loop.stop, 1);
+    timer = virEventAddTimeout (0, wake, NULL, NULL);
+    pthread_join (loop.thread, NULL);
+    if (timer >= 0)
+      virEventRemoveTimeout (timer);
+  }
+  pthread_mutex_unlock (&loop.lock);
+}
+
+int
+virt_last_code (void)
+{
+  virErrorPtr error = virGetLastError ();
+
+  return error ? error->code : 0;
+}
+
+/* libvirt's message on one line: it may carry what QEMU printed. */
+static const char *
+last_message (char *text, size_t size)
+{
+  virErrorPtr error = virGetLastError ();
+  size_t i, n;
+
+  snprintf (text, size, "%s", error && error->message ? error->message : "no reason given");
+  n = strlen (text);
+  while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '.' || text[n - 1] == ' '))
+    text[--n] = '\0';
+  for (i = 0; i < n; i++)
+    if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+      text[i] = ' ';
+  return text;
+}
+
+/* Which exit code libvirt's last error stands for; *CODE is Nova's name. */
+static enum vl_err
+classify (const char **code)
+{
+  virErrorPtr error = virGetLastError ();
+
+  *code = NULL;
+  if (error == NULL)
+    return VL_ERR_FAILED;
+  switch (error->code) {
+  case VIR_ERR_NO_DOMAIN:
+    *code = "InstanceNotFound";
+    return VL_ERR_NOT_FOUND;
+  case VIR_ERR_CONFIG_UNSUPPORTED:
+  case VIR_ERR_NO_SUPPORT:
+  case VIR_ERR_OPERATION_UNSUPPORTED:
+  case VIR_ERR_ARGUMENT_UNSUPPORTED:
+    return VL_ERR_UNSUPPORTED;
+  case VIR_ERR_AUTH_FAILED:
+  case VIR_ERR_AUTH_CANCELLED:
+  case VIR_ERR_AUTH_UNAVAILABLE:
+  case VIR_ERR_ACCESS_DENIED:
+  case VIR_ERR_OPERATION_DENIED:
+    return VL_ERR_NOT_PERMITTED;
+  case VIR_ERR_NO_CONNECT:
+    return VL_ERR_UNREACHABLE;
+  default:
+    break;
+  }
+  /* After a daemon went away its errors come with changing codes, but always
+   * from these two. */
+  if (error->domain == VIR_FROM_RPC || error->domain == VIR_FROM_REMOTE)
+    return VL_ERR_UNREACHABLE;
+  *code = "InternalError";
+  return VL_ERR_FAILED;
+}
+
+int
+virt_error (struct vl_ctx *ctx, const char *fmt, ...)
+{
+  char what[256], reason[1024];
+  const char *code;
+  enum vl_err err = classify (&code);
+  va_list args;
+
+  va_start (args, fmt);
+  vsnprintf (what, sizeof what, fmt, args);
+  va_end (args);
+  vl_error (ctx, err, code, NULL, "%s: %s", what, last_message (reason, sizeof reason));
+  virResetLastError ();
+  return -1;
+}
+
+void
+virt_warning (struct vl_ctx *ctx, const char *fmt, ...)
+{
+  char what[256], reason[1024];
+  va_list args;
+
+  va_start (args, fmt);
+  vsnprintf (what, sizeof what, fmt, args);
+  va_end (args);
+  vl_warning (ctx, NULL, NULL, "%s: %s", what, last_message (reason, sizeof reason));
+  virResetLastError ();
+}
+
+/* The lowest processor that this thread may run on, alone. */
+static int
+first_processor (const cpu_set_t *allowed, cpu_set_t *one)
+{
+  int i;
+
+  CPU_ZERO (one);
+  for (i = 0; i < CPU_SETSIZE; i++)
+    if (CPU_ISSET (i, allowed)) {
+      CPU_SET (i, one);
+      return 0;
+    }
+  return -1;
+}
+
+/* libvirt's driver throws away what it knows of QEMU, and asks for seconds
+ * again, when the CPUID that it reads at its start is not the one it read
+ * before.  CPUID holds numbers of the core it is read on, so the driver is
+ * always started on the same one.  Opened without authentication call-backs: a
+ * daemon that wants a password is refused. */
+static virConnectPtr
+connect_quietly (const struct virt_open *how)
+{
+  cpu_set_t before, one;
+  virConnectPtr virt;
+  int pinned = how->embedded && sched_getaffinity (0, sizeof before, &before) == 0
+               && first_processor (&before, &one) == 0
+               && sched_setaffinity (0, sizeof one, &one) == 0;
+
+  virSetErrorFunc (NULL, quiet);
+  virt = how->read_only ? virConnectOpenReadOnly (how->uri) : virConnectOpen (how->uri);
+  if (pinned)
+    sched_setaffinity (0, sizeof before, &before);
+  return virt;
+}
+
+int
+virt_open (struct vl_ctx *ctx, const struct virt_open *how, struct vl_conn **conn)
+{
+  struct vl_conn *made = calloc (1, sizeof *made);
+  char reason[1024];
+
+  if (made == NULL)
+    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  if (start_loop () < 0) {
+    free (made);
+    return virt_error (ctx, "cannot start libvirt's event loop");
+  }
+  made->virt = connect_quietly (how);
+  if (made->virt == NULL) {
+    vl_error (ctx, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
+              "cannot connect to libvirt at '%s': %s", how->uri,
+              last_message (reason, sizeof reason));
+    virResetLastError ();
+    stop_loop ();
+    free (made);
+    return -1;
+  }
+  if (! how->embedded
+      && virConnectSetKeepAlive (made->virt, KEEPALIVE_SECONDS, KEEPALIVE_TIMES) < 0)
+    virResetLastError ();
+  made->type = how->type;
+  made->soft_reboot_wait = how->soft_reboot_wait;
+  made->embedded = how->embedded;
+  *conn = made;
+  return 0;
+}
+
+void
+virt_close (struct vl_conn *conn)
+{
+  if (conn == NULL)
+    return;
+  virConnectClose (conn->virt);
+  stop_loop ();
+  free (conn);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the guest wrote on its console: the end of the log that QEMU or virtlogd
+ * keeps.  The bytes come from the guest, so only so many of them are read. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "virt.h"
+
+#define CONSOLE_BYTES (100 * 1024)
+/* virtlogd keeps three older files by default. */
+#define ROTATED_MAX 16
+
+/* The file behind one console or serial element, NULL if it has none. */
+static const char *
+log_of (const struct vl_xml *device)
+{
+  const char *type = vl_xml_attr (device, "type");
+  const struct vl_xml *log = vl_xml_child (device, "log");
+  const struct vl_xml *source = vl_xml_child (device, "source");
+
+  if (type && strcmp (type, "file") == 0 && source && vl_xml_attr (source, "path"))
+    return vl_xml_attr (source, "path");
+  return log ? vl_xml_attr (log, "file") : NULL;
+}
+
+static const char *
+find_log (const struct vl_xml *domain)
+{
+  static const char *const kinds[] = { "console", "serial" };
+  const struct vl_xml *devices = vl_xml_child (domain, "devices");
+  size_t i;
+
+  for (i = 0; devices && i < sizeof kinds / sizeof kinds[0]; i++) {
+    const struct vl_xml *device = vl_xml_child (devices, kinds[i]);
+
+    for (; device; device = vl_xml_next (device, kinds[i])) {
+      const char *path = log_of (device);
+
+      if (path)
+        return path;
+    }
+  }
+  return NULL;
+}
+
+/* A regular file, opened without following a link; *SIZE is its size.  -1 with
+ * errno. */
+static int
+open_log (const char *path, off_t *size)
+{
+  int fd = open (path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  struct stat st;
+
+  if (fd < 0)
+    return -1;
+  if (fstat (fd, &st) == 0 && S_ISREG (st.st_mode)) {
+    *size = st.st_size;
+    return fd;
+  }
+  close (fd);
+  errno = EINVAL;
+  return -1;
+}
+
+/* Puts the end of PATH before OFFSET of the buffer and answers the new offset;
+ * -1 after a finding.  A file that is not there is empty. */
+static int
+read_tail (struct vl_ctx *ctx, const char *path, char *buffer, int offset, int *missing)
+{
+  off_t size = 0;
+  int fd = open_log (path, &size);
+  int want = size < offset ? (int)size : offset;
+  int n = 0;
+
+  *missing = fd < 0 && errno == ENOENT;
+  if (*missing)
+    return offset;
+  if (fd < 0)
+    return vl_error (ctx, VL_ERR_FAILED, "ConsoleNotAvailable", NULL,
+                     "cannot read console log '%s': %s", path, strerror (errno));
+  while (n < want) {
+    ssize_t got = pread (fd, buffer + offset - want + n, (size_t)(want - n), size - want + n);
+
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      break;
+    n += (int)got;
+  }
+  close (fd);
+  /* a log that was rotated meanwhile is shorter than it was */
+  memmove (buffer + offset - n, buffer + offset - want, (size_t)n);
+  return offset - n;
+}
+
+/* Newest first, from the end of the buffer to its beginning. */
+static int
+read_logs (struct vl_ctx *ctx, const char *path, char *buffer)
+{
+  int missing, offset = read_tail (ctx, path, buffer, CONSOLE_BYTES, &missing);
+  int i;
+
+  for (i = 0; i < ROTATED_MAX && offset > 0; i++) {
+    const char *older = vl_printf (ctx, "%s.%d", path, i);
+
+    offset = read_tail (ctx, older, buffer, offset, &missing);
+    if (missing)
+      break;
+  }
+  return offset;
+}
+
+static int
+virt_get_console_output (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid,
+                         const char **text, size_t *length)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (ctx, conn, uuid);
+  VIRT_AUTOTEXT char *xml = domain ? virDomainGetXMLDesc (domain, 0) : NULL;
+  VIRT_AUTOTEXT char *buffer = NULL;
+  const struct vl_xml *root;
+  const char *path;
+  char *kept;
+  int offset;
+
+  if (domain == NULL)
+    return -1;
+  if (xml == NULL)
+    return virt_error (ctx, "cannot read guest '%s'", uuid);
+  root = vl_xml_read (ctx, xml, strlen (xml));
+  if (root == NULL)
+    return -1;
+  path = find_log (root);
+  if (path == NULL)
+    return vl_error (ctx, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
+                     "guest '%s' has no console that is written to a file", uuid);
+  buffer = malloc (CONSOLE_BYTES);
+  if (buffer == NULL)
+    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  offset = read_logs (ctx, path, buffer);
+  if (offset < 0)
+    return -1;
+  /* vl_printf is the only memory of the context that drivers have; the blanks
+   * make room for bytes that may hold NULs. */
+  *length = (size_t)(CONSOLE_BYTES - offset);
+  kept = (char *)vl_printf (ctx, "%*s", (int)*length, "");
+  memcpy (kept, buffer + offset, *length);
+  *text = kept;
+  return 0;
+}
+
+const struct vl_console_calls virt_console_calls = {
+  .size = sizeof (struct vl_console_calls),
+  .get_console_output = virt_get_console_output,
+};

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Domains as they are: look-up by uuid, states, lists.  With libvirt's driver in
+ * this process, nobody watched the guests since the last command: what the
+ * driver tells right after it was opened can be old, so a state is shown only
+ * once it has settled. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "virt.h"
+
+/* How long a state may take to settle, for one guest or for a whole list. */
+#define SETTLE_MS 5000
+
+void
+virt_sleep (unsigned ms)
+{
+  struct timespec left = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+  while (nanosleep (&left, &left) < 0 && errno == EINTR)
+    ;
+}
+
+int64_t
+virt_now (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int
+virt_look (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, virDomainPtr *domain)
+{
+  *domain = virDomainLookupByUUIDString (conn->virt, uuid);
+  if (*domain)
+    return 0;
+  if (virt_last_code () != VIR_ERR_NO_DOMAIN)
+    return virt_error (ctx, "cannot look up guest '%s'", uuid);
+  virResetLastError ();
+  return 0;
+}
+
+virDomainPtr
+virt_find (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  virDomainPtr domain;
+
+  if (virt_look (ctx, conn, uuid, &domain) < 0)
+    return NULL;
+  if (domain == NULL)
+    vl_error (ctx, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, "the hypervisor has no guest '%s'",
+              uuid);
+  return domain;
+}
+
+int
+virt_alive (virDomainPtr domain)
+{
+  int state = VIR_DOMAIN_NOSTATE, reason;
+
+  if (virDomainGetState (domain, &state, &reason, 0) < 0) {
+    virResetLastError ();
+    return 0;
+  }
+  return state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED;
+}
+
+/* Has the driver come to know what became of the guest?  A guest that shut down
+ * while nobody listened reads SHUTDOWN until its process is reaped.  One that
+ * reads as running may have ended: the driver finds out in a job of its own, so
+ * the state counts once no job runs.  Asking for the job is not waiting for it: a
+ * hung QEMU holds it for half a minute, and must not hold up a list. */
+static int
+has_settled (virDomainPtr domain)
+{
+  virDomainControlInfo control;
+  int state, reason;
+
+  if (virDomainGetState (domain, &state, &reason, 0) < 0)
+    return 1;
+  if (state == VIR_DOMAIN_SHUTDOWN)
+    return 0;
+  if (state == VIR_DOMAIN_SHUTOFF)
+    return 1;
+  if (virDomainGetControlInfo (domain, &control, 0) < 0)
+    return 1;
+  return control.state != VIR_DOMAIN_CONTROL_JOB && control.state != VIR_DOMAIN_CONTROL_OCCUPIED;
+}
+
+static void
+settle (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain, int64_t deadline)
+{
+  if (! conn->embedded)
+    return;
+  while (! has_settled (domain)) {
+    if (virt_now () >= deadline) {
+      vl_warning (ctx, NULL, NULL, "guest '%s' does not answer; its state is the one last known",
+                  virDomainGetName (domain));
+      break;
+    }
+    virt_sleep (5);
+  }
+  virResetLastError ();
+}
+
+/* A guest whose memory was saved is off for libvirt, but only suspended. */
+static enum vl_state
+state_of (virDomainPtr domain, int state)
+{
+  switch (state) {
+  case VIR_DOMAIN_RUNNING:
+  case VIR_DOMAIN_BLOCKED:
+    return VL_STATE_RUNNING;
+  case VIR_DOMAIN_PAUSED:
+    return VL_STATE_PAUSED;
+  case VIR_DOMAIN_SHUTDOWN:
+    return VL_STATE_SHUTDOWN;
+  case VIR_DOMAIN_SHUTOFF:
+    return virDomainHasManagedSaveImage (domain, 0) > 0 ? VL_STATE_SUSPENDED : VL_STATE_SHUTDOWN;
+  case VIR_DOMAIN_CRASHED:
+    return VL_STATE_CRASHED;
+  case VIR_DOMAIN_PMSUSPENDED:
+    return VL_STATE_SUSPENDED;
+  default:
+    return VL_STATE_NONE;
+  }
+}
+
+/* The state, GONE for a guest that went away meanwhile, -1 after a finding. */
+#define GONE (-2)
+
+static int
+read_state (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain, int64_t deadline)
+{
+  int state, reason;
+
+  settle (ctx, conn, domain, deadline);
+  if (virDomainGetState (domain, &state, &reason, 0) == 0)
+    return (int)state_of (domain, state);
+  if (virt_last_code () != VIR_ERR_NO_DOMAIN)
+    return virt_error (ctx, "cannot read the state of guest '%s'", virDomainGetName (domain));
+  virResetLastError ();
+  return GONE;
+}
+
+int
+virt_state (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain)
+{
+  int state = read_state (ctx, conn, domain, virt_now () + SETTLE_MS);
+
+  if (state == GONE)
+    return vl_error (ctx, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
+                     "guest '%s' went away meanwhile", virDomainGetName (domain));
+  return state;
+}
+
+static int
+list_one (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain, int64_t deadline,
+          vl_instance_fn fn, void *opaque)
+{
+  char uuid[VIR_UUID_STRING_BUFLEN];
+  int state = read_state (ctx, conn, domain, deadline);
+
+  if (state == GONE)
+    return 0;
+  if (state < 0)
+    return -1;
+  if (virDomainGetUUIDString (domain, uuid) < 0)
+    return virt_error (ctx, "cannot read the uuid of guest '%s'", virDomainGetName (domain));
+  return fn (opaque, uuid, virDomainGetName (domain), (enum vl_state)state);
+}
+
+static int
+virt_list_instances (struct vl_ctx *ctx, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
+{
+  virDomainPtr *domains = NULL;
+  int64_t deadline = virt_now () + SETTLE_MS;
+  int i, n = virConnectListAllDomains (conn->virt, &domains, 0);
+  int answer = 0;
+
+  if (n < 0)
+    return virt_error (ctx, "cannot list the guests");
+  for (i = 0; i < n; i++) {
+    if (answer == 0)
+      answer = list_one (ctx, conn, domains[i], deadline, fn, opaque);
+    virDomainFree (domains[i]);
+  }
+  free (domains);
+  return answer;
+}
+
+static int
+virt_instance_exists (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+
+  if (virt_look (ctx, conn, uuid, &domain) < 0)
+    return -1;
+  return domain != NULL;
+}
+
+static int
+virt_get_info (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, struct vl_info *info)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (ctx, conn, uuid);
+  struct vl_info answer = { .size = sizeof answer };
+  virDomainInfo read;
+  unsigned id;
+  int state;
+
+  if (domain == NULL || (state = virt_state (ctx, conn, domain)) < 0)
+    return -1;
+  if (virDomainGetInfo (domain, &read) < 0)
+    return virt_error (ctx, "cannot read the figures of guest '%s'", uuid);
+  id = virDomainGetID (domain);
+  answer.state = (enum vl_state)state;
+  answer.id = id == (unsigned)-1 ? -1 : (int32_t)id;
+  answer.memory = (int64_t)read.memory;
+  answer.max_memory = (int64_t)read.maxMem;
+  answer.cpu_time = (int64_t)read.cpuTime;
+  answer.vcpus = read.nrVirtCpu;
+  if (info->size < answer.size)
+    answer.size = info->size;
+  memcpy (info, &answer, answer.size);
+  return 0;
+}
+
+/* libvirt has no call for it; both kinds of connection are to this machine. */
+static int
+virt_get_host_uptime (struct vl_ctx *ctx, struct vl_conn *conn, int64_t *seconds)
+{
+  struct timespec up;
+
+  (void)conn;
+  if (clock_gettime (CLOCK_BOOTTIME, &up) < 0)
+    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL,
+                     "the kernel does not say how long it has run: %s", strerror (errno));
+  *seconds = up.tv_sec;
+  return 0;
+}
+
+const struct vl_inventory_calls virt_inventory_calls = {
+  .size = sizeof (struct vl_inventory_calls),
+  .list_instances = virt_list_instances,
+  .instance_exists = virt_instance_exists,
+  .get_info = virt_get_info,
+  .get_host_uptime = virt_get_host_uptime,
+};

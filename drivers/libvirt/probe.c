@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What libvirt says of its host, as facts.  The facts are made by the core, by
+ * the same code that imports recorded answers, so that a recorded host decides
+ * as the live one did. */
+
+#include <config.h>
+
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "virt.h"
+
+/* Machine aliases whose domain capabilities are asked for, where an architecture
+ * has them; any other guest's machine is canonical for one of these or unknown. */
+static const char *const aliases[] = { "pc", "q35", "virt", "pseries", "s390-ccw-virtio", NULL };
+
+static void
+add_version (struct vl_ctx *ctx, struct vl_host *host, const char *key, unsigned long version)
+{
+  vl_host_set (
+      host, key,
+      vl_printf (ctx, "%lu.%lu.%lu", version / 1000000, version / 1000 % 1000, version % 1000));
+}
+
+/* One answer; a machine that libvirt cannot tell of is left out, and its facts
+ * are then unknown. */
+static int
+add_machine (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host, const char *arch,
+             const char *machine)
+{
+  VIRT_AUTOTEXT char *xml =
+      virConnectGetDomainCapabilities (conn->virt, NULL, arch, machine, conn->type, 0);
+
+  if (xml)
+    return vl_host_import_domcapabilities (ctx, host, xml);
+  vl_debug (ctx, "no domain capabilities of %s %s: %s", arch, machine ? machine : "(default)",
+            virGetLastErrorMessage ());
+  virResetLastError ();
+  return 0;
+}
+
+static int
+has_domain_type (const struct vl_xml *arch, const char *type)
+{
+  const struct vl_xml *domain = vl_xml_child (arch, "domain");
+
+  for (; domain; domain = vl_xml_next (domain, "domain")) {
+    const char *text = vl_xml_attr (domain, "type");
+
+    if (text && strcmp (text, type) == 0)
+      return 1;
+  }
+  return 0;
+}
+
+static int
+has_machine (const struct vl_xml *arch, const char *name)
+{
+  const struct vl_xml *machine = vl_xml_child (arch, "machine");
+
+  for (; machine; machine = vl_xml_next (machine, "machine"))
+    if (strcmp (vl_xml_text (machine), name) == 0)
+      return 1;
+  return 0;
+}
+
+static int
+add_arch (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host, const struct vl_xml *arch)
+{
+  const char *name = vl_xml_attr (arch, "name");
+  size_t i, asked = 0;
+
+  if (name == NULL || ! has_domain_type (arch, conn->type))
+    return 0;
+  for (i = 0; aliases[i]; i++) {
+    if (! has_machine (arch, aliases[i]))
+      continue;
+    if (add_machine (ctx, conn, host, name, aliases[i]) < 0)
+      return -1;
+    asked++;
+  }
+  return asked ? 0 : add_machine (ctx, conn, host, name, NULL);
+}
+
+/* The host's own architecture first: where two say the same, it was asked
+ * first. */
+static int
+add_arches (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host,
+            const struct vl_xml *capabilities)
+{
+  struct utsname self;
+  int foreign;
+
+  if (uname (&self) < 0)
+    self.machine[0] = '\0';
+  for (foreign = 0; foreign < 2; foreign++) {
+    const struct vl_xml *guest = vl_xml_child (capabilities, "guest");
+
+    for (; guest; guest = vl_xml_next (guest, "guest")) {
+      const struct vl_xml *arch = vl_xml_child (guest, "arch");
+      const char *name = arch ? vl_xml_attr (arch, "name") : NULL;
+
+      if (name && (strcmp (name, self.machine) != 0) == foreign
+          && add_arch (ctx, conn, host, arch) < 0)
+        return -1;
+    }
+  }
+  return 0;
+}
+
+int
+virt_probe (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host)
+{
+  VIRT_AUTOTEXT char *xml = NULL;
+  const struct vl_xml *root;
+  unsigned long version;
+
+  xml = virConnectGetCapabilities (conn->virt);
+  if (xml == NULL)
+    return virt_error (ctx, "cannot read the capabilities of the host");
+  if (vl_host_import_capabilities (ctx, host, xml) < 0)
+    return -1;
+  root = vl_xml_read (ctx, xml, strlen (xml));
+  if (root == NULL || add_arches (ctx, conn, host, root) < 0)
+    return -1;
+  if (virConnectGetLibVersion (conn->virt, &version) == 0)
+    add_version (ctx, host, "libvirt.version", version);
+  if (virConnectGetVersion (conn->virt, &version) == 0)
+    add_version (ctx, host, "qemu.version", version);
+  virResetLastError ();
+  vl_host_probe_system (ctx, host);
+  return 0;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Making and removing guests: define, prove, start, prove again; kill, forget.
+ * What fails half-way is undone here, and only what this call made. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "virt.h"
+
+/* How long a killed guest may take to be gone. */
+#define GONE_MS 30000
+/* How often a guest that somebody starts meanwhile is killed again. */
+#define KILLS 3
+
+#define UNDEFINE_ALL                                                                               \
+  (VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA                       \
+   | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM                          \
+   | VIR_DOMAIN_UNDEFINE_TPM)
+#define UNDEFINE_OLD (VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_NVRAM)
+
+/* Drivers of libvirt refuse flags that they do not know; the plainer calls
+ * refuse what they would leave behind, so trying them loses nothing. */
+int
+virt_undefine (struct vl_ctx *ctx, virDomainPtr domain)
+{
+  if (virDomainUndefineFlags (domain, UNDEFINE_ALL) == 0
+      || virDomainUndefineFlags (domain, UNDEFINE_OLD) == 0 || virDomainUndefine (domain) == 0
+      || virt_last_code () == VIR_ERR_NO_DOMAIN) {
+    virResetLastError ();
+    return 0;
+  }
+  return virt_error (ctx, "cannot remove the definition of guest '%s'", virDomainGetName (domain));
+}
+
+/* Waits until the guest is gone.  1: gone, 0: it runs under another number, so
+ * somebody started it again, -1 after a finding. */
+static int
+wait_gone (struct vl_ctx *ctx, virDomainPtr domain, unsigned id)
+{
+  int64_t deadline = virt_now () + GONE_MS;
+
+  while (virt_alive (domain)) {
+    unsigned now = virDomainGetID (domain);
+
+    if (now != (unsigned)-1 && now != id)
+      return 0;
+    if (virt_now () >= deadline)
+      return vl_error (ctx, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
+                       "guest '%s' was killed, but is still there after %d s",
+                       virDomainGetName (domain), GONE_MS / 1000);
+    virt_sleep (20);
+  }
+  return 1;
+}
+
+int
+virt_kill (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain)
+{
+  int i, gone = 0;
+
+  (void)conn;
+  for (i = 0; i < KILLS && ! gone; i++) {
+    unsigned id = virDomainGetID (domain);
+
+    if (virDomainDestroy (domain) < 0) {
+      int code = virt_last_code ();
+
+      /* "not running" is what was wanted, whoever did it */
+      if (code == VIR_ERR_OPERATION_TIMEOUT)
+        return vl_error (ctx, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
+                         "guest '%s' does not let itself be killed in time",
+                         virDomainGetName (domain));
+      if (code != VIR_ERR_NO_DOMAIN && (code != VIR_ERR_OPERATION_INVALID || virt_alive (domain)))
+        return virt_error (ctx, "cannot kill guest '%s'", virDomainGetName (domain));
+      virResetLastError ();
+    }
+    gone = wait_gone (ctx, domain, id);
+    if (gone < 0)
+      return -1;
+  }
+  if (! gone)
+    return vl_error (ctx, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
+                     "guest '%s' was killed %d times and started again each time",
+                     virDomainGetName (domain), KILLS);
+  return 0;
+}
+
+static int
+read_back (struct vl_ctx *ctx, const struct vl_spawn *spawn, virDomainPtr domain, int live)
+{
+  VIRT_AUTOTEXT char *xml = virDomainGetXMLDesc (domain, live ? 0 : VIR_DOMAIN_XML_INACTIVE);
+
+  if (xml == NULL)
+    return virt_error (ctx, "cannot read guest '%s' back", spawn->domain);
+  return vl_doc_read_back (ctx, spawn->doc, spawn->host, xml, live);
+}
+
+/* Puts the definition back that stood before, or none. */
+static void
+restore (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain, const char *before)
+{
+  VIRT_AUTODOMAIN virDomainPtr old = NULL;
+
+  if (before == NULL) {
+    virt_undefine (ctx, domain);
+    return;
+  }
+  old = virDomainDefineXML (conn->virt, before);
+  if (old == NULL)
+    virt_warning (ctx, "cannot put back the former definition of guest '%s'",
+                  virDomainGetName (domain));
+}
+
+virDomainPtr
+virt_define (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  VIRT_AUTODOMAIN virDomainPtr old = NULL;
+  VIRT_AUTOTEXT char *before = NULL;
+  virDomainPtr domain;
+
+  if (virt_look (ctx, conn, spawn->uuid, &old) < 0)
+    return NULL;
+  if (old) {
+    before = virDomainGetXMLDesc (old, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    if (before == NULL) {
+      virt_error (ctx, "cannot read the definition of guest '%s'", spawn->domain);
+      return NULL;
+    }
+  }
+  domain =
+      virDomainDefineXMLFlags (conn->virt, vl_doc_xml (spawn->doc), VIR_DOMAIN_DEFINE_VALIDATE);
+  if (domain == NULL) {
+    virt_error (ctx, "libvirt does not accept guest '%s'", spawn->domain);
+    return NULL;
+  }
+  if (read_back (ctx, spawn, domain, 0) < 0) {
+    restore (ctx, conn, domain, before);
+    virDomainFree (domain);
+    return NULL;
+  }
+  return domain;
+}
+
+int
+virt_start (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn,
+            virDomainPtr domain, unsigned flags)
+{
+  if (virDomainCreateWithFlags (domain, flags | VIR_DOMAIN_START_PAUSED) < 0)
+    return virt_error (ctx, "cannot start guest '%s'", spawn->domain);
+  if (read_back (ctx, spawn, domain, 1) < 0) {
+    virt_kill (ctx, conn, domain);
+    return -1;
+  }
+  if (virDomainResume (domain) < 0) {
+    virt_error (ctx, "cannot start the processors of guest '%s'", spawn->domain);
+    virt_kill (ctx, conn, domain);
+    return -1;
+  }
+  return 0;
+}
+
+int
+virt_spawn (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+
+  if (virt_look (ctx, conn, spawn->uuid, &domain) < 0)
+    return -1;
+  if (domain)
+    return vl_error (ctx, VL_ERR_FAILED, "InstanceExists", NULL, "guest '%s' is there already",
+                     spawn->uuid);
+  domain = virt_define (ctx, conn, spawn);
+  if (domain == NULL)
+    return -1;
+  if (! spawn->power_on || virt_start (ctx, conn, spawn, domain, VIR_DOMAIN_START_FORCE_BOOT) == 0)
+    return 0;
+  virt_undefine (ctx, domain);
+  return -1;
+}
+
+int
+virt_destroy (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+
+  if (virt_look (ctx, conn, uuid, &domain) < 0)
+    return -1;
+  if (domain == NULL)
+    return 0;
+  if (virt_kill (ctx, conn, domain) < 0)
+    return -1;
+  return virt_undefine (ctx, domain);
+}
+
+/* Forgets a guest that is off; a running one is left alone. */
+int
+virt_cleanup (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+
+  if (virt_look (ctx, conn, uuid, &domain) < 0)
+    return -1;
+  if (domain == NULL)
+    return 0;
+  if (virt_alive (domain))
+    return vl_error (ctx, VL_ERR_FAILED, "InstanceExists", NULL,
+                     "guest '%s' still runs: it has to be destroyed before it is cleaned up", uuid);
+  return virt_undefine (ctx, domain);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the libvirt drivers share: the connection and the calls on it.  This
+ * folder is the only place that knows libvirt; a driver adds its URI, its
+ * settings and what its kind of connection needs.  The connection owns what is
+ * in it; everything that is answered as text lives as long as its context. */
+
+#ifndef VL_DRIVERS_VIRT_H
+#define VL_DRIVERS_VIRT_H
+
+#include <stdlib.h>
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include <virtloom/driver.h>
+
+struct vl_conn {
+  virConnectPtr virt;
+  const char *type;          /* domain type of its guests: "qemu", "kvm" */
+  uint32_t soft_reboot_wait; /* seconds */
+  int embedded;              /* libvirt's driver runs in this process */
+};
+
+/* Cleanup attributes for what libvirt gives. */
+void virt_cleanup_domain (virDomainPtr *domain);
+void virt_cleanup_text (char **text);
+#define VIRT_AUTODOMAIN __attribute__ ((cleanup (virt_cleanup_domain)))
+#define VIRT_AUTOTEXT __attribute__ ((cleanup (virt_cleanup_text)))
+
+/* ---- connection.c ---- */
+
+struct virt_open {
+  const char *uri;
+  const char *type;
+  int read_only;
+  int embedded;
+  uint32_t soft_reboot_wait;
+};
+
+/* Opens a connection and starts the event loop.  0, or -1 after a finding: exit
+ * 8 where libvirt cannot be reached. */
+int virt_open (struct vl_ctx *ctx, const struct virt_open *how, struct vl_conn **conn);
+void virt_close (struct vl_conn *conn);
+
+/* Records libvirt's last error of this thread as a finding and forgets it;
+ * answers -1.  The text says what could not be done: "cannot start guest 'x'". */
+int virt_error (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
+/* The same as a warning, for what goes wrong while something is undone. */
+void virt_warning (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
+/* libvirt's last error code of this thread, 0 for none. */
+int virt_last_code (void);
+
+/* ---- domain.c ---- */
+
+/* The domain with UUID; never looked up by name.  NULL after InstanceNotFound
+ * or another finding.  The caller frees it. */
+virDomainPtr virt_find (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
+/* The same, but *DOMAIN is NULL and the answer 0 where there is none. */
+int virt_look (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, virDomainPtr *domain);
+/* Its state as OpenStack counts them, settled.  -1 after a finding. */
+int virt_state (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain);
+/* Does its process live?  Any state but shut off and crashed. */
+int virt_alive (virDomainPtr domain);
+/* Waits MS milliseconds. */
+void virt_sleep (unsigned ms);
+/* Milliseconds of a clock that never jumps. */
+int64_t virt_now (void);
+
+/* ---- spawn.c ---- */
+
+/* Defines the document and proves that libvirt kept all of it.  NULL after
+ * findings; what this call defined it also undefined, and a definition that
+ * stood before stands again. */
+virDomainPtr virt_define (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn);
+/* Starts a defined domain.  FLAGS are libvirt's create flags.  No instruction
+ * of the guest runs before the live XML was read back.  On failure it is off. */
+int virt_start (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn,
+                virDomainPtr domain, unsigned flags);
+/* Pulls the plug and waits until the guest is gone; 0 where it was off. */
+int virt_kill (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain);
+/* Forgets the definition, with saved state and firmware variables. */
+int virt_undefine (struct vl_ctx *ctx, virDomainPtr domain);
+
+int virt_spawn (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn);
+int virt_destroy (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
+int virt_cleanup (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
+
+/* ---- probe.c, and the groups of calls ---- */
+
+int virt_probe (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host);
+
+extern const struct vl_power_calls virt_power_calls;         /* power.c */
+extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */
+extern const struct vl_console_calls virt_console_calls;     /* console.c */
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The root folder of libvirt's embedded driver: folders, qemu.conf, and one
+ * process at a time.  The driver stays in the process after its connection was
+ * closed, and so does the lock. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "embed.h"
+
+/* The first line of a qemu.conf that may be written anew. */
+#define MARK "# written by virtloom at each start; without this line it is left alone\n"
+/* libvirt's own messages go to a file, which is begun anew at this size. */
+#define LOG_BYTES (1024 * 1024)
+/* The longest that libvirt makes below its root; UNIX sockets end at 107. */
+#define LONGEST_SOCKET "/lib/qemu/domain-9999-vl-0123456789ab/monitor.sock"
+#define POLL_MS 20
+
+static struct {
+  pthread_mutex_t lock;
+  char *root; /* NULL: none taken yet */
+  int fd;     /* holds the lock, open until the process ends */
+} taken = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
+
+/* Debian's libvirt resolves the user and group that it was built for before it
+ * reads qemu.conf, and does not open without them. */
+const char *
+embed_missing_user (void)
+{
+  static const char user[] = "libvirt-qemu";
+  struct stat st;
+
+  if (geteuid () != 0 || stat ("/etc/debian_version", &st) < 0)
+    return NULL;
+  return getpwnam (user) && getgrnam (user) ? NULL : user;
+}
+
+static int
+fail (struct vl_ctx *ctx, const char *what, const char *path)
+{
+  return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
+                   strerror (errno));
+}
+
+static int
+make_folder (struct vl_ctx *ctx, const char *path)
+{
+  struct stat st;
+
+  if (mkdir (path, 0700) < 0 && errno != EEXIST)
+    return fail (ctx, "make folder", path);
+  if (lstat (path, &st) < 0)
+    return fail (ctx, "look at folder", path);
+  if (! S_ISDIR (st.st_mode) || st.st_uid != geteuid ())
+    return vl_error (ctx, VL_ERR_NOT_PERMITTED, NULL, NULL,
+                     "'%s' is not a folder of the user that runs this", path);
+  return 0;
+}
+
+/* Does another process have libvirt's driver open on this root without our lock?
+ * libvirt gives up at once on such a root, and cannot be asked a second time in
+ * the same process. */
+static int
+pid_file_held (const char *path)
+{
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+  int fd = open (path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  int held;
+
+  if (fd < 0)
+    return 0;
+  held = fcntl (fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  close (fd);
+  return held;
+}
+
+static int64_t
+now_ms (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The descriptor that holds the root, -1 after a finding. */
+static int
+wait_for_root (struct vl_ctx *ctx, const char *root, unsigned timeout)
+{
+  const char *path = vl_printf (ctx, "%s/virtloom.lock", root);
+  const char *pid_file = vl_printf (ctx, "%s/run/qemu/driver.pid", root);
+  int64_t deadline = now_ms () + (int64_t)timeout * 1000;
+  int fd = open (path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  int locked = 0, told = 0;
+
+  if (fd < 0)
+    return fail (ctx, "open", path);
+  for (;;) {
+    struct timespec pause = { 0, POLL_MS * 1000000 };
+
+    if (! locked && flock (fd, LOCK_EX | LOCK_NB) == 0)
+      locked = 1;
+    if (locked && ! pid_file_held (pid_file))
+      return fd;
+    if (now_ms () >= deadline)
+      break;
+    if (! told)
+      vl_progress (ctx, "waiting for another command to be done with the guests of '%s'", root);
+    told = 1;
+    nanosleep (&pause, NULL);
+  }
+  close (fd);
+  vl_error (ctx, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
+            "another process has used the guests of '%s' for more than %u s", root, timeout);
+  vl_hint (ctx, "try again, or raise open_timeout in plugins.d/qemu-tcg.conf");
+  return -1;
+}
+
+/* Does virtlogd listen?  Then it writes the consoles, and bounds their size. */
+static int
+has_virtlogd (void)
+{
+  const char *runtime = getenv ("XDG_RUNTIME_DIR");
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd, n, answers;
+
+  if (geteuid () == 0)
+    n = snprintf (address.sun_path, sizeof address.sun_path, "/run/libvirt/virtlogd-sock");
+  else
+    n = snprintf (address.sun_path, sizeof address.sun_path, "%s/libvirt/virtlogd-sock",
+                  runtime ? runtime : "");
+  if (n >= (int)sizeof address.sun_path)
+    return 0;
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return 0;
+  answers = connect (fd, (struct sockaddr *)&address, sizeof address) == 0;
+  close (fd);
+  return answers;
+}
+
+/* Guests of root run as root, without capabilities, so that they reach what lies
+ * in STATE, which is root's alone.  A qemu.conf without our mark is the
+ * operator's. */
+static const char *
+wanted_conf (struct vl_ctx *ctx)
+{
+  return vl_printf (ctx, "%sstdio_handler = \"%s\"\n%s", MARK, has_virtlogd () ? "logd" : "file",
+                    geteuid () == 0 ? "user = \"+0\"\ngroup = \"+0\"\n" : "");
+}
+
+/* Is there a qemu.conf that stays as it is? */
+static int
+conf_stays (const char *path, const char *wanted)
+{
+  char text[512];
+  int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  ssize_t n;
+
+  if (fd < 0)
+    return 0;
+  n = read (fd, text, sizeof text - 1);
+  close (fd);
+  if (n < 0)
+    return 0;
+  text[n] = '\0';
+  return strncmp (text, MARK, strlen (MARK)) != 0 || strcmp (text, wanted) == 0;
+}
+
+static int
+write_conf (struct vl_ctx *ctx, const char *root)
+{
+  const char *path = vl_printf (ctx, "%s/etc/qemu.conf", root);
+  const char *temp = vl_printf (ctx, "%s.new", path);
+  const char *text = wanted_conf (ctx);
+  size_t length = strlen (text);
+  int fd, ok;
+
+  if (make_folder (ctx, vl_printf (ctx, "%s/etc", root)) < 0)
+    return -1;
+  if (conf_stays (path, text))
+    return 0;
+  fd = open (temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return fail (ctx, "write", temp);
+  ok = write (fd, text, length) == (ssize_t)length && fsync (fd) == 0;
+  if (close (fd) < 0 || ! ok || rename (temp, path) < 0)
+    return fail (ctx, "write", path);
+  return 0;
+}
+
+/* A driver of libvirt in this process prints its messages on our stderr unless it
+ * is told otherwise before libvirt begins.  Blanks and colons in a path would be
+ * read as part of the list. */
+static void
+divert_log (struct vl_ctx *ctx, const char *root)
+{
+  const char *path = vl_printf (ctx, "%s/libvirt.log", root);
+  struct stat st;
+
+  if (stat (path, &st) == 0 && st.st_size > LOG_BYTES)
+    rename (path, vl_printf (ctx, "%s.old", path));
+  if (strpbrk (path, " \t:") == NULL)
+    setenv ("LIBVIRT_LOG_OUTPUTS", vl_printf (ctx, "3:file:%s", path), 0);
+}
+
+static int
+take (struct vl_ctx *ctx, const char *root, unsigned timeout)
+{
+  size_t room = sizeof ((struct sockaddr_un *)0)->sun_path - sizeof LONGEST_SOCKET;
+
+  if (taken.root && strcmp (taken.root, root) == 0)
+    return 0;
+  if (taken.root)
+    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, NULL,
+                     "this process drives the guests of '%s' already and cannot drive those of "
+                     "'%s' too",
+                     taken.root, root);
+  if (strlen (root) > room)
+    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, NULL,
+                     "'%s' is longer than the %zu bytes that leave room for the names of sockets",
+                     root, room);
+  if (make_folder (ctx, root) < 0)
+    return -1;
+  taken.fd = wait_for_root (ctx, root, timeout);
+  if (taken.fd < 0 || write_conf (ctx, root) < 0)
+    return -1;
+  divert_log (ctx, root);
+  taken.root = strdup (root);
+  return taken.root ? 0 : vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
+}
+
+int
+embed_take (struct vl_ctx *ctx, const char *root, unsigned timeout)
+{
+  int answer;
+
+  pthread_mutex_lock (&taken.lock);
+  answer = take (ctx, root, timeout);
+  if (answer < 0 && taken.root == NULL && taken.fd >= 0) {
+    close (taken.fd);
+    taken.fd = -1;
+  }
+  pthread_mutex_unlock (&taken.lock);
+  return answer;
+}
+
+int
+embed_knows_qemu (struct vl_ctx *ctx)
+{
+  return taken.root
+         && access (vl_printf (ctx, "%s/cache/qemu/capabilities", taken.root), F_OK) == 0;
+}

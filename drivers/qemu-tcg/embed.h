@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * libvirt's QEMU driver in this process: its root folder. */
+
+#ifndef VL_DRIVERS_EMBED_H
+#define VL_DRIVERS_EMBED_H
+
+#include <virtloom/driver.h>
+
+/* Makes ROOT ready and takes it for this process, waiting up to TIMEOUT seconds
+ * for another one that has it.  It stays taken until the process ends, as
+ * libvirt's driver does.  0, or -1 after a finding. */
+int embed_take (struct vl_ctx *ctx, const char *root, unsigned timeout);
+
+/* Has libvirt asked this root's QEMU yet?  The first time takes some seconds. */
+int embed_knows_qemu (struct vl_ctx *ctx);
+
+/* The user that libvirt's driver must find when root opens it, or NULL where all
+ * is well: the name that is missing. */
+const char *embed_missing_user (void);
+
+#endif

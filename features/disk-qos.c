@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * disk-qos: the flavor's limits on the bytes and operations per second of local
+ * disks.  A volume's limits come with its connection. */
+
+#include <config.h>
+
+#include <virtloom/feature.h>
+
+#include <string.h>
+
+#define MOST 1000000000000000 /* QEMU's own limit */
+
+#define LIMIT(prop, key, what, measure)                                                            \
+  {                                                                                                \
+    .name = prop, .type = VL_INT, .min = 0, .max = MOST, .unit = measure,                          \
+    .flavor_key = "quota:disk_" key, .help = what " of each local disk; 0: no limit",              \
+    .since = "0.1.0"                                                                               \
+  }
+
+static const struct vl_prop props[] = {
+  LIMIT ("read-bytes", "read_bytes_sec", "bytes read per second", "bytes"),
+  LIMIT ("read-iops", "read_iops_sec", "read operations per second", "operations"),
+  LIMIT ("total-bytes", "total_bytes_sec", "bytes per second", "bytes"),
+  LIMIT ("total-iops", "total_iops_sec", "operations per second", "operations"),
+  LIMIT ("write-bytes", "write_bytes_sec", "bytes written per second", "bytes"),
+  LIMIT ("write-iops", "write_iops_sec", "write operations per second", "operations"),
+};
+
+static const struct vl_write writes[] = { { "devices/disk/iotune", NULL } };
+
+static const struct vl_name reads[] = { { VL_GUEST_DISK }, { VL_GUEST_VIRT_TYPE } };
+
+static int
+active (const struct vl_guest *guest)
+{
+  for (size_t i = 0; i < sizeof props / sizeof props[0]; i++)
+    if (vl_guest_has (guest, props[i].name))
+      return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return 0;
+}
+
+/* QEMU limits either the sum or the parts. */
+static int
+validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  static const char *const groups[][3] = {
+    { "total-bytes", "read-bytes", "write-bytes" },
+    { "total-iops", "read-iops", "write-iops" },
+  };
+  int result = 0;
+
+  (void)host;
+  for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+    const char *part = vl_guest_int (guest, groups[i][1]) ? groups[i][1] : groups[i][2];
+
+    if (vl_guest_int (guest, groups[i][0]) == 0 || vl_guest_int (guest, part) == 0)
+      continue;
+    result = vl_error (ctx, VL_ERR_REQUEST, NULL, groups[i][0],
+                       "a limit on the total and one on reads or writes exclude each other");
+    vl_hint (ctx, "give either quota:disk_total_%s_sec, or the read and write ones",
+             strchr (part, '-') + 1);
+  }
+  return result;
+}
+
+static int
+limit_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+{
+  const struct vl_guest *guest = opaque;
+  const char *dev = vl_get (ctx, node, "target/@dev");
+  int local = 0;
+
+  for (size_t i = 0; dev && i < vl_guest_n_disks (guest); i++)
+    if (strcmp (vl_guest_disk (guest, i)->dev, dev) == 0)
+      local = vl_guest_disk (guest, i)->serial == NULL;
+  for (size_t i = 0; local && i < sizeof props / sizeof props[0]; i++) {
+    const char *name = props[i].name, *element = props[i].flavor_key + strlen ("quota:disk_");
+
+    if (vl_guest_has (guest, name))
+      vl_text (ctx, vl_ensure (ctx, node, vl_printf (ctx, "iotune/%s", element), 0, name),
+               vl_guest_str (guest, name), name);
+  }
+  return 0;
+}
+
+static int
+adjust (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  return vl_each (ctx, "devices/disk", limit_disk, (void *)guest);
+}
+
+VL_FEATURE (disk_qos, "disk-qos", .version = VL_VERSION,
+            .summary = "limits on the throughput of local disks", .props = VL_TABLE (props),
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .active = active,
+            .validate = validate, .adjust = adjust);

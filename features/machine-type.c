@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * machine-type: fills the slot guest.machine: what the image says, else what
+ * the operator set for the guest's architecture, else that architecture's usual
+ * one.  Only a type that the host offers is taken. */
+
+#include <config.h>
+
+#include <virtloom/feature.h>
+
+#include <string.h>
+
+static const struct vl_prop props[] = {
+  { .name = "type",
+    .type = VL_STRING,
+    .image_key = "hw_machine_type",
+    .invalid_code = "InvalidMachineType",
+    .fills = VL_GUEST_MACHINE,
+    .help = "machine type of the guest: an alias or a versioned name that the host offers",
+    .since = "0.1.0" },
+  { .name = "defaults",
+    .type = VL_LIST,
+    .setting = "hw_machine_type",
+    .help = "machine types by architecture for images that name none",
+    .since = "0.1.0" },
+};
+
+static const struct vl_setting settings[] = {
+  { .name = "hw_machine_type",
+    .type = VL_LIST,
+    .nova = "libvirt.hw_machine_type",
+    .help = "arch=type items: the machine type of guests of that architecture",
+    .since = "0.1.0" },
+};
+
+static const struct vl_name reads[] = { { VL_GUEST_ARCH }, { VL_GUEST_VIRT_TYPE } };
+
+/* What an architecture's guests usually get; NULL: the driver's default. */
+static const char *
+usual_type (const char *arch)
+{
+  static const struct {
+    const char *arch, *type;
+  } usual[] = {
+    { "aarch64", "virt" },    { "armv7l", "virt" },          { "i686", "pc" },
+    { "ppc64le", "pseries" }, { "s390", "s390-ccw-virtio" }, { "s390x", "s390-ccw-virtio" },
+    { "x86_64", "pc" },
+  };
+
+  for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
+    if (strcmp (usual[i].arch, arch) == 0)
+      return usual[i].type;
+  return NULL;
+}
+
+/* The first item of the setting for ARCH, or NULL; warns of items that are not
+ * arch=type. */
+static const char *
+configured_type (struct vl_ctx *ctx, const struct vl_guest *guest, const char *arch)
+{
+  const char *type = NULL;
+  size_t length = strlen (arch);
+
+  for (size_t i = 0; i < vl_guest_count (guest, "defaults"); i++) {
+    const char *item = vl_guest_item (guest, "defaults", i), *sign = strchr (item, '=');
+
+    if (sign == NULL || sign == item || sign[1] == '\0') {
+      vl_warning (ctx, NULL, "defaults",
+                  "'%s' is passed over; accepted: arch=type, as in 'x86_64=q35'", item);
+      continue;
+    }
+    if (type == NULL && strncmp (item, arch, length) == 0 && item[length] == '=')
+      type = sign + 1;
+  }
+  return type;
+}
+
+static int
+take_default (struct vl_ctx *ctx, struct vl_guest *guest, const char *arch)
+{
+  const char *type = configured_type (ctx, guest, arch);
+
+  if (type)
+    return vl_guest_set (ctx, guest, "type", type, "defaults",
+                         vl_printf (ctx, "hw_machine_type names it for %s", arch));
+  type = usual_type (arch);
+  if (type)
+    return vl_guest_set (ctx, guest, "type", type, VL_GUEST_ARCH,
+                         vl_printf (ctx, "the usual type for %s", arch));
+  return 0;
+}
+
+/* How many characters A and B share at both ends. */
+static size_t
+likeness (const char *a, const char *b)
+{
+  size_t la = strlen (a), lb = strlen (b), least = la < lb ? la : lb, front = 0, back = 0;
+
+  while (front < least && a[front] == b[front])
+    front++;
+  while (front + back < least && a[la - 1 - back] == b[lb - 1 - back])
+    back++;
+  return front + back;
+}
+
+/* Versioned names ("pc-q35-7.2") are many; the others are what people write. */
+static int
+refuse (struct vl_ctx *ctx, const struct vl_host *host, const char *key, const char *type)
+{
+  const char *few = "", *nearest = NULL;
+  size_t n = vl_host_count (host, key), best = 1;
+
+  for (size_t i = 0, shown = 0; i < n; i++) {
+    const char *name = vl_host_item (host, key, i);
+    size_t alike = likeness (type, name);
+
+    if (alike > best) {
+      best = alike;
+      nearest = name;
+    }
+    if (shown < 6 && strchr (name, '.') == NULL) {
+      few = vl_printf (ctx, "%s%s'%s'", few, shown ? ", " : "", name);
+      shown++;
+    }
+  }
+  vl_error (ctx, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
+            "machine type '%s' is not one of the %zu that this host offers: %s and versioned ones",
+            type, n, few);
+  if (nearest)
+    vl_hint (ctx, "did you mean '%s'? the whole list is the host fact '%s'", nearest, key);
+  else
+    vl_hint (ctx, "the whole list is the host fact '%s'", key);
+  return -1;
+}
+
+static const char *
+machines_key (struct vl_ctx *ctx, const struct vl_guest *guest)
+{
+  return vl_printf (ctx, "guest.%s.machines", vl_guest_str (guest, VL_GUEST_ARCH));
+}
+
+static int
+resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  const char *arch = vl_guest_str (guest, VL_GUEST_ARCH), *type, *key;
+
+  if (arch == NULL || vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
+    return 0;
+  if (! vl_guest_has (guest, "type") && take_default (ctx, guest, arch) < 0)
+    return -1;
+  type = vl_guest_str (guest, "type");
+  if (type == NULL)
+    return 0;
+  key = machines_key (ctx, guest);
+  return vl_host_offers (host, key, type) == 0 ? refuse (ctx, host, key, type) : 0;
+}
+
+/* Machines without PCI, on which libvirt finds no place for any virtio device. */
+static int
+lacks_pci (const char *type)
+{
+  static const char *const types[] = { "isapc", "microvm", "none", "xenfv", "xenpv" };
+
+  for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+    if (strcmp (types[i], type) == 0)
+      return 1;
+  return 0;
+}
+
+/* Here rather than in resolve, so that all others can still say what is wrong. */
+static int
+validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  const char *type = vl_guest_str (guest, "type"), *key = machines_key (ctx, guest);
+
+  if (type == NULL)
+    return 0;
+  if (lacks_pci (type)) {
+    vl_error (ctx, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
+              "machine type '%s' has no PCI bus, which the devices of every guest need", type);
+    vl_hint (ctx, "'q35' and 'pc' have one");
+    return -1;
+  }
+  if (vl_host_offers (host, key, type) < 0)
+    return vl_host_unknown (ctx, "type", key);
+  return 0;
+}
+
+VL_FEATURE (machine_type, "machine-type", .version = VL_VERSION,
+            .summary = "machine type, by image, architecture and what the host offers",
+            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .reads = VL_TABLE (reads),
+            .resolve = resolve, .validate = validate);

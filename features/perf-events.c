@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * perf-events: hardware and software events that libvirt counts for each guest
+ * on the host. */
+
+#include <config.h>
+
+#include <virtloom/feature.h>
+
+#include <string.h>
+
+static const struct vl_prop props[] = {
+  { .name = "events",
+    .type = VL_LIST,
+    .setting = "enabled_perf_events",
+    .help = "events that are counted",
+    .since = "0.1.0" },
+};
+
+static const struct vl_setting settings[] = {
+  { .name = "enabled_perf_events",
+    .type = VL_LIST,
+    .nova = "libvirt.enabled_perf_events",
+    .help = "names of libvirt perf events that are counted for each guest",
+    .since = "0.1.0" },
+};
+
+static const struct vl_write writes[] = { { "perf", NULL } };
+
+static const struct vl_name reads[] = { { VL_GUEST_VIRT_TYPE } };
+
+/* Linux 4.14 took cmt, mbmt and mbml away. */
+static int
+is_known (const char *event)
+{
+  static const char *const events[] = { "alignment_faults",
+                                        "branch_instructions",
+                                        "branch_misses",
+                                        "bus_cycles",
+                                        "cache_misses",
+                                        "cache_references",
+                                        "context_switches",
+                                        "cpu_clock",
+                                        "cpu_cycles",
+                                        "cpu_migrations",
+                                        "emulation_faults",
+                                        "instructions",
+                                        "page_faults",
+                                        "page_faults_maj",
+                                        "page_faults_min",
+                                        "ref_cpu_cycles",
+                                        "stalled_cycles_backend",
+                                        "stalled_cycles_frontend",
+                                        "task_clock" };
+
+  for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+    if (strcmp (events[i], event) == 0)
+      return 1;
+  return 0;
+}
+
+static int
+active (const struct vl_guest *guest)
+{
+  return vl_guest_count (guest, "events") > 0 && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+}
+
+static int
+validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  for (size_t i = 0; i < vl_guest_count (guest, "events"); i++) {
+    const char *event = vl_guest_item (guest, "events", i);
+
+    if (is_known (event))
+      continue;
+    vl_warning (ctx, NULL, "events", "'%s' is passed over: it is no event that can be counted",
+                event);
+    vl_hint (ctx, "virtloom-feature-perf-events(7) lists the events");
+  }
+  return 0;
+}
+
+static int
+contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  for (size_t i = 0; i < vl_guest_count (guest, "events"); i++) {
+    const char *event = vl_guest_item (guest, "events", i);
+
+    if (is_known (event))
+      vl_set (
+          ctx,
+          vl_ensure_keyed (ctx, NULL, "perf/event", vl_printf (ctx, "name=%s", event), 0, "events"),
+          "enabled", "yes", "events");
+  }
+  return 0;
+}
+
+VL_FEATURE (perf_events, "perf-events", .version = VL_VERSION,
+            .summary = "performance events counted for guests", .props = VL_TABLE (props),
+            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
+            .active = active, .validate = validate, .contribute = contribute);

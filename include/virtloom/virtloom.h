@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an application calls.  The command is written on this header alone.
+ * There is no promise of stability before 1.0.
+ *
+ * Ownership: `new` and `plan` give, `free` takes, all else is borrowed and
+ * lives until the object it came from is freed, or, where it came from the
+ * application itself, until the next call that returns the same kind of thing.
+ * Calls answer 0, or -1 with at least one finding recorded. */
+
+#ifndef VIRTLOOM_VIRTLOOM_H
+#define VIRTLOOM_VIRTLOOM_H
+
+#include <virtloom/types.h>
+#include <virtloom/feature.h>
+#include <virtloom/driver.h>
+#include <virtloom/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vl_app;
+struct vl_plan;
+
+struct vl_app_options {
+  const char *config_dir; /* --config, or NULL */
+  const char *state_dir;  /* --state, or NULL: the default */
+  const char *driver;     /* --driver, or NULL: virtloom.conf */
+  const char *host_file;  /* --host, or NULL */
+  const char *tree_dir;   /* --tree: the build tree, or NULL */
+  int quiet;              /* no progress */
+  int verbose;            /* debug text on stderr */
+};
+
+/* ---- one session ---- */
+
+VL_EXPORT struct vl_app *vl_app_new (const struct vl_app_options *options);
+VL_EXPORT void vl_app_free (struct vl_app *app);
+/* Reads the configuration folders and loads the plugins that are enabled.  -1
+ * only where nothing can be done (a critical plugin refused, virtloom.conf
+ * unreadable); plugins that were refused are findings and plugin records. */
+VL_EXPORT int vl_app_load (struct vl_app *app);
+/* The context, for vl_error and vl_xml_read in the application's own name. */
+VL_EXPORT struct vl_ctx *vl_app_ctx (struct vl_app *app);
+/* STATE, decided and checked; NULL after a finding. */
+VL_EXPORT const char *vl_app_state_dir (struct vl_app *app);
+/* Called with each progress text; NULL: none. */
+VL_EXPORT void vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *), void *opaque);
+
+/* ---- findings ---- */
+
+struct vl_finding {
+  enum vl_severity severity;
+  enum vl_err err;       /* of errors: the exit code it stands for */
+  const char *code;      /* "FlavorImageConflict" */
+  const char *plugin;    /* "watchdog"; "core" for the core itself */
+  const char *property;  /* "watchdog.action", or NULL */
+  const char *origin;    /* "hw:watchdog_action=x, flavor", or NULL */
+  const char *path;      /* document or JSON path, or NULL */
+  const char *message;
+  const char *hint;      /* or NULL */
+};
+
+VL_EXPORT size_t vl_findings_count (const struct vl_app *app);
+VL_EXPORT const struct vl_finding *vl_findings_get (const struct vl_app *app, size_t i);
+VL_EXPORT void vl_findings_clear (struct vl_app *app);
+/* The exit code of all findings so far: 0 where none is an error; several: 7 if
+ * a critical plugin was refused, else 3, else 6, else 4, else the first. */
+VL_EXPORT int vl_findings_exit_code (const struct vl_app *app);
+
+/* ---- plugins and configuration ---- */
+
+enum vl_plugin_state {
+  VL_PLUGIN_LOADED = 1,
+  VL_PLUGIN_DISABLED = 2,  /* enabled = no */
+  VL_PLUGIN_REFUSED = 3,
+  VL_PLUGIN_UNUSED = 4,    /* a driver that was not chosen */
+};
+
+struct vl_setting_value {
+  const struct vl_setting *row;
+  const char *text;        /* NULL: unset */
+  const char *origin;      /* "FILE:LINE", or "default" */
+};
+
+struct vl_plugin_info {
+  const char *name;
+  enum vl_kind kind;
+  enum vl_plugin_state state;
+  const char *reason;      /* why it is not loaded, or NULL */
+  const char *version, *summary, *built_for; /* of loaded ones */
+  const char *module;      /* path of the .so */
+  const char *conf;        /* the conf file that names it first */
+  int enabled, critical, auto_rank;
+  const char *const *keys; /* claimed request keys, NULL-terminated */
+  const struct vl_prop *props;
+  size_t n_props;
+  const struct vl_setting_value *settings;
+  size_t n_settings;
+  const struct vl_write *writes;
+  size_t n_writes;
+  const char *const *reads, *const *wakes, *const *needs, *const *conflicts, *const *traits;
+};
+
+VL_EXPORT size_t vl_plugins_count (const struct vl_app *app);
+VL_EXPORT const struct vl_plugin_info *vl_plugins_get (const struct vl_app *app, size_t i); /* by name */
+VL_EXPORT const struct vl_plugin_info *vl_plugins_find (const struct vl_app *app, const char *name);
+/* Loads the module of a driver that is not the chosen one, for `driver show`. */
+VL_EXPORT int vl_plugins_load (struct vl_app *app, const char *name);
+/* Writes `enabled = yes|no` for plugin NAME into the conf of the highest
+ * writable layer (--config, else sysconfdir); the file is answered in *FILE. */
+VL_EXPORT int vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **file);
+
+struct vl_config_value {
+  const char *file_kind;   /* "virtloom.conf" or "plugins.d/NAME.conf" */
+  const char *section, *key, *value;
+  const char *origin;      /* FILE:LINE */
+};
+VL_EXPORT size_t vl_config_count (const struct vl_app *app);
+VL_EXPORT const struct vl_config_value *vl_config_get (const struct vl_app *app, size_t i);
+
+/* Writes a configuration folder OUT from nova.conf's options: OPTIONS is a
+ * sorted list of "group.option" and value.  Each that a settings row names is
+ * written; *LEFT_OUT lists the others, NULL-terminated. */
+struct vl_nova_option {
+  const char *name, *value, *origin;
+};
+VL_EXPORT int vl_config_write_nova (struct vl_app *app, const struct vl_nova_option *options, size_t n,
+                                    const char *out, const char *const **left_out);
+
+/* ---- host ---- */
+
+/* The host that plans are made for: --host, else what the driver's settings
+ * name, else the probed one.  NULL after a finding. */
+VL_EXPORT const struct vl_host *vl_app_host (struct vl_app *app);
+/* The driver that acts, chosen where it is `auto`.  NULL after a finding. */
+VL_EXPORT const char *vl_app_driver (struct vl_app *app);
+VL_EXPORT struct vl_host *vl_host_new (void);
+VL_EXPORT void vl_host_free (struct vl_host *host);
+/* FACT is "KEY=VALUE"; a key given twice becomes a list. */
+VL_EXPORT int vl_host_import_fact (struct vl_ctx *ctx, struct vl_host *host, const char *fact);
+/* The host file, owned by the caller: free (). */
+VL_EXPORT char *vl_host_to_json (const struct vl_host *host);
+VL_EXPORT size_t vl_host_n_facts (const struct vl_host *host);
+VL_EXPORT const char *vl_host_fact_key (const struct vl_host *host, size_t i); /* in byte order */
+
+struct vl_host_check {
+  const char *name;     /* "libvirt schema" */
+  const char *result;   /* PASS WARN FAIL SKIP */
+  const char *message;
+  const char *mend;     /* the command that mends it, or NULL */
+};
+VL_EXPORT int vl_host_checks (struct vl_app *app, const struct vl_host_check **checks, size_t *n);
+
+/* ---- plan and explain ---- */
+
+struct vl_provenance {
+  const char *path;     /* "/domain/devices/watchdog[1]/@action" */
+  const char *value;    /* NULL: an element */
+  const char *owners;   /* "watchdog", "a, b" */
+  const char *cause;    /* "hw:watchdog_action=reset (flavor)" */
+  const char *chain;    /* the reasons below it, one a line, or NULL */
+};
+
+struct vl_claim_info {
+  const char *resource, *plugin;
+  int64_t amount, total, used; /* used -1: no STATE asked */
+};
+
+/* REQUEST is the text of a request file; ORIGIN names it in findings.  On
+ * failure *PLAN is still given, without XML, so that the findings, claims and
+ * active features can be shown. */
+VL_EXPORT int vl_plan_request (struct vl_app *app, const char *request, size_t length,
+                               const char *origin, struct vl_plan **plan);
+/* The same for a stored flavor and image.  PROPERTIES are "K=V". */
+struct vl_create_options {
+  const char *name;       /* server name */
+  const char *flavor, *image;
+  const char *const *networks;   /* "bridge=br0,model=..." or "user", NULL-terminated */
+  const char *const *volumes;    /* "path=FILE,format=F[,bus=,boot_index=]" */
+  const char *const *properties; /* "K=V", image keys */
+  const char *user_data;         /* file, or NULL */
+  int config_drive;
+};
+VL_EXPORT int vl_plan_create (struct vl_app *app, const struct vl_create_options *options,
+                              struct vl_plan **plan);
+/* The plan of an existing server, from its stored request. */
+VL_EXPORT int vl_plan_server (struct vl_app *app, const char *server, struct vl_plan **plan);
+VL_EXPORT void vl_plan_free (struct vl_plan *plan);
+VL_EXPORT const char *vl_plan_xml (const struct vl_plan *plan); /* NULL: failed */
+VL_EXPORT size_t vl_plan_n_provenance (const struct vl_plan *plan);
+VL_EXPORT const struct vl_provenance *vl_plan_provenance (const struct vl_plan *plan, size_t i);
+VL_EXPORT size_t vl_plan_n_claims (const struct vl_plan *plan);
+VL_EXPORT const struct vl_claim_info *vl_plan_claim (const struct vl_plan *plan, size_t i);
+VL_EXPORT size_t vl_plan_n_active (const struct vl_plan *plan);
+/* The I-th active feature; *WHY is what made it active. */
+VL_EXPORT const char *vl_plan_active (const struct vl_plan *plan, size_t i, const char **why);
+/* Nanoseconds spent per phase and plugin: rows "PHASE PLUGIN NS". */
+VL_EXPORT size_t vl_plan_n_timings (const struct vl_plan *plan);
+VL_EXPORT const char *vl_plan_timing (const struct vl_plan *plan, size_t i, const char **phase, int64_t *ns);
+
+/* ---- flavors, images, servers ---- */
+
+struct vl_property {
+  const char *key, *value;
+};
+
+struct vl_flavor_info {
+  const char *name;
+  int64_t vcpus, ram, disk, ephemeral, swap; /* MiB, GiB, GiB, MiB */
+  const struct vl_property *properties;      /* in byte order of the key */
+  size_t n_properties;
+};
+VL_EXPORT int vl_flavor_create (struct vl_app *app, const struct vl_flavor_info *flavor);
+/* Sets the properties given, removes the keys in UNSET (NULL-terminated or NULL). */
+VL_EXPORT int vl_flavor_change (struct vl_app *app, const char *name, const struct vl_property *set,
+                                size_t n_set, const char *const *unset);
+VL_EXPORT int vl_flavor_delete (struct vl_app *app, const char *name);
+VL_EXPORT int vl_flavor_each (struct vl_app *app, int (*fn) (void *, const struct vl_flavor_info *), void *opaque);
+VL_EXPORT const struct vl_flavor_info *vl_flavor_find (struct vl_app *app, const char *name);
+
+struct vl_image_info {
+  const char *name;
+  const char *uuid;
+  const char *disk_format, *status;
+  const char *file;           /* the copy in STATE */
+  const char *checksum;       /* of the bytes, "sha256:..." */
+  int64_t size, virtual_size; /* bytes */
+  int64_t min_ram, min_disk;  /* MiB, GiB */
+  const struct vl_property *properties;
+  size_t n_properties;
+};
+/* Inspects FILE as DISK_FORMAT, refuses what is unsafe (ImageUnacceptable),
+ * copies it into STATE. */
+VL_EXPORT int vl_image_create (struct vl_app *app, const char *file, const struct vl_image_info *image);
+VL_EXPORT int vl_image_change (struct vl_app *app, const char *name, const struct vl_property *set,
+                               size_t n_set, const char *const *unset);
+VL_EXPORT int vl_image_delete (struct vl_app *app, const char *name);
+VL_EXPORT int vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info *), void *opaque);
+VL_EXPORT const struct vl_image_info *vl_image_find (struct vl_app *app, const char *name);
+
+struct vl_server_info {
+  const char *name, *uuid, *domain;
+  const char *status;       /* BUILD ACTIVE SHUTOFF PAUSED SUSPENDED ERROR DELETING */
+  const char *power_state;  /* NOSTATE RUNNING PAUSED SHUTDOWN CRASHED SUSPENDED */
+  const char *flavor, *image, *driver;
+  const char *created;      /* ISO 8601, UTC */
+  const char *fault;        /* what went wrong last, or NULL */
+  const char *run_dir;
+  const char *xml;          /* the stored plan; server show only */
+};
+
+VL_EXPORT int vl_server_create (struct vl_app *app, const struct vl_create_options *options,
+                                const char **uuid);
+/* SERVER is a name or uuid. */
+VL_EXPORT int vl_server_delete (struct vl_app *app, const char *server);
+/* Asks the driver of each server for its state, one listing per driver. */
+VL_EXPORT int vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_info *), void *opaque);
+VL_EXPORT const struct vl_server_info *vl_server_find (struct vl_app *app, const char *server);
+enum vl_server_action {
+  VL_SERVER_START = 1,
+  VL_SERVER_STOP = 2,
+  VL_SERVER_REBOOT_SOFT = 3,
+  VL_SERVER_REBOOT_HARD = 4,
+  VL_SERVER_PAUSE = 5,
+  VL_SERVER_UNPAUSE = 6,
+  VL_SERVER_SUSPEND = 7,
+  VL_SERVER_RESUME = 8,
+};
+VL_EXPORT int vl_server_act (struct vl_app *app, const char *server, enum vl_server_action action,
+                             uint32_t timeout);
+VL_EXPORT int vl_server_log (struct vl_app *app, const char *server, const char **text, size_t *length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

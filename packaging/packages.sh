@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh disable=SC2034
+#
+# Debian packages that building, trying and testing need; sourced by
+# ./quickstart and ./check.
+
+VL_BUILD_PACKAGES="gcc libc6-dev make autoconf automake libtool libltdl-dev pkg-config perl
+  libinih-dev libjansson-dev libsqlite3-dev libxml2-dev libvirt-dev"
+VL_GUEST_PACKAGES="libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils
+  busybox-static syslinux syslinux-common syslinux-efi mtools cpio gzip qemu-guest-agent"
+VL_TEST_PACKAGES="check clang libclang-rt-dev clang-format python3-minimal shellcheck
+  genisoimage dosfstools ovmf libvirt-clients socat strace sqlite3 libxml2-utils procps"
+
+# vl_packages WHY PACKAGE...: installs those that are missing, after one line
+# that says which and why.
+vl_packages () {
+  why=$1
+  shift
+  missing=
+  for package; do
+    dpkg-query -W -f '${Status}\n' "$package" 2> /dev/null | grep -q '^install ok installed' \
+      || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    echo "$0: these Debian packages are missing ($why); as root: apt-get install --no-install-recommends$missing" >&2
+    return 1
+  fi
+  echo "==> installing Debian packages ($why):$missing"
+  [ -n "${vl_updated:-}" ] || apt-get -qq update
+  vl_updated=1
+  # shellcheck disable=SC2086 # a list of names
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends \
+    install $missing > /dev/null
+}
+
+# As root, libvirt's QEMU driver opens only where Debian's user for guests is
+# known; libvirt-daemon-system makes it, and brings a system daemon that
+# nothing here needs.  64055 is the number that Debian keeps for it.
+vl_guest_user () {
+  [ "$(id -u)" = 0 ] || return 0
+  getent group libvirt-qemu > /dev/null || {
+    echo "==> making group libvirt-qemu (libvirt opens its QEMU driver only where it exists)"
+    groupadd --system --gid 64055 libvirt-qemu 2> /dev/null || groupadd --system libvirt-qemu
+  }
+  getent passwd libvirt-qemu > /dev/null || {
+    echo "==> making user libvirt-qemu (libvirt opens its QEMU driver only where it exists)"
+    useradd --system --uid 64055 --gid libvirt-qemu --home-dir /var/lib/libvirt --no-create-home \
+      --shell /usr/sbin/nologin libvirt-qemu 2> /dev/null \
+      || useradd --system --gid libvirt-qemu --home-dir /var/lib/libvirt --no-create-home \
+        --shell /usr/sbin/nologin libvirt-qemu
+  }
+}

@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# driver-conformance.sh DRIVER: what every driver has to do, tried over the real
+# program, each command a process of its own.  Skips with the reason where this
+# machine lacks what the driver needs.
+
+. "$(dirname "$0")/tap.sh"
+driver=$1
+needs qemu-img qemu-utils
+
+# What the driver's page says that it needs; nothing else is excused.
+case $driver in
+  qemu-tcg)
+    [ "$(uname -m)" = x86_64 ] || skip_all "the test's guest is for x86-64"
+    needs qemu-system-x86_64 qemu-system-x86
+    if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && ! getent passwd libvirt-qemu > /dev/null; then
+      skip_all "root needs the user libvirt-qemu (Debian: libvirt-daemon-system)"
+    fi
+    ;;
+esac
+
+d () { vl --driver "$driver" "$@"; }
+delete_all () {
+  for each_server in one two three four five; do d server delete $each_server > /dev/null 2>&1; done
+}
+CLEANUPS=delete_all
+
+# The state that a server is in, for the core and for the driver.
+states () {
+  run d server show "$1" -o json
+  echo "$(value status) $(value power_state)"
+}
+does () {
+  local what=$1
+  shift
+  run d "$@"
+  is_rc 0 "$what"
+}
+# What is left of servers in STATE: folders, definitions, fake guests.
+left () {
+  find "$state/servers" "$state/libvirt/etc/qemu" "$state/libvirt/run/qemu" "$state/fake/guests" \
+    -mindepth 1 -maxdepth 1 \( -name '*-*-*' -o -name 'vl-*' \) 2> /dev/null | sort
+}
+processes () { pgrep -fc "[g]uest=vl-.*$state"; }
+
+# ---- the guest ----
+
+# One boot sector of 16-bit code.  It writes "guest up" to the serial port,
+# enables the ACPI power button (0x602), and sleeps until it is pressed (bit 8 of
+# 0x600); then it switches itself off (0x2000 to 0x604).  The interrupt of the
+# button is masked, since nobody here would acknowledge it.
+guest_image () {
+  printf '\xfa\x31\xc0\x8e\xd8\x8e\xd0\xbc\x00\x7c\xfc\xbe\x3b\x7c\xac\x84\xc0\x74\x06\xba\xf8\x03\xee\xeb'
+  printf '\xf5\xe4\xa1\x0c\x02\xe6\xa1\xba\x02\x06\xb8\x00\x01\xef\xfb\xf4\xba\x00\x06\xed\xf6\xc4\x01\x74'
+  printf '\xf6\xba\x04\x06\xb8\x00\x20\xef\xf4\xeb\xfd''guest up\r\n\0'
+  head -c 440 /dev/zero
+  printf '\x55\xaa'
+  head -c 1048064 /dev/zero
+}
+guest_image > "$tmp/boot.img"
+
+case $driver in
+  fake) says='boot 1' ;;
+  *) says='guest up' ;;
+esac
+logged () { d server log "$1" 2> /dev/null | grep -q "$says"; }
+
+# ---- the list ----
+
+does "a flavor" flavor create f --vcpus 1 --ram 64 --disk 0
+does "an image" image create i --file "$tmp/boot.img" --disk-format raw
+
+does "spawn" server create one --flavor f --image i
+is_eq "$(states one)" "ACTIVE RUNNING" "a spawned guest runs"
+does "list" server list
+has "$out" one "the next process finds it"
+true_that "the console says what the guest wrote" wait_for 30 logged one
+
+does "pause" server pause one
+is_eq "$(states one)" "PAUSED PAUSED" "a paused guest is paused"
+does "unpause" server unpause one
+is_eq "$(states one)" "ACTIVE RUNNING" "an unpaused guest runs"
+
+does "soft reboot" server reboot one
+is_eq "$(states one)" "ACTIVE RUNNING" "it runs after a soft reboot"
+does "hard reboot" server reboot --hard one
+is_eq "$(states one)" "ACTIVE RUNNING" "it runs after a hard reboot"
+true_that "its console is there again" wait_for 30 logged one
+
+does "stop" server stop one
+is_eq "$(states one)" "SHUTOFF SHUTDOWN" "a stopped guest is off"
+does "start" server start one
+is_eq "$(states one)" "ACTIVE RUNNING" "a started guest runs"
+
+does "suspend" server suspend one
+is_eq "$(states one)" "SUSPENDED SUSPENDED" "a suspended guest is suspended"
+does "resume" server resume one
+is_eq "$(states one)" "ACTIVE RUNNING" "a resumed guest runs"
+
+# Several commands at once wait for each other.
+pids=''
+for name in two three four; do
+  d server create $name --flavor f --image i > "$tmp/$name" 2>&1 &
+  pids="$pids $!"
+done
+bad=0
+for pid in $pids; do wait "$pid" || bad=$((bad + 1)); done
+is_eq "$bad" 0 "three spawns at once all succeed"
+[ "$bad" -eq 0 ] || diag "$(cat "$tmp/two" "$tmp/three" "$tmp/four")"
+for name in two three four; do is_eq "$(states $name)" "ACTIVE RUNNING" "$name runs"; done
+
+# ---- what goes wrong ----
+
+before=$(left)
+case $driver in
+  fake)
+    setting fake 'fail = spawn'
+    run d server create five --flavor f --image i
+    is_rc 1 "a planned failure fails the spawn"
+    has "$err" PlannedFailure "with its code"
+    true_that "and is recorded" grep -q '^spawn .* failed$' "$state/fake/calls.log"
+    setting fake 'fail = spwan'
+    run d server create five --flavor f --image i
+    is_rc 4 "a planned failure of no call is refused"
+    has "$err" "'spwan' in setting 'fail' is not a call" "in words"
+    setting fake
+    ;;
+  qemu-tcg)
+    run d server show two -o json
+    pkill -KILL -f "[g]uest=$(value domain),"
+    is_eq "$(states two)" "SHUTOFF SHUTDOWN" "a guest that died between two commands is off"
+    does "it can be started again" server start two
+    is_eq "$(states two)" "ACTIVE RUNNING" "and runs"
+    before=$(left)
+    export VL_TEST_DROPPED=$tmp/dropped VL_TEST_DROP='/domain/devices/serial[1]'
+    ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
+      LD_PRELOAD=$top_builddir/tests/shim/.libs/drop-node.so \
+      run d server create five --flavor f --image i
+    is_rc 1 "a spawn of which libvirt forgets a device fails"
+    has "$err" ReadBackMismatch "with its code"
+    true_that "the device was taken out" test -s "$tmp/dropped"
+    ;;
+esac
+is_eq "$(left)" "$before" "a failed spawn leaves nothing behind"
+run d server show five
+is_rc 5 "not even a record"
+
+for name in one two three four; do does "delete $name" server delete $name; done
+is_eq "$(left)" "" "nothing is left of the servers"
+is_eq "$(processes)" 0 "and no process"
+
+done_testing

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Any bytes as an image of each format: accepted or refused in words, never both,
+ * and what is accepted names no other file. */
+
+#include <config.h>
+
+#include "storage/inspect.h"
+
+#include <sys/mman.h>
+
+int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
+
+static void
+check (const struct vl_image_file *file, const char *format)
+{
+  struct vl_ctx *ctx = vl_ctx_new ();
+  struct vl_image_header header;
+  int result = vl_image_check (ctx, file, format, &header);
+
+  if ((result == 0) != (ctx->findings.n == 0))
+    abort ();
+  if (result == 0 && (header.backing || header.virtual_size < 0))
+    abort ();
+  vl_ctx_free (ctx);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+{
+  static const char *const formats[] = { "raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx", "iso" };
+  struct vl_image_file file = { .path = "FILE", .size = (off_t)size };
+
+  if (size == 0)
+    return 0;
+  file.fd = memfd_create ("image", MFD_CLOEXEC);
+  file.head = vl_xcalloc (1, VL_IMAGE_HEAD);
+  file.n_head = size < VL_IMAGE_HEAD ? size : VL_IMAGE_HEAD;
+  memcpy (file.head, data, file.n_head);
+  if (write (file.fd, data, size) != (ssize_t)size)
+    abort ();
+  for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+    check (&file, formats[i]);
+  vl_image_close (&file);
+  return 0;
+}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC2034
+#
+# TAP for shell tests: source this, make tests, end with done_testing.  Each test
+# gets a temporary folder $tmp with an empty STATE and a configuration folder
+# $config of its own, and `vl` runs the uninstalled program on them.
+
+set -u
+: "${top_srcdir:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
+: "${top_builddir:=$top_srcdir}"
+top_srcdir=$(cd "$top_srcdir" && pwd)
+top_builddir=$(cd "$top_builddir" && pwd)
+if [ -z "${VL_RUN:-}" ]; then
+  VL_RUN=$top_builddir/run
+  [ -x "$VL_RUN" ] || VL_RUN=$top_srcdir/run
+fi
+export top_builddir
+
+tmp=$(mktemp -d) || exit 99
+state=$tmp/state
+config=$tmp/config
+mkdir -p "$config/plugins.d"
+chmod go-w "$config" "$config/plugins.d"
+tests=0 failures=0 out='' err='' rc=0
+
+# Functions named cleanup_* in CLEANUPS run first; the folder goes in any case.
+CLEANUPS=''
+finish () {
+  for each in $CLEANUPS; do "$each"; done
+  chmod -R u+rwX "$tmp" 2> /dev/null
+  rm -rf "$tmp"
+}
+trap finish EXIT
+trap 'exit 99' INT TERM
+
+ok () { tests=$((tests + 1)); echo "ok $tests - $*"; }
+not_ok () { tests=$((tests + 1)); failures=$((failures + 1)); echo "not ok $tests - $*"; }
+diag () { printf '%s\n' "$*" | sed 's/^/# /'; }
+skip () { tests=$((tests + 1)); echo "ok $tests # SKIP $*"; }
+# 0, not 77: to automake's TAP driver the plan says it, and another code is an error.
+skip_all () { echo "1..0 # SKIP $*"; exit 0; }
+bail () { echo "Bail out! $*"; exit 99; }
+done_testing () { echo "1..$tests"; [ "$failures" -eq 0 ]; exit; }
+
+# needs PROGRAM PACKAGE: skips the whole file where PROGRAM is missing.
+needs () {
+  PATH=$PATH:/usr/sbin:/sbin command -v "$1" > /dev/null || skip_all "$1 is missing (Debian: $2)"
+}
+
+# run COMMAND...: its stdout in $out, stderr in $err, exit code in $rc.
+run () {
+  "$@" > "$tmp/.out" 2> "$tmp/.err"
+  rc=$?
+  out=$(cat "$tmp/.out") err=$(cat "$tmp/.err")
+}
+vl () { "$VL_RUN" virtloom --config "$config" --state "$state" "$@"; }
+
+# What the last run is compared with.
+is_eq () {
+  if [ "$1" = "$2" ]; then ok "$3"; else
+    not_ok "$3"
+    diag "got:      $1"
+    diag "expected: $2"
+  fi
+}
+is () { is_eq "$@"; }
+is_rc () {
+  if [ "$rc" -eq "$1" ]; then ok "$2"; else
+    not_ok "$2"
+    diag "exit code $rc, expected $1"
+    diag "stdout: $out"
+    diag "stderr: $err"
+  fi
+}
+# has TEXT PART WHAT, lacks TEXT PART WHAT: fixed strings.
+has () {
+  case $1 in *"$2"*) ok "$3" ;; *)
+    not_ok "$3"
+    diag "no \"$2\" in: $1" ;;
+  esac
+}
+lacks () {
+  case $1 in *"$2"*)
+    not_ok "$3"
+    diag "\"$2\" in: $1" ;; *) ok "$3" ;;
+  esac
+}
+# true_that WHAT COMMAND...: a test is a command that succeeds.
+true_that () {
+  local what=$1
+  shift
+  if "$@"; then ok "$what"; else not_ok "$what"; fi
+}
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for () {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" > /dev/null 2>&1; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.05
+  done
+}
+
+# setting PLUGIN LINE...: the [settings] of PLUGIN in $config.
+setting () {
+  local plugin=$1
+  shift
+  { echo '[settings]'; printf '%s\n' "$@"; } > "$config/plugins.d/$plugin.conf"
+  chmod go-w "$config/plugins.d/$plugin.conf"
+}
+# main_setting SECTION LINE...: virtloom.conf, anew.
+main_setting () {
+  local section=$1
+  shift
+  { echo "[$section]"; printf '%s\n' "$@"; } > "$config/virtloom.conf"
+  chmod go-w "$config/virtloom.conf"
+}
+# value KEY: the first text or number of that name in the JSON in $out.
+value () {
+  grep -oE "\"$1\": *(\"[^\"]*\"|[0-9a-z.-]+)" <<< "$out" | head -n 1 | sed -e 's/^[^:]*: *//' -e 's/"//g'
+}

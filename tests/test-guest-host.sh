@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What the host sees of real guests: locked memory, huge pages, ten at once, and
+# commands that are killed.  The guests have an empty disk and never boot.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/guest-lib.sh
+. "$(dirname "$0")/guest-lib.sh"
+guests_or_skip
+
+truncate -s 1M "$tmp/empty.raw"
+must t image create empty --file "$tmp/empty.raw" --disk-format raw
+must t flavor create tiny --vcpus 1 --ram 64 --disk 0
+
+# ---- memory ----
+
+# Where a process may not lock this much, QEMU could not either.
+limit=$(ulimit -H -l)
+if [ "$limit" != unlimited ] && [ "$limit" -lt 1048576 ] && ! (ulimit -l 1048576) 2> /dev/null; then
+  skip "locked memory is locked: the limit is $limit KiB and cannot be raised"
+else
+  must t flavor create locked --vcpus 1 --ram 64 --disk 0 \
+    --property hw:locked_memory=yes --property hw:mem_page_size=small
+  run t server create locked --flavor locked --image empty
+  is_rc 0 "a guest with locked memory"
+  kib=$(sed -n 's/^VmLck:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(guest_pids)/status" 2> /dev/null)
+  true_that "QEMU has locked at least the guest's memory (${kib:-0} KiB)" test "${kib:-0}" -ge 65536
+  run t server delete locked
+  is_rc 0 "delete"
+fi
+
+pool=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+free_pages () { cat "${pool%/*}/free_hugepages"; }
+reserved=$(cat $pool 2> /dev/null)
+cleanup_pages () { echo "$reserved" > $pool; }
+if [ -z "$reserved" ]; then
+  skip "huge pages back a guest: this host has none of 2 MiB"
+elif ! { [ -w $pool ] && echo $((reserved + 32)) > $pool && [ "$(cat $pool)" -ge $((reserved + 32)) ]; } 2> /dev/null; then
+  [ -w $pool ] && echo "$reserved" > $pool 2> /dev/null
+  skip "huge pages back a guest: this host lets none be reserved"
+elif ! grep -q ' hugetlbfs ' /proc/mounts; then
+  cleanup_pages
+  skip "huge pages back a guest: no hugetlbfs is mounted"
+else
+  CLEANUPS="$CLEANUPS cleanup_pages"
+  before=$(free_pages)
+  must t flavor create huge --vcpus 1 --ram 64 --disk 0 --property hw:mem_page_size=2048
+  run t server create huge --flavor huge --image empty
+  is_rc 0 "a guest on huge pages"
+  is_eq "$((before - $(free_pages)))" 32 "takes 32 of the host's, which are 64 MiB"
+  run t server delete huge
+  is_rc 0 "delete"
+  is_eq "$(free_pages)" "$before" "and gives them back"
+fi
+
+# ---- ten at once ----
+
+for i in 1 2 3 4 5 6 7 8 9 10; do
+  { t server create "many$i" --flavor tiny --image empty > "$tmp/many$i" 2>&1; echo $? > "$tmp/rc$i"; } &
+done
+wait
+is_eq "$(cat "$tmp"/rc? "$tmp"/rc?? | sort | uniq -c | tr -s ' ')" " 10 0" "ten creates at once all succeed"
+[ "$failures" = 0 ] || diag "$(cat "$tmp"/many*)"
+is_eq "$(t server list -o json | grep -o '"power_state": *"RUNNING"' | wc -l)" 10 "and all ten run"
+is_eq "$(guest_pids | wc -l)" 10 "each in a process of its own"
+# shellcheck disable=SC2046 # names without blanks
+run t server delete $(seq -f 'many%g' 10)
+is_rc 0 "all are deleted by one command"
+
+# ---- killed ----
+
+# Killed anywhere between its beginning and its end, a create leaves nothing,
+# or, where it was done already, a whole server.
+begin=$(date +%s%N)
+must t server create measure --flavor tiny --image empty
+whole=$((($(date +%s%N) - begin) / 1000000))
+must t server delete measure
+left=''
+for part in 2 4 5 6 7 8; do
+  t server create killed --flavor tiny --image empty > "$tmp/killed" 2>&1 &
+  child=$!
+  sleep "$(printf '%d.%03d' $((whole * part / 9 / 1000)) $((whole * part / 9 % 1000)))"
+  kill -KILL "$child" $(pgrep -P "$child") 2> /dev/null
+  wait "$child" 2> /dev/null
+  run t server list -o json
+  [ "$rc" = 0 ] || left="$left after $part/9 the next command failed: $err;"
+  case $out in
+    *'"name": "killed"'*)
+      power_is killed RUNNING || left="$left after $part/9 a server that does not run;"
+      t server delete killed > /dev/null 2>&1
+      ;;
+  esac
+  rest=$(guest_pids; find "$state/servers" -mindepth 1 -maxdepth 1 2> /dev/null)
+  [ -z "$rest" ] || left="$left after $part/9 there is $rest;"
+done
+is_eq "$left" "" "creates that are killed leave nothing after the next command"
+
+all_gone
+done_testing

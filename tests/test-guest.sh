@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# One real guest with many features at once, and what it sees of them; then its
+# life: commands that find it, pause, stop, reboot, an agent that answers.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/guest-lib.sh
+. "$(dirname "$0")/guest-lib.sh"
+guests_or_skip
+guest_image
+
+# Rates and flags as no default has them, so that the guest cannot see them by
+# chance.
+setting cpu-model 'cpu_mode = custom' 'cpu_models = Nehalem' 'cpu_model_extra_flags = aes, -popcnt'
+must t image create linux --file "$image" --disk-format qcow2 --property hw_qemu_guest_agent=yes
+must t flavor create all --vcpus 4 --ram 256 --disk 1 \
+  --property hw:watchdog_action=none --property hw:pmu=no \
+  --property hw_rng:rate_bytes=512 --property hw_rng:rate_period=1000 \
+  --property hw:cpu_sockets=1 --property hw:cpu_cores=2 --property hw:cpu_threads=2
+
+script look << 'END'
+count () { cat /sys/devices/system/cpu/cpu[0-9]*/topology/"$1" | sort -u | grep -c .; }
+echo "guest: topology $(count physical_package_id) $(count core_id) $(count thread_siblings_list)"
+for flag in aes popcnt sse4_2; do
+  if grep '^flags' /proc/cpuinfo | head -n 1 | grep -qw "$flag"; then echo "guest: flag $flag yes"; else echo "guest: flag $flag no"; fi
+done
+begin=$(date +%s)
+dd if=/dev/hwrng of=/dev/null bs=512 count=6 iflag=fullblock 2> /dev/null
+echo "guest: rng seconds $(($(date +%s) - begin))"
+END
+
+run t server create one --flavor all --image linux --volume "$(volume look)"
+is_rc 0 "a guest with everything is made"
+is_eq "$(power one)" RUNNING "the next command finds it running"
+true_that "it boots and reports" says one "guest: report ends"
+has "$(console one)" "guest: kernel " "its console has its kernel"
+is_eq "$(tells one watchdog)" "/dev/watchdog0 i6300ESB timer" "its watchdog is the i6300esb"
+has "$(tells one hwrng)" "virtio_rng.0 bytes " "its random numbers come from virtio"
+true_that "and are numbers" expr "$(tells one hwrng virtio_rng.0 bytes)" : '[0-9a-f]\{16\}$' > /dev/null
+has "$(tells one agent port)" "/dev/vport" "the agent's port is there"
+has "$(tells one cpu model)" Nehalem "the CPU is the model that the operator chose"
+is_eq "$(tells one cpus)" 4 "it has four CPUs"
+is_eq "$(tells one firmware)" bios "it was booted by a BIOS"
+true_that "the script on its second disk runs" says one "guest: script ended"
+is_eq "$(tells one flag aes)" yes "an extra flag is there"
+is_eq "$(tells one flag popcnt)" no "a flag that was taken away is not"
+is_eq "$(tells one flag sse4_2)" yes "the model's own flags are there"
+is_eq "$(tells one topology)" "1 2 2" "1 socket, 2 cores, 2 threads each"
+seconds=$(tells one rng seconds)
+true_that "3 KiB at 512 bytes a second take their time (${seconds:-no answer} s)" test "${seconds:-0}" -ge 3
+run t server log one
+is_rc 0 "server log"
+has "$out" "guest: report ends" "shows the console"
+has "$(t server show one -o json)" "pmu" "the performance counters are off, and the plan says so"
+
+# ---- the agent ----
+
+agent () {
+  virsh -q -c "qemu:///embed?root=$state/libvirt" qemu-agent-command "$(field one domain)" "$1" 2>&1
+}
+if command -v virsh > /dev/null; then
+  ping=$(agent '{"execute": "guest-ping"}')
+  is_eq "$(tr -d ' \n' <<< "$ping")" '{"return":{}}' "the agent answers a ping through libvirt"
+  has "$(agent '{"execute": "guest-info"}')" guest-fsfreeze-freeze "and lists what it can do"
+else
+  skip "the agent answers a ping through libvirt: virsh is missing (Debian: libvirt-clients)"
+fi
+
+# ---- its life ----
+
+run t server pause one
+is_rc 0 "pause"
+is_eq "$(power one)" PAUSED "it is paused"
+run t server unpause one
+is_rc 0 "unpause"
+is_eq "$(power one)" RUNNING "it runs again"
+
+run t server reboot one
+is_rc 0 "soft reboot"
+true_that "the guest shuts down by itself and boots again" says one "guest: report ends"
+is_eq "$err" "" "without a word"
+pid=$(guest_pids)
+run t server reboot one --hard
+is_rc 0 "hard reboot"
+true_that "is another process" test "$(guest_pids)" != "$pid"
+true_that "that boots again" says one "guest: report ends"
+
+run t server stop one --timeout 0
+is_rc 0 "stop"
+is_eq "$(power one) $(guest_pids)" "SHUTDOWN " "it is off, without a process"
+run t server start one
+is_rc 0 "start"
+is_eq "$(power one)" RUNNING "it runs"
+
+# ---- hidden signature ----
+
+if ! [ -w /dev/kvm ]; then
+  skip "the hypervisor's signature is hidden: no /dev/kvm"
+elif ! vl --driver libvirt-kvm -q server list > /dev/null 2> "$tmp/kvm"; then
+  skip "the hypervisor's signature is hidden: $(head -n 1 "$tmp/kvm")"
+else
+  must vl --driver libvirt-kvm -q flavor create hidden --vcpus 1 --ram 256 --disk 1 \
+    --property hw:hide_hypervisor_id=yes
+  script signature << 'END'
+if dmesg | grep -q 'Hypervisor detected: KVM'; then echo "guest: signature shown"; else echo "guest: signature hidden"; fi
+END
+  if vl --driver libvirt-kvm -q server create kvm --flavor hidden --image linux --volume "$(volume signature)" \
+      > "$tmp/kvm" 2>&1; then
+    says kvm "guest: script ended"
+    is_eq "$(tells kvm signature)" hidden "the hypervisor's signature is hidden"
+    must vl --driver libvirt-kvm -q server delete kvm
+  else
+    skip "the hypervisor's signature is hidden: $(head -n 1 "$tmp/kvm")"
+  fi
+fi
+
+run t server delete one
+is_rc 0 "delete"
+all_gone
+done_testing

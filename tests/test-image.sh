@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Images that lie: refused when they come, and found again if they change while
+# a server is built on them.  The canary is neither opened nor changes hands.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+
+f () { vl --driver fake "$@"; }
+cd "$tmp" || exit 99
+echo secret > canary
+before=$(stat -c '%u:%g:%a:%X:%Z' canary)
+unchanged () { is_eq "$(stat -c '%u:%g:%a:%X:%Z' canary)" "$before" "the canary is as it was $1"; }
+
+# refuse FILE FORMAT CODE-OF-EXIT PART WHAT
+refuse () {
+  run f image create bad --file "$1" --disk-format "$2"
+  is_rc "$3" "$5"
+  has "$err" "error ImageUnacceptable core: " "$5: the code"
+  has "$err" "$4" "$5: the words"
+}
+
+qemu-img create -q -f qcow2 good.qcow2 16M
+qemu-img create -q -f qcow2 -u -F raw -b "$tmp/canary" backing.qcow2 16M
+qemu-img create -q -f qcow2 -u -F raw -b 'json:{"file.filename":"/etc/passwd"}' json.qcow2 16M
+qemu-img create -q -f qcow2 -o data_file="$tmp/data" external.qcow2 16M
+qemu-img create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 16M
+printf '# Disk DescriptorFile\nversion=1\ncreateType="monolithicFlat"\nRW 1 FLAT "%s" 0\n' "$tmp/canary" > text.vmdk
+: > empty
+echo text > plain-text
+mkfifo fifo
+ln -s good.qcow2 link
+head -c 60 good.qcow2 > cut.qcow2
+dd if=good.qcow2 of=iso bs=512 count=1 status=none
+truncate -s 64K iso
+printf 'CD001' | dd of=iso bs=1 seek=32769 conv=notrunc status=none
+touch -d @0 -a canary
+before=$(stat -c '%u:%g:%a:%X:%Z' canary)
+
+refuse backing.qcow2 qcow2 3 'names a backing file' "a backing file"
+refuse json.qcow2 qcow2 3 'names a backing file' "a json: backing file"
+refuse external.qcow2 qcow2 3 'external' "an external data file"
+refuse flat.vmdk vmdk 3 'data lies elsewhere' "a VMDK extent outside"
+refuse text.vmdk vmdk 3 'data lies elsewhere' "a VMDK descriptor"
+refuse text.vmdk raw 3 'its bytes are those of vmdk' "a VMDK descriptor given as raw"
+refuse good.qcow2 raw 3 'its bytes are those of qcow2' "qcow2 given as raw"
+refuse iso iso 3 'its bytes are those of qcow2' "qcow2 in an ISO's system area"
+refuse plain-text qcow2 3 'its bytes are not those of qcow2' "text given as qcow2"
+refuse empty raw 3 'is empty' "an empty file"
+refuse fifo raw 3 'is a FIFO' "a FIFO"
+refuse link qcow2 3 'is a symbolic link' "a symbolic link"
+refuse . raw 3 'is a folder' "a folder"
+refuse /dev/zero raw 3 'is a device' "a device"
+refuse cut.qcow2 qcow2 3 'ends inside its header' "a cut header"
+refuse nothing raw 5 'No such file' "a missing file"
+refuse good.qcow2 qcow3 3 'is not one of raw, qcow2' "an unknown format"
+if [ "$(id -u)" -ne 0 ]; then
+  cp good.qcow2 unreadable
+  chmod 0 unreadable
+  refuse unreadable qcow2 9 'Permission denied' "an unreadable file"
+else
+  skip "root reads everything"
+fi
+unchanged "after all of them"
+is_eq "$(find "$state/images" -mindepth 1 2> /dev/null)" "" "nothing was kept"
+
+# ---- the image changes below a server ----
+
+chmod 600 canary
+run f image create img --file good.qcow2 --disk-format qcow2
+is_rc 0 "a good image"
+run f flavor create m1 --vcpus 1 --ram 128 --disk 1
+run f server create web --flavor m1 --image img
+is_rc 0 "a server on it"
+run f server create xml --flavor m1 --image img --dry-run
+stored=$(find "$state/images" -type f)
+run f server show web -o json
+uuid=$(value uuid)
+has "$out" "backingStore" "the plan carries its backing chain"
+chmod u+w "$stored"
+cp backing.qcow2 "$stored"
+touch -d @0 -a canary
+before=$(stat -c '%u:%g:%a:%X:%Z' canary)
+run f server create second --flavor m1 --image img
+is_rc 3 "create on an image that was changed"
+has "$err" 'names a backing file' "says so"
+unchanged "after create"
+run f server reboot --hard web
+is_rc 3 "hard reboot likewise"
+unchanged "after reboot"
+run f server stop web
+run f server start web
+is_rc 3 "start likewise"
+unchanged "after start"
+cp good.qcow2 "$stored"
+qemu-img rebase -u -f qcow2 -F raw -b "$tmp/canary" "$state/servers/$uuid/disk"
+run f server start web
+is_rc 3 "a disk whose header was changed"
+has "$err" "names backing file \"$tmp/canary\" instead of" "says so"
+unchanged "after start"
+run f server delete web
+is_rc 0 "delete"
+unchanged "after delete"
+run f image delete img
+is_rc 0 "image delete"
+is_eq "$(find "$state/images" "$state/servers" -mindepth 1)" "" "nothing is left"
+
+# ---- volumes are looked at, never made, never removed ----
+
+qemu-img create -q -f qcow2 volume.qcow2 16M
+run f image create img --file good.qcow2 --disk-format qcow2
+run f server create vol --flavor m1 --image img --volume "path=$tmp/volume.qcow2,format=qcow2"
+is_rc 0 "a volume"
+run f server delete vol
+true_that "stays when its server goes" test -s volume.qcow2
+run f server create vol --flavor m1 --image img --volume "path=$tmp/backing.qcow2,format=qcow2"
+is_rc 3 "a volume with a backing file is refused"
+unchanged "after that"
+true_that "and stays" test -s backing.qcow2
+
+# ---- a full disk ----
+
+if unshare -rm true 2> /dev/null; then
+  mkdir full
+  cat > full.sh <<'END'
+mount -t tmpfs -o size=24m,mode=700 none "$1/full" || exit 98
+cd "$1" || exit 98
+shift
+"$@"
+code=$?
+find full/images full/servers -mindepth 1 | grep . && echo LEFT
+exit $code
+END
+  head -c 40M /dev/urandom > large.raw
+  run unshare -rm bash full.sh "$tmp" "$VL_RUN" virtloom --driver fake --config "$config" --state "$tmp/full" \
+    image create large --file "$tmp/large.raw" --disk-format raw
+  if [ "$rc" -eq 98 ]; then skip "no tmpfs in a namespace"; else
+    is_rc 1 "an image that does not fit"
+    has "$err" 'error DiskFull core: ' "is called so"
+    lacks "$out" LEFT "and leaves nothing"
+  fi
+else
+  skip "no namespaces for a full disk"
+fi
+
+done_testing

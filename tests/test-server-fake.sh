@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The life of servers on the fake driver: states, findings, failures that are
+# undone, commands that are killed, commands at the same time.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+
+f () { vl --driver fake "$@"; }
+status () { run f server show "$1" -o json; value status; }
+# What is left of servers anywhere.
+left () { find "$state/servers" "$state/fake/guests" -mindepth 1 2> /dev/null | sort; }
+guests () { find "$state/fake/guests" -mindepth 1 -maxdepth 1 2> /dev/null | wc -l; }
+
+truncate -s 8M "$tmp/disk.raw"
+run f server list
+is_rc 0 "a list without a STATE is empty"
+true_that "and makes none" test ! -e "$state"
+run f flavor create m1 --vcpus 1 --ram 128 --disk 1
+is_rc 0 "flavor create"
+run f image create img --file "$tmp/disk.raw" --disk-format raw
+is_rc 0 "image create"
+
+# ---- one life ----
+
+run f server create web --flavor m1 --image img
+is_rc 0 "server create"
+is_eq "$(status web)" ACTIVE "the server runs"
+run f server show web -o json
+uuid=$(value uuid)
+true_that "its disk is an overlay over the image" grep -q "$state/images/" "$state/servers/$uuid/disk"
+run f server create web --flavor m1 --image img
+is_rc 3 "a second of that name is refused"
+has "$err" InstanceExists "with its code"
+run f server start web
+is_rc 3 "start of a server that runs is refused"
+has "$err" 'InstanceInvalidState core: server "web" is ACTIVE; start is for servers that are SHUTOFF' "in words"
+for step in pause:PAUSED unpause:ACTIVE suspend:SUSPENDED resume:ACTIVE stop:SHUTOFF start:ACTIVE reboot:ACTIVE; do
+  run f server "${step%:*}" web
+  is_rc 0 "server ${step%:*}"
+  is_eq "$(status web)" "${step#*:}" "leaves it ${step#*:}"
+done
+run f server reboot --hard web
+is_rc 0 "hard reboot"
+run f server log web
+is_rc 0 "server log"
+true_that "the log has a line" test -n "$out"
+run f server stop web
+run f server pause web
+is_rc 3 "pause of a stopped server is refused"
+has "$err" 'virtloom server start "web"' "and says what would help"
+run f server show wib
+is_rc 5 "a server that is not there"
+has "$err" 'did you mean "web"?' "has a nearest name"
+run f server list
+has "$out" SHUTOFF "list shows the state"
+run f image delete img
+is_rc 3 "the image of a server cannot be deleted"
+has "$err" 'ImageInUse core: image "img" is used by 1 server: "web"' "and says whose it is"
+run f server delete "$uuid"
+is_rc 0 "server delete by uuid"
+is_eq "$(left)" "" "leaves nothing"
+run f server delete web
+is_rc 5 "a second delete finds nothing"
+run f image delete img
+is_rc 0 "then the image can go"
+run f image create img --file "$tmp/disk.raw" --disk-format raw
+is_rc 0 "and come again"
+
+# ---- what fails is undone ----
+
+for call in spawn get_info; do
+  setting fake "fail = $call"
+  run f server create "bad-$call" --flavor m1 --image img
+  is_rc 1 "a $call that fails fails the create"
+  setting fake
+  is_eq "$(left)" "" "and leaves nothing"
+  run f server show "bad-$call"
+  is_rc 5 "not even a record"
+done
+run f flavor create big --vcpus 1 --ram 128 --disk 1 --ephemeral 1 --swap 64
+run f server create disks --flavor big --image img
+is_rc 0 "ephemeral and swap disks"
+run f server show disks -o json
+uuid=$(value uuid)
+true_that "the ephemeral disk is there" test -s "$state/servers/$uuid/disk.local"
+true_that "the swap disk is there" test -s "$state/servers/$uuid/disk.swap"
+run f server delete disks
+qemu-img create -q -f qcow2 "$tmp/large.qcow2" 3G
+run f image create large --file "$tmp/large.qcow2" --disk-format qcow2
+run f server create small --flavor m1 --image large
+is_rc 3 "a flavor with too small a disk"
+has "$err" FlavorDiskSmallerThanImage "is named"
+is_eq "$(left)" "" "and leaves nothing"
+
+# A driver that cannot destroy: the server stays and says why, then goes.
+run f server create sticky --flavor m1 --image img
+setting fake 'fail = destroy:1'
+run f server delete sticky
+is_rc 1 "a destroy that fails"
+is_eq "$(status sticky)" ERROR "leaves a server in ERROR"
+setting fake
+run f server delete sticky
+is_rc 0 "which can be deleted again"
+is_eq "$(left)" "" "whole"
+
+# A spawn that fails and cannot be undone at once.
+setting fake 'fail = spawn, destroy'
+run f server create twice --flavor m1 --image img
+is_rc 1 "a failure that cannot be undone"
+setting fake
+run f server create after --flavor m1 --image img
+is_rc 0 "does not hold up the next command"
+run f server show twice
+is_rc 5 "which undoes it"
+run f server delete after
+is_eq "$(left)" "" "nothing is left"
+
+# ---- killed half-way ----
+
+setting fake 'delay_ms = spawn:60000'
+f server create killed --flavor m1 --image img > /dev/null 2>&1 &
+pid=$!
+true_that "a create is under way" wait_for 10 test -n "$(wait_for 10 sh -c "ls $state/servers/*/disk" && echo yes)"
+run f server list
+has "$out" BUILD "it shows as BUILD"
+pkill -KILL -P "$pid" 2> /dev/null
+kill -KILL "$pid" 2> /dev/null
+wait "$pid" 2> /dev/null
+setting fake
+run f server delete killed
+is_rc 0 "a killed create can be deleted"
+is_eq "$(left)" "" "and leaves nothing"
+setting fake 'delay_ms = spawn:60000'
+f server create killed --flavor m1 --image img > /dev/null 2>&1 &
+pid=$!
+wait_for 10 sh -c "ls $state/servers/*/disk"
+pkill -KILL -P "$pid" 2> /dev/null
+kill -KILL "$pid" 2> /dev/null
+wait "$pid" 2> /dev/null
+setting fake
+run f server create next --flavor m1 --image img
+is_rc 0 "the next create undoes a killed one"
+run f server show killed
+is_rc 5 "it never was"
+is_eq "$(guests)" 1 "one guest is there"
+
+run f server list
+setting fake 'delay_ms = destroy:60000'
+f server delete next > /dev/null 2>&1 &
+pid=$!
+wait_for 10 sh -c "$VL_RUN virtloom --config $config --state $state --driver fake server list | grep DELETING"
+pkill -KILL -P "$pid" 2> /dev/null
+kill -KILL "$pid" 2> /dev/null
+wait "$pid" 2> /dev/null
+setting fake
+run f server create other --flavor m1 --image img
+is_rc 0 "the next command finishes a killed delete"
+run f server show next
+is_rc 5 "the server is gone"
+run f server delete other
+is_eq "$(left)" "" "nothing is left"
+
+# ---- at the same time ----
+
+pids=''
+for i in 1 2 3 4 5 6 7 8 9 10; do
+  f server create "many-$i" --flavor m1 --image img > "$tmp/many-$i" 2>&1 &
+  pids="$pids $!"
+done
+bad=0
+for pid in $pids; do wait "$pid" || bad=$((bad + 1)); done
+is_eq "$bad" 0 "ten creates at once succeed"
+[ "$bad" -eq 0 ] || diag "$(cat "$tmp"/many-*)"
+run f server list
+is_eq "$(grep -c many- <<< "$out")" 10 "all are listed"
+pids=''
+for i in 1 2 3 4 5; do
+  f server create same --flavor m1 --image img > /dev/null 2>&1 &
+  pids="$pids $!"
+done
+good=0
+for pid in $pids; do wait "$pid" && good=$((good + 1)); done
+is_eq "$good" 1 "of five creates of one name one succeeds"
+for i in 1 2 3; do f server delete many-1 > /dev/null 2>&1 & done
+wait
+run f server show many-1
+is_rc 5 "three deletes at once delete it"
+for name in same many-2 many-3 many-4 many-5 many-6 many-7 many-8 many-9 many-10; do f server delete $name; done
+is_eq "$(left)" "" "nothing is left"
+
+done_testing

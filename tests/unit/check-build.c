@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Whole builds with mock features: the phases, what wakes and excludes what, all
+ * problems in one run, claims, readiness, and the same bytes in any order. */
+
+#include <config.h>
+
+#include "loom.h"
+
+#include <check.h>
+
+#define REQUEST                                                                                    \
+  "{\"name\": \"n\", \"uuid\": \"fb30f09b-e4c3-51b0-ac98-dc74eae73def\","                          \
+  " \"flavor\": {\"name\": \"f\", \"vcpus\": 1, \"ram\": 512, \"disk\": 1},"                       \
+  " \"image\": {\"name\": \"i\", \"disk_format\": \"qcow2\"}, \"networks\": []}"
+
+static struct loom loom;
+static struct vl_str calls;
+
+static void
+setup (void)
+{
+  loom_start (&loom);
+  loom_driver (&loom, "kvm");
+  vl_host_set (loom.host, "host.arch", "x86_64");
+  vl_str_add (&calls, "");
+}
+
+static void
+teardown (void)
+{
+  loom_end (&loom);
+  vl_str_free (&calls);
+}
+
+/* ---- mock callbacks ---- */
+
+static int
+note (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)guest;
+  (void)host;
+  vl_str_printf (&calls, "%s %s\n", ctx->plugin->name, vl_phase_name (ctx->phase));
+  return 0;
+}
+
+static int
+refuse (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  note (ctx, guest, host);
+  return vl_error (ctx, VL_ERR_REQUEST, NULL, NULL, "%s does not like this", ctx->plugin->name);
+}
+
+static int
+fail_silently (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)ctx;
+  (void)guest;
+  (void)host;
+  return -1;
+}
+
+static int
+never (const struct vl_guest *guest)
+{
+  (void)guest;
+  return 0;
+}
+
+#define ALL .validate = note, .claim = note, .contribute = note, .adjust = note, .check = note
+
+/* ---- phases ---- */
+
+START_TEST (phases_come_one_after_another)
+{
+  static const struct vl_feature feature = { ALL };
+
+  loom_feature (&loom, "a", &feature);
+  loom_feature (&loom, "b", &feature);
+  ck_assert_ptr_nonnull (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (calls.text,
+                    "a validate\nb validate\na claim\nb claim\na contribute\nb contribute\n"
+                    "a adjust\nb adjust\na check\nb check\n");
+  ck_assert_str_eq (loom_findings (&loom), "");
+  ck_assert_uint_ge (loom.build.n_timings, 10);
+}
+END_TEST
+
+START_TEST (inactive_features_are_not_called)
+{
+  static const struct vl_feature feature = { .active = never, ALL };
+
+  loom_feature (&loom, "a", &feature);
+  ck_assert_ptr_nonnull (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (calls.text, "");
+}
+END_TEST
+
+START_TEST (all_problems_in_one_run)
+{
+  static const struct vl_feature in_validate = { .validate = refuse,
+                                                 .claim = note,
+                                                 .contribute = note };
+  static const struct vl_feature in_claim = { .validate = note, .claim = refuse, .contribute = note };
+
+  loom_feature (&loom, "c", &in_claim);
+  loom_feature (&loom, "b", &in_validate);
+  loom_feature (&loom, "a", &in_validate);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (calls.text, "c validate\nb validate\na validate\nc claim\n");
+  ck_assert_str_eq (loom_findings (&loom), "error Invalid a: a does not like this\n"
+                                           "error Invalid b: b does not like this\n"
+                                           "error Invalid c: c does not like this\n");
+  ck_assert_ptr_null (loom.build.doc);
+}
+END_TEST
+
+START_TEST (contribute_to_the_end_then_stop)
+{
+  static const struct vl_feature bad = { .contribute = refuse, .adjust = note };
+  static const struct vl_feature good = { ALL };
+
+  loom_feature (&loom, "a", &bad);
+  loom_feature (&loom, "b", &good);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (calls.text, "b validate\nb claim\na contribute\nb contribute\n");
+}
+END_TEST
+
+START_TEST (silence_is_a_fault)
+{
+  static const struct vl_feature feature = { .validate = fail_silently };
+
+  loom_feature (&loom, "a", &feature);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (loom_findings (&loom),
+                    "error PluginFault a: 'a' failed in validate without saying why\n");
+}
+END_TEST
+
+/* ---- who is active ---- */
+
+static const char *
+why_active (const char *name)
+{
+  const struct vl_guest *guest = loom.build.guest;
+
+  for (size_t i = 0; i < guest->registry->n; i++)
+    if (VL_STREQ (guest->registry->plugins[i]->name, name))
+      return guest->active[i] ? guest->active_why[i] : "inactive";
+  return "unknown";
+}
+
+START_TEST (waking)
+{
+  static const struct vl_name wakes_c[] = { { "c" } }, wakes_d[] = { { "d" } };
+  static const struct vl_feature waker = { .wakes = VL_TABLE (wakes_c) };
+  static const struct vl_feature sleeper = { .active = never, .wakes = VL_TABLE (wakes_d), ALL };
+  static const struct vl_feature last = { .active = never, ALL };
+
+  loom_feature (&loom, "d", &last);
+  loom_feature (&loom, "c", &sleeper);
+  loom_feature (&loom, "b", &waker);
+  loom_feature (&loom, "a", &waker);
+  loom_feature (&loom, "e", &last);
+  ck_assert_ptr_nonnull (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (why_active ("c"), "woken by a");
+  ck_assert_str_eq (why_active ("d"), "woken by c");
+  ck_assert_str_eq (why_active ("e"), "inactive");
+  ck_assert_ptr_nonnull (strstr (calls.text, "d contribute"));
+}
+END_TEST
+
+START_TEST (what_is_not_loaded_cannot_be_woken)
+{
+  static const struct vl_name gone[] = { { "gone" } };
+  static const struct vl_feature waker = { .wakes = VL_TABLE (gone) },
+                                 needer = { .needs = VL_TABLE (gone) };
+  static const struct vl_feature empty = { .summary = "" };
+  struct vl_plugin *plugin = loom_feature (&loom, "gone", &empty);
+
+  plugin->state = VL_PLUGIN_DISABLED;
+  plugin->reason = "enabled = no in x.conf";
+  loom_feature (&loom, "a", &waker);
+  loom_feature (&loom, "b", &needer);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (
+      loom_findings (&loom),
+      "error FeatureUnavailable a: 'a' wakes feature 'gone', which is not loaded: enabled = no in "
+      "x.conf\n  virtloom feature enable gone\n"
+      "error FeatureUnavailable b: 'b' needs feature 'gone', which is not loaded: enabled = no in "
+      "x.conf\n  virtloom feature enable gone\n");
+  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_UNSUPPORTED);
+}
+END_TEST
+
+START_TEST (needing)
+{
+  static const struct vl_name other[] = { { "other" } };
+  static const struct vl_feature needer = { .needs = VL_TABLE (other) },
+                                 asleep = { .active = never };
+
+  loom_feature (&loom, "a", &needer);
+  loom_feature (&loom, "other", &asleep);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (
+      loom_findings (&loom),
+      "error FeatureNeeded a: 'a' (default) needs feature 'other', which nothing asks for\n"
+      "  virtloom feature show other lists what asks for it\n");
+}
+END_TEST
+
+START_TEST (excluding)
+{
+  static const struct vl_name is_a[] = { { "a" } }, is_b[] = { { "b" } };
+  static const struct vl_feature against_b = { .conflicts = VL_TABLE (is_b) };
+  static const struct vl_feature against_a = { .conflicts = VL_TABLE (is_a) };
+  static const struct vl_feature plain = { .summary = "" };
+
+  loom_feature (&loom, "b", &against_a);
+  loom_feature (&loom, "a", _i ? &against_b : &plain);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (loom_findings (&loom),
+                    "error FeatureConflict a: 'a' (default) and 'b' (default) exclude each "
+                    "other\n  ask for one of them only\n");
+  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_CONFLICT);
+}
+END_TEST
+
+/* ---- claims, readiness ---- */
+
+static int
+claim_two (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)guest;
+  (void)host;
+  return vl_claim (ctx, "LOOMS", 2, VL_STREQ (ctx->plugin->name, "greedy") ? 1 : 2, NULL);
+}
+
+START_TEST (claims)
+{
+  static const struct vl_feature feature = { .claim = claim_two };
+
+  loom_feature (&loom, "b", &feature);
+  loom_feature (&loom, "a", &feature);
+  ck_assert_ptr_nonnull (loom_build (&loom, REQUEST));
+  ck_assert_uint_eq (loom.build.n_claims, 2);
+  ck_assert_str_eq (loom.build.claims[0].plugin, "a");
+  ck_assert_str_eq (loom.build.claims[1].plugin, "b");
+  ck_assert_str_eq (loom.build.claims[0].resource, "LOOMS");
+  ck_assert_int_eq (loom.build.claims[0].amount, 2);
+  ck_assert_int_eq (loom.build.claims[0].total, 2);
+  ck_assert_int_eq (loom.build.claims[0].used, -1);
+}
+END_TEST
+
+START_TEST (claims_beyond_the_total)
+{
+  static const struct vl_feature feature = { .claim = claim_two };
+
+  loom_feature (&loom, "greedy", &feature);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (loom_findings (&loom),
+                    "error ComputeResourcesUnavailable greedy: the guest needs 2 of "
+                    "'LOOMS' and the host has 1\n");
+}
+END_TEST
+
+START_TEST (claims_out_of_place)
+{
+  static const struct vl_feature feature = { .validate = claim_two };
+
+  loom_feature (&loom, "a", &feature);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (loom_findings (&loom),
+                    "error PluginFault a: vl_claim is called in phase 'validate'; claims "
+                    "are stated in claim\n");
+}
+END_TEST
+
+static int
+not_ready (struct vl_ctx *ctx, const struct vl_host *host)
+{
+  (void)host;
+  return vl_error (ctx, VL_ERR_REQUEST, "InvalidCPUInfo", NULL, "not on this host");
+}
+
+START_TEST (ready)
+{
+  static const struct vl_feature feature = { .ready = not_ready }, other = { .summary = "" };
+
+  loom_feature (&loom, "b", &feature);
+  loom_feature (&loom, "a", &other);
+  ck_assert_int_eq (vl_build_ready (loom.ctx, loom.registry, loom.driver, loom.host), -1);
+  ck_assert_str_eq (loom_findings (&loom), "error InvalidCPUInfo b: not on this host\n");
+  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_UNSUPPORTED);
+  ck_assert_ptr_null (loom.ctx->plugin);
+}
+END_TEST
+
+/* ---- any order ---- */
+
+static int
+write_list (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  struct vl_node *rng = vl_append (ctx, NULL, "devices/rng", NULL);
+
+  (void)guest;
+  (void)host;
+  vl_set (ctx, rng, "by", ctx->plugin->name, NULL);
+  vl_ensure_keyed (ctx, NULL, "cpu/feature", vl_printf (ctx, "name=%s", ctx->plugin->name), 0,
+                   NULL);
+  return vl_set (ctx, vl_ensure (ctx, NULL, "cpu", 0, NULL), "mode", "custom", NULL);
+}
+
+static int
+mark (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+{
+  (void)opaque;
+  return vl_set (ctx, vl_ensure (ctx, node, "driver", 0, NULL), ctx->plugin->name, "on", NULL);
+}
+
+static int
+adjust_list (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)guest;
+  (void)host;
+  return vl_each (ctx, "devices/*", mark, NULL);
+}
+
+static int
+complain (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)guest;
+  (void)host;
+  vl_warning (ctx, NULL, NULL, "%s was here", ctx->plugin->name);
+  vl_advice (ctx, NULL, NULL, "%s was here twice", ctx->plugin->name);
+  return 0;
+}
+
+static char *
+build_in_order (const int *order, int n)
+{
+  static const char *const names[] = { "a", "b", "c", "d", "e" };
+  static const struct vl_write writes[] = { { "cpu", NULL },
+                                            { "devices/rng", NULL },
+                                            { "devices/*/driver", NULL } };
+  static const struct vl_feature feature = { .writes = VL_TABLE (writes),
+                                             .validate = complain,
+                                             .contribute = write_list,
+                                             .adjust = adjust_list };
+  VL_AUTOSTR struct vl_str text = { 0 };
+  const char *xml;
+
+  teardown ();
+  setup ();
+  for (int i = 0; i < n; i++)
+    loom_feature (&loom, names[order[i]], &feature);
+  xml = loom_build (&loom, REQUEST);
+  ck_assert_ptr_nonnull (xml);
+  vl_str_printf (&text, "%s%s%s", xml, loom_findings (&loom), loom_provenance (&loom));
+  return VL_STEAL (text.text);
+}
+
+/* Heap's algorithm; 0 where every order has been. */
+static int
+next_order (int *order, int *state, int n, int *k)
+{
+  int other, moved;
+
+  while (*k < n && state[*k] >= *k)
+    state[(*k)++] = 0;
+  if (*k >= n)
+    return 0;
+  other = *k % 2 ? state[*k] : 0;
+  moved = order[other];
+  order[other] = order[*k];
+  order[*k] = moved;
+  state[*k]++;
+  *k = 1;
+  return 1;
+}
+
+START_TEST (the_same_bytes_in_every_order)
+{
+  int order[5] = { 0, 1, 2, 3, 4 }, state[5] = { 0 }, k = 1, runs = 1;
+  VL_AUTOFREE char *first = build_in_order (order, 5);
+
+  ck_assert_ptr_nonnull (
+      strstr (first, "<rng by='c'>\n      <driver a='on' b='on' c='on' d='on' e='on'/>"));
+  while (next_order (order, state, 5, &k)) {
+    VL_AUTOFREE char *text = build_in_order (order, 5);
+
+    ck_assert_str_eq (text, first);
+    runs++;
+  }
+  ck_assert_int_eq (runs, 120);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("build");
+  TCase *tests = tcase_create ("build");
+  SRunner *runner;
+  int failed;
+
+  tcase_add_checked_fixture (tests, setup, teardown);
+  tcase_add_test (tests, phases_come_one_after_another);
+  tcase_add_test (tests, inactive_features_are_not_called);
+  tcase_add_test (tests, all_problems_in_one_run);
+  tcase_add_test (tests, contribute_to_the_end_then_stop);
+  tcase_add_test (tests, silence_is_a_fault);
+  tcase_add_test (tests, waking);
+  tcase_add_test (tests, what_is_not_loaded_cannot_be_woken);
+  tcase_add_test (tests, needing);
+  tcase_add_loop_test (tests, excluding, 0, 2);
+  tcase_add_test (tests, claims);
+  tcase_add_test (tests, claims_beyond_the_total);
+  tcase_add_test (tests, claims_out_of_place);
+  tcase_add_test (tests, ready);
+  tcase_add_test (tests, the_same_bytes_in_every_order);
+  suite_add_tcase (suite, tests);
+  runner = srunner_create (suite);
+  srunner_set_tap (runner, "-");
+  srunner_run_all (runner, CK_SILENT);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Plugins and configuration as an application sees them: records, turning on and
+ * off in the operator's layer, a folder made from a nova.conf. */
+
+#include <config.h>
+
+#include "rig.h"
+
+#include "context/app.h"
+#include "context/file.h"
+
+#include <check.h>
+#include <sys/stat.h>
+
+#define GOOD_KEYS "good:shade good_shade_image good_shade good:part.N"
+
+static struct rig rig;
+static struct vl_app app;
+
+static void
+setup (void)
+{
+  rig_start (&rig);
+  rig.places.config_dir = rig_path (&rig, "mine");
+  ck_assert_int_eq (mkdir (rig.places.config_dir, 0755), 0);
+  rig_module (&rig, "good", "good");
+  rig_plugin (&rig, "good", GOOD_KEYS);
+  rig_module (&rig, "driver", "driver");
+  rig_write (&rig, "plugins.d/driver.conf", "[plugin]\nkind = driver\nauto = never\n");
+  memset (&app, 0, sizeof app);
+}
+
+static void
+teardown (void)
+{
+  rig_end (&rig);
+}
+
+static void
+load (void)
+{
+  rig_load (&rig);
+  app.ctx = rig.ctx;
+  app.config = rig.config;
+  app.registry = rig.registry;
+  app.places = rig.places;
+}
+
+static const char *
+file_text (const char *path)
+{
+  const char *why = NULL;
+  VL_AUTOFREE char *text = vl_file_read (rig_path (&rig, path), 65536, NULL, &why);
+
+  ck_assert_msg (text != NULL, "%s: %s", path, why);
+  return vl_printf (rig.ctx, "%s", text);
+}
+
+START_TEST (records)
+{
+  const struct vl_plugin_info *info;
+
+  rig_write (&rig, "mine/plugins.d/good.conf", "[settings]\nlimit = 3\n");
+  load ();
+  ck_assert_uint_eq (vl_plugins_count (&app), 2);
+  ck_assert_str_eq (vl_plugins_get (&app, 0)->name, "driver");
+  ck_assert_int_eq (vl_plugins_get (&app, 0)->state, VL_PLUGIN_UNUSED);
+  info = vl_plugins_find (&app, "good");
+  ck_assert_int_eq (info->state, VL_PLUGIN_LOADED);
+  ck_assert_str_eq (info->summary, "a good module");
+  ck_assert_str_eq (info->keys[3], "good:part.N");
+  ck_assert_ptr_null (info->keys[4]);
+  ck_assert_uint_eq (info->n_settings, 3);
+  ck_assert_str_eq (info->settings[2].text, "3");
+  ck_assert_str_eq (rig_plain (&rig, info->settings[2].origin), "DIR/mine/plugins.d/good.conf:2");
+  ck_assert_str_eq (info->settings[0].text, "red");
+  ck_assert_str_eq (info->settings[0].origin, "default");
+  ck_assert_ptr_null (info->settings[1].text);
+  ck_assert_str_eq (info->reads[1], "storage.images-type");
+  ck_assert_ptr_null (vl_plugins_get (&app, 2));
+  ck_assert_ptr_null (vl_plugins_find (&app, "nobody"));
+}
+END_TEST
+
+START_TEST (driver_tables_on_demand)
+{
+  load ();
+  ck_assert_uint_eq (vl_plugins_find (&app, "driver")->n_settings, 0);
+  ck_assert_int_eq (vl_plugins_load (&app, "driver"), 0);
+  ck_assert_uint_eq (vl_plugins_find (&app, "driver")->n_settings, 1);
+  ck_assert_int_eq (vl_plugins_load (&app, "drive"), -1);
+  ck_assert_str_eq (rig_findings (&rig),
+                    "error NotFound core: no plugin is named 'drive'\n  did you mean 'driver'?\n");
+}
+END_TEST
+
+START_TEST (settings_of_the_running_plugin)
+{
+  rig_write (&rig, "mine/plugins.d/good.conf", "[settings]\nlimit = 3\nparts = a,b\n");
+  load ();
+  rig.ctx->plugin = vl_registry_find (rig.registry, "good");
+  ck_assert_int_eq (vl_setting_int (rig.ctx, "limit"), 3);
+  ck_assert_str_eq (vl_setting_str (rig.ctx, "shade"), "red");
+  ck_assert_uint_eq (vl_setting_count (rig.ctx, "parts"), 2);
+  ck_assert_str_eq (vl_setting_item (rig.ctx, "parts", 1), "b");
+  ck_assert_ptr_null (vl_setting_item (rig.ctx, "parts", 2));
+  ck_assert_str_eq (rig_findings (&rig), "");
+  ck_assert_int_eq (vl_setting_has (rig.ctx, "virt_type"), 0);
+  ck_assert_str_eq (rig_findings (&rig),
+                    "error Failed good: asks for setting 'virt_type', which its table has not\n"
+                    "  this is a fault of the plugin\n");
+  rig.ctx->plugin = NULL;
+}
+END_TEST
+
+static const struct {
+  const char *before, *after; /* NULL: no file */
+} edits[] = {
+  { NULL, "[plugin]\nenabled = no\n" },
+  { "", "[plugin]\nenabled = no\n" },
+  { "[settings]\nlimit = 3", "[settings]\nlimit = 3\n[plugin]\nenabled = no\n" },
+  { "# mine\n[plugin] ; c\ncritical = no\n",
+    "# mine\n[plugin] ; c\nenabled = no\ncritical = no\n" },
+  { "[plugin]\nenabled=on ; why\n# end\n", "[plugin]\nenabled = no\n# end\n" },
+};
+
+START_TEST (turning_off)
+{
+  const char *file = NULL;
+
+  if (edits[_i].before)
+    rig_write (&rig, "mine/plugins.d/good.conf", edits[_i].before);
+  load ();
+  ck_assert_int_eq (vl_plugins_enable (&app, "good", 0, &file), 0);
+  ck_assert_str_eq (rig_plain (&rig, file), "DIR/mine/plugins.d/good.conf");
+  ck_assert_str_eq (file_text ("mine/plugins.d/good.conf"), edits[_i].after);
+}
+END_TEST
+
+START_TEST (turning_on_again)
+{
+  const char *file = NULL;
+
+  load ();
+  ck_assert_int_eq (vl_plugins_enable (&app, "good", 0, &file), 0);
+  ck_assert_int_eq (vl_plugins_enable (&app, "good", 1, &file), 0);
+  ck_assert_str_eq (file_text ("mine/plugins.d/good.conf"), "[plugin]\nenabled = yes\n");
+}
+END_TEST
+
+START_TEST (not_in_the_tree)
+{
+  const char *file = NULL;
+
+  load ();
+  app.places.config_dir = NULL;
+  ck_assert_int_eq (vl_plugins_enable (&app, "good", 0, &file), -1);
+  ck_assert_str_eq (rig_findings (&rig),
+                    "error Usage core: the build tree's own configuration is not written to\n"
+                    "  name a folder of your own with --config DIR\n");
+}
+END_TEST
+
+START_TEST (bad_file_is_not_edited)
+{
+  const char *file = NULL;
+
+  load ();
+  rig_write (&rig, "mine/plugins.d/good.conf", "junk\n");
+  ck_assert_int_eq (vl_plugins_enable (&app, "good", 0, &file), -1);
+  ck_assert_str_eq (file_text ("mine/plugins.d/good.conf"), "junk\n");
+}
+END_TEST
+
+START_TEST (values_with_origin)
+{
+  const struct vl_config_value *value;
+
+  rig_write (&rig, "mine/virtloom.conf", "[virtloom]\nignored_properties = a\n  b\n");
+  load ();
+  ck_assert_uint_eq (vl_config_count (&app), 6);
+  value = vl_config_get (&app, 5);
+  ck_assert_str_eq (value->file_kind, "virtloom.conf");
+  ck_assert_str_eq (value->section, "virtloom");
+  ck_assert_str_eq (value->key, "ignored_properties");
+  ck_assert_str_eq (value->value, "a,b");
+  ck_assert_str_eq (rig_plain (&rig, value->origin), "DIR/mine/virtloom.conf:2");
+  ck_assert_ptr_null (vl_config_get (&app, 6));
+}
+END_TEST
+
+START_TEST (from_nova)
+{
+  static const struct vl_nova_option options[] = {
+    { "DEFAULT.use_cow_images", "False", "nova.conf:2" },
+    { "good.limit", "4", "nova.conf:3" },
+    { "good.parts", "a, b", "nova.conf:4" },
+    { "good.unknown", "1", "nova.conf:5" },
+    { "libvirt.images_type", "qcow2", "nova.conf:6" },
+    { "mock.virt_type", "qemu", "nova.conf:7" },
+  };
+  const char *const *left = NULL;
+
+  load ();
+  ck_assert_int_eq (vl_config_write_nova (&app, options, 6, rig_path (&rig, "out"), &left), 0);
+  ck_assert_str_eq (rig_findings (&rig), "");
+  ck_assert_str_eq (left[0], "good.unknown");
+  ck_assert_ptr_null (left[1]);
+  ck_assert_str_eq (file_text ("out/virtloom.conf"),
+                    "# Made from a nova.conf by `virtloom config import-nova`.\n"
+                    "[storage]\nimages_type = qcow2\nuse_cow_images = False\n");
+  ck_assert_str_eq (file_text ("out/plugins.d/good.conf"),
+                    "# Made from a nova.conf by `virtloom config import-nova`.\n"
+                    "[settings]\nparts = a, b\nlimit = 4\n");
+  ck_assert_str_eq (file_text ("out/plugins.d/driver.conf"),
+                    "# Made from a nova.conf by `virtloom config import-nova`.\n"
+                    "[settings]\nvirt_type = qemu\n");
+}
+END_TEST
+
+/* What was written is read again as a layer, long lists in indented lines too. */
+START_TEST (from_nova_and_back)
+{
+  VL_AUTOSTR struct vl_str list = { 0 };
+  struct vl_nova_option option = { "good.parts", NULL, "nova.conf:1" };
+  const char *const *left = NULL;
+
+  for (int i = 0; i < 60; i++)
+    vl_str_printf (&list, "%spart%d", i ? "," : "", i);
+  option.value = list.text;
+  load ();
+  ck_assert_int_eq (vl_config_write_nova (&app, &option, 1, rig_path (&rig, "out"), &left), 0);
+  rig.places.config_dir = rig_path (&rig, "out");
+  vl_registry_free (rig.registry);
+  vl_config_free (rig.config);
+  rig.registry = vl_registry_new ();
+  rig.config = vl_config_new ();
+  rig_load (&rig);
+  ck_assert_str_eq (rig_findings (&rig), "");
+  ck_assert_str_eq (vl_registry_find (rig.registry, "good")->settings[1].value.text, list.text);
+}
+END_TEST
+
+START_TEST (from_bad_nova)
+{
+  static const struct vl_nova_option options[] = {
+    { "good.limit", "many", "nova.conf:3" },
+    { "good.shade", "blue", "nova.conf:4" },
+    { "mock.virt_type", "a ;b", "nova.conf:5" },
+  };
+  const char *const *left = NULL;
+
+  load ();
+  ck_assert_int_eq (vl_config_write_nova (&app, options, 3, rig_path (&rig, "out"), &left), -1);
+  ck_assert_str_eq (rig_findings (&rig),
+                    "error Invalid core: mock.virt_type = 'a ;b' has ' ;', which begins a comment "
+                    "here (nova.conf:5)\n"
+                    "error Invalid core: good.shade = 'blue' is not among the choices; accepted: "
+                    "red green (nova.conf:4)\n"
+                    "error Invalid core: good.limit = 'many' is not a whole number; accepted: 1 to "
+                    "9 (nova.conf:3)\n");
+  ck_assert_int_eq (vl_findings_exit (rig.ctx, 0), VL_ERR_REQUEST);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("config");
+  TCase *tests = tcase_create ("config");
+  const TTest *const all[] = {
+    records,          driver_tables_on_demand, settings_of_the_running_plugin,
+    turning_on_again, not_in_the_tree,         bad_file_is_not_edited,
+    from_nova,        from_nova_and_back,      values_with_origin,
+    from_bad_nova,
+  };
+  SRunner *runner;
+  int failed;
+
+  tcase_add_checked_fixture (tests, setup, teardown);
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    tcase_add_test (tests, all[i]);
+  tcase_add_loop_test (tests, turning_off, 0, (int)(sizeof edits / sizeof edits[0]));
+  suite_add_tcase (suite, tests);
+  runner = srunner_create (suite);
+  srunner_set_tap (runner, "-");
+  srunner_run_all (runner, CK_SILENT);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

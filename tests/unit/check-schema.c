@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The schema check: what is valid passes, what is not is named as deep as it
+ * can be, with its owner; several faults are all found; what only a newer
+ * libvirt knows is left out with a word. */
+
+#include <config.h>
+
+#include "loom.h"
+
+#include <check.h>
+#include <unistd.h>
+
+static struct loom loom;
+static struct vl_plugin *a, *b;
+
+static struct vl_ctx *
+as (struct vl_plugin *plugin)
+{
+  loom_as (&loom, plugin, plugin ? VL_PHASE_CONTRIBUTE : VL_PHASE_BEGIN);
+  return loom.ctx;
+}
+
+static void
+text_at (const char *path, const char *value)
+{
+  vl_text (as (NULL), vl_ensure (as (NULL), NULL, path, 0, "core"), value, "core");
+}
+
+static void
+add_disk (const char *dev)
+{
+  struct vl_node *disk = vl_append (as (NULL), NULL, "devices/disk", dev);
+
+  vl_set (as (NULL), disk, "type", "file", NULL);
+  vl_set (as (NULL), disk, "device", "disk", NULL);
+  vl_set (as (NULL), vl_ensure (as (NULL), disk, "source", 0, NULL), "file", "/disk", NULL);
+  vl_set (as (NULL), vl_ensure (as (NULL), disk, "target", 0, NULL), "dev", dev, NULL);
+  vl_set (as (NULL), vl_ensure (as (NULL), disk, "target", 0, NULL), "bus", "virtio", NULL);
+}
+
+static void
+setup (void)
+{
+  struct vl_node *type, *server;
+
+  loom_start (&loom);
+  a = LOOM_WRITER (&loom, "a", "cpu", "features", "devices/*", "os", "clock");
+  b = LOOM_WRITER (&loom, "b", "cpu", "features", "devices/*", "os", "clock");
+  vl_set (as (NULL), NULL, "type", "kvm", NULL);
+  text_at ("uuid", "fb30f09b-e4c3-51b0-ac98-dc74eae73def");
+  text_at ("name", "vl-fb30f09be4c3");
+  text_at ("memory", "524288");
+  text_at ("vcpu", "1");
+  type = vl_ensure (as (NULL), NULL, "os/type", 0, NULL);
+  vl_set (as (NULL), type, "arch", "x86_64", NULL);
+  vl_text (as (NULL), type, "hvm", NULL);
+  server = vl_ensure (as (NULL), NULL, "metadata/vl:server", 0, NULL);
+  vl_set (as (NULL), server, "xmlns:vl", "urn:virtloom:server:1", NULL);
+  vl_ensure (as (NULL), server, "vl:name", 0, NULL);
+  add_disk ("vda");
+  add_disk ("vdb");
+  vl_ensure (as (a), NULL, "features/acpi", 0, NULL);
+}
+
+static void
+teardown (void)
+{
+  loom_end (&loom);
+}
+
+/* What the check says of the document as written. */
+static const char *
+check_schema (void)
+{
+  struct vl_doc *doc = loom.build.doc;
+  int result;
+
+  loom_as (&loom, NULL, VL_PHASE_CONTRIBUTE);
+  ck_assert_int_eq (vl_doc_end_contribute (loom.ctx, doc), 0);
+  loom_as (&loom, NULL, VL_PHASE_SCHEMA);
+  result = vl_doc_check_schema (loom.ctx, doc, loom.host);
+  ck_assert_int_eq (result, loom.ctx->findings.n_errors ? -1 : 0);
+  return loom_findings (&loom);
+}
+
+#define REFUSED(owner, path, cause)                                                                \
+  "error SchemaInvalid " owner ": " path " is not valid by libvirt's schema; written by " cause    \
+  "\n  the installed libvirt does not take it here; see virtloom explain for its reasons\n"
+
+START_TEST (valid_passes)
+{
+  ck_assert_str_eq (check_schema (), "");
+}
+END_TEST
+
+START_TEST (unknown_element)
+{
+  vl_ensure (as (a), NULL, "features/warp", 0, "speed");
+  ck_assert_str_eq (check_schema (),
+                    REFUSED ("a", "'/domain/features/warp' (<warp/>)", "a (speed)"));
+  ck_assert_str_eq (loom.ctx->findings.items[0].path, "/domain/features/warp");
+  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_UNSUPPORTED);
+}
+END_TEST
+
+START_TEST (bad_attribute_value)
+{
+  vl_set (as (a), vl_ensure (as (a), NULL, "features/pmu", 0, "pmu"), "state", "maybe", "pmu");
+  ck_assert_str_eq (check_schema (),
+                    REFUSED ("a", "'/domain/features/pmu/@state' = 'maybe'", "a (pmu)"));
+}
+END_TEST
+
+START_TEST (unknown_attribute_of_a_list_element)
+{
+  struct vl_node *rng = vl_append (as (a), NULL, "devices/rng", "rng");
+
+  vl_set (as (a), rng, "model", "virtio", "rng");
+  vl_set (as (b), rng, "colour", "red", "paint");
+  vl_text (as (a), vl_ensure (as (a), rng, "backend", 0, "rng"), "/dev/random", "rng");
+  vl_set (as (a), vl_ensure (as (a), rng, "backend", 0, "rng"), "model", "random", "rng");
+  ck_assert_str_eq (check_schema (),
+                    REFUSED ("b", "'/domain/devices/rng[1]/@colour' = 'red'", "b (paint)"));
+}
+END_TEST
+
+START_TEST (bad_text)
+{
+  vl_text (as (a), vl_ensure (as (a), NULL, "cpu/model", 0, "cpu"), "x", "cpu");
+  vl_set (as (a), vl_ensure (as (a), NULL, "cpu", 0, "cpu"), "mode", "custom", "cpu");
+  vl_text (as (b), vl_append (as (b), NULL, "devices/emulator", "emu"), "not/absolute", "emu");
+  ck_assert_str_eq (check_schema (),
+                    REFUSED ("b", "'/domain/devices/emulator[1]' = 'not/absolute'", "b (emu)"));
+}
+END_TEST
+
+START_TEST (several_at_once)
+{
+  vl_ensure (as (a), NULL, "features/warp", 0, "speed");
+  vl_ensure (as (b), NULL, "features/weft", 0, "cloth");
+  vl_ensure (as (b), NULL, "os/loom", 0, "os");
+  vl_set (as (a), vl_append (as (a), NULL, "devices/watchdog", "dog"), "model", "bulldog", "dog");
+  ck_assert_str_eq (
+      check_schema (),
+      REFUSED ("a", "'/domain/devices/watchdog[1]' (<watchdog model='bulldog'/>)", "a (dog)")
+          REFUSED ("a", "'/domain/features/warp' (<warp/>)", "a (speed)")
+              REFUSED ("b", "'/domain/features/weft' (<weft/>)", "b (cloth)")
+                  REFUSED ("b", "'/domain/os/loom' (<loom/>)", "b (os)"));
+}
+END_TEST
+
+START_TEST (something_missing)
+{
+  vl_set (as (a), vl_append (as (a), NULL, "devices/disk", "half"), "type", "file", "half");
+  ck_assert_str_eq (check_schema (),
+                    REFUSED ("a", "'/domain/devices/disk[3]' (<disk type='file'/>)", "a (half)"));
+}
+END_TEST
+
+START_TEST (in_a_required_element)
+{
+  vl_set (as (b), vl_ensure (as (b), NULL, "os", 0, "os"), "firmware", "coreboot", "os");
+  ck_assert_str_eq (check_schema (),
+                    REFUSED ("b", "'/domain/os/@firmware' = 'coreboot'", "b (os)"));
+}
+END_TEST
+
+START_TEST (bad_uuid)
+{
+  teardown ();
+  loom_start (&loom);
+  vl_set (as (NULL), NULL, "type", "kvm", NULL);
+  text_at ("uuid", "nonsense");
+  text_at ("name", "n");
+  text_at ("memory", "524288");
+  text_at ("os/type", "hvm");
+  ck_assert_str_eq (check_schema (),
+                    REFUSED ("core", "'/domain/uuid' = 'nonsense'", "core (core)"));
+}
+END_TEST
+
+START_TEST (bad_domain_attribute)
+{
+  vl_set (as (NULL), NULL, "colour", "red", "paint");
+  ck_assert_str_eq (check_schema (), REFUSED ("core", "'/domain/@colour' = 'red'", "core (paint)"));
+}
+END_TEST
+
+static void
+contribute_newer (const char *version)
+{
+  static const struct vl_write writes[] = { { "features/loom", "99.1.0" },
+                                            { "features/warp", NULL } };
+  const struct vl_feature feature = { .writes = VL_TABLE (writes) };
+  struct vl_plugin *c = loom_feature (&loom, "c", &feature);
+
+  if (version)
+    vl_host_set (loom.host, "libvirt.version", version);
+  vl_set (as (c), vl_ensure (as (c), NULL, "features/loom/shuttle", 0, "new"), "speed", "9", "new");
+}
+
+START_TEST (newer_than_the_schema)
+{
+  contribute_newer ("99.1.0");
+  ck_assert_str_eq (
+      check_schema (),
+      "advice SchemaOlder c: '/domain/features/loom' was not checked: it came with libvirt "
+      "99.1.0, which the host has and the installed schema does not know\n");
+}
+END_TEST
+
+START_TEST (newer_than_the_host)
+{
+  contribute_newer (_i ? "99.0.9" : NULL);
+  ck_assert_str_eq (check_schema (),
+                    REFUSED ("c", "'/domain/features/loom' (<loom> and what is in it)", "c (new)"));
+}
+END_TEST
+
+START_TEST (newer_is_no_excuse_for_others)
+{
+  contribute_newer ("99.1.0");
+  vl_ensure (as (a), NULL, "features/warp", 0, "speed");
+  ck_assert_str_eq (
+      check_schema (),
+      "advice SchemaOlder c: '/domain/features/loom' was not checked: it came with libvirt "
+      "99.1.0, which the host has and the installed schema does not know\n" REFUSED (
+          "a", "'/domain/features/warp' (<warp/>)", "a (speed)"));
+}
+END_TEST
+
+START_TEST (any_text)
+{
+  loom_as (&loom, NULL, VL_PHASE_NONE);
+  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain",
+                                     "<domain type='kvm'><name>a</name><memory>1</memory>"
+                                     "<os><type>hvm</type></os></domain>"),
+                    0);
+  ck_assert_str_eq (loom_findings (&loom), "");
+  ck_assert_int_eq (
+      vl_xml_validate (loom.ctx, "domain",
+                       "<domain type='kvm'><name>a</name><memory>1</memory>"
+                       "<os><type>hvm</type></os><devices><warp/></devices></domain>"),
+      -1);
+  ck_assert_str_eq (
+      loom_findings (&loom),
+      "error SchemaInvalid core: '/domain/devices/warp' is not valid by the installed libvirt's "
+      "schema 'domain'\n");
+  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain", "<domain"), -1);
+  ck_assert_int_eq (vl_xml_validate (loom.ctx, "../domain", "<domain/>"), -1);
+  ck_assert_str_eq (loom.ctx->findings.items[2].message, "there is no schema '../domain'");
+  ck_assert_int_eq (vl_xml_validate (loom.ctx, "nosuchschema", "<domain/>"), -1);
+  ck_assert_str_eq (loom.ctx->findings.items[3].code, "SchemaUnavailable");
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("schema");
+  TCase *tests = tcase_create ("schema");
+  SRunner *runner;
+  int failed;
+
+  tcase_add_checked_fixture (tests, setup, teardown);
+  tcase_add_test (tests, valid_passes);
+  tcase_add_test (tests, unknown_element);
+  tcase_add_test (tests, bad_attribute_value);
+  tcase_add_test (tests, unknown_attribute_of_a_list_element);
+  tcase_add_test (tests, bad_text);
+  tcase_add_test (tests, several_at_once);
+  tcase_add_test (tests, something_missing);
+  tcase_add_test (tests, in_a_required_element);
+  tcase_add_test (tests, bad_uuid);
+  tcase_add_test (tests, bad_domain_attribute);
+  tcase_add_test (tests, newer_than_the_schema);
+  tcase_add_loop_test (tests, newer_than_the_host, 0, 2);
+  tcase_add_test (tests, newer_is_no_excuse_for_others);
+  tcase_add_test (tests, any_text);
+  suite_add_tcase (suite, tests);
+  runner = srunner_create (suite);
+  srunner_set_tap (runner, "-");
+  srunner_run_all (runner, CK_SILENT);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

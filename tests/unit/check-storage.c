@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Images and disks: what is refused and in which words, what a copy keeps, what
+ * a disk is made as, what the tool wrapper lets a tool do. */
+
+#include <config.h>
+
+#include "room.h"
+
+#include "context/file.h"
+#include "storage/disk.h"
+#include "storage/inspect.h"
+#include "storage/storage.h"
+#include "storage/tool.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* Overwrites bytes of FILE. */
+static void
+patch (const char *file, off_t offset, const void *bytes, size_t n)
+{
+  int fd = open (file, O_WRONLY);
+
+  ck_assert_int_ge (fd, 0);
+  ck_assert_int_eq (pwrite (fd, bytes, n, offset), (ssize_t)n);
+  close (fd);
+}
+
+/* The file is refused as FORMAT, and the first finding is MESSAGE, with the
+ * rig's folder as DIR. */
+static void
+refused (const char *file, const char *format, enum vl_err err, const char *message)
+{
+  struct vl_image_facts facts;
+  size_t first = ctx->findings.n;
+
+  ck_assert_int_eq (vl_image_inspect (ctx, file, format, &facts), -1);
+  ck_assert_uint_gt (ctx->findings.n, first);
+  ck_assert_str_eq (ctx->findings.items[first].code, "ImageUnacceptable");
+  ck_assert_str_eq (rig_plain (&rig, ctx->findings.items[first].message), message);
+  ck_assert_int_eq (ctx->findings.items[first].err, err);
+}
+
+/* ---- the tool wrapper ---- */
+
+static int
+shell (const char *script, unsigned deadline, const char **out, struct vl_tool_answer *answer)
+{
+  const char *argv[] = { "/bin/sh", "-c", script, NULL };
+  struct vl_tool tool = { argv, deadline, -1 };
+  int result = vl_tool_try (ctx, &tool, answer);
+
+  *out = answer->out;
+  return result;
+}
+
+START_TEST (tool_environment)
+{
+  struct vl_tool_answer answer;
+  const char *out;
+  int leaked = open ("/dev/null", O_RDONLY);
+
+  setenv ("VIRTLOOM_SECRET", "x", 1);
+  ck_assert_int_eq (
+      shell ("env | grep -v -e ^PWD= -e ^SHLVL= -e ^_= -e ^OLDPWD= | sort", 10, &out, &answer), 0);
+  ck_assert_str_eq (out, "LC_ALL=C\nMTOOLS_SKIP_CHECK=1\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n");
+  ck_assert_int_eq (shell ("cat; ls /proc/$$/fd", 10, &out, &answer), 0);
+  ck_assert_str_eq (out, "0\n1\n2\n");
+  ck_assert_int_eq (shell ("ulimit -n; ulimit -c; ulimit -v", 10, &out, &answer), 0);
+  ck_assert_str_eq (out, "64\n0\n2097152\n");
+  ck_assert_int_eq (shell ("ulimit -t", 7, &out, &answer), 0);
+  ck_assert_str_eq (out, "7\n");
+  close (leaked);
+}
+END_TEST
+
+START_TEST (tool_failures)
+{
+  struct vl_tool_answer answer;
+  const char *out, *none[] = { "/nonexistent/tool", NULL };
+  struct vl_tool missing = { none, 5, -1 };
+  time_t before = time (NULL);
+
+  ck_assert_int_eq (shell ("echo out; echo 'bad\tthing' >&2; exit 3", 5, &out, &answer), -1);
+  ck_assert_str_eq (out, "out\n");
+  ck_assert_str_eq (answer.problem, "bad thing");
+  ck_assert_int_eq (shell ("exit 4", 5, &out, &answer), -1);
+  ck_assert_str_eq (answer.problem, "exited with 4");
+  ck_assert_int_eq (shell ("kill -9 $$", 5, &out, &answer), -1);
+  ck_assert_str_eq (answer.problem, "was ended by signal 9 (Killed)");
+  ck_assert_int_eq (shell ("sleep 60 & sleep 60", 1, &out, &answer), -1);
+  ck_assert_str_eq (answer.problem, "took longer than 1 seconds");
+  ck_assert_int_eq (shell ("exec >&- 2>&-; sleep 60", 1, &out, &answer), -1);
+  ck_assert_str_eq (answer.problem, "took longer than 1 seconds");
+  ck_assert_int_eq (shell ("head -c 3000000 /dev/zero", 5, &out, &answer), -1);
+  ck_assert_str_eq (answer.problem, "said more than 1048576 bytes");
+  ck_assert_int_eq (shell ("echo x: No space left on device >&2; exit 1", 5, &out, &answer), -1);
+  ck_assert_int_eq (answer.no_space, 1);
+  ck_assert_int_eq (vl_tool_try (ctx, &missing, &answer), -1);
+  ck_assert_str_eq (answer.problem, "exited with 127");
+  ck_assert_int_le (time (NULL) - before, 20);
+}
+END_TEST
+
+START_TEST (tool_missing)
+{
+  ck_assert_ptr_null (vl_tool_need (ctx, "no-such-tool", "some-package"));
+  ck_assert_str_eq (rig_findings (&rig),
+                    "error ToolMissing core: the program \"no-such-tool\" is not installed\n"
+                    "  apt-get install some-package\n");
+}
+END_TEST
+
+/* ---- inspection ---- */
+
+START_TEST (accepts)
+{
+  static const char *const formats[][2] = { { "raw", "raw" },   { "qcow2", "qcow2" },
+                                            { "vmdk", "vmdk" }, { "vdi", "vdi" },
+                                            { "vpc", "vhd" },   { "vhdx", "vhdx" },
+                                            { "raw", "ami" } };
+  struct vl_image_facts facts;
+  const char *file;
+
+  for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+    file = make (vl_printf (ctx, "good-%zu", i), formats[i][0], "16M");
+    ck_assert_msg (vl_image_inspect (ctx, file, formats[i][1], &facts) == 0, "%s",
+                   rig_findings (&rig));
+    ck_assert_int_ge (facts.virtual_size, 16 * MIB);
+    ck_assert_str_eq (facts.format, formats[i][0]);
+  }
+  file = path ("stream");
+  qemu_img ("convert", "-qfraw", "-Ovmdk", "-osubformat=streamOptimized", path ("good-0"), file,
+            NULL);
+  ck_assert_int_eq (vl_image_inspect (ctx, file, "vmdk", &facts), 0);
+  ck_assert_uint_eq (ctx->findings.n, 0);
+}
+END_TEST
+
+START_TEST (refuses_kinds)
+{
+  ck_assert_int_eq (mkfifo (path ("fifo"), 0600), 0);
+  ck_assert_int_eq (symlink ("/etc/passwd", path ("link")), 0);
+  rig_write (&rig, "empty", "");
+  refused (path ("none"), "raw", VL_ERR_NOT_FOUND,
+           "image file \"DIR/none\" cannot be read: No such file or directory");
+  refused (path ("fifo"), "raw", VL_ERR_REQUEST,
+           "image file \"DIR/fifo\" is a FIFO; accepted: a regular file");
+  refused (path ("link"), "raw", VL_ERR_REQUEST,
+           "image file \"DIR/link\" is a symbolic link; accepted: a regular file");
+  refused (rig.dir, "raw", VL_ERR_REQUEST,
+           "image file \"DIR\" is a folder; accepted: a regular file");
+  refused ("/dev/zero", "raw", VL_ERR_REQUEST,
+           "image file \"/dev/zero\" is a device; accepted: a regular file");
+  refused (path ("empty"), "raw", VL_ERR_REQUEST, "image file \"DIR/empty\" is empty");
+  rig_write (&rig, "text", "hello");
+  refused (
+      path ("text"), "qcow3", VL_ERR_REQUEST,
+      "image file \"DIR/text\" cannot be kept: disk format \"qcow3\" is not one of raw, qcow2, "
+      "iso, vmdk, vdi, vhd, vpc, vhdx, ami, aki, ari");
+  refused (path ("text"), "qcow2", VL_ERR_REQUEST,
+           "image file \"DIR/text\" was given as qcow2, but its bytes are not those of qcow2");
+  refused (path ("text"), "iso", VL_ERR_REQUEST,
+           "image file \"DIR/text\" was given as iso, but its bytes are not those of iso");
+}
+END_TEST
+
+START_TEST (refuses_mislabelled)
+{
+  static const struct {
+    const char *make, *as, *looks;
+  } rows[] = { { "qcow2", "raw", "qcow2" },
+               { "vmdk", "raw", "vmdk" },
+               { "vdi", "raw", "vdi" },
+               { "vhdx", "raw", "vhdx" },
+               { "vpc", "raw", "vhd" },
+               { "qed", "raw", "qed" },
+               { "parallels", "raw", "parallels" },
+               { "vmdk", "qcow2", "vmdk" },
+               { "qcow2", "iso", "qcow2" },
+               { "qcow", "qcow2", NULL } };
+
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    const char *name = vl_printf (ctx, "bad-%zu", i);
+
+    make (name, rows[i].make, "16M");
+    if (rows[i].looks)
+      refused (path (name), rows[i].as, VL_ERR_REQUEST,
+               vl_printf (ctx,
+                          "image file \"DIR/%s\" was given as %s, but its bytes are those of %s",
+                          name, rows[i].as, rows[i].looks));
+    else
+      refused (
+          path (name), rows[i].as, VL_ERR_REQUEST,
+          vl_printf (ctx, "image file \"DIR/%s\" is qcow2 of version 1; accepted: 2, 3", name));
+  }
+  rig_write (&rig, "descriptor",
+             "# Disk DescriptorFile\nversion=1\ncreateType=\"monolithicFlat\"\n"
+             "RW 10 FLAT \"/etc/passwd\" 0\n");
+  refused (path ("descriptor"), "raw", VL_ERR_REQUEST,
+           "image file \"DIR/descriptor\" was given as raw, but its bytes are those of vmdk");
+  refused (path ("descriptor"), "vmdk", VL_ERR_REQUEST,
+           "image file \"DIR/descriptor\" is a vmdk whose data lies elsewhere; accepted: "
+           "monolithicSparse, streamOptimized");
+  rig_write (&rig, "hidden", "# a comment\n\n  \nversion=1\ncreateType=\"monolithicFlat\"\n");
+  refused (path ("hidden"), "raw", VL_ERR_REQUEST,
+           "image file \"DIR/hidden\" was given as raw, but its bytes are those of vmdk");
+}
+END_TEST
+
+START_TEST (refuses_other_files)
+{
+  make ("base", "qcow2", "16M");
+  qemu_img ("create", "-q", "-f", "qcow2", "-Fqcow2", vl_printf (ctx, "-b%s", path ("base")),
+            path ("overlay"));
+  refused (path ("overlay"), "qcow2", VL_ERR_REQUEST,
+           "image file \"DIR/overlay\" names a backing file \"DIR/base\"; accepted: an image that "
+           "stands alone");
+  qemu_img ("create", "-q", "-f", "qcow2", "-Fraw", "-bjson:{\"file.filename\":\"/etc/passwd\"}",
+            path ("json"));
+  refused (path ("json"), "qcow2", VL_ERR_REQUEST,
+           "image file \"DIR/json\" names a backing file "
+           "\"json:{\"file.filename\":\"/etc/passwd\"}\"; accepted: an image that stands alone");
+  qemu_img ("create", "-q", "-f", "qcow2", vl_printf (ctx, "-odata_file=%s", path ("data")),
+            path ("external"), "16M");
+  refused (path ("external"), "qcow2", VL_ERR_REQUEST,
+           "image file \"DIR/external\" keeps its data in an external file");
+  qemu_img ("create", "-q", "-f", "vmdk", "-osubformat=monolithicFlat", path ("flat"), "16M");
+  refused (path ("flat"), "vmdk", VL_ERR_REQUEST,
+           "image file \"DIR/flat\" is a vmdk whose data lies elsewhere; accepted: "
+           "monolithicSparse, streamOptimized");
+}
+END_TEST
+
+/* One changed place of a good qcow2 each. */
+static const struct {
+  off_t offset;
+  const char *bytes;
+  size_t n;
+  const char *message;
+} damages[] = {
+  { 4, "\0\0\0\7", 4, "is qcow2 of version 7; accepted: 2, 3" },
+  { 20, "\0\0\0\5", 4, "has clusters of 2^5 bytes; accepted: 2^9 to 2^21" },
+  { 20, "\xff\xff\xff\xff", 4, "has clusters of 2^4294967295 bytes; accepted: 2^9 to 2^21" },
+  { 8, "\0\0\0\0\0\0\1\0\0\0\0\0", 12, "names a backing file in a way that cannot be read" },
+  { 8, "\0\0\0\0\xff\xff\xff\xff\0\0\0\5", 12,
+    "names a backing file in a way that cannot be read" },
+  { 8, "\0\0\0\0\0\0\1\0\xff\xff\xff\xff", 12,
+    "names a backing file in a way that cannot be read" },
+  { 32, "\0\0\0\1", 4, "is encrypted" },
+  { 24, "\x7f\xff\xff\xff\xff\xff\xff\xff", 8,
+    "says that it is a disk of 9223372036854775807 bytes; accepted: up to 1 PiB" },
+  { 24, "\0\0\0\0\0\0\0\0", 8, "is a disk of no size" },
+  { 79, "\2", 1, "is marked corrupt" },
+  { 79, "\4", 1, "keeps its data in an external file" },
+  { 95, "\2", 1, "keeps its data in an external file" },
+  { 72, "\x80", 1, "needs features that are not known (bits 0x8000000000000000)" },
+  { 100, "\0\0\0\0", 4, "has a header of 0 bytes" },
+  { 100, "\xff\xff\xff\xf8", 4, "has a header of 4294967288 bytes" },
+  { 112, "\x44\x41\x54\x41\0\0\0\4", 8, "names an external data file" },
+  { 112, "\x05\x37\xbe\x77\0\0\0\4", 8, "is encrypted" },
+  { 112, "\x11\x11\x11\x11\xff\xff\xff\xff", 8, "has a header extension that leaves its header" },
+};
+
+START_TEST (refuses_damage)
+{
+  const char *file = make ("image", "qcow2", "16M");
+
+  patch (file, damages[_i].offset, damages[_i].bytes, damages[_i].n);
+  refused (file, "qcow2", VL_ERR_REQUEST,
+           vl_printf (ctx, "image file \"DIR/image\" %s", damages[_i].message));
+}
+END_TEST
+
+static const struct {
+  const char *from, *to, *message;
+} descriptors[] = {
+  { "createType=\"monolithicSparse\"", "createType=\"monolithicFlat\"  ",
+    "is of create type \"monolithicFlat\"; accepted: monolithicSparse, streamOptimized" },
+  { "parentCID=ffffffff", "parentCID=00000000",
+    "names a parent; accepted: an image that stands alone" },
+  { " SPARSE \"", " FLAT  \"/", "has an extent outside itself" },
+  { " SPARSE \"", " SPARSE \"/", "has an extent outside itself" },
+  { "createType", "CREATEtype", NULL },
+};
+
+START_TEST (refuses_vmdk_text)
+{
+  const char *file = make ("image", "vmdk", "16M"), *why;
+  struct vl_image_facts facts;
+  size_t length;
+  VL_AUTOFREE char *bytes = vl_file_read (file, 8 * MIB, &length, &why);
+  char *found = memmem (bytes, length, descriptors[_i].from, strlen (descriptors[_i].from));
+
+  ck_assert_ptr_nonnull (found);
+  patch (file, found - bytes, descriptors[_i].to, strlen (descriptors[_i].to));
+  if (descriptors[_i].message)
+    refused (file, "vmdk", VL_ERR_REQUEST,
+             vl_printf (ctx, "image file \"DIR/image\" %s", descriptors[_i].message));
+  else
+    ck_assert_int_eq (vl_image_inspect (ctx, file, "vmdk", &facts), 0);
+}
+END_TEST
+
+START_TEST (refuses_every_truncation)
+{
+  const char *file = make ("image", "qcow2", "16M");
+  struct vl_image_facts facts;
+  const char *why;
+  size_t length;
+  VL_AUTOFREE char *bytes = vl_file_read (file, 8 * MIB, &length, &why);
+
+  for (size_t n = 1; n <= 1024; n += n < 128 ? 1 : 61) {
+    rig_write_n (&rig, "cut", bytes, n);
+    ck_assert_msg (vl_image_inspect (ctx, path ("cut"), "qcow2", &facts) == -1, "%zu bytes", n);
+  }
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("storage");
+  TCase *tests = tcase_create ("storage");
+  SRunner *runner;
+  int failed;
+
+  tcase_set_timeout (tests, 60);
+  tcase_add_checked_fixture (tests, room_setup, room_teardown);
+  tcase_add_test (tests, tool_environment);
+  tcase_add_test (tests, tool_failures);
+  tcase_add_test (tests, tool_missing);
+  tcase_add_test (tests, accepts);
+  tcase_add_test (tests, refuses_kinds);
+  tcase_add_test (tests, refuses_mislabelled);
+  tcase_add_test (tests, refuses_other_files);
+  tcase_add_loop_test (tests, refuses_damage, 0, (int)(sizeof damages / sizeof damages[0]));
+  tcase_add_loop_test (tests, refuses_vmdk_text, 0,
+                       (int)(sizeof descriptors / sizeof descriptors[0]));
+  tcase_add_test (tests, refuses_every_truncation);
+  suite_add_tcase (suite, tests);
+  runner = srunner_create (suite);
+  srunner_set_tap (runner, "-");
+  srunner_run_all (runner, CK_SILENT);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * STATE and its records: where it is, its schema, flavors and images, locks, the
+ * undo log, and what the next command makes of one that was killed. */
+
+#include <config.h>
+
+#include "room.h"
+
+#include "context/file.h"
+#include "server/lock.h"
+#include "server/properties.h"
+#include "server/record.h"
+#include "server/schema.h"
+#include "server/session.h"
+#include "server/store.h"
+#include "server/undo.h"
+#include "storage/storage.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* ---- STATE ---- */
+
+START_TEST (state_is_judged)
+{
+  char longest[80];
+  struct vl_app *other;
+  struct stat st;
+
+  memset (longest, 'x', sizeof longest);
+  longest[0] = '/';
+  longest[61] = '\0';
+  other = open_app (longest);
+  ck_assert_ptr_null (vl_app_state_dir (other));
+  ck_assert_int_eq (vl_findings_exit_code (other), VL_ERR_USAGE);
+  ck_assert_ptr_nonnull (
+      strstr (findings (other), "has 61 bytes in its name; accepted: at most 60"));
+  vl_app_free (other);
+  longest[60] = '\0';
+  other = open_app (longest);
+  ck_assert_str_eq (vl_app_state_dir (other), longest);
+  vl_app_free (other);
+
+  ck_assert_int_eq (mkdir (path ("loose"), 0700), 0);
+  ck_assert_int_eq (chmod (path ("loose"), 0770), 0);
+  other = open_app (path ("loose"));
+  ck_assert_ptr_null (vl_app_state_dir (other));
+  ck_assert_int_eq (vl_findings_exit_code (other), VL_ERR_NOT_PERMITTED);
+  ck_assert_ptr_nonnull (strstr (findings (other), "is writable by its group"));
+  vl_app_free (other);
+
+  /* Looking makes nothing; writing makes it, for nobody else to see. */
+  ck_assert_ptr_null (vl_flavor_find (app, "m1"));
+  ck_assert_int_eq (vl_flavor_each (app, NULL, NULL), 0);
+  ck_assert_int_eq (vl_store_claimed (app, "X"), -1);
+  ck_assert_int_eq (exists ("state"), 0);
+  ck_assert_ptr_nonnull (vl_app_store (app));
+  ck_assert_int_eq (stat (path ("state"), &st), 0);
+  ck_assert_uint_eq (st.st_mode & 07777, 0700);
+  ck_assert_int_eq (stat (path ("state/state.db"), &st), 0);
+  ck_assert_uint_eq (st.st_mode & 07777, 0600);
+  ck_assert_int_eq (vl_store_claimed (app, "X"), 0);
+}
+END_TEST
+
+START_TEST (schema_versions)
+{
+  struct vl_app *other = open_app (path ("state"));
+
+  ck_assert_int_eq (vl_db_number (vl_app_store (app), -1, "SELECT version FROM schema", ""),
+                    vl_schema_version ());
+  ck_assert_int_eq (vl_db_number (app->store, -1, "PRAGMA foreign_keys", ""), 1);
+  ck_assert_int_eq (vl_db_run (app->store, "UPDATE schema SET version = 99", ""), 0);
+  ck_assert_ptr_null (vl_app_store (other));
+  ck_assert_ptr_nonnull (
+      strstr (findings (other), "was written by a later virtloom (schema 99; this one knows"));
+  vl_app_free (other);
+  rig_write (&rig, "damaged/state.db", "this is no database, whatever its name says of it ...");
+  other = open_app (path ("damaged"));
+  ck_assert_ptr_null (vl_app_store (other));
+  ck_assert_ptr_nonnull (strstr (findings (other), "error StoreDamaged core: "));
+  vl_app_free (other);
+}
+END_TEST
+
+/* Ten commands that find no STATE make it, all at once. */
+START_TEST (first_opened_by_many)
+{
+  pid_t children[10];
+  int status;
+
+  for (size_t i = 0; i < 10; i++) {
+    children[i] = fork ();
+    if (children[i] == 0) {
+      struct vl_flavor_info flavor = { .name = vl_printf (app->ctx, "f%zu", i),
+                                       .vcpus = 1,
+                                       .ram = 64 };
+
+      _exit (vl_flavor_create (app, &flavor) == 0 ? 0 : 1);
+    }
+  }
+  for (size_t i = 0; i < 10; i++) {
+    ck_assert_int_eq (waitpid (children[i], &status, 0), children[i]);
+    ck_assert_int_eq (status, 0);
+  }
+  ck_assert_int_eq (vl_db_number (vl_app_store (app), -1, "SELECT count(*) FROM flavor", ""), 10);
+}
+END_TEST
+
+static int told;
+
+static void
+tell (void *opaque, const char *text)
+{
+  (void)opaque;
+  told += VL_STREQ (text, "waiting for another virtloom command");
+}
+
+START_TEST (waits_for_another)
+{
+  struct vl_flavor_info flavor = { .name = "m1", .vcpus = 1, .ram = 64 };
+  struct vl_app *other;
+  int pipes[2];
+  pid_t child;
+  char byte;
+
+  ck_assert_ptr_nonnull (vl_app_store (app));
+  ck_assert_int_eq (pipe (pipes), 0);
+  child = fork ();
+  if (child == 0) {
+    other = open_app (path ("state"));
+    if (vl_db_begin (vl_app_store (other)) < 0 || write (pipes[1], "x", 1) != 1)
+      _exit (1);
+    usleep (1600000);
+    _exit (0);
+  }
+  ck_assert_int_eq (read (pipes[0], &byte, 1), 1);
+  vl_app_on_progress (app, tell, NULL);
+  ck_assert_int_eq (vl_flavor_create (app, &flavor), 0);
+  ck_assert_int_eq (told, 1);
+  waitpid (child, NULL, 0);
+}
+END_TEST
+
+/* ---- flavors ---- */
+
+START_TEST (flavors)
+{
+  struct vl_property props[] = { { "hw:b", "2" }, { "hw:a", "1" } };
+  struct vl_flavor_info flavor = {
+    .name = "m1.small", .vcpus = 2, .ram = 512, .disk = 1, .properties = props, 2
+  };
+  const struct vl_flavor_info *found;
+  const char *const unset[] = { "hw:b", NULL }, *const wrong[] = { "hw:aa", NULL };
+
+  ck_assert_int_eq (vl_flavor_create (app, &flavor), 0);
+  ck_assert_int_eq (vl_flavor_create (app, &flavor), -1);
+  ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_REQUEST);
+  ck_assert_str_eq (
+      findings (app),
+      "error FlavorExists core: there is already a flavor \"m1.small\"\n"
+      "  take another name, or delete it first: virtloom flavor delete \"m1.small\"\n");
+  found = vl_flavor_find (app, "m1.small");
+  ck_assert_int_eq (found->ram, 512);
+  ck_assert_uint_eq (found->n_properties, 2);
+  ck_assert_str_eq (found->properties[0].key, "hw:a");
+  ck_assert_int_eq (
+      vl_flavor_change (app, "m1.small", &(struct vl_property) { "hw:c", "3" }, 1, unset), 0);
+  found = vl_flavor_find (app, "m1.small");
+  ck_assert_uint_eq (found->n_properties, 2);
+  ck_assert_str_eq (found->properties[1].key, "hw:c");
+  /* All or nothing. */
+  ck_assert_int_eq (
+      vl_flavor_change (app, "m1.small", &(struct vl_property) { "hw:d", "4" }, 1, wrong), -1);
+  ck_assert_str_eq (findings (app),
+                    "error PropertyNotFound core: the flavor has no property \"hw:aa\"\n"
+                    "  did you mean \"hw:a\"?\n");
+  ck_assert_uint_eq (vl_flavor_find (app, "m1.small")->n_properties, 2);
+  ck_assert_ptr_null (vl_flavor_find (app, "m1.smal"));
+  ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_NOT_FOUND);
+  ck_assert_str_eq (findings (app), "error FlavorNotFound core: there is no flavor \"m1.smal\"\n"
+                                    "  did you mean \"m1.small\"?\n");
+  ck_assert_int_eq (vl_flavor_delete (app, "m1.small"), 0);
+  ck_assert_int_eq (vl_flavor_delete (app, "m1.small"), -1);
+  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM flavor_property", ""), 0);
+}
+END_TEST
+
+START_TEST (bad_flavors)
+{
+  struct vl_property bad[] = { { "a\nb", "x" }, { "k", "\x01" }, { "", "x" }, { "u", "\xff" } };
+  struct vl_flavor_info flavor = {
+    .name = "a\tb", .vcpus = 0, .ram = -1, .disk = -1, .properties = bad, 4
+  };
+
+  ck_assert_int_eq (vl_flavor_create (app, &flavor), -1);
+  ck_assert_uint_eq (app->ctx->findings.n, 8);
+  ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_REQUEST);
+  ck_assert_int_eq (exists ("state"), 0);
+}
+END_TEST
+
+/* ---- images ---- */
+
+static int
+add_image (const char *name, const char *file, const char *format)
+{
+  struct vl_image_info image = { .name = name, .disk_format = format };
+
+  return vl_image_create (app, file, &image);
+}
+
+START_TEST (images)
+{
+  const struct vl_image_info *image;
+  struct stat st;
+
+  ck_assert_int_eq (add_image ("cirros", make ("a", "qcow2", "8M"), "qcow2"), 0);
+  ck_assert_int_eq (add_image ("cirros", path ("a"), "qcow2"), -1);
+  ck_assert_ptr_nonnull (strstr (findings (app), "error ImageExists core: "));
+  image = vl_image_find (app, "cirros");
+  ck_assert_str_eq (image->disk_format, "qcow2");
+  ck_assert_str_eq (image->status, "active");
+  ck_assert_int_eq (image->virtual_size, 8 << 20);
+  ck_assert_int_eq (stat (image->file, &st), 0);
+  ck_assert_int_eq (st.st_size, image->size);
+  ck_assert_uint_eq (st.st_mode & 07777, 0400);
+  ck_assert_int_eq (strncmp (image->checksum, "sha256:", 7), 0);
+  ck_assert_str_eq (vl_image_find (app, image->uuid)->name, "cirros");
+  ck_assert_str_eq (listing ("state/images"), vl_printf (rig.ctx, "%s\n", image->uuid));
+  ck_assert_int_eq (vl_image_delete (app, "cirros"), 0);
+  ck_assert_str_eq (listing ("state/images"), "");
+  ck_assert_int_eq (vl_image_delete (app, "cirros"), -1);
+  ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_NOT_FOUND);
+}
+END_TEST
+
+START_TEST (image_is_kept_as)
+{
+  ck_assert_int_eq (add_image ("v", make ("v", "vmdk", "8M"), "vmdk"), 0);
+  ck_assert_str_eq (findings (app),
+                    "advice Advice core: image \"v\" was given as vmdk and is kept as qcow2\n");
+  ck_assert_str_eq (vl_image_find (app, "v")->disk_format, "qcow2");
+  ck_assert_int_eq (vl_image_find (app, "v")->virtual_size, 8 << 20);
+  ck_assert_int_eq (add_image ("bad", path ("v"), "raw"), -1);
+  ck_assert_ptr_null (strstr (listing ("state/images"), "new"));
+}
+END_TEST
+
+/* A file that stands where the image would go is somebody else's. */
+START_TEST (foreign_file_stays)
+{
+  VL_AUTOFREE char *kept = NULL;
+  char uuid[37];
+  const char *why;
+
+  ck_assert_int_eq (add_image ("other", make ("a", "qcow2", "8M"), "qcow2"), 0);
+  vl_uuid_from_text ("cirros", uuid);
+  rig_write (&rig, vl_printf (rig.ctx, "state/images/%s", uuid), "precious");
+  ck_assert_int_eq (add_image ("cirros", path ("a"), "qcow2"), -1);
+  kept = vl_file_read (path (vl_printf (rig.ctx, "state/images/%s", uuid)), 20, NULL, &why);
+  ck_assert_str_eq (kept, "precious");
+  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM operation", ""), 0);
+  ck_assert_int_eq (exists (vl_printf (rig.ctx, "state/images/%s.new", uuid)), 0);
+  /* The same for the folder that it is copied into. */
+  vl_findings_clear (app);
+  vl_uuid_from_text ("third", uuid);
+  rig_write (&rig, vl_printf (rig.ctx, "state/images/%s.new/mine", uuid), "precious");
+  ck_assert_int_eq (add_image ("third", path ("a"), "qcow2"), -1);
+  ck_assert_int_eq (exists (vl_printf (rig.ctx, "state/images/%s.new/mine", uuid)), 1);
+}
+END_TEST
+
+static void
+insert_server (const char *uuid, const char *name, const char *image)
+{
+  ck_assert_int_eq (vl_db_run (app->store,
+                               "INSERT INTO server VALUES (?, ?, ?, 'SHUTOFF', 'f', NULL, NULL, "
+                               "'none', '', NULL, '', '', '', '')",
+                               "sss", uuid, name, uuid),
+                    0);
+  if (image)
+    ck_assert_int_eq (
+        vl_db_run (app->store, "INSERT INTO server_image VALUES (?, ?)", "ss", uuid, image), 0);
+}
+
+START_TEST (image_in_use)
+{
+  const struct vl_image_info *image;
+
+  ck_assert_int_eq (add_image ("cirros", make ("a", "qcow2", "8M"), "qcow2"), 0);
+  image = vl_image_find (app, "cirros");
+  insert_server ("u1", "web", image->uuid);
+  insert_server ("u2", "db", image->uuid);
+  ck_assert_int_eq (vl_image_delete (app, "cirros"), -1);
+  ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_REQUEST);
+  ck_assert_str_eq (findings (app),
+                    "error ImageInUse core: image \"cirros\" is used by 2 servers: \"db\", "
+                    "\"web\"\n  delete those servers first\n");
+  ck_assert_int_eq (access (image->file, F_OK), 0);
+  ck_assert_int_eq (vl_db_run (app->store, "DELETE FROM server", ""), 0);
+  ck_assert_int_eq (vl_image_delete (app, "cirros"), 0);
+}
+END_TEST
+
+START_TEST (claims_are_counted_from_records)
+{
+  ck_assert_ptr_nonnull (vl_app_store (app));
+  insert_server ("u1", "a", NULL);
+  insert_server ("u2", "b", NULL);
+  ck_assert_int_eq (vl_db_run (app->store,
+                               "INSERT INTO claim VALUES ('u1', 'R', 2, 'p'), ('u2', 'R', 3, 'p')",
+                               ""),
+                    0);
+  ck_assert_int_eq (vl_store_claimed (app, "R"), 5);
+  ck_assert_int_eq (vl_db_run (app->store, "DELETE FROM server WHERE uuid = 'u2'", ""), 0);
+  ck_assert_int_eq (vl_store_claimed (app, "R"), 2);
+}
+END_TEST
+
+START_TEST (statuses)
+{
+  ck_assert_str_eq (vl_status_of ("ACTIVE", VL_STATE_RUNNING, 1), "ACTIVE");
+  ck_assert_str_eq (vl_status_of ("ACTIVE", VL_STATE_SHUTDOWN, 1), "SHUTOFF");
+  ck_assert_str_eq (vl_status_of ("ACTIVE", VL_STATE_CRASHED, 1), "SHUTOFF");
+  ck_assert_str_eq (vl_status_of ("SHUTOFF", VL_STATE_PAUSED, 1), "PAUSED");
+  ck_assert_str_eq (vl_status_of ("SUSPENDED", VL_STATE_SHUTDOWN, 1), "SUSPENDED");
+  ck_assert_str_eq (vl_status_of ("SUSPENDED", VL_STATE_RUNNING, 1), "ACTIVE");
+  ck_assert_str_eq (vl_status_of ("ACTIVE", VL_STATE_NONE, 1), "ERROR");
+  ck_assert_str_eq (vl_status_of ("ACTIVE", VL_STATE_NONE, 0), "ACTIVE");
+  ck_assert_str_eq (vl_status_of ("BUILD", VL_STATE_RUNNING, 1), "BUILD");
+  ck_assert_str_eq (vl_status_of ("ERROR", VL_STATE_RUNNING, 1), "ERROR");
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("store");
+  TCase *tests = tcase_create ("store");
+  SRunner *runner;
+  int failed;
+
+  tcase_set_timeout (tests, 60);
+  tcase_add_checked_fixture (tests, room_app_setup, room_app_teardown);
+  tcase_add_test (tests, state_is_judged);
+  tcase_add_test (tests, schema_versions);
+  tcase_add_test (tests, first_opened_by_many);
+  tcase_add_test (tests, waits_for_another);
+  tcase_add_test (tests, flavors);
+  tcase_add_test (tests, bad_flavors);
+  tcase_add_test (tests, images);
+  tcase_add_test (tests, image_is_kept_as);
+  tcase_add_test (tests, foreign_file_stays);
+  tcase_add_test (tests, image_in_use);
+  tcase_add_test (tests, claims_are_counted_from_records);
+  tcase_add_test (tests, statuses);
+  suite_add_tcase (suite, tests);
+  runner = srunner_create (suite);
+  srunner_set_tap (runner, "-");
+  srunner_run_all (runner, CK_SILENT);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Mock features in this process. */
+
+#include <config.h>
+
+#include "loom.h"
+
+#include "request/work.h"
+
+/* A guest that nobody asked for: it has the core's properties, all unset. */
+static void
+start_guest (struct loom *loom)
+{
+  struct vl_guest_work *work = vl_arena_alloc (loom->ctx->arena, sizeof *work);
+  struct vl_guest *guest = &loom->guest;
+
+  work->index = vl_index_get (loom->registry);
+  guest->ctx = loom->ctx;
+  guest->registry = loom->registry;
+  guest->host = loom->host;
+  guest->work = work;
+  guest->n_props = work->index->n_props;
+  guest->props = vl_arena_alloc (loom->ctx->arena, guest->n_props * sizeof *guest->props);
+  memcpy (guest->props, work->index->props, guest->n_props * sizeof *guest->props);
+}
+
+void
+loom_start (struct loom *loom)
+{
+  memset (loom, 0, sizeof *loom);
+  loom->ctx = vl_ctx_new ();
+  loom->registry = vl_registry_new ();
+  loom->host = vl_host_new ();
+  loom->config = vl_config_new ();
+  start_guest (loom);
+  loom->build.ctx = loom->ctx;
+  loom->build.guest = &loom->guest;
+  loom->build.host = loom->host;
+  loom->build.doc = vl_doc_new (loom->ctx);
+  loom->ctx->build = &loom->build;
+  loom->ctx->guest = &loom->guest;
+}
+
+void
+loom_end (struct loom *loom)
+{
+  vl_doc_free (loom->build.doc);
+  vl_request_free (loom->request);
+  vl_config_free (loom->config);
+  free (loom->build.claims);
+  free (loom->build.timings);
+  vl_host_free (loom->host);
+  vl_registry_free (loom->registry);
+  vl_ctx_free (loom->ctx);
+}
+
+static const char **
+names (struct vl_arena *arena, const struct vl_table *table)
+{
+  const struct vl_name *rows = table->rows;
+  const char **list = vl_arena_alloc (arena, (table->count + 1) * sizeof *list);
+
+  for (uint32_t i = 0; i < table->count; i++)
+    list[i] = rows[i].name;
+  return list;
+}
+
+struct vl_plugin *
+loom_feature (struct loom *loom, const char *name, const struct vl_feature *feature)
+{
+  struct vl_arena *arena = loom->registry->arena;
+  struct vl_plugin *plugin = vl_arena_alloc (arena, sizeof *plugin);
+
+  plugin->name = vl_arena_strdup (arena, name);
+  plugin->kind = VL_KIND_FEATURE;
+  plugin->state = VL_PLUGIN_LOADED;
+  plugin->enabled = 1;
+  plugin->feature = *feature;
+  plugin->props = feature->props.rows;
+  plugin->n_props = feature->props.count;
+  plugin->writes = feature->writes.rows;
+  plugin->n_writes = feature->writes.count;
+  plugin->reads = names (arena, &feature->reads);
+  plugin->wakes = names (arena, &feature->wakes);
+  plugin->needs = names (arena, &feature->needs);
+  plugin->conflicts = names (arena, &feature->conflicts);
+  plugin->traits = names (arena, &feature->traits);
+  VL_GROW (loom->registry->plugins, loom->registry->n, loom->registry->size);
+  loom->registry->plugins[loom->registry->n++] = plugin;
+  return plugin;
+}
+
+struct vl_plugin *
+loom_writer (struct loom *loom, const char *name, const char *const *paths, size_t n)
+{
+  struct vl_write *rows = vl_arena_alloc (loom->registry->arena, n * sizeof *rows);
+  struct vl_feature feature = { .writes = { rows, (uint32_t)n, sizeof *rows } };
+
+  for (size_t i = 0; i < n; i++)
+    rows[i].path = paths[i];
+  return loom_feature (loom, name, &feature);
+}
+
+static const char *
+type_kvm (struct vl_ctx *ctx, const struct vl_host *host)
+{
+  (void)ctx;
+  (void)host;
+  return "kvm";
+}
+
+static const char *
+type_qemu (struct vl_ctx *ctx, const struct vl_host *host)
+{
+  (void)ctx;
+  (void)host;
+  return "qemu";
+}
+
+static const char *
+type_lxc (struct vl_ctx *ctx, const struct vl_host *host)
+{
+  (void)ctx;
+  (void)host;
+  return "lxc";
+}
+
+void
+loom_driver (struct loom *loom, const char *virt_type)
+{
+  struct vl_plugin *driver = vl_arena_alloc (loom->registry->arena, sizeof *driver);
+
+  driver->name = "mock";
+  driver->kind = VL_KIND_DRIVER;
+  driver->state = VL_PLUGIN_LOADED;
+  driver->enabled = 1;
+  driver->reads = driver->wakes = driver->needs = driver->conflicts = driver->traits
+      = vl_arena_alloc (loom->registry->arena, sizeof *driver->reads);
+  driver->driver.virt_type = VL_STREQ (virt_type, "kvm")    ? type_kvm
+                             : VL_STREQ (virt_type, "qemu") ? type_qemu
+                                                            : type_lxc;
+  loom->driver = driver;
+  VL_GROW (loom->registry->plugins, loom->registry->n, loom->registry->size);
+  loom->registry->plugins[loom->registry->n++] = driver;
+}
+
+void
+loom_setting (struct loom *loom, const char *key, const char *text)
+{
+  struct vl_config *config = loom->config;
+  size_t n;
+  const struct vl_setting *rows = vl_config_table (&n);
+  const char *why;
+
+  if (config->slots == NULL)
+    config->slots = vl_arena_alloc (config->arena, n * sizeof *config->slots);
+  for (size_t i = 0; i < n; i++)
+    if (VL_STREQ (rows[i].name, key)) {
+      struct vl_type_spec spec = { rows[i].type, rows[i].flags, rows[i].choices,
+                                   rows[i].min,  rows[i].max,   rows[i].unit };
+
+      config->slots[i].row = &rows[i];
+      if (vl_value_parse (config->arena, &spec, text, &config->slots[i].value, &why) == 0)
+        return;
+    }
+  abort ();
+}
+
+const char *
+loom_build (struct loom *loom, const char *json)
+{
+  vl_doc_free (loom->build.doc);
+  loom->build.doc = NULL;
+  loom_as (loom, NULL, VL_PHASE_PARSE);
+  loom->ctx->build = NULL;
+  loom->ctx->guest = NULL;
+  loom->request = vl_request_read (loom->ctx, json, strlen (json), "test");
+  if (loom->request == NULL)
+    return NULL;
+  loom->build.guest = vl_guest_new (loom->ctx, loom->registry, loom->config, loom->driver,
+                                    loom->request, loom->host);
+  loom->ctx->guest = loom->build.guest;
+  return vl_build_run (&loom->build) == 0 ? vl_doc_xml (loom->build.doc) : NULL;
+}
+
+void
+loom_as (struct loom *loom, struct vl_plugin *plugin, enum vl_phase phase)
+{
+  loom->ctx->plugin = plugin;
+  loom->ctx->phase = phase;
+}
+
+const char *
+loom_seal (struct loom *loom)
+{
+  struct vl_doc *doc = loom->build.doc;
+
+  loom_as (loom, NULL, VL_PHASE_CONTRIBUTE);
+  if (vl_doc_end_contribute (loom->ctx, doc) < 0)
+    return NULL;
+  loom_as (loom, NULL, VL_PHASE_ADJUST);
+  vl_doc_begin_adjust (loom->ctx, doc);
+  if (vl_doc_end_adjust (loom->ctx, doc) < 0)
+    return NULL;
+  loom_as (loom, NULL, VL_PHASE_SEALED);
+  vl_doc_seal (loom->ctx, doc);
+  return vl_doc_xml (doc);
+}
+
+const char *
+loom_findings (struct loom *loom)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  vl_str_add (&text, "");
+  for (size_t i = 0; i < loom->ctx->findings.n; i++) {
+    const struct vl_finding *f = &loom->ctx->findings.items[i];
+
+    vl_str_printf (&text, "%s %s %s: %s", vl_severity_name (f->severity), f->code, f->plugin,
+                   f->message);
+    if (f->origin)
+      vl_str_printf (&text, " (%s)", f->origin);
+    vl_str_add (&text, "\n");
+    if (f->hint)
+      vl_str_printf (&text, "  %s\n", f->hint);
+  }
+  return vl_arena_strdup (loom->ctx->arena, text.text);
+}
+
+const char *
+loom_provenance (struct loom *loom)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+  size_t n;
+  const struct vl_provenance *rows =
+      vl_doc_provenance (loom->ctx, loom->build.doc, loom->build.guest, &n);
+
+  vl_str_add (&text, "");
+  for (size_t i = 0; i < n; i++)
+    vl_str_printf (&text, "%s%s%s  <- %s, %s\n", rows[i].path, rows[i].value ? " = " : "",
+                   rows[i].value ? rows[i].value : "", rows[i].owners, rows[i].cause);
+  return vl_arena_strdup (loom->ctx->arena, text.text);
+}

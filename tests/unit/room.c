@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the tests of storage and records share. */
+
+#include <config.h>
+
+#include "room.h"
+
+#include "storage/storage.h"
+
+#include <check.h>
+#include <sys/stat.h>
+
+struct rig rig;
+struct vl_ctx *ctx;
+struct vl_app *app;
+
+void
+room_start (const char *conf)
+{
+  rig_start (&rig);
+  ctx = rig.ctx;
+  if (conf)
+    rig_write (&rig, "packaging/virtloom.conf", conf);
+  rig_load (&rig);
+  ck_assert_int_eq (rig.config_result, 0);
+}
+
+void
+room_setup (void)
+{
+  room_start (NULL);
+}
+
+void
+room_teardown (void)
+{
+  rig_end (&rig);
+}
+
+void
+room_app_setup (void)
+{
+  rig_start (&rig);
+  ctx = rig.ctx;
+  app = open_app (path ("state"));
+}
+
+void
+room_app_teardown (void)
+{
+  vl_app_free (app);
+  rig_end (&rig);
+}
+
+const char *
+path (const char *name)
+{
+  return rig_path (&rig, name);
+}
+
+int
+exists (const char *name)
+{
+  struct stat st;
+
+  return lstat (path (name), &st) == 0;
+}
+
+const char *
+listing (const char *name)
+{
+  const char *argv[] = { "/bin/ls", "-A", path (name), NULL }, *out;
+
+  ck_assert_int_eq (vl_tool_run (ctx, argv, 10, &out), 0);
+  return out;
+}
+
+void
+qemu_img (const char *a, const char *b, const char *c, const char *d, const char *e, const char *f,
+          const char *g)
+{
+  const char *argv[] = { "/usr/bin/qemu-img", a, b, c, d, e, f, g, NULL };
+
+  ck_assert_msg (vl_tool_run (ctx, argv, 30, NULL) == 0, "%s", rig_findings (&rig));
+}
+
+const char *
+make (const char *name, const char *format, const char *size)
+{
+  qemu_img ("create", "-q", "-f", format, path (name), size, NULL);
+  return path (name);
+}
+
+struct vl_app *
+open_app (const char *state)
+{
+  struct vl_app_options options = { .state_dir = state, .tree_dir = rig.dir };
+  struct vl_app *fresh = vl_app_new (&options);
+
+  ck_assert_int_eq (vl_app_load (fresh), 0);
+  return fresh;
+}
+
+const char *
+findings (struct vl_app *of)
+{
+  const char *text;
+
+  rig.ctx = of->ctx;
+  text = rig_findings (&rig);
+  rig.ctx = ctx;
+  text = vl_printf (ctx, "%s", text);
+  vl_findings_clear (of);
+  return text;
+}

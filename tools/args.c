@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Arguments: nouns and verbs from their tables, options from the one table
+ * below, wherever they stand.  An option means the same with every verb, so that
+ * `--flavor m1 plan` can be read before the verb is known. */
+
+#include <config.h>
+
+#include "tool.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Those before the empty row go with every verb. */
+static const struct option options[] = {
+  { "config", NULL, "DIR", "a configuration folder above those of the system" },
+  { "state", NULL, "DIR", "where records, images and disks are" },
+  { "driver", NULL, "NAME", "the driver that acts, or that plans are made for" },
+  { "host", NULL, "FILE", "plan for a recorded host: a file, or a name" },
+  { "output", "o", "FORMAT", "form of the answer" },
+  { "quiet", "q", NULL, "no progress" },
+  { "verbose", "v", NULL, "say more" },
+  { "help", "h", NULL, "this text" },
+  { "tree", NULL, "DIR", NULL },
+  { "version", NULL, NULL, NULL },
+  { NULL, NULL, NULL, NULL },
+  { "capabilities", NULL, "FILE", "libvirt's capabilities; repeatable" },
+  { "config-drive", NULL, NULL, "with a config drive" },
+  { "disk", NULL, "GIB", "root disk; 0: the image's own size" },
+  { "disk-format", NULL, "FORMAT", "what the file is: qcow2, raw ...; never guessed" },
+  { "domcapabilities", NULL, "FILE", "libvirt's domain capabilities; repeatable" },
+  { "dry-run", NULL, NULL, "show the domain that would be made, make nothing" },
+  { "ephemeral", NULL, "GIB", "an empty second disk" },
+  { "fact", NULL, "KEY=VALUE", "a fact; a key given twice is a list; repeatable" },
+  { "file", NULL, "FILE", "the image's bytes; they are copied" },
+  { "flavor", NULL, "FLAVOR", "the flavor" },
+  { "follow", "f", NULL, "go on with what comes, until interrupted" },
+  { "hard", NULL, NULL, "pull the plug and make the guest anew" },
+  { "image", NULL, "IMAGE", "the image" },
+  { "lines", NULL, "N", "only the last N lines" },
+  { "long", NULL, NULL, "more columns" },
+  { "min-disk", NULL, "GIB", "least root disk of a flavor for this image" },
+  { "min-ram", NULL, "MIB", "least memory of a flavor for this image" },
+  { "network", NULL, "NET", "bridge=BRIDGE[,model=,mac=,mtu=] or user; repeatable" },
+  { "out", NULL, "DIR", "the folder to write" },
+  { "property", NULL, "KEY=VALUE", "a property; repeatable" },
+  { "ram", NULL, "MIB", "memory" },
+  { "request", NULL, "FILE", "a request file, - for stdin" },
+  { "swap", NULL, "MIB", "swap disk" },
+  { "timeout", NULL, "SECONDS", "how long to wait" },
+  { "timing", NULL, NULL, "show the time of each phase and plugin instead" },
+  { "user-data", NULL, "FILE", "user data for the config drive" },
+  { "vcpus", NULL, "N", "virtual CPUs" },
+  { "volume", NULL, "VOLUME", "path=FILE,format=FORMAT[,bus=,boot_index=]; repeatable" },
+  { "wait", NULL, NULL, "come back when the guest runs" },
+};
+#define N_OPTIONS (sizeof options / sizeof options[0])
+
+/* ---- looking up ---- */
+
+static const struct option *
+find_option (const char *name, size_t length, int letter)
+{
+  for (size_t i = 0; i < N_OPTIONS; i++) {
+    const char *text = letter ? options[i].letter : options[i].name;
+
+    if (text && strlen (text) == length && strncmp (text, name, length) == 0)
+      return &options[i];
+  }
+  return NULL;
+}
+
+int
+args_is_general (const struct option *option)
+{
+  for (const struct option *o = options; o->name; o++)
+    if (o == option)
+      return 1;
+  return 0;
+}
+
+const struct option *
+args_option (size_t i)
+{
+  return i < N_OPTIONS ? &options[i] : NULL;
+}
+
+/* Is NAME one of the blank-separated WORDS? */
+static int
+has_word (const char *words, const char *name)
+{
+  size_t length = strlen (name);
+
+  for (const char *p = words; p && *p; p += strspn (p, " ")) {
+    size_t n = strcspn (p, " ");
+
+    if (n == length && strncmp (p, name, n) == 0)
+      return 1;
+    p += n;
+  }
+  return 0;
+}
+
+static const struct noun *
+find_noun (const char *name)
+{
+  for (size_t i = 0; nouns[i]; i++)
+    if (strcmp (nouns[i]->name, name) == 0)
+      return nouns[i];
+  return NULL;
+}
+
+static const struct verb *
+find_verb (const struct noun *noun, const char *name)
+{
+  for (const struct verb *verb = noun->verbs; verb->run; verb++)
+    if (verb->name && strcmp (verb->name, name) == 0)
+      return verb;
+  return NULL;
+}
+
+static int
+has_verbs (const struct noun *noun)
+{
+  return noun->verbs[0].name != NULL;
+}
+
+/* ---- mistakes ---- */
+
+static void VL_PRINTF (2, 3)
+complain (struct args *args, const char *fmt, ...)
+{
+  va_list list;
+
+  if (args->bad)
+    return;
+  va_start (list, fmt);
+  args->message = tool_vprintf (fmt, list);
+  va_end (list);
+  args->bad = 1;
+}
+
+static void
+hint_spelling (struct args *args, const struct spelling *spelling, const char *before)
+{
+  if (spelling->best && args->hint == NULL)
+    args->hint = tool_printf ("did you mean '%s%s'?", before, spelling->best);
+}
+
+/* NOUN VERB, as it is typed. */
+static const char *
+verb_noun (const struct args *args)
+{
+  return args->noun->name;
+}
+
+static const char *
+verb_name (const struct args *args)
+{
+  return args->verb && args->verb->name ? args->verb->name : "";
+}
+
+static const char *
+gap (const struct args *args)
+{
+  return *verb_name (args) ? " " : "";
+}
+
+static char *
+join_nouns (void)
+{
+  char *all = tool_printf ("%s", nouns[0]->name);
+
+  for (size_t i = 1; nouns[i]; i++) {
+    char *longer = tool_printf ("%s, %s", all, nouns[i]->name);
+
+    free (all);
+    all = longer;
+  }
+  return all;
+}
+
+static char *
+join_verbs (const struct noun *noun)
+{
+  char *all = tool_printf ("%s", noun->verbs[0].name);
+
+  for (const struct verb *verb = noun->verbs + 1; verb->run; verb++) {
+    char *longer = tool_printf ("%s, %s", all, verb->name);
+
+    free (all);
+    all = longer;
+  }
+  return all;
+}
+
+static void
+unknown_noun (struct args *args, const char *name)
+{
+  struct spelling spelling = { .wanted = name };
+  char *all = join_nouns ();
+
+  for (size_t i = 0; nouns[i]; i++)
+    spelling_offer (&spelling, nouns[i]->name);
+  complain (args, "there is no noun '%s'; accepted: %s", name, all);
+  hint_spelling (args, &spelling, "");
+  free (all);
+}
+
+static void
+unknown_verb (struct args *args, const char *name)
+{
+  struct spelling spelling = { .wanted = name ? name : "" };
+  char *all = join_verbs (args->noun);
+
+  for (const struct verb *verb = args->noun->verbs; verb->run; verb++)
+    spelling_offer (&spelling, verb->name);
+  if (name)
+    complain (args, "'%s' has no verb '%s'; accepted: %s", args->noun->name, name, all);
+  else
+    complain (args, "'%s' needs a verb; accepted: %s", args->noun->name, all);
+  hint_spelling (args, &spelling, "");
+  free (all);
+}
+
+int
+args_takes (const struct verb *verb, const struct option *option)
+{
+  return args_is_general (option)
+         || (verb && option->name && has_word (verb->options, option->name));
+}
+
+static void
+unknown_option (struct args *args, const char *name, const char *dashes)
+{
+  struct spelling spelling = { .wanted = name };
+
+  for (size_t i = 0; i < N_OPTIONS; i++)
+    if (options[i].name && options[i].help && args_takes (args->verb, &options[i]))
+      spelling_offer (&spelling, options[i].name);
+  complain (args, "'%s%s%s' has no option '%s%s'", verb_noun (args), gap (args), verb_name (args),
+            dashes, name);
+  hint_spelling (args, &spelling, "--");
+  if (args->hint == NULL)
+    args->hint = tool_printf ("virtloom %s%s%s --help", verb_noun (args), gap (args),
+                              verb_name (args));
+}
+
+/* ---- parsing ---- */
+
+struct parsing {
+  struct args *args;
+  int argc, at;
+  char **argv;
+  const char *unknown; /* the first option that no verb has */
+  const char *dashes;
+  char *owned;         /* where UNKNOWN is no argument of its own */
+};
+
+static void
+add_given (struct args *args, const struct option *option, const char *value)
+{
+  args->given = tool_grow (args->given, args->n_given + 1, sizeof *args->given);
+  args->given[args->n_given++] = (struct given) { option, value };
+  args->help |= strcmp (option->name, "help") == 0;
+  args->version |= strcmp (option->name, "version") == 0;
+}
+
+/* The value of OPTION: REST, else the next argument. */
+static void
+take_value (struct parsing *p, const struct option *option, const char *rest, const char *shown)
+{
+  if (rest == NULL && p->at + 1 < p->argc)
+    rest = p->argv[++p->at];
+  if (rest == NULL)
+    complain (p->args, "option '%s' needs a value: %s %s", shown, shown, option->value);
+  else
+    add_given (p->args, option, rest);
+}
+
+static void
+remember_unknown (struct parsing *p, const char *name, size_t length, const char *dashes)
+{
+  if (p->unknown)
+    return;
+  p->owned = tool_printf ("%.*s", (int) length, name);
+  p->unknown = p->owned;
+  p->dashes = dashes;
+}
+
+static void
+parse_long (struct parsing *p, const char *text)
+{
+  size_t length = strcspn (text, "=");
+  const struct option *option = find_option (text, length, 0);
+  char *shown;
+
+  if (option == NULL) {
+    remember_unknown (p, text, length, "--");
+    return;
+  }
+  shown = tool_printf ("--%s", option->name);
+  if (option->value)
+    take_value (p, option, text[length] ? text + length + 1 : NULL, shown);
+  else if (text[length])
+    complain (p->args, "option '%s' takes no value", shown);
+  else
+    add_given (p->args, option, NULL);
+  free (shown);
+}
+
+/* "-qv", "-ojson", "-o json". */
+static void
+parse_letters (struct parsing *p, const char *text)
+{
+  for (; *text; text++) {
+    const struct option *option = find_option (text, 1, 1);
+    char shown[3] = { '-', *text, '\0' };
+
+    if (option == NULL) {
+      remember_unknown (p, text, 1, "-");
+      return;
+    }
+    if (option->value) {
+      take_value (p, option, text[1] ? text + 1 : NULL, shown);
+      return;
+    }
+    add_given (p->args, option, NULL);
+  }
+}
+
+static void
+name_things (struct parsing *p)
+{
+  struct args *args = p->args;
+  size_t used = 0;
+
+  if (args->n_words && strcmp (args->words[0], "help") == 0) {
+    args->help = 1;
+    memmove (args->words, args->words + 1, --args->n_words * sizeof *args->words);
+  }
+  if (args->n_words == 0) {
+    if (! args->help && ! args->version) {
+      complain (args, "a noun is missing");
+      args->hint = tool_printf ("virtloom --help");
+    }
+    return;
+  }
+  args->noun = find_noun (args->words[used++]);
+  if (args->noun == NULL) {
+    unknown_noun (args, args->words[0]);
+    return;
+  }
+  if (! has_verbs (args->noun))
+    args->verb = args->noun->verbs;
+  else if (args->n_words > used)
+    args->verb = find_verb (args->noun, args->words[used++]);
+  if (args->verb == NULL && (args->n_words > 1 || ! args->help))
+    unknown_verb (args, args->n_words > 1 ? args->words[1] : NULL);
+  memmove (args->words, args->words + used, (args->n_words - used) * sizeof *args->words);
+  args->n_words -= used;
+}
+
+static void
+check_options (struct parsing *p)
+{
+  struct args *args = p->args;
+
+  if (p->unknown && args->noun) {
+    unknown_option (args, p->unknown, p->dashes);
+  } else if (p->unknown) {
+    complain (args, "there is no option '%s%s'", p->dashes, p->unknown);
+    if (args->hint == NULL)
+      args->hint = tool_printf ("virtloom --help");
+  }
+  for (size_t i = 0; i < args->n_given && args->verb; i++)
+    if (! args_takes (args->verb, args->given[i].option))
+      unknown_option (args, args->given[i].option->name, "--");
+}
+
+static void
+check_words (struct args *args)
+{
+  const struct verb *verb = args->verb;
+  const char *output = args_value (args, "output");
+
+  if (args->n_words < (size_t) verb->least)
+    complain (args, "'%s%s%s' needs %s", verb_noun (args), gap (args), verb_name (args),
+              verb->words);
+  else if (verb->most >= 0 && args->n_words > (size_t) verb->most)
+    complain (args, "'%s%s%s' takes %s; '%s' is too much", verb_noun (args), gap (args),
+              verb_name (args), verb->words ? verb->words : "no words", args->words[verb->most]);
+  if (args->bad && args->hint == NULL)
+    args->hint = tool_printf ("virtloom %s%s%s --help", verb_noun (args), gap (args),
+                              verb_name (args));
+  if (output && ! has_word (verb->formats, output)) {
+    char *formats = tool_printf ("%s", verb->formats), *blank = strchr (formats, ' ');
+
+    if (blank)
+      *blank = '\0';
+    complain (args, "'%s%s%s' cannot answer with -o '%s'; accepted: %s%s%s", verb_noun (args),
+              gap (args), verb_name (args), output, formats, blank ? ", " : "",
+              blank ? blank + 1 : "");
+    free (formats);
+  }
+}
+
+void
+args_parse (struct args *args, int argc, char **argv)
+{
+  struct parsing p = { .args = args, .argc = argc, .argv = argv };
+  int only_words = 0;
+
+  args->words = tool_alloc ((size_t) argc + 1, sizeof *args->words);
+  for (p.at = 1; p.at < argc; p.at++) {
+    const char *text = argv[p.at];
+
+    if (only_words || text[0] != '-' || text[1] == '\0')
+      args->words[args->n_words++] = text;
+    else if (strcmp (text, "--") == 0)
+      only_words = 1;
+    else if (text[1] == '-')
+      parse_long (&p, text + 2);
+    else
+      parse_letters (&p, text + 1);
+  }
+  name_things (&p);
+  check_options (&p);
+  if (args->verb && ! args->help && ! args->bad)
+    check_words (args);
+  free (p.owned);
+}
+
+void
+args_free (struct args *args)
+{
+  for (size_t i = 0; i < args->n_lists; i++)
+    free (args->lists[i]);
+  free (args->words);
+  free (args->given);
+  free ((char *) args->message);
+  free ((char *) args->hint);
+}
+
+/* ---- values ---- */
+
+const char *
+args_value (const struct args *args, const char *name)
+{
+  for (size_t i = args->n_given; i > 0; i--)
+    if (strcmp (args->given[i - 1].option->name, name) == 0)
+      return args->given[i - 1].value;
+  return NULL;
+}
+
+int
+args_has (const struct args *args, const char *name)
+{
+  for (size_t i = 0; i < args->n_given; i++)
+    if (strcmp (args->given[i].option->name, name) == 0)
+      return 1;
+  return 0;
+}
+
+const char *const *
+args_list (struct args *args, const char *name)
+{
+  const char **list = tool_alloc (args->n_given + 1, sizeof *list);
+  size_t n = 0;
+
+  for (size_t i = 0; i < args->n_given; i++)
+    if (strcmp (args->given[i].option->name, name) == 0)
+      list[n++] = args->given[i].value;
+  args->lists[args->n_lists++] = list;
+  return list;
+}
+
+int
+args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *number)
+{
+  const char *text = args_value (tool->args, name);
+  char *end;
+
+  *number = otherwise;
+  if (text == NULL)
+    return 0;
+  errno = 0;
+  *number = strtoll (text, &end, 10);
+  if (errno == 0 && *text && *end == '\0' && strchr ("-0123456789", *text))
+    return 0;
+  return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
+                   "--%s '%s' is not a whole number that can be counted with", name, text);
+}
+
+int
+args_properties (struct tool *tool, const char *name, struct vl_property **list, size_t *n)
+{
+  const char *const *texts = args_list (tool->args, name);
+  int bad = 0;
+
+  *n = 0;
+  *list = tool_alloc (tool->args->n_given + 1, sizeof **list);
+  for (; *texts; texts++) {
+    const char *equals = strchr (*texts, '=');
+
+    if (equals == NULL || equals == *texts) {
+      bad = vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "--%s '%s'; accepted: KEY=VALUE", name,
+                      *texts);
+      continue;
+    }
+    (*list)[*n].key = vl_printf (tool->ctx, "%.*s", (int) (equals - *texts), *texts);
+    (*list)[(*n)++].value = equals + 1;
+  }
+  return bad;
+}

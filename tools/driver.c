@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * virtloom driver: which driver plugins there are, what each can do, on and off. */
+
+#include <config.h>
+
+#include "tool.h"
+
+static int
+driver_list (struct tool *tool)
+{
+  return plugins_list (tool, VL_KIND_DRIVER);
+}
+
+static int
+driver_show (struct tool *tool)
+{
+  return plugins_show (tool, VL_KIND_DRIVER);
+}
+
+static int
+driver_enable (struct tool *tool)
+{
+  return plugins_switch (tool, VL_KIND_DRIVER, 1);
+}
+
+static int
+driver_disable (struct tool *tool)
+{
+  return plugins_switch (tool, VL_KIND_DRIVER, 0);
+}
+
+static const struct verb verbs[] = {
+  { "list", NULL, 0, 0, "long", "table json", "lists all drivers; --long: keys, why not loaded",
+    "virtloom driver list --long", 0, driver_list },
+  { "show", "DRIVER", 1, 1, NULL, "table json", "shows what a driver declares, and its settings",
+    "virtloom driver show qemu-tcg", 0, driver_show },
+  { "enable", "DRIVER", 1, 1, NULL, "table json", "writes enabled = yes into the operator's layer",
+    "virtloom driver enable qemu-tcg", 0, driver_enable },
+  { "disable", "DRIVER", 1, 1, NULL, "table json", "writes enabled = no into the operator's layer",
+    "virtloom driver disable qemu-tcg", 0, driver_disable },
+  { .run = NULL },
+};
+
+const struct noun driver_noun = { "driver", "plugins that talk to hypervisors", verbs };

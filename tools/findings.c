@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Findings for people: one line each, the hint on the next after two blanks. */
+
+#include <config.h>
+
+#include "tool.h"
+
+#include <stdlib.h>
+
+void
+findings_print_one (const struct vl_finding *finding, FILE *file)
+{
+  static const char *const severities[] = { "", "error", "warning", "advice" };
+  char *message = table_clean (finding->message);
+  char *origin = finding->origin ? table_clean (finding->origin) : NULL;
+  char *hint = finding->hint ? table_clean (finding->hint) : NULL;
+
+  fprintf (file, "%s %s %s: %s", severities[finding->severity], finding->code, finding->plugin,
+           message);
+  if (origin)
+    fprintf (file, " (%s)", origin);
+  fputc ('\n', file);
+  if (hint)
+    fprintf (file, "  %s\n", hint);
+  free (message);
+  free (origin);
+  free (hint);
+}
+
+void
+findings_print (const struct vl_app *app, size_t first, FILE *file)
+{
+  for (size_t i = first; i < vl_findings_count (app); i++)
+    findings_print_one (vl_findings_get (app, i), file);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * virtloom host: the facts that decisions are made from, what is missing for
+ * the work, and host files made of what others recorded. */
+
+#include <config.h>
+
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XML_LIMIT ((size_t) 16 << 20)
+
+/* ---- show ---- */
+
+static void
+print_facts (const struct vl_host *host)
+{
+  for (size_t i = 0; i < vl_host_n_facts (host); i++) {
+    const char *key = vl_host_fact_key (host, i);
+    size_t n = vl_host_count (host, key);
+
+    printf ("%s =", key);
+    for (size_t j = 0; j < n; j++) {
+      char *clean = table_clean (vl_host_item (host, key, j));
+
+      printf ("%s %s", j ? "," : "", clean);
+      free (clean);
+    }
+    putchar ('\n');
+  }
+}
+
+/* A host file has no room for findings: they stay on stderr. */
+static void
+print_file (struct tool *tool, const struct vl_host *host)
+{
+  char *text = vl_host_to_json (host);
+
+  fputs (text, stdout);
+  free (text);
+  tool->printed = 1;
+}
+
+static int
+host_show (struct tool *tool)
+{
+  const struct vl_host *host = vl_app_host (tool->app);
+
+  if (host == NULL)
+    return -1;
+  if (tool->json)
+    print_file (tool, host);
+  else
+    print_facts (host);
+  return 0;
+}
+
+/* ---- check ---- */
+
+static int
+host_check (struct tool *tool)
+{
+  const struct vl_host_check *checks = NULL;
+  json_t *list;
+  size_t n = 0;
+  int failed = 0;
+
+  if (vl_host_checks (tool->app, &checks, &n) < 0)
+    return -1;
+  list = json_array ();
+  for (size_t i = 0; i < n; i++) {
+    json_t *object = json_object ();
+
+    json_put (object, "name", checks[i].name);
+    json_put (object, "result", checks[i].result);
+    json_put (object, "message", checks[i].message);
+    json_put (object, "mend", checks[i].mend);
+    json_array_append_new (list, object);
+    failed |= strcmp (checks[i].result, "FAIL") == 0;
+    if (tool->json)
+      continue;
+    printf ("%-4s  %s: %s\n", checks[i].result, checks[i].name, checks[i].message);
+    if (checks[i].mend)
+      printf ("      %s\n", checks[i].mend);
+  }
+  json_object_set_new (tool->data, "checks", list);
+  return failed ? VL_ERR_UNSUPPORTED : 0;
+}
+
+/* ---- import ---- */
+
+static int
+import_files (struct tool *tool, struct vl_host *host, const char *option,
+              int (*import) (struct vl_ctx *, struct vl_host *, const char *))
+{
+  int bad = 0;
+
+  for (const char *const *path = args_list (tool->args, option); *path; path++) {
+    size_t length;
+    char *text = tool_read (tool, *path, XML_LIMIT, &length);
+
+    if (text == NULL)
+      bad = -1;
+    else if (strlen (text) != length)
+      bad = vl_error (tool->ctx, VL_ERR_REQUEST, "InvalidXML", NULL, "'%s' has a NUL byte", *path);
+    else if (import (tool->ctx, host, text) < 0) {
+      vl_hint (tool->ctx, "it is in '%s'", *path);
+      bad = -1;
+    }
+    free (text);
+  }
+  return bad;
+}
+
+static int
+host_import (struct tool *tool)
+{
+  struct vl_host *host = vl_host_new ();
+  const char *const *facts = args_list (tool->args, "fact");
+  int bad = 0;
+
+  if (! args_has (tool->args, "capabilities") && ! args_has (tool->args, "domcapabilities")
+      && ! args_has (tool->args, "fact")) {
+    bad = vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
+                    "'host import' needs --capabilities, --domcapabilities or --fact");
+    vl_hint (tool->ctx, "`virsh capabilities > FILE` and `virsh domcapabilities > FILE` make them");
+  }
+  bad |= import_files (tool, host, "capabilities", vl_host_import_capabilities);
+  bad |= import_files (tool, host, "domcapabilities", vl_host_import_domcapabilities);
+  for (; *facts; facts++)
+    bad |= vl_host_import_fact (tool->ctx, host, *facts);
+  if (! bad)
+    print_file (tool, host);
+  vl_host_free (host);
+  return bad ? -1 : 0;
+}
+
+static const struct verb verbs[] = {
+  { "show", NULL, 0, 0, NULL, "table json", "shows the facts; -o json is what --host reads",
+    "virtloom host show -o json > host.json", 0, host_show },
+  { "check", NULL, 0, 0, NULL, "table json", "checks each prerequisite, and says what mends it",
+    "virtloom host check", 0, host_check },
+  { "import", NULL, 0, 0, "capabilities domcapabilities fact", "json",
+    "makes a host file of what libvirt says elsewhere",
+    "virtloom host import --capabilities caps.xml --domcapabilities q35.xml --fact "
+    "libvirt.version=9.0.0",
+    VERB_NO_LOAD, host_import },
+  { .run = NULL },
+};
+
+const struct noun host_noun = { "host", "the facts that decisions are made from", verbs };

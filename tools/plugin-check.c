@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * virtloom plugin check: conformance of a module in TAP.  First what its file
+ * says, then, in a child that may crash, what its code does. */
+
+#include <config.h>
+
+#include "plugin-check.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MODULE_LIMIT ((size_t) 64 << 20)
+
+/* ---- TAP ---- */
+
+void
+tap_note (const char *fmt, ...)
+{
+  va_list args;
+  char *text, *clean;
+
+  va_start (args, fmt);
+  text = tool_vprintf (fmt, args);
+  va_end (args);
+  clean = table_clean (text);
+  printf ("# %s\n", clean);
+  free (clean);
+  free (text);
+}
+
+int
+tap_ok (struct tap *tap, int ok, const char *what, const char *fmt, ...)
+{
+  va_list args;
+  char *text;
+
+  tap->tests++;
+  tap->failures += ! ok;
+  printf ("%sok %d - %s\n", ok ? "" : "not ", tap->tests, what);
+  if (! ok) {
+    va_start (args, fmt);
+    text = tool_vprintf (fmt, args);
+    va_end (args);
+    tap_note ("%s", text);
+    free (text);
+  }
+  fflush (stdout);
+  return ok;
+}
+
+void
+tap_skip (struct tap *tap, const char *what, const char *why)
+{
+  tap->tests++;
+  printf ("ok %d - %s # SKIP %s\n", tap->tests, what, why);
+}
+
+/* ---- the file ---- */
+
+static int
+name_ok (const char *name)
+{
+  size_t n = strlen (name);
+
+  return n > 0 && n <= 31 && islower ((unsigned char) *name)
+         && strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+/* "acme_tpm_LTX_virtloom_module" of "acme-tpm". */
+static char *
+symbol_of (const char *name)
+{
+  char *symbol = tool_printf ("%s_LTX_virtloom_module", name);
+
+  for (char *p = symbol; *p; p++)
+    if (*p == '-')
+      *p = '_';
+  return symbol;
+}
+
+/* Answers whether the module can be loaded at all. */
+static int
+check_file (struct checking *c)
+{
+  struct elf_facts *elf = &c->elf;
+  struct tap *tap = c->tap;
+  char *symbol = symbol_of (c->name);
+  int ok = tap_ok (tap, name_ok (c->name), "the file's name is a plugin's",
+                   "'%s.so'; accepted: [a-z][a-z0-9-]{0,30}.so", c->name);
+
+  ok &= tap_ok (tap, elf->problem == NULL && elf->shared, "it is a shared object", "%s",
+                elf->problem ? elf->problem : "is an ELF file of another kind");
+  ok &= tap_ok (tap, elf->has_note, "it carries virtloom's note",
+                "there is none; VL_FEATURE or VL_DRIVER makes it");
+  ok &= tap_ok (tap, elf->note.magic == VL_NOTE_MAGIC && elf->note.abi == VL_ABI,
+                "its ABI is this one's", "magic %#x, abi %u; accepted: magic %#x, abi %u",
+                elf->note.magic, elf->note.abi, VL_NOTE_MAGIC, (unsigned) VL_ABI);
+  ok &= tap_ok (tap, strcmp (elf->note.name, c->name) == 0, "its name is the file's",
+                "it calls itself '%s'", elf->note.name);
+  ok &= tap_ok (tap, elf->n_symbols == 1 && strcmp (elf->symbols[0], symbol) == 0,
+                "it exports one symbol, its own", "%zu, the first is '%s'; accepted: '%s' alone",
+                elf->n_symbols, elf->n_symbols ? elf->symbols[0] : "", symbol);
+  tap_ok (tap, ! elf->exec_stack, "its stack is not executable", "link with -Wl,-z,noexecstack");
+  tap_ok (tap, ! elf->text_relocations, "it has no text relocations", "compile with -fPIC");
+  tap_ok (tap, elf->binds_now, "it binds at once", "link with -Wl,-z,now");
+  if (elf->constructors)
+    tap_note ("it has constructors: they run before the tables are looked at");
+  free (symbol);
+  return ok;
+}
+
+/* ---- the code ---- */
+
+/* In a child: what crashes there is a test that failed. */
+static void
+run_code (struct checking *c)
+{
+  pid_t child;
+  int status = 0;
+
+  fflush (stdout);
+  child = fork ();
+  if (child == 0) {
+    check_code (c);
+    fflush (stdout);
+    _exit (0);
+  }
+  if (child > 0)
+    waitpid (child, &status, 0);
+  if (child < 0)
+    tap_ok (c->tap, 0, "its code can be tried", "fork: %m");
+  else if (WIFSIGNALED (status))
+    tap_ok (c->tap, 0, "its code does not crash", "killed by signal %d (%s)", WTERMSIG (status),
+            strsignal (WTERMSIG (status)));
+  else
+    tap_ok (c->tap, WEXITSTATUS (status) == 0, "its code does not end the process",
+            "exit status %d", WEXITSTATUS (status));
+}
+
+static char *
+name_of (const char *file)
+{
+  const char *slash = strrchr (file, '/'), *base = slash ? slash + 1 : file;
+  size_t n = strlen (base);
+
+  return n > 3 && strcmp (base + n - 3, ".so") == 0 ? tool_printf ("%.*s", (int) n - 3, base)
+                                                    : NULL;
+}
+
+static int
+check_module (struct checking *c, const unsigned char *bytes, size_t length)
+{
+  int result = 0;
+
+  elf_read (bytes, length, &c->elf);
+  if (check_file (c)) {
+    result = check_tree_make (c, bytes, length);
+    if (result == 0)
+      run_code (c);
+    check_tree_remove (c);
+  }
+  printf ("1..%d\n", c->tap->tests);
+  return result;
+}
+
+int
+plugin_check (struct tool *tool)
+{
+  struct checking c = { .tool = tool, .file = tool->args->words[0] };
+  unsigned char *bytes;
+  size_t length;
+  int result;
+
+  c.name = name_of (c.file);
+  if (c.name == NULL)
+    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'%s' is not a module; accepted: NAME.so",
+                     c.file);
+  bytes = (unsigned char *) tool_read (tool, c.file, MODULE_LIMIT, &length);
+  c.tap = mmap (NULL, sizeof *c.tap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (bytes == NULL || c.tap == MAP_FAILED) {
+    free (bytes);
+    free (c.name);
+    return -1;
+  }
+  result = check_module (&c, bytes, length);
+  if (result == 0 && c.tap->failures)
+    result = VL_ERR_FAILED;
+  munmap (c.tap, sizeof *c.tap);
+  free (bytes);
+  free (c.name);
+  return result;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the nouns feature and driver share: lists, tables of one plugin, turning
+ * it on and off. */
+
+#include <config.h>
+
+#include "tool.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *
+state_name (enum vl_plugin_state state)
+{
+  static const char *const names[] = { "", "loaded", "disabled", "refused", "unused" };
+
+  return names[state];
+}
+
+static const char *
+kind_name (enum vl_kind kind)
+{
+  return kind == VL_KIND_DRIVER ? "driver" : "feature";
+}
+
+/* ---- list ---- */
+
+static json_t *
+head_json (const struct vl_plugin_info *info)
+{
+  json_t *object = json_object ();
+
+  json_put (object, "name", info->name);
+  json_put (object, "state", state_name (info->state));
+  json_put (object, "version", info->version);
+  json_put (object, "summary", info->summary);
+  json_put (object, "reason", info->reason);
+  if (info->kind == VL_KIND_DRIVER)
+    json_put_int (object, "auto", info->auto_rank);
+  json_object_set_new (object, "keys", json_texts (info->keys));
+  return object;
+}
+
+int
+plugins_list (struct tool *tool, enum vl_kind kind)
+{
+  static const struct column features[] = {
+    { "name", "Name" }, { "state", "State" }, { "version", "Version" }, { "summary", "Summary" },
+    { NULL, NULL },
+  };
+  static const struct column drivers[] = {
+    { "name", "Name" }, { "state", "State" }, { "auto", "Auto" }, { "version", "Version" },
+    { "summary", "Summary" }, { NULL, NULL },
+  };
+  static const struct column longer[] = {
+    { "name", "Name" }, { "state", "State" }, { "keys", "Keys" }, { "reason", "Why not loaded" },
+    { NULL, NULL },
+  };
+  json_t *list = json_array ();
+
+  for (size_t i = 0; i < vl_plugins_count (tool->app); i++) {
+    const struct vl_plugin_info *info = vl_plugins_get (tool->app, i);
+
+    if (info->kind == kind)
+      json_array_append_new (list, head_json (info));
+  }
+  tool_list (tool, kind == VL_KIND_DRIVER ? "drivers" : "features", list,
+             args_has (tool->args, "long") ? longer
+             : kind == VL_KIND_DRIVER      ? drivers
+                                           : features);
+  return 0;
+}
+
+/* ---- show ---- */
+
+static const char *
+type_name (enum vl_type type)
+{
+  static const char *const names[] = { "",       "bool",   "tristate", "int",   "size",
+                                       "string", "choice", "list",     "cpuset" };
+
+  return (size_t) type < sizeof names / sizeof names[0] ? names[type] : "?";
+}
+
+static const char *
+rule_name (enum vl_rule rule)
+{
+  static const char *const names[] = { "-",         "image wins",     "flavor wins", "must agree",
+                                       "either",    "image narrows",  "by feature" };
+
+  return (size_t) rule < sizeof names / sizeof names[0] ? names[rule] : "?";
+}
+
+/* What a value may be: "a, b" of choices, "1 to 5 ms" of numbers. */
+static const char *
+accepted (struct tool *tool, enum vl_type type, const char *const *choices, int64_t min,
+          int64_t max, const char *unit)
+{
+  const char *text = "";
+
+  if (type == VL_CHOICE && choices)
+    for (size_t i = 0; choices[i]; i++)
+      text = vl_printf (tool->ctx, "%s%s%s", text, i ? ", " : "", choices[i]);
+  else if ((type == VL_INT || type == VL_SIZE) && max > min)
+    text = vl_printf (tool->ctx, "%" PRId64 " to %" PRId64 "%s%s", min, max, unit ? " " : "",
+                      unit ? unit : "");
+  return text;
+}
+
+static json_t *
+props_json (struct tool *tool, const struct vl_plugin_info *info)
+{
+  json_t *list = json_array ();
+
+  for (size_t i = 0; i < info->n_props; i++) {
+    const struct vl_prop *row = &info->props[i];
+    json_t *object = json_object ();
+
+    json_put (object, "name", vl_printf (tool->ctx, "%s.%s", info->name, row->name));
+    json_put (object, "type", type_name (row->type));
+    json_put (object, "accepted",
+              accepted (tool, row->type, row->choices, row->min, row->max, row->unit));
+    json_put (object, "default", row->deflt);
+    json_put (object, "flavor", row->flavor_key);
+    json_put (object, "image", row->image_key);
+    json_put (object, "setting", row->setting);
+    json_put (object, "rule", rule_name (row->rule));
+    json_put (object, "fills", row->fills);
+    json_put (object, "since", row->since);
+    json_put (object, "help", row->help);
+    json_array_append_new (list, object);
+  }
+  return list;
+}
+
+static json_t *
+settings_json (struct tool *tool, const struct vl_plugin_info *info)
+{
+  json_t *list = json_array ();
+
+  for (size_t i = 0; i < info->n_settings; i++) {
+    const struct vl_setting_value *value = &info->settings[i];
+    const struct vl_setting *row = value->row;
+    json_t *object = json_object ();
+
+    json_put (object, "name", row->name);
+    json_put (object, "type", type_name (row->type));
+    json_put (object, "accepted",
+              accepted (tool, row->type, row->choices, row->min, row->max, row->unit));
+    json_put (object, "value", value->text);
+    json_put (object, "origin", value->origin);
+    json_put (object, "nova", row->nova);
+    json_put (object, "help", row->help);
+    json_array_append_new (list, object);
+  }
+  return list;
+}
+
+static json_t *
+writes_json (const struct vl_plugin_info *info)
+{
+  json_t *list = json_array ();
+
+  for (size_t i = 0; i < info->n_writes; i++) {
+    json_t *object = json_object ();
+
+    json_put (object, "path", info->writes[i].path);
+    json_put (object, "since", info->writes[i].since);
+    json_array_append_new (list, object);
+  }
+  return list;
+}
+
+static json_t *
+plugin_json (struct tool *tool, const struct vl_plugin_info *info)
+{
+  json_t *object = head_json (info);
+
+  json_put (object, "kind", kind_name (info->kind));
+  json_put (object, "built_for", info->built_for);
+  json_put (object, "module", info->module);
+  json_put (object, "conf", info->conf);
+  json_object_set_new (object, "enabled", json_boolean (info->enabled));
+  json_object_set_new (object, "critical", json_boolean (info->critical));
+  json_object_set_new (object, "reads", json_texts (info->reads));
+  json_object_set_new (object, "wakes", json_texts (info->wakes));
+  json_object_set_new (object, "needs", json_texts (info->needs));
+  json_object_set_new (object, "conflicts", json_texts (info->conflicts));
+  json_object_set_new (object, "traits", json_texts (info->traits));
+  json_object_set_new (object, "properties", props_json (tool, info));
+  json_object_set_new (object, "settings", settings_json (tool, info));
+  json_object_set_new (object, "writes", writes_json (info));
+  return object;
+}
+
+static void
+show_section (const json_t *object, const char *name, const struct column *columns)
+{
+  const json_t *list = json_object_get (object, name);
+
+  if (json_array_size (list) == 0)
+    return;
+  printf ("\n%c%s:\n", name[0] - 'a' + 'A', name + 1);
+  table_list (list, columns);
+}
+
+static void
+show_tables (const json_t *object)
+{
+  static const struct column head[] = {
+    { "name", "Name" },       { "kind", "Kind" },         { "state", "State" },
+    { "reason", "Reason" },   { "summary", "Summary" },   { "version", "Version" },
+    { "built_for", "Built for" }, { "module", "Module" }, { "conf", "Configuration" },
+    { "enabled", "Enabled" }, { "critical", "Critical" }, { "auto", "Auto" },
+    { "keys", "Keys" },       { "reads", "Reads" },       { "wakes", "Wakes" },
+    { "needs", "Needs" },     { "conflicts", "Conflicts" }, { "traits", "Traits" },
+    { NULL, NULL },
+  };
+  static const struct column props[] = {
+    { "name", "Property" },     { "type", "Type" },   { "accepted", "Accepted" },
+    { "default", "Default" },   { "flavor", "Flavor key" }, { "image", "Image key" },
+    { "rule", "Rule" },         { "help", "Help" },   { NULL, NULL },
+  };
+  static const struct column settings[] = {
+    { "name", "Setting" },  { "type", "Type" }, { "accepted", "Accepted" }, { "value", "Value" },
+    { "origin", "Origin" }, { "nova", "nova.conf" }, { "help", "Help" }, { NULL, NULL },
+  };
+  static const struct column writes[] = {
+    { "path", "Path" }, { "since", "Since libvirt" }, { NULL, NULL },
+  };
+
+  table_show (object, head);
+  show_section (object, "properties", props);
+  show_section (object, "settings", settings);
+  show_section (object, "writes", writes);
+}
+
+/* The plugin that the command line names; NULL after a finding. */
+static const struct vl_plugin_info *
+named (struct tool *tool, enum vl_kind kind)
+{
+  const char *name = tool->args->words[0];
+  const struct vl_plugin_info *info = vl_plugins_find (tool->app, name);
+  struct spelling spelling = { .wanted = name };
+
+  if (info && info->kind == kind)
+    return info;
+  for (size_t i = 0; i < vl_plugins_count (tool->app); i++)
+    if (vl_plugins_get (tool->app, i)->kind == kind)
+      spelling_offer (&spelling, vl_plugins_get (tool->app, i)->name);
+  (void) vl_error (tool->ctx, VL_ERR_NOT_FOUND, NULL, NULL, "there is no %s '%s'",
+                   kind_name (kind), name);
+  if (info)
+    vl_hint (tool->ctx, "virtloom %s show %s", kind_name (info->kind), name);
+  else if (spelling.best)
+    vl_hint (tool->ctx, "did you mean '%s'?", spelling.best);
+  return NULL;
+}
+
+int
+plugins_show (struct tool *tool, enum vl_kind kind)
+{
+  const struct vl_plugin_info *info = named (tool, kind);
+  json_t *object;
+
+  if (info == NULL)
+    return -1;
+  /* The module of a driver that is not the chosen one was not needed so far. */
+  if (info->state == VL_PLUGIN_UNUSED) {
+    if (vl_plugins_load (tool->app, info->name) < 0)
+      return -1;
+    info = vl_plugins_find (tool->app, info->name);
+  }
+  object = plugin_json (tool, info);
+  if (! tool->json)
+    show_tables (object);
+  json_object_update (tool->data, object);
+  json_decref (object);
+  return 0;
+}
+
+/* ---- enable, disable ---- */
+
+int
+plugins_switch (struct tool *tool, enum vl_kind kind, int on)
+{
+  const struct vl_plugin_info *info = named (tool, kind);
+  const char *file = NULL;
+
+  if (info == NULL || vl_plugins_enable (tool->app, info->name, on, &file) < 0)
+    return -1;
+  tool_done (tool, "%s %s is %s in %s", kind_name (kind), info->name, on ? "enabled" : "disabled",
+             file);
+  return 0;
+}

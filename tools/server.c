@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * virtloom server: guests, made of a flavor and an image. */
+
+#include <config.h>
+
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_WAIT 60   /* seconds */
+#define DEFAULT_STOP 60   /* seconds, as Nova's shutdown_timeout */
+#define POLL_MS 250
+
+static const struct column list_columns[] = {
+  { "name", "Name" },     { "uuid", "UUID" },     { "status", "Status" },
+  { "power_state", "Power" }, { "flavor", "Flavor" }, { "image", "Image" },
+  { "driver", "Driver" }, { NULL, NULL },
+};
+
+static const struct column columns[] = {
+  { "name", "Name" },
+  { "uuid", "UUID" },
+  { "domain", "Domain" },
+  { "status", "Status" },
+  { "power_state", "Power" },
+  { "flavor", "Flavor" },
+  { "image", "Image" },
+  { "driver", "Driver" },
+  { "created", "Created" },
+  { "fault", "Fault" },
+  { "run_dir", "Folder" },
+  { NULL, NULL },
+};
+
+static json_t *
+server_json (const struct vl_server_info *server)
+{
+  json_t *object = json_object ();
+
+  json_put (object, "name", server->name);
+  json_put (object, "uuid", server->uuid);
+  json_put (object, "domain", server->domain);
+  json_put (object, "status", server->status);
+  json_put (object, "power_state", server->power_state);
+  json_put (object, "flavor", server->flavor);
+  json_put (object, "image", server->image);
+  json_put (object, "driver", server->driver);
+  json_put (object, "created", server->created);
+  json_put (object, "fault", server->fault);
+  json_put (object, "run_dir", server->run_dir);
+  return object;
+}
+
+static int
+show_server (struct tool *tool, const char *name, int with_xml)
+{
+  const struct vl_server_info *server = vl_server_find (tool->app, name);
+  json_t *object;
+
+  if (server == NULL)
+    return -1;
+  object = server_json (server);
+  if (with_xml && server->xml)
+    json_put (object, "xml", server->xml);
+  tool_show (tool, object, columns);
+  return 0;
+}
+
+/* ---- create ---- */
+
+static int
+wait_for (struct tool *tool, const char *uuid, int64_t seconds)
+{
+  const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+  time_t until = time (NULL) + (time_t) seconds;
+
+  for (;;) {
+    const struct vl_server_info *server = vl_server_find (tool->app, uuid);
+
+    if (server == NULL)
+      return -1;
+    if (strcmp (server->status, "ACTIVE") == 0)
+      return 0;
+    if (strcmp (server->status, "BUILD") != 0)
+      return vl_error (tool->ctx, VL_ERR_FAILED, NULL, NULL, "server '%s' is %s%s%s", server->name,
+                       server->status, server->fault ? ": " : "",
+                       server->fault ? server->fault : "");
+    if (time (NULL) >= until)
+      return vl_error (tool->ctx, VL_ERR_FAILED, NULL, NULL,
+                       "server '%s' is still %s after %lld seconds", server->name, server->status,
+                       (long long) seconds);
+    vl_progress (tool->ctx, "waiting for '%s' to run", server->name);
+    nanosleep (&pause, NULL);
+  }
+}
+
+static int
+dry_run (struct tool *tool, const struct vl_create_options *options)
+{
+  struct vl_plan *plan = NULL;
+  int result = vl_plan_create (tool->app, options, &plan);
+
+  if (result == 0) {
+    if (! tool->json)
+      fputs (vl_plan_xml (plan), stdout);
+    json_put (tool->data, "xml", vl_plan_xml (plan));
+  }
+  vl_plan_free (plan);
+  return result;
+}
+
+static int
+server_create (struct tool *tool)
+{
+  struct vl_create_options options = {
+    .name = tool->args->words[0],
+    .flavor = args_value (tool->args, "flavor"),
+    .image = args_value (tool->args, "image"),
+    .networks = args_list (tool->args, "network"),
+    .volumes = args_list (tool->args, "volume"),
+    .properties = args_list (tool->args, "property"),
+    .user_data = args_value (tool->args, "user-data"),
+    .config_drive = args_has (tool->args, "config-drive"),
+  };
+  const char *uuid = NULL;
+  int64_t seconds;
+
+  if (args_number (tool, "timeout", DEFAULT_WAIT, &seconds) < 0)
+    return -1;
+  if (options.flavor == NULL)
+    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
+                     "'server create' needs --flavor FLAVOR");
+  if (args_has (tool->args, "dry-run"))
+    return dry_run (tool, &options);
+  if (vl_server_create (tool->app, &options, &uuid) < 0)
+    return -1;
+  if (args_has (tool->args, "wait") && wait_for (tool, uuid, seconds) < 0)
+    return -1;
+  return show_server (tool, uuid, 0);
+}
+
+/* ---- list, show, delete ---- */
+
+static int
+add_server (void *opaque, const struct vl_server_info *server)
+{
+  return json_array_append_new (opaque, server_json (server));
+}
+
+static int
+server_list (struct tool *tool)
+{
+  json_t *list = json_array ();
+
+  if (vl_server_each (tool->app, add_server, list) < 0) {
+    json_decref (list);
+    return -1;
+  }
+  tool_list (tool, "servers", list, list_columns);
+  return 0;
+}
+
+static int
+server_show (struct tool *tool)
+{
+  return show_server (tool, tool->args->words[0], 1);
+}
+
+static int
+server_delete (struct tool *tool)
+{
+  int bad = 0;
+
+  for (size_t i = 0; i < tool->args->n_words; i++)
+    bad |= vl_server_delete (tool->app, tool->args->words[i]);
+  return bad ? -1 : 0;
+}
+
+/* ---- power ---- */
+
+static int
+act (struct tool *tool, enum vl_server_action action)
+{
+  int64_t seconds;
+  int bad = 0;
+
+  if (args_number (tool, "timeout", DEFAULT_STOP, &seconds) < 0)
+    return -1;
+  if (seconds < 0 || seconds > 86400)
+    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
+                     "--timeout %lld; accepted: 0 to 86400 seconds", (long long) seconds);
+  for (size_t i = 0; i < tool->args->n_words; i++)
+    bad |= vl_server_act (tool->app, tool->args->words[i], action, (uint32_t) seconds);
+  return bad ? -1 : 0;
+}
+
+static int
+server_start (struct tool *tool)
+{
+  return act (tool, VL_SERVER_START);
+}
+
+static int
+server_stop (struct tool *tool)
+{
+  return act (tool, VL_SERVER_STOP);
+}
+
+static int
+server_reboot (struct tool *tool)
+{
+  return act (tool, args_has (tool->args, "hard") ? VL_SERVER_REBOOT_HARD : VL_SERVER_REBOOT_SOFT);
+}
+
+static int
+server_pause (struct tool *tool)
+{
+  return act (tool, VL_SERVER_PAUSE);
+}
+
+static int
+server_unpause (struct tool *tool)
+{
+  return act (tool, VL_SERVER_UNPAUSE);
+}
+
+static int
+server_suspend (struct tool *tool)
+{
+  return act (tool, VL_SERVER_SUSPEND);
+}
+
+static int
+server_resume (struct tool *tool)
+{
+  return act (tool, VL_SERVER_RESUME);
+}
+
+/* ---- console ---- */
+
+/* Where the last LINES lines of TEXT begin. */
+static size_t
+tail_of (const char *text, size_t length, int64_t lines)
+{
+  size_t at = length;
+
+  if (at && text[at - 1] == '\n')
+    at--;
+  while (at > 0 && (text[at - 1] != '\n' || --lines > 0))
+    at--;
+  return at;
+}
+
+static int
+server_log (struct tool *tool)
+{
+  const char *text = NULL;
+  size_t length = 0, from = 0;
+  int64_t lines;
+
+  if (args_number (tool, "lines", 0, &lines) < 0)
+    return -1;
+  if (lines < 0 || (lines == 0 && args_has (tool->args, "lines")))
+    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "--lines %lld; accepted: 1 or more",
+                     (long long) lines);
+  if (vl_server_log (tool->app, tool->args->words[0], &text, &length) < 0)
+    return -1;
+  if (lines)
+    from = tail_of (text, length, lines);
+  /* A guest may write NUL bytes: those are shown, but JSON text has none. */
+  if (tool->json)
+    json_put (tool->data, "log", text + from);
+  else
+    fwrite (text + from, 1, length - from, stdout);
+  return 0;
+}
+
+/* Follows the file rather than asking the driver again and again: the embedded
+ * driver lets one command in at a time, and others want their turn. */
+static int
+follow (struct tool *tool, const char *path)
+{
+  const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+  FILE *file = fopen (path, "re");
+  char buffer[4096];
+  size_t n;
+
+  if (file == NULL)
+    return vl_error (tool->ctx, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
+                     "the console's file '%s' cannot be read: %m", path);
+  while (! ferror (stdout)) {
+    while ((n = fread (buffer, 1, sizeof buffer, file)) > 0)
+      fwrite (buffer, 1, n, stdout);
+    fflush (stdout);
+    if (! args_has (tool->args, "follow"))
+      break;
+    clearerr (file);
+    nanosleep (&pause, NULL);
+  }
+  fclose (file);
+  return 0;
+}
+
+static int
+server_console (struct tool *tool)
+{
+  const struct vl_server_info *server = vl_server_find (tool->app, tool->args->words[0]);
+  char *path;
+  int result;
+
+  if (server == NULL)
+    return -1;
+  path = tool_printf ("%s/console.log", server->run_dir);
+  if (tool->json) {
+    json_put (tool->data, "file", path);
+    free (path);
+    return 0;
+  }
+  vl_app_free (tool->app);
+  tool->app = vl_app_new (&(struct vl_app_options) { .quiet = 1 });
+  tool->ctx = vl_app_ctx (tool->app);
+  result = follow (tool, path);
+  free (path);
+  return result;
+}
+
+#define POWER(verb, does, run)                                                                     \
+  { #verb, "SERVER...", 1, -1, NULL, "table json", does, "virtloom server " #verb " web1", 0, run }
+
+static const struct verb verbs[] = {
+  { "create", "SERVER", 1, 1,
+    "flavor image network volume property user-data config-drive wait timeout dry-run",
+    "table json", "makes a guest and starts it",
+    "virtloom server create web1 --flavor m1.small --image debian --network user --wait", 0,
+    server_create },
+  { "list", NULL, 0, 0, NULL, "table json", "lists all servers", "virtloom server list", 0,
+    server_list },
+  { "show", "SERVER", 1, 1, NULL, "table json",
+    "shows a server; -o json has the domain it was made from", "virtloom server show web1", 0,
+    server_show },
+  { "delete", "SERVER...", 1, -1, NULL, "table json", "stops guests and removes what is theirs",
+    "virtloom server delete web1", 0, server_delete },
+  POWER (start, "switches guests on", server_start),
+  { "stop", "SERVER...", 1, -1, "timeout", "table json",
+    "asks guests to shut down, then pulls the plug; --timeout 0 does not ask",
+    "virtloom server stop web1 --timeout 30", 0, server_stop },
+  { "reboot", "SERVER...", 1, -1, "hard timeout", "table json", "restarts guests",
+    "virtloom server reboot web1 --hard", 0, server_reboot },
+  POWER (pause, "stops guests where they are", server_pause),
+  POWER (unpause, "lets paused guests go on", server_unpause),
+  POWER (suspend, "writes guests to disk and stops them", server_suspend),
+  POWER (resume, "lets suspended guests go on", server_resume),
+  { "log", "SERVER", 1, 1, "lines", "table json", "shows what the guest wrote to its console",
+    "virtloom server log web1 --lines 20", 0, server_log },
+  { "console", "SERVER", 1, 1, "follow", "table json",
+    "shows the file of the console; --follow goes on with what comes",
+    "virtloom server console web1 --follow", 0, server_console },
+  { .run = NULL },
+};
+
+const struct noun server_noun = { "server", "guests", verbs };

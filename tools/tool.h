@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the files of the command share: one run of it, its arguments, its output
+ * as a table or as JSON.  Texts are the context's memory (vl_printf) unless said
+ * otherwise, so that nobody frees them one by one. */
+
+#ifndef VL_TOOL_H
+#define VL_TOOL_H
+
+#include <virtloom/virtloom.h>
+
+#include <jansson.h>
+#include <stdio.h>
+
+struct args;
+
+/* One run of the command. */
+struct tool {
+  struct vl_app *app;
+  struct vl_ctx *ctx; /* of APP, for vl_error and vl_printf */
+  struct args *args;
+  const char *format; /* "table", "json", "xml" */
+  int json;           /* FORMAT is "json" */
+  int quiet, verbose;
+  json_t *data; /* what -o json prints, the findings apart; owned */
+  int printed;  /* stdout has all that there is to say: no JSON of our own */
+};
+
+/* ---- args.c: nouns, verbs, options ---- */
+
+struct option {
+  const char *name, *letter; /* "output", "o" or NULL */
+  const char *value;         /* what is behind it ("DIR"), NULL: nothing */
+  const char *help;          /* NULL: hidden */
+};
+
+#define VERB_NO_LOAD 0x1u  /* needs neither configuration nor plugins */
+#define VERB_NO_DEBUG 0x2u /* -v means something of its own */
+
+struct verb {
+  const char *name;    /* NULL: the noun alone */
+  const char *words;   /* "FLAVOR", "[SERVER]", "SERVER..."; NULL: none */
+  int least, most;     /* how many words, -1: any number */
+  const char *options; /* "vcpus ram property", NULL: only those of every verb */
+  const char *formats; /* "table json": the first is what comes without -o */
+  const char *help, *example;
+  unsigned flags;
+  /* 0; -1 after a finding; or an exit code of its own. */
+  int (*run) (struct tool *);
+};
+
+struct noun {
+  const char *name, *help;
+  const struct verb *verbs; /* ends with one whose RUN is NULL */
+};
+extern const struct noun *const nouns[]; /* NULL-terminated; main.c */
+
+struct args {
+  const struct noun *noun;
+  const struct verb *verb;
+  const char **words; /* behind noun and verb */
+  size_t n_words;
+  struct given {
+    const struct option *option;
+    const char *value;
+  } *given;
+  size_t n_given;
+  const char **lists[16]; /* handed out by args_list */
+  size_t n_lists;
+  int help, version, bad;
+  const char *message; /* of what is BAD; malloc */
+  const char *hint;    /* malloc, or NULL */
+};
+
+/* What ARGV says.  Mistakes are in BAD: reported once there is a context. */
+void args_parse (struct args *args, int argc, char **argv);
+void args_free (struct args *args);
+/* The last value of option NAME, NULL where it was not given. */
+const char *args_value (const struct args *args, const char *name);
+int args_has (const struct args *args, const char *name);
+/* All values, in order, NULL-terminated; freed with ARGS. */
+const char *const *args_list (struct args *args, const char *name);
+/* The whole number that is the value of option NAME.  0; -1 after a finding. */
+int args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *number);
+/* The values of option NAME, "K=V" each, as properties; calloc, the caller
+ * frees the array.  0; -1 after a finding. */
+int args_properties (struct tool *tool, const char *name, struct vl_property **list, size_t *n);
+/* The I-th option of all verbs, NULL beyond the last; one has no name. */
+const struct option *args_option (size_t i);
+int args_is_general (const struct option *option);
+int args_takes (const struct verb *verb, const struct option *option);
+/* help.c: --help of what ARGS names: everything, a noun, or a verb. */
+void args_help (const struct args *args, FILE *file);
+
+/* ---- table.c ---- */
+
+struct column {
+  const char *key, *title; /* member of the JSON object; head of the column */
+};
+
+/* Prints the objects of LIST, one line each; COLUMNS ends with a NULL key. */
+void table_list (const json_t *list, const struct column *columns);
+/* Prints one object, a line for each member of COLUMNS that it has. */
+void table_show (const json_t *object, const struct column *columns);
+/* VALUE as a cell: "a, b" of a list, "k=v, l=w" of an object, "-" of null.  The
+ * caller frees. */
+char *table_cell (const json_t *value);
+/* Text for a terminal: control characters as "\x1b".  The caller frees. */
+char *table_clean (const char *text);
+
+/* ---- json.c ---- */
+
+json_t *json_text (const char *text); /* null for NULL; bytes that are no UTF-8 as "?" */
+json_t *json_texts (const char *const *list);
+void json_put (json_t *object, const char *key, const char *text);
+void json_put_int (json_t *object, const char *key, int64_t number);
+json_t *json_properties (const struct vl_property *list, size_t n);
+json_t *json_findings (const struct vl_app *app);
+/* Shows LIST, which becomes the member NAME of what -o json prints. */
+void tool_list (struct tool *tool, const char *name, json_t *list, const struct column *columns);
+/* Shows OBJECT, whose members become what -o json prints. */
+void tool_show (struct tool *tool, json_t *object, const struct column *columns);
+/* Says that something was done; for -o json: the member "done". */
+void tool_done (struct tool *tool, const char *fmt, ...) VL_PRINTF (2, 3);
+void json_print (const json_t *value, FILE *file);
+
+/* ---- findings.c ---- */
+
+void findings_print (const struct vl_app *app, size_t first, FILE *file);
+void findings_print_one (const struct vl_finding *finding, FILE *file);
+
+/* ---- text.c ---- */
+
+void *tool_alloc (size_t n, size_t size); /* zeroed; never NULL */
+void *tool_grow (void *p, size_t n, size_t size);
+char *tool_printf (const char *fmt, ...) VL_PRINTF (1, 2); /* the caller frees */
+char *tool_vprintf (const char *fmt, va_list args) VL_PRINTF (1, 0);
+/* Reads a whole file, "-" being stdin, of at most LIMIT bytes; NUL-terminated,
+ * the caller frees.  NULL after a finding. */
+char *tool_read (struct tool *tool, const char *path, size_t limit, size_t *length);
+/* Writes a file that must not exist.  0; -1 after a finding. */
+int tool_write_new (struct tool *tool, const char *path, const char *text);
+
+/* Keeps the nearest of many spellings: zero-initialise but for WANTED. */
+struct spelling {
+  const char *wanted, *best; /* BEST NULL: nothing near enough */
+  unsigned distance;
+};
+void spelling_offer (struct spelling *spelling, const char *candidate);
+
+/* ---- plan.c, feature.c: shared by two nouns each ---- */
+
+/* The plan that --flavor, --image and --request, or server SERVER, ask for.
+ * Like vl_plan_request it answers -1 with a plan that has no XML. */
+int plan_make (struct tool *tool, const char *server, struct vl_plan **plan);
+json_t *plan_provenance (const struct vl_plan *plan);
+
+int plugins_list (struct tool *tool, enum vl_kind kind);
+int plugins_show (struct tool *tool, enum vl_kind kind);
+int plugins_switch (struct tool *tool, enum vl_kind kind, int on);
+
+/* ---- nova-conf.c ---- */
+
+struct nova_conf {
+  struct vl_nova_option *options; /* in byte order of the name */
+  size_t n, size;
+};
+/* Reads what oslo.config would: 0; -1 after a finding with file and line. */
+int nova_conf_read (struct tool *tool, const char *path, const char *text, struct nova_conf *conf);
+void nova_conf_free (struct nova_conf *conf);
+
+/* ---- plugin-check.c, plugin-elf.c, plugin-new.c ---- */
+
+int plugin_check (struct tool *tool);
+int plugin_new (struct tool *tool);
+
+/* What a module's file says without being loaded. */
+struct elf_facts {
+  const char *problem;     /* why it cannot be read, or NULL */
+  int shared, has_note, exec_stack, text_relocations, binds_now, constructors;
+  struct vl_note_desc note;
+  const char *symbols[16]; /* exported and defined */
+  size_t n_symbols;
+};
+/* BYTES must stay as long as FACTS is used. */
+void elf_read (const unsigned char *bytes, size_t length, struct elf_facts *facts);
+
+/* ---- nouns ---- */
+
+extern const struct noun config_noun, driver_noun, explain_noun, feature_noun, flavor_noun;
+extern const struct noun host_noun, image_noun, plan_noun, plugin_noun, server_noun;
+
+#endif
