@@ -12,6 +12,7 @@ static const struct vl_prop props[] = {
     .type = VL_BOOL,
     .deflt = "false",
     .image_key = "hw_time_hpet",
+    .invalid_code = "InvalidRequest",
     .help = "the guest has an HPET timer (x86 under KVM)",
     .since = "0.1.0" },
 };

@@ -176,19 +176,16 @@ features_key (struct view *view, const char *model)
 }
 
 /* libvirt's spelling of model NAME, or NULL where the host knows no such model.
- * Other architectures than these take names as they are typed. */
+ * Architectures other than x86 and POWER take names as they are typed. */
 static const char *
 known_model (struct view *view, const char *name)
 {
-  static const char *const checked[] = { "i686", "x86_64", "ppc", "ppc64", "ppc64le", NULL };
+  int x86 = strcmp (view->arch, "i686") == 0 || strcmp (view->arch, "x86_64") == 0;
   const char *key = caps_key (view, "cpu.models");
-  size_t i = 0;
 
-  while (checked[i] && strcmp (checked[i], view->arch))
-    i++;
-  if (checked[i] == NULL || key == NULL)
+  if ((! x86 && strncmp (view->arch, "ppc", 3)) || key == NULL)
     return name;
-  for (i = 0; i < vl_host_count (view->host, key); i++)
+  for (size_t i = 0; i < vl_host_count (view->host, key); i++)
     if (strcasecmp (vl_host_item (view->host, key, i), name) == 0)
       return vl_host_item (view->host, key, i);
   return vl_host_count (view->host, features_key (view, name)) > 0 ? name : NULL;
@@ -215,11 +212,11 @@ static int
 host_has_flag (struct view *view, const char *flag)
 {
   const char *models[] = { vl_host_str (view->host, "host.cpu.model"), NULL };
-  const char *key = caps_key (view, "cpu.host-model"), *extra;
+  const char *key = caps_key (view, "cpu.host-model");
+  const char *extra = caps_key (view, "cpu.host-model.features");
   int known = vl_host_count (view->host, "host.cpu.features") > 0, added = 0;
 
   models[1] = key ? vl_host_str (view->host, key) : NULL;
-  extra = caps_key (view, "cpu.host-model.features");
   for (size_t i = 0; extra && i < vl_host_count (view->host, extra); i++) {
     const char *item = vl_host_item (view->host, extra, i);
 
@@ -302,8 +299,22 @@ lacking_flags (struct view *view, const char *model)
   return text;
 }
 
+/* " with '+pcid,-hle'", or "" without flags. */
+static const char *
+with_flags (struct vl_ctx *ctx)
+{
+  size_t n = vl_setting_count (ctx, "cpu_model_extra_flags");
+  const char *text = "";
+
+  for (size_t i = 0; i < n; i++)
+    text = vl_printf (ctx, "%s%s%s", text, i ? "," : " with '",
+                      vl_setting_item (ctx, "cpu_model_extra_flags", i));
+  return n ? vl_printf (ctx, "%s'", text) : "";
+}
+
 /* Can the host run each of the operator's models with the operator's flags?
- * Nova asks for KVM only: TCG emulates what the host has not. */
+ * Nova asks for KVM only, TCG emulates what the host has not; and never on
+ * aarch64, where libvirt cannot tell. */
 static int
 check_models (struct view *view)
 {
@@ -320,16 +331,15 @@ check_models (struct view *view)
       vl_hint (view->ctx, "mend cpu_models in cpu-model.conf");
       continue;
     }
-    if (strcmp (view->virt, "kvm") || vl_setting_bool (view->ctx, "skip_cpu_compare_at_startup"))
+    if (strcmp (view->virt, "kvm") || strcmp (view->arch, "aarch64") == 0
+        || vl_setting_bool (view->ctx, "skip_cpu_compare_at_startup"))
       continue;
     lacking = lacking_flags (view, model);
     if (lacking && lacking[0]) {
       vl_error (view->ctx, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
-                "CPU model '%s' with the flags of cpu_model_extra_flags cannot run on this host, "
-                "which lacks %s; accepted: %s",
-                model, lacking, accepted_models (view));
-      vl_hint (view->ctx, "take an accepted model in cpu_models, or take flags from it: -%.*s",
-               (int)strcspn (lacking, ","), lacking);
+                "CPU model '%s'%s cannot run on this host, which lacks %s; accepted: %s", model,
+                with_flags (view->ctx), lacking, accepted_models (view));
+      vl_hint (view->ctx, "change cpu_models or cpu_model_extra_flags in cpu-model.conf");
     }
     if (lacking == NULL || lacking[0])
       result = -1;
@@ -455,12 +465,10 @@ resolve_foreign (struct vl_ctx *ctx, struct vl_guest *guest, const char *arch)
   const char *model = strcmp (arch, "aarch64") == 0   ? "cortex-a57"
                       : strcmp (arch, "ppc64le") == 0 ? "POWER8"
                                                       : NULL;
-  int result = vl_guest_set (ctx, guest, "mode", NULL, VL_GUEST_ARCH, reason);
 
-  result |= vl_guest_set (ctx, guest, "flags", NULL, VL_GUEST_ARCH, reason);
-  if (model)
-    result |= vl_guest_set (ctx, guest, "model", model, VL_GUEST_ARCH, reason);
-  return result
+  return vl_guest_set (ctx, guest, "mode", NULL, VL_GUEST_ARCH, reason)
+         | vl_guest_set (ctx, guest, "flags", NULL, VL_GUEST_ARCH, reason)
+         | vl_guest_set (ctx, guest, "model", model, VL_GUEST_ARCH, reason)
          | vl_guest_set (ctx, guest, "element", strcmp (arch, "mipsel") ? "true" : "false",
                          VL_GUEST_ARCH, reason);
 }
@@ -495,10 +503,9 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
     return 0;
   if (strcmp (view.virt, "kvm") && strcmp (view.virt, "qemu")) {
     if (vl_guest_has (guest, "mode") && ! vl_guest_is (guest, "mode", "none")) {
-      vl_error (
-          ctx, VL_ERR_UNSUPPORTED, "Invalid", "mode",
-          "cpu_mode is '%s', and guests of type '%s' have no CPU model; accepted: 'none', unset",
-          vl_guest_str (guest, "mode"), view.virt);
+      vl_error (ctx, VL_ERR_UNSUPPORTED, "Invalid", "mode",
+                "cpu_mode is '%s', and '%s' guests have no CPU model; accepted: 'none', unset",
+                vl_guest_str (guest, "mode"), view.virt);
       vl_hint (ctx, "take cpu_mode out of cpu-model.conf");
       return -1;
     }

@@ -17,6 +17,7 @@ static const struct vl_prop props[] = {
     .type = VL_CHOICE,
     .choices = buses,
     .image_key = "hw_disk_bus",
+    .invalid_code = "InvalidRequest",
     .fills = VL_DISK_BUS,
     .help = "bus of disks",
     .since = "0.1.0" },
@@ -24,6 +25,7 @@ static const struct vl_prop props[] = {
     .type = VL_CHOICE,
     .choices = buses,
     .image_key = "hw_cdrom_bus",
+    .invalid_code = "InvalidRequest",
     .fills = VL_CDROM_BUS,
     .help = "bus of CD-ROM drives",
     .since = "0.1.0" },
@@ -49,9 +51,11 @@ check_bus (struct vl_ctx *ctx, const struct vl_guest *guest, const char *prop)
     allowed = allowed && strcmp (bus, *other) != 0;
   if (allowed)
     return 0;
-  return vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", prop,
-                   "a '%s' guest has no bus '%s'; accepted: %s", type, bus,
-                   container ? "lxc" : "fdc ide sata scsi usb virtio");
+  vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", prop,
+            "a '%s' guest has no bus '%s'; accepted: %s", type, bus,
+            container ? "lxc" : "fdc ide sata scsi usb virtio");
+  vl_hint (ctx, "leave the property out to have the usual bus");
+  return -1;
 }
 
 /* An image made for another hypervisor names its adapter, not its bus. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * disk-cache: how the host caches what guests read and write (by kind of disk),
- * and whether blocks that a guest frees are given back. */
+ * how it does their I/O, and whether blocks that a guest frees are given back. */
 
 #include <config.h>
 
@@ -51,9 +51,12 @@ static const struct vl_setting settings[] = {
 };
 
 static const struct vl_write writes[] = { { "devices/disk/driver/@cache", NULL },
-                                          { "devices/disk/driver/@discard", NULL } };
+                                          { "devices/disk/driver/@discard", NULL },
+                                          { "devices/disk/driver/@io", NULL } };
 
-static const struct vl_name reads[] = { { VL_GUEST_DISK }, { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { VL_GUEST_DISK },
+                                        { VL_GUEST_VIRT_TYPE },
+                                        { VL_STORAGE_PREALLOCATE } };
 
 static int
 is_one_of (const char *text, size_t length, const char *const *list)
@@ -136,6 +139,13 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
   return 0;
 }
 
+/* QEMU's native I/O needs disks that are not cached. */
+static const char *
+io_of (const char *mode)
+{
+  return strcmp (mode, "none") == 0 || strcmp (mode, "directsync") == 0 ? "native" : "threads";
+}
+
 static int
 tune_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
 {
@@ -150,6 +160,8 @@ tune_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
       continue;
     mode = cache_of (guest, disk, &why);
     vl_set (ctx, driver, "cache", mode, why);
+    if (disk->serial == NULL && vl_guest_is (guest, VL_STORAGE_PREALLOCATE, "space"))
+      vl_set (ctx, driver, "io", io_of (mode), VL_STORAGE_PREALLOCATE);
     if (disk->serial == NULL && vl_guest_has (guest, "discard"))
       vl_set (ctx, driver, "discard", vl_guest_str (guest, "discard"), "discard");
   }

@@ -40,14 +40,16 @@ active (const struct vl_guest *guest)
   return 0;
 }
 
+/* The sum and its parts, by what they measure. */
+static const char *const groups[][3] = {
+  { "total-bytes", "read-bytes", "write-bytes" },
+  { "total-iops", "read-iops", "write-iops" },
+};
+
 /* QEMU limits either the sum or the parts. */
 static int
 validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
 {
-  static const char *const groups[][3] = {
-    { "total-bytes", "read-bytes", "write-bytes" },
-    { "total-iops", "read-iops", "write-iops" },
-  };
   int result = 0;
 
   (void)host;
@@ -64,6 +66,24 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
   return result;
 }
 
+/* Is property NAME written?  A 0 is not where the schema takes no more beside the
+ * limit that it stands beside. */
+static int
+is_written (const struct vl_guest *guest, const char *name)
+{
+  for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+    const char *const *group = groups[i];
+    int part = strcmp (name, group[1]) == 0 || strcmp (name, group[2]) == 0;
+
+    if (strcmp (name, group[0]) == 0 && vl_guest_int (guest, name) == 0
+        && (vl_guest_has (guest, group[1]) || vl_guest_has (guest, group[2])))
+      return 0;
+    if (part && vl_guest_int (guest, group[0]) > 0)
+      return 0;
+  }
+  return vl_guest_has (guest, name);
+}
+
 static int
 limit_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
 {
@@ -77,7 +97,7 @@ limit_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
   for (size_t i = 0; local && i < sizeof props / sizeof props[0]; i++) {
     const char *name = props[i].name, *element = props[i].flavor_key + strlen ("quota:disk_");
 
-    if (vl_guest_has (guest, name))
+    if (is_written (guest, name))
       vl_text (ctx, vl_ensure (ctx, node, vl_printf (ctx, "iotune/%s", element), 0, name),
                vl_guest_str (guest, name), name);
   }

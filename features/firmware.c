@@ -96,6 +96,12 @@ host_offers (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_h
   return best;
 }
 
+static const char *
+package (const struct vl_guest *guest)
+{
+  return vl_guest_is (guest, VL_GUEST_ARCH, "aarch64") ? "qemu-efi-aarch64" : "ovmf";
+}
+
 static int
 resolve_type (struct vl_ctx *ctx, struct vl_guest *guest)
 {
@@ -110,6 +116,7 @@ resolve_type (struct vl_ctx *ctx, struct vl_guest *guest)
 static int
 resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
 {
+  const char *reason;
   int on;
 
   if (resolve_type (ctx, guest) < 0)
@@ -128,14 +135,15 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
     }
     return 0;
   }
-  on = vl_guest_is (guest, "secure-boot", "required")
-       || (vl_guest_is (guest, "secure-boot", "optional") && machine_can_secure (guest)
-           && host_offers (ctx, guest, host, "loader.secure", "yes") == 1);
-  return vl_guest_set (
-      ctx, guest, "secure", on ? "true" : "false", "secure-boot",
-      vl_guest_is (guest, "secure-boot", "optional")
-          ? (on ? "host and machine type can do it" : "host or machine type cannot do it")
-          : "as asked for");
+  if (vl_guest_is (guest, "secure-boot", "optional")) {
+    on = machine_can_secure (guest) && host_offers (ctx, guest, host, "loader.secure", "yes") == 1;
+    reason = on ? "host and machine type can do it" : "host or machine type cannot do it";
+  } else {
+    on = vl_guest_is (guest, "secure-boot", "required");
+    reason = vl_guest_origin (guest, "secure-boot") == VL_LAYER_DEFAULT ? "nobody asks for it"
+                                                                        : "as asked for";
+  }
+  return vl_guest_set (ctx, guest, "secure", on ? "true" : "false", "secure-boot", reason);
 }
 
 static int
@@ -167,7 +175,8 @@ validate_secure (struct vl_ctx *ctx, const struct vl_guest *guest, const struct 
   case 0:
     vl_error (ctx, VL_ERR_UNSUPPORTED, "SecureBootNotSupported", "secure-boot",
               "secure boot is required, and this host has no UEFI firmware that can do it");
-    vl_hint (ctx, "install such firmware on the host (Debian: package ovmf), or take another host");
+    vl_hint (ctx, "install such firmware on the host (Debian: package %s), or take another host",
+             package (guest));
     return -1;
   default:
     return vl_host_unknown (ctx, "secure-boot", vl_host_cap_key (guest, host, "loader.secure"));
@@ -184,8 +193,7 @@ validate_uefi (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl
     vl_error (ctx, VL_ERR_UNSUPPORTED, "UEFINotSupported", "type",
               "this host has no UEFI firmware for '%s' guests",
               vl_guest_str (guest, VL_GUEST_ARCH));
-    vl_hint (ctx, "install it (Debian: package %s), or say hw_firmware_type=bios",
-             vl_guest_is (guest, VL_GUEST_ARCH, "aarch64") ? "qemu-efi-aarch64" : "ovmf");
+    vl_hint (ctx, "install it (Debian: package %s), or say hw_firmware_type=bios", package (guest));
     return -1;
   default:
     return vl_host_unknown (ctx, "type", vl_host_cap_key (guest, host, "loader.type"));

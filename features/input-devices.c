@@ -16,12 +16,14 @@ static const struct vl_prop props[] = {
     .type = VL_CHOICE,
     .choices = buses,
     .image_key = "hw_input_bus",
+    .invalid_code = "InvalidRequest",
     .help = "bus of both tablet and keyboard",
     .since = "0.1.0" },
   { .name = "pointer",
     .type = VL_CHOICE,
     .choices = image_pointers,
     .image_key = "hw_pointer_model",
+    .invalid_code = "InvalidRequest",
     .help = "pointer of the guest, where no bus is given",
     .since = "0.1.0" },
   { .name = "host-pointer",
@@ -94,7 +96,8 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
 static int
 active (const struct vl_guest *guest)
 {
-  return vl_guest_has (guest, "tablet") || vl_guest_has (guest, "keyboard");
+  return vl_guest_has (guest, "tablet") || vl_guest_has (guest, "keyboard")
+         || vl_guest_has (guest, "bus") || vl_guest_has (guest, "pointer");
 }
 
 static int
@@ -103,8 +106,12 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
   const char *asked = vl_guest_has (guest, "bus") ? "bus" : "pointer";
 
   (void)host;
-  if (! vl_guest_has (guest, "tablet") && vl_guest_has (guest, asked))
+  if (vl_guest_has (guest, "tablet") || ! vl_guest_has (guest, asked))
+    return 0;
+  if (vl_guest_bool (guest, "graphics.display"))
     vl_warning (ctx, NULL, asked, "no tablet is made: the SPICE agent moves the pointer");
+  else
+    vl_advice (ctx, NULL, asked, "it has no effect: guests have no display on this host");
   return 0;
 }
 

@@ -13,6 +13,7 @@ static const struct vl_prop props[] = {
   { .name = "command-line",
     .type = VL_STRING,
     .image_key = "os_command_line",
+    .invalid_code = "InvalidRequest",
     .help = "command line of the kernel that the image comes with",
     .since = "0.1.0" },
 };

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct vl_prop props[] = {
   { .name = "size",
@@ -38,10 +39,17 @@ static const struct vl_name reads[] = {
 
 static const struct vl_name wakes[] = { { "numa" } };
 
+static const char *const words[] = { "small", "large", "any" };
+
+#define N_WORDS (sizeof words / sizeof words[0])
+
 static int
 is_word (const char *text)
 {
-  return strcmp (text, "small") == 0 || strcmp (text, "large") == 0 || strcmp (text, "any") == 0;
+  for (size_t i = 0; i < N_WORDS; i++)
+    if (strcmp (text, words[i]) == 0)
+      return 1;
+  return 0;
 }
 
 /* KiB of "2048" (KiB), "2MB", "1GiB", "4096B", "16Mb" (bits, as Nova reads it);
@@ -75,6 +83,19 @@ kib_of (const char *text)
   return number >= 1024 && number % 1024 == 0 ? number / 1024 : -1;
 }
 
+/* TEXT as it is shown in a finding: no more than 64 bytes of it. */
+static const char *
+shown (struct vl_ctx *ctx, const char *text)
+{
+  size_t n = 64;
+
+  if (strlen (text) <= n)
+    return text;
+  while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+    n--;
+  return vl_printf (ctx, "%.*s...", (int)n, text);
+}
+
 static int
 check_text (struct vl_ctx *ctx, const char *text)
 {
@@ -83,7 +104,12 @@ check_text (struct vl_ctx *ctx, const char *text)
   vl_error (ctx, VL_ERR_REQUEST, "MemoryPageSizeInvalid", "size",
             "'%s' is not a page size; accepted: small, large, any, a number of KiB, or a size with "
             "unit such as '2MB' or '1GB'",
-            text);
+            shown (ctx, text));
+  for (size_t i = 0; i < N_WORDS; i++)
+    if (strncasecmp (text, words[i], strlen (words[i])) == 0) {
+      vl_hint (ctx, "did you mean '%s'?", words[i]);
+      return -1;
+    }
   vl_hint (ctx, "for pages of 2 MiB say '2MB' or '2048'");
   return -1;
 }
@@ -101,7 +127,7 @@ check_layers (struct vl_ctx *ctx, const struct vl_guest *guest)
   if (image && flavor == NULL) {
     vl_error (ctx, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
               "page size '%s' of the image is forbidden: the flavor has no hw:mem_page_size",
-              image);
+              shown (ctx, image));
     vl_hint (ctx, "add hw:mem_page_size=any or hw:mem_page_size=large to the flavor");
     return -1;
   }
@@ -109,7 +135,8 @@ check_layers (struct vl_ctx *ctx, const struct vl_guest *guest)
     return -1;
   if (image && strcmp (flavor, "any") && strcmp (flavor, "large")) {
     vl_error (ctx, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
-              "page size '%s' of the image is forbidden: the flavor says '%s'", image, flavor);
+              "page size '%s' of the image is forbidden: the flavor says '%s'", shown (ctx, image),
+              flavor);
     vl_hint (ctx, "take hw_mem_page_size out of the image; it counts only where the flavor says "
                   "'any' or 'large'");
     return -1;
@@ -206,9 +233,9 @@ contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_ho
     if (strcmp (kib, "0") == 0)
       continue;
     page = vl_ensure_keyed (ctx, NULL, "memoryBacking/hugepages/page",
-                            vl_printf (ctx, "nodeset=%zu", i), 0, "numa.huge-pages");
+                            vl_printf (ctx, "nodeset=%zu", i), 0, "size");
     vl_set (ctx, page, "size", kib, "numa.huge-pages");
-    vl_set (ctx, page, "unit", "KiB", "numa.huge-pages");
+    vl_set (ctx, page, "unit", "KiB", "size");
   }
   return 0;
 }

@@ -133,11 +133,13 @@ mode_exposes (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_
   return model && vl_host_offers (host, vl_printf (ctx, "cpu-model.%s.features", model), flag) == 1;
 }
 
-/* Are flags added for this guest? */
+/* Are flags added for this guest?  There is no adding to a CPU without model. */
 static int
 adds_flags (const struct vl_guest *guest, const struct vl_host *host)
 {
-  return wants (guest, "required") || (wants (guest, "optional") && host_nests (guest, host) == 1);
+  return wants (guest, "required")
+         || (wants (guest, "optional") && host_nests (guest, host) == 1
+             && ! is_mode (guest, "none"));
 }
 
 static int
@@ -155,7 +157,7 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
   if (vl_guest_has (guest, "wanted")) {
     why = "wanted";
     reason = "as asked for";
-    on = ! wants (guest, "disabled");
+    on = wants (guest, "required") || adds_flags (guest, host);
   }
   if (on && host_nests (guest, host) != 1) {
     reason = vl_printf (ctx, "the host does not nest: fact %s", parameter (guest, host));
@@ -195,6 +197,21 @@ validate_required (struct vl_ctx *ctx, const struct vl_guest *guest, const struc
   }
 }
 
+/* Why an optional wish does not come true. */
+static void
+advise_optional (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+{
+  if (host_nests (guest, host) == 1) {
+    vl_advice (ctx, NULL, "wanted",
+               "nothing is done for it: cpu_mode is 'none', which has no flags");
+    vl_hint (ctx, "set another cpu_mode in cpu-model.conf");
+    return;
+  }
+  vl_advice (ctx, NULL, "wanted", "the guest cannot run KVM guests: the host does not %s (fact %s)",
+             host_nests (guest, host) == 0 ? "nest" : "say that it nests", parameter (guest, host));
+  vl_hint (ctx, "load the kernel module with nested=1, in /etc/modprobe.d");
+}
+
 static int
 validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
 {
@@ -202,13 +219,8 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 
   if (wants (guest, "required") && validate_required (ctx, guest, host) < 0)
     return -1;
-  if (wants (guest, "optional") && vl_guest_has (guest, "flag")
-      && ! vl_guest_bool (guest, "exposed")) {
-    vl_advice (ctx, NULL, "wanted",
-               "the guest cannot run KVM guests: the host does not nest (fact %s)",
-               parameter (guest, host));
-    vl_hint (ctx, "load the kernel module with nested=1, in /etc/modprobe.d");
-  }
+  if (wants (guest, "optional") && vl_guest_has (guest, "flag") && ! shows)
+    advise_optional (ctx, guest, host);
   if (is_mode (guest, "none") && (shows || (wants (guest, "disabled") && is_amd (guest, host)))) {
     vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "wanted",
               "cpu_mode is 'none', and a CPU without a model can neither be given nor refused '%s'",

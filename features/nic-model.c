@@ -39,6 +39,7 @@ static const struct vl_prop props[] = {
     .flags = VL_NOCASE,
     .choices = models,
     .image_key = "hw_vif_model",
+    .invalid_code = "InvalidRequest",
     .help = "model of network interfaces",
     .since = "0.1.0" },
   { .name = "virtio",
@@ -108,6 +109,7 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
               strcmp (type, "lxc") == 0
                   ? "no model at all"
                   : "e1000 e1000e igb ne2k_pci pcnet rtl8139 spapr-vlan virtio vmxnet3");
+    vl_hint (ctx, "leave the property out to have the usual model");
     return -1;
   }
   if (model)

@@ -208,7 +208,7 @@ make_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells *cell
         && vl_guest_layer_has (guest, once[i], VL_LAYER_IMAGE)) {
       if (say) {
         vl_error (ctx, VL_ERR_REQUEST, "ImageNUMATopologyForbidden", once[i],
-                  "the flavor says it, so the image must not");
+                  "flavor and image both say it; accepted: one of them");
         vl_hint (ctx, "take hw_numa_%s out of the image", once[i]);
       }
       return -1;
@@ -283,11 +283,16 @@ read_sizes (const struct vl_host *host, struct places *places)
 static int
 place (struct places *places, size_t i, char *tried)
 {
+  for (size_t h = 0; h < places->n; h++)
+    if (places->holds[h] < 0 && places->page[i][h] >= 0) {
+      places->holds[h] = (int)i;
+      return 1;
+    }
   for (size_t h = 0; h < places->n; h++) {
     if (tried[h] || places->page[i][h] < 0)
       continue;
     tried[h] = 1;
-    if (places->holds[h] < 0 || place (places, (size_t)places->holds[h], tried)) {
+    if (place (places, (size_t)places->holds[h], tried)) {
       places->holds[h] = (int)i;
       return 1;
     }
@@ -303,9 +308,9 @@ refuse_place (struct vl_ctx *ctx, const struct cells *cells, size_t i, size_t n_
     vl_error (
         ctx, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable",
         wanted ? "memory-pages.wanted" : "nodes",
-        "the host's NUMA cells (%zu) cannot hold the guest's (%zu): none is left for cell %zu of "
-        "%" PRId64 " CPUs and %" PRId64 " MiB%s%s%s",
-        n_host, cells->n, i, cells->n_cpus[i], cells->memory[i] / 1024, wanted ? " in pages '" : "",
+        "the host's NUMA cells (%zu) cannot hold the guest's (%zu): none is left for cell %zu "
+        "(%" PRId64 " vCPU, %" PRId64 " MiB%s%s%s)",
+        n_host, cells->n, i, cells->n_cpus[i], cells->memory[i] / 1024, wanted ? ", pages '" : "",
         wanted ? wanted : "", wanted ? "'" : "");
     vl_hint (
         ctx,
@@ -367,8 +372,9 @@ publish (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host,
         huge = vl_printf (ctx, "%s%s%" PRId64, huge, comma, small ? 0 : page);
       }
   }
-  result = vl_guest_set (ctx, guest, "cell-memory", memory,
-                         vl_guest_has (guest, "mem") ? "mem" : why, "what each cell has");
+  result = vl_guest_has (guest, "mem")
+               ? vl_guest_set (ctx, guest, "cell-memory", memory, "mem", "as described")
+               : vl_guest_set (ctx, guest, "cell-memory", memory, VL_GUEST_MEMORY, "equal parts");
   if (ids[0] == '\0')
     return result;
   return result
@@ -418,7 +424,8 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")
       || (vl_guest_has (guest, "cpu-model.element")
           && ! vl_guest_bool (guest, "cpu-model.element")))
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, vl_guest_has (guest, "nodes") ? "nodes" : NULL,
+    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL,
+                     vl_guest_has (guest, "nodes") ? "nodes" : "memory-pages.wanted",
                      "this guest has no CPU of its own, so it cannot have NUMA cells");
   if (make_cells (ctx, guest, &cells, 1) < 0)
     return -1;
@@ -461,7 +468,9 @@ has_huge_pages (const struct vl_guest *guest)
 static int
 contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
 {
-  const char *why = vl_guest_has (guest, "nodes") ? "nodes" : NULL;
+  const char *why = vl_guest_has (guest, "nodes")                 ? "nodes"
+                    : vl_guest_has (guest, "memory-pages.wanted") ? "memory-pages.wanted"
+                                                                  : NULL;
   const char *cpus = vl_guest_has (guest, "cpus") ? "cpus" : VL_GUEST_VCPUS;
   struct cells cells;
   struct vl_node *node;

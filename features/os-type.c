@@ -15,6 +15,7 @@ static const struct vl_prop props[] = {
     .flags = VL_NOCASE,
     .choices = types,
     .image_key = "os_type",
+    .invalid_code = "InvalidRequest",
     .help = "operating system of the guest",
     .since = "0.1.0" },
 };

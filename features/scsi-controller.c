@@ -22,6 +22,7 @@ static const struct vl_prop props[] = {
     .flags = VL_NOCASE,
     .choices = models,
     .image_key = "hw_scsi_model",
+    .invalid_code = "InvalidRequest",
     .fills = VL_SCSI_MODEL,
     .help = "model of the SCSI adapter",
     .since = "0.1.0" },
@@ -30,6 +31,7 @@ static const struct vl_prop props[] = {
     .flags = VL_NOCASE,
     .choices = adapters,
     .image_key = "vmware_adaptertype",
+    .invalid_code = "InvalidRequest",
     .help = "disk adapter of an image made for VMware: ide, or a SCSI adapter",
     .since = "0.1.0" },
 };

@@ -46,8 +46,12 @@ static const struct vl_setting settings[] = {
     .since = "0.1.0" },
 };
 
+/* libvirt that knows sev-snp; the other kinds are older than any that is
+ * supported. */
+#define SNP_SINCE "10.5.0"
+
 static const struct vl_write writes[] = {
-  { "launchSecurity", NULL },
+  { "launchSecurity", SNP_SINCE },
   { "memoryBacking/locked", NULL },
   { "features/vmcoreinfo", NULL },
 };
@@ -135,6 +139,13 @@ active (const struct vl_guest *guest)
   return vl_guest_has (guest, "kind");
 }
 
+/* The property to name in a finding about the guest: what asked for encryption. */
+static const char *
+asked (const struct vl_guest *guest)
+{
+  return vl_guest_bool (guest, "encryption") ? "encryption" : "kind";
+}
+
 /* Who asked, as Nova says it. */
 static const char *
 requesters (struct vl_ctx *ctx, const struct vl_guest *guest)
@@ -159,14 +170,14 @@ check_guest (struct vl_ctx *ctx, const struct vl_guest *guest, int kind)
   int result = 0;
 
   if (! vl_guest_is (guest, "firmware.type", "uefi")) {
-    result = vl_error (ctx, VL_ERR_REQUEST, "FlavorImageConflict", "kind",
+    result = vl_error (ctx, VL_ERR_REQUEST, "FlavorImageConflict", asked (guest),
                        "memory encryption requested by %s takes UEFI, and the image does not have "
                        "hw_firmware_type=uefi",
                        requesters (ctx, guest));
     vl_hint (ctx, "add hw_firmware_type=uefi to the image");
   }
   if (machine == NULL || strstr (machine, "q35") == NULL) {
-    result = vl_error (ctx, VL_ERR_REQUEST, "InvalidMachineType", "kind",
+    result = vl_error (ctx, VL_ERR_REQUEST, "InvalidMachineType", asked (guest),
                        "machine type '%s' cannot have encrypted memory; accepted: q35",
                        machine ? machine : "");
     vl_hint (ctx, "add hw_machine_type=q35 to the image, or set hw_machine_type = x86_64=q35 in "
@@ -194,7 +205,7 @@ check_disks (struct vl_ctx *ctx, const struct vl_guest *guest)
 
     if (strcmp (disk->bus, "ide") == 0) {
       result =
-          vl_error (ctx, VL_ERR_REQUEST, "UnsupportedHardware", "kind",
+          vl_error (ctx, VL_ERR_REQUEST, "UnsupportedHardware", asked (guest),
                     "disk '%s' (%s) is on bus 'ide', which a guest with encrypted memory cannot "
                     "have",
                     disk->dev, disk->role);
@@ -202,7 +213,7 @@ check_disks (struct vl_ctx *ctx, const struct vl_guest *guest)
     } else if (boots && strcmp (disk->device, "disk") == 0 && strcmp (disk->bus, "virtio")
                && strcmp (disk->bus, "sata") && ! scsi_ok) {
       result =
-          vl_error (ctx, VL_ERR_REQUEST, "UnsupportedHardware", "kind",
+          vl_error (ctx, VL_ERR_REQUEST, "UnsupportedHardware", asked (guest),
                     "boot disk '%s' is on bus '%s'%s%s%s; accepted for encrypted memory: virtio, "
                     "sata, scsi with hw_scsi_model=virtio-scsi",
                     disk->dev, disk->bus, scsi ? " (" : "", scsi ? scsi : "", scsi ? ")" : "");
@@ -319,7 +330,7 @@ claim (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *h
 static int
 contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *node = vl_ensure (ctx, NULL, "launchSecurity", 0, "kind");
+  struct vl_node *node = vl_ensure (ctx, NULL, "launchSecurity", 0, asked (guest));
   int kind = kind_of (guest, "kind");
 
   (void)host;
@@ -332,8 +343,8 @@ contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_ho
     vl_set (ctx, node, "vcek", "yes", "kind");
     vl_set (ctx, node, "kernelHashes", kernel ? "yes" : "no", kernel ? VL_GUEST_KERNEL : "kind");
   } else
-    vl_ensure (ctx, NULL, "memoryBacking/locked", 0, "kind");
-  return vl_forbid (ctx, "features/vmcoreinfo", "kind");
+    vl_ensure (ctx, NULL, "memoryBacking/locked", 0, asked (guest));
+  return vl_forbid (ctx, "features/vmcoreinfo", asked (guest));
 }
 
 static int

@@ -19,7 +19,7 @@ static const struct vl_prop props[] = {
     .type = VL_CHOICE,
     .choices = models,
     .image_key = "hw_video_model",
-    .invalid_code = "InvalidVideoMode",
+    .invalid_code = "InvalidRequest",
     .help = "model of the display adapter",
     .since = "0.1.0" },
   { .name = "ram",
@@ -28,6 +28,7 @@ static const struct vl_prop props[] = {
     .max = MOST_MIB,
     .unit = "MiB",
     .image_key = "hw_video_ram",
+    .invalid_code = "InvalidRequest",
     .help = "video memory",
     .since = "0.1.0" },
   { .name = "ram-max",
@@ -75,9 +76,15 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
 }
 
 static int
+asked_for (const struct vl_guest *guest)
+{
+  return vl_guest_origin (guest, "model") != VL_LAYER_RESOLVED || vl_guest_int (guest, "ram") > 0;
+}
+
+static int
 active (const struct vl_guest *guest)
 {
-  return vl_guest_bool (guest, "graphics.display");
+  return vl_guest_bool (guest, "graphics.display") || asked_for (guest);
 }
 
 static int
@@ -86,6 +93,11 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
   const char *model = vl_guest_str (guest, "model");
   int64_t ram = vl_guest_int (guest, "ram"), most = vl_guest_int (guest, "ram-max");
 
+  if (! vl_guest_bool (guest, "graphics.display")) {
+    vl_advice (ctx, NULL, vl_guest_has (guest, "ram") ? "ram" : "model",
+               "it has no effect: guests have no display on this host");
+    return 0;
+  }
   if (ram > most) {
     vl_error (ctx, VL_ERR_REQUEST, "RequestedVRamTooHigh", "ram",
               "%" PRId64
@@ -114,10 +126,12 @@ static int
 contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t ram = vl_guest_int (guest, "ram");
-  struct vl_node *model =
-      vl_ensure (ctx, vl_append (ctx, NULL, "devices/video", NULL), "model", 0, NULL);
+  struct vl_node *model;
 
   (void)host;
+  if (! vl_guest_bool (guest, "graphics.display"))
+    return 0;
+  model = vl_ensure (ctx, vl_append (ctx, NULL, "devices/video", "model"), "model", 0, "model");
   vl_set (ctx, model, "type", vl_guest_str (guest, "model"), "model");
   if (ram > 0)
     vl_set (ctx, model, "vram", vl_printf (ctx, "%" PRId64, ram * 1024), "ram");

@@ -73,6 +73,12 @@ must () {
   [ "$rc" -eq 0 ] || bail "$* ($rc): $err"
 }
 
+# made WHAT: a test of the last run, without which there is nothing to look at.
+made () {
+  is_rc 0 "$1"
+  [ "$rc" -eq 0 ] || bail "$1: $err"
+}
+
 # script NAME: stdin is a shell script that a guest runs from the disk NAME.
 script () {
   { echo '#!vl'; cat; } > "$tmp/$1.disk"
@@ -88,8 +94,8 @@ power_is () { [ "$(power "$1")" = "$2" ]; }
 # console SERVER: what the guest has said so far, without asking the driver.
 console () {
   local file=$tmp/console-of-$1
-  [ -s "$file" ] || echo "$(field "$1" run_dir)/console.log" > "$file"
-  tr -d '\r' < "$(cat "$file")" 2> /dev/null
+  grep -q . "$file" 2> /dev/null || echo "$(field "$1" run_dir)/console.log" > "$file"
+  { tr -d '\r' < "$(cat "$file")"; } 2> /dev/null
 }
 # said SERVER TEXT [TIMES]: the console has TEXT that often.
 said () { [ "$(console "$1" | grep -cF -- "$2")" -ge "${3:-1}" ]; }

@@ -167,8 +167,7 @@ read_line (struct one_case *c, char *line)
   else if (strcmp (line, "show") == 0) {
     free (c->shown);
     c->shown = strdup (value);
-  }
-  else if (strcmp (line, "json") == 0) {
+  } else if (strcmp (line, "json") == 0) {
     json_t *more = json_loads (value, 0, NULL);
 
     if (more == NULL)

@@ -19,9 +19,9 @@ must t image create signed --file "$secure" --disk-format qcow2 \
   --property hw_firmware_type=uefi --property hw_machine_type=q35 --property os_secure_boot=required
 
 run t server create plain --flavor f --image plain
-is_rc 0 "a guest with UEFI"
+made "a guest with UEFI"
 run t server create signed --flavor f --image signed
-is_rc 0 "a guest with secure boot"
+made "a guest with secure boot"
 
 true_that "the UEFI guest boots" says plain "guest: report ends"
 is_eq "$(tells plain firmware)" uefi "by UEFI"
@@ -36,7 +36,7 @@ must t image create unsigned --file "$image" --disk-format qcow2 \
   --property hw_firmware_type=uefi --property hw_machine_type=q35 --property os_secure_boot=required
 must t server delete plain
 run t server create unsigned --flavor f --image unsigned
-is_rc 0 "a guest whose boot loader nobody signed"
+made "a guest whose boot loader nobody signed"
 true_that "is told so by its firmware" says unsigned "Access Denied"
 lacks "$(console unsigned)" "guest:" "and never starts its kernel"
 

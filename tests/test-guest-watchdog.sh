@@ -29,7 +29,7 @@ END
 done
 must t image create linux --file "$image" --disk-format qcow2
 
-start () { run t server create "$1" --flavor "$1" --image linux --volume "$(volume "$1")"; is_rc 0 "a guest with action $1"; }
+start () { run t server create "$1" --flavor "$1" --image linux --volume "$(volume "$1")"; made "a guest with action $1"; }
 seconds () { wait_for "${VL_TEST_BOOT_SECONDS:-120}" "$@"; }
 
 # Two at a time: a guest keeps a processor busy while it boots.

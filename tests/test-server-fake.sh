@@ -69,6 +69,47 @@ is_rc 0 "then the image can go"
 run f image create img --file "$tmp/disk.raw" --disk-format raw
 is_rc 0 "and come again"
 
+# ---- a configuration that changed shows ----
+
+run f server create old --flavor m1 --image img
+setting disk-cache 'disk_cachemodes = file=writethrough'
+run f server reboot --hard old
+is_rc 0 "hard reboot under another configuration"
+has "$err" 'warning GuestChanged core: server "old" is planned differently today: was "<driver' "shows the difference"
+run f server reboot --hard old
+lacks "$err" GuestChanged "and shows it once"
+rm -f "$config/plugins.d/disk-cache.conf"
+run f server delete old
+
+# ---- what only so many can have ----
+
+setting fake "host = $top_srcdir/tests/hosts/amd-sev.json"
+setting sev 'num_memory_encrypted_guests = 4'
+run f image create uefi --file "$tmp/disk.raw" --disk-format raw --property hw_firmware_type=uefi --property hw_machine_type=q35
+run f flavor create secret --vcpus 1 --ram 128 --disk 1 --property hw:mem_encryption=true
+pids=''
+for i in 1 2 3 4 5 6 7 8; do
+  f server create "secret-$i" --flavor secret --image uefi > "$tmp/secret-$i" 2>&1 &
+  pids="$pids $!"
+done
+good=0
+for pid in $pids; do wait "$pid" && good=$((good + 1)); done
+is_eq "$good" 4 "of eight that need one of four, four are made"
+is_eq "$(grep -l 'error ComputeResourcesUnavailable' "$tmp"/secret-* | wc -l)" 4 "the others are told why"
+run f server create "secret-9" --flavor secret --image uefi
+is_rc 4 "with exit code 4"
+one=$(f server list | awk '/secret-/ { print $1; exit }')
+run f server suspend "$one"
+is_rc 4 "a feature can forbid an operation"
+is_eq "$(status "$one")" ACTIVE "which then does not happen"
+run f server delete "$one"
+run f server create "secret-9" --flavor secret --image uefi
+is_rc 0 "what one gives back another gets"
+for name in $(f server list | awk '/secret-/ { print $1 }'); do f server delete "$name"; done
+rm -f "$config/plugins.d/sev.conf"
+setting fake
+is_eq "$(left)" "" "nothing is left"
+
 # ---- what fails is undone ----
 
 for call in spawn get_info; do

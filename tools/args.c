@@ -129,8 +129,7 @@ has_verbs (const struct noun *noun)
 
 /* ---- mistakes ---- */
 
-static void VL_PRINTF (2, 3)
-complain (struct args *args, const char *fmt, ...)
+static void VL_PRINTF (2, 3) complain (struct args *args, const char *fmt, ...)
 {
   va_list list;
 
@@ -244,8 +243,8 @@ unknown_option (struct args *args, const char *name, const char *dashes)
             dashes, name);
   hint_spelling (args, &spelling, "--");
   if (args->hint == NULL)
-    args->hint = tool_printf ("virtloom %s%s%s --help", verb_noun (args), gap (args),
-                              verb_name (args));
+    args->hint =
+        tool_printf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));
 }
 
 /* ---- parsing ---- */
@@ -256,7 +255,7 @@ struct parsing {
   char **argv;
   const char *unknown; /* the first option that no verb has */
   const char *dashes;
-  char *owned;         /* where UNKNOWN is no argument of its own */
+  char *owned; /* where UNKNOWN is no argument of its own */
 };
 
 static void
@@ -285,7 +284,7 @@ remember_unknown (struct parsing *p, const char *name, size_t length, const char
 {
   if (p->unknown)
     return;
-  p->owned = tool_printf ("%.*s", (int) length, name);
+  p->owned = tool_printf ("%.*s", (int)length, name);
   p->unknown = p->owned;
   p->dashes = dashes;
 }
@@ -342,7 +341,7 @@ name_things (struct parsing *p)
     memmove (args->words, args->words + 1, --args->n_words * sizeof *args->words);
   }
   if (args->n_words == 0) {
-    if (! args->help && ! args->version) {
+    if (! args->help && ! args->version && p->unknown == NULL) {
       complain (args, "a noun is missing");
       args->hint = tool_printf ("virtloom --help");
     }
@@ -386,15 +385,15 @@ check_words (struct args *args)
   const struct verb *verb = args->verb;
   const char *output = args_value (args, "output");
 
-  if (args->n_words < (size_t) verb->least)
+  if (args->n_words < (size_t)verb->least)
     complain (args, "'%s%s%s' needs %s", verb_noun (args), gap (args), verb_name (args),
               verb->words);
-  else if (verb->most >= 0 && args->n_words > (size_t) verb->most)
+  else if (verb->most >= 0 && args->n_words > (size_t)verb->most)
     complain (args, "'%s%s%s' takes %s; '%s' is too much", verb_noun (args), gap (args),
               verb_name (args), verb->words ? verb->words : "no words", args->words[verb->most]);
   if (args->bad && args->hint == NULL)
-    args->hint = tool_printf ("virtloom %s%s%s --help", verb_noun (args), gap (args),
-                              verb_name (args));
+    args->hint =
+        tool_printf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));
   if (output && ! has_word (verb->formats, output)) {
     char *formats = tool_printf ("%s", verb->formats), *blank = strchr (formats, ' ');
 
@@ -413,7 +412,7 @@ args_parse (struct args *args, int argc, char **argv)
   struct parsing p = { .args = args, .argc = argc, .argv = argv };
   int only_words = 0;
 
-  args->words = tool_alloc ((size_t) argc + 1, sizeof *args->words);
+  args->words = tool_alloc ((size_t)argc + 1, sizeof *args->words);
   for (p.at = 1; p.at < argc; p.at++) {
     const char *text = argv[p.at];
 
@@ -440,8 +439,8 @@ args_free (struct args *args)
     free (args->lists[i]);
   free (args->words);
   free (args->given);
-  free ((char *) args->message);
-  free ((char *) args->hint);
+  free ((char *)args->message);
+  free ((char *)args->hint);
 }
 
 /* ---- values ---- */
@@ -510,7 +509,7 @@ args_properties (struct tool *tool, const char *name, struct vl_property **list,
                       *texts);
       continue;
     }
-    (*list)[*n].key = vl_printf (tool->ctx, "%.*s", (int) (equals - *texts), *texts);
+    (*list)[*n].key = vl_printf (tool->ctx, "%.*s", (int)(equals - *texts), *texts);
     (*list)[(*n)++].value = equals + 1;
   }
   return bad;

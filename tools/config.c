@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOVA_CONF_LIMIT ((size_t) 4 << 20)
+#define NOVA_CONF_LIMIT ((size_t)4 << 20)
 
 static int
 config_show (struct tool *tool)

@@ -9,9 +9,14 @@
 #include <stdlib.h>
 
 static const struct column columns[] = {
-  { "name", "Name" },           { "vcpus", "VCPUs" },         { "ram_mib", "RAM (MiB)" },
-  { "disk_gib", "Disk (GiB)" }, { "ephemeral_gib", "Ephemeral (GiB)" },
-  { "swap_mib", "Swap (MiB)" }, { "properties", "Properties" }, { NULL, NULL },
+  { "name", "Name" },
+  { "vcpus", "VCPUs" },
+  { "ram_mib", "RAM (MiB)" },
+  { "disk_gib", "Disk (GiB)" },
+  { "ephemeral_gib", "Ephemeral (GiB)" },
+  { "swap_mib", "Swap (MiB)" },
+  { "properties", "Properties" },
+  { NULL, NULL },
 };
 
 static json_t *
@@ -68,8 +73,7 @@ flavor_set (struct tool *tool)
   int bad = args_properties (tool, "property", &properties, &n);
 
   if (! bad && n == 0)
-    bad = vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
-                    "'flavor set' needs --property KEY=VALUE");
+    bad = vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'flavor set' needs --property KEY=VALUE");
   if (! bad)
     bad = vl_flavor_change (tool->app, tool->args->words[0], properties, n, NULL);
   free (properties);

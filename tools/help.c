@@ -13,10 +13,10 @@
 static void
 print_option (const struct option *option, FILE *file)
 {
-  char *left = tool_printf ("%s%s%s--%s%s%s", option->letter ? "-" : "    ",
-                            option->letter ? option->letter : "", option->letter ? ", " : "",
-                            option->name, option->value ? " " : "",
-                            option->value ? option->value : "");
+  char *left =
+      tool_printf ("%s%s%s--%s%s%s", option->letter ? "-" : "    ",
+                   option->letter ? option->letter : "", option->letter ? ", " : "", option->name,
+                   option->value ? " " : "", option->value ? option->value : "");
 
   fprintf (file, "  %-28s  %s\n", left, option->help);
   free (left);
@@ -67,10 +67,11 @@ help_all (FILE *file)
     fprintf (file, "  %-12s  %s\n", nouns[i]->name, nouns[i]->help);
   fputs ("\nOptions, anywhere:\n", file);
   print_options (NULL, 1, file);
-  fputs ("\nExit codes: 0 done, 1 failed while running, 2 usage, 3 request invalid, 4 valid but this\n"
-         "host or driver cannot, 5 not found, 6 conflict, 7 plugin refused, 8 back end unreachable,\n"
-         "9 not permitted.  `virtloom NOUN VERB --help` says more; virtloom(1) says all.\n",
-         file);
+  fputs (
+      "\nExit codes: 0 done, 1 failed while running, 2 usage, 3 request invalid, 4 valid but this\n"
+      "host or driver cannot, 5 not found, 6 conflict, 7 plugin refused, 8 back end unreachable,\n"
+      "9 not permitted.  `virtloom NOUN VERB --help` says more; virtloom(1) says all.\n",
+      file);
 }
 
 void

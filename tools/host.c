@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XML_LIMIT ((size_t) 16 << 20)
+#define XML_LIMIT ((size_t)16 << 20)
 
 /* ---- show ---- */
 

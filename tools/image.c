@@ -10,9 +10,8 @@
 #include <string.h>
 
 static const struct column list_columns[] = {
-  { "name", "Name" },         { "uuid", "UUID" },
-  { "disk_format", "Format" }, { "status", "Status" },
-  { "size", "Size (B)" },     { "virtual_size", "Virtual size (B)" },
+  { "name", "Name" },     { "uuid", "UUID" },     { "disk_format", "Format" },
+  { "status", "Status" }, { "size", "Size (B)" }, { "virtual_size", "Virtual size (B)" },
   { NULL, NULL },
 };
 

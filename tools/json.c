@@ -18,7 +18,7 @@ repaired (const char *text)
   json_t *value;
 
   for (char *p = copy; *p; p++)
-    if ((unsigned char) *p >= 0x80)
+    if ((unsigned char)*p >= 0x80)
       *p = '?';
   value = json_string (copy);
   free (copy);

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 const struct noun *const nouns[] = {
-  &flavor_noun, &image_noun,  &server_noun, &plan_noun,   &explain_noun, &feature_noun,
-  &driver_noun, &plugin_noun, &config_noun, &host_noun,   NULL,
+  &flavor_noun, &image_noun,  &server_noun, &plan_noun, &explain_noun, &feature_noun,
+  &driver_noun, &plugin_noun, &config_noun, &host_noun, NULL,
 };
 
 /* ---- progress: one line of a terminal, written over and wiped at the end ---- */
@@ -26,7 +26,7 @@ show_progress (void *opaque, const char *text)
 {
   char *clean = table_clean (text);
 
-  (void) opaque;
+  (void)opaque;
   fprintf (stderr, "\r\033[K%s ...", clean);
   fflush (stderr);
   progress_shown = 1;
@@ -96,10 +96,10 @@ exit_code (const struct tool *tool, size_t first)
     if (finding->severity != VL_SEV_ERROR)
       continue;
     if (code == 0)
-      code = (int) finding->err;
+      code = (int)finding->err;
     for (size_t w = 0; w < best; w++)
       if (finding->err == weight[w]) {
-        code = (int) weight[w];
+        code = (int)weight[w];
         best = w;
       }
   }
@@ -114,7 +114,7 @@ run (struct tool *tool)
   int result;
 
   if (tool->args->bad) {
-    (void) vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "%s", tool->args->message);
+    (void)vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "%s", tool->args->message);
     if (tool->args->hint)
       vl_hint (tool->ctx, "%s", tool->args->hint);
     return VL_ERR_USAGE;
@@ -143,7 +143,7 @@ finish (struct tool *tool, int code)
   }
   /* A reader that has seen enough, such as head, is no failure. */
   if ((fflush (stdout) != 0 || ferror (stdout)) && errno != EPIPE) {
-    (void) vl_error (tool->ctx, VL_ERR_FAILED, NULL, NULL, "the answer cannot be written: %m");
+    (void)vl_error (tool->ctx, VL_ERR_FAILED, NULL, NULL, "the answer cannot be written: %m");
     code = code ? code : VL_ERR_FAILED;
   }
   if (! tool->json || tool->printed)

@@ -21,8 +21,8 @@ struct reader {
   struct tool *tool;
   struct nova_conf *conf;
   const char *path;
-  char *section;       /* NULL before the first */
-  char *key, *value;   /* of the assignment under way, KEY NULL: none */
+  char *section;     /* NULL before the first */
+  char *key, *value; /* of the assignment under way, KEY NULL: none */
   int line, first_line;
   int bad;
 };
@@ -82,7 +82,7 @@ begin_section (struct reader *r, char *line)
   r->section = tool_printf ("%s", trim (line + 1));
   if (strcmp (r->section, "DEFAULT") != 0)
     for (char *p = r->section; *p; p++)
-      *p = (char) tolower ((unsigned char) *p);
+      *p = (char)tolower ((unsigned char)*p);
 }
 
 static void
@@ -163,9 +163,9 @@ compare_options (const void *a, const void *b)
 static void
 free_option (struct vl_nova_option *option)
 {
-  free ((char *) option->name);
-  free ((char *) option->value);
-  free ((char *) option->origin);
+  free ((char *)option->name);
+  free ((char *)option->value);
+  free ((char *)option->origin);
 }
 
 static int
@@ -202,8 +202,8 @@ sort_options (struct nova_conf *conf)
 static const char *
 value_of (const struct nova_conf *conf, const char *group, const char *name, size_t length)
 {
-  char *key = memchr (name, '.', length) ? tool_printf ("%.*s", (int) length, name)
-                                         : tool_printf ("%s.%.*s", group, (int) length, name);
+  char *key = memchr (name, '.', length) ? tool_printf ("%.*s", (int)length, name)
+                                         : tool_printf ("%s.%.*s", group, (int)length, name);
   struct vl_nova_option wanted = { .name = key };
   const struct vl_nova_option *found = NULL;
 
@@ -232,15 +232,14 @@ append (struct growing *out, const char *text, size_t n)
 static size_t
 read_name (const char *text, const char **name, size_t *length)
 {
-  static const char letters[]
-      = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
   int braces = *text == '{';
 
   *name = text + braces;
   *length = strspn (*name, letters);
   if (*length == 0 || (braces && (*name)[*length] != '}'))
     return 0;
-  return *length + 2 * (size_t) braces;
+  return *length + 2 * (size_t)braces;
 }
 
 /* Adds VALUE to OUT with "$name" and "${name}" replaced and "$$" made "$".  A
@@ -280,13 +279,13 @@ substitute_all (struct nova_conf *conf)
 
   for (size_t i = 0; i < conf->n; i++) {
     const char *name = conf->options[i].name;
-    char *group = tool_printf ("%.*s", (int) strcspn (name, "."), name);
+    char *group = tool_printf ("%.*s", (int)strcspn (name, "."), name);
 
     substitute (conf, group, conf->options[i].value, 0, &values[i]);
     free (group);
   }
   for (size_t i = 0; i < conf->n; i++) {
-    free ((char *) conf->options[i].value);
+    free ((char *)conf->options[i].value);
     conf->options[i].value = values[i].text;
   }
   free (values);

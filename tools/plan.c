@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* One more than the library takes, so that it is the one that refuses. */
-#define REQUEST_LIMIT (((size_t) 1 << 20) + 1)
+#define REQUEST_LIMIT (((size_t)1 << 20) + 1)
 
 static int
 plan_file (struct tool *tool, const char *path, struct vl_plan **plan)
@@ -42,8 +42,8 @@ plan_make (struct tool *tool, const char *server, struct vl_plan **plan)
 
   *plan = NULL;
   if (ways != 1) {
-    (void) vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'%s' needs one request, not %s",
-                     tool->args->noun->name, ways ? "several" : "none");
+    (void)vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'%s' needs one request, not %s",
+                    tool->args->noun->name, ways ? "several" : "none");
     vl_hint (tool->ctx, "--request FILE, or --flavor FLAVOR with --image IMAGE%s",
              tool->args->verb->words ? ", or the name of a server" : "");
     return -1;
@@ -119,7 +119,7 @@ timings (const struct vl_plan *plan)
   const char *phase;
 
   for (size_t i = 0; i < vl_plan_n_timings (plan); i++) {
-    (void) vl_plan_timing (plan, i, &phase, &ns);
+    (void)vl_plan_timing (plan, i, &phase, &ns);
     all += ns;
   }
   for (size_t i = 0; i < vl_plan_n_timings (plan); i++) {
@@ -129,8 +129,7 @@ timings (const struct vl_plan *plan)
     json_put (object, "phase", phase);
     json_put (object, "plugin", plugin);
     json_put_int (object, "ns", ns);
-    json_object_set_new (object, "percent",
-                         json_real (all ? 100.0 * (double) ns / (double) all : 0));
+    json_object_set_new (object, "percent", json_real (all ? 100.0 * (double)ns / (double)all : 0));
     json_array_append_new (list, object);
   }
   return list;
@@ -140,7 +139,8 @@ static void
 show_timings (struct tool *tool, const struct vl_plan *plan)
 {
   static const struct column columns[] = {
-    { "phase", "Phase" }, { "plugin", "Plugin" }, { "ns", "ns" }, { "percent", "%" }, { NULL, NULL },
+    { "phase", "Phase" }, { "plugin", "Plugin" }, { "ns", "ns" },
+    { "percent", "%" },   { NULL, NULL },
   };
 
   tool_list (tool, "timings", timings (plan), columns);

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MODULE_LIMIT ((size_t) 64 << 20)
+#define MODULE_LIMIT ((size_t)64 << 20)
 
 /* ---- TAP ---- */
 
@@ -68,7 +68,7 @@ name_ok (const char *name)
 {
   size_t n = strlen (name);
 
-  return n > 0 && n <= 31 && islower ((unsigned char) *name)
+  return n > 0 && n <= 31 && islower ((unsigned char)*name)
          && strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 
@@ -100,7 +100,7 @@ check_file (struct checking *c)
                 "there is none; VL_FEATURE or VL_DRIVER makes it");
   ok &= tap_ok (tap, elf->note.magic == VL_NOTE_MAGIC && elf->note.abi == VL_ABI,
                 "its ABI is this one's", "magic %#x, abi %u; accepted: magic %#x, abi %u",
-                elf->note.magic, elf->note.abi, VL_NOTE_MAGIC, (unsigned) VL_ABI);
+                elf->note.magic, elf->note.abi, VL_NOTE_MAGIC, (unsigned)VL_ABI);
   ok &= tap_ok (tap, strcmp (elf->note.name, c->name) == 0, "its name is the file's",
                 "it calls itself '%s'", elf->note.name);
   ok &= tap_ok (tap, elf->n_symbols == 1 && strcmp (elf->symbols[0], symbol) == 0,
@@ -149,8 +149,7 @@ name_of (const char *file)
   const char *slash = strrchr (file, '/'), *base = slash ? slash + 1 : file;
   size_t n = strlen (base);
 
-  return n > 3 && strcmp (base + n - 3, ".so") == 0 ? tool_printf ("%.*s", (int) n - 3, base)
-                                                    : NULL;
+  return n > 3 && strcmp (base + n - 3, ".so") == 0 ? tool_printf ("%.*s", (int)n - 3, base) : NULL;
 }
 
 static int
@@ -181,7 +180,7 @@ plugin_check (struct tool *tool)
   if (c.name == NULL)
     return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'%s' is not a module; accepted: NAME.so",
                      c.file);
-  bytes = (unsigned char *) tool_read (tool, c.file, MODULE_LIMIT, &length);
+  bytes = (unsigned char *)tool_read (tool, c.file, MODULE_LIMIT, &length);
   c.tap = mmap (NULL, sizeof *c.tap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (bytes == NULL || c.tap == MAP_FAILED) {
     free (bytes);

@@ -16,12 +16,12 @@ struct tap {
 struct checking {
   struct tool *tool;
   struct tap *tap;
-  const char *file;     /* as it was given */
-  char *name;           /* of the plugin, from the file's name */
-  char *folder;         /* the small tree; NULL: not made */
-  char *host, *bare;    /* host files in it */
+  const char *file;  /* as it was given */
+  char *name;        /* of the plugin, from the file's name */
+  char *folder;      /* the small tree; NULL: not made */
+  char *host, *bare; /* host files in it */
   struct elf_facts elf;
-  int conf_beside;      /* NAME.conf stands beside FILE and was taken */
+  int conf_beside; /* NAME.conf stands beside FILE and was taken */
 };
 
 /* "ok N - WHAT" or "not ok N - WHAT" with "# why" below; answers OK. */

@@ -30,15 +30,13 @@ at (const struct image *image, uint64_t offset, uint64_t n, uint64_t align)
 static const Elf64_Phdr *
 segment (const struct image *image, size_t i)
 {
-  return at (image, image->header->e_phoff + i * sizeof (Elf64_Phdr), sizeof (Elf64_Phdr),
-             8);
+  return at (image, image->header->e_phoff + i * sizeof (Elf64_Phdr), sizeof (Elf64_Phdr), 8);
 }
 
 static const Elf64_Shdr *
 section (const struct image *image, size_t i)
 {
-  return at (image, image->header->e_shoff + i * sizeof (Elf64_Shdr), sizeof (Elf64_Shdr),
-             8);
+  return at (image, image->header->e_shoff + i * sizeof (Elf64_Shdr), sizeof (Elf64_Shdr), 8);
 }
 
 static void
@@ -54,7 +52,7 @@ read_notes (const struct image *image, const Elf64_Phdr *header, struct elf_fact
 
     if (note == NULL)
       return;
-    desc = owner + ((uint64_t) note->n_namesz + pad - 1) / pad * pad;
+    desc = owner + ((uint64_t)note->n_namesz + pad - 1) / pad * pad;
     name = at (image, owner, note->n_namesz, 4);
     if (name && note->n_namesz == sizeof VL_NOTE_OWNER && note->n_type == VL_NOTE_TYPE
         && memcmp (name, VL_NOTE_OWNER, sizeof VL_NOTE_OWNER) == 0
@@ -64,7 +62,7 @@ read_notes (const struct image *image, const Elf64_Phdr *header, struct elf_fact
       facts->note.built_for[sizeof facts->note.built_for - 1] = '\0';
       facts->has_note = 1;
     }
-    offset = desc + ((uint64_t) note->n_descsz + pad - 1) / pad * pad;
+    offset = desc + ((uint64_t)note->n_descsz + pad - 1) / pad * pad;
   }
 }
 
@@ -98,7 +96,7 @@ read_symbols (const struct image *image, const Elf64_Shdr *table, struct elf_fac
   /* A table of texts may begin anywhere, unlike the others. */
   if (strings && strings->sh_offset < image->length
       && strings->sh_size <= image->length - strings->sh_offset)
-    names = (const char *) image->bytes + strings->sh_offset;
+    names = (const char *)image->bytes + strings->sh_offset;
   for (size_t i = 0; symbols && names && i < table->sh_size / sizeof *symbols; i++) {
     int binding = ELF64_ST_BIND (symbols[i].st_info);
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define DRIVER "fake"
-#define MODULE_LIMIT ((size_t) 64 << 20)
+#define MODULE_LIMIT ((size_t)64 << 20)
 
 static int
 make_folder (struct checking *c, const char *below)
@@ -26,7 +26,7 @@ make_folder (struct checking *c, const char *below)
   int result = mkdir (path, 0755);
 
   if (result < 0)
-    (void) vl_error (c->tool->ctx, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %m", path);
+    (void)vl_error (c->tool->ctx, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %m", path);
   else
     chmod (path, 0755);
   free (path);
@@ -113,8 +113,8 @@ copy_findings (struct checking *c, const struct vl_app *app)
 
     if (finding->severity != VL_SEV_ERROR)
       continue;
-    (void) vl_error (c->tool->ctx, finding->err, finding->code, NULL, "%s: %s", finding->plugin,
-                     finding->message);
+    (void)vl_error (c->tool->ctx, finding->err, finding->code, NULL, "%s: %s", finding->plugin,
+                    finding->message);
     if (finding->hint)
       vl_hint (c->tool->ctx, "%s", finding->hint);
   }
@@ -154,9 +154,9 @@ copy_shipped (struct checking *c)
 int
 check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
 {
-  static const char *const folders[]
-      = { "features", "features/.libs", "drivers", "drivers/" DRIVER, "drivers/" DRIVER "/.libs",
-          "plugins.d", "packaging" };
+  static const char *const folders[] = { "features",        "features/.libs",           "drivers",
+                                         "drivers/" DRIVER, "drivers/" DRIVER "/.libs", "plugins.d",
+                                         "packaging" };
   const char *base = getenv ("TMPDIR");
   char *path = tool_printf ("%s/vl-XXXXXX", base && *base == '/' ? base : "/tmp"), *module, *conf;
   char *beside;
@@ -164,7 +164,7 @@ check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
 
   c->folder = mkdtemp (path);
   if (c->folder == NULL) {
-    (void) vl_error (c->tool->ctx, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
+    (void)vl_error (c->tool->ctx, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
     free (path);
     return -1;
   }
@@ -174,7 +174,7 @@ check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
     result = write_text (c, "packaging/virtloom.conf", "[virtloom]\n") | copy_shipped (c);
   module = tool_printf ("features/.libs/%s.so", c->name);
   conf = tool_printf ("plugins.d/%s.conf", c->name);
-  beside = tool_printf ("%.*s.conf", (int) (strlen (c->file) - 3), c->file);
+  beside = tool_printf ("%.*s.conf", (int)(strlen (c->file) - 3), c->file);
   if (result == 0)
     result = write_bytes (c, module, bytes, length);
   if (result == 0 && access (beside, R_OK) == 0) {
@@ -190,9 +190,9 @@ check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
 static int
 remove_one (const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-  (void) st;
-  (void) type;
-  (void) ftw;
+  (void)st;
+  (void)type;
+  (void)ftw;
   return remove (path);
 }
 

@@ -24,15 +24,15 @@ keys_of (const struct vl_feature *body)
   char *keys = tool_printf ("%s", "");
 
   for (uint32_t i = 0; i < table->count; i++) {
-    const struct vl_prop *row
-        = (const void *) ((const char *) table->rows + (size_t) i * table->row_size);
+    const struct vl_prop *row =
+        (const void *)((const char *)table->rows + (size_t)i * table->row_size);
     const char *own[2] = { row->flavor_key, row->image_key };
     size_t n = row->aliases.count;
 
     for (size_t k = 0; k < n + 2; k++) {
       const char *key = k < 2 ? own[k]
-                              : ((const struct vl_alias *) ((const char *) row->aliases.rows
-                                                            + (k - 2) * row->aliases.row_size))
+                              : ((const struct vl_alias *)((const char *)row->aliases.rows
+                                                           + (k - 2) * row->aliases.row_size))
                                     ->key;
       char *longer;
 
@@ -66,7 +66,7 @@ open_module (struct checking *c)
   if (c->conf_beside)
     return 0;
   keys = c->elf.note.kind == VL_KIND_FEATURE ? keys_of (body) : tool_printf ("%s", "");
-  result = check_tree_conf (c, (enum vl_kind) c->elf.note.kind, keys);
+  result = check_tree_conf (c, (enum vl_kind)c->elf.note.kind, keys);
   free (keys);
   return result;
 }
@@ -87,7 +87,7 @@ load (struct checking *c, struct vl_app *app)
   const struct vl_plugin_info *info = vl_plugins_find (app, c->name);
 
   if (info && info->kind == VL_KIND_DRIVER && info->state == VL_PLUGIN_UNUSED) {
-    (void) vl_plugins_load (app, c->name);
+    (void)vl_plugins_load (app, c->name);
     info = vl_plugins_find (app, c->name);
   }
   if (! tap_ok (c->tap, info && info->state == VL_PLUGIN_LOADED,
@@ -117,10 +117,10 @@ check_tables (struct checking *c, const struct vl_plugin_info *info)
     if (info->settings[i].row->since == NULL)
       undated = info->settings[i].row->name;
   }
-  tap_ok (c->tap, helpless == NULL, "each property and setting has a line of help",
-          "'%s' has none", helpless ? helpless : "");
-  tap_ok (c->tap, undated == NULL, "each property and setting says since when",
-          "'%s' does not", undated ? undated : "");
+  tap_ok (c->tap, helpless == NULL, "each property and setting has a line of help", "'%s' has none",
+          helpless ? helpless : "");
+  tap_ok (c->tap, undated == NULL, "each property and setting says since when", "'%s' does not",
+          undated ? undated : "");
   tap_ok (c->tap, info->summary && *info->summary, "it has a summary", "there is none");
 }
 
@@ -159,8 +159,10 @@ make_plan (struct vl_app *app, const char *flavor_key, const char *image_key, co
 static int
 is_active (const struct vl_plan *plan, const char *name)
 {
+  const char *why;
+
   for (size_t i = 0; i < vl_plan_n_active (plan); i++)
-    if (strcmp (vl_plan_active (plan, i, NULL), name) == 0)
+    if (strcmp (vl_plan_active (plan, i, &why), name) == 0)
       return 1;
   return 0;
 }
@@ -198,8 +200,7 @@ check_unasked (struct checking *c, struct vl_app *app)
   if (result == 0)
     result = make_plan (app, NULL, NULL, NULL, &second);
   tap_ok (c->tap,
-          result == 0 && first && second
-              && strcmp (vl_plan_xml (first), vl_plan_xml (second)) == 0,
+          result == 0 && first && second && strcmp (vl_plan_xml (first), vl_plan_xml (second)) == 0,
           "the same request twice gives the same bytes", "it does not");
   vl_plan_free (first);
   vl_plan_free (second);
@@ -232,7 +233,7 @@ first_key (const char *key)
 
   if (key == NULL)
     return NULL;
-  return n > 2 && strcmp (key + n - 2, ".N") == 0 ? tool_printf ("%.*s.0", (int) n - 2, key)
+  return n > 2 && strcmp (key + n - 2, ".N") == 0 ? tool_printf ("%.*s.0", (int)n - 2, key)
                                                   : tool_printf ("%s", key);
 }
 

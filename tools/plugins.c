@@ -47,12 +47,12 @@ int
 plugins_list (struct tool *tool, enum vl_kind kind)
 {
   static const struct column features[] = {
-    { "name", "Name" }, { "state", "State" }, { "version", "Version" }, { "summary", "Summary" },
-    { NULL, NULL },
+    { "name", "Name" },       { "state", "State" }, { "version", "Version" },
+    { "summary", "Summary" }, { NULL, NULL },
   };
   static const struct column drivers[] = {
-    { "name", "Name" }, { "state", "State" }, { "auto", "Auto" }, { "version", "Version" },
-    { "summary", "Summary" }, { NULL, NULL },
+    { "name", "Name" },       { "state", "State" },     { "auto", "Auto" },
+    { "version", "Version" }, { "summary", "Summary" }, { NULL, NULL },
   };
   static const struct column longer[] = {
     { "name", "Name" }, { "state", "State" }, { "keys", "Keys" }, { "reason", "Why not loaded" },
@@ -81,16 +81,16 @@ type_name (enum vl_type type)
   static const char *const names[] = { "",       "bool",   "tristate", "int",   "size",
                                        "string", "choice", "list",     "cpuset" };
 
-  return (size_t) type < sizeof names / sizeof names[0] ? names[type] : "?";
+  return (size_t)type < sizeof names / sizeof names[0] ? names[type] : "?";
 }
 
 static const char *
 rule_name (enum vl_rule rule)
 {
-  static const char *const names[] = { "-",         "image wins",     "flavor wins", "must agree",
-                                       "either",    "image narrows",  "by feature" };
+  static const char *const names[] = { "-",      "image wins",    "flavor wins", "must agree",
+                                       "either", "image narrows", "by feature" };
 
-  return (size_t) rule < sizeof names / sizeof names[0] ? names[rule] : "?";
+  return (size_t)rule < sizeof names / sizeof names[0] ? names[rule] : "?";
 }
 
 /* What a value may be: "a, b" of choices, "1 to 5 ms" of numbers. */
@@ -210,25 +210,40 @@ static void
 show_tables (const json_t *object)
 {
   static const struct column head[] = {
-    { "name", "Name" },       { "kind", "Kind" },         { "state", "State" },
-    { "reason", "Reason" },   { "summary", "Summary" },   { "version", "Version" },
-    { "built_for", "Built for" }, { "module", "Module" }, { "conf", "Configuration" },
-    { "enabled", "Enabled" }, { "critical", "Critical" }, { "auto", "Auto" },
-    { "keys", "Keys" },       { "reads", "Reads" },       { "wakes", "Wakes" },
-    { "needs", "Needs" },     { "conflicts", "Conflicts" }, { "traits", "Traits" },
+    { "name", "Name" },
+    { "kind", "Kind" },
+    { "state", "State" },
+    { "reason", "Reason" },
+    { "summary", "Summary" },
+    { "version", "Version" },
+    { "built_for", "Built for" },
+    { "module", "Module" },
+    { "conf", "Configuration" },
+    { "enabled", "Enabled" },
+    { "critical", "Critical" },
+    { "auto", "Auto" },
+    { "keys", "Keys" },
+    { "reads", "Reads" },
+    { "wakes", "Wakes" },
+    { "needs", "Needs" },
+    { "conflicts", "Conflicts" },
+    { "traits", "Traits" },
     { NULL, NULL },
   };
   static const struct column props[] = {
-    { "name", "Property" },     { "type", "Type" },   { "accepted", "Accepted" },
-    { "default", "Default" },   { "flavor", "Flavor key" }, { "image", "Image key" },
-    { "rule", "Rule" },         { "help", "Help" },   { NULL, NULL },
+    { "name", "Property" },   { "type", "Type" },         { "accepted", "Accepted" },
+    { "default", "Default" }, { "flavor", "Flavor key" }, { "image", "Image key" },
+    { "rule", "Rule" },       { "help", "Help" },         { NULL, NULL },
   };
   static const struct column settings[] = {
-    { "name", "Setting" },  { "type", "Type" }, { "accepted", "Accepted" }, { "value", "Value" },
-    { "origin", "Origin" }, { "nova", "nova.conf" }, { "help", "Help" }, { NULL, NULL },
+    { "name", "Setting" }, { "type", "Type" },     { "accepted", "Accepted" },
+    { "value", "Value" },  { "origin", "Origin" }, { "nova", "nova.conf" },
+    { "help", "Help" },    { NULL, NULL },
   };
   static const struct column writes[] = {
-    { "path", "Path" }, { "since", "Since libvirt" }, { NULL, NULL },
+    { "path", "Path" },
+    { "since", "Since libvirt" },
+    { NULL, NULL },
   };
 
   table_show (object, head);
@@ -250,8 +265,8 @@ named (struct tool *tool, enum vl_kind kind)
   for (size_t i = 0; i < vl_plugins_count (tool->app); i++)
     if (vl_plugins_get (tool->app, i)->kind == kind)
       spelling_offer (&spelling, vl_plugins_get (tool->app, i)->name);
-  (void) vl_error (tool->ctx, VL_ERR_NOT_FOUND, NULL, NULL, "there is no %s '%s'",
-                   kind_name (kind), name);
+  (void)vl_error (tool->ctx, VL_ERR_NOT_FOUND, NULL, NULL, "there is no %s '%s'", kind_name (kind),
+                  name);
   if (info)
     vl_hint (tool->ctx, "virtloom %s show %s", kind_name (info->kind), name);
   else if (spelling.best)

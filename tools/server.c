@@ -11,29 +11,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_WAIT 60   /* seconds */
-#define DEFAULT_STOP 60   /* seconds, as Nova's shutdown_timeout */
+#define DEFAULT_WAIT 60 /* seconds */
+#define DEFAULT_STOP 60 /* seconds, as Nova's shutdown_timeout */
 #define POLL_MS 250
 
 static const struct column list_columns[] = {
-  { "name", "Name" },     { "uuid", "UUID" },     { "status", "Status" },
-  { "power_state", "Power" }, { "flavor", "Flavor" }, { "image", "Image" },
-  { "driver", "Driver" }, { NULL, NULL },
+  { "name", "Name" },     { "uuid", "UUID" },   { "status", "Status" }, { "power_state", "Power" },
+  { "flavor", "Flavor" }, { "image", "Image" }, { "driver", "Driver" }, { NULL, NULL },
 };
 
 static const struct column columns[] = {
-  { "name", "Name" },
-  { "uuid", "UUID" },
-  { "domain", "Domain" },
-  { "status", "Status" },
-  { "power_state", "Power" },
-  { "flavor", "Flavor" },
-  { "image", "Image" },
-  { "driver", "Driver" },
-  { "created", "Created" },
-  { "fault", "Fault" },
-  { "run_dir", "Folder" },
-  { NULL, NULL },
+  { "name", "Name" },     { "uuid", "UUID" },         { "domain", "Domain" },
+  { "status", "Status" }, { "power_state", "Power" }, { "flavor", "Flavor" },
+  { "image", "Image" },   { "driver", "Driver" },     { "created", "Created" },
+  { "fault", "Fault" },   { "run_dir", "Folder" },    { NULL, NULL },
 };
 
 static json_t *
@@ -76,7 +67,7 @@ static int
 wait_for (struct tool *tool, const char *uuid, int64_t seconds)
 {
   const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
-  time_t until = time (NULL) + (time_t) seconds;
+  time_t until = time (NULL) + (time_t)seconds;
 
   for (;;) {
     const struct vl_server_info *server = vl_server_find (tool->app, uuid);
@@ -92,7 +83,7 @@ wait_for (struct tool *tool, const char *uuid, int64_t seconds)
     if (time (NULL) >= until)
       return vl_error (tool->ctx, VL_ERR_FAILED, NULL, NULL,
                        "server '%s' is still %s after %lld seconds", server->name, server->status,
-                       (long long) seconds);
+                       (long long)seconds);
     vl_progress (tool->ctx, "waiting for '%s' to run", server->name);
     nanosleep (&pause, NULL);
   }
@@ -132,8 +123,7 @@ server_create (struct tool *tool)
   if (args_number (tool, "timeout", DEFAULT_WAIT, &seconds) < 0)
     return -1;
   if (options.flavor == NULL)
-    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
-                     "'server create' needs --flavor FLAVOR");
+    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'server create' needs --flavor FLAVOR");
   if (args_has (tool->args, "dry-run"))
     return dry_run (tool, &options);
   if (vl_server_create (tool->app, &options, &uuid) < 0)
@@ -192,9 +182,9 @@ act (struct tool *tool, enum vl_server_action action)
     return -1;
   if (seconds < 0 || seconds > 86400)
     return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
-                     "--timeout %lld; accepted: 0 to 86400 seconds", (long long) seconds);
+                     "--timeout %lld; accepted: 0 to 86400 seconds", (long long)seconds);
   for (size_t i = 0; i < tool->args->n_words; i++)
-    bad |= vl_server_act (tool->app, tool->args->words[i], action, (uint32_t) seconds);
+    bad |= vl_server_act (tool->app, tool->args->words[i], action, (uint32_t)seconds);
   return bad ? -1 : 0;
 }
 
@@ -266,7 +256,7 @@ server_log (struct tool *tool)
     return -1;
   if (lines < 0 || (lines == 0 && args_has (tool->args, "lines")))
     return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "--lines %lld; accepted: 1 or more",
-                     (long long) lines);
+                     (long long)lines);
   if (vl_server_log (tool->app, tool->args->words[0], &text, &length) < 0)
     return -1;
   if (lines)
@@ -289,9 +279,12 @@ follow (struct tool *tool, const char *path)
   char buffer[4096];
   size_t n;
 
-  if (file == NULL)
-    return vl_error (tool->ctx, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
-                     "the console's file '%s' cannot be read: %m", path);
+  if (file == NULL) {
+    (void)vl_error (tool->ctx, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
+                    "the console's file '%s' cannot be read: %m", path);
+    vl_hint (tool->ctx, "virtloom server log asks the driver");
+    return -1;
+  }
   while (! ferror (stdout)) {
     while ((n = fread (buffer, 1, sizeof buffer, file)) > 0)
       fwrite (buffer, 1, n, stdout);
@@ -329,7 +322,9 @@ server_console (struct tool *tool)
 }
 
 #define POWER(verb, does, run)                                                                     \
-  { #verb, "SERVER...", 1, -1, NULL, "table json", does, "virtloom server " #verb " web1", 0, run }
+  {                                                                                                \
+#verb, "SERVER...", 1, -1, NULL, "table json", does, "virtloom server " #verb " web1", 0, run  \
+  }
 
 static const struct verb verbs[] = {
   { "create", "SERVER", 1, 1,

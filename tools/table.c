@@ -17,11 +17,11 @@ table_clean (const char *text)
   char *clean = tool_alloc (4 * strlen (text) + 1, 1), *end = clean;
 
   /* What a guest or a request says must not move the cursor. */
-  for (const unsigned char *p = (const unsigned char *) text; *p; p++)
+  for (const unsigned char *p = (const unsigned char *)text; *p; p++)
     if (*p < ' ' || *p == 0x7f)
       end += sprintf (end, "\\x%02x", *p);
     else
-      *end++ = (char) *p;
+      *end++ = (char)*p;
   return clean;
 }
 
@@ -53,7 +53,7 @@ object_cell (const json_t *object)
   const char *key;
   json_t *value;
 
-  json_object_foreach ((json_t *) object, key, value)
+  json_object_foreach ((json_t *)object, key, value)
   {
     char *cell = table_cell (value), *clean = table_clean (key);
 
@@ -95,7 +95,7 @@ width (const char *text)
   int n = 0;
 
   for (; *text; text++)
-    n += ((unsigned char) *text & 0xc0) != 0x80;
+    n += ((unsigned char)*text & 0xc0) != 0x80;
   return n;
 }
 

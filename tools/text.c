@@ -72,7 +72,7 @@ read_all (int fd, size_t limit, size_t *length, int *error)
   while ((got = read (fd, text + n, size - n - 1)) != 0) {
     if (got < 0 && errno == EINTR)
       continue;
-    if (got < 0 || (n += (size_t) got) > limit) {
+    if (got < 0 || (n += (size_t)got) > limit) {
       *error = got < 0 ? errno : EFBIG;
       free (text);
       return NULL;
@@ -127,7 +127,7 @@ tool_write_new (struct tool *tool, const char *path, const char *text)
       error = errno;
     if (put > 0) {
       text += put;
-      length -= (size_t) put;
+      length -= (size_t)put;
     }
   }
   if (fd >= 0 && close (fd) < 0 && error == 0)
@@ -143,7 +143,7 @@ tool_write_new (struct tool *tool, const char *path, const char *text)
 static int
 same (char a, char b)
 {
-  return tolower ((unsigned char) a) == tolower ((unsigned char) b);
+  return tolower ((unsigned char)a) == tolower ((unsigned char)b);
 }
 
 /* Insertions, deletions, replacements and swaps of neighbours. */
@@ -157,7 +157,7 @@ distance_of (const char *a, const char *b)
     return LONGEST_WORD;
   for (size_t i = 0; i <= n; i++)
     for (size_t j = 0; j <= m; j++) {
-      unsigned best = (unsigned) (i ? i : j);
+      unsigned best = (unsigned)(i ? i : j);
 
       if (i && j) {
         best = rows[i - 1][j - 1] + ! same (a[i - 1], b[j - 1]);
@@ -178,7 +178,7 @@ void
 spelling_offer (struct spelling *spelling, const char *candidate)
 {
   size_t length = strlen (spelling->wanted);
-  unsigned allowed = length < 6 ? 2 : (unsigned) (length / 3);
+  unsigned allowed = length < 6 ? 2 : (unsigned)(length / 3);
   unsigned distance = distance_of (spelling->wanted, candidate);
 
   if (distance > allowed || distance >= strlen (candidate))

@@ -63,7 +63,7 @@ struct args {
   struct given {
     const struct option *option;
     const char *value;
-  } *given;
+  } * given;
   size_t n_given;
   const char **lists[16]; /* handed out by args_list */
   size_t n_lists;
@@ -176,7 +176,7 @@ int plugin_new (struct tool *tool);
 
 /* What a module's file says without being loaded. */
 struct elf_facts {
-  const char *problem;     /* why it cannot be read, or NULL */
+  const char *problem; /* why it cannot be read, or NULL */
   int shared, has_note, exec_stack, text_relocations, binds_now, constructors;
   struct vl_note_desc note;
   const char *symbols[16]; /* exported and defined */

@@ -249,8 +249,8 @@ vl_build_ready (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plug
   int result = 0;
 
   ctx->plugin = driver;
-  ctx->ready_virt_type
-      = driver && driver->driver.virt_type ? driver->driver.virt_type (ctx, host) : NULL;
+  ctx->ready_virt_type =
+      driver && driver->driver.virt_type ? driver->driver.virt_type (ctx, host) : NULL;
   if (driver && driver->driver.ready)
     result |= driver->driver.ready (ctx, host);
   for (size_t i = 0; i < registry->n; i++) {

@@ -143,7 +143,8 @@ connection_of (struct vl_ctx *ctx, const struct vl_request *request,
 
 /* The slot behind the disk's bus, or what the disk itself is there for. */
 static const char *
-bus_why (const struct vl_guest *guest, const struct vl_disk *disk, const struct vl_wanted_disk *want)
+bus_why (const struct vl_guest *guest, const struct vl_disk *disk,
+         const struct vl_wanted_disk *want)
 {
   const char *slot = VL_STREQ (disk->device, "cdrom") ? VL_CDROM_BUS : VL_DISK_BUS;
   int own = want->bdm && (want->bdm->disk_bus || want->bdm->device_name);

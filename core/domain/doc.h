@@ -20,7 +20,10 @@ struct vl_build {
   int check_schema;
   struct vl_claim_info *claims;
   size_t n_claims, claims_size;
-  struct { const char *phase, *plugin; int64_t ns; } *timings;
+  struct {
+    const char *phase, *plugin;
+    int64_t ns;
+  } * timings;
   size_t n_timings, timings_size;
 };
 
@@ -53,7 +56,7 @@ int vl_build_ready (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_
 
 /* A plan, as virtloom.h shows it. */
 struct vl_plan {
-  struct vl_ctx *ctx;      /* its own, with the build's memory and findings */
+  struct vl_ctx *ctx; /* its own, with the build's memory and findings */
   struct vl_request *request;
   struct vl_build build;
   struct vl_provenance *provenance;
@@ -62,7 +65,8 @@ struct vl_plan {
 };
 /* Builds the plan of REQUEST (taken) for DRIVER on HOST; findings are moved to
  * the application's context. */
-struct vl_plan *vl_plan_build (struct vl_app *app, struct vl_request *request, struct vl_plugin *driver,
-                               const struct vl_host *host, int check_schema);
+struct vl_plan *vl_plan_build (struct vl_app *app, struct vl_request *request,
+                               struct vl_plugin *driver, const struct vl_host *host,
+                               int check_schema);
 
 #endif

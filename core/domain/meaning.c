@@ -23,6 +23,16 @@ shape_is (const struct vl_shape *shape, const char *path)
   return depth == names && vl_shape_matches (shape, path);
 }
 
+/* Is NAME of NODE the attribute PATH ("os/type/@machine")? */
+static int
+attr_is (const struct vl_node *node, const char *name, const char *path)
+{
+  const char *attr = strchr (path, '@');
+  VL_AUTOFREE char *element = vl_xstrndup (path, (size_t)(attr - path) - 1);
+
+  return name && VL_STREQ (name, attr + 1) && shape_is (node->shape, element);
+}
+
 /* ---- spelling ---- */
 
 static int
@@ -247,18 +257,17 @@ same_live_cpu (const struct vl_node *node, const char *name, const char *want, c
 /* ---- what is left out because it is the default ---- */
 
 static const struct {
-  const char *path, *attr, *value;
+  const char *path, *value;
 } defaults[] = {
-  { "cpu", "match", "exact" }, /* of host-model and host-passthrough */
-  { "devices/disk/driver", "cache", "default" },
+  { "cpu/@match", "exact" }, /* of host-model and host-passthrough */
+  { "devices/disk/driver/@cache", "default" },
 };
 
 static int
 is_default (const struct vl_node *node, const char *name, const char *want)
 {
-  for (size_t i = 0; name && i < sizeof defaults / sizeof defaults[0]; i++)
-    if (VL_STREQ (defaults[i].attr, name) && VL_STREQ (defaults[i].value, want)
-        && shape_is (node->shape, defaults[i].path))
+  for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
+    if (VL_STREQ (defaults[i].value, want) && attr_is (node, name, defaults[i].path))
       return 1;
   return 0;
 }
@@ -271,7 +280,7 @@ absent_means (const struct vl_reading *r, const struct vl_node *node, const char
 {
   if (is_default (node, name, want))
     return 1;
-  return name && VL_STREQ (name, "firmware") && shape_is (node->shape, "os") && live_loader (r);
+  return attr_is (node, name, "os/@firmware") && live_loader (r);
 }
 
 int
@@ -286,7 +295,7 @@ vl_same_value (const struct vl_reading *r, const struct vl_node *node, const cha
     return absent_means (r, node, name, want);
   if (same_spelling (r, node, name, want, got) || same_size (node, name, want, actual, got))
     return 1;
-  if (name && VL_STREQ (name, "machine") && shape_is (node->shape, "os/type"))
+  if (attr_is (node, name, "os/type/@machine"))
     return same_machine (r, node, want, got);
   return r->live && name && same_live_cpu (node, name, want, got);
 }

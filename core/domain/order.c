@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The one order of a document: uuid, name, genid first and together (the
- * schema's nested interleave needs it), then by element name; keyed elements by
- * key, appended ones the core's first, then by feature, then as appended. */
+ * schema's nested interleave needs it), then by element name (limits of disks by
+ * what they limit, for the same reason); keyed elements by key, appended ones the
+ * core's first, then by feature, then as appended. */
 
 #include <config.h>
 
@@ -19,6 +20,17 @@ head_rank (const struct vl_node *node)
     if (VL_STREQ (node->shape->name, head[i]))
       return i;
   return 3;
+}
+
+/* In <iotune> "read_bytes_sec" and "write_bytes_sec" stand together. */
+static const char *
+sort_name (const struct vl_node *node)
+{
+  const char *name = node->shape->name;
+
+  if (! VL_STREQ (node->parent->shape->name, "iotune"))
+    return name;
+  return VL_STARTS (name, "read_") || VL_STARTS (name, "write_") ? strchr (name, '_') : name;
 }
 
 static int
@@ -38,6 +50,8 @@ compare_nodes (const struct vl_node *a, const struct vl_node *b)
 
   if (a->shape != b->shape) {
     order = head_rank (a) - head_rank (b);
+    if (order == 0)
+      order = strcmp (sort_name (a), sort_name (b));
     return order ? order : strcmp (a->shape->name, b->shape->name);
   }
   if (a->kind != b->kind)

@@ -14,7 +14,7 @@
 #define MAX_BYTES ((size_t)4 * 1024 * 1024)
 #define MAX_BASES 8
 
-struct cpu_model {
+struct map_model {
   const char *name, *vendor, *base;
   const char **features; /* the model's own, not those of its base */
   size_t n, size;
@@ -23,7 +23,7 @@ struct cpu_model {
 struct vl_cpu_map {
   struct vl_ctx *ctx; /* its own: memory, and findings that are ours alone */
   const char *arch;   /* as the map calls it */
-  struct cpu_model *models;
+  struct map_model *models;
   size_t n, size;
 };
 
@@ -46,13 +46,13 @@ static void
 read_model (struct vl_cpu_map *map, const struct vl_xml *node)
 {
   const struct vl_xml *base = vl_xml_child (node, "model");
-  struct cpu_model *model;
+  struct map_model *model;
 
   if (vl_xml_attr (node, "name") == NULL)
     return;
   VL_GROW (map->models, map->n, map->size);
   model = &map->models[map->n++];
-  *model = (struct cpu_model) { .name = vl_xml_attr (node, "name") };
+  *model = (struct map_model) { .name = vl_xml_attr (node, "name") };
   model->vendor = vl_xml_attr (vl_xml_child (node, "vendor"), "name");
   model->base = vl_xml_attr (base, "name");
   for (const struct vl_xml *f = vl_xml_child (node, "feature"); f; f = vl_xml_next (f, "feature")) {
@@ -90,7 +90,7 @@ read_includes (struct vl_cpu_map *map, const struct vl_xml *parent, int depth)
 static int
 compare_models (const void *a, const void *b)
 {
-  return strcmp (((const struct cpu_model *)a)->name, ((const struct cpu_model *)b)->name);
+  return strcmp (((const struct map_model *)a)->name, ((const struct map_model *)b)->name);
 }
 
 static const char *
@@ -99,8 +99,8 @@ map_arch (const char *arch)
   static const struct {
     const char *arch, *name;
   } known[] = {
-    { "x86_64", "x86" },  { "i686", "x86" },    { "aarch64", "arm" },
-    { "armv7l", "arm" },  { "ppc64", "ppc64" }, { "ppc64le", "ppc64" },
+    { "x86_64", "x86" }, { "i686", "x86" },    { "aarch64", "arm" },
+    { "armv7l", "arm" }, { "ppc64", "ppc64" }, { "ppc64le", "ppc64" },
   };
 
   for (size_t i = 0; arch && i < sizeof known / sizeof known[0]; i++)
@@ -140,10 +140,10 @@ vl_cpu_map_free (struct vl_cpu_map *map)
 
 /* ---- facts ---- */
 
-static const struct cpu_model *
+static const struct map_model *
 find_model (const struct vl_cpu_map *map, const char *name)
 {
-  struct cpu_model wanted = { .name = name };
+  struct map_model wanted = { .name = name };
 
   return map->n ? bsearch (&wanted, map->models, map->n, sizeof *map->models, compare_models)
                 : NULL;
@@ -152,7 +152,7 @@ find_model (const struct vl_cpu_map *map, const char *name)
 static void
 add_model (const struct vl_cpu_map *map, struct vl_host *fresh, const char *name)
 {
-  const struct cpu_model *model = find_model (map, name), *first = model;
+  const struct map_model *model = find_model (map, name), *first = model;
   struct vl_fact *fact;
   const char *vendor = NULL;
 
@@ -195,8 +195,8 @@ static int
 names_models (const char *key, const char *arch)
 {
   static const char *const ends[] = { ".cpu.models", ".cpu.host-model" };
-  const char *start = strchr (key + strlen ("caps."), '.'), *end = start ? strchr (start + 1, '.')
-                                                                         : NULL;
+  const char *start = strchr (key + strlen ("caps."), '.'),
+             *end = start ? strchr (start + 1, '.') : NULL;
   VL_AUTOFREE char *name = end ? vl_xstrndup (start + 1, (size_t)(end - start - 1)) : NULL;
   const char *known = map_arch (name);
   size_t length = strlen (key);

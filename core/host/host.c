@@ -165,14 +165,14 @@ int
 vl_host_import_fact (struct vl_ctx *ctx, struct vl_host *host, const char *text)
 {
   const char *equals = strchr (text, '=');
-  const char *problem
-      = equals ? fact_problem (text, (size_t)(equals - text), equals + 1) : "has no '='";
+  const char *problem =
+      equals ? fact_problem (text, (size_t)(equals - text), equals + 1) : "has no '='";
   VL_AUTOFREE char *key = NULL;
   struct vl_fact *fact;
 
   if (problem) {
-    vl_error (ctx, VL_ERR_USAGE, "InvalidFact", NULL, "the fact '%s' %s; accepted: KEY=VALUE",
-              text, problem);
+    vl_error (ctx, VL_ERR_USAGE, "InvalidFact", NULL, "the fact '%s' %s; accepted: KEY=VALUE", text,
+              problem);
     vl_hint (ctx, "for example --fact module.kvm_amd.sev=Y");
     return -1;
   }

@@ -20,8 +20,7 @@ struct import {
 
 /* ---- helpers ---- */
 
-static struct vl_fact *VL_PRINTF (3, 4)
-    make (struct import *in, int list, const char *fmt, ...)
+static struct vl_fact *VL_PRINTF (3, 4) make (struct import *in, int list, const char *fmt, ...)
 {
   VL_AUTOFREE char *key = NULL;
   va_list args;
@@ -206,7 +205,8 @@ static void
 read_guest (struct import *in, const struct vl_xml *guest)
 {
   const struct vl_xml *node = vl_xml_child (guest, "arch");
-  const char *arch = vl_xml_attr (node, "name"), *os = vl_xml_text (vl_xml_child (guest, "os_type"));
+  const char *arch = vl_xml_attr (node, "name"),
+             *os = vl_xml_text (vl_xml_child (guest, "os_type"));
   const char *emulator = vl_xml_text (vl_xml_child (node, "emulator"));
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 }, types = { NULL, 0, 0 };
   struct vl_fact *fact;
@@ -349,8 +349,9 @@ read_enums (struct import *in, const struct vl_xml *root, const char *prefix)
     struct vl_fact *fact;
 
     list = vl_xml_child (parent, "enum");
-    while (list && ! (vl_xml_attr (list, "name")
-                      && VL_STREQ (vl_xml_attr (list, "name"), enums[i].name)))
+    while (
+        list
+        && ! (vl_xml_attr (list, "name") && VL_STREQ (vl_xml_attr (list, "name"), enums[i].name)))
       list = vl_xml_next (list, "enum");
     if (parent == NULL || (list == NULL && supported (parent)))
       continue;
@@ -386,9 +387,9 @@ read_host_model (struct import *in, const struct vl_xml *mode, const char *prefi
   if (*vendor)
     vl_fact_add (make (in, 0, "%s.cpu.host-model.vendor", prefix), vendor);
   if (vl_xml_attr (bits, "limit") || vl_xml_attr (bits, "bits"))
-    vl_fact_add (make (in, 0, "%s.cpu.max-phys-bits", prefix),
-                 vl_xml_attr (bits, "limit") ? vl_xml_attr (bits, "limit")
-                                             : vl_xml_attr (bits, "bits"));
+    vl_fact_add (make (in, 0, "%s.cpu.max-phys-bits", prefix), vl_xml_attr (bits, "limit")
+                                                                   ? vl_xml_attr (bits, "limit")
+                                                                   : vl_xml_attr (bits, "bits"));
   fact = make (in, 1, "%s.cpu.host-model.features", prefix);
   for (const struct vl_xml *f = vl_xml_child (mode, "feature"); f; f = vl_xml_next (f, "feature")) {
     const char *name = vl_xml_attr (f, "name"), *policy = vl_xml_attr (f, "policy");

@@ -27,8 +27,7 @@ struct reading {
   int bad;
 };
 
-static void VL_PRINTF (3, 4)
-    refuse (struct reading *r, const char *path, const char *fmt, ...)
+static void VL_PRINTF (3, 4) refuse (struct reading *r, const char *path, const char *fmt, ...)
 {
   VL_AUTOFREE char *text = NULL;
   va_list args;
@@ -119,7 +118,8 @@ value_text (struct reading *r, const char *path, const json_t *value, char buffe
     refuse (r, path, "is null; an unknown fact is left out");
     return NULL;
   case JSON_OBJECT:
-    refuse (r, path, "is an object; accepted: text, a whole number, true, false, or a list of them");
+    refuse (r, path,
+            "is an object; accepted: text, a whole number, true, false, or a list of them");
     vl_hint (r->ctx, "keys are dotted: \"a.b\": 1 rather than \"a\": {\"b\": 1}");
     return NULL;
   case JSON_ARRAY:
@@ -210,8 +210,8 @@ vl_host_from_json (struct vl_ctx *ctx, const char *text, size_t length, const ch
   }
   root = json_loadb (text, length, JSON_REJECT_DUPLICATES, &error);
   if (root == NULL) {
-    refuse (&r, NULL, "the host file is not JSON: line %d, column %d: %s", error.line,
-            error.column, error.text);
+    refuse (&r, NULL, "the host file is not JSON: line %d, column %d: %s", error.line, error.column,
+            error.text);
     vl_hint (ctx, "`virtloom host show -o json` and `virtloom host import` write one");
     return NULL;
   }

@@ -34,8 +34,8 @@ read_file (struct vl_ctx *ctx, const char *path)
   text = vl_file_read (path, MAX_BYTES, &length, &why);
   if (text)
     return vl_host_from_json (ctx, text, length, path);
-  vl_error (ctx, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL, "the host file '%s' cannot be read: %s",
-            path, why);
+  vl_error (ctx, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
+            "the host file '%s' cannot be read: %s", path, why);
   return NULL;
 }
 

@@ -24,9 +24,8 @@ static const struct {
 };
 
 static const char *const devices[] = {
-  "/dev/hwrng",   "/dev/kvm",      "/dev/net/tun",    "/dev/random",
-  "/dev/sev",     "/dev/sgx_vepc", "/dev/urandom",    "/dev/vfio/vfio",
-  "/dev/vhost-net", "/dev/vhost-vsock",
+  "/dev/hwrng",    "/dev/kvm",     "/dev/net/tun",   "/dev/random",    "/dev/sev",
+  "/dev/sgx_vepc", "/dev/urandom", "/dev/vfio/vfio", "/dev/vhost-net", "/dev/vhost-vsock",
 };
 
 /* The kernel's files say they are empty, whatever is in them. */
@@ -50,8 +49,8 @@ static void
 add_parameters (struct vl_host *host)
 {
   for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
-    VL_AUTOFREE char *key
-        = vl_xasprintf ("module.%s.%s", parameters[i].module, parameters[i].parameter);
+    VL_AUTOFREE char *key =
+        vl_xasprintf ("module.%s.%s", parameters[i].module, parameters[i].parameter);
     VL_AUTOFREE char *path = vl_xasprintf ("/sys/module/%s/parameters/%s", parameters[i].module,
                                            parameters[i].parameter);
     VL_AUTOFREE char *text = read_kernel_file (path);

@@ -59,7 +59,7 @@ said_by (const struct vl_guest_prop *prop)
   return prop->raw[VL_LAYER_DEFAULT] ? VL_LAYER_DEFAULT : VL_LAYER_RESOLVED;
 }
 
-/* "hw:pmu=true (flavor)", "watchdog.action=reset (default)". */
+/* "hw:key=true (flavor)", "plugin.key=value (default)". */
 static const char *
 layer_step (struct vl_arena *arena, const struct vl_guest_prop *prop, enum vl_layer layer)
 {

@@ -40,6 +40,7 @@ static const struct vl_prop rows[] = {
   ROW (VL_GUEST_VCPUS, VL_INT),
   ROW (VL_GUEST_VIRT_TYPE, VL_STRING),
   ROW (VL_STORAGE_IMAGES_TYPE, VL_STRING),
+  ROW (VL_STORAGE_PREALLOCATE, VL_STRING),
   SLOT (VL_CDROM_BUS),
   SLOT (VL_DISK_BUS),
   SLOT (VL_GUEST_MACHINE),
@@ -319,20 +320,31 @@ set_request (struct vl_guest *guest)
                 VL_GUEST_UUID, "the server's folder");
 }
 
+/* Puts PROP, which is VALUE because key KEY of section [storage] is TEXT. */
+static void
+put_storage (struct vl_guest *guest, const char *prop, const char *value, const char *key,
+             const char *text)
+{
+  const struct vl_conf_entry *entry
+      = guest->config ? vl_config_find (guest->config, "virtloom.conf", "storage", key) : NULL;
+
+  vl_guest_put (guest, prop, value, vl_printf (guest->ctx, "storage.%s=%s", key, text),
+                entry ? vl_printf (guest->ctx, "setting, %s:%d", entry->path, entry->line)
+                      : "default");
+}
+
 static void
 set_storage (struct vl_guest *guest)
 {
   const struct vl_config *config = guest->config;
-  const char *type = config ? vl_config_str (config, "storage.images_type") : NULL;
-  const struct vl_conf_entry *entry
-      = config ? vl_config_find (config, "virtloom.conf", "storage", "images_type") : NULL;
-  const char *why = vl_printf (guest->ctx, "storage.images_type=%s", type ? type : "default");
+  const char *said = config ? vl_config_str (config, "storage.images_type") : NULL, *type = said;
+  const char *preallocate = config ? vl_config_str (config, "storage.preallocate_images") : NULL;
 
   if (type == NULL || VL_STREQ (type, "default"))
     type = config == NULL || vl_config_bool (config, "storage.use_cow_images") ? "qcow2" : "flat";
-  vl_guest_put (guest, VL_STORAGE_IMAGES_TYPE, type, why,
-                entry ? vl_printf (guest->ctx, "setting, %s:%d", entry->path, entry->line)
-                      : "default");
+  put_storage (guest, VL_STORAGE_IMAGES_TYPE, type, "images_type", said ? said : "default");
+  preallocate = preallocate ? preallocate : "none";
+  put_storage (guest, VL_STORAGE_PREALLOCATE, preallocate, "preallocate_images", preallocate);
 }
 
 void

@@ -59,6 +59,7 @@ vl_guest_new (struct vl_ctx *ctx, struct vl_registry *registry, const struct vl_
   /* Each feature, slot and list is in it once at most. */
   guest->chain = vl_arena_alloc (ctx->arena, (n + index->n_props + 2) * sizeof *guest->chain);
   ctx->plugin = NULL;
+  ctx->guest = guest;
   vl_guest_parse (guest);
   if (wants_config_drive (guest))
     ((struct vl_request *)request)->config_drive = 1;

@@ -60,9 +60,9 @@ struct vl_guest {
 };
 
 /* Parse: makes the guest of REQUEST.  Unknown keys, bad values, conflicts are
- * findings; a guest always comes back.  All memory is the context's.  REQUEST,
- * which must not be a constant object, is changed in one thing: its config_drive
- * is set where the image or virtloom.conf make one mandatory. */
+ * findings; a guest always comes back, as the guest of CTX and in its memory.
+ * REQUEST, which must not be a constant object, is changed in one thing: its
+ * config_drive is set where the image or virtloom.conf make one mandatory. */
 struct vl_guest *vl_guest_new (struct vl_ctx *ctx, struct vl_registry *registry,
                                const struct vl_config *config, struct vl_plugin *driver,
                                const struct vl_request *request, const struct vl_host *host);

@@ -73,9 +73,26 @@ vl_networks_read (struct vl_reader *r, const json_t *value, struct vl_request *r
     vl_members_read (r, json_array_get (value, i), vl_arena_printf (r->arena, "$.networks[%zu]", i),
                      members, N (members), network);
     network->address = lower (r, network->address);
-    network->mac = network->address;
+    for (size_t k = 0; network->address && k < i; k++)
+      if (request->networks[k].address
+          && VL_STREQ (request->networks[k].address, network->address))
+        vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "$.networks[%zu].address", i),
+                          "'%s' is the address of $.networks[%zu] too", network->address, k);
   }
   request->n_networks = n;
+}
+
+/* Is the I-th of "macs" that of another network? */
+static int
+mac_taken (const struct vl_request *request, size_t i)
+{
+  for (size_t k = 0; request->macs[i] && k < request->n_networks; k++)
+    if (k != i
+        && ((k < i && request->macs[k] && VL_STREQ (request->macs[k], request->macs[i]))
+            || (request->networks[k].address
+                && VL_STREQ (request->networks[k].address, request->macs[i]))))
+      return 1;
+  return 0;
 }
 
 void
@@ -96,6 +113,8 @@ vl_macs_read (struct vl_reader *r, const json_t *value, struct vl_request *reque
     const char *other = request->networks[i].address;
 
     request->macs[i] = lower (r, mac);
+    if (mac_taken (request, i))
+      vl_reader_refuse (r, NULL, path, "'%s' is another network's address too", mac);
     if (mac && other && ! VL_STREQ (other, request->macs[i]))
       vl_reader_refuse (r, NULL, path, "'%s' is not the address of $.networks[%zu], '%s'", mac, i,
                         other);
@@ -247,8 +266,8 @@ vl_devices_read (struct vl_reader *r, const json_t *value, struct vl_request *re
     read_connection (r, json_object_get (object, "connection_info"),
                      vl_json_path (r, path, "connection_info"), device);
     device->uuid = lower (r, device->uuid);
-    if (json_is_object (object) && device->source_type == NULL && device->path == NULL
-        && json_object_get (object, "source_type") == NULL)
+    if (json_is_object (object) && json_object_get (object, "source_type") == NULL
+        && json_object_get (object, "path") == NULL)
       vl_reader_refuse (r, "InvalidBDM", path, "has no source_type; accepted: blank image snapshot "
                                                "volume");
   }

@@ -193,7 +193,7 @@ namespace_claimed (const struct vl_guest *guest, const char *key)
 }
 
 /* Letters and digits of a key, without a leading "hw", for comparing "hw:pmu",
- * "hw_pmu" and "pmu". */
+ * "hw_foo" and "foo". */
 static void
 bare_key (const char *key, char *bare, size_t size)
 {

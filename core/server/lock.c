@@ -62,8 +62,6 @@ vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
   lock->fd = -1;
   lock->path = vl_xasprintf ("%s/%s/%s.lock", state, kind, uuid);
   result = try_lock (lock);
-  if (result == 1 && wait)
-    vl_app_disconnect (app);
   while (result == 1 && wait && waited < GIVE_UP_MS) {
     if (waited == TELL_AFTER_MS)
       vl_progress (app->ctx, "waiting for another virtloom command that works on %s", uuid);

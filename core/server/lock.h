@@ -20,8 +20,10 @@ struct vl_lock {
 
 /* Takes the lock of object UUID under KIND ("servers", "images").  0: held.  1:
  * another command holds it (only where WAIT is 0).  -1 after a finding.
- * Before it waits, it closes the drivers of APP: no command ever waits for an
- * object while it holds a driver that the object's holder may need. */
+ *
+ * A driver may let one process in at a time, and for as long as it lives: so the
+ * driver is opened first (vl_app_conn), the lock taken second.  Whoever has the
+ * lock of a server then needs nothing more that another could hold. */
 int vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
                   struct vl_lock *lock);
 /* Lets go and removes the file. */

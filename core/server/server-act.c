@@ -127,9 +127,12 @@ ask_features (const struct act *act)
   struct vl_ctx *ctx = act->app->ctx;
   struct vl_registry *registry = act->app->registry;
   struct vl_guest *guest = act->plan->build.guest, *before_guest = ctx->guest;
+  struct vl_ctx *own = guest->ctx;
   struct vl_plugin *before = ctx->plugin;
   int bad = 0;
 
+  /* The guest knows by its context who reads it: short names are that plugin's. */
+  guest->ctx = ctx;
   ctx->guest = guest;
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
@@ -142,6 +145,7 @@ ask_features (const struct act *act)
   }
   ctx->plugin = before;
   ctx->guest = before_guest;
+  guest->ctx = own;
   return bad;
 }
 
@@ -255,8 +259,7 @@ act_on (struct act *act)
 {
   size_t first;
 
-  act->driver = vl_app_driver_named (act->app, act->record.driver);
-  if (act->driver == NULL || check_state (act) < 0 || make_plan (act) < 0)
+  if (check_state (act) < 0 || make_plan (act) < 0)
     return -1;
   vl_progress (act->app->ctx, "%s of \"%s\"", actions[act->what].word, act->record.name);
   first = act->app->ctx->findings.n;
@@ -267,7 +270,8 @@ act_on (struct act *act)
   return -1;
 }
 
-/* Finds SERVER and takes its lock; its record as it is then is in ACT. */
+/* Finds SERVER, opens its driver and takes its lock; its record as it is then is
+ * in ACT. */
 static int
 lock_server (struct act *act, const char *server, struct vl_lock *lock)
 {
@@ -277,6 +281,9 @@ lock_server (struct act *act, const char *server, struct vl_lock *lock)
   if (record == NULL)
     return -1;
   vl_recover (act->app, act->app->store);
+  act->driver = vl_app_driver_named (act->app, record->driver);
+  if (act->driver == NULL || vl_app_conn (act->app, act->driver) == NULL)
+    return -1;
   if (vl_lock_take (act->app, "servers", record->uuid, 1, lock) < 0)
     return -1;
   got = vl_record_load (act->app->store, record->uuid, &act->record);

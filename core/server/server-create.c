@@ -219,8 +219,9 @@ create (struct creation *c)
   c->name = c->plan->request->name;
   c->dir = vl_server_dir (c->app, c->uuid);
   vl_domain_name (c->uuid, c->domain);
-  if (c->dir == NULL || vl_lock_take (c->app, "servers", c->uuid, 1, &lock) < 0
-      || vl_db_begin (c->store) < 0 || vl_db_finish (c->store, insert_all (c)) < 0)
+  if (c->dir == NULL || vl_app_conn (c->app, c->driver) == NULL
+      || vl_lock_take (c->app, "servers", c->uuid, 1, &lock) < 0 || vl_db_begin (c->store) < 0
+      || vl_db_finish (c->store, insert_all (c)) < 0)
     return -1;
   if (make_guest (c) == 0 && settle (c) == 0)
     return 0;

@@ -58,6 +58,7 @@ vl_server_delete (struct vl_app *app, const char *server)
 {
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   const struct vl_record *record = vl_record_find (app, server);
+  struct vl_plugin *driver;
   struct vl_record now;
   size_t first;
   int got;
@@ -65,6 +66,9 @@ vl_server_delete (struct vl_app *app, const char *server)
   if (record == NULL)
     return -1;
   vl_recover (app, app->store);
+  driver = vl_app_driver_named (app, record->driver);
+  if (driver == NULL || vl_app_conn (app, driver) == NULL)
+    return -1;
   if (vl_lock_take (app, "servers", record->uuid, 1, &lock) < 0)
     return -1;
   /* Whoever held it, or the mending of what a dead command left, may have done

@@ -27,8 +27,7 @@ const char *vl_state_make (struct vl_app *app);
 /* The store if there is one: 0 with *STORE, NULL where STATE has none yet; -1
  * after a finding.  Makes nothing. */
 int vl_app_store_if_any (struct vl_app *app, struct vl_store **store);
-/* Closes every connection: what waits for another command must not hold a
- * driver that this other command may be waiting for. */
+/* Closes every connection. */
 void vl_app_disconnect (struct vl_app *app);
 /* The candidates of `auto`, best first; the first usable one, or NULL, *WHY
  * saying of each why not (arena memory). */

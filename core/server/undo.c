@@ -165,13 +165,29 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
   return vl_db_finish (store, vl_undo_end (store, left->object));
 }
 
+/* Is somebody at work on it?  Only a look: no driver is opened for that. */
+static int
+is_alive (struct vl_app *app, const char *kind, const char *object)
+{
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+
+  return vl_lock_take (app, kind, object, 0, &lock) != 0;
+}
+
 static void
 mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *left)
 {
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   int server = VL_STARTS (left->kind, "server ");
   size_t first = app->ctx->findings.n;
+  struct vl_plugin *driver;
 
+  if (is_alive (app, server ? "servers" : "images", left->object))
+    return;
+  /* The driver before the lock, as everywhere. */
+  driver = left->driver ? vl_app_driver_named (app, left->driver) : NULL;
+  if (driver)
+    vl_app_conn (app, driver);
   if (vl_lock_take (app, server ? "servers" : "images", left->object, 0, &lock) == 0
       /* It may have ended by itself before we had its lock. */
       && vl_db_number (store, 0, "SELECT count(*) FROM operation WHERE object = ?", "s",

@@ -217,6 +217,8 @@ divert_log (struct vl_ctx *ctx, const char *root)
     rename (path, vl_printf (ctx, "%s.old", path));
   if (strpbrk (path, " \t:") == NULL)
     setenv ("LIBVIRT_LOG_OUTPUTS", vl_printf (ctx, "3:file:%s", path), 0);
+  /* Its children forget the file and print; let them keep to errors. */
+  setenv ("LIBVIRT_DEBUG", "4", 0);
 }
 
 static int

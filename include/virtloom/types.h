@@ -178,6 +178,7 @@ struct vl_write {
 #define VL_GUEST_FLAVOR "guest.flavor"                     /* the flavor's name */
 #define VL_GUEST_IMAGE "guest.image"                       /* the image's name */
 #define VL_STORAGE_IMAGES_TYPE "storage.images-type"
+#define VL_STORAGE_PREALLOCATE "storage.preallocate-images" /* none, space */
 #define VL_DRIVER_NAME "driver.name"
 /* Slots: one feature may fill each; an empty one takes the driver's default. */
 #define VL_DISK_BUS "disk.bus"

@@ -101,7 +101,9 @@ START_TEST (all_problems_in_one_run)
   static const struct vl_feature in_validate = { .validate = refuse,
                                                  .claim = note,
                                                  .contribute = note };
-  static const struct vl_feature in_claim = { .validate = note, .claim = refuse, .contribute = note };
+  static const struct vl_feature in_claim = { .validate = note,
+                                              .claim = refuse,
+                                              .contribute = note };
 
   loom_feature (&loom, "c", &in_claim);
   loom_feature (&loom, "b", &in_validate);

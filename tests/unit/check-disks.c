@@ -82,7 +82,8 @@ static const struct row rows[] = {
   { "", ", \"disk_format\": \"raw\"", "", "root:virtio,vda,disk,1,qcow2", "hd" },
   { "", ", \"disk_format\": \"iso\"", "", "root:ide,hda,cdrom,1,qcow2", "cdrom" },
   { ", \"ephemeral\": 2, \"swap\": 64", QCOW, ", \"config_drive\": true",
-    "root:virtio,vda,disk,1,qcow2 ephemeral:virtio,vdb,disk,0,qcow2 swap:virtio,vdc,disk,0,qcow2 "
+    "root:virtio,vda,disk,1,qcow2 ephemeral:virtio,vdb,disk,0,qcow2 "
+    "swap:virtio,vdc,disk,0,qcow2 "
     "config:ide,hda,cdrom,0,raw",
     "hd" },
   { "", QCOW, DEVICES (IMAGE_ROOT "," VOLUME ("")),
@@ -112,7 +113,8 @@ static const struct row rows[] = {
              "{\"source_type\": \"blank\", \"destination_type\": \"local\", \"volume_size\": 1},"
              "{\"source_type\": \"blank\", \"destination_type\": \"local\", \"guest_format\": "
              "\"swap\"}"),
-    "root:virtio,vda,disk,1,qcow2 ephemeral:virtio,vdb,disk,0,qcow2 swap:virtio,vdc,disk,0,qcow2",
+    "root:virtio,vda,disk,1,qcow2 ephemeral:virtio,vdb,disk,0,qcow2 "
+    "swap:virtio,vdc,disk,0,qcow2",
     "hd" },
   /* refused */
   { "", QCOW, DEVICES (IMAGE_ROOT "," VOLUME (", \"boot_index\": 2")), "InvalidBDMBootSequence",
@@ -124,12 +126,16 @@ static const struct row rows[] = {
                         "{\"source_type\": \"image\", \"destination_type\": \"local\"}"),
     "InvalidBDM", NULL },
   { "", QCOW,
-    DEVICES (IMAGE_ROOT "," VOLUME (", \"disk_bus\": \"ide\"") "," VOLUME (", \"disk_bus\": "
-                                                                           "\"ide\"") "," VOLUME (
-        ", \"disk_bus\": \"ide\"") "," VOLUME (", \"disk_bus\": \"ide\"") "," VOLUME (", "
-                                                                                      "\"disk_"
-                                                                                      "bus\": "
-                                                                                      "\"ide\"")),
+    DEVICES (IMAGE_ROOT "," VOLUME (", \"disk_bus\": \"ide\"") "," VOLUME (
+        ", \"disk_bus\": "
+        "\"ide\"") "," VOLUME (", \"disk_bus\": \"ide\"") "," VOLUME (", \"disk_bus\": "
+                                                                      "\"ide\"") "," VOLUME (", "
+                                                                                             "\"dis"
+                                                                                             "k_"
+                                                                                             "bus\""
+                                                                                             ": "
+                                                                                             "\"ide"
+                                                                                             "\"")),
     "TooManyDiskDevices", NULL },
   { "", QCOW,
     DEVICES (IMAGE_ROOT "," VOLUME (
@@ -233,29 +239,28 @@ START_TEST (volumes)
   const char *xml;
 
   loom_driver (&loom, "kvm");
-  xml = loom_build (
-      &loom,
-      request ("", QCOW,
-               DEVICES (IMAGE_ROOT "," VOLUME (", \"connection_info\": {\"driver_volume_type\": "
-                                               "\"local\", \"serial\": "
-                                               "\"668b80ae-aa21-5377-8671-bf76bec2bb6c\", "
-                                               "\"data\": {\"device_path\": \"/dev/q\", "
-                                               "\"access_mode\": \"ro\", \"qos_specs\": "
-                                               "{\"write_iops_sec\": \"10\", "
-                                               "\"read_bytes_sec\": \"4096\", \"unknown\": "
-                                               "\"x\"}}}") "," VOLUME (", \"connection_info\": "
-                                                                       "{\"driver_volume_type\": "
-                                                                       "\"rbd\", \"data\": "
-                                                                       "{\"name\": "
-                                                                       "\"pool/vol\", \"hosts\": "
-                                                                       "[\"192.0.2.1\"], "
-                                                                       "\"ports\": [\"6789\"], "
-                                                                       "\"auth_enabled\": "
-                                                                       "true, \"auth_username\": "
-                                                                       "\"cinder\", "
-                                                                       "\"secret_uuid\": "
-                                                                       "\"668b80ae-aa21-5377-8671-"
-                                                                       "bf76bec2bb6d\"}}"))));
+  xml = loom_build (&loom, request ("", QCOW,
+                                    DEVICES (IMAGE_ROOT "," VOLUME (
+                                        ", \"connection_info\": {\"driver_volume_type\": "
+                                        "\"local\", \"serial\": "
+                                        "\"668b80ae-aa21-5377-8671-bf76bec2bb6c\", "
+                                        "\"data\": {\"device_path\": \"/dev/q\", "
+                                        "\"access_mode\": \"ro\", \"qos_specs\": "
+                                        "{\"write_iops_sec\": \"10\", "
+                                        "\"read_bytes_sec\": \"4096\", \"unknown\": "
+                                        "\"x\"}}}") "," VOLUME (", \"connection_info\": "
+                                                                "{\"driver_volume_type\": "
+                                                                "\"rbd\", \"data\": "
+                                                                "{\"name\": "
+                                                                "\"pool/vol\", \"hosts\": "
+                                                                "[\"192.0.2.1\"], "
+                                                                "\"ports\": [\"6789\"], "
+                                                                "\"auth_enabled\": "
+                                                                "true, \"auth_username\": "
+                                                                "\"cinder\", "
+                                                                "\"secret_uuid\": "
+                                                                "\"668b80ae-aa21-5377-8671-"
+                                                                "bf76bec2bb6d\"}}"))));
   ck_assert_msg (xml != NULL, "%s", loom_findings (&loom));
   ck_assert_ptr_nonnull (strstr (xml,
                                  "    <disk device='disk' type='block'>\n"

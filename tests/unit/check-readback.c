@@ -188,7 +188,7 @@ START_TEST (each_is_named)
       "'/domain/devices/disk[2]' is missing from the defined domain; written by writer" HINT ERROR
       "'/domain/memory/@unit' is 'KiB' in the defined domain and should be 'MiB'; written by "
       "writer" HINT ERROR "'/domain/memory' is '131073' in the defined domain and should be '128'; "
-                          "written by writer" HINT ERROR
+      "written by writer" HINT ERROR
       "'/domain/os/@firmware' = 'efi' is missing from the defined domain; written by writer" HINT);
 }
 END_TEST

@@ -10,46 +10,11 @@
 #include "domain/doc.h"
 #include "request/guest.h"
 
+#include "unit/wishes.h"
+
 #include <check.h>
 
 #define ORDERS 200
-
-/* One wish each: a flavor key or an image key. */
-static const struct wish {
-  int image;
-  const char *key, *value;
-} wishes[] = {
-  { 0, "hw:watchdog_action", "reset" },
-  { 0, "hw_rng:rate_bytes", "1024" },
-  { 0, "hw:pmu", "false" },
-  { 0, "hw:hide_hypervisor_id", "true" },
-  { 0, "hw:mem_page_size", "2048" },
-  { 0, "hw:numa_nodes", "2" },
-  { 0, "hw:cpu_threads", "2" },
-  { 0, "hw:boot_menu", "yes" },
-  { 0, "hw:mem_encryption", "true" },
-  { 0, "hw:nested_virt", "optional" },
-  { 0, "hw:vif_multiqueue_enabled", "yes" },
-  { 0, "quota:disk_read_bytes_sec", "1000000" },
-  { 0, "quota:vif_inbound_average", "1000" },
-  { 0, "trait:HW_CPU_X86_AVX", "required" },
-  { 1, "hw_qemu_guest_agent", "yes" },
-  { 1, "hw_machine_type", "q35" },
-  { 1, "hw_firmware_type", "uefi" },
-  { 1, "hw_firmware_stateless", "true" },
-  { 1, "hw_scsi_model", "virtio-scsi" },
-  { 1, "hw_disk_bus", "scsi" },
-  { 1, "hw_cdrom_bus", "sata" },
-  { 1, "hw_vif_model", "e1000" },
-  { 1, "hw_video_model", "qxl" },
-  { 1, "hw_input_bus", "virtio" },
-  { 1, "hw_usb_model", "qemu-xhci" },
-  { 1, "hw_sound_model", "ich9" },
-  { 1, "os_type", "windows" },
-  { 1, "hw_time_hpet", "true" },
-  { 1, "os_secure_boot", "required" },
-};
-#define N_WISHES (sizeof wishes / sizeof wishes[0])
 
 static struct vl_app *app;
 
@@ -73,24 +38,7 @@ start (const char *host)
 static char *
 request_of (const struct wish *const *list, size_t n)
 {
-  struct vl_str flavor = { 0 }, image = { 0 }, request = { 0 };
-
-  vl_str_add (&flavor, "");
-  vl_str_add (&image, "");
-  for (size_t i = 0; i < n; i++) {
-    struct vl_str *to = list[i]->image ? &image : &flavor;
-
-    vl_str_printf (to, "%s\"%s\": \"%s\"", to->length ? ", " : "", list[i]->key, list[i]->value);
-  }
-  vl_str_printf (&request,
-                 "{\"name\": \"s\", \"config_drive\": true, \"networks\": [{\"bridge\": \"br0\"}],"
-                 " \"flavor\": {\"name\": \"f\", \"vcpus\": 4, \"ram\": 1024, \"disk\": 1, "
-                 "\"ephemeral\": 1, \"swap\": 64, \"extra_specs\": {%s}},"
-                 " \"image\": {\"name\": \"i\", \"disk_format\": \"qcow2\", \"properties\": {%s}}}",
-                 flavor.text, image.text);
-  vl_str_free (&flavor);
-  vl_str_free (&image);
-  return request.text;
+  return wishes_request (list, n, "true", "[{\"bridge\": \"br0\"}]");
 }
 
 /* Document, provenance and findings as one text; the caller frees. */

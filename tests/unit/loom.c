@@ -135,8 +135,8 @@ loom_driver (struct loom *loom, const char *virt_type)
   driver->kind = VL_KIND_DRIVER;
   driver->state = VL_PLUGIN_LOADED;
   driver->enabled = 1;
-  driver->reads = driver->wakes = driver->needs = driver->conflicts = driver->traits
-      = vl_arena_alloc (loom->registry->arena, sizeof *driver->reads);
+  driver->reads = driver->wakes = driver->needs = driver->conflicts = driver->traits =
+      vl_arena_alloc (loom->registry->arena, sizeof *driver->reads);
   driver->driver.virt_type = VL_STREQ (virt_type, "kvm")    ? type_kvm
                              : VL_STREQ (virt_type, "qemu") ? type_qemu
                                                             : type_lxc;

@@ -1,0 +1,243 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The command's own side: help of every verb, mistakes of usage word for word,
+# exit codes, options anywhere, findings in both forms, completion.
+. "${srcdir:-$(dirname "$0")}/tap.sh"
+
+fake () { vl --driver fake "$@"; }
+verbs_of () { "$VL_RUN" virtloom "$1" --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p' | xargs; }
+
+# ---- help ----
+
+run "$VL_RUN" virtloom --help
+is_rc 0 "--help"
+nouns=$(sed -n '/^Nouns:/,/^$/s/^  \([a-z]*\) .*/\1/p' <<< "$out" | xargs)
+is "$nouns" "flavor image server plan explain feature driver plugin config host" "the nouns"
+for noun in $nouns; do
+  run "$VL_RUN" virtloom "$noun" --help
+  is_rc 0 "$noun --help"
+  if [ "$noun" = plan ] || [ "$noun" = explain ]; then
+    verbs=''
+    has "$out" "Example:
+  virtloom $noun " "$noun --help ends with an example"
+  else
+    verbs=$(verbs_of "$noun")
+  fi
+  for verb in $verbs; do
+    run "$VL_RUN" virtloom "$noun" "$verb" --help
+    is_rc 0 "$noun $verb --help"
+    has "$out" "
+Example:
+  virtloom " "$noun $verb --help has an example"
+    has "$out" "virtloom $noun $verb" "$noun $verb --help names itself"
+  done
+done
+run "$VL_RUN" virtloom help server create
+has "$out" "virtloom server create [OPTIONS] SERVER" "help NOUN VERB is the same"
+run "$VL_RUN" virtloom --version
+is "$out" "virtloom $(sed -n 's/^AC_INIT(\[virtloom\], \[\([^]]*\)\].*/\1/p' "$top_srcdir/configure.ac")" "--version"
+
+# ---- usage, word for word ----
+
+usage () {
+  local expected=$1 hint=$2
+  shift 2
+  run "$VL_RUN" virtloom "$@"
+  is_rc 2 "'$*' is a mistake of usage"
+  is "$err" "error Usage core: $expected${hint:+
+  $hint}" "'$*' is told so"
+  is "$out" "" "'$*' prints no data"
+}
+usage "a noun is missing" "virtloom --help"
+usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, feature, driver, plugin, config, host" \
+  "did you mean 'flavor'?" flavr list
+usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, pause, unpause, suspend, resume, log, console" \
+  "did you mean 'list'?" server lsit
+usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
+usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
+usage "'flavor list' takes no words; 'a' is too much" "virtloom flavor list --help" flavor list a
+usage "'flavor create' has no option '--vcpu'" "did you mean '--vcpus'?" flavor create x --vcpu 1
+usage "'flavor list' has no option '--vcpus'" "virtloom flavor list --help" flavor list --vcpus 1
+usage "'flavor list' has no option '-x'" "virtloom flavor list --help" flavor list -x
+usage "there is no option '--nonsense'" "virtloom --help" --nonsense
+usage "option '--state' needs a value: --state DIR" "" flavor list --state
+usage "option '-o' needs a value: -o FORMAT" "" flavor list -o
+usage "option '--quiet' takes no value" "" flavor list --quiet=yes
+usage "'flavor list' cannot answer with -o 'yaml'; accepted: table, json" "" flavor list -o yaml
+usage "'plan' cannot answer with -o 'table'; accepted: xml, json" "" plan -o table
+usage "'host import' cannot answer with -o 'table'; accepted: json" "" host import -o table
+
+run vl flavor create x --vcpus many --ram 1.5 --property novalue
+is_rc 2 "values that are no numbers, a property without '='"
+is "$err" "error Usage core: --vcpus 'many' is not a whole number that can be counted with
+error Usage core: --ram '1.5' is not a whole number that can be counted with
+error Usage core: --property 'novalue'; accepted: KEY=VALUE" "all of them at once"
+run vl plan
+is "$err" "error Usage core: 'plan' needs one request, not none
+  --request FILE, or --flavor FLAVOR with --image IMAGE" "plan needs something to plan"
+run vl explain web1 --request x
+has "$err" "'explain' needs one request, not several" "explain takes one request"
+
+# ---- options anywhere ----
+
+run "$VL_RUN" virtloom --state "$state" flavor create m1 --vcpus=2 --ram 512 --property hw:boot_menu=true
+is_rc 0 "flavor create"
+run "$VL_RUN" virtloom flavor -ojson show --state "$state" m1
+is_rc 0 "options between the words"
+is "$(value vcpus)" 2 "-o json says it"
+is "$(value ram_mib)" 512 "with units in the names"
+run "$VL_RUN" virtloom --output=json -q flavor list "--state=$state"
+is_rc 0 "options in front, with ="
+run "$VL_RUN" virtloom flavor show --state "$state" -- m1
+is_rc 0 "-- ends the options"
+run "$VL_RUN" virtloom flavor show --state "$state" -- --m1
+is_rc 5 "behind it all are words"
+
+# ---- findings ----
+
+run vl flavor show nope -o json
+is_rc 5 "what is not there is exit code 5"
+is "$err" "" "with -o json nothing is on stderr"
+is "$(value severity)" error "the finding is in the JSON"
+has "$out" '"code":' "with its code"
+run vl flavor show nope
+is "$out" "" "without it nothing is on stdout"
+has "$err" "error " "but on stderr"
+run vl flavor list "$(printf 'a\033[2Jb\n')"
+is "$(wc -l <<< "$err")" 2 "a finding is one line, its hint one"
+has "$err" 'a\x1b[2Jb' "control characters do not reach the terminal"
+run vl flavor list -o json
+is "$(value name)" m1 "flavor list -o json"
+has "$out" '"findings": []' "no findings is an empty list"
+
+# ---- nouns ----
+
+run vl feature list
+has "$out" "watchdog" "feature list"
+run vl feature show watchdog
+has "$out" "hw:watchdog_action" "feature show has the keys"
+has "$out" "devices/watchdog" "and the writes"
+run vl feature show watchdgo
+is_rc 5 "a feature that is not there"
+is "$err" "error NotFound core: there is no feature 'watchdgo'
+  did you mean 'watchdog'?" "with the nearest name"
+run vl feature show fake
+is "$err" "error NotFound core: there is no feature 'fake'
+  virtloom driver show fake" "a driver is no feature"
+run vl driver list -o json
+is_rc 0 "driver list"
+run vl driver show fake
+has "$out" "host" "driver show loads the module for its settings"
+run vl feature disable watchdog
+is "$out" "feature watchdog is disabled in $config/plugins.d/watchdog.conf" "feature disable"
+run vl feature show watchdog -o json
+is "$(value state)" disabled "it is disabled"
+run vl feature enable watchdog
+is_rc 0 "feature enable"
+run vl feature show watchdog -o json
+is "$(value state)" loaded "it is loaded again"
+run vl config show
+has "$out" "$config/plugins.d/watchdog.conf:" "config show says where each value is from"
+run vl config check
+is_rc 0 "config check"
+echo 'nonsense = 1' > "$config/virtloom.conf"
+run vl config check
+is_rc 7 "config check of a bad file"
+rm "$config/virtloom.conf"
+
+run fake host show -o json
+is_rc 0 "host show"
+printf '%s\n' "$out" > "$tmp/host.json"
+run fake --host "$tmp/host.json" host show -o json
+is "$out" "$(cat "$tmp/host.json")" "what host show prints is read back by --host"
+run vl host import --fact libvirt.version=9.0.0 --fact device=/dev/kvm --fact device=/dev/sev
+is "$out" '{
+  "virtloom_host": 1,
+  "facts": {
+    "device": ["/dev/kvm", "/dev/sev"],
+    "libvirt.version": "9.0.0"
+  }
+}' "host import --fact"
+run vl host import --fact nonsense
+is_rc 2 "a fact without a value"
+is "$err" "error InvalidFact core: the fact 'nonsense' has no '='; accepted: KEY=VALUE
+  for example --fact module.kvm_amd.sev=Y" "with an example"
+echo '<domain/>' > "$tmp/domain.xml"
+run vl host import --capabilities "$tmp/domain.xml"
+is_rc 3 "a document of another kind"
+is "$err" "error InvalidXML core: the document is <domain>; accepted: <capabilities>, as libvirt writes it
+  it is in '$tmp/domain.xml'" "with its file"
+run vl host import --capabilities "$tmp/none.xml"
+is_rc 5 "a file that is not there"
+run fake --host nonesuch host show
+is_rc 5 "a recorded host that is not there"
+
+# ---- plugin new, plugin check ----
+
+cd "$tmp" || exit 99
+run vl plugin new acme-test
+is "$out" "acme-test: now \`make -C acme-test check\`" "plugin new"
+is "$(ls acme-test)" "Makefile
+acme-test.c
+acme-test.conf
+acme-test.pod" "its files"
+run vl plugin new acme-test
+is_rc 6 "not over a folder that is there"
+run vl plugin new Acme
+is_rc 2 "a name that no plugin can have"
+if command -v "${CC:-gcc}" > /dev/null && [ -e "$top_builddir/core/.libs/libvirtloom.so" ]; then
+  run ${CC:-gcc} -std=c11 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -I"$top_srcdir/include" \
+    -I"$top_builddir/include" acme-test/acme-test.c -o acme-test/acme-test.so -shared -Wl,-z,defs \
+    -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -L"$top_builddir/core/.libs" -lvirtloom
+  if [ "$rc" -eq 0 ]; then
+    ok "the new plugin builds without a warning"
+    run vl plugin check acme-test/acme-test.so
+    is_rc 0 "and conforms"
+    has "$out" "acme-test:model=isa makes a plan" "its choices were tried"
+    lacks "$out" "not ok" "all tests pass"
+    cp acme-test/acme-test.so other.so
+    run vl plugin check other.so
+    is_rc 1 "under another name it does not"
+    has "$out" "not ok 5 - its name is the file's" "the name is told"
+  else
+    skip "a sanitized core takes other flags: $err"
+  fi
+fi
+echo text > text.so
+run vl plugin check text.so
+is_rc 1 "what is not ELF does not conform"
+has "$out" "not ok 2 - it is a shared object
+# is not an ELF file" "and is told why"
+run vl plugin check text
+is_rc 2 "what is not called a module is not tried"
+
+# ---- completion ----
+
+completion=$top_srcdir/tools/completion/virtloom.bash
+# shellcheck disable=SC1090 # found at run time
+. "$completion"
+for noun in $nouns; do
+  [ "$noun" = plan ] || [ "$noun" = explain ] || \
+    is "$(_virtloom_verbs "$noun")" "$(verbs_of "$noun")" "completion knows the verbs of $noun"
+  for verb in $(_virtloom_verbs "$noun") ''; do
+    case $noun-$verb in plan- | explain- | *-?*) ;; *) continue ;; esac
+    # shellcheck disable=SC2086 # the verb may be none
+    options=$("$VL_RUN" virtloom "$noun" $verb --help \
+      | sed -n '/^Options:/,/^$/s/^ *\(-., \)\?\(--[a-z-]*\).*/\2/p' | sort)
+    is "$(_virtloom_options "$noun" "$verb" | tr ' ' '\n' | sed '/^$/d' | sort)" "$options" \
+      "completion knows the options of $noun $verb"
+  done
+done
+COMP_WORDS=(virtloom ser) COMP_CWORD=1 COMPREPLY=()
+_virtloom
+is "${COMPREPLY[*]}" server "completion of a noun"
+COMP_WORDS=(virtloom --state x server sta) COMP_CWORD=4 COMPREPLY=()
+_virtloom
+is "${COMPREPLY[*]}" start "completion of a verb, behind options"
+COMP_WORDS=(virtloom plan --re) COMP_CWORD=2 COMPREPLY=()
+_virtloom
+is "${COMPREPLY[*]}" --request "completion of an option"
+
+done_testing

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Resolve: on demand, in no order; cycles; who fails with whom; slots; what may
+ * be read and set, by whom and when; the chain of reasons. */
+
+#include <config.h>
+
+#include "swatch.h"
+
+#include <check.h>
+
+static struct swatch s;
+static int calls;
+
+static void
+setup (void)
+{
+  calls = 0;
+  swatch_start (&s);
+}
+
+static void
+teardown (void)
+{
+  swatch_end (&s);
+}
+
+/* Runs FN as PLUGIN would. */
+static void
+as (struct vl_plugin *plugin)
+{
+  s.ctx->plugin = plugin;
+}
+
+/* ---- a chain of features: able reads baker reads charlie ---- */
+
+static const struct vl_prop text_prop[]
+    = { { .name = "text", .type = VL_STRING, .flavor_key = "able:text" } };
+static const struct vl_prop baker_prop[] = { { .name = "text", .type = VL_STRING } };
+static const struct vl_prop charlie_prop[] = { { .name = "text",
+                                                 .type = VL_CHOICE,
+                                                 .choices = (const char *const[]){ "x", "y", NULL },
+                                                 .flavor_key = "charlie:text" } };
+static const struct vl_name reads_baker[] = { { "baker.text" } };
+static const struct vl_name reads_charlie[] = { { "charlie.text" }, { "absent.text" } };
+
+static int
+resolve_able (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  calls++;
+  if (! vl_guest_has (guest, "baker.text"))
+    return vl_error (ctx, VL_ERR_REQUEST, NULL, "text", "baker has no text");
+  return vl_guest_set (ctx, guest, "text", vl_guest_str (guest, "baker.text"), "baker.text",
+                       "baker's");
+}
+
+static int
+resolve_baker (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  calls++;
+  if (vl_guest_has (guest, "absent.text"))
+    return vl_error (ctx, VL_ERR_REQUEST, NULL, NULL, "absent is there");
+  if (! vl_guest_has (guest, "charlie.text"))
+    return 0;
+  return vl_guest_set (ctx, guest, "text",
+                       vl_printf (ctx, "(%s)", vl_guest_str (guest, "charlie.text")),
+                       "charlie.text", "in brackets");
+}
+
+static const struct vl_feature able
+    = { .props = VL_TABLE (text_prop), .reads = VL_TABLE (reads_baker), .resolve = resolve_able };
+static const struct vl_feature baker
+    = { .props = VL_TABLE (baker_prop), .reads = VL_TABLE (reads_charlie), .resolve = resolve_baker };
+static const struct vl_feature charlie = { .props = VL_TABLE (charlie_prop) };
+
+START_TEST (on_demand)
+{
+  /* The same whichever is resolved first. */
+  swatch_feature (&s, _i ? "able" : "zebra", &able);
+  swatch_feature (&s, "baker", &baker);
+  swatch_feature (&s, "charlie", &charlie);
+  swatch_resolve (&s, "\"charlie:text\":\"x\"", NULL, NULL);
+  ck_assert_str_eq (swatch_findings (&s), "");
+  ck_assert_int_eq (calls, 2);
+  ck_assert_str_eq (swatch_value (&s, "baker.text"), "(x)");
+  ck_assert_str_eq (swatch_value (&s, _i ? "able.text" : "zebra.text"), "(x)");
+  ck_assert_str_eq (swatch_cause (&s, _i ? "able.text" : "zebra.text"),
+                    _i ? "able.text=(x) (baker's) < baker.text=(x) (in brackets) < "
+                         "charlie:text=x (flavor)"
+                       : "zebra.text=(x) (baker's) < baker.text=(x) (in brackets) < "
+                         "charlie:text=x (flavor)");
+}
+END_TEST
+
+START_TEST (who_fails_with_whom)
+{
+  struct vl_plugin *a = swatch_feature (&s, "able", &able);
+  struct vl_plugin *b = swatch_feature (&s, "baker", &baker);
+  struct vl_plugin *c = swatch_feature (&s, "charlie", &charlie);
+
+  swatch_resolve (&s, "\"charlie:text\":\"z\"", NULL, NULL);
+  /* One finding: what able and baker miss follows from it. */
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error Invalid charlie: 'z' is not among the choices; accepted: x y "
+                    "(charlie:text=z, flavor)");
+  ck_assert_int_eq (vl_guest_failed (s.guest, a), 1);
+  ck_assert_int_eq (vl_guest_failed (s.guest, b), 1);
+  ck_assert_int_eq (vl_guest_failed (s.guest, c), 1);
+  ck_assert_uint_eq (s.ctx->findings.n_errors, 1);
+}
+END_TEST
+
+START_TEST (failing_later_takes_readers_along)
+{
+  struct vl_plugin *a = swatch_feature (&s, "able", &able);
+  struct vl_plugin *b = swatch_feature (&s, "baker", &baker);
+  struct vl_plugin *c = swatch_feature (&s, "charlie", &charlie);
+
+  swatch_resolve (&s, "\"charlie:text\":\"y\"", NULL, NULL);
+  vl_guest_fail (s.guest, b);
+  ck_assert_int_eq (vl_guest_failed (s.guest, a), 1);
+  ck_assert_int_eq (vl_guest_failed (s.guest, b), 1);
+  ck_assert_int_eq (vl_guest_failed (s.guest, c), 0);
+}
+END_TEST
+
+START_TEST (spoilt_in_a_later_phase)
+{
+  struct vl_plugin *b = swatch_feature (&s, "baker", &baker);
+  struct vl_plugin *c = swatch_feature (&s, "charlie", &charlie);
+
+  swatch_resolve (&s, NULL, NULL, NULL);
+  ck_assert_int_eq (vl_guest_spoilt (s.guest, b), 0);
+  /* Charlie fails, but nobody is told: baker meets it when it reads. */
+  ck_assert_ptr_eq (s.registry->plugins[1], c);
+  s.guest->failed[1] = 1;
+  as (b);
+  vl_error (s.ctx, VL_ERR_REQUEST, NULL, NULL, "mine alone");
+  ck_assert_ptr_null (vl_guest_str (s.guest, "charlie.text"));
+  vl_error (s.ctx, VL_ERR_REQUEST, NULL, NULL, "there is no text");
+  as (NULL);
+  ck_assert_int_eq (vl_guest_spoilt (s.guest, b), 1);
+  ck_assert_str_eq (swatch_findings (&s), "error Invalid baker: mine alone");
+  ck_assert_int_eq (vl_guest_failed (s.guest, b), 1);
+}
+END_TEST
+
+/* ---- cycles ---- */
+
+static const struct vl_prop round_prop[] = { { .name = "p", .type = VL_BOOL } };
+static const struct vl_name reads_second[] = { { "second.p" } };
+static const struct vl_name reads_third[] = { { "third.p" } };
+static const struct vl_name reads_first[] = { { "first.p" } };
+
+static int
+resolve_first (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  return vl_guest_bool (guest, "second.p")
+             ? 0
+             : vl_error (ctx, VL_ERR_REQUEST, NULL, NULL, "second.p is needed");
+}
+
+static int
+resolve_second (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  return vl_guest_set (ctx, guest, "p", vl_guest_bool (guest, "third.p") ? "true" : "false", NULL,
+                       NULL);
+}
+
+static int
+resolve_third (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)ctx;
+  (void)host;
+  vl_guest_has (guest, "first.p");
+  return 0;
+}
+
+START_TEST (a_cycle_names_its_chain)
+{
+  static const struct vl_feature first = { .props = VL_TABLE (round_prop),
+                                           .reads = VL_TABLE (reads_second),
+                                           .resolve = resolve_first };
+  static const struct vl_feature second = { .props = VL_TABLE (round_prop),
+                                            .reads = VL_TABLE (reads_third),
+                                            .resolve = resolve_second };
+  static const struct vl_feature third = { .props = VL_TABLE (round_prop),
+                                           .reads = VL_TABLE (reads_first),
+                                           .resolve = resolve_third };
+
+  swatch_feature (&s, "first", &first);
+  swatch_feature (&s, "second", &second);
+  swatch_feature (&s, "third", &third);
+  swatch_resolve (&s, NULL, NULL, NULL);
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error PropertyCycle third: properties depend on themselves: first -> second "
+                    "-> third -> first\n"
+                    "  turn one of these features off; the cycle is a fault of theirs");
+  ck_assert_int_eq (vl_findings_exit (s.ctx, 0), VL_ERR_CONFLICT);
+  for (size_t i = 0; i < 4; i++)
+    if (s.registry->plugins[i]->kind == VL_KIND_FEATURE)
+      ck_assert_int_eq (s.guest->failed[i], 1);
+}
+END_TEST
+
+/* ---- slots ---- */
+
+static const struct vl_prop filler_prop[] = { { .name = "bus",
+                                                .type = VL_CHOICE,
+                                                .choices = (const char *const[]){ "ide", "scsi", NULL },
+                                                .image_key = "hw_bus",
+                                                .fills = VL_DISK_BUS } };
+static const struct vl_name reads_bus[] = { { VL_DISK_BUS }, { VL_GUEST_DISK } };
+
+static const char *
+slot_default (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+              const char *slot)
+{
+  (void)ctx;
+  (void)host;
+  if (VL_STREQ (slot, VL_DISK_BUS))
+    return vl_guest_is (guest, VL_GUEST_ARCH, "x86_64") ? "sata" : "usb";
+  return VL_STREQ (slot, VL_GUEST_MACHINE) ? "pc" : NULL;
+}
+
+START_TEST (slots)
+{
+  static const struct vl_feature filler = { .props = VL_TABLE (filler_prop) };
+  static const struct vl_feature reader = { .reads = VL_TABLE (reads_bus) };
+  struct vl_plugin *plugin = swatch_feature (&s, "reader", &reader);
+
+  s.driver->driver.slot_default = slot_default;
+  swatch_resolve (&s, NULL, NULL, NULL);
+  ck_assert_str_eq (swatch_value (&s, VL_DISK_BUS), "sata");
+  ck_assert_str_eq (swatch_cause (&s, VL_DISK_BUS), "disk.bus=sata (default of driver 'loomy')");
+  ck_assert_ptr_null (swatch_value (&s, VL_NIC_MODEL));
+  swatch_feature (&s, "filler", &filler);
+  swatch_resolve (&s, NULL, "\"hw_bus\":\"scsi\"", NULL);
+  as (plugin);
+  ck_assert_str_eq (vl_guest_str (s.guest, VL_DISK_BUS), "scsi");
+  ck_assert_uint_eq (vl_guest_n_disks (s.guest), 1);
+  ck_assert_str_eq (vl_guest_disk (s.guest, 0)->bus, "scsi");
+  ck_assert_ptr_null (vl_guest_disk (s.guest, 1));
+  as (NULL);
+  ck_assert_str_eq (swatch_cause (&s, VL_DISK_BUS), "hw_bus=scsi (image)");
+  ck_assert_str_eq (vl_guest_origin_text (s.ctx, s.guest, VL_DISK_BUS), "hw_bus=scsi, image");
+  swatch_resolve (&s, NULL, NULL, NULL);
+  ck_assert_str_eq (swatch_value (&s, VL_DISK_BUS), "sata");
+}
+END_TEST
+
+START_TEST (a_slot_fails_with_what_fills_it)
+{
+  static const struct vl_feature filler = { .props = VL_TABLE (filler_prop) };
+
+  swatch_feature (&s, "filler", &filler);
+  swatch_resolve (&s, NULL, "\"hw_bus\":\"ida\"", NULL);
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error Invalid filler: 'ida' is not among the choices; accepted: ide scsi; did "
+                    "you mean 'ide'? (hw_bus=ida, image)");
+  ck_assert_int_eq (s.guest->disks_state, VL_FAILED);
+  ck_assert_uint_eq (vl_guest_n_disks (s.guest), 0);
+}
+END_TEST
+
+static int
+resolve_by_disks (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)ctx;
+  (void)host;
+  vl_guest_n_disks (guest);
+  return 0;
+}
+
+START_TEST (a_filler_that_reads_the_disks)
+{
+  static const struct vl_feature filler = { .props = VL_TABLE (filler_prop),
+                                            .reads = VL_TABLE (reads_bus),
+                                            .resolve = resolve_by_disks };
+  struct vl_plugin *plugin = swatch_feature (&s, "filler", &filler);
+
+  swatch_resolve (&s, NULL, NULL, NULL);
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error PropertyCycle core: properties depend on themselves: filler -> "
+                    "guest.disk -> disk.bus -> filler\n"
+                    "  turn one of these features off; the cycle is a fault of theirs");
+  ck_assert_int_eq (vl_guest_failed (s.guest, plugin), 1);
+}
+END_TEST
+
+/* ---- reading and setting by the rules ---- */
+
+static const struct vl_prop odd_props[] = {
+  { .name = "number", .type = VL_INT, .min = 1, .max = 9, .invalid_code = "OddNumber" },
+  { .name = "list", .type = VL_LIST },
+  { .name = "many", .type = VL_INT, .flags = VL_INDEXED, .flavor_key = "odd:many.N" },
+  { .name = "both",
+    .type = VL_INT,
+    .rule = VL_BY_FEATURE,
+    .flavor_key = "odd:both",
+    .image_key = "odd_both" },
+};
+
+static int
+resolve_odd (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  vl_guest_set (ctx, guest, "list", "a, b", NULL, NULL);
+  vl_guest_set (ctx, guest, "odd.many", "3 1", "number", NULL);
+  vl_guest_set (ctx, guest, "both", "7", "both", "the flavor's and more");
+  return vl_guest_set (ctx, guest, "number", "5", "host.arch", "as the host has it");
+}
+
+static int
+resolve_wrong (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)host;
+  vl_guest_set (ctx, guest, "nothing", "1", NULL, NULL);
+  vl_guest_has (guest, "other.thing");
+  vl_guest_n_disks (guest);
+  return vl_guest_set (ctx, guest, "number", "10", NULL, NULL);
+}
+
+static int
+resolve_silently (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+{
+  (void)ctx;
+  (void)guest;
+  (void)host;
+  return -1;
+}
+
+START_TEST (values_set_in_resolve)
+{
+  static const struct vl_feature odd = { .props = VL_TABLE (odd_props), .resolve = resolve_odd };
+  struct vl_plugin *plugin = swatch_feature (&s, "odd", &odd);
+
+  swatch_resolve (&s, "\"odd:both\":\"2\"", "\"odd_both\":\"3\"", "\"odd_both\":\"4\"");
+  ck_assert_str_eq (swatch_findings (&s), "");
+  as (plugin);
+  ck_assert_int_eq (vl_guest_int (s.guest, "number"), 5);
+  ck_assert_uint_eq (vl_guest_count (s.guest, "list"), 2);
+  ck_assert_str_eq (vl_guest_item (s.guest, "list", 1), "b");
+  ck_assert_ptr_null (vl_guest_item (s.guest, "list", 2));
+  ck_assert_uint_eq (vl_guest_count (s.guest, "many"), 2);
+  ck_assert_str_eq (vl_guest_item (s.guest, "odd.many", 0), "3");
+  ck_assert_int_eq (vl_guest_int (s.guest, "both"), 7);
+  ck_assert_int_eq (vl_guest_origin (s.guest, "both"), VL_LAYER_RESOLVED);
+  ck_assert_int_eq (vl_guest_layer_int (s.guest, "both", VL_LAYER_FLAVOR), 2);
+  ck_assert_int_eq (vl_guest_layer_int (s.guest, "both", VL_LAYER_IMAGE), 4);
+  ck_assert_str_eq (vl_guest_layer_str (s.guest, "both", VL_LAYER_REQUEST), "4");
+  ck_assert_int_eq (vl_guest_layer_has (s.guest, "both", VL_LAYER_SETTING), 0);
+  ck_assert_int_eq (vl_guest_layer_has (s.guest, "number", VL_LAYER_RESOLVED), 0);
+  /* Too late: the guest is frozen. */
+  ck_assert_int_eq (vl_guest_set (s.ctx, s.guest, "number", "1", NULL, NULL), -1);
+  as (NULL);
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error PluginFault odd: vl_guest_set of 'number': properties are set in "
+                    "resolve only\n"
+                    "  this is a fault of the plugin");
+  ck_assert_str_eq (swatch_cause (&s, "odd.number"),
+                    "odd.number=5 (as the host has it) < host.arch=x86_64 (host)");
+  ck_assert_str_eq (swatch_cause (&s, "odd.both"),
+                    "odd.both=7 (the flavor's and more) < odd_both=4 (request)");
+  ck_assert_str_eq (vl_guest_origin_text (s.ctx, s.guest, "odd.both"), "odd_both=4, request");
+  ck_assert_str_eq (swatch_cause (&s, "odd.nothing"), "nothing");
+}
+END_TEST
+
+START_TEST (what_a_plugin_may_not)
+{
+  static const struct vl_feature odd = { .props = VL_TABLE (odd_props), .resolve = resolve_wrong };
+  struct vl_plugin *plugin = swatch_feature (&s, "odd", &odd);
+
+  swatch_resolve (&s, NULL, NULL, NULL);
+  ck_assert_str_eq (
+      swatch_findings (&s),
+      "error PluginFault odd: vl_guest_set of 'nothing': it has no such property of its own\n"
+      "  this is a fault of the plugin\n"
+      "error PluginFault odd: reads 'other.thing', which is not in its table of reads\n"
+      "  this is a fault of the plugin\n"
+      "error PluginFault odd: reads 'guest.disk', which is not in its table of reads\n"
+      "  this is a fault of the plugin\n"
+      "error OddNumber odd: '10' is out of range; accepted: 1 to 9");
+  ck_assert_int_eq (vl_guest_failed (s.guest, plugin), 1);
+}
+END_TEST
+
+START_TEST (others_layers_are_not_to_be_read)
+{
+  struct vl_plugin *b = swatch_feature (&s, "baker", &baker);
+
+  swatch_feature (&s, "charlie", &charlie);
+  swatch_resolve (&s, "\"charlie:text\":\"x\"", NULL, NULL);
+  as (b);
+  ck_assert_int_eq (vl_guest_layer_has (s.guest, "charlie.text", VL_LAYER_FLAVOR), 0);
+  ck_assert_int_eq (vl_guest_is (s.guest, "charlie.text", "x"), 1);
+  as (NULL);
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error PluginFault baker: reads 'charlie.text', which is not its own, by layer\n"
+                    "  this is a fault of the plugin");
+}
+END_TEST
+
+START_TEST (a_property_that_a_loaded_feature_has_not)
+{
+  static const struct vl_name typo[] = { { "charlie.txet" } };
+  static const struct vl_feature reader = { .reads = VL_TABLE (typo) };
+  struct vl_plugin *plugin = swatch_feature (&s, "reader", &reader);
+
+  swatch_feature (&s, "charlie", &charlie);
+  swatch_resolve (&s, NULL, NULL, NULL);
+  as (plugin);
+  ck_assert_int_eq (vl_guest_has (s.guest, "charlie.txet"), 0);
+  as (NULL);
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error PluginFault reader: reads 'charlie.txet', which no loaded feature has\n"
+                    "  this is a fault of the plugin");
+}
+END_TEST
+
+START_TEST (failing_in_silence)
+{
+  static const struct vl_feature silent = { .resolve = resolve_silently };
+
+  swatch_feature (&s, "silent", &silent);
+  swatch_resolve (&s, NULL, NULL, NULL);
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error PluginFault silent: 'silent' failed in resolve without saying why\n"
+                    "  this is a fault of the plugin");
+}
+END_TEST
+
+START_TEST (a_registry_that_changes)
+{
+  swatch_feature (&s, "charlie", &charlie);
+  swatch_resolve (&s, "\"charlie:text\":\"x\"", NULL, NULL);
+  ck_assert_str_eq (swatch_value (&s, "charlie.text"), "x");
+  s.registry->plugins[0]->state = VL_PLUGIN_REFUSED;
+  s.registry->plugins[0]->reason = "of the test";
+  s.registry->plugins[0]->conf = "charlie.conf";
+  swatch_resolve (&s, "\"charlie:text\":\"x\"", NULL, NULL);
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error FeatureUnavailable charlie: 'charlie:text' is for feature 'charlie' "
+                    "(charlie.conf), which is not loaded: of the test (charlie:text=x, flavor)\n"
+                    "  'virtloom feature show charlie' tells what to mend");
+  ck_assert_ptr_null (vl_guest_find (s.guest, "charlie.text"));
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("resolve");
+  TCase *tests = tcase_create ("resolve");
+  SRunner *runner;
+  int failed;
+
+  tcase_add_checked_fixture (tests, setup, teardown);
+  tcase_add_loop_test (tests, on_demand, 0, 2);
+  tcase_add_test (tests, who_fails_with_whom);
+  tcase_add_test (tests, failing_later_takes_readers_along);
+  tcase_add_test (tests, spoilt_in_a_later_phase);
+  tcase_add_test (tests, a_cycle_names_its_chain);
+  tcase_add_test (tests, slots);
+  tcase_add_test (tests, a_slot_fails_with_what_fills_it);
+  tcase_add_test (tests, a_filler_that_reads_the_disks);
+  tcase_add_test (tests, values_set_in_resolve);
+  tcase_add_test (tests, what_a_plugin_may_not);
+  tcase_add_test (tests, others_layers_are_not_to_be_read);
+  tcase_add_test (tests, a_property_that_a_loaded_feature_has_not);
+  tcase_add_test (tests, failing_in_silence);
+  tcase_add_test (tests, a_registry_that_changes);
+  suite_add_tcase (suite, tests);
+  runner = srunner_create (suite);
+  srunner_set_tap (runner, "-");
+  srunner_run_all (runner, CK_SILENT);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

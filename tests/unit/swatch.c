@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Made-up features and guests of them.  Tables are the test's; all else is in
+ * the arenas of registry and context. */
+
+#include <config.h>
+
+#include "swatch.h"
+
+#include "plugin/load.h"
+
+#include <check.h>
+
+static const char *
+loomy_virt_type (struct vl_ctx *ctx, const struct vl_host *host)
+{
+  (void)ctx;
+  (void)host;
+  return "kvm";
+}
+
+void
+swatch_start (struct swatch *swatch)
+{
+  memset (swatch, 0, sizeof *swatch);
+  swatch->ctx = vl_ctx_new ();
+  swatch->registry = vl_registry_new ();
+  swatch->config = vl_config_new ();
+  swatch->host = vl_host_new ();
+  vl_host_set (swatch->host, "host.arch", "x86_64");
+  swatch->driver = vl_registry_add (swatch->registry, "loomy", VL_KIND_DRIVER);
+  swatch->driver->state = VL_PLUGIN_LOADED;
+  swatch->driver->driver.virt_type = loomy_virt_type;
+}
+
+void
+swatch_end (struct swatch *swatch)
+{
+  vl_request_free (swatch->request);
+  vl_host_free (swatch->host);
+  vl_config_free (swatch->config);
+  vl_registry_free (swatch->registry);
+  vl_ctx_free (swatch->ctx);
+}
+
+static const char **
+names (struct vl_arena *arena, const struct vl_table *table)
+{
+  const char **list = vl_arena_alloc (arena, (table->count + 1) * sizeof *list);
+  const struct vl_name *rows = table->rows;
+
+  for (size_t i = 0; i < table->count; i++)
+    list[i] = rows[i].name;
+  return list;
+}
+
+static const char **
+claims (struct vl_arena *arena, const struct vl_plugin *plugin)
+{
+  size_t room = 1, n = 0;
+  const char **keys;
+
+  for (size_t i = 0; i < plugin->n_props; i++)
+    room += 2 + plugin->props[i].aliases.count;
+  keys = vl_arena_alloc (arena, room * sizeof *keys);
+  for (size_t i = 0; i < plugin->n_props; i++) {
+    const struct vl_prop *row = &plugin->props[i];
+    const struct vl_alias *aliases = row->aliases.rows;
+
+    if (row->flavor_key)
+      keys[n++] = row->flavor_key;
+    if (row->image_key)
+      keys[n++] = row->image_key;
+    for (size_t k = 0; k < row->aliases.count; k++)
+      keys[n++] = aliases[k].key;
+  }
+  return keys;
+}
+
+struct vl_plugin *
+swatch_feature (struct swatch *swatch, const char *name, const struct vl_feature *feature)
+{
+  struct vl_plugin *plugin = vl_registry_add (swatch->registry, name, VL_KIND_FEATURE);
+  struct vl_arena *arena = swatch->registry->arena;
+  const struct vl_setting *settings = feature->settings.rows;
+
+  plugin->state = VL_PLUGIN_LOADED;
+  plugin->feature = *feature;
+  plugin->props = feature->props.rows;
+  plugin->n_props = feature->props.count;
+  plugin->n_settings = feature->settings.count;
+  plugin->settings = vl_arena_alloc (arena, (plugin->n_settings + 1) * sizeof *plugin->settings);
+  for (size_t i = 0; i < plugin->n_settings; i++) {
+    plugin->settings[i].row = &settings[i];
+    plugin->settings[i].origin = "default";
+    if (settings[i].deflt) {
+      swatch_setting (swatch, plugin, settings[i].name, settings[i].deflt);
+      plugin->settings[i].origin = "default";
+    }
+  }
+  plugin->reads = names (arena, &feature->reads);
+  plugin->traits = names (arena, &feature->traits);
+  plugin->keys = claims (arena, plugin);
+  vl_registry_index (swatch->registry);
+  return plugin;
+}
+
+struct vl_plugin *
+swatch_absent (struct swatch *swatch, const char *name, enum vl_plugin_state state,
+               const char *keys, const char *reason)
+{
+  struct vl_plugin *plugin = vl_registry_add (swatch->registry, name, VL_KIND_FEATURE);
+  struct vl_arena *arena = swatch->registry->arena;
+  char *copy = vl_arena_strdup (arena, keys), *state_of = NULL;
+  size_t n = 0;
+
+  plugin->state = state;
+  plugin->reason = reason;
+  plugin->conf = vl_arena_printf (arena, "plugins.d/%s.conf", name);
+  plugin->keys = vl_arena_alloc (arena, (strlen (keys) + 2) * sizeof *plugin->keys);
+  for (char *key = strtok_r (copy, " ", &state_of); key; key = strtok_r (NULL, " ", &state_of))
+    plugin->keys[n++] = key;
+  return plugin;
+}
+
+void
+swatch_setting (struct swatch *swatch, struct vl_plugin *plugin, const char *name,
+                const char *text)
+{
+  for (size_t i = 0; i < plugin->n_settings; i++) {
+    struct vl_setting_slot *slot = &plugin->settings[i];
+    struct vl_type_spec spec = { slot->row->type, slot->row->flags, slot->row->choices,
+                                 slot->row->min,  slot->row->max,   slot->row->unit };
+    const char *why = "";
+
+    if (! VL_STREQ (slot->row->name, name))
+      continue;
+    ck_assert_msg (vl_value_parse (swatch->registry->arena, &spec, text, &slot->value, &why) == 0,
+                   "%s: %s", text, why);
+    slot->origin = "FILE:3";
+    return;
+  }
+  ck_abort_msg ("no setting %s", name);
+}
+
+void
+swatch_ignore (struct swatch *swatch, const char *globs)
+{
+  struct vl_config *config = swatch->config;
+  struct vl_type_spec spec = { .type = VL_LIST };
+  size_t n;
+  const struct vl_setting *rows = vl_config_table (&n);
+  const char *why;
+
+  config->slots = vl_arena_alloc (config->arena, n * sizeof *config->slots);
+  for (size_t i = 0; i < n; i++) {
+    config->slots[i].row = &rows[i];
+    if (VL_STREQ (rows[i].name, "ignored_properties"))
+      ck_assert_int_eq (
+          vl_value_parse (config->arena, &spec, globs, &config->slots[i].value, &why), 0);
+  }
+}
+
+void
+swatch_parse_json (struct swatch *swatch, const char *json)
+{
+  vl_request_free (swatch->request);
+  swatch->ctx->findings.n = swatch->ctx->findings.n_errors = 0;
+  swatch->request = vl_request_read (swatch->ctx, json, strlen (json), "FILE");
+  ck_assert_msg (swatch->request != NULL, "%s: %s", json, swatch_findings (swatch));
+  swatch->ctx->phase = VL_PHASE_PARSE;
+  swatch->guest = vl_guest_new (swatch->ctx, swatch->registry, swatch->config, swatch->driver,
+                                swatch->request, swatch->host);
+}
+
+void
+swatch_parse (struct swatch *swatch, const char *specs, const char *image, const char *properties)
+{
+  swatch_parse_json (swatch,
+                     vl_printf (swatch->ctx,
+                                "{\"name\":\"n\",\"flavor\":{\"vcpus\":2,\"ram\":64,\"disk\":1,"
+                                "\"extra_specs\":{%s}},\"image\":{\"name\":\"i\","
+                                "\"properties\":{%s}},\"properties\":{%s}}",
+                                specs ? specs : "", image ? image : "",
+                                properties ? properties : ""));
+}
+
+void
+swatch_resolve (struct swatch *swatch, const char *specs, const char *image,
+                const char *properties)
+{
+  swatch_parse (swatch, specs, image, properties);
+  swatch->ctx->phase = VL_PHASE_RESOLVE;
+  vl_guest_resolve (swatch->guest);
+}
+
+const char *
+swatch_findings (struct swatch *swatch)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  vl_str_add (&text, "");
+  for (size_t i = 0; i < swatch->ctx->findings.n; i++) {
+    const struct vl_finding *f = &swatch->ctx->findings.items[i];
+
+    vl_str_printf (&text, "%s%s %s %s: %s", i ? "\n" : "", vl_severity_name (f->severity), f->code,
+                   f->plugin, f->message);
+    if (f->origin)
+      vl_str_printf (&text, " (%s)", f->origin);
+    if (f->hint)
+      vl_str_printf (&text, "\n  %s", f->hint);
+  }
+  return vl_arena_strdup (swatch->ctx->arena, text.text);
+}
+
+const char *
+swatch_value (struct swatch *swatch, const char *name)
+{
+  const struct vl_guest_prop *prop = vl_guest_find (swatch->guest, name);
+
+  ck_assert_msg (prop != NULL, "no property %s", name);
+  return prop->value.set ? prop->value.text : NULL;
+}
+
+const char *
+swatch_cause (struct swatch *swatch, const char *name)
+{
+  const char *chain = NULL, *cause = vl_guest_cause (swatch->guest, name, &chain);
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  vl_str_add (&text, cause ? cause : "nothing");
+  for (const char *line = chain; line && *line;) {
+    size_t length = strcspn (line, "\n");
+
+    vl_str_printf (&text, " < %.*s", (int)length, line);
+    line += length + (line[length] == '\n');
+  }
+  return vl_arena_strdup (swatch->ctx->arena, text.text);
+}
