@@ -29,6 +29,13 @@ static const struct vl_prop props[] = {
     .fills = VL_CDROM_BUS,
     .help = "bus of CD-ROM drives",
     .since = "0.1.0" },
+  { .name = "floppy",
+    .type = VL_CHOICE,
+    .choices = buses,
+    .image_key = "hw_floppy_bus",
+    .invalid_code = "InvalidRequest",
+    .help = "bus of floppy drives; libvirt knows fdc alone",
+    .since = "0.1.0" },
 };
 
 static const struct vl_name reads[] = { { VL_GUEST_ARCH },
@@ -107,6 +114,14 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
     const char *prop = strcmp (disk->device, "cdrom") == 0 ? "cdrom" : "disk";
     const char *why = misplaced (ctx, guest, host, disk);
 
+    if (strcmp (disk->device, "floppy") == 0 && vl_guest_has (guest, "floppy")
+        && ! vl_guest_is (guest, "floppy", disk->bus)) {
+      result = vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "floppy",
+                         "floppy '%s' cannot be on bus '%s'; accepted: %s", disk->dev,
+                         vl_guest_str (guest, "floppy"), disk->bus);
+      vl_hint (ctx, "leave the property out");
+      continue;
+    }
     if (why == NULL)
       continue;
     result = vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware",

@@ -12,7 +12,7 @@ headers () {
     | grep -oE 'VL_EXPORT [a-z_0-9 *]*\bvl_[a-z_0-9]+ \(' | grep -oE 'vl_[a-z_0-9]+ \($' | tr -d ' (' | LC_ALL=C sort -u
 }
 map () { sed -nE 's/^ +(vl_[a-z_0-9]+);$/\1/p' "$top/core/libvirtloom.map"; }
-exported () { nm -D --defined-only "$1" | awk '$2 ~ /^[TDBRW]$/ { sub (/@.*/, "", $3); print $3 }' | LC_ALL=C sort -u; }
+exported () { nm -D --defined-only "$1" | awk '$2 ~ /^[TDBRW]$/ { sub (/@.*/, "", $3); print $3 }' | grep -v '^__odr_asan' | LC_ALL=C sort -u; }
 
 same () {
   local difference

@@ -16,8 +16,8 @@
 const char *
 vl_layer_name (enum vl_layer layer)
 {
-  static const char *const names[VL_N_LAYERS]
-      = { "default", "setting", "flavor", "image", "request", "resolved" };
+  static const char *const names[VL_N_LAYERS] = { "default", "setting", "flavor",
+                                                  "image",   "request", "resolved" };
 
   return names[layer];
 }
@@ -44,7 +44,8 @@ const char *
 vl_entry_origin (struct vl_arena *arena, const struct vl_entry *entry)
 {
   return vl_arena_printf (arena, "%s=%s, %s", vl_shown (arena, entry->key),
-                          vl_shown (arena, entry->value), place (arena, entry->layer, entry->origin));
+                          vl_shown (arena, entry->value),
+                          place (arena, entry->layer, entry->origin));
 }
 
 /* ---- one step ---- */
@@ -101,7 +102,8 @@ behind (const struct vl_guest *guest, const struct vl_guest_prop *prop)
 {
   const struct vl_guest_prop *other;
 
-  for (int i = 0; i < MOST_STEPS && prop->plugin == NULL && prop->why && prop->reason == NULL; i++) {
+  for (int i = 0; i < MOST_STEPS && prop->plugin == NULL && prop->why && prop->reason == NULL;
+       i++) {
     other = vl_guest_find (guest, prop->why);
     if (other == NULL || other == prop)
       break;

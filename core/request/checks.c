@@ -16,8 +16,9 @@ static void
 refuse (struct vl_guest *guest, const char *code, const char *origin, const char *message,
         const char *hint)
 {
-  struct vl_report report
-      = { .severity = VL_SEV_ERROR, .err = VL_ERR_REQUEST, .code = code, .origin = origin };
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR, .err = VL_ERR_REQUEST, .code = code, .origin = origin
+  };
 
   vl_report (guest->ctx, &report, "%s", message);
   vl_hint (guest->ctx, "%s", hint);

@@ -19,11 +19,16 @@
 #define DEFAULT_STATE "/var/lib/virtloom"
 
 static const char *const config_drives[] = { "mandatory", "optional", NULL };
-static const char *const vm_modes[]
-    = { "baremetal", "exe", "hv", "hvm", "pv", "uml", "xen", NULL };
+static const char *const vm_modes[] = { "baremetal", "exe", "hv", "hvm", "pv", "uml", "xen", NULL };
 
-#define ROW(full, kind) { .name = (full), .type = (kind) }
-#define SLOT(full) { .name = (full), .type = VL_STRING, .fills = (full) }
+#define ROW(full, kind)                                                                            \
+  {                                                                                                \
+    .name = (full), .type = (kind)                                                                 \
+  }
+#define SLOT(full)                                                                                 \
+  {                                                                                                \
+    .name = (full), .type = VL_STRING, .fills = (full)                                             \
+  }
 
 static const struct vl_prop rows[] = {
   ROW (VL_DRIVER_NAME, VL_STRING),
@@ -119,8 +124,9 @@ refuse (struct vl_guest *guest, const char *name, enum vl_err err, const char *c
         const char *message)
 {
   const struct vl_guest_prop *prop = fail (guest, name);
-  struct vl_report report
-      = { .severity = VL_SEV_ERROR, .err = err, .code = code, .property = name };
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR, .err = err, .code = code, .property = name
+  };
 
   if (prop->raw[prop->origin])
     report.origin = vl_raw_origin (guest->ctx->arena, prop->raw[prop->origin], prop->origin);
@@ -140,16 +146,16 @@ static const char *
 canonical_arch (const char *name)
 {
   static const char *const others[][2] = {
-    { "i386", "i686" },   { "i486", "i686" },     { "i586", "i686" },
-    { "x86_32", "i686" }, { "x86_32p", "i686" },  { "amd64", "x86_64" },
+    { "i386", "i686" },   { "i486", "i686" },    { "i586", "i686" },
+    { "x86_32", "i686" }, { "x86_32p", "i686" }, { "amd64", "x86_64" },
   };
   static const char *const known[] = {
-    "aarch64",  "alpha",      "armv6",        "armv7b",  "armv7l",  "cris",     "i686",
-    "ia64",     "lm32",       "loongarch64",  "m68k",    "microblaze", "microblazeel", "mips",
-    "mips64",   "mips64el",   "mipsel",       "openrisc", "parisc", "parisc64", "ppc",
-    "ppc64",    "ppc64le",    "ppcemb",       "ppcle",   "riscv32", "riscv64",  "s390",
-    "s390x",    "sh4",        "sh4eb",        "sparc",   "sparc64", "unicore32", "x86_64",
-    "xtensa",   "xtensaeb",
+    "aarch64", "alpha",    "armv6",       "armv7b",   "armv7l",     "cris",         "i686",
+    "ia64",    "lm32",     "loongarch64", "m68k",     "microblaze", "microblazeel", "mips",
+    "mips64",  "mips64el", "mipsel",      "openrisc", "parisc",     "parisc64",     "ppc",
+    "ppc64",   "ppc64le",  "ppcemb",      "ppcle",    "riscv32",    "riscv64",      "s390",
+    "s390x",   "sh4",      "sh4eb",       "sparc",    "sparc64",    "unicore32",    "x86_64",
+    "xtensa",  "xtensaeb",
   };
 
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -175,8 +181,9 @@ set_arch (struct vl_guest *guest)
     bad |= prop->state == VL_FAILED || (prop->value.set && arch == NULL);
     if (prop->value.set && arch == NULL)
       refuse (guest, sources[i], VL_ERR_REQUEST, "InvalidArchitectureName",
-              vl_printf (guest->ctx, "'%s' is no architecture; accepted: names as 'x86_64', "
-                                     "'aarch64', 'ppc64le', 's390x', 'riscv64'",
+              vl_printf (guest->ctx,
+                         "'%s' is no architecture; accepted: names as 'x86_64', "
+                         "'aarch64', 'ppc64le', 's390x', 'riscv64'",
                          vl_shown (guest->ctx->arena, prop->value.text)));
     else if (arch && ! given) {
       vl_guest_put (guest, VL_GUEST_ARCH, arch, sources[i], NULL);
@@ -219,8 +226,9 @@ check_hypervisor (struct vl_guest *guest, const char *type)
 
   if (wanted && ! VL_STREQ (wanted, type) && ! (is_qemu (wanted) && is_qemu (type))) {
     refuse (guest, HYPERVISOR_TYPE, VL_ERR_UNSUPPORTED, "NoValidHost",
-            vl_printf (guest->ctx, "the image is for hypervisor '%s', and driver '%s' makes '%s' "
-                                   "guests; accepted: %s",
+            vl_printf (guest->ctx,
+                       "the image is for hypervisor '%s', and driver '%s' makes '%s' "
+                       "guests; accepted: %s",
                        vl_shown (guest->ctx->arena, wanted),
                        guest->driver ? guest->driver->name : "", type,
                        is_qemu (type) ? "kvm qemu" : type));
@@ -300,7 +308,8 @@ set_request (struct vl_guest *guest)
 {
   const struct vl_request *request = guest->request;
   const char *state = request->state_dir ? request->state_dir : DEFAULT_STATE;
-  const char *vcpus = number (guest, request->flavor.vcpus), *ram = number (guest, request->flavor.ram);
+  const char *vcpus = number (guest, request->flavor.vcpus),
+             *ram = number (guest, request->flavor.ram);
 
   put_given (guest, VL_GUEST_NAME, request->name, "name", "request");
   put_given (guest, VL_GUEST_UUID, request->uuid, "uuid", "request");
@@ -310,14 +319,16 @@ set_request (struct vl_guest *guest)
   put_given (guest, VL_GUEST_FLAVOR, request->flavor.name, "name", "flavor");
   if (request->image.given) {
     put_given (guest, VL_GUEST_IMAGE, request->image.name, "name", "image");
-    put_given (guest, VL_GUEST_KERNEL, image_path (guest, request->image.kernel), "kernel", "image");
+    put_given (guest, VL_GUEST_KERNEL, image_path (guest, request->image.kernel), "kernel",
+               "image");
     put_given (guest, VL_GUEST_RAMDISK, image_path (guest, request->image.ramdisk), "ramdisk",
                "image");
   }
   vl_guest_put (guest, VL_GUEST_BOOT_FROM_VOLUME, boots_from_volume (request) ? "true" : "false",
                 "block_devices", "request");
-  vl_guest_put (guest, VL_GUEST_RUN_DIR, vl_printf (guest->ctx, "%s/servers/%s", state, request->uuid),
-                VL_GUEST_UUID, "the server's folder");
+  vl_guest_put (guest, VL_GUEST_RUN_DIR,
+                vl_printf (guest->ctx, "%s/servers/%s", state, request->uuid), VL_GUEST_UUID,
+                "the server's folder");
 }
 
 /* Puts PROP, which is VALUE because key KEY of section [storage] is TEXT. */
@@ -325,8 +336,8 @@ static void
 put_storage (struct vl_guest *guest, const char *prop, const char *value, const char *key,
              const char *text)
 {
-  const struct vl_conf_entry *entry
-      = guest->config ? vl_config_find (guest->config, "virtloom.conf", "storage", key) : NULL;
+  const struct vl_conf_entry *entry =
+      guest->config ? vl_config_find (guest->config, "virtloom.conf", "storage", key) : NULL;
 
   vl_guest_put (guest, prop, value, vl_printf (guest->ctx, "storage.%s=%s", key, text),
                 entry ? vl_printf (guest->ctx, "setting, %s:%d", entry->path, entry->line)

@@ -21,17 +21,17 @@ struct vl_raw {
 enum vl_resolution { VL_UNRESOLVED = 0, VL_RESOLVING, VL_RESOLVED, VL_FAILED };
 
 struct vl_guest_prop {
-  const char *name;             /* full */
+  const char *name; /* full */
   const struct vl_prop *row;
-  struct vl_plugin *plugin;     /* NULL: the core's own */
-  size_t owner;                 /* the plugin's number in the registry; its n: the core */
+  struct vl_plugin *plugin;              /* NULL: the core's own */
+  size_t owner;                          /* the plugin's number in the registry; its n: the core */
   const struct vl_raw *raw[VL_N_LAYERS]; /* NULL: nothing was said there */
   struct vl_value value;
   enum vl_layer origin;
-  const char *why;              /* property or fact it was derived from, or NULL */
-  const char *reason;           /* how, or NULL */
-  size_t filler;                /* of slots: 1 + the number of the property that fills it */
-  enum vl_resolution state;     /* of the core's own */
+  const char *why;          /* property or fact it was derived from, or NULL */
+  const char *reason;       /* how, or NULL */
+  size_t filler;            /* of slots: 1 + the number of the property that fills it */
+  enum vl_resolution state; /* of the core's own */
 };
 
 struct vl_guest {
@@ -41,22 +41,22 @@ struct vl_guest {
   const struct vl_host *host;
   const struct vl_config *config;
   struct vl_plugin *driver;
-  struct vl_guest_prop *props;  /* in byte order of the name */
+  struct vl_guest_prop *props; /* in byte order of the name */
   size_t n_props;
   /* Parallel to registry->plugins. */
   enum vl_resolution *resolution;
-  int *failed;                  /* left out of later phases */
+  int *failed; /* left out of later phases */
   int *active;
-  const char **active_why;      /* "hw:watchdog_action=reset (flavor)", "woken by memory-pages" */
+  const char **active_why; /* "hw:watchdog_action=reset (flavor)", "woken by memory-pages" */
   struct vl_disk *disks;
   size_t n_disks;
   struct vl_nic *nics;
   size_t n_nics;
   enum vl_resolution disks_state, nics_state;
   int frozen;
-  const char **chain;           /* what is being resolved, for the cycle message */
+  const char **chain; /* what is being resolved, for the cycle message */
   size_t n_chain;
-  struct vl_guest_work *work;   /* core/request's own */
+  struct vl_guest_work *work; /* core/request's own */
 };
 
 /* Parse: makes the guest of REQUEST.  Unknown keys, bad values, conflicts are

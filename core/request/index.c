@@ -11,7 +11,8 @@
 static struct vl_type_spec
 row_spec (const struct vl_prop *row)
 {
-  return (struct vl_type_spec){ row->type, row->flags, row->choices, row->min, row->max, row->unit };
+  return (
+      struct vl_type_spec) { row->type, row->flags, row->choices, row->min, row->max, row->unit };
 }
 
 static int
@@ -54,7 +55,8 @@ add_props (struct vl_arena *arena, struct vl_prop_index *index, struct vl_plugin
   for (size_t i = 0; i < n; i++) {
     struct vl_guest_prop *prop = &index->props[index->n_props++];
 
-    prop->name = plugin ? vl_arena_printf (arena, "%s.%s", plugin->name, rows[i].name) : rows[i].name;
+    prop->name =
+        plugin ? vl_arena_printf (arena, "%s.%s", plugin->name, rows[i].name) : rows[i].name;
     prop->row = &rows[i];
     prop->plugin = plugin;
     prop->owner = owner;
@@ -111,7 +113,7 @@ add_setting (struct vl_arena *arena, struct vl_prop_index *index, size_t number,
   raw->value = slot->value;
   if (slot->row->type != prop->row->type
       && vl_value_parse (arena, &spec, slot->value.text, &raw->value, &why) < 0) {
-    index->bad[index->n_bad++] = (struct vl_bad_setting){ number, why, slot->origin, raw->text };
+    index->bad[index->n_bad++] = (struct vl_bad_setting) { number, why, slot->origin, raw->text };
     return;
   }
   if (raw->value.set)
@@ -158,8 +160,8 @@ link_slots (struct vl_prop_index *index)
 {
   for (size_t i = 0; i < index->n_props; i++) {
     const struct vl_guest_prop *prop = &index->props[i];
-    size_t slot = prop->plugin && prop->row->fills ? vl_index_find (index, prop->row->fills)
-                                                   : VL_NO_PROP;
+    size_t slot =
+        prop->plugin && prop->row->fills ? vl_index_find (index, prop->row->fills) : VL_NO_PROP;
 
     if (slot != VL_NO_PROP)
       index->props[slot].filler = i + 1;
@@ -195,12 +197,12 @@ add_keys (struct vl_arena *arena, struct vl_prop_index *index)
     const struct vl_alias *aliases = row->aliases.rows;
 
     if (row->flavor_key)
-      index->keys[index->n_keys++] = (struct vl_key_slot){ row->flavor_key, 0, i, NULL };
+      index->keys[index->n_keys++] = (struct vl_key_slot) { row->flavor_key, 0, i, NULL };
     if (row->image_key)
-      index->keys[index->n_keys++] = (struct vl_key_slot){ row->image_key, 1, i, NULL };
+      index->keys[index->n_keys++] = (struct vl_key_slot) { row->image_key, 1, i, NULL };
     for (size_t j = 0; j < row->aliases.count; j++)
-      index->keys[index->n_keys++]
-          = (struct vl_key_slot){ aliases[j].key, aliases[j].image != 0, i, &aliases[j] };
+      index->keys[index->n_keys++] =
+          (struct vl_key_slot) { aliases[j].key, aliases[j].image != 0, i, &aliases[j] };
   }
   qsort (index->keys, index->n_keys, sizeof *index->keys, compare_keys);
 }
@@ -256,8 +258,7 @@ static void
 add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
 {
   index->n_plugins = registry->n;
-  index->plugins
-      = vl_arena_alloc (registry->arena, (registry->n + 1) * sizeof *index->plugins);
+  index->plugins = vl_arena_alloc (registry->arena, (registry->n + 1) * sizeof *index->plugins);
   for (size_t i = index->n_props; i-- > 0;) {
     struct vl_plugin_slot *slot = &index->plugins[index->props[i].owner];
 
@@ -277,7 +278,8 @@ add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
       slot->n_reads++;
     slot->reads = vl_arena_alloc (registry->arena, (slot->n_reads + 1) * sizeof *slot->reads);
     for (size_t k = 0; k < slot->n_reads; k++)
-      slot->reads[k] = (struct vl_read_slot){ plugin->reads[k], read_of (index, plugin->reads[k]) };
+      slot->reads[k] =
+          (struct vl_read_slot) { plugin->reads[k], read_of (index, plugin->reads[k]) };
   }
 }
 

@@ -16,7 +16,7 @@
 
 /* A request key of a loaded feature or of the core. */
 struct vl_key_slot {
-  const char *key;              /* as in its row; indexed ones end in ".N" */
+  const char *key; /* as in its row; indexed ones end in ".N" */
   int image;
   size_t prop;                  /* its number in the template */
   const struct vl_alias *alias; /* NULL: the row's own key */
@@ -30,9 +30,9 @@ struct vl_read_slot {
 /* One plugin of the registry. */
 struct vl_plugin_slot {
   const struct vl_plugin *plugin;
-  enum vl_plugin_state state;   /* when the index was made */
+  enum vl_plugin_state state; /* when the index was made */
   const struct vl_prop *props;
-  size_t first, n;              /* its properties in the template */
+  size_t first, n; /* its properties in the template */
   struct vl_read_slot *reads;
   size_t n_reads;
 };
@@ -46,7 +46,7 @@ struct vl_bad_setting {
 struct vl_prop_index {
   struct vl_guest_prop *props; /* in byte order of the name */
   size_t n_props;
-  struct vl_key_slot *keys;    /* flavor keys, then image keys, each in byte order */
+  struct vl_key_slot *keys; /* flavor keys, then image keys, each in byte order */
   size_t n_keys;
   struct vl_plugin_slot *plugins; /* as in the registry */
   size_t n_plugins;

@@ -94,8 +94,8 @@ static void
 read_number (struct vl_reader *r, const json_t *value, const char *path,
              const struct vl_member *member, int64_t *number)
 {
-  const char *accepted = vl_arena_printf (
-      r->arena, "a whole number from %" PRId64 " to %" PRId64, member->min, member->max);
+  const char *accepted = vl_arena_printf (r->arena, "a whole number from %" PRId64 " to %" PRId64,
+                                          member->min, member->max);
 
   if (json_is_integer (value) && json_integer_value (value) >= member->min
       && json_integer_value (value) <= member->max) {
@@ -103,7 +103,8 @@ read_number (struct vl_reader *r, const json_t *value, const char *path,
     return;
   }
   if (json_is_integer (value))
-    vl_reader_refuse (r, member->code, path, "%" JSON_INTEGER_FORMAT " is out of range; accepted: %s",
+    vl_reader_refuse (r, member->code, path,
+                      "%" JSON_INTEGER_FORMAT " is out of range; accepted: %s",
                       json_integer_value (value), accepted);
   else if (json_is_string (value))
     vl_reader_refuse (r, member->code, path, "is text; accepted: %s, without quotes", accepted);
@@ -125,8 +126,7 @@ read_member (struct vl_reader *r, const json_t *value, const char *path,
              const struct vl_member *member, void *into)
 {
   char *field = (char *)into + member->offset;
-  struct vl_report idle
-      = { .severity = VL_SEV_WARNING, .origin = r->origin, .path = path };
+  struct vl_report idle = { .severity = VL_SEV_WARNING, .origin = r->origin, .path = path };
 
   if (member->kind == VL_MEMBER_OTHER || json_is_null (value))
     return;

@@ -23,7 +23,7 @@ enum vl_member_kind {
   VL_MEMBER_TEXT,
   VL_MEMBER_NUMBER,
   VL_MEMBER_BOOL,
-  VL_MEMBER_IDLE,  /* Nova's, without effect on a guest: a warning */
+  VL_MEMBER_IDLE, /* Nova's, without effect on a guest: a warning */
 };
 
 struct vl_member {
@@ -36,7 +36,9 @@ struct vl_member {
   const char *code;                      /* of a bad value, NULL: InvalidRequest */
 };
 #define VL_TEXT_MEMBER(type, member, check)                                                        \
-  { .name = #member, .kind = VL_MEMBER_TEXT, .offset = offsetof (type, member), .problem = (check) }
+  {                                                                                                \
+    .name = #member, .kind = VL_MEMBER_TEXT, .offset = offsetof (type, member), .problem = (check) \
+  }
 
 /* Records an error at JSON path PATH; CODE NULL: InvalidRequest.  Answers -1. */
 int vl_reader_refuse (struct vl_reader *r, const char *code, const char *path, const char *fmt, ...)

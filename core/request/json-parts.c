@@ -74,8 +74,7 @@ vl_networks_read (struct vl_reader *r, const json_t *value, struct vl_request *r
                      members, N (members), network);
     network->address = lower (r, network->address);
     for (size_t k = 0; network->address && k < i; k++)
-      if (request->networks[k].address
-          && VL_STREQ (request->networks[k].address, network->address))
+      if (request->networks[k].address && VL_STREQ (request->networks[k].address, network->address))
         vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "$.networks[%zu].address", i),
                           "'%s' is the address of $.networks[%zu] too", network->address, k);
   }
@@ -101,8 +100,9 @@ vl_macs_read (struct vl_reader *r, const json_t *value, struct vl_request *reque
   size_t n = list_size (r, value, "$.macs");
 
   if (n > request->n_networks) {
-    vl_reader_refuse (r, NULL, "$.macs", "has %zu addresses for %zu networks; accepted: at most one "
-                                         "for each",
+    vl_reader_refuse (r, NULL, "$.macs",
+                      "has %zu addresses for %zu networks; accepted: at most one "
+                      "for each",
                       n, request->n_networks);
     n = 0;
   }
@@ -197,8 +197,8 @@ read_boot_index (struct vl_reader *r, const json_t *value, const char *path,
     return;
   }
   if (index > INT32_MAX) {
-    vl_reader_refuse (r, "InvalidBDM", path, "%" PRId64 " is out of range; accepted: -1 to %d", index,
-                      INT32_MAX);
+    vl_reader_refuse (r, "InvalidBDM", path, "%" PRId64 " is out of range; accepted: -1 to %d",
+                      index, INT32_MAX);
     return;
   }
   device->boot_index = index < 0 ? -1 : index;
@@ -222,11 +222,10 @@ read_connection (struct vl_reader *r, const json_t *value, const char *path,
 }
 
 #define DEVICE_TEXT(member, check)                                                                 \
-  { .name = #member,                                                                               \
-    .kind = VL_MEMBER_TEXT,                                                                        \
-    .offset = offsetof (struct vl_block_device, member),                                           \
-    .problem = (check),                                                                            \
-    .code = "InvalidBDM" }
+  {                                                                                                \
+    .name = #member, .kind = VL_MEMBER_TEXT, .offset = offsetof (struct vl_block_device, member),  \
+    .problem = (check), .code = "InvalidBDM"                                                       \
+  }
 
 void
 vl_devices_read (struct vl_reader *r, const json_t *value, struct vl_request *request)
@@ -261,15 +260,16 @@ vl_devices_read (struct vl_reader *r, const json_t *value, struct vl_request *re
     struct vl_block_device *device = &request->devices[i];
 
     vl_members_read (r, object, path, members, N (members), device);
-    read_boot_index (r, json_object_get (object, "boot_index"), vl_json_path (r, path, "boot_index"),
-                     device);
+    read_boot_index (r, json_object_get (object, "boot_index"),
+                     vl_json_path (r, path, "boot_index"), device);
     read_connection (r, json_object_get (object, "connection_info"),
                      vl_json_path (r, path, "connection_info"), device);
     device->uuid = lower (r, device->uuid);
     if (json_is_object (object) && json_object_get (object, "source_type") == NULL
         && json_object_get (object, "path") == NULL)
-      vl_reader_refuse (r, "InvalidBDM", path, "has no source_type; accepted: blank image snapshot "
-                                               "volume");
+      vl_reader_refuse (r, "InvalidBDM", path,
+                        "has no source_type; accepted: blank image snapshot "
+                        "volume");
   }
   request->n_devices = n;
 }
@@ -363,8 +363,9 @@ void
 vl_entries_read (struct vl_reader *r, const json_t *value, const char *path, enum vl_layer layer,
                  struct vl_request *request)
 {
-  static const char *const origins[VL_N_LAYERS]
-      = { [VL_LAYER_FLAVOR] = "flavor", [VL_LAYER_IMAGE] = "image", [VL_LAYER_REQUEST] = "request" };
+  static const char *const origins[VL_N_LAYERS] = {
+    [VL_LAYER_FLAVOR] = "flavor", [VL_LAYER_IMAGE] = "image", [VL_LAYER_REQUEST] = "request"
+  };
   struct vl_entry *fresh, *all;
   size_t n;
 
@@ -392,7 +393,7 @@ vl_metadata_read (struct vl_reader *r, const json_t *value, struct vl_request *r
   struct vl_property *metadata = vl_arena_alloc (r->arena, (n + 1) * sizeof *metadata);
 
   for (size_t i = 0; i < n; i++)
-    metadata[i] = (struct vl_property){ entries[i].key, entries[i].value };
+    metadata[i] = (struct vl_property) { entries[i].key, entries[i].value };
   request->metadata = metadata;
   request->n_metadata = n;
 }

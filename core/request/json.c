@@ -32,12 +32,8 @@ is_deeper (const json_t *value, unsigned depth)
     return 0;
   if (depth == 0)
     return 1;
-  json_object_foreach ((json_t *)value, key, item)
-    if (is_deeper (item, depth - 1))
-      return 1;
-  json_array_foreach (value, i, item)
-    if (is_deeper (item, depth - 1))
-      return 1;
+  json_object_foreach ((json_t *)value, key, item) if (is_deeper (item, depth - 1)) return 1;
+  json_array_foreach (value, i, item) if (is_deeper (item, depth - 1)) return 1;
   return 0;
 }
 
@@ -76,18 +72,15 @@ parse (struct vl_reader *r, const char *text, size_t length)
 /* ---- flavor and image ---- */
 
 #define AMOUNT(part, member, least)                                                                \
-  { .name = #member,                                                                               \
-    .kind = VL_MEMBER_NUMBER,                                                                      \
-    .offset = offsetof (struct vl_request, part.member),                                           \
-    .min = (least),                                                                                \
-    .max = MOST_AMOUNT }
+  {                                                                                                \
+    .name = #member, .kind = VL_MEMBER_NUMBER,                                                     \
+    .offset = offsetof (struct vl_request, part.member), .min = (least), .max = MOST_AMOUNT        \
+  }
 #define NEEDED(part, member)                                                                       \
-  { .name = #member,                                                                               \
-    .kind = VL_MEMBER_NUMBER,                                                                      \
-    .required = 1,                                                                                 \
-    .offset = offsetof (struct vl_request, part.member),                                           \
-    .min = 1,                                                                                      \
-    .max = MOST_AMOUNT }
+  {                                                                                                \
+    .name = #member, .kind = VL_MEMBER_NUMBER, .required = 1,                                      \
+    .offset = offsetof (struct vl_request, part.member), .min = 1, .max = MOST_AMOUNT              \
+  }
 
 static void
 read_flavor (struct vl_reader *r, const json_t *flavor, struct vl_request *request)
@@ -116,7 +109,7 @@ read_flavor (struct vl_reader *r, const json_t *flavor, struct vl_request *reque
 static const char *
 disk_format_problem (const char *text)
 {
-  static const char *const known[] = { "aki", "ami", "ari", "iso",   "ploop", "qcow2",
+  static const char *const known[] = { "aki", "ami", "ari", "iso",  "ploop", "qcow2",
                                        "raw", "vdi", "vhd", "vhdx", "vmdk" };
 
   for (size_t i = 0; i < N (known); i++)

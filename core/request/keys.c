@@ -55,8 +55,7 @@ static int
 is_given (const struct vl_guest *guest, const char *key, enum vl_layer layer)
 {
   for (size_t i = 0; i < guest->request->n_entries; i++)
-    if (guest->request->entries[i].layer == layer
-        && VL_STREQ (guest->request->entries[i].key, key))
+    if (guest->request->entries[i].layer == layer && VL_STREQ (guest->request->entries[i].key, key))
       return 1;
   return 0;
 }
@@ -65,8 +64,8 @@ static int
 is_ignored (const struct vl_guest *guest, const char *key)
 {
   size_t n = 0;
-  const char *const *globs
-      = guest->config ? vl_config_items (guest->config, "ignored_properties", &n) : NULL;
+  const char *const *globs =
+      guest->config ? vl_config_items (guest->config, "ignored_properties", &n) : NULL;
 
   for (size_t i = 0; globs && i < n; i++)
     if (fnmatch (globs[i], key, 0) == 0)
@@ -79,11 +78,11 @@ is_ignored (const struct vl_guest *guest, const char *key)
 static struct vl_report
 report_of (struct vl_guest *guest, const struct vl_entry *entry, enum vl_err err, const char *code)
 {
-  return (struct vl_report){ .severity = VL_SEV_ERROR,
-                             .err = err,
-                             .code = code,
-                             .origin = vl_entry_origin (guest->ctx->arena, entry),
-                             .path = entry->path };
+  return (struct vl_report) { .severity = VL_SEV_ERROR,
+                              .err = err,
+                              .code = code,
+                              .origin = vl_entry_origin (guest->ctx->arena, entry),
+                              .path = entry->path };
 }
 
 /* "extra spec" of a flavor, "property" of an image or of the server. */
@@ -139,12 +138,13 @@ unavailable (struct vl_guest *guest, const struct vl_entry *entry, const struct 
 
   report.plugin = plugin->name;
   vl_report (guest->ctx, &report, "'%s' is for feature '%s' (%s), which is %s: %s",
-             vl_shown (guest->ctx->arena, entry->key), plugin->name, plugin->conf ? plugin->conf : "",
+             vl_shown (guest->ctx->arena, entry->key), plugin->name,
+             plugin->conf ? plugin->conf : "",
              plugin->state == VL_PLUGIN_DISABLED ? "turned off" : "not loaded",
              plugin->reason ? plugin->reason : "no reason is known");
-  vl_hint (guest->ctx, plugin->state == VL_PLUGIN_DISABLED
-                           ? "virtloom feature enable %s"
-                           : "'virtloom feature show %s' tells what to mend",
+  vl_hint (guest->ctx,
+           plugin->state == VL_PLUGIN_DISABLED ? "virtloom feature enable %s"
+                                               : "'virtloom feature show %s' tells what to mend",
            plugin->name);
 }
 
@@ -159,8 +159,9 @@ misplaced (struct vl_guest *guest, const struct vl_entry *entry, const struct vl
 
   report.plugin = plugin->name;
   if (vl_registry_key (guest->registry, entry->key, ! image, &row) == NULL) {
-    vl_report (guest->ctx, &report, "'%s' is no key by itself; accepted: a number from 0 to 127 "
-                                    "without leading zeros at its end",
+    vl_report (guest->ctx, &report,
+               "'%s' is no key by itself; accepted: a number from 0 to 127 "
+               "without leading zeros at its end",
                vl_shown (guest->ctx->arena, entry->key));
     return;
   }

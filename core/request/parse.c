@@ -25,12 +25,12 @@ report_of (struct vl_guest *guest, const struct vl_said *said, enum vl_severity 
 {
   const struct vl_guest_prop *prop = &guest->props[said->prop];
 
-  return (struct vl_report){ .severity = severity,
-                             .err = VL_ERR_REQUEST,
-                             .plugin = prop->plugin ? prop->plugin->name : NULL,
-                             .property = prop->name,
-                             .origin = vl_entry_origin (guest->ctx->arena, said->entry),
-                             .path = said->entry->path };
+  return (struct vl_report) { .severity = severity,
+                              .err = VL_ERR_REQUEST,
+                              .plugin = prop->plugin ? prop->plugin->name : NULL,
+                              .property = prop->name,
+                              .origin = vl_entry_origin (guest->ctx->arena, said->entry),
+                              .path = said->entry->path };
 }
 
 static void
@@ -130,7 +130,8 @@ compare_said (const void *a, const void *b)
 static struct vl_type_spec
 spec_of (const struct vl_prop *row)
 {
-  return (struct vl_type_spec){ row->type, row->flags, row->choices, row->min, row->max, row->unit };
+  return (
+      struct vl_type_spec) { row->type, row->flags, row->choices, row->min, row->max, row->unit };
 }
 
 /* What SAID says, parsed; NULL where that is nothing or, after a finding, wrong. */

@@ -9,8 +9,7 @@
 
 /* Guests are const to those who read them; that a property is resolved by being
  * read is not theirs to know. */
-static struct vl_guest *
-mutable (const struct vl_guest *guest)
+static struct vl_guest *mutable(const struct vl_guest *guest)
 {
   return (struct vl_guest *)guest;
 }
@@ -73,7 +72,7 @@ static size_t
 locate (const struct vl_guest *guest, const struct vl_plugin *reader, const char *name)
 {
   const struct vl_prop_index *index = guest->work ? guest->work->index : NULL;
-  size_t number = vl_guest_number (mutable (guest), reader), found;
+  size_t number = vl_guest_number (mutable(guest), reader), found;
 
   if (index == NULL)
     return VL_NO_PROP;
@@ -92,7 +91,7 @@ find_value (const struct vl_guest *guest, const char *name)
   const struct vl_plugin *reader = reader_of (guest);
   size_t number = locate (guest, reader, name);
 
-  if (number == VL_NO_PROP || vl_guest_settle (mutable (guest), number, reader) < 0)
+  if (number == VL_NO_PROP || vl_guest_settle (mutable(guest), number, reader) < 0)
     return NULL;
   return guest->props[number].value.set ? &guest->props[number].value : NULL;
 }
@@ -167,7 +166,7 @@ vl_guest_origin (const struct vl_guest *guest, const char *prop)
   const struct vl_plugin *reader = reader_of (guest);
   size_t number = locate (guest, reader, prop);
 
-  if (number == VL_NO_PROP || vl_guest_settle (mutable (guest), number, reader) < 0)
+  if (number == VL_NO_PROP || vl_guest_settle (mutable(guest), number, reader) < 0)
     return VL_LAYER_DEFAULT;
   return guest->props[number].origin;
 }
@@ -235,7 +234,7 @@ may_read (const struct vl_guest *guest, const char *list, size_t which)
 
   if (reader == NULL || guest->work == NULL)
     return 1;
-  slot = &guest->work->index->plugins[vl_guest_number (mutable (guest), reader)];
+  slot = &guest->work->index->plugins[vl_guest_number (mutable(guest), reader)];
   for (size_t i = 0; i < slot->n_reads; i++)
     if (slot->reads[i].prop == which)
       return 1;
@@ -247,7 +246,7 @@ size_t
 vl_guest_n_disks (const struct vl_guest *guest)
 {
   if (! may_read (guest, VL_GUEST_DISK, VL_READS_DISKS)
-      || vl_guest_settle_disks (mutable (guest), reader_of (guest)) < 0)
+      || vl_guest_settle_disks (mutable(guest), reader_of (guest)) < 0)
     return 0;
   return guest->n_disks;
 }
@@ -262,7 +261,7 @@ size_t
 vl_guest_n_nics (const struct vl_guest *guest)
 {
   if (! may_read (guest, VL_GUEST_NIC, VL_READS_NICS)
-      || vl_guest_settle_nics (mutable (guest), reader_of (guest)) < 0)
+      || vl_guest_settle_nics (mutable(guest), reader_of (guest)) < 0)
     return 0;
   return guest->n_nics;
 }

@@ -18,7 +18,7 @@ struct vl_entry {
 
 struct vl_network {
   const char *type, *bridge, *address, *vnic_type, *model, *mac;
-  int64_t mtu;        /* 0: not given */
+  int64_t mtu; /* 0: not given */
 };
 
 struct vl_block_device {
@@ -26,10 +26,10 @@ struct vl_block_device {
   const char *boot_index_text;                /* as given, NULL: not */
   int64_t boot_index;                         /* -1: none */
   const char *device_type, *disk_bus, *device_name, *guest_format;
-  int64_t volume_size;                        /* GiB, 0: not given */
-  const char *uuid;                           /* volume id, or NULL */
-  const char *connection_info;                /* JSON text, or NULL */
-  const char *path, *format;                  /* a local file given with --volume */
+  int64_t volume_size;         /* GiB, 0: not given */
+  const char *uuid;            /* volume id, or NULL */
+  const char *connection_info; /* JSON text, or NULL */
+  const char *path, *format;   /* a local file given with --volume */
 };
 
 struct vl_request {
@@ -43,10 +43,10 @@ struct vl_request {
   } flavor;
   struct {
     const char *name, *uuid, *disk_format, *status, *kernel, *ramdisk;
-    const char *file;       /* the copy in STATE, or NULL: plan only */
+    const char *file;                /* the copy in STATE, or NULL: plan only */
     int64_t size, min_ram, min_disk; /* bytes, MiB, GiB */
-    int64_t virtual_size;   /* bytes, 0: not known */
-    int given;              /* 0: no image (boot from volume) */
+    int64_t virtual_size;            /* bytes, 0: not known */
+    int given;                       /* 0: no image (boot from volume) */
   } image;
   struct vl_entry *entries; /* extra specs, image properties, request properties */
   size_t n_entries, entries_size;
@@ -57,7 +57,7 @@ struct vl_request {
   int config_drive;
   struct vl_property *metadata;
   size_t n_metadata;
-  const char *user_data;    /* text, or NULL */
+  const char *user_data; /* text, or NULL */
   /* Where a real server's things are; a plan without STATE uses the defaults. */
   const char *state_dir;
 };

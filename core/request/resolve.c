@@ -86,8 +86,7 @@ drop_findings (struct vl_guest *guest, const struct vl_plugin *plugin, size_t fi
 int
 vl_guest_spoilt (struct vl_guest *guest, const struct vl_plugin *plugin)
 {
-  size_t tainted
-      = guest->work ? guest->work->tainted[vl_guest_number (guest, plugin)] : 0;
+  size_t tainted = guest->work ? guest->work->tainted[vl_guest_number (guest, plugin)] : 0;
 
   if (tainted)
     drop_findings (guest, plugin, tainted - 1);
@@ -147,10 +146,9 @@ resolve_feature (struct vl_guest *guest, size_t i)
   struct vl_ctx *ctx = guest->ctx;
   struct vl_plugin *plugin = guest->registry->plugins[i], *caller = ctx->plugin;
   size_t first = ctx->findings.n;
-  struct vl_report silent = { .severity = VL_SEV_ERROR,
-                              .err = VL_ERR_FAILED,
-                              .code = "PluginFault",
-                              .plugin = plugin->name };
+  struct vl_report silent = {
+    .severity = VL_SEV_ERROR, .err = VL_ERR_FAILED, .code = "PluginFault", .plugin = plugin->name
+  };
   int result = 0, said, spoilt;
 
   guest->resolution[i] = VL_RESOLVING;
@@ -415,11 +413,11 @@ vl_guest_set (struct vl_ctx *ctx, struct vl_guest *guest, const char *prop, cons
   own->value.type = own->row->type;
   if (value == NULL)
     return 0;
-  spec = (struct vl_type_spec){ own->row->type, own->row->flags, own->row->choices,
-                                own->row->min,  own->row->max,   own->row->unit };
+  spec = (struct vl_type_spec) { own->row->type, own->row->flags, own->row->choices,
+                                 own->row->min,  own->row->max,   own->row->unit };
   /* The items of an indexed row stand with blanks between; none has one inside. */
   if (own->row->flags & VL_INDEXED)
-    spec = (struct vl_type_spec){ .type = VL_STRING, .flags = own->row->flags };
+    spec = (struct vl_type_spec) { .type = VL_STRING, .flags = own->row->flags };
   if (vl_value_parse (ctx->arena, &spec, value, &own->value, &wrong) < 0)
     return vl_error (ctx, VL_ERR_REQUEST, own->row->invalid_code, own->name, "'%s' %s", value,
                      wrong);

@@ -39,8 +39,7 @@ refuse_value (struct vl_guest *guest, const struct vl_entry *entry, const char *
 static const char *
 name_in (const char *key, const char *word, int *grouped)
 {
-  static const char letters[]
-      = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   size_t length = strlen (word), group;
 
   if (strncmp (key, word, length) != 0)
@@ -78,9 +77,9 @@ add_trait (struct vl_guest *guest, const struct vl_entry *entry, const char *nam
     return;
   }
   if (work->traits == NULL)
-    work->traits
-        = vl_arena_alloc (guest->ctx->arena, guest->request->n_entries * sizeof *work->traits);
-  work->traits[work->n_traits++] = (struct vl_trait){ name, entry, forbidden, grouped };
+    work->traits =
+        vl_arena_alloc (guest->ctx->arena, guest->request->n_entries * sizeof *work->traits);
+  work->traits[work->n_traits++] = (struct vl_trait) { name, entry, forbidden, grouped };
 }
 
 static void
@@ -94,8 +93,8 @@ add_resource (struct vl_guest *guest, const struct vl_entry *entry)
     return;
   }
   if (work->resources == NULL)
-    work->resources
-        = vl_arena_alloc (guest->ctx->arena, guest->request->n_entries * sizeof *work->resources);
+    work->resources =
+        vl_arena_alloc (guest->ctx->arena, guest->request->n_entries * sizeof *work->resources);
   work->resources[work->n_resources++] = entry;
 }
 
@@ -179,8 +178,8 @@ vl_traits_sort (struct vl_guest *guest)
 static int
 in_layers (const struct vl_trait *trait, unsigned layers)
 {
-  enum vl_layer layer
-      = trait->entry->layer == VL_LAYER_REQUEST ? VL_LAYER_IMAGE : trait->entry->layer;
+  enum vl_layer layer =
+      trait->entry->layer == VL_LAYER_REQUEST ? VL_LAYER_IMAGE : trait->entry->layer;
 
   return ! trait->forbidden && layers & 1u << layer;
 }

@@ -29,14 +29,14 @@ struct vl_guest_work {
   const struct vl_prop_index *index;
   struct vl_said *said;
   size_t n_said;
-  struct vl_trait *traits;     /* in byte order of the name */
+  struct vl_trait *traits; /* in byte order of the name */
   size_t n_traits;
   const struct vl_entry **resources; /* amounts are whole numbers */
   size_t n_resources;
   /* readers + owner * words: which plugins read a property of OWNER. */
   uint64_t *readers;
   size_t words;
-  size_t last;                 /* the plugin that read last */
+  size_t last; /* the plugin that read last */
   /* By plugin; number n is the core: the first finding after it read a failed
    * property, 0: it did not. */
   size_t *tainted;

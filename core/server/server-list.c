@@ -7,6 +7,7 @@
 
 #include "server/call.h"
 #include "server/record.h"
+#include "server/undo.h"
 
 #include <virtloom/virtloom.h>
 
@@ -86,13 +87,19 @@ fill (struct vl_app *app, struct vl_server_info *info, const char *recorded, enu
 const struct vl_server_info *
 vl_server_find (struct vl_app *app, const char *server)
 {
-  const struct vl_record *record = vl_record_find (app, server);
   struct vl_server_info *info = vl_arena_alloc (app->ctx->arena, sizeof *info);
   struct vl_info now = { .size = sizeof now, .state = VL_STATE_NONE };
+  const struct vl_record *record;
   struct vl_plugin *driver;
+  struct vl_store *store;
   size_t first;
   int known = -1;
 
+  if (vl_app_store_if_any (app, &store) < 0)
+    return NULL;
+  if (store)
+    vl_recover (app, store);
+  record = vl_record_find (app, server);
   if (record == NULL)
     return NULL;
   first = app->ctx->findings.n;
@@ -162,6 +169,7 @@ vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_in
     return -1;
   if (store == NULL)
     return 0;
+  vl_recover (app, store);
   result = ask_drivers (app, store, &listing);
   if (result == 0)
     result = show_all (app, store, &listing, fn, opaque);

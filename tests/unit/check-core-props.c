@@ -49,9 +49,10 @@ START_TEST (what_a_request_gives)
   const struct vl_guest_prop *ramdisk;
   char uuid[37];
 
-  swatch_parse_json (&s, "{\"name\":\"web\",\"uuid\":\"" UUID "\",\"flavor\":{\"name\":\"f\","
-                         "\"vcpus\":2,\"ram\":512},\"image\":{\"name\":\"i\",\"kernel\":\"/boot/k\","
-                         "\"ramdisk\":\"ari-1\"}}");
+  swatch_parse_json (&s,
+                     "{\"name\":\"web\",\"uuid\":\"" UUID "\",\"flavor\":{\"name\":\"f\","
+                     "\"vcpus\":2,\"ram\":512},\"image\":{\"name\":\"i\",\"kernel\":\"/boot/k\","
+                     "\"ramdisk\":\"ari-1\"}}");
   s.request->state_dir = "/st";
   s.guest = vl_guest_new (s.ctx, s.registry, s.config, s.driver, s.request, s.host);
   ck_assert_str_eq (swatch_findings (&s), "");
@@ -239,8 +240,9 @@ END_TEST
 static const struct {
   const char *flavor, *image, *more, *findings;
 } checks[] = {
-  { "\"ram\":64,\"disk\":1", "\"min_ram\":64,\"min_disk\":1,\"size\":1073741824,"
-                             "\"status\":\"active\"",
+  { "\"ram\":64,\"disk\":1",
+    "\"min_ram\":64,\"min_disk\":1,\"size\":1073741824,"
+    "\"status\":\"active\"",
     "", "" },
   { "\"ram\":64,\"disk\":0", "\"size\":10737418240,\"min_disk\":9", "", "" },
   { "\"ram\":64,\"disk\":1", "\"min_ram\":65", "",

@@ -62,10 +62,7 @@ static const struct vl_prop props[] = {
     .flags = VL_EMPTY_UNSET,
     .flavor_key = "hw:dog_size",
     .image_key = "hw_dog_size" },
-  { .name = "cpus",
-    .type = VL_CPUSET,
-    .flags = VL_INDEXED,
-    .flavor_key = "hw:dog_cpus.N" },
+  { .name = "cpus", .type = VL_CPUSET, .flags = VL_INDEXED, .flavor_key = "hw:dog_cpus.N" },
   { .name = "bone", .type = VL_INT, .setting = "bone", .min = 1, .max = 5 },
   { .name = "old", .type = VL_BOOL, .flags = VL_DEPRECATED, .image_key = "hw_dog_old" },
 };
@@ -81,8 +78,8 @@ static struct vl_plugin *dog;
 static void
 setup (void)
 {
-  static const struct vl_feature feature
-      = { .props = VL_TABLE (props), .settings = VL_TABLE (settings) };
+  static const struct vl_feature feature = { .props = VL_TABLE (props),
+                                             .settings = VL_TABLE (settings) };
 
   swatch_start (&s);
   dog = swatch_feature (&s, "dog", &feature);
@@ -203,8 +200,9 @@ START_TEST (a_setting_that_the_property_refuses)
 {
   swatch_setting (&s, dog, "bone", "9");
   swatch_parse (&s, NULL, NULL, NULL);
-  ck_assert_str_eq (swatch_findings (&s), "error Unsupported dog: setting 'bone' = '9' is out of range; "
-                                          "accepted: 1 to 5 (bone=9, setting, FILE:3)");
+  ck_assert_str_eq (swatch_findings (&s),
+                    "error Unsupported dog: setting 'bone' = '9' is out of range; "
+                    "accepted: 1 to 5 (bone=9, setting, FILE:3)");
   ck_assert_int_eq (vl_findings_exit (s.ctx, 0), VL_ERR_UNSUPPORTED);
 }
 END_TEST
@@ -233,8 +231,9 @@ END_TEST
 
 START_TEST (bad_indexes)
 {
-  swatch_parse (&s, "\"hw:dog_cpus.0\":\"x\",\"hw:dog_cpus.128\":\"1\",\"hw:dog_cpus.01\":\"1\","
-                    "\"hw:dog_cpus.N\":\"1\"",
+  swatch_parse (&s,
+                "\"hw:dog_cpus.0\":\"x\",\"hw:dog_cpus.128\":\"1\",\"hw:dog_cpus.01\":\"1\","
+                "\"hw:dog_cpus.N\":\"1\"",
                 NULL, NULL);
   ck_assert_str_eq (
       swatch_findings (&s),

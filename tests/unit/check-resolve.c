@@ -34,12 +34,14 @@ as (struct vl_plugin *plugin)
 
 /* ---- a chain of features: able reads baker reads charlie ---- */
 
-static const struct vl_prop text_prop[]
-    = { { .name = "text", .type = VL_STRING, .flavor_key = "able:text" } };
+static const struct vl_prop text_prop[] = {
+  { .name = "text", .type = VL_STRING, .flavor_key = "able:text" }
+};
 static const struct vl_prop baker_prop[] = { { .name = "text", .type = VL_STRING } };
 static const struct vl_prop charlie_prop[] = { { .name = "text",
                                                  .type = VL_CHOICE,
-                                                 .choices = (const char *const[]){ "x", "y", NULL },
+                                                 .choices =
+                                                     (const char *const[]) { "x", "y", NULL },
                                                  .flavor_key = "charlie:text" } };
 static const struct vl_name reads_baker[] = { { "baker.text" } };
 static const struct vl_name reads_charlie[] = { { "charlie.text" }, { "absent.text" } };
@@ -69,10 +71,12 @@ resolve_baker (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host 
                        "charlie.text", "in brackets");
 }
 
-static const struct vl_feature able
-    = { .props = VL_TABLE (text_prop), .reads = VL_TABLE (reads_baker), .resolve = resolve_able };
-static const struct vl_feature baker
-    = { .props = VL_TABLE (baker_prop), .reads = VL_TABLE (reads_charlie), .resolve = resolve_baker };
+static const struct vl_feature able = { .props = VL_TABLE (text_prop),
+                                        .reads = VL_TABLE (reads_baker),
+                                        .resolve = resolve_able };
+static const struct vl_feature baker = { .props = VL_TABLE (baker_prop),
+                                         .reads = VL_TABLE (reads_charlie),
+                                         .resolve = resolve_baker };
 static const struct vl_feature charlie = { .props = VL_TABLE (charlie_prop) };
 
 START_TEST (on_demand)
@@ -211,7 +215,8 @@ END_TEST
 
 static const struct vl_prop filler_prop[] = { { .name = "bus",
                                                 .type = VL_CHOICE,
-                                                .choices = (const char *const[]){ "ide", "scsi", NULL },
+                                                .choices =
+                                                    (const char *const[]) { "ide", "scsi", NULL },
                                                 .image_key = "hw_bus",
                                                 .fills = VL_DISK_BUS } };
 static const struct vl_name reads_bus[] = { { VL_DISK_BUS }, { VL_GUEST_DISK } };
@@ -400,9 +405,10 @@ START_TEST (others_layers_are_not_to_be_read)
   ck_assert_int_eq (vl_guest_layer_has (s.guest, "charlie.text", VL_LAYER_FLAVOR), 0);
   ck_assert_int_eq (vl_guest_is (s.guest, "charlie.text", "x"), 1);
   as (NULL);
-  ck_assert_str_eq (swatch_findings (&s),
-                    "error PluginFault baker: reads 'charlie.text', which is not its own, by layer\n"
-                    "  this is a fault of the plugin");
+  ck_assert_str_eq (
+      swatch_findings (&s),
+      "error PluginFault baker: reads 'charlie.text', which is not its own, by layer\n"
+      "  this is a fault of the plugin");
 }
 END_TEST
 

@@ -124,8 +124,7 @@ swatch_absent (struct swatch *swatch, const char *name, enum vl_plugin_state sta
 }
 
 void
-swatch_setting (struct swatch *swatch, struct vl_plugin *plugin, const char *name,
-                const char *text)
+swatch_setting (struct swatch *swatch, struct vl_plugin *plugin, const char *name, const char *text)
 {
   for (size_t i = 0; i < plugin->n_settings; i++) {
     struct vl_setting_slot *slot = &plugin->settings[i];
@@ -156,8 +155,8 @@ swatch_ignore (struct swatch *swatch, const char *globs)
   for (size_t i = 0; i < n; i++) {
     config->slots[i].row = &rows[i];
     if (VL_STREQ (rows[i].name, "ignored_properties"))
-      ck_assert_int_eq (
-          vl_value_parse (config->arena, &spec, globs, &config->slots[i].value, &why), 0);
+      ck_assert_int_eq (vl_value_parse (config->arena, &spec, globs, &config->slots[i].value, &why),
+                        0);
   }
 }
 
@@ -176,18 +175,16 @@ swatch_parse_json (struct swatch *swatch, const char *json)
 void
 swatch_parse (struct swatch *swatch, const char *specs, const char *image, const char *properties)
 {
-  swatch_parse_json (swatch,
-                     vl_printf (swatch->ctx,
-                                "{\"name\":\"n\",\"flavor\":{\"vcpus\":2,\"ram\":64,\"disk\":1,"
-                                "\"extra_specs\":{%s}},\"image\":{\"name\":\"i\","
-                                "\"properties\":{%s}},\"properties\":{%s}}",
-                                specs ? specs : "", image ? image : "",
-                                properties ? properties : ""));
+  swatch_parse_json (
+      swatch, vl_printf (swatch->ctx,
+                         "{\"name\":\"n\",\"flavor\":{\"vcpus\":2,\"ram\":64,\"disk\":1,"
+                         "\"extra_specs\":{%s}},\"image\":{\"name\":\"i\","
+                         "\"properties\":{%s}},\"properties\":{%s}}",
+                         specs ? specs : "", image ? image : "", properties ? properties : ""));
 }
 
 void
-swatch_resolve (struct swatch *swatch, const char *specs, const char *image,
-                const char *properties)
+swatch_resolve (struct swatch *swatch, const char *specs, const char *image, const char *properties)
 {
   swatch_parse (swatch, specs, image, properties);
   swatch->ctx->phase = VL_PHASE_RESOLVE;
