@@ -128,7 +128,13 @@ case $driver in
     ;;
   qemu-tcg)
     run d server show two -o json
-    pkill -KILL -f "[g]uest=$(value domain),"
+    guest=$(value domain)
+    pkill -KILL -f "[g]uest=$guest,"
+    # Being killed takes a moment on a busy machine.
+    for ((i = 0; i < 50; i++)); do
+      pgrep -f "[g]uest=$guest," > /dev/null || break
+      sleep 0.1
+    done
     is_eq "$(states two)" "SHUTOFF SHUTDOWN" "a guest that died between two commands is off"
     does "it can be started again" server start two
     is_eq "$(states two)" "ACTIVE RUNNING" "and runs"

@@ -21,6 +21,16 @@ guests_or_skip () {
     CLEANUPS="$CLEANUPS cleanup_short"
   fi
   CLEANUPS="cleanup_guests $CLEANUPS"
+  # What libvirt found out about QEMU, which takes it some seconds, is kept for
+  # the next test of this build tree; it sees by itself when that is stale.
+  known=$top_builddir/tests/tmp/libvirt-cache
+  mkdir -p -m 700 "$state" "$state/libvirt"
+  [ ! -d "$known" ] || cp -a "$known" "$state/libvirt/cache"
+}
+keep_cache () {
+  [ ! -d "$known" ] && [ -d "$state/libvirt/cache" ] || return 0
+  mkdir -p "${known%/*}"
+  cp -a "$state/libvirt/cache" "$known.$$" && mv -T "$known.$$" "$known" 2> /dev/null || rm -rf "$known.$$"
 }
 cleanup_short () { rm -rf "$short"; }
 
@@ -115,6 +125,7 @@ tells () {
 
 # No server, no file, no process is left when a test file is done.
 all_gone () {
+  keep_cache
   run t server list -o json
   lacks "$out" '"name"' "no server is left"
   is_eq "$(find "$state/servers" "$state/libvirt/etc/qemu" "$state/libvirt/run/qemu" -mindepth 1 -maxdepth 1 \

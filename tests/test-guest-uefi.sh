@@ -40,7 +40,7 @@ made "a guest whose boot loader nobody signed"
 true_that "is told so by its firmware" says unsigned "Access Denied"
 lacks "$(console unsigned)" "guest:" "and never starts its kernel"
 
-# Its variables survive a hard reboot.
+# The same firmware and variables after a hard reboot.
 run t server reboot signed --hard
 is_rc 0 "hard reboot with UEFI"
 true_that "boots again" says signed "guest: report ends"

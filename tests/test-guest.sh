@@ -81,10 +81,13 @@ run t server unpause one
 is_rc 0 "unpause"
 is_eq "$(power one)" RUNNING "it runs again"
 
+pid=$(guest_pids) begin=$SECONDS
 run t server reboot one
 is_rc 0 "soft reboot"
-true_that "the guest shuts down by itself and boots again" says one "guest: report ends"
+true_that "the guest shuts down by itself, and is not forced to ($((SECONDS - begin)) s)" test $((SECONDS - begin)) -lt 60
 is_eq "$err" "" "without a word"
+true_that "it is another process" test "$(guest_pids)" != "$pid"
+true_that "which boots again" says one "guest: report ends"
 pid=$(guest_pids)
 run t server reboot one --hard
 is_rc 0 "hard reboot"

@@ -54,6 +54,15 @@ libvirt_kvm_ready (struct vl_ctx *ctx, const struct vl_host *host)
 
   if (key == NULL || vl_host_offers (host, key, "kvm") != 0)
     return 0;
+  /* A recording may be older than the host, or made where /dev/kvm was out of
+   * reach; what is written down is not what decides there. */
+  if (! vl_host_live (host)) {
+    vl_warning (ctx, "HypervisorUnavailable", NULL,
+                "the recorded host has no KVM for '%s' (%s has no 'kvm'): as it was recorded it "
+                "would not define this guest",
+                arch, key);
+    return 0;
+  }
   vl_error (ctx, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
             "this host has no KVM for '%s' (%s has no 'kvm')", arch, key);
   vl_hint (ctx,

@@ -6,8 +6,12 @@
 #include <config.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #include "virt.h"
+
+/* How often a guest is started whose display port somebody else took. */
+#define START_TRIES 6
 
 /* How long a killed guest may take to be gone. */
 #define GONE_MS 30000
@@ -143,11 +147,37 @@ virt_define (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *sp
   return domain;
 }
 
+/* libvirt looks for a free display port and QEMU binds it a moment later; another
+ * program, or a guest of another STATE, may be quicker.  Then the next start
+ * finds another port. */
+static int
+lost_a_port (void)
+{
+  const char *text = virGetLastErrorMessage ();
+
+  return text && strstr (text, "Address already in use") != NULL;
+}
+
+static int
+start_paused (struct vl_ctx *ctx, virDomainPtr domain, unsigned flags)
+{
+  for (unsigned tries = 1;; tries++) {
+    if (virDomainCreateWithFlags (domain, flags | VIR_DOMAIN_START_PAUSED) == 0)
+      return 0;
+    if (tries == START_TRIES || ! lost_a_port ())
+      return -1;
+    vl_debug (ctx, "a display port was taken by somebody else; start %u of %d", tries + 1,
+              START_TRIES);
+    /* Two who collide must not wait equally long. */
+    usleep (50000u * tries + (unsigned)getpid () % 50000u);
+  }
+}
+
 int
 virt_start (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn,
             virDomainPtr domain, unsigned flags)
 {
-  if (virDomainCreateWithFlags (domain, flags | VIR_DOMAIN_START_PAUSED) < 0)
+  if (start_paused (ctx, domain, flags) < 0)
     return virt_error (ctx, "cannot start guest '%s'", spawn->domain);
   if (read_back (ctx, spawn, domain, 1) < 0) {
     virt_kill (ctx, conn, domain);

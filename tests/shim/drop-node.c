@@ -3,8 +3,9 @@
  * A libvirt that forgets: preloaded, it takes one element, attribute or text out
  * of each document on its way to libvirt, behind the driver's back.  The node is
  * named in VL_TEST_DROP by its provenance path ("/domain/devices/rng[1]/@model",
- * or "/domain/memory/text()").  Each time a node was dropped, its path is
- * appended to the file VL_TEST_DROPPED.  Nothing but the tests uses this. */
+ * or "/domain/memory/text()").  With VL_TEST_VALUE, an attribute or text gets that
+ * value instead.  Each time a node was found, its path is appended to the file
+ * VL_TEST_DROPPED.  Nothing but the tests uses this. */
 
 #include <config.h>
 
@@ -36,6 +37,12 @@ note (const char *path)
 static void
 drop (xmlNodePtr node)
 {
+  const char *value = getenv ("VL_TEST_VALUE");
+
+  if (value) {
+    xmlNodeSetContent (node, BAD_CAST value);
+    return;
+  }
   if (node->type == XML_ATTRIBUTE_NODE) {
     xmlRemoveProp ((xmlAttrPtr)node);
     return;
