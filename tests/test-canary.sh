@@ -26,6 +26,7 @@ traced () {
   if [ -n "$traced" ]; then
     run strace -f -e trace=%file -o trace "$VL_RUN" virtloom --config "$config" --state "$state" \
       --driver qemu-tcg -q "$@"
+    grep -qF "$state" trace || bail "strace saw nothing"
     names=$(grep -F canary trace | grep -v ' execve(')
   else
     run t "$@"
@@ -76,21 +77,34 @@ is_eq "$(power s)" RUNNING "the guest runs on"
 traced server pause s
 is_rc 0 "pause"
 untouched "pause"
+traced server unpause s
+is_rc 0 "unpause"
+untouched "unpause"
 traced server suspend s
+is_rc 0 "suspend"
 untouched "suspend"
-run t server stop s
-kill -KILL "$(guest_pids)" 2> /dev/null
-true_that "it is off" wait_for 20 power_is s SHUTDOWN
-refused "start" server start s
-refused "hard reboot of a guest that is off" server reboot --hard s
+refused "resume" server resume s
+is_eq "$(power s)" SUSPENDED "its memory is kept"
 traced server show s
 is_rc 0 "show"
 untouched "show"
 traced server delete s
-is_rc 0 "delete"
-untouched "delete"
+is_rc 0 "delete of a suspended guest"
+untouched "delete of a suspended guest"
 
-# ---- the same while it runs, and deleted at once ----
+# ---- and while it runs ----
+
+must t server create s --flavor f --image good
+uuid=$(field s uuid)
+rewrite
+traced server stop s --timeout 0
+is_rc 0 "stop"
+untouched "stop"
+refused "start" server start s
+refused "hard reboot of a guest that is off" server reboot --hard s
+traced server delete s
+is_rc 0 "delete of a guest that is off"
+untouched "delete of a guest that is off"
 
 must t server create s --flavor f --image good
 uuid=$(field s uuid)

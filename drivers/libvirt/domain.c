@@ -91,7 +91,11 @@ has_settled (virDomainPtr domain)
     return 1;
   if (virDomainGetControlInfo (domain, &control, 0) < 0)
     return 1;
-  return control.state != VIR_DOMAIN_CONTROL_JOB && control.state != VIR_DOMAIN_CONTROL_OCCUPIED;
+  /* "Internal error" is libvirt's word for a job that waits outside the monitor:
+   * on opening, the job that finds out whether QEMU is still there. */
+  if (control.state == VIR_DOMAIN_CONTROL_ERROR)
+    return control.details != VIR_DOMAIN_CONTROL_ERROR_REASON_INTERNAL;
+  return control.state == VIR_DOMAIN_CONTROL_OK;
 }
 
 static void
