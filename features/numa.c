@@ -9,6 +9,7 @@
 #include <virtloom/feature.h>
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,13 +62,18 @@ static const struct vl_prop props[] = {
     .unit = "KiB",
     .help = "the huge pages that back each cell of the guest; 0: the host's smallest pages",
     .since = "0.1.0" },
+  { .name = "vcpu-cells",
+    .type = VL_LIST,
+    .help = "the cell of each of the guest's CPUs",
+    .since = "0.1.0" },
 };
 
 static const struct vl_write writes[] = { { "cpu/numa", NULL }, { "numatune", NULL } };
 
 static const struct vl_name reads[] = {
-  { VL_GUEST_VCPUS },        { VL_GUEST_MEMORY },     { VL_GUEST_VIRT_TYPE },
-  { "memory-pages.wanted" }, { "cpu-model.element" },
+  { VL_GUEST_VCPUS },        { VL_GUEST_MEMORY },      { VL_GUEST_VIRT_TYPE },
+  { "memory-pages.wanted" }, { "cpu-model.element" },  { "cpu-pinning.pinned" },
+  { "cpu-pinning.pool" },    { "cpu-pinning.shared" }, { "cpu-pinning.reserved" },
 };
 
 /* The guest's cells. */
@@ -110,6 +116,19 @@ count_cpus (const char *text)
 
   while ((text = next_range (text, &low, &high)) != NULL)
     n += high - low + 1;
+  return n;
+}
+
+/* How many CPUs are in A and in B; 0 where one of them is NULL. */
+static int64_t
+count_common (const char *a, const char *b)
+{
+  int64_t low, high, from, to, n = 0;
+
+  while (a && b && (a = next_range (a, &low, &high)) != NULL)
+    for (const char *rest = b; (rest = next_range (rest, &from, &to)) != NULL;)
+      if (from <= high && to >= low)
+        n += (to < high ? to : high) - (from > low ? from : low) + 1;
   return n;
 }
 
@@ -262,6 +281,22 @@ page_in (struct vl_ctx *ctx, const struct vl_host *host, const struct cells *cel
   return -1;
 }
 
+/* Has host cell ID the dedicated and the shared CPUs that CELL of the guest needs? */
+static int
+cpus_in (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+         const struct cells *cells, size_t cell, const char *id)
+{
+  const char *cpus = vl_host_str (host, vl_printf (ctx, "host.cell.%s.cpus", id));
+  const char *shared = vl_guest_str (guest, "cpu-pinning.shared");
+  int64_t pins = count_common (vl_guest_str (guest, "cpu-pinning.pinned"), cells->cpus[cell]);
+  int64_t own = pins + (cell == 0 ? vl_guest_int (guest, "cpu-pinning.reserved") : 0);
+
+  if (own && count_common (vl_guest_str (guest, "cpu-pinning.pool"), cpus) < own)
+    return 0;
+  return shared == NULL || cpus == NULL
+         || count_common (shared, cpus) >= cells->n_cpus[cell] - pins;
+}
+
 static void
 read_sizes (const struct vl_host *host, struct places *places)
 {
@@ -301,13 +336,15 @@ place (struct places *places, size_t i, char *tried)
 }
 
 static int
-refuse_place (struct vl_ctx *ctx, const struct cells *cells, size_t i, size_t n_host,
-              const char *wanted, int say)
+refuse_place (struct vl_ctx *ctx, const struct vl_guest *guest, const struct cells *cells, size_t i,
+              size_t n_host, const char *wanted, int say)
 {
   if (say) {
     vl_error (
         ctx, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable",
-        wanted ? "memory-pages.wanted" : "nodes",
+        wanted                                       ? "memory-pages.wanted"
+        : vl_guest_has (guest, "cpu-pinning.pinned") ? "cpu-pinning.pinned"
+                                                     : "nodes",
         "the host's NUMA cells (%zu) cannot hold the guest's (%zu): none is left for cell %zu "
         "(%" PRId64 " vCPU, %" PRId64 " MiB%s%s%s)",
         n_host, cells->n, i, cells->n_cpus[i], cells->memory[i] / 1024, wanted ? ", pages '" : "",
@@ -338,16 +375,37 @@ place_cells (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_h
                : -1;
   for (size_t h = 0; h < places->n; h++) {
     places->holds[h] = -1;
-    for (size_t i = 0; i < cells->n; i++)
-      places->page[i][h] =
-          page_in (ctx, host, cells, i, places, vl_host_item (host, "host.cells", h), wanted);
+    for (size_t i = 0; i < cells->n; i++) {
+      const char *id = vl_host_item (host, "host.cells", h);
+
+      places->page[i][h] = cpus_in (ctx, guest, host, cells, i, id)
+                               ? page_in (ctx, host, cells, i, places, id, wanted)
+                               : -1;
+    }
   }
   for (size_t i = 0; places->n > 0 && i < cells->n; i++) {
     memset (tried, 0, sizeof tried);
     if (! place (places, i, tried))
-      return refuse_place (ctx, cells, i, places->n, wanted, say);
+      return refuse_place (ctx, guest, cells, i, places->n, wanted, say);
   }
   return 0;
+}
+
+/* "0,0,1,1": the cell of each of the guest's CPUs. */
+static const char *
+cells_of_cpus (struct vl_ctx *ctx, const struct cells *cells, int64_t vcpus)
+{
+  char text[MAX_CPUS * 4 + 1] = "";
+  int64_t low, high;
+  size_t of[MAX_CPUS] = { 0 }, used = 0;
+
+  for (size_t i = 0; i < cells->n; i++)
+    for (const char *rest = cells->cpus[i]; (rest = next_range (rest, &low, &high)) != NULL;)
+      for (int64_t cpu = low; cpu <= high; cpu++)
+        of[cpu] = i;
+  for (int64_t cpu = 0; cpu < vcpus; cpu++)
+    used += (size_t)snprintf (text + used, sizeof text - used, "%s%zu", cpu ? "," : "", of[cpu]);
+  return vl_printf (ctx, "%s", text);
 }
 
 /* Sets the lists that others read. */
@@ -356,8 +414,13 @@ publish (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host,
          const struct cells *cells, const struct places *places)
 {
   const char *memory = "", *ids = "", *huge = "";
-  const char *why = vl_guest_has (guest, "nodes") ? "nodes" : "memory-pages.wanted";
-  int result;
+  const char *why = vl_guest_has (guest, "nodes")                ? "nodes"
+                    : vl_guest_has (guest, "cpu-pinning.pinned") ? "cpu-pinning.pinned"
+                                                                 : "memory-pages.wanted";
+  int result = vl_guest_set (ctx, guest, "vcpu-cells",
+                             cells_of_cpus (ctx, cells, vl_guest_int (guest, VL_GUEST_VCPUS)),
+                             vl_guest_has (guest, "cpus") ? "cpus" : VL_GUEST_VCPUS,
+                             vl_guest_has (guest, "cpus") ? "as described" : "in order");
 
   for (size_t i = 0; i < cells->n; i++) {
     const char *comma = i ? "," : "";
@@ -372,9 +435,9 @@ publish (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host,
         huge = vl_printf (ctx, "%s%s%" PRId64, huge, comma, small ? 0 : page);
       }
   }
-  result = vl_guest_has (guest, "mem")
-               ? vl_guest_set (ctx, guest, "cell-memory", memory, "mem", "as described")
-               : vl_guest_set (ctx, guest, "cell-memory", memory, VL_GUEST_MEMORY, "equal parts");
+  result |= vl_guest_has (guest, "mem")
+                ? vl_guest_set (ctx, guest, "cell-memory", memory, "mem", "as described")
+                : vl_guest_set (ctx, guest, "cell-memory", memory, VL_GUEST_MEMORY, "equal parts");
   if (ids[0] == '\0')
     return result;
   return result
@@ -383,11 +446,12 @@ publish (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host,
                          "the largest pages that fit in these cells");
 }
 
-/* Is a topology asked for, by its own keys or by a page size? */
+/* Is a topology asked for, by its own keys, a page size or dedicated CPUs? */
 static int
 triggered (const struct vl_guest *guest)
 {
-  return vl_guest_has (guest, "nodes") || vl_guest_has (guest, "memory-pages.wanted");
+  return vl_guest_has (guest, "nodes") || vl_guest_has (guest, "memory-pages.wanted")
+         || vl_guest_has (guest, "cpu-pinning.pinned");
 }
 
 /* Untriggered, the cells are worked out in silence for whoever wakes this. */
@@ -412,7 +476,7 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
 static int
 active (const struct vl_guest *guest)
 {
-  return vl_guest_has (guest, "nodes");
+  return vl_guest_has (guest, "nodes") || vl_guest_has (guest, "cpu-pinning.pinned");
 }
 
 static int
@@ -425,7 +489,9 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
       || (vl_guest_has (guest, "cpu-model.element")
           && ! vl_guest_bool (guest, "cpu-model.element")))
     return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL,
-                     vl_guest_has (guest, "nodes") ? "nodes" : "memory-pages.wanted",
+                     vl_guest_has (guest, "nodes")                ? "nodes"
+                     : vl_guest_has (guest, "cpu-pinning.pinned") ? "cpu-pinning.pinned"
+                                                                  : "memory-pages.wanted",
                      "this guest has no CPU of its own, so it cannot have NUMA cells");
   if (make_cells (ctx, guest, &cells, 1) < 0)
     return -1;
@@ -470,6 +536,7 @@ contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_ho
 {
   const char *why = vl_guest_has (guest, "nodes")                 ? "nodes"
                     : vl_guest_has (guest, "memory-pages.wanted") ? "memory-pages.wanted"
+                    : vl_guest_has (guest, "cpu-pinning.pinned")  ? "cpu-pinning.pinned"
                                                                   : NULL;
   const char *cpus = vl_guest_has (guest, "cpus") ? "cpus" : VL_GUEST_VCPUS;
   struct cells cells;

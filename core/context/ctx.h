@@ -41,8 +41,8 @@ struct vl_ctx {
   struct vl_findings findings;
   struct vl_plugin *plugin; /* whose code runs; NULL: the core */
   enum vl_phase phase;
-  struct vl_build *build; /* the build under way, or NULL */
-  struct vl_guest *guest; /* its guest: gives a finding key, value and layer */
+  struct vl_build *build;      /* the build under way, or NULL */
+  struct vl_guest *guest;      /* its guest: gives a finding key, value and layer */
   const char *ready_virt_type; /* in ready: what the driver's guests are, or NULL */
   int critical_refused;
   int quiet, verbose;

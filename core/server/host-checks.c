@@ -117,6 +117,24 @@ check_kvm (struct rows *rows)
     add (rows, "kvm device", "WARN", "adduser $USER kvm", "%s: %s", path, strerror (errno));
 }
 
+/* Network interfaces of KVM guests go through the kernel where it offers to. */
+static void
+check_vhost (struct rows *rows, const struct vl_host *host)
+{
+  static const char path[] = "/dev/vhost-net";
+  int there = vl_host_device (host, path);
+
+  if (there == 1)
+    add (rows, "vhost device", "PASS", NULL,
+         "%s is there: virtio interfaces of KVM guests use vhost, those of emulated ones never do",
+         path);
+  else
+    add (rows, "vhost device", there < 0 ? "SKIP" : "WARN", there < 0 ? NULL : "modprobe vhost-net",
+         there < 0 ? "the host file does not say whether %s is there"
+                   : "%s is not there: virtio interfaces do without vhost, which is slower",
+         path);
+}
+
 static int
 is_on (const char *value)
 {
@@ -242,6 +260,7 @@ check_host (struct rows *rows, struct vl_plugin *chosen)
   }
   add (rows, "host facts", "PASS", NULL, "%zu facts, %s by driver %s", vl_host_n_facts (host),
        vl_host_live (host) ? "probed" : "given", chosen->name);
+  check_vhost (rows, host);
   if (vl_host_live (host))
     check_modules (rows, host);
   before = rows->n;

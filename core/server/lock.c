@@ -9,6 +9,7 @@
 
 #include "server/session.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -93,4 +94,25 @@ vl_lock_drop (struct vl_lock *lock)
   }
   free (lock->path);
   *lock = (struct vl_lock)VL_LOCK_NONE;
+}
+
+void
+vl_lock_sweep (struct vl_app *app, const char *kind)
+{
+  static const char suffix[] = ".lock";
+  VL_AUTOFREE char *path = vl_xasprintf ("%s/%s", vl_app_state_dir (app), kind);
+  DIR *folder = opendir (path);
+  const struct dirent *entry;
+
+  while (folder && (entry = readdir (folder))) {
+    VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+    size_t length = strlen (entry->d_name);
+
+    if (length < sizeof suffix || ! VL_STREQ (entry->d_name + length - (sizeof suffix - 1), suffix))
+      continue;
+    lock.path = vl_xasprintf ("%s/%s", path, entry->d_name);
+    try_lock (&lock);
+  }
+  if (folder)
+    closedir (folder);
 }

@@ -28,5 +28,8 @@ int vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wa
                   struct vl_lock *lock);
 /* Lets go and removes the file. */
 void vl_lock_drop (struct vl_lock *lock);
+/* Removes the files under KIND whose holder died before it wrote down what it
+ * was about to do. */
+void vl_lock_sweep (struct vl_app *app, const char *kind);
 
 #endif

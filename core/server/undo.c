@@ -224,4 +224,6 @@ vl_recover (struct vl_app *app, struct vl_store *store)
   vl_db_end (&stmt);
   for (size_t i = 0; i < n; i++)
     mend_if_dead (app, store, &list[i]);
+  vl_lock_sweep (app, "servers");
+  vl_lock_sweep (app, "images");
 }

@@ -36,10 +36,10 @@ struct vl_open {
 /* A guest to be made, or made again. */
 struct vl_spawn {
   uint32_t size;
-  uint32_t power_on;       /* 0: define without starting */
+  uint32_t power_on; /* 0: define without starting */
   const char *uuid;
-  const char *domain;      /* its libvirt name */
-  const char *run_dir;     /* sockets and logs; exists */
+  const char *domain;  /* its libvirt name */
+  const char *run_dir; /* sockets and logs; exists */
   const struct vl_doc *doc;
   const struct vl_host *host; /* the facts that it was planned from */
 };
@@ -47,9 +47,9 @@ struct vl_spawn {
 struct vl_info {
   uint32_t size;
   enum vl_state state;
-  int32_t id;              /* the hypervisor's number, -1: not running */
+  int32_t id;                 /* the hypervisor's number, -1: not running */
   int64_t memory, max_memory; /* KiB */
-  int64_t cpu_time;        /* ns */
+  int64_t cpu_time;           /* ns */
   int32_t vcpus;
 };
 
@@ -97,22 +97,32 @@ struct vl_console_calls {
   uint32_t size;
   /* The last 100 KiB of the guest's console, NUL-terminated, in memory that
    * lives as long as CTX.  Codes ConsoleNotAvailable, InstanceNotFound. */
-  int (*get_console_output) (struct vl_ctx *, struct vl_conn *, const char *uuid,
-                             const char **text, size_t *length);
+  int (*get_console_output) (struct vl_ctx *, struct vl_conn *, const char *uuid, const char **text,
+                             size_t *length);
 };
 
 /* Groups that later versions fill. */
-struct vl_device_calls { uint32_t size; };
-struct vl_image_calls { uint32_t size; };
-struct vl_migration_calls { uint32_t size; };
-struct vl_guest_calls { uint32_t size; };
-struct vl_event_calls { uint32_t size; };
+struct vl_device_calls {
+  uint32_t size;
+};
+struct vl_image_calls {
+  uint32_t size;
+};
+struct vl_migration_calls {
+  uint32_t size;
+};
+struct vl_guest_calls {
+  uint32_t size;
+};
+struct vl_event_calls {
+  uint32_t size;
+};
 
 struct vl_driver {
-  uint32_t body_size;        /* filled by VL_DRIVER */
+  uint32_t body_size; /* filled by VL_DRIVER */
   const char *version;
   const char *summary;
-  struct vl_table settings;  /* struct vl_setting */
+  struct vl_table settings; /* struct vl_setting */
 
   /* The domain type that this driver gives a guest: kvm, qemu, lxc.  Offline:
    * settings and host facts only. */
@@ -146,11 +156,11 @@ struct vl_driver {
   /* New members go below this line only. */
 };
 
-#define VL_DRIVER(ident, label, ...)                                           \
-  VL_NOTE_ (ident, label, VL_KIND_DRIVER, VL_VERSION);                         \
-  VL_EXPORT extern const struct vl_driver ident##_LTX_virtloom_module;         \
-  const struct vl_driver ident##_LTX_virtloom_module                           \
-      = { .body_size = sizeof (struct vl_driver), __VA_ARGS__ }
+#define VL_DRIVER(ident, label, ...)                                                               \
+  VL_NOTE_ (ident, label, VL_KIND_DRIVER, VL_VERSION);                                             \
+  VL_EXPORT extern const struct vl_driver ident##_LTX_virtloom_module;                             \
+  const struct vl_driver ident##_LTX_virtloom_module = { .body_size = sizeof (struct vl_driver),   \
+                                                         __VA_ARGS__ }
 
 /* ---- services of the core for drivers ---- */
 
@@ -175,17 +185,21 @@ VL_EXPORT int vl_xml_validate (struct vl_ctx *ctx, const char *name, const char 
  * LENGTH 16 MiB; no DTD, no entities, no network. */
 VL_EXPORT const struct vl_xml *vl_xml_read (struct vl_ctx *ctx, const char *text, size_t length);
 VL_EXPORT const char *vl_xml_name (const struct vl_xml *node);
-VL_EXPORT const char *vl_xml_text (const struct vl_xml *node);   /* trimmed; "" if none */
+VL_EXPORT const char *vl_xml_text (const struct vl_xml *node); /* trimmed; "" if none */
 VL_EXPORT const char *vl_xml_attr (const struct vl_xml *node, const char *name); /* or NULL */
-VL_EXPORT const struct vl_xml *vl_xml_child (const struct vl_xml *node, const char *name); /* first; NULL: any */
+VL_EXPORT const struct vl_xml *vl_xml_child (const struct vl_xml *node,
+                                             const char *name); /* first; NULL: any */
 VL_EXPORT const struct vl_xml *vl_xml_next (const struct vl_xml *node, const char *name);
-VL_EXPORT const struct vl_xml *vl_xml_find (const struct vl_xml *node, const char *path); /* "a/b/c", first */
+VL_EXPORT const struct vl_xml *vl_xml_find (const struct vl_xml *node,
+                                            const char *path); /* "a/b/c", first */
 
 /* Turning libvirt's answers into facts; the same code as `host import`.  XML is
  * a capabilities or domainCapabilities document.  CPU-model features of the
  * installed cpu_map are added for the models that DOMCAPABILITIES names. */
-VL_EXPORT int vl_host_import_capabilities (struct vl_ctx *ctx, struct vl_host *host, const char *xml);
-VL_EXPORT int vl_host_import_domcapabilities (struct vl_ctx *ctx, struct vl_host *host, const char *xml);
+VL_EXPORT int vl_host_import_capabilities (struct vl_ctx *ctx, struct vl_host *host,
+                                           const char *xml);
+VL_EXPORT int vl_host_import_domcapabilities (struct vl_ctx *ctx, struct vl_host *host,
+                                              const char *xml);
 /* Adds what the kernel says: /proc, /sys/module, cgroups, devices. */
 VL_EXPORT void vl_host_probe_system (struct vl_ctx *ctx, struct vl_host *host);
 

@@ -33,9 +33,9 @@ enum vl_event {
 
 /* Callbacks return 0, or -1 after vl_error ().  Any of them may be NULL. */
 struct vl_feature {
-  uint32_t body_size;        /* filled by VL_FEATURE */
-  const char *version;       /* the plugin's own */
-  const char *summary;       /* one line */
+  uint32_t body_size;  /* filled by VL_FEATURE */
+  const char *version; /* the plugin's own */
+  const char *summary; /* one line */
 
   struct vl_table props;     /* struct vl_prop */
   struct vl_table settings;  /* struct vl_setting */
@@ -68,11 +68,11 @@ struct vl_feature {
  *   VL_FEATURE (watchdog, "watchdog", .summary = "...", .props = VL_TABLE (props), ...);
  *
  * IDENT is the plugin's name with '_' for '-'. */
-#define VL_FEATURE(ident, label, ...)                                          \
-  VL_NOTE_ (ident, label, VL_KIND_FEATURE, VL_VERSION);                        \
-  VL_EXPORT extern const struct vl_feature ident##_LTX_virtloom_module;        \
-  const struct vl_feature ident##_LTX_virtloom_module                          \
-      = { .body_size = sizeof (struct vl_feature), __VA_ARGS__ }
+#define VL_FEATURE(ident, label, ...)                                                              \
+  VL_NOTE_ (ident, label, VL_KIND_FEATURE, VL_VERSION);                                            \
+  VL_EXPORT extern const struct vl_feature ident##_LTX_virtloom_module;                            \
+  const struct vl_feature ident##_LTX_virtloom_module = { .body_size = sizeof (struct vl_feature), \
+                                                          __VA_ARGS__ }
 
 /* ---- reading values: resolve and every later phase ----
  *
@@ -80,9 +80,10 @@ struct vl_feature {
  * property of a feature that is not loaded reads as unset; one that is not in
  * `reads` is a programming error.  Reading resolves its owner first. */
 VL_EXPORT int vl_guest_has (const struct vl_guest *guest, const char *prop);
-VL_EXPORT int vl_guest_bool (const struct vl_guest *guest, const char *prop); /* unset: 0 */
+VL_EXPORT int vl_guest_bool (const struct vl_guest *guest, const char *prop);    /* unset: 0 */
 VL_EXPORT int64_t vl_guest_int (const struct vl_guest *guest, const char *prop); /* unset: 0 */
-VL_EXPORT const char *vl_guest_str (const struct vl_guest *guest, const char *prop); /* unset: NULL */
+VL_EXPORT const char *vl_guest_str (const struct vl_guest *guest,
+                                    const char *prop); /* unset: NULL */
 /* VL_LIST and indexed rows. */
 VL_EXPORT size_t vl_guest_count (const struct vl_guest *guest, const char *prop);
 VL_EXPORT const char *vl_guest_item (const struct vl_guest *guest, const char *prop, size_t i);
@@ -91,10 +92,14 @@ VL_EXPORT int vl_guest_is (const struct vl_guest *guest, const char *prop, const
 
 /* Own raw values by layer, for VL_BY_FEATURE rows: what the flavor said, what
  * the image said (VL_LAYER_IMAGE also answers for the request layer). */
-VL_EXPORT int vl_guest_layer_has (const struct vl_guest *guest, const char *prop, enum vl_layer layer);
-VL_EXPORT int vl_guest_layer_bool (const struct vl_guest *guest, const char *prop, enum vl_layer layer);
-VL_EXPORT int64_t vl_guest_layer_int (const struct vl_guest *guest, const char *prop, enum vl_layer layer);
-VL_EXPORT const char *vl_guest_layer_str (const struct vl_guest *guest, const char *prop, enum vl_layer layer);
+VL_EXPORT int vl_guest_layer_has (const struct vl_guest *guest, const char *prop,
+                                  enum vl_layer layer);
+VL_EXPORT int vl_guest_layer_bool (const struct vl_guest *guest, const char *prop,
+                                   enum vl_layer layer);
+VL_EXPORT int64_t vl_guest_layer_int (const struct vl_guest *guest, const char *prop,
+                                      enum vl_layer layer);
+VL_EXPORT const char *vl_guest_layer_str (const struct vl_guest *guest, const char *prop,
+                                          enum vl_layer layer);
 /* Where the resolved value came from. */
 VL_EXPORT enum vl_layer vl_guest_origin (const struct vl_guest *guest, const char *prop);
 
@@ -121,7 +126,7 @@ struct vl_disk {
   int32_t index;      /* its number in guest.disk */
   const char *serial; /* volumes: the volume's id */
   uint32_t readonly, shareable;
-  const char *why;    /* the property or key behind it */
+  const char *why; /* the property or key behind it */
   /* New members go below this line only. */
 };
 VL_EXPORT size_t vl_guest_n_disks (const struct vl_guest *guest);
@@ -133,7 +138,7 @@ struct vl_nic {
   const char *model;  /* virtio ... */
   const char *mac;
   const char *vnic_type;
-  int32_t mtu;        /* 0: not given */
+  int32_t mtu; /* 0: not given */
   int32_t index;
   const char *why;
   /* New members go below this line only. */
@@ -184,7 +189,8 @@ VL_EXPORT int vl_set (struct vl_ctx *ctx, struct vl_node *node, const char *attr
                       const char *why);
 VL_EXPORT int vl_set_default (struct vl_ctx *ctx, struct vl_node *node, const char *attr,
                               const char *value, const char *why);
-VL_EXPORT int vl_text (struct vl_ctx *ctx, struct vl_node *node, const char *value, const char *why);
+VL_EXPORT int vl_text (struct vl_ctx *ctx, struct vl_node *node, const char *value,
+                       const char *why);
 
 /* ---- the document: adjust and check ---- */
 

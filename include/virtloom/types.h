@@ -70,13 +70,13 @@ enum vl_type {
 
 /* How a flavor key and an image key of one row combine. */
 enum vl_rule {
-  VL_RULE_NONE = 0,       /* the row has one key at most */
-  VL_IMAGE_WINS = 1,      /* image, else flavor, else setting, else default */
-  VL_FLAVOR_WINS = 2,     /* flavor, else image, else setting, else default */
-  VL_MUST_AGREE = 3,      /* both set and different after parsing: conflict */
-  VL_EITHER = 4,          /* true anywhere is true */
-  VL_IMAGE_NARROWS = 5,   /* number: image at most flavor, else conflict */
-  VL_BY_FEATURE = 6,      /* both are parsed, the feature's resolve decides */
+  VL_RULE_NONE = 0,     /* the row has one key at most */
+  VL_IMAGE_WINS = 1,    /* image, else flavor, else setting, else default */
+  VL_FLAVOR_WINS = 2,   /* flavor, else image, else setting, else default */
+  VL_MUST_AGREE = 3,    /* both set and different after parsing: conflict */
+  VL_EITHER = 4,        /* true anywhere is true */
+  VL_IMAGE_NARROWS = 5, /* number: image at most flavor, else conflict */
+  VL_BY_FEATURE = 6,    /* both are parsed, the feature's resolve decides */
 };
 
 /* Where a value came from, lowest first. */
@@ -91,11 +91,11 @@ enum vl_layer {
 #define VL_N_LAYERS 6
 
 /* Flags of a property or setting row. */
-#define VL_NOCASE 0x1u     /* choices compare without case; kept as the choice is spelt */
-#define VL_LOWER 0x2u      /* text is lower-cased before it is kept */
-#define VL_EMPTY_OK 0x4u   /* empty text is a value, not an error */
+#define VL_NOCASE 0x1u      /* choices compare without case; kept as the choice is spelt */
+#define VL_LOWER 0x2u       /* text is lower-cased before it is kept */
+#define VL_EMPTY_OK 0x4u    /* empty text is a value, not an error */
 #define VL_EMPTY_UNSET 0x8u /* empty text counts as not given */
-#define VL_INDEXED 0x10u   /* the key ends in ".N": read from 0 to the first gap, at most 128 */
+#define VL_INDEXED 0x10u    /* the key ends in ".N": read from 0 to the first gap, at most 128 */
 #define VL_DEPRECATED 0x20u
 
 /* A table of rows.  row_size lets each kind of row grow by itself. */
@@ -103,8 +103,10 @@ struct vl_table {
   const void *rows;
   uint32_t count, row_size;
 };
-#define VL_TABLE(array)                                                        \
-  { (array), (uint32_t) (sizeof (array) / sizeof ((array)[0])), (uint32_t) sizeof ((array)[0]) }
+#define VL_TABLE(array)                                                                            \
+  {                                                                                                \
+    (array), (uint32_t)(sizeof (array) / sizeof ((array)[0])), (uint32_t)sizeof ((array)[0])       \
+  }
 
 /* A row that is a name: reads, wakes, needs, conflicts, traits. */
 struct vl_name {
@@ -113,44 +115,44 @@ struct vl_name {
 
 /* Another spelling of a row's key. */
 struct vl_alias {
-  const char *key;        /* "hide_hypervisor_id" */
-  uint32_t image;         /* 0: a flavor key, 1: an image key */
-  uint32_t deprecated;    /* 1: works, with a warning naming the new key */
-  const char *value_map;  /* "old=new,old2=new2", NULL: values are the same */
+  const char *key;       /* "hide_hypervisor_id" */
+  uint32_t image;        /* 0: a flavor key, 1: an image key */
+  uint32_t deprecated;   /* 1: works, with a warning naming the new key */
+  const char *value_map; /* "old=new,old2=new2", NULL: values are the same */
 };
 
 /* A property: what a request may say about a guest. */
 struct vl_prop {
-  const char *name;            /* "action"; all others read it as "watchdog.action" */
+  const char *name; /* "action"; all others read it as "watchdog.action" */
   enum vl_type type;
   enum vl_rule rule;
   uint32_t flags;
-  const char *deflt;           /* text, parsed like a user's; NULL: unset */
-  const char *const *choices;  /* VL_CHOICE: NULL-terminated */
-  int64_t min, max;            /* VL_INT, VL_SIZE: checked where max > min */
-  const char *unit;            /* "KiB", "ms"; NULL: none */
-  const char *flavor_key;      /* "hw:watchdog_action", NULL: none */
-  const char *image_key;       /* "hw_watchdog_action", NULL: none */
-  struct vl_table aliases;     /* struct vl_alias */
-  const char *setting;         /* the own setting that is its lowest layer, or NULL */
-  const char *invalid_code;    /* Nova's exception for a bad value, NULL: "Invalid" */
-  const char *conflict_code;   /* NULL: "FlavorImageConflict" */
-  const char *fills;           /* the slot this property fills, or NULL */
-  const char *help;            /* one line */
-  const char *since;           /* virtloom version */
+  const char *deflt;          /* text, parsed like a user's; NULL: unset */
+  const char *const *choices; /* VL_CHOICE: NULL-terminated */
+  int64_t min, max;           /* VL_INT, VL_SIZE: checked where max > min */
+  const char *unit;           /* "KiB", "ms"; NULL: none */
+  const char *flavor_key;     /* "hw:watchdog_action", NULL: none */
+  const char *image_key;      /* "hw_watchdog_action", NULL: none */
+  struct vl_table aliases;    /* struct vl_alias */
+  const char *setting;        /* the own setting that is its lowest layer, or NULL */
+  const char *invalid_code;   /* Nova's exception for a bad value, NULL: "Invalid" */
+  const char *conflict_code;  /* NULL: "FlavorImageConflict" */
+  const char *fills;          /* the slot this property fills, or NULL */
+  const char *help;           /* one line */
+  const char *since;          /* virtloom version */
   /* New members go below this line only. */
 };
 
 /* A setting: what an operator says in plugins.d/NAME.conf. */
 struct vl_setting {
-  const char *name;            /* as in nova.conf where one exists */
+  const char *name; /* as in nova.conf where one exists */
   enum vl_type type;
   uint32_t flags;
   const char *deflt;
   const char *const *choices;
   int64_t min, max;
   const char *unit;
-  const char *nova;            /* "libvirt.cpu_mode": the nova.conf option it stands for */
+  const char *nova; /* "libvirt.cpu_mode": the nova.conf option it stands for */
   const char *help;
   const char *since;
   /* New members go below this line only. */
@@ -160,15 +162,15 @@ struct vl_setting {
  * all below), "a/b/@x" (one attribute), "devices/[*]/driver". */
 struct vl_write {
   const char *path;
-  const char *since;           /* libvirt version that knows it, NULL: the minimum */
+  const char *since; /* libvirt version that knows it, NULL: the minimum */
 };
 
 /* Core properties: there whatever is loaded. */
 #define VL_GUEST_NAME "guest.name"
 #define VL_GUEST_UUID "guest.uuid"
 #define VL_GUEST_ARCH "guest.arch"
-#define VL_GUEST_VIRT_TYPE "guest.virt-type"               /* kvm, qemu, lxc */
-#define VL_GUEST_MACHINE "guest.machine"                   /* slot */
+#define VL_GUEST_VIRT_TYPE "guest.virt-type" /* kvm, qemu, lxc */
+#define VL_GUEST_MACHINE "guest.machine"     /* slot */
 #define VL_GUEST_VCPUS "guest.vcpus"
 #define VL_GUEST_MEMORY "guest.memory"                     /* KiB */
 #define VL_GUEST_RUN_DIR "guest.run-dir"                   /* sockets and logs live here */
@@ -208,14 +210,15 @@ struct vl_note {
   struct vl_note_desc desc;
 };
 
-#define VL_NOTE_(ident, label, what, version)                                  \
-  __attribute__ ((section (".note.virtloom"), used, aligned (4)))              \
-  static const struct vl_note ident##_note                                     \
-      = { sizeof (VL_NOTE_OWNER),                                              \
-          sizeof (struct vl_note_desc),                                        \
-          VL_NOTE_TYPE,                                                        \
-          VL_NOTE_OWNER,                                                       \
-          { VL_NOTE_MAGIC, VL_ABI, (what), label, version } }
+#define VL_NOTE_(ident, label, what, version)                                                      \
+  __attribute__ ((section (".note.virtloom"), used,                                                \
+                  aligned (4))) static const struct vl_note ident##_note = {                       \
+    sizeof (VL_NOTE_OWNER),                                                                        \
+    sizeof (struct vl_note_desc),                                                                  \
+    VL_NOTE_TYPE,                                                                                  \
+    VL_NOTE_OWNER,                                                                                 \
+    { VL_NOTE_MAGIC, VL_ABI, (what), label, version }                                              \
+  }
 
 /* Saying what is wrong.  The core adds plugin, key, value, layer and origin.
  *
@@ -225,12 +228,12 @@ struct vl_note {
  * or the own short name "action"), NULL if none.  The text starts small, has no
  * full stop, quotes values and says what is accepted.
  * vl_hint adds how to mend it to the finding recorded last. */
-VL_EXPORT int vl_error (struct vl_ctx *ctx, enum vl_err err, const char *code,
-                        const char *prop, const char *fmt, ...) VL_PRINTF (5, 6);
-VL_EXPORT void vl_warning (struct vl_ctx *ctx, const char *code, const char *prop,
-                           const char *fmt, ...) VL_PRINTF (4, 5);
-VL_EXPORT void vl_advice (struct vl_ctx *ctx, const char *code, const char *prop,
-                          const char *fmt, ...) VL_PRINTF (4, 5);
+VL_EXPORT int vl_error (struct vl_ctx *ctx, enum vl_err err, const char *code, const char *prop,
+                        const char *fmt, ...) VL_PRINTF (5, 6);
+VL_EXPORT void vl_warning (struct vl_ctx *ctx, const char *code, const char *prop, const char *fmt,
+                           ...) VL_PRINTF (4, 5);
+VL_EXPORT void vl_advice (struct vl_ctx *ctx, const char *code, const char *prop, const char *fmt,
+                          ...) VL_PRINTF (4, 5);
 VL_EXPORT void vl_hint (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
 VL_EXPORT void vl_debug (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
 

@@ -46,20 +46,21 @@ VL_EXPORT struct vl_ctx *vl_app_ctx (struct vl_app *app);
 /* STATE, decided and checked; NULL after a finding. */
 VL_EXPORT const char *vl_app_state_dir (struct vl_app *app);
 /* Called with each progress text; NULL: none. */
-VL_EXPORT void vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *), void *opaque);
+VL_EXPORT void vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *),
+                                   void *opaque);
 
 /* ---- findings ---- */
 
 struct vl_finding {
   enum vl_severity severity;
-  enum vl_err err;       /* of errors: the exit code it stands for */
-  const char *code;      /* "FlavorImageConflict" */
-  const char *plugin;    /* "watchdog"; "core" for the core itself */
-  const char *property;  /* "watchdog.action", or NULL */
-  const char *origin;    /* "hw:watchdog_action=x, flavor", or NULL */
-  const char *path;      /* document or JSON path, or NULL */
+  enum vl_err err;      /* of errors: the exit code it stands for */
+  const char *code;     /* "FlavorImageConflict" */
+  const char *plugin;   /* "watchdog"; "core" for the core itself */
+  const char *property; /* "watchdog.action", or NULL */
+  const char *origin;   /* "hw:watchdog_action=x, flavor", or NULL */
+  const char *path;     /* document or JSON path, or NULL */
   const char *message;
-  const char *hint;      /* or NULL */
+  const char *hint; /* or NULL */
 };
 
 VL_EXPORT size_t vl_findings_count (const struct vl_app *app);
@@ -73,25 +74,25 @@ VL_EXPORT int vl_findings_exit_code (const struct vl_app *app);
 
 enum vl_plugin_state {
   VL_PLUGIN_LOADED = 1,
-  VL_PLUGIN_DISABLED = 2,  /* enabled = no */
+  VL_PLUGIN_DISABLED = 2, /* enabled = no */
   VL_PLUGIN_REFUSED = 3,
-  VL_PLUGIN_UNUSED = 4,    /* a driver that was not chosen */
+  VL_PLUGIN_UNUSED = 4, /* a driver that was not chosen */
 };
 
 struct vl_setting_value {
   const struct vl_setting *row;
-  const char *text;        /* NULL: unset */
-  const char *origin;      /* "FILE:LINE", or "default" */
+  const char *text;   /* NULL: unset */
+  const char *origin; /* "FILE:LINE", or "default" */
 };
 
 struct vl_plugin_info {
   const char *name;
   enum vl_kind kind;
   enum vl_plugin_state state;
-  const char *reason;      /* why it is not loaded, or NULL */
+  const char *reason;                        /* why it is not loaded, or NULL */
   const char *version, *summary, *built_for; /* of loaded ones */
-  const char *module;      /* path of the .so */
-  const char *conf;        /* the conf file that names it first */
+  const char *module;                        /* path of the .so */
+  const char *conf;                          /* the conf file that names it first */
   int enabled, critical, auto_rank;
   const char *const *keys; /* claimed request keys, NULL-terminated */
   const struct vl_prop *props;
@@ -104,7 +105,8 @@ struct vl_plugin_info {
 };
 
 VL_EXPORT size_t vl_plugins_count (const struct vl_app *app);
-VL_EXPORT const struct vl_plugin_info *vl_plugins_get (const struct vl_app *app, size_t i); /* by name */
+VL_EXPORT const struct vl_plugin_info *vl_plugins_get (const struct vl_app *app,
+                                                       size_t i); /* by name */
 VL_EXPORT const struct vl_plugin_info *vl_plugins_find (const struct vl_app *app, const char *name);
 /* Loads the module of a driver that is not the chosen one, for `driver show`. */
 VL_EXPORT int vl_plugins_load (struct vl_app *app, const char *name);
@@ -113,9 +115,9 @@ VL_EXPORT int vl_plugins_load (struct vl_app *app, const char *name);
 VL_EXPORT int vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **file);
 
 struct vl_config_value {
-  const char *file_kind;   /* "virtloom.conf" or "plugins.d/NAME.conf" */
+  const char *file_kind; /* "virtloom.conf" or "plugins.d/NAME.conf" */
   const char *section, *key, *value;
-  const char *origin;      /* FILE:LINE */
+  const char *origin; /* FILE:LINE */
 };
 VL_EXPORT size_t vl_config_count (const struct vl_app *app);
 VL_EXPORT const struct vl_config_value *vl_config_get (const struct vl_app *app, size_t i);
@@ -126,8 +128,8 @@ VL_EXPORT const struct vl_config_value *vl_config_get (const struct vl_app *app,
 struct vl_nova_option {
   const char *name, *value, *origin;
 };
-VL_EXPORT int vl_config_write_nova (struct vl_app *app, const struct vl_nova_option *options, size_t n,
-                                    const char *out, const char *const **left_out);
+VL_EXPORT int vl_config_write_nova (struct vl_app *app, const struct vl_nova_option *options,
+                                    size_t n, const char *out, const char *const **left_out);
 
 /* ---- host ---- */
 
@@ -146,21 +148,21 @@ VL_EXPORT size_t vl_host_n_facts (const struct vl_host *host);
 VL_EXPORT const char *vl_host_fact_key (const struct vl_host *host, size_t i); /* in byte order */
 
 struct vl_host_check {
-  const char *name;     /* "libvirt schema" */
-  const char *result;   /* PASS WARN FAIL SKIP */
+  const char *name;   /* "libvirt schema" */
+  const char *result; /* PASS WARN FAIL SKIP */
   const char *message;
-  const char *mend;     /* the command that mends it, or NULL */
+  const char *mend; /* the command that mends it, or NULL */
 };
 VL_EXPORT int vl_host_checks (struct vl_app *app, const struct vl_host_check **checks, size_t *n);
 
 /* ---- plan and explain ---- */
 
 struct vl_provenance {
-  const char *path;     /* "/domain/devices/watchdog[1]/@action" */
-  const char *value;    /* NULL: an element */
-  const char *owners;   /* "watchdog", "a, b" */
-  const char *cause;    /* "hw:watchdog_action=reset (flavor)" */
-  const char *chain;    /* the reasons below it, one a line, or NULL */
+  const char *path;   /* "/domain/devices/watchdog[1]/@action" */
+  const char *value;  /* NULL: an element */
+  const char *owners; /* "watchdog", "a, b" */
+  const char *cause;  /* "hw:watchdog_action=reset (flavor)" */
+  const char *chain;  /* the reasons below it, one a line, or NULL */
 };
 
 struct vl_claim_info {
@@ -175,7 +177,7 @@ VL_EXPORT int vl_plan_request (struct vl_app *app, const char *request, size_t l
                                const char *origin, struct vl_plan **plan);
 /* The same for a stored flavor and image.  PROPERTIES are "K=V". */
 struct vl_create_options {
-  const char *name;       /* server name */
+  const char *name; /* server name */
   const char *flavor, *image;
   const char *const *networks;   /* "bridge=br0,model=..." or "user", NULL-terminated */
   const char *const *volumes;    /* "path=FILE,format=F[,bus=,boot_index=]" */
@@ -198,7 +200,8 @@ VL_EXPORT size_t vl_plan_n_active (const struct vl_plan *plan);
 VL_EXPORT const char *vl_plan_active (const struct vl_plan *plan, size_t i, const char **why);
 /* Nanoseconds spent per phase and plugin: rows "PHASE PLUGIN NS". */
 VL_EXPORT size_t vl_plan_n_timings (const struct vl_plan *plan);
-VL_EXPORT const char *vl_plan_timing (const struct vl_plan *plan, size_t i, const char **phase, int64_t *ns);
+VL_EXPORT const char *vl_plan_timing (const struct vl_plan *plan, size_t i, const char **phase,
+                                      int64_t *ns);
 
 /* ---- flavors, images, servers ---- */
 
@@ -217,7 +220,8 @@ VL_EXPORT int vl_flavor_create (struct vl_app *app, const struct vl_flavor_info 
 VL_EXPORT int vl_flavor_change (struct vl_app *app, const char *name, const struct vl_property *set,
                                 size_t n_set, const char *const *unset);
 VL_EXPORT int vl_flavor_delete (struct vl_app *app, const char *name);
-VL_EXPORT int vl_flavor_each (struct vl_app *app, int (*fn) (void *, const struct vl_flavor_info *), void *opaque);
+VL_EXPORT int vl_flavor_each (struct vl_app *app, int (*fn) (void *, const struct vl_flavor_info *),
+                              void *opaque);
 VL_EXPORT const struct vl_flavor_info *vl_flavor_find (struct vl_app *app, const char *name);
 
 struct vl_image_info {
@@ -233,22 +237,24 @@ struct vl_image_info {
 };
 /* Inspects FILE as DISK_FORMAT, refuses what is unsafe (ImageUnacceptable),
  * copies it into STATE. */
-VL_EXPORT int vl_image_create (struct vl_app *app, const char *file, const struct vl_image_info *image);
+VL_EXPORT int vl_image_create (struct vl_app *app, const char *file,
+                               const struct vl_image_info *image);
 VL_EXPORT int vl_image_change (struct vl_app *app, const char *name, const struct vl_property *set,
                                size_t n_set, const char *const *unset);
 VL_EXPORT int vl_image_delete (struct vl_app *app, const char *name);
-VL_EXPORT int vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info *), void *opaque);
+VL_EXPORT int vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info *),
+                             void *opaque);
 VL_EXPORT const struct vl_image_info *vl_image_find (struct vl_app *app, const char *name);
 
 struct vl_server_info {
   const char *name, *uuid, *domain;
-  const char *status;       /* BUILD ACTIVE SHUTOFF PAUSED SUSPENDED ERROR DELETING */
-  const char *power_state;  /* NOSTATE RUNNING PAUSED SHUTDOWN CRASHED SUSPENDED */
+  const char *status;      /* BUILD ACTIVE SHUTOFF PAUSED SUSPENDED ERROR DELETING */
+  const char *power_state; /* NOSTATE RUNNING PAUSED SHUTDOWN CRASHED SUSPENDED */
   const char *flavor, *image, *driver;
-  const char *created;      /* ISO 8601, UTC */
-  const char *fault;        /* what went wrong last, or NULL */
+  const char *created; /* ISO 8601, UTC */
+  const char *fault;   /* what went wrong last, or NULL */
   const char *run_dir;
-  const char *xml;          /* the stored plan; server show only */
+  const char *xml; /* the stored plan; server show only */
 };
 
 VL_EXPORT int vl_server_create (struct vl_app *app, const struct vl_create_options *options,
@@ -256,7 +262,8 @@ VL_EXPORT int vl_server_create (struct vl_app *app, const struct vl_create_optio
 /* SERVER is a name or uuid. */
 VL_EXPORT int vl_server_delete (struct vl_app *app, const char *server);
 /* Asks the driver of each server for its state, one listing per driver. */
-VL_EXPORT int vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_info *), void *opaque);
+VL_EXPORT int vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_info *),
+                              void *opaque);
 VL_EXPORT const struct vl_server_info *vl_server_find (struct vl_app *app, const char *server);
 enum vl_server_action {
   VL_SERVER_START = 1,
@@ -270,7 +277,8 @@ enum vl_server_action {
 };
 VL_EXPORT int vl_server_act (struct vl_app *app, const char *server, enum vl_server_action action,
                              uint32_t timeout);
-VL_EXPORT int vl_server_log (struct vl_app *app, const char *server, const char **text, size_t *length);
+VL_EXPORT int vl_server_log (struct vl_app *app, const char *server, const char **text,
+                             size_t *length);
 
 #ifdef __cplusplus
 }
