@@ -40,7 +40,7 @@ does () {
 # What is left of servers in STATE: folders, definitions, fake guests.
 left () {
   find "$state/servers" "$state/libvirt/etc/qemu" "$state/libvirt/run/qemu" "$state/fake/guests" \
-    -mindepth 1 -maxdepth 1 \( -name '*-*-*' -o -name 'vl-*' \) 2> /dev/null | sort
+    -mindepth 1 -maxdepth 1 \( -name '*-*-*' -o -name 'vl-*' \) ! -name '*.new' 2> /dev/null | sort
 }
 processes () { pgrep -fc "[g]uest=vl-.*$state"; }
 
@@ -82,6 +82,18 @@ is_eq "$(states one)" "PAUSED PAUSED" "a paused guest is paused"
 does "unpause" server unpause one
 is_eq "$(states one)" "ACTIVE RUNNING" "an unpaused guest runs"
 
+if [ "$driver" = qemu-tcg ]; then
+  # Times of boot that differ make libvirt's children complain, and those have
+  # forgotten where its log goes.
+  stale='import os, sys; [os.setxattr (f, "trusted.libvirt.security.timestamp_dac", b"1") for f in sys.argv[1:]]'
+  if python3 -c "$stale" "$state"/servers/*/disk 2> /dev/null; then
+    does "hard reboot of a disk that was labelled at another time" server reboot --hard one -q
+    is_eq "$err" "" "and only virtloom speaks"
+    true_that "its console is there again" wait_for 30 logged one
+  else
+    skip "nothing here sets extended attributes of root (python3)"
+  fi
+fi
 does "soft reboot" server reboot one
 is_eq "$(states one)" "ACTIVE RUNNING" "it runs after a soft reboot"
 does "hard reboot" server reboot --hard one

@@ -464,7 +464,11 @@ main (int argc, char **argv)
     fprintf (stderr, "usage: run-cases TREE TESTS [FEATURE...]\n");
     return 2;
   }
-  tree = argv[1];
+  tree = realpath (argv[1], NULL);
+  if (tree == NULL) {
+    perror (argv[1]);
+    return 2;
+  }
   source = argv[2];
   setvbuf (stdout, NULL, _IOLBF, 0);
   if (argc > 3)

@@ -24,7 +24,8 @@ traced=''
 strace -f -o trace true 2> /dev/null && traced=yes
 traced () {
   if [ -n "$traced" ]; then
-    run strace -f -e trace=%file -o trace "$VL_RUN" virtloom --config "$config" --state "$state" \
+    # It waits for a guest that comes up against all expectation, too.
+    run timeout 120 strace -f -e trace=%file -o trace "$VL_RUN" virtloom --config "$config" --state "$state" \
       --driver qemu-tcg -q "$@"
     grep -qF "$state" trace || bail "strace saw nothing"
     names=$(grep -F canary trace | grep -v ' execve(')
