@@ -20,9 +20,9 @@ sync
 begin=$(date +%s)
 dd if=/dev/hwrng of=/dev/null bs=512 count=6 iflag=fullblock 2> /dev/null
 echo "guest: rng seconds $(($(date +%s) - begin))"
-watchdog -T 2 -t 1000 /dev/watchdog0
+watchdog -T 4 -t 1000 /dev/watchdog0
 echo "guest: watchdog opened"
-sleep 6
+sleep 9
 echo "guest: watchdog survived"
 END
   must t flavor create "$name" --vcpus 1 --ram 192 --disk 1 --property "hw:watchdog_action=$name"

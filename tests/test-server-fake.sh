@@ -79,7 +79,24 @@ has "$err" 'warning GuestChanged core: server "old" is planned differently today
 run f server reboot --hard old
 lacks "$err" GuestChanged "and shows it once"
 rm -f "$config/plugins.d/disk-cache.conf"
+run f server reboot --hard old
+setting machine-type 'hw_machine_type = x86_64=q35'
+run f server reboot --hard old
+is_eq "$rc $err" "0 " "another machine type by default changes no server that is there"
+has "$(f server show old -o json)" "machine='pc'" "it keeps its machine"
+has "$(f plan --flavor m1 --image img 2> /dev/null)" "machine='q35'" "new ones get the new machine"
+rm -f "$config/plugins.d/machine-type.conf"
 run f server delete old
+
+# ---- a container ----
+
+setting fake 'virt_type = lxc'
+run f server create box --flavor m1 --image img
+is_rc 0 "a container is created"
+run f server reboot --hard box
+is_eq "$rc $err" "0 " "and rebooted"
+run f server delete box
+rm -f "$config/plugins.d/fake.conf"
 
 # ---- what only so many can have ----
 

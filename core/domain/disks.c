@@ -344,12 +344,14 @@ set_boot_order (struct layout *l, const struct vl_wanted_disks *wanted)
 static int
 lay_out_container (struct layout *l)
 {
+  const char *image = l->request->image.disk_format;
+
   l->disks[0] = (struct vl_disk) {
     .role = "root",
     .device = "disk",
     .type = "file",
     .bus = "lxc",
-    .format = "raw",
+    .format = vl_disk_format (l->guest->config, image ? image : "raw"),
     .why = VL_GUEST_IMAGE,
     .source = vl_printf (l->ctx, "%s/rootfs", vl_guest_str (l->guest, VL_GUEST_RUN_DIR)),
   };

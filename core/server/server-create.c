@@ -57,6 +57,52 @@ properties_json (const struct vl_guest *guest)
 }
 
 static int
+is_given (const struct vl_request *request, const char *key)
+{
+  for (size_t i = 0; i < request->n_entries; i++)
+    if (request->entries[i].layer >= VL_LAYER_IMAGE && VL_STREQ (request->entries[i].key, key))
+      return 1;
+  return 0;
+}
+
+/* Into its place: properties of a request are in byte order. */
+static void
+add_property (struct vl_request *request, const char *key, const char *value)
+{
+  size_t place = request->n_entries++;
+
+  for (; place > 0 && request->entries[place - 1].layer == VL_LAYER_REQUEST
+         && strcmp (request->entries[place - 1].key, key) > 0;
+       place--)
+    request->entries[place] = request->entries[place - 1];
+  request->entries[place] =
+      (struct vl_entry) { .key = key, .value = value, .layer = VL_LAYER_REQUEST };
+}
+
+/* What a slot took from settings or defaults is kept with the request, as if the
+ * server had been asked for with it: a later change of configuration does not
+ * change the machine type or the buses of a guest that is there. */
+static void
+remember_slots (struct creation *c)
+{
+  const struct vl_guest *guest = c->plan->build.guest;
+  struct vl_request *request = c->plan->request;
+  struct vl_entry *entries =
+      vl_arena_alloc (c->plan->ctx->arena, (request->n_entries + guest->n_props) * sizeof *entries);
+
+  if (request->n_entries)
+    memcpy (entries, request->entries, request->n_entries * sizeof *entries);
+  request->entries = entries;
+  for (size_t i = 0; i < guest->n_props; i++) {
+    const struct vl_guest_prop *slot = &guest->props[i];
+    const char *key = slot->filler ? guest->props[slot->filler - 1].row->image_key : NULL;
+
+    if (key && slot->value.set && ! is_given (request, key))
+      add_property (request, key, slot->value.text);
+  }
+}
+
+static int
 insert_record (struct creation *c)
 {
   const struct vl_request *request = c->plan->request;
@@ -216,6 +262,7 @@ create (struct creation *c)
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   size_t first = c->app->ctx->findings.n;
 
+  remember_slots (c);
   c->name = c->plan->request->name;
   c->dir = vl_server_dir (c->app, c->uuid);
   vl_domain_name (c->uuid, c->domain);
