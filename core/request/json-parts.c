@@ -265,8 +265,10 @@ vl_devices_read (struct vl_reader *r, const json_t *value, struct vl_request *re
     read_connection (r, json_object_get (object, "connection_info"),
                      vl_json_path (r, path, "connection_info"), device);
     device->uuid = lower (r, device->uuid);
-    if (json_is_object (object) && json_object_get (object, "source_type") == NULL
-        && json_object_get (object, "path") == NULL)
+    /* A member that is null, or was refused, is not there either. */
+    if (json_is_object (object) && device->source_type == NULL && device->path == NULL
+        && ! json_is_string (json_object_get (object, "source_type"))
+        && ! json_is_string (json_object_get (object, "path")))
       vl_reader_refuse (r, "InvalidBDM", path,
                         "has no source_type; accepted: blank image snapshot "
                         "volume");
