@@ -76,7 +76,7 @@ static const struct vl_write writes[] = {
 
 static const struct vl_name reads[] = { { VL_GUEST_ARCH }, { VL_GUEST_VIRT_TYPE } };
 
-/* CPU flags by trait, in byte order of the trait: nova-behaviour 2.6.5.  libvirt
+/* CPU flags by trait, in byte order of the trait, as Nova maps them.  libvirt
  * calls SSE3 "pni". */
 static const struct trait_flag {
   const char *trait, *flag, *other;
@@ -372,7 +372,7 @@ check_flags (struct vl_ctx *ctx)
   return result;
 }
 
-/* nova-behaviour 2.6.2: the settings by themselves, then with what the host can
+/* As Nova at start-up: the settings by themselves, then with what the host can
  * run. */
 static int
 ready (struct vl_ctx *ctx, const struct vl_host *host)
@@ -425,7 +425,7 @@ model_has (struct view *view, const char *model, const struct trait_flag *row)
 }
 
 /* The first of the operator's models that has all flags which the flavor's
- * traits require: nova-behaviour 2.6.4.  Extra flags do not count. */
+ * traits require, as Nova chooses it.  Extra flags do not count. */
 static int
 choose_model (struct view *view, struct vl_guest *guest)
 {
@@ -457,7 +457,7 @@ choose_model (struct view *view, struct vl_guest *guest)
   return -1;
 }
 
-/* A guest of another architecture than the host's: nova-behaviour 0.9. */
+/* A guest of another architecture than the host's, as Nova has it. */
 static int
 resolve_foreign (struct vl_ctx *ctx, struct vl_guest *guest, const char *arch)
 {

@@ -151,7 +151,7 @@ check_resources (struct vl_ctx *ctx, const struct vl_guest *guest, const char *p
   return 0;
 }
 
-/* Which layers may overrule which: nova-behaviour 3.3. */
+/* Which layers may overrule which, as Nova has it. */
 static int
 choose_policy (struct vl_ctx *ctx, struct vl_guest *guest, const char **policy)
 {

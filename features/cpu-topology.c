@@ -105,7 +105,7 @@ limits (const struct vl_guest *guest)
   return max;
 }
 
-/* What is preferred: nova-behaviour 2.6.7.  An image that prefers anything puts
+/* What is preferred, as Nova has it.  An image that prefers anything puts
  * all the flavor's preferences aside; *FROM is the layer it came from. */
 static int
 preferences (struct vl_ctx *ctx, const struct vl_guest *guest, const struct triple *max,

@@ -216,7 +216,7 @@ equal_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells *cel
   return 0;
 }
 
-/* The guest's cells: nova-behaviour 3.3. */
+/* The guest's cells, by Nova's rules. */
 static int
 make_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells *cells, int say)
 {

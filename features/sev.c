@@ -162,7 +162,7 @@ requesters (struct vl_ctx *ctx, const struct vl_guest *guest)
   return vl_printf (ctx, "trait:%s=required", kinds[kind_of_traits (guest)].trait);
 }
 
-/* What the guest must be: nova-behaviour 2.7.1, in Nova's order. */
+/* What the guest must be, in Nova's order. */
 static int
 check_guest (struct vl_ctx *ctx, const struct vl_guest *guest, int kind)
 {
@@ -241,7 +241,7 @@ also (struct vl_ctx *ctx, const char *list, const char *more)
   return vl_printf (ctx, "%s%s%s", list, list[0] ? "; " : "", more);
 }
 
-/* All that the host lacks for KIND, as text; "" if nothing: 2.7.3. */
+/* All that the host lacks for KIND, as text; "" if nothing. */
 static const char *
 lacking (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host, int kind)
 {

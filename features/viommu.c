@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * viommu: an IOMMU for the guest, which it needs to pass devices on to guests
- * of its own.  The attributes are Nova's: nova-behaviour 3.2. */
+ * of its own.  The attributes are Nova's. */
 
 #include <config.h>
 

@@ -14,7 +14,7 @@
 #include <fnmatch.h>
 #include <strings.h>
 
-/* Image properties of old, by what they are called today: nova-behaviour 0.1. */
+/* Image properties of old, by what Nova calls them today. */
 static const struct {
   const char *old, *now;
 } legacy[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * How the layers of one property combine: the rules of nova-behaviour 0.3,
+ * How the layers of one property combine: Nova's rules,
  * applied to parsed values.  What the request itself says counts as the image's
  * and lies above it. */
 
