@@ -265,7 +265,7 @@ vl_devices_read (struct vl_reader *r, const json_t *value, struct vl_request *re
     read_connection (r, json_object_get (object, "connection_info"),
                      vl_json_path (r, path, "connection_info"), device);
     device->uuid = lower (r, device->uuid);
-    /* A member that is null, or was refused, is not there either. */
+    /* null is not given; a text that was refused has its finding already. */
     if (json_is_object (object) && device->source_type == NULL && device->path == NULL
         && ! json_is_string (json_object_get (object, "source_type"))
         && ! json_is_string (json_object_get (object, "path")))

@@ -128,10 +128,11 @@ check_vhost (struct rows *rows, const struct vl_host *host)
     add (rows, "vhost device", "PASS", NULL,
          "%s is there: virtio interfaces of KVM guests use vhost, those of emulated ones never do",
          path);
+  else if (there == 0)
+    add (rows, "vhost device", "WARN", "modprobe vhost-net",
+         "%s is not there: virtio interfaces do without vhost, which is slower", path);
   else
-    add (rows, "vhost device", there < 0 ? "SKIP" : "WARN", there < 0 ? NULL : "modprobe vhost-net",
-         there < 0 ? "the host file does not say whether %s is there"
-                   : "%s is not there: virtio interfaces do without vhost, which is slower",
+    add (rows, "vhost device", "SKIP", NULL, "the host file does not say whether %s is there",
          path);
 }
 
