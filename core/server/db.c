@@ -192,6 +192,21 @@ vl_db_int (sqlite3_stmt *stmt, int i)
   return sqlite3_column_int64 (stmt, i);
 }
 
+/* While another command does the same SQLite answers BUSY without asking the
+ * handler: both would wait for the other's lock. */
+int
+vl_db_use_wal (struct vl_store *store)
+{
+  int code;
+
+  for (int times = 0;; times++) {
+    code = sqlite3_exec (store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    if ((code & 0xff) != SQLITE_BUSY || ! wait_a_little (store, times))
+      break;
+  }
+  return code == SQLITE_OK ? 0 : failed (store, "cannot use");
+}
+
 int
 vl_db_begin (struct vl_store *store)
 {

@@ -40,6 +40,8 @@ const char *vl_db_text (sqlite3_stmt *stmt, int i);
 const char *vl_db_keep (struct vl_store *store, sqlite3_stmt *stmt, int i);
 int64_t vl_db_int (sqlite3_stmt *stmt, int i);
 
+/* Makes the file one with a write-ahead log, which it then stays. */
+int vl_db_use_wal (struct vl_store *store);
 /* BEGIN IMMEDIATE, COMMIT, ROLLBACK. */
 int vl_db_begin (struct vl_store *store);
 int vl_db_commit (struct vl_store *store);

@@ -97,7 +97,7 @@ vl_schema_update (struct vl_store *store)
     vl_hint (store->ctx, "use that virtloom, or another folder with --state");
     return -1;
   }
-  if (vl_db_run (store, "PRAGMA journal_mode = WAL", "") < 0 || vl_db_begin (store) < 0)
+  if (vl_db_use_wal (store) < 0 || vl_db_begin (store) < 0)
     return -1;
   /* Another command may have been quicker. */
   version = version_of (store);
