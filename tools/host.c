@@ -46,7 +46,7 @@ print_file (struct tool *tool, const struct vl_host *host)
 static int
 host_show (struct tool *tool)
 {
-  const struct vl_host *host = vl_app_host (tool->app);
+  const struct vl_host *host = vl_app_host_anew (tool->app);
 
   if (host == NULL)
     return -1;

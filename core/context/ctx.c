@@ -219,6 +219,18 @@ vl_full_name (struct vl_ctx *ctx, const char *prop)
   return vl_arena_printf (ctx->arena, "%s.%s", ctx->plugin->name, prop);
 }
 
+void
+vl_findings_drop (struct vl_ctx *ctx, size_t from, size_t to)
+{
+  struct vl_findings *f = &ctx->findings;
+
+  for (size_t i = from; i < to; i++)
+    f->n_errors -= f->items[i].severity == VL_SEV_ERROR;
+  if (from < to)
+    memmove (&f->items[from], &f->items[to], (f->n - to) * sizeof *f->items);
+  f->n -= to - from;
+}
+
 int
 vl_findings_exit (const struct vl_ctx *ctx, size_t first)
 {

@@ -63,6 +63,8 @@ struct vl_report {
 /* Records a finding; answers -1.  The same finding twice is kept once. */
 int vl_report (struct vl_ctx *ctx, const struct vl_report *report, const char *fmt, ...)
     VL_PRINTF (3, 4);
+/* Forgets the findings from number FROM up to TO. */
+void vl_findings_drop (struct vl_ctx *ctx, size_t from, size_t to);
 /* The exit code of the findings from number FIRST on. */
 int vl_findings_exit (const struct vl_ctx *ctx, size_t first);
 const char *vl_severity_name (enum vl_severity severity);

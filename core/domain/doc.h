@@ -63,6 +63,9 @@ struct vl_plan {
   size_t n_provenance;
   int ok;
 };
+/* Checks the document of PLAN, built without that, by the schema.  0, or -1 with
+ * findings in the application's context. */
+int vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan);
 /* Builds the plan of REQUEST (taken) for DRIVER on HOST; findings are moved to
  * the application's context. */
 struct vl_plan *vl_plan_build (struct vl_app *app, struct vl_request *request,

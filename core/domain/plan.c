@@ -77,6 +77,19 @@ vl_plan_build (struct vl_app *app, struct vl_request *request, struct vl_plugin 
 }
 
 int
+vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan)
+{
+  size_t first = plan->ctx->findings.n;
+  int result;
+
+  plan->ctx->phase = VL_PHASE_SCHEMA;
+  result = vl_doc_check_schema (plan->ctx, plan->build.doc, plan->build.host);
+  plan->ctx->phase = VL_PHASE_NONE;
+  hand_over_findings (app, plan, first);
+  return result;
+}
+
+int
 vl_plan_check_use (struct vl_app *app, struct vl_plan *plan)
 {
   size_t first = plan->ctx->findings.n;

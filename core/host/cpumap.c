@@ -10,7 +10,6 @@
 
 #include "context/file.h"
 
-#define MAP_FOLDER VL_LIBVIRT_SCHEMAS "/../cpu_map"
 #define MAX_BYTES ((size_t)4 * 1024 * 1024)
 #define MAX_BASES 8
 
@@ -32,7 +31,7 @@ struct vl_cpu_map {
 static const struct vl_xml *
 read_file (struct vl_cpu_map *map, const char *name)
 {
-  const char *path = vl_printf (map->ctx, "%s/%s", MAP_FOLDER, name), *why = NULL;
+  const char *path = vl_printf (map->ctx, "%s/%s", VL_CPU_MAP, name), *why = NULL;
   VL_AUTOFREE char *text = NULL;
   size_t length;
 
@@ -235,7 +234,7 @@ vl_host_add_cpu_map (struct vl_ctx *ctx, struct vl_host *host)
   if (host->cpu_map == NULL)
     host->cpu_map = read_map (arch);
   if (host->cpu_map->n == 0)
-    vl_debug (ctx, "libvirt's CPU map (%s) has no models of %s", MAP_FOLDER, arch);
+    vl_debug (ctx, "libvirt's CPU map (%s) has no models of %s", VL_CPU_MAP, arch);
   fresh = vl_host_new ();
   for (size_t i = 0; i < names.n; i++)
     add_model (host->cpu_map, fresh, names.items[i]);

@@ -57,7 +57,24 @@ char *vl_host_used_json (const struct vl_host *host);
  * in caps.* facts (and the models they are built on). */
 void vl_host_add_cpu_map (struct vl_ctx *ctx, struct vl_host *host);
 void vl_cpu_map_free (struct vl_cpu_map *map);
+/* For STATE; the caller frees.  NULL: a value has a tab or the end of a line. */
+char *vl_host_to_lines (const struct vl_host *host);
+struct vl_host *vl_host_from_lines (const char *text);
+#define VL_CPU_MAP VL_LIBVIRT_SCHEMAS "/../cpu_map"
+/* What a file of /proc or /sys says; the caller frees.  NULL: it is not there. */
+char *vl_kernel_file (const char *path);
+/* Adds what the kernel says: release, module parameters, cgroups, devices. */
+void vl_host_probe_system (struct vl_ctx *ctx, struct vl_host *host);
 /* Adds storage.direct_io: can files in DIR be opened past the page cache? */
 void vl_host_probe_storage (struct vl_ctx *ctx, struct vl_host *host, const char *dir);
+
+/* What kept facts rest on; see vl_stamp_file in driver.h.  Zero-initialise; free
+ * with vl_str_free. */
+struct vl_stamp {
+  struct vl_str text;
+};
+/* The kernel's part and ours: this boot, this user, processors, memory, pools of
+ * pages, KVM, libvirt's CPU map. */
+void vl_stamp_system (struct vl_stamp *stamp);
 
 #endif

@@ -29,8 +29,8 @@ static const char *const devices[] = {
 };
 
 /* The kernel's files say they are empty, whatever is in them. */
-static char *
-read_kernel_file (const char *path)
+char *
+vl_kernel_file (const char *path)
 {
   VL_AUTOFCLOSE FILE *file = fopen (path, "re");
   VL_AUTOSTR struct vl_str text = { NULL, 0, 0 };
@@ -53,7 +53,7 @@ add_parameters (struct vl_host *host)
         vl_xasprintf ("module.%s.%s", parameters[i].module, parameters[i].parameter);
     VL_AUTOFREE char *path = vl_xasprintf ("/sys/module/%s/parameters/%s", parameters[i].module,
                                            parameters[i].parameter);
-    VL_AUTOFREE char *text = read_kernel_file (path);
+    VL_AUTOFREE char *text = vl_kernel_file (path);
 
     if (text)
       text[strcspn (text, "\n")] = '\0';
@@ -83,7 +83,7 @@ has_word (const char *text, const char *separators, const char *word)
 static int
 has_cpu_controller (void)
 {
-  VL_AUTOFREE char *mounts = read_kernel_file ("/proc/self/mounts");
+  VL_AUTOFREE char *mounts = vl_kernel_file ("/proc/self/mounts");
   char *rest = mounts, *line;
 
   while (rest && (line = strsep (&rest, "\n"))) {
@@ -96,7 +96,7 @@ has_cpu_controller (void)
       return 1;
     if (VL_STREQ (type, "cgroup2")) {
       VL_AUTOFREE char *path = vl_xasprintf ("%s/cgroup.controllers", folder);
-      VL_AUTOFREE char *controllers = read_kernel_file (path);
+      VL_AUTOFREE char *controllers = vl_kernel_file (path);
 
       if (controllers && has_word (controllers, " \n", "cpu"))
         return 1;

@@ -9,6 +9,7 @@
 #include "context/spell.h"
 #include "server/call.h"
 #include "server/db.h"
+#include "server/facts.h"
 
 static struct vl_open_driver *
 slot_of (struct vl_app *app, struct vl_plugin *plugin)
@@ -234,59 +235,35 @@ vl_app_conn (struct vl_app *app, struct vl_plugin *driver)
   return slot->conn;
 }
 
-/* Facts of this machine: the driver's, then each feature's own. */
 static struct vl_host *
-probe (struct vl_app *app, struct vl_plugin *driver)
-{
-  struct vl_conn *conn = vl_app_conn (app, driver);
-  struct vl_plugin *before = app->ctx->plugin;
-  struct vl_host *host;
-  int result = 0;
-
-  if (conn == NULL)
-    return NULL;
-  host = vl_host_new ();
-  host->live = 1;
-  vl_host_probe_storage (app->ctx, host, vl_app_state_dir (app));
-  app->ctx->plugin = driver;
-  if (driver->driver.probe)
-    result = driver->driver.probe (app->ctx, conn, host);
-  /* Disks lie below STATE, which opening the driver made. */
-  if (result == 0)
-    vl_host_probe_storage (app->ctx, host, vl_app_state_dir (app));
-  for (size_t i = 0; i < app->registry->n && result == 0; i++) {
-    struct vl_plugin *plugin = app->registry->plugins[i];
-
-    app->ctx->plugin = plugin;
-    if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
-        && plugin->feature.probe)
-      result = plugin->feature.probe (app->ctx, host);
-  }
-  app->ctx->plugin = before;
-  if (result == 0)
-    return host;
-  vl_host_free (host);
-  return NULL;
-}
-
-struct vl_host *
-vl_app_host_of (struct vl_app *app, struct vl_plugin *driver)
+host_of (struct vl_app *app, struct vl_plugin *driver, int anew)
 {
   struct vl_open_driver *slot = slot_of (app, driver);
   const char *file = app->options.host_file;
   struct vl_plugin *before = app->ctx->plugin;
 
+  if (anew) {
+    vl_host_free (slot->host);
+    slot->host = NULL;
+  }
   if (slot->host == NULL) {
     if (file == NULL && driver->driver.host_file) {
       app->ctx->plugin = driver;
       file = driver->driver.host_file (app->ctx);
       app->ctx->plugin = before;
     }
-    slot->host = file ? vl_host_load (app->ctx, app->places.tree, file) : probe (app, driver);
+    slot->host =
+        file ? vl_host_load (app->ctx, app->places.tree, file) : vl_facts_probe (app, driver, anew);
   }
   if (driver == app->driver)
     app->host = slot->host;
   return slot->host;
+}
+
+struct vl_host *
+vl_app_host_of (struct vl_app *app, struct vl_plugin *driver)
+{
+  return host_of (app, driver, 0);
 }
 
 const struct vl_host *
@@ -294,5 +271,13 @@ vl_app_host (struct vl_app *app)
 {
   struct vl_plugin *driver = vl_app_driver_plugin (app);
 
-  return driver ? vl_app_host_of (app, driver) : NULL;
+  return driver ? host_of (app, driver, 0) : NULL;
+}
+
+const struct vl_host *
+vl_app_host_anew (struct vl_app *app)
+{
+  struct vl_plugin *driver = vl_app_driver_plugin (app);
+
+  return driver ? host_of (app, driver, 1) : NULL;
 }

@@ -251,7 +251,7 @@ check_host (struct rows *rows, struct vl_plugin *chosen)
 {
   struct vl_ctx *ctx = rows->app->ctx;
   size_t first = ctx->findings.n, before = rows->n;
-  const struct vl_host *host = vl_app_host_of (rows->app, chosen);
+  const struct vl_host *host = vl_app_host_anew (rows->app);
 
   findings_to_rows (rows, first);
   if (host == NULL) {

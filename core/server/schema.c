@@ -47,7 +47,14 @@ static const char *const to_1[] = {
   NULL,
 };
 
-static const char *const *const migrations[] = { to_1 };
+static const char *const to_2[] = {
+  /* What a driver said of this machine, and the stamp of what that rests on. */
+  "CREATE TABLE host_facts (driver TEXT PRIMARY KEY, stamp TEXT NOT NULL, facts TEXT NOT NULL)"
+  " WITHOUT ROWID",
+  NULL,
+};
+
+static const char *const *const migrations[] = { to_1, to_2 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
 int

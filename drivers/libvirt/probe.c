@@ -129,6 +129,5 @@ virt_probe (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host)
   if (virConnectGetVersion (conn->virt, &version) == 0)
     add_version (ctx, host, "qemu.version", version);
   virResetLastError ();
-  vl_host_probe_system (ctx, host);
   return 0;
 }

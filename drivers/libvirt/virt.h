@@ -89,6 +89,9 @@ int virt_cleanup (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
 /* ---- probe.c, and the groups of calls ---- */
 
 int virt_probe (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host);
+/* stamp.c: what virt_probe's answer rests on.  CONFIG is the folder of libvirt's
+ * qemu.conf. */
+int virt_stamp (struct vl_ctx *ctx, struct vl_stamp *stamp, const char *config);
 
 extern const struct vl_power_calls virt_power_calls;         /* power.c */
 extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */

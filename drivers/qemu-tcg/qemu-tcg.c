@@ -144,9 +144,16 @@ qemu_tcg_probe (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host)
   return virt_probe (ctx, conn, host);
 }
 
+static int
+qemu_tcg_stamp (struct vl_ctx *ctx, const struct vl_open *open, struct vl_stamp *stamp)
+{
+  return virt_stamp (ctx, stamp, vl_printf (ctx, "%s/libvirt/etc", open->state_dir));
+}
+
 VL_DRIVER (qemu_tcg, "qemu-tcg", .version = VL_VERSION,
            .summary = "QEMU without hardware help, through libvirt's driver in this process",
            .settings = VL_TABLE (settings), .virt_type = qemu_tcg_virt_type,
            .usable = qemu_tcg_usable, .ready = qemu_tcg_ready, .open = qemu_tcg_open,
            .close = virt_close, .probe = qemu_tcg_probe, .power = &virt_power_calls,
-           .inventory = &virt_inventory_calls, .console = &virt_console_calls);
+           .inventory = &virt_inventory_calls, .console = &virt_console_calls,
+           .stamp = qemu_tcg_stamp, .validates = 1);

@@ -136,6 +136,9 @@ VL_EXPORT int vl_config_write_nova (struct vl_app *app, const struct vl_nova_opt
 /* The host that plans are made for: --host, else what the driver's settings
  * name, else the probed one.  NULL after a finding. */
 VL_EXPORT const struct vl_host *vl_app_host (struct vl_app *app);
+/* The same; a hypervisor is asked anew, whatever it said before.  What an earlier
+ * call returned is gone. */
+VL_EXPORT const struct vl_host *vl_app_host_anew (struct vl_app *app);
 /* The driver that acts, chosen where it is `auto`.  NULL after a finding. */
 VL_EXPORT const char *vl_app_driver (struct vl_app *app);
 VL_EXPORT struct vl_host *vl_host_new (void);

@@ -16,6 +16,7 @@ extern "C" {
 
 /* A driver's open connection; the driver defines what is in it. */
 struct vl_conn;
+struct vl_stamp; /* what facts rest on */
 
 /* Power states, numbered as OpenStack numbers them. */
 enum vl_state {
@@ -138,7 +139,8 @@ struct vl_driver {
   int (*ready) (struct vl_ctx *, const struct vl_host *);
   int (*open) (struct vl_ctx *, const struct vl_open *, struct vl_conn **);
   void (*close) (struct vl_conn *);
-  /* Fills HOST with what the hypervisor says of itself. */
+  /* Fills HOST with what the hypervisor says of itself; what the kernel says is
+   * added by the core. */
   int (*probe) (struct vl_ctx *, struct vl_conn *, struct vl_host *);
   /* A driver that stands for another host: a path, or a name under
    * $(datadir)/virtloom/hosts, of the host file that its plans use where the
@@ -153,6 +155,14 @@ struct vl_driver {
   const struct vl_console_calls *console;
   const struct vl_guest_calls *guest;
   const struct vl_event_calls *events;
+  /* What PROBE would answer rests on which files and words?  Asked without a
+   * connection: while all of it is as it was, the facts of an earlier probe, kept
+   * in STATE, are used.  NULL, or -1: the hypervisor is asked each time. */
+  int (*stamp) (struct vl_ctx *, const struct vl_open *, struct vl_stamp *);
+  /* 1: SPAWN refuses a document that is not valid by the installed libvirt's schema.
+   * Then a server is made without checking that twice; where SPAWN fails, the core
+   * looks for the culprit. */
+  int validates;
   /* New members go below this line only. */
 };
 
@@ -200,8 +210,13 @@ VL_EXPORT int vl_host_import_capabilities (struct vl_ctx *ctx, struct vl_host *h
                                            const char *xml);
 VL_EXPORT int vl_host_import_domcapabilities (struct vl_ctx *ctx, struct vl_host *host,
                                               const char *xml);
-/* Adds what the kernel says: /proc, /sys/module, cgroups, devices. */
-VL_EXPORT void vl_host_probe_system (struct vl_ctx *ctx, struct vl_host *host);
+/* What the facts of a probe rest on.  A file counts by its identity, size, mode
+ * and times, or as missing; a folder by its own and those of its entries that
+ * match PATTERN, as a shell would, if that is not NULL; a word by its VALUE.  The core adds this boot,
+ * the user, processors, memory, pools of pages, KVM and its own files. */
+VL_EXPORT void vl_stamp_file (struct vl_stamp *stamp, const char *path);
+VL_EXPORT void vl_stamp_folder (struct vl_stamp *stamp, const char *folder, const char *pattern);
+VL_EXPORT void vl_stamp_word (struct vl_stamp *stamp, const char *name, const char *value);
 
 #ifdef __cplusplus
 }

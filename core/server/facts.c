@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Facts of this machine.  A hypervisor takes tens of milliseconds to say what it
+ * can do, and says the same until something is installed, loaded or plugged in:
+ * its answer is kept in STATE with a stamp of what it rests on. */
+
+#include <config.h>
+
+#include "server/facts.h"
+
+#include "server/db.h"
+
+/* NULL: the driver's facts cannot be kept. */
+static char *
+stamp_of (struct vl_app *app, struct vl_plugin *driver, const char *state)
+{
+  VL_AUTOFREE char *module = driver->path ? realpath (driver->path, NULL) : NULL;
+  struct vl_open open = { .size = sizeof open, .state_dir = state };
+  struct vl_plugin *before = app->ctx->plugin;
+  struct vl_stamp stamp = { { NULL, 0, 0 } };
+  int result;
+
+  if (driver->driver.stamp == NULL)
+    return NULL;
+  vl_stamp_system (&stamp);
+  if (module)
+    vl_stamp_file (&stamp, module);
+  app->ctx->plugin = driver;
+  result = driver->driver.stamp (app->ctx, &open, &stamp);
+  app->ctx->plugin = before;
+  if (result == 0)
+    return stamp.text.text;
+  vl_str_free (&stamp.text);
+  return NULL;
+}
+
+static struct vl_host *
+recall (struct vl_app *app, struct vl_plugin *driver, const char *stamp)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  struct vl_store *store;
+
+  if (vl_app_store_if_any (app, &store) < 0 || store == NULL)
+    return NULL;
+  stmt = vl_db_query (store, "SELECT facts FROM host_facts WHERE driver = ? AND stamp = ?", "ss",
+                      driver->name, stamp);
+  return vl_db_step (store, stmt) == 1 ? vl_host_from_lines (vl_db_text (stmt, 0)) : NULL;
+}
+
+/* That facts cannot be kept is no reason not to use them. */
+static void
+keep (struct vl_app *app, struct vl_plugin *driver, const char *stamp, const struct vl_host *host)
+{
+  VL_AUTOFREE char *facts = vl_host_to_lines (host);
+  size_t first = app->ctx->findings.n;
+  struct vl_store *store = facts ? vl_app_store (app) : NULL;
+
+  if (store)
+    vl_db_run (store, "INSERT OR REPLACE INTO host_facts VALUES (?, ?, ?)", "sss", driver->name,
+               stamp, facts);
+  vl_soften (app->ctx, first);
+}
+
+static struct vl_host *
+ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
+{
+  struct vl_conn *conn = vl_app_conn (app, driver);
+  struct vl_plugin *before = app->ctx->plugin;
+  VL_AUTOFREE char *stamp = NULL;
+  struct vl_host *host;
+  int result = 0;
+
+  if (conn == NULL)
+    return NULL;
+  /* To open is to write what is missing; before the question is early enough. */
+  stamp = stamp_of (app, driver, state);
+  host = vl_host_new ();
+  app->ctx->plugin = driver;
+  if (driver->driver.probe)
+    result = driver->driver.probe (app->ctx, conn, host);
+  app->ctx->plugin = before;
+  if (result == 0) {
+    if (stamp)
+      keep (app, driver, stamp, host);
+    return host;
+  }
+  vl_host_free (host);
+  return NULL;
+}
+
+/* What is looked at each time: it is quick, or changes under way. */
+static int
+look (struct vl_app *app, struct vl_host *host, const char *state)
+{
+  struct vl_plugin *before = app->ctx->plugin;
+  int result = 0;
+
+  host->live = 1;
+  vl_host_probe_system (app->ctx, host);
+  vl_host_probe_storage (app->ctx, host, state);
+  for (size_t i = 0; i < app->registry->n && result == 0; i++) {
+    struct vl_plugin *plugin = app->registry->plugins[i];
+
+    app->ctx->plugin = plugin;
+    if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
+        && plugin->feature.probe)
+      result = plugin->feature.probe (app->ctx, host);
+  }
+  app->ctx->plugin = before;
+  return result;
+}
+
+struct vl_host *
+vl_facts_probe (struct vl_app *app, struct vl_plugin *driver, int anew)
+{
+  const char *state = vl_app_state_dir (app);
+  VL_AUTOFREE char *stamp = state && ! anew ? stamp_of (app, driver, state) : NULL;
+  struct vl_host *host = stamp ? recall (app, driver, stamp) : NULL;
+
+  if (host == NULL && state)
+    host = ask (app, driver, state);
+  if (host && look (app, host, state) == 0)
+    return host;
+  vl_host_free (host);
+  return NULL;
+}

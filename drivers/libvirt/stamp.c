@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What libvirt's answers rest on: its own library, the emulators, the firmware and
+ * its descriptions.  libvirt asks QEMU anew for the same reasons. */
+
+#include <config.h>
+
+#include <dlfcn.h>
+#include <string.h>
+
+#include "virt.h"
+
+/* Where programs of guests are that PATH does not name. */
+static const char *const program_folders[] = { "/usr/libexec", "/usr/lib/qemu" };
+
+/* Where firmware and its descriptions come to. */
+static const char *const firmware_folders[] = {
+  "/usr/share/AAVMF",     "/usr/share/OVMF", "/usr/share/edk2",
+  "/usr/share/edk2/ovmf", "/usr/share/qemu", "/usr/share/qemu-efi-aarch64",
+};
+static const char *const description_folders[] = { "/etc/qemu/firmware",
+                                                   "/usr/share/qemu/firmware" };
+
+/* The library that is loaded, and beside it the driver that will be.  Its version
+ * is not asked for: that would start its log before it has been told where to. */
+static void
+stamp_library (struct vl_ctx *ctx, struct vl_stamp *stamp)
+{
+  const char *slash;
+  Dl_info self;
+
+  if (dladdr ((void *)&virConnectOpen, &self) == 0 || self.dli_fname == NULL)
+    return;
+  slash = strrchr (self.dli_fname, '/');
+  vl_stamp_file (stamp, self.dli_fname);
+  if (slash) {
+    int length = (int)(slash - self.dli_fname);
+
+    vl_stamp_folder (stamp,
+                     vl_printf (ctx, "%.*s/libvirt/connection-driver", length, self.dli_fname),
+                     "libvirt_driver_qemu.so");
+    vl_stamp_folder (stamp, vl_printf (ctx, "%.*s/qemu", length, self.dli_fname), NULL);
+  }
+}
+
+/* Emulators by themselves; other programs by the folder that they come to. */
+static void
+stamp_programs (struct vl_ctx *ctx, struct vl_stamp *stamp)
+{
+  const char *path = getenv ("PATH");
+  char *rest = (char *)vl_printf (ctx, "%s", path ? path : "/usr/bin:/bin"), *folder;
+
+  while ((folder = strsep (&rest, ":")))
+    vl_stamp_folder (stamp, folder, "qemu-system-*");
+  for (size_t i = 0; i < sizeof program_folders / sizeof program_folders[0]; i++)
+    vl_stamp_folder (stamp, program_folders[i], "qemu-kvm");
+}
+
+/* CONFIG: the folder of libvirt's qemu.conf. */
+int
+virt_stamp (struct vl_ctx *ctx, struct vl_stamp *stamp, const char *config)
+{
+  const char *home = getenv ("HOME"), *own = getenv ("XDG_CONFIG_HOME");
+
+  stamp_library (ctx, stamp);
+  stamp_programs (ctx, stamp);
+  for (size_t i = 0; i < sizeof firmware_folders / sizeof firmware_folders[0]; i++)
+    vl_stamp_folder (stamp, firmware_folders[i], NULL);
+  for (size_t i = 0; i < sizeof description_folders / sizeof description_folders[0]; i++)
+    vl_stamp_folder (stamp, description_folders[i], "*.json");
+  if (own)
+    vl_stamp_folder (stamp, vl_printf (ctx, "%s/qemu/firmware", own), "*.json");
+  else if (home)
+    vl_stamp_folder (stamp, vl_printf (ctx, "%s/.config/qemu/firmware", home), "*.json");
+  vl_stamp_file (stamp, vl_printf (ctx, "%s/qemu.conf", config));
+  return 0;
+}
