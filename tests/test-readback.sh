@@ -41,6 +41,7 @@ cat > "$tmp/same" <<'END'
 /domain/devices/emulator	the host's own
 /domain/devices/emulator/text()	the same
 /domain/devices/graphics[1]/@autoport	a display without a port has it
+/domain/devices/input[1]/@bus	the default of a tablet is usb
 /domain/devices/serial[1]/@type	the default is pty
 /domain/features/vmcoreinfo/@state	the default is on
 /domain/memory	the sum of the cells
@@ -128,6 +129,26 @@ old="cpu-model kernel-boot locked-memory numa perf-events graphics serial-consol
 forget drop old $old
 # shellcheck disable=SC2086
 forget change old ${old/locked-memory/}
+
+# ---- processors of its own ----
+
+rm -f "$config"/plugins.d/*.conf
+if [ "$(nproc)" -lt 2 ]; then
+  skip "this machine has one processor, and the guest wants two of its own"
+else
+  setting cpu-pinning 'cpu_dedicated_set = 0-1'
+  must_set image create image-own --file "$tmp/empty.qcow2" --disk-format qcow2 \
+    --property hw_machine_type=q35
+  must_set flavor create own --vcpus 2 --ram 64 --disk 1 --property hw:cpu_policy=dedicated \
+    --property hw:cpu_realtime=yes --property hw:cpu_realtime_mask=^0 --property hw:viommu_model=intel \
+    --property hw:maxphysaddr_mode=emulate --property hw:maxphysaddr_bits=42 --property hw:nested_virt=disabled \
+    --property quota:cpu_shares=512 --property quota:cpu_period=20000 --property quota:cpu_quota=10000
+  own="cpu-pinning cpu-quota maxphysaddr nested-virt realtime viommu"
+  # shellcheck disable=SC2086
+  forget drop own $own
+  # shellcheck disable=SC2086
+  forget change own $own
+fi
 
 all_gone
 done_testing
