@@ -110,6 +110,16 @@ is_eq "$(states one)" "SUSPENDED SUSPENDED" "a suspended guest is suspended"
 does "resume" server resume one
 is_eq "$(states one)" "ACTIVE RUNNING" "a resumed guest runs"
 
+# Disks stay what they were made as.
+main_setting storage 'images_type = flat' 'force_raw_images = no'
+does "hard reboot where new servers get copies" server reboot --hard one
+lacks "$err" GuestChanged "changes nothing of one that has an overlay"
+does "create of one with a copy" server create flat --flavor f --image i
+rm -f "$config/virtloom.conf"
+does "hard reboot where new servers get overlays" server reboot --hard flat
+lacks "$err" GuestChanged "changes nothing of one that has a copy"
+does "delete it" server delete flat
+
 # Several commands at once wait for each other.
 pids=''
 for name in two three four; do

@@ -162,7 +162,8 @@ write_disk (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_di
   const struct vl_connection *connection = connection_of (ctx, guest->request, want);
   struct vl_node *node = vl_append (ctx, NULL, "devices/disk", disk->why), *part;
   int volume = want->bdm && vl_is_volume (want->bdm);
-  int overlay = VL_STREQ (disk->role, "root") && ! volume && vl_disk_is_overlay (guest->config);
+  int overlay =
+      VL_STREQ (disk->role, "root") && ! volume && vl_disk_is_overlay (vl_guest_disk_kind (guest));
 
   vl_set (ctx, node, "type", disk->type, disk->why);
   vl_set (ctx, node, "device", disk->device, disk->why);

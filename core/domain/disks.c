@@ -24,6 +24,12 @@ struct layout {
 
 static const char *const guest_buses[] = { "virtio", "scsi", "ide", "usb", "fdc", "sata", NULL };
 
+const char *
+vl_guest_disk_kind (const struct vl_guest *guest)
+{
+  return guest->request->disk_kind ? guest->request->disk_kind : vl_disk_kind (guest->config);
+}
+
 static int
 is_one_of (const char *text, const char *const *list)
 {
@@ -186,9 +192,9 @@ local_source (struct layout *l, const struct vl_wanted_disk *want, struct vl_dis
   if (VL_STREQ (want->role, "config"))
     disk->format = "raw";
   else if (VL_STREQ (want->role, "root") && image)
-    disk->format = vl_disk_format (l->guest->config, image);
+    disk->format = vl_disk_format (vl_guest_disk_kind (l->guest), image);
   else
-    disk->format = vl_disk_format (l->guest->config, "raw");
+    disk->format = vl_disk_format (vl_guest_disk_kind (l->guest), "raw");
 }
 
 /* Where nothing says where a volume's bytes are, the plan names the place that
@@ -351,7 +357,7 @@ lay_out_container (struct layout *l)
     .device = "disk",
     .type = "file",
     .bus = "lxc",
-    .format = vl_disk_format (l->guest->config, image ? image : "raw"),
+    .format = vl_disk_format (vl_guest_disk_kind (l->guest), image ? image : "raw"),
     .why = VL_GUEST_IMAGE,
     .source = vl_printf (l->ctx, "%s/rootfs", vl_guest_str (l->guest, VL_GUEST_RUN_DIR)),
   };

@@ -8,6 +8,7 @@
 #include "request/work.h"
 
 #include "request/name.h"
+#include "storage/storage.h"
 
 #include <inttypes.h>
 
@@ -350,10 +351,15 @@ set_storage (struct vl_guest *guest)
   const struct vl_config *config = guest->config;
   const char *said = config ? vl_config_str (config, "storage.images_type") : NULL, *type = said;
   const char *preallocate = config ? vl_config_str (config, "storage.preallocate_images") : NULL;
+  const char *kind = guest->request->disk_kind;
 
   if (type == NULL || VL_STREQ (type, "default"))
     type = config == NULL || vl_config_bool (config, "storage.use_cow_images") ? "qcow2" : "flat";
-  put_storage (guest, VL_STORAGE_IMAGES_TYPE, type, "images_type", said ? said : "default");
+  if (kind)
+    vl_guest_put (guest, VL_STORAGE_IMAGES_TYPE, vl_disk_is_overlay (kind) ? "qcow2" : "flat",
+                  vl_printf (guest->ctx, "disk_kind=%s", kind), "request");
+  else
+    put_storage (guest, VL_STORAGE_IMAGES_TYPE, type, "images_type", said ? said : "default");
   preallocate = preallocate ? preallocate : "none";
   put_storage (guest, VL_STORAGE_PREALLOCATE, preallocate, "preallocate_images", preallocate);
 }

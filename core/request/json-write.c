@@ -191,6 +191,7 @@ vl_request_write (const struct vl_request *request, int with_uuid, int with_macs
     add_name (out, "config_drive");
     vl_str_add (out, "true");
   }
+  put_text (out, "disk_kind", request->disk_kind);
   put_flavor (out, request);
   put_image (out, request);
   if (with_macs && request->n_macs) {

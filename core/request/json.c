@@ -9,6 +9,7 @@
 
 #include "plugin/text.h"
 #include "request/name.h"
+#include "storage/storage.h"
 
 #define N(array) (sizeof (array) / sizeof ((array)[0]))
 
@@ -197,6 +198,10 @@ read_request (struct vl_reader *r, const json_t *root, struct vl_request *reques
       .kind = VL_MEMBER_TEXT,
       .offset = offsetof (struct vl_request, user_data),
       .problem = user_data_problem },
+    { .name = "disk_kind",
+      .kind = VL_MEMBER_TEXT,
+      .offset = offsetof (struct vl_request, disk_kind),
+      .problem = vl_disk_kind_problem },
   };
 
   vl_members_read (r, root, "$", members, N (members), request);

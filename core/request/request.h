@@ -58,6 +58,7 @@ struct vl_request {
   struct vl_property *metadata;
   size_t n_metadata;
   const char *user_data; /* text, or NULL */
+  const char *disk_kind; /* of a server that exists; NULL: by the settings */
   /* Where a real server's things are; a plan without STATE uses the defaults. */
   const char *state_dir;
 };

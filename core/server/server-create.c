@@ -80,10 +80,11 @@ add_property (struct vl_request *request, const char *key, const char *value)
 }
 
 /* What a slot took from settings or defaults is kept with the request, as if the
- * server had been asked for with it: a later change of configuration does not
- * change the machine type or the buses of a guest that is there. */
+ * server had been asked for with it, and so is the kind of its disks: a later change
+ * of configuration does not change the machine type, the buses or the disks of a
+ * guest that is there. */
 static void
-remember_slots (struct creation *c)
+remember_settings (struct creation *c)
 {
   const struct vl_guest *guest = c->plan->build.guest;
   struct vl_request *request = c->plan->request;
@@ -93,6 +94,7 @@ remember_slots (struct creation *c)
   if (request->n_entries)
     memcpy (entries, request->entries, request->n_entries * sizeof *entries);
   request->entries = entries;
+  request->disk_kind = vl_disk_kind (c->app->config);
   for (size_t i = 0; i < guest->n_props; i++) {
     const struct vl_guest_prop *slot = &guest->props[i];
     const char *key = slot->filler ? guest->props[slot->filler - 1].row->image_key : NULL;
@@ -147,7 +149,7 @@ insert_images (struct creation *c)
   const struct vl_request *request = c->plan->request;
   int bad = 0;
 
-  if (request->image.file && vl_disk_is_overlay (c->app->config))
+  if (request->image.file && vl_disk_is_overlay (vl_disk_kind (c->app->config)))
     bad |= insert_image (c, request->image.file, "root disk");
   if (request->image.kernel)
     bad |= insert_image (c, request->image.kernel, "kernel");
@@ -278,7 +280,7 @@ create (struct creation *c)
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   size_t first = c->app->ctx->findings.n;
 
-  remember_slots (c);
+  remember_settings (c);
   c->name = c->plan->request->name;
   c->dir = vl_server_dir (c->app, c->uuid);
   vl_domain_name (c->uuid, c->domain);

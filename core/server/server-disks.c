@@ -152,12 +152,13 @@ static int
 verify_disk (const struct disk_work *w)
 {
   const struct vl_request *request = w->request;
+  const char *kind = request->disk_kind ? request->disk_kind : vl_disk_kind (w->app->config);
   struct vl_image_header header;
   struct vl_ctx *ctx = w->app->ctx;
 
   if (is_volume (w->want))
     return look_at_volume (w);
-  if (! is_image_root (w) || ! vl_disk_is_overlay (w->app->config) || request->image.file == NULL)
+  if (! is_image_root (w) || ! vl_disk_is_overlay (kind) || request->image.file == NULL)
     return vl_disk_verify (ctx, w->disk->source, w->disk->format, NULL, NULL);
   if (vl_image_check_path (ctx, request->image.file, request->image.disk_format, &header) < 0)
     return -1;

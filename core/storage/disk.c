@@ -31,20 +31,34 @@ is_flat (const struct vl_config *config)
   return VL_STREQ (type, "flat") || VL_STREQ (type, "raw");
 }
 
-int
-vl_disk_is_overlay (const struct vl_config *config)
+const char *
+vl_disk_kind (const struct vl_config *config)
 {
-  return ! is_flat (config);
+  if (! is_flat (config))
+    return "overlay";
+  return vl_config_bool (config, "storage.force_raw_images") ? "raw" : "flat";
 }
 
 const char *
-vl_disk_format (const struct vl_config *config, const char *image_format)
+vl_disk_kind_problem (const char *kind)
 {
-  if (! is_flat (config))
+  return VL_STREQ (kind, "overlay") || VL_STREQ (kind, "flat") || VL_STREQ (kind, "raw")
+             ? NULL
+             : "is no kind of disks; accepted: overlay, flat, raw";
+}
+
+int
+vl_disk_is_overlay (const char *kind)
+{
+  return VL_STREQ (kind, "overlay");
+}
+
+const char *
+vl_disk_format (const char *kind, const char *image_format)
+{
+  if (vl_disk_is_overlay (kind))
     return "qcow2";
-  return VL_STREQ (image_format, "qcow2") && ! vl_config_bool (config, "storage.force_raw_images")
-             ? "qcow2"
-             : "raw";
+  return VL_STREQ (image_format, "qcow2") && VL_STREQ (kind, "flat") ? "qcow2" : "raw";
 }
 
 static int64_t
@@ -189,9 +203,10 @@ create_from (struct vl_ctx *ctx, const struct vl_config *config, const struct vl
              (header.virtual_size + (1 << 30) - 1) >> 30);
     return -1;
   }
-  result = is_flat (config) ? make_flat (ctx, file, qemu, vl_disk_format (config, format), target,
-                                         header.virtual_size, size)
-                            : make_qcow2 (ctx, target, file->path, qemu, size);
+  result = is_flat (config)
+               ? make_flat (ctx, file, qemu, vl_disk_format (vl_disk_kind (config), format), target,
+                            header.virtual_size, size)
+               : make_qcow2 (ctx, target, file->path, qemu, size);
   if (result == 0 && preallocate (ctx, config, target, size) < 0) {
     unlink (target);
     return -1;

@@ -207,12 +207,15 @@ END_TEST
 
 #define WITH(members) "{" FLAVOR "," members "}"
 #define MEMBERS                                                                                    \
-  "name uuid macs flavor image networks block_devices properties config_drive metadata user_data"
+  "name uuid macs flavor image networks block_devices properties config_drive metadata user_data " \
+  "disk_kind"
 #define OWN "\n  members whose name begins with 'x-' are yours and are passed over"
 
 static const struct {
   const char *json, *findings;
 } refusals[] = {
+  { WITH ("\"disk_kind\": \"big\""),
+    "InvalidRequest $.disk_kind: 'big' is no kind of disks; accepted: overlay, flat, raw" },
   { "", "InvalidRequest $: is not JSON: '[' or '{' expected near end of file (line 1, column 0)" },
   { "{" FLAVOR "} x", "InvalidRequest $: is not JSON: end of file expected near 'x' (line 1, "
                       "column 33)" },

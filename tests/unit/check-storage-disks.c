@@ -70,8 +70,8 @@ START_TEST (overlay)
 {
   const char *image = make ("image", "qcow2", "16M"), *said;
 
-  ck_assert_int_eq (vl_disk_is_overlay (rig.config), 1);
-  ck_assert_str_eq (vl_disk_format (rig.config, "raw"), "qcow2");
+  ck_assert_int_eq (vl_disk_is_overlay (vl_disk_kind (rig.config)), 1);
+  ck_assert_str_eq (vl_disk_format (vl_disk_kind (rig.config), "raw"), "qcow2");
   ck_assert_int_eq (vl_disk_create (ctx, rig.config, image, "qcow2", path ("disk"), 32 * MIB), 0);
   said = info (path ("disk"), "qcow2");
   ck_assert_ptr_nonnull (strstr (said, "backing file: DIR/image\n"));
@@ -146,10 +146,10 @@ START_TEST (flat)
 
   room_teardown ();
   room_start ("[storage]\nuse_cow_images = no\n");
-  ck_assert_int_eq (vl_disk_is_overlay (rig.config), 0);
-  ck_assert_str_eq (vl_disk_format (rig.config, "raw"), "raw");
-  ck_assert_str_eq (vl_disk_format (rig.config, "iso"), "raw");
-  ck_assert_str_eq (vl_disk_format (rig.config, "qcow2"), "raw");
+  ck_assert_int_eq (vl_disk_is_overlay (vl_disk_kind (rig.config)), 0);
+  ck_assert_str_eq (vl_disk_format (vl_disk_kind (rig.config), "raw"), "raw");
+  ck_assert_str_eq (vl_disk_format (vl_disk_kind (rig.config), "iso"), "raw");
+  ck_assert_str_eq (vl_disk_format (vl_disk_kind (rig.config), "qcow2"), "raw");
   image = make ("raw", "raw", "16M");
   ck_assert_int_eq (vl_disk_create (ctx, rig.config, image, "raw", path ("a"), 32 * MIB), 0);
   ck_assert_int_eq (stat (path ("a"), &st), 0);
@@ -171,8 +171,8 @@ START_TEST (flat_qcow2)
 
   room_teardown ();
   room_start ("[storage]\nimages_type = flat\nforce_raw_images = no\n");
-  ck_assert_str_eq (vl_disk_format (rig.config, "raw"), "raw");
-  ck_assert_str_eq (vl_disk_format (rig.config, "qcow2"), "qcow2");
+  ck_assert_str_eq (vl_disk_format (vl_disk_kind (rig.config), "raw"), "raw");
+  ck_assert_str_eq (vl_disk_format (vl_disk_kind (rig.config), "qcow2"), "qcow2");
   image = make ("qcow2", "qcow2", "16M");
   ck_assert_int_eq (vl_disk_create (ctx, rig.config, image, "qcow2", path ("b"), 32 * MIB), 0);
   ck_assert_ptr_nonnull (strstr (info (path ("b"), "qcow2"), "virtual size: 32 MiB"));
