@@ -38,13 +38,19 @@ static struct vl_host *
 recall (struct vl_app *app, struct vl_plugin *driver, const char *stamp)
 {
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  size_t first = app->ctx->findings.n;
+  struct vl_host *host = NULL;
   struct vl_store *store;
 
-  if (vl_app_store_if_any (app, &store) < 0 || store == NULL)
-    return NULL;
-  stmt = vl_db_query (store, "SELECT facts FROM host_facts WHERE driver = ? AND stamp = ?", "ss",
-                      driver->name, stamp);
-  return vl_db_step (store, stmt) == 1 ? vl_host_from_lines (vl_db_text (stmt, 0)) : NULL;
+  if (vl_app_store_if_any (app, &store) == 0 && store) {
+    stmt = vl_db_query (store, "SELECT facts FROM host_facts WHERE driver = ? AND stamp = ?", "ss",
+                        driver->name, stamp);
+    if (vl_db_step (store, stmt) == 1)
+      host = vl_host_from_lines (vl_db_text (stmt, 0));
+  }
+  /* Who needs more of a damaged store than this is told by it. */
+  vl_soften (app->ctx, first);
+  return host;
 }
 
 /* That facts cannot be kept is no reason not to use them. */
