@@ -174,8 +174,15 @@ is_eq "$(left)" "$before" "a failed spawn leaves nothing behind"
 run d server show five
 is_rc 5 "not even a record"
 
-for name in one two three four; do does "delete $name" server delete $name; done
+guests=''
+for name in one two three four; do
+  run d server show $name -o json
+  guests="$guests $(value domain)"
+  does "delete $name" server delete $name
+done
 is_eq "$(left)" "" "nothing is left of the servers"
 is_eq "$(processes)" 0 "and no process"
+is_eq "$(for guest in $guests; do find /sys/fs/cgroup -type d -name "*-$guest.*" 2> /dev/null; done)" "" \
+  "and no control group"
 
 done_testing

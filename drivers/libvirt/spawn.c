@@ -64,7 +64,6 @@ virt_kill (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain)
 {
   int i, gone = 0;
 
-  (void)conn;
   for (i = 0; i < KILLS && ! gone; i++) {
     unsigned id = virDomainGetID (domain);
 
@@ -88,6 +87,9 @@ virt_kill (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain)
     return vl_error (ctx, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
                      "guest '%s' was killed %d times and started again each time",
                      virDomainGetName (domain), KILLS);
+  /* What this process started libvirt tidies up itself. */
+  if (conn->embedded)
+    virt_forget_groups (ctx, virDomainGetName (domain));
   return 0;
 }
 

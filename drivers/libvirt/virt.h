@@ -86,6 +86,10 @@ int virt_spawn (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn 
 int virt_destroy (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
 int virt_cleanup (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
 
+/* groups.c: removes what is left of the control groups of the guest with this
+ * libvirt NAME, which does not run. */
+void virt_forget_groups (struct vl_ctx *ctx, const char *name);
+
 /* ---- probe.c, and the groups of calls ---- */
 
 int virt_probe (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host);
