@@ -221,6 +221,16 @@ divert_log (struct vl_ctx *ctx, const char *root)
   setenv ("LIBVIRT_DEBUG", "4", 0);
 }
 
+/* The driver's threads go on until the process ends, in libraries that tidy up when
+ * it does: some ends of many were crashes.  Nothing of ours is left to do then. */
+static void
+leave (int status, void *opaque)
+{
+  (void)opaque;
+  fflush (NULL);
+  _exit (status);
+}
+
 static int
 take (struct vl_ctx *ctx, const char *root, unsigned timeout)
 {
@@ -243,6 +253,7 @@ take (struct vl_ctx *ctx, const char *root, unsigned timeout)
   if (taken.fd < 0 || write_conf (ctx, root) < 0)
     return -1;
   divert_log (ctx, root);
+  on_exit (leave, NULL);
   taken.root = strdup (root);
   return taken.root ? 0 : vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
 }
