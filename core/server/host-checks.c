@@ -42,14 +42,13 @@ static void
 check_state (struct rows *rows)
 {
   struct vl_ctx *ctx = rows->app->ctx;
-  size_t first = ctx->findings.n, errors = ctx->findings.n_errors;
+  size_t first = ctx->findings.n;
   const char *state = vl_app_state_dir (rows->app);
 
   if (state == NULL) {
     add (rows, "state folder", "FAIL", ctx->findings.items[first].hint, "%s",
          ctx->findings.items[first].message);
-    ctx->findings.n = first;
-    ctx->findings.n_errors = errors;
+    vl_findings_drop (ctx, first, ctx->findings.n);
   } else if (access (state, F_OK) < 0)
     add (rows, "state folder", "PASS", NULL, "%s will be made by the first command that needs it",
          state);
@@ -183,7 +182,7 @@ check_driver (struct rows *rows, struct vl_plugin *plugin, const struct vl_plugi
   const char *name = vl_printf (ctx, "driver %s", plugin->name), *why = NULL;
   const char *bad = plugin == chosen ? "FAIL" : "WARN";
   struct vl_plugin *before = ctx->plugin;
-  size_t first = ctx->findings.n, errors = ctx->findings.n_errors;
+  size_t first = ctx->findings.n;
 
   if (plugin->state == VL_PLUGIN_DISABLED) {
     add (rows, name, "SKIP", vl_printf (ctx, "virtloom driver enable %s", plugin->name),
@@ -192,8 +191,7 @@ check_driver (struct rows *rows, struct vl_plugin *plugin, const struct vl_plugi
   }
   if (plugin->state == VL_PLUGIN_UNUSED)
     vl_registry_load (ctx, rows->app->registry, plugin, &rows->app->places);
-  ctx->findings.n = first;
-  ctx->findings.n_errors = errors;
+  vl_findings_drop (ctx, first, ctx->findings.n);
   if (plugin->state != VL_PLUGIN_LOADED) {
     add (rows, name, bad, NULL, "was refused: %s", plugin->reason ? plugin->reason : "");
     return;
@@ -241,9 +239,8 @@ findings_to_rows (struct rows *rows, size_t first)
     const struct vl_finding *finding = &ctx->findings.items[i];
 
     add (rows, finding->plugin, results[finding->severity], finding->hint, "%s", finding->message);
-    ctx->findings.n_errors -= finding->severity == VL_SEV_ERROR;
   }
-  ctx->findings.n = first;
+  vl_findings_drop (ctx, first, ctx->findings.n);
 }
 
 static void

@@ -22,6 +22,7 @@ struct disk_work {
   const struct vl_request *request;
   const struct vl_disk *disk;
   const struct vl_wanted_disk *want;
+  const char *kind; /* vl_guest_disk_kind */
 };
 
 static int
@@ -152,13 +153,12 @@ static int
 verify_disk (const struct disk_work *w)
 {
   const struct vl_request *request = w->request;
-  const char *kind = request->disk_kind ? request->disk_kind : vl_disk_kind (w->app->config);
   struct vl_image_header header;
   struct vl_ctx *ctx = w->app->ctx;
 
   if (is_volume (w->want))
     return look_at_volume (w);
-  if (! is_image_root (w) || ! vl_disk_is_overlay (kind) || request->image.file == NULL)
+  if (! is_image_root (w) || ! vl_disk_is_overlay (w->kind) || request->image.file == NULL)
     return vl_disk_verify (ctx, w->disk->source, w->disk->format, NULL, NULL);
   if (vl_image_check_path (ctx, request->image.file, request->image.disk_format, &header) < 0)
     return -1;
@@ -173,7 +173,9 @@ each_disk (struct vl_app *app, const struct vl_plan *plan, int (*fn) (const stru
 {
   const struct vl_guest *guest = plan->build.guest;
   VL_AUTOWANTED struct vl_wanted_disks wanted = { 0 };
-  struct disk_work work = { .app = app, .request = plan->request };
+  struct disk_work work = { .app = app,
+                            .request = plan->request,
+                            .kind = vl_guest_disk_kind (guest) };
 
   vl_wanted_disks_list (plan->request, &wanted);
   for (size_t i = 0; i < guest->n_disks && i < wanted.n; i++) {
