@@ -58,10 +58,10 @@ median (double *times, size_t n)
 }
 
 static void
-die (struct vl_ctx *ctx, const char *what)
+die (struct vl_call *call, const char *what)
 {
-  for (size_t i = 0; i < ctx->findings.n; i++)
-    fprintf (stderr, "bench-build: %s\n", ctx->findings.items[i].message);
+  for (size_t i = 0; i < call->findings.n; i++)
+    fprintf (stderr, "bench-build: %s\n", call->findings.items[i].message);
   fprintf (stderr, "bench-build: %s failed\n", what);
   exit (EXIT_FAILURE);
 }
@@ -74,15 +74,15 @@ static double
 build_once (struct bench *bench, const struct vl_request *request, int schema, double *costs)
 {
   struct vl_registry *registry = bench->app->registry;
-  struct vl_ctx *ctx = vl_ctx_new ();
-  struct vl_build build = { .ctx = ctx, .host = bench->host, .check_schema = schema };
+  struct vl_call *call = vl_call_new ();
+  struct vl_build build = { .call = call, .host = bench->host, .check_schema = schema };
   double start = now (), took;
 
   build.guest =
-      vl_guest_new (ctx, registry, bench->app->config, bench->driver, request, bench->host);
-  ctx->guest = build.guest;
+      vl_guest_new (call, registry, bench->app->config, bench->driver, request, bench->host);
+  call->guest = build.guest;
   if (vl_build_run (&build) < 0)
-    die (ctx, "a build");
+    die (call, "a build");
   took = now () - start;
   if (bench->xml == NULL)
     bench->xml = vl_xstrdup (vl_doc_xml (build.doc));
@@ -93,7 +93,7 @@ build_once (struct bench *bench, const struct vl_request *request, int schema, d
   vl_doc_free (build.doc);
   free (build.timings);
   free (build.claims);
-  vl_ctx_free (ctx);
+  vl_call_free (call);
   return took;
 }
 
@@ -103,10 +103,10 @@ build_median (struct bench *bench, int schema, double *costs)
   size_t n = schema ? SCHEMA_RUNS : RUNS;
   double *times = vl_xcalloc (n, sizeof *times), middle;
   struct vl_request *request =
-      vl_request_read (bench->app->ctx, request_text, sizeof request_text - 1, "bench");
+      vl_request_read (bench->app->call, request_text, sizeof request_text - 1, "bench");
 
   if (request == NULL)
-    die (bench->app->ctx, "reading the request");
+    die (bench->app->call, "reading the request");
   for (size_t i = 0; i < n; i++)
     times[i] = build_once (bench, request, schema, costs);
   middle = median (times, n);
@@ -124,7 +124,7 @@ read_median (struct bench *bench)
     double start = now ();
 
     vl_request_free (
-        vl_request_read (bench->app->ctx, request_text, sizeof request_text - 1, "bench"));
+        vl_request_read (bench->app->call, request_text, sizeof request_text - 1, "bench"));
     times[i] = now () - start;
   }
   return median (times, SCHEMA_RUNS);
@@ -237,11 +237,11 @@ main (int argc, char **argv)
   options.host_file = argv[2];
   bench.app = vl_app_new (&options);
   if (vl_app_load (bench.app) < 0)
-    die (bench.app->ctx, "loading the plugins");
+    die (bench.app->call, "loading the plugins");
   bench.driver = vl_app_driver_plugin (bench.app);
   bench.host = bench.driver ? vl_app_host (bench.app) : NULL;
   if (bench.host == NULL)
-    die (bench.app->ctx, "finding driver and host");
+    die (bench.app->call, "finding driver and host");
   costs = vl_xcalloc (bench.app->registry->n, sizeof *costs);
   build = build_median (&bench, 0, costs);
   checked = build_median (&bench, 1, NULL);

@@ -57,13 +57,13 @@ has_acpi (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (has_acpi (guest))
-    vl_ensure (ctx, NULL, "features/acpi", VL_WEAK, NULL);
+    vl_ensure (call, NULL, "features/acpi", VL_WEAK, NULL);
   if (! vl_guest_bool (guest, "no-apic"))
-    vl_ensure (ctx, NULL, "features/apic", VL_WEAK, "no-apic");
+    vl_ensure (call, NULL, "features/apic", VL_WEAK, "no-apic");
   return 0;
 }
 

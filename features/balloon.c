@@ -41,18 +41,18 @@ active (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t period = vl_guest_int (guest, "period");
-  struct vl_node *balloon = vl_ensure (ctx, NULL, "devices/memballoon", VL_WEAK, NULL);
+  struct vl_node *balloon = vl_ensure (call, NULL, "devices/memballoon", VL_WEAK, NULL);
 
   (void)host;
-  vl_set (ctx, balloon, "model", period > 0 ? "virtio" : "none", "period");
-  vl_set (ctx, balloon, "autodeflate", "on", NULL);
-  vl_set (ctx, balloon, "freePageReporting", "on", NULL);
+  vl_set (call, balloon, "model", period > 0 ? "virtio" : "none", "period");
+  vl_set (call, balloon, "autodeflate", "on", NULL);
+  vl_set (call, balloon, "freePageReporting", "on", NULL);
   if (period > 0)
-    vl_set (ctx, vl_ensure (ctx, balloon, "stats", VL_WEAK, "period"), "period",
-            vl_printf (ctx, "%" PRId64, period), "period");
+    vl_set (call, vl_ensure (call, balloon, "stats", VL_WEAK, "period"), "period",
+            vl_printf (call, "%" PRId64, period), "period");
   return 0;
 }
 

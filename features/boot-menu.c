@@ -28,11 +28,11 @@ active (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  vl_set (ctx, vl_ensure (ctx, NULL, "os/bootmenu", 0, "enable"), "enable", "yes", "enable");
+  vl_set (call, vl_ensure (call, NULL, "os/bootmenu", 0, "enable"), "enable", "yes", "enable");
   return 0;
 }
 

@@ -30,47 +30,47 @@ is_x86 (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (! vl_guest_bool (guest, "hpet"))
     return 0;
   if (! is_x86 (guest))
-    vl_warning (ctx, NULL, "hpet", "'%s' guests have no HPET; only x86 ones do",
+    vl_warning (call, NULL, "hpet", "'%s' guests have no HPET; only x86 ones do",
                 vl_guest_str (guest, VL_GUEST_ARCH));
   else if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
-    vl_warning (ctx, NULL, "hpet", "timers are only set up for 'kvm' guests, this one is '%s'",
+    vl_warning (call, NULL, "hpet", "timers are only set up for 'kvm' guests, this one is '%s'",
                 vl_guest_str (guest, VL_GUEST_VIRT_TYPE));
   return 0;
 }
 
 static void
-add_timer (struct vl_ctx *ctx, struct vl_node *clock, const char *name, const char *attr,
+add_timer (struct vl_call *call, struct vl_node *clock, const char *name, const char *attr,
            const char *value, const char *why)
 {
   struct vl_node *timer =
-      vl_ensure_keyed (ctx, clock, "timer", vl_printf (ctx, "name=%s", name), 0, why);
+      vl_ensure_keyed (call, clock, "timer", vl_printf (call, "name=%s", name), 0, why);
 
-  vl_set (ctx, timer, attr, value, why);
+  vl_set (call, timer, attr, value, why);
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int windows = vl_guest_is (guest, "os-type.type", "windows");
-  struct vl_node *clock = vl_ensure (ctx, NULL, "clock", 0, "os-type.type");
+  struct vl_node *clock = vl_ensure (call, NULL, "clock", 0, "os-type.type");
 
   (void)host;
-  vl_set (ctx, clock, "offset", windows ? "localtime" : "utc", "os-type.type");
+  vl_set (call, clock, "offset", windows ? "localtime" : "utc", "os-type.type");
   if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
     return 0;
-  add_timer (ctx, clock, "pit", "tickpolicy", "delay", VL_GUEST_VIRT_TYPE);
-  add_timer (ctx, clock, "rtc", "tickpolicy", "catchup", VL_GUEST_VIRT_TYPE);
+  add_timer (call, clock, "pit", "tickpolicy", "delay", VL_GUEST_VIRT_TYPE);
+  add_timer (call, clock, "rtc", "tickpolicy", "catchup", VL_GUEST_VIRT_TYPE);
   if (! is_x86 (guest))
     return 0;
-  add_timer (ctx, clock, "hpet", "present", vl_guest_bool (guest, "hpet") ? "yes" : "no", "hpet");
+  add_timer (call, clock, "hpet", "present", vl_guest_bool (guest, "hpet") ? "yes" : "no", "hpet");
   if (windows)
-    add_timer (ctx, clock, "hypervclock", "present", "yes", "os-type.type");
+    add_timer (call, clock, "hypervclock", "present", "yes", "os-type.type");
   return 0;
 }
 

@@ -138,7 +138,7 @@ static const struct trait_flag {
 
 /* Where the look-ups below look: the host's facts for one domain type. */
 struct view {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   const struct vl_host *host;
   const char *virt, *arch;
   const char *machine; /* the first one whose domain capabilities are known */
@@ -153,11 +153,11 @@ caps_key (struct view *view, const char *what)
   const char *machines, *key;
 
   if (! view->looked) {
-    machines = vl_printf (view->ctx, "guest.%s.machines", view->arch);
+    machines = vl_printf (view->call, "guest.%s.machines", view->arch);
     for (size_t i = 0; i < vl_host_count (view->host, machines) && view->machine == NULL; i++) {
       const char *machine = vl_host_item (view->host, machines, i);
 
-      key = vl_printf (view->ctx, "caps.%s.%s.%s.cpu.modes", view->virt, view->arch, machine);
+      key = vl_printf (view->call, "caps.%s.%s.%s.cpu.modes", view->virt, view->arch, machine);
       if (vl_host_count (view->host, key) > 0)
         view->machine = machine;
     }
@@ -165,14 +165,14 @@ caps_key (struct view *view, const char *what)
   }
   if (view->machine == NULL)
     return NULL;
-  key = vl_printf (view->ctx, "caps.%s.%s.%s.%s", view->virt, view->arch, view->machine, what);
+  key = vl_printf (view->call, "caps.%s.%s.%s.%s", view->virt, view->arch, view->machine, what);
   return vl_host_count (view->host, key) > 0 ? key : NULL;
 }
 
 static const char *
 features_key (struct view *view, const char *model)
 {
-  return vl_printf (view->ctx, "cpu-model.%s.features", model);
+  return vl_printf (view->call, "cpu-model.%s.features", model);
 }
 
 /* libvirt's spelling of model NAME, or NULL where the host knows no such model.
@@ -202,7 +202,7 @@ accepted_models (struct view *view)
     key = caps_key (view, "cpu.models");
   n = key ? vl_host_count (view->host, key) : 0;
   for (size_t i = 0; i < n; i++)
-    text = vl_printf (view->ctx, "%s%s%s", text, i ? ", " : "", vl_host_item (view->host, key, i));
+    text = vl_printf (view->call, "%s%s%s", text, i ? ", " : "", vl_host_item (view->host, key, i));
   return n ? text : "none that this host names";
 }
 
@@ -248,12 +248,12 @@ flag_name (const char *item, int *on)
 
 /* Does the operator's list take FLAG away? */
 static int
-flag_is_off (struct vl_ctx *ctx, const char *flag)
+flag_is_off (struct vl_call *call, const char *flag)
 {
   int on;
 
-  for (size_t i = 0; i < vl_setting_count (ctx, "cpu_model_extra_flags"); i++) {
-    const char *name = flag_name (vl_setting_item (ctx, "cpu_model_extra_flags", i), &on);
+  for (size_t i = 0; i < vl_setting_count (call, "cpu_model_extra_flags"); i++) {
+    const char *name = flag_name (vl_setting_item (call, "cpu_model_extra_flags", i), &on);
 
     if (! on && strcmp (name, flag) == 0)
       return 1;
@@ -269,10 +269,10 @@ lacking_flags (struct view *view, const char *model)
   const char *key = features_key (view, model), *usable = caps_key (view, "cpu.usable"), *text = "";
   int proven = usable && vl_host_offers (view->host, usable, model) == 1, on;
   size_t n = proven ? 0 : vl_host_count (view->host, key);
-  size_t m = vl_setting_count (view->ctx, "cpu_model_extra_flags");
+  size_t m = vl_setting_count (view->call, "cpu_model_extra_flags");
 
   if (! proven && n == 0) {
-    vl_host_unknown (view->ctx, "models", key);
+    vl_host_unknown (view->call, "models", key);
     return NULL;
   }
   for (size_t i = 0; i < n + m; i++) {
@@ -282,15 +282,15 @@ lacking_flags (struct view *view, const char *model)
     if (i < n)
       flag = vl_host_item (view->host, key, i);
     else
-      flag = flag_name (vl_setting_item (view->ctx, "cpu_model_extra_flags", i - n), &on);
-    if (! on || (i < n && flag_is_off (view->ctx, flag)))
+      flag = flag_name (vl_setting_item (view->call, "cpu_model_extra_flags", i - n), &on);
+    if (! on || (i < n && flag_is_off (view->call, flag)))
       continue;
     switch (host_has_flag (view, flag)) {
     case 0:
-      text = vl_printf (view->ctx, "%s%s%s", text, text[0] ? ", " : "", flag);
+      text = vl_printf (view->call, "%s%s%s", text, text[0] ? ", " : "", flag);
       break;
     case -1:
-      vl_host_unknown (view->ctx, "models", "host.cpu.features");
+      vl_host_unknown (view->call, "models", "host.cpu.features");
       return NULL;
     default:
       break;
@@ -301,15 +301,15 @@ lacking_flags (struct view *view, const char *model)
 
 /* " with '+pcid,-hle'", or "" without flags. */
 static const char *
-with_flags (struct vl_ctx *ctx)
+with_flags (struct vl_call *call)
 {
-  size_t n = vl_setting_count (ctx, "cpu_model_extra_flags");
+  size_t n = vl_setting_count (call, "cpu_model_extra_flags");
   const char *text = "";
 
   for (size_t i = 0; i < n; i++)
-    text = vl_printf (ctx, "%s%s%s", text, i ? "," : " with '",
-                      vl_setting_item (ctx, "cpu_model_extra_flags", i));
-  return n ? vl_printf (ctx, "%s'", text) : "";
+    text = vl_printf (call, "%s%s%s", text, i ? "," : " with '",
+                      vl_setting_item (call, "cpu_model_extra_flags", i));
+  return n ? vl_printf (call, "%s'", text) : "";
 }
 
 /* Can the host run each of the operator's models with the operator's flags?
@@ -320,26 +320,26 @@ check_models (struct view *view)
 {
   int result = 0;
 
-  for (size_t i = 0; i < vl_setting_count (view->ctx, "cpu_models"); i++) {
-    const char *name = vl_setting_item (view->ctx, "cpu_models", i);
+  for (size_t i = 0; i < vl_setting_count (view->call, "cpu_models"); i++) {
+    const char *name = vl_setting_item (view->call, "cpu_models", i);
     const char *model = known_model (view, name), *lacking;
 
     if (model == NULL) {
-      result = vl_error (view->ctx, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
+      result = vl_error (view->call, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
                          "cpu_models names '%s', which is no CPU model; accepted: %s", name,
                          accepted_models (view));
-      vl_hint (view->ctx, "mend cpu_models in cpu-model.conf");
+      vl_hint (view->call, "mend cpu_models in cpu-model.conf");
       continue;
     }
     if (strcmp (view->virt, "kvm") || strcmp (view->arch, "aarch64") == 0
-        || vl_setting_bool (view->ctx, "skip_cpu_compare_at_startup"))
+        || vl_setting_bool (view->call, "skip_cpu_compare_at_startup"))
       continue;
     lacking = lacking_flags (view, model);
     if (lacking && lacking[0]) {
-      vl_error (view->ctx, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
+      vl_error (view->call, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
                 "CPU model '%s'%s cannot run on this host, which lacks %s; accepted: %s", model,
-                with_flags (view->ctx), lacking, accepted_models (view));
-      vl_hint (view->ctx, "change cpu_models or cpu_model_extra_flags in cpu-model.conf");
+                with_flags (view->call), lacking, accepted_models (view));
+      vl_hint (view->call, "change cpu_models or cpu_model_extra_flags in cpu-model.conf");
     }
     if (lacking == NULL || lacking[0])
       result = -1;
@@ -349,24 +349,24 @@ check_models (struct view *view)
 
 /* A flag is a word, once, either added or taken away. */
 static int
-check_flags (struct vl_ctx *ctx)
+check_flags (struct vl_call *call)
 {
-  size_t n = vl_setting_count (ctx, "cpu_model_extra_flags");
+  size_t n = vl_setting_count (call, "cpu_model_extra_flags");
   int on, other, result = 0;
 
   for (size_t i = 0; i < n; i++) {
-    const char *item = vl_setting_item (ctx, "cpu_model_extra_flags", i);
+    const char *item = vl_setting_item (call, "cpu_model_extra_flags", i);
     const char *flag = flag_name (item, &on);
 
     if (flag[0] == '\0' || flag[strspn (flag, "abcdefghijklmnopqrstuvwxyz0123456789._-")]) {
-      result = vl_error (ctx, VL_ERR_UNSUPPORTED, "Invalid", "flags",
+      result = vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "flags",
                          "cpu_model_extra_flags has '%s'; accepted: flag, +flag or -flag", item);
       continue;
     }
     for (size_t k = 0; k < i; k++)
-      if (strcmp (flag_name (vl_setting_item (ctx, "cpu_model_extra_flags", k), &other), flag) == 0
+      if (strcmp (flag_name (vl_setting_item (call, "cpu_model_extra_flags", k), &other), flag) == 0
           && on != other)
-        result = vl_error (ctx, VL_ERR_UNSUPPORTED, "Invalid", "flags",
+        result = vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "flags",
                            "cpu_model_extra_flags both adds '%s' and takes it away", flag);
   }
   return result;
@@ -375,25 +375,24 @@ check_flags (struct vl_ctx *ctx)
 /* As Nova at start-up: the settings by themselves, then with what the host can
  * run. */
 static int
-ready (struct vl_ctx *ctx, const struct vl_host *host)
+ready (struct vl_call *call, const struct vl_host *host)
 {
-  const char *mode = vl_setting_str (ctx, "cpu_mode");
-  int custom = mode && strcmp (mode, "custom") == 0, result = check_flags (ctx);
-  struct view view = {
-    ctx, host, vl_ready_virt_type (ctx), vl_host_str (host, "host.arch"), NULL, 0
-  };
+  const char *mode = vl_setting_str (call, "cpu_mode");
+  int custom = mode && strcmp (mode, "custom") == 0, result = check_flags (call);
+  struct view view = { call, host, vl_ready_virt_type (call), vl_host_str (host, "host.arch"),
+                       NULL, 0 };
 
-  if (! custom && vl_setting_count (ctx, "cpu_models") > 0) {
-    result = vl_error (ctx, VL_ERR_UNSUPPORTED, "Invalid", "models",
+  if (! custom && vl_setting_count (call, "cpu_models") > 0) {
+    result = vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "models",
                        "cpu_models is set while cpu_mode is %s%s%s; accepted: cpu_models with "
                        "'custom' only",
                        mode ? "'" : "", mode ? mode : "unset", mode ? "'" : "");
-    vl_hint (ctx, "set cpu_mode = custom in cpu-model.conf, or take cpu_models out");
+    vl_hint (call, "set cpu_mode = custom in cpu-model.conf, or take cpu_models out");
   }
-  if (custom && vl_setting_count (ctx, "cpu_models") == 0) {
-    result = vl_error (ctx, VL_ERR_UNSUPPORTED, "Invalid", "models",
+  if (custom && vl_setting_count (call, "cpu_models") == 0) {
+    result = vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "models",
                        "cpu_mode is 'custom' and cpu_models is empty");
-    vl_hint (ctx, "name one or more models in cpu_models, for instance 'Nehalem'");
+    vl_hint (call, "name one or more models in cpu_models, for instance 'Nehalem'");
   }
   if (custom && result == 0 && view.virt && view.arch && strcmp (view.virt, "lxc"))
     result = check_models (&view);
@@ -434,42 +433,42 @@ choose_model (struct view *view, struct vl_guest *guest)
   const char *flags = "", *models = "";
 
   for (size_t i = 0; i < n; i++)
-    flags = vl_printf (view->ctx, "%s%s%s for trait:%s", flags, i ? ", " : "", wanted[i]->flag,
+    flags = vl_printf (view->call, "%s%s%s for trait:%s", flags, i ? ", " : "", wanted[i]->flag,
                        wanted[i]->trait);
   for (size_t i = 0; i < n_models; i++) {
     const char *item = vl_guest_item (guest, "models", i), *model = known_model (view, item);
 
-    models = vl_printf (view->ctx, "%s%s%s", models, i ? ", " : "", item);
+    models = vl_printf (view->call, "%s%s%s", models, i ? ", " : "", item);
     if (model == NULL)
       continue;
     for (k = 0; k < n && model_has (view, model, wanted[k]); k++)
       ;
     if (k == n)
-      return vl_guest_set (view->ctx, guest, "model", model, "models",
-                           n ? vl_printf (view->ctx, "the first of cpu_models that has %s", flags)
+      return vl_guest_set (view->call, guest, "model", model, "models",
+                           n ? vl_printf (view->call, "the first of cpu_models that has %s", flags)
                              : "the first of cpu_models");
   }
   if (n == 0)
     return 0;
-  vl_error (view->ctx, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
+  vl_error (view->call, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
             "no CPU model of cpu_models (%s) has %s", models, flags);
-  vl_hint (view->ctx, "add a model with these flags to cpu_models in cpu-model.conf");
+  vl_hint (view->call, "add a model with these flags to cpu_models in cpu-model.conf");
   return -1;
 }
 
 /* A guest of another architecture than the host's, as Nova has it. */
 static int
-resolve_foreign (struct vl_ctx *ctx, struct vl_guest *guest, const char *arch)
+resolve_foreign (struct vl_call *call, struct vl_guest *guest, const char *arch)
 {
   const char *reason = "the host is of another architecture, so the CPU is emulated";
   const char *model = strcmp (arch, "aarch64") == 0   ? "cortex-a57"
                       : strcmp (arch, "ppc64le") == 0 ? "POWER8"
                                                       : NULL;
 
-  return vl_guest_set (ctx, guest, "mode", NULL, VL_GUEST_ARCH, reason)
-         | vl_guest_set (ctx, guest, "flags", NULL, VL_GUEST_ARCH, reason)
-         | vl_guest_set (ctx, guest, "model", model, VL_GUEST_ARCH, reason)
-         | vl_guest_set (ctx, guest, "element", strcmp (arch, "mipsel") ? "true" : "false",
+  return vl_guest_set (call, guest, "mode", NULL, VL_GUEST_ARCH, reason)
+         | vl_guest_set (call, guest, "flags", NULL, VL_GUEST_ARCH, reason)
+         | vl_guest_set (call, guest, "model", model, VL_GUEST_ARCH, reason)
+         | vl_guest_set (call, guest, "element", strcmp (arch, "mipsel") ? "true" : "false",
                          VL_GUEST_ARCH, reason);
 }
 
@@ -482,20 +481,20 @@ resolve_default (struct view *view, struct vl_guest *guest)
 
   if (strcmp (view->virt, "qemu") == 0 && vl_host_cap (guest, view->host, "cpu.modes", mode) == 0
       && vl_host_cap (guest, view->host, "cpu.models", "max") == 1)
-    return vl_guest_set (view->ctx, guest, "mode", "custom", VL_GUEST_ARCH,
-                         vl_printf (view->ctx, "emulation has no %s here", mode))
-           | vl_guest_set (view->ctx, guest, "model", "max", VL_GUEST_ARCH,
+    return vl_guest_set (view->call, guest, "mode", "custom", VL_GUEST_ARCH,
+                         vl_printf (view->call, "emulation has no %s here", mode))
+           | vl_guest_set (view->call, guest, "model", "max", VL_GUEST_ARCH,
                            "all that the emulator can do");
-  return vl_guest_set (view->ctx, guest, "mode", mode, VL_GUEST_ARCH,
-                       vl_printf (view->ctx, "the usual mode on %s", view->arch));
+  return vl_guest_set (view->call, guest, "mode", mode, VL_GUEST_ARCH,
+                       vl_printf (view->call, "the usual mode on %s", view->arch));
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *host_arch = vl_host_str (host, "host.arch");
   struct view view = {
-    ctx,  host, vl_guest_str (guest, VL_GUEST_VIRT_TYPE), vl_guest_str (guest, VL_GUEST_ARCH),
+    call, host, vl_guest_str (guest, VL_GUEST_VIRT_TYPE), vl_guest_str (guest, VL_GUEST_ARCH),
     NULL, 0
   };
 
@@ -503,26 +502,28 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
     return 0;
   if (strcmp (view.virt, "kvm") && strcmp (view.virt, "qemu")) {
     if (vl_guest_has (guest, "mode") && ! vl_guest_is (guest, "mode", "none")) {
-      vl_error (ctx, VL_ERR_UNSUPPORTED, "Invalid", "mode",
+      vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "mode",
                 "cpu_mode is '%s', and '%s' guests have no CPU model; accepted: 'none', unset",
                 vl_guest_str (guest, "mode"), view.virt);
-      vl_hint (ctx, "take cpu_mode out of cpu-model.conf");
+      vl_hint (call, "take cpu_mode out of cpu-model.conf");
       return -1;
     }
-    return vl_guest_set (ctx, guest, "element", "false", VL_GUEST_VIRT_TYPE,
+    return vl_guest_set (call, guest, "element", "false", VL_GUEST_VIRT_TYPE,
                          "such guests have no CPU of their own");
   }
   if (host_arch && strcmp (host_arch, view.arch))
-    return resolve_foreign (ctx, guest, view.arch);
+    return resolve_foreign (call, guest, view.arch);
   if (! vl_guest_has (guest, "mode") && resolve_default (&view, guest) < 0)
     return -1;
   if (vl_guest_is (guest, "mode", "custom") && ! vl_guest_has (guest, "model")
       && choose_model (&view, guest) < 0)
     return -1;
   if (vl_guest_is (guest, "mode", "none") && vl_guest_count (guest, "flags") > 0
-      && vl_guest_set (ctx, guest, "flags", NULL, "mode", "a CPU without a model has no flags") < 0)
+      && vl_guest_set (call, guest, "flags", NULL, "mode", "a CPU without a model has no flags")
+             < 0)
     return -1;
-  return vl_guest_set (ctx, guest, "element", "true", VL_GUEST_VIRT_TYPE, "such guests have a CPU");
+  return vl_guest_set (call, guest, "element", "true", VL_GUEST_VIRT_TYPE,
+                       "such guests have a CPU");
 }
 
 static int
@@ -540,29 +541,29 @@ advise_traits (struct view *view, const struct vl_guest *guest)
 
   for (size_t i = 0; i < n; i++)
     if (host_has_flag (view, wanted[i]->flag) == 0) {
-      vl_advice (view->ctx, NULL, "mode",
+      vl_advice (view->call, NULL, "mode",
                  "the flavor requires trait:%s, and this host does not offer CPU flag '%s'",
                  wanted[i]->trait, wanted[i]->flag);
-      vl_hint (view->ctx,
+      vl_hint (view->call,
                "take a host that has the flag, or cpu_mode = custom with a model that has it");
     }
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *mode = vl_guest_str (guest, "mode");
   struct view view = {
-    ctx,  host, vl_guest_str (guest, VL_GUEST_VIRT_TYPE), vl_guest_str (guest, VL_GUEST_ARCH),
+    call, host, vl_guest_str (guest, VL_GUEST_VIRT_TYPE), vl_guest_str (guest, VL_GUEST_ARCH),
     NULL, 0
   };
 
   if (mode == NULL || strcmp (mode, "none") == 0)
     return 0;
   if (vl_host_cap (guest, host, "cpu.modes", mode) == 0) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "mode",
+    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "mode",
               "the hypervisor of this host has no CPU mode '%s' for a '%s' guest", mode, view.virt);
-    vl_hint (ctx, "set another cpu_mode in cpu-model.conf");
+    vl_hint (call, "set another cpu_mode in cpu-model.conf");
     return -1;
   }
   if (strcmp (mode, "custom"))
@@ -571,24 +572,24 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *cpu = vl_ensure (ctx, NULL, "cpu", 0, "element");
+  struct vl_node *cpu = vl_ensure (call, NULL, "cpu", 0, "element");
 
   (void)host;
   if (vl_guest_has (guest, "mode") && ! vl_guest_is (guest, "mode", "none"))
-    vl_set (ctx, cpu, "mode", vl_guest_str (guest, "mode"), "mode");
-  vl_set (ctx, cpu, "match", "exact", "element");
+    vl_set (call, cpu, "mode", vl_guest_str (guest, "mode"), "mode");
+  vl_set (call, cpu, "match", "exact", "element");
   if (vl_guest_has (guest, "model"))
-    vl_text (ctx, vl_ensure (ctx, cpu, "model", 0, "model"), vl_guest_str (guest, "model"),
+    vl_text (call, vl_ensure (call, cpu, "model", 0, "model"), vl_guest_str (guest, "model"),
              "model");
   for (size_t i = 0; i < vl_guest_count (guest, "flags"); i++) {
     int on;
     const char *name = flag_name (vl_guest_item (guest, "flags", i), &on);
     struct vl_node *node =
-        vl_ensure_keyed (ctx, cpu, "feature", vl_printf (ctx, "name=%s", name), 0, "flags");
+        vl_ensure_keyed (call, cpu, "feature", vl_printf (call, "name=%s", name), 0, "flags");
 
-    vl_set (ctx, node, "policy", on ? "require" : "disable", "flags");
+    vl_set (call, node, "policy", on ? "require" : "disable", "flags");
   }
   return 0;
 }

@@ -65,40 +65,40 @@ first (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t quota = vl_guest_int (guest, "quota");
 
   if (quota > 0 && quota < LEAST) {
-    vl_error (ctx, VL_ERR_REQUEST, NULL, "quota",
+    vl_error (call, VL_ERR_REQUEST, NULL, "quota",
               "'%s' is too little; accepted: -1, 0, %d to %" PRId64, vl_guest_str (guest, "quota"),
               LEAST, (int64_t)MOST_QUOTA);
-    vl_hint (ctx, "the quota is in us; with a longer quota:cpu_period it can be longer too");
+    vl_hint (call, "the quota is in us; with a longer quota:cpu_period it can be longer too");
     return -1;
   }
   switch (vl_host_flag (host, "cgroup.cpu")) {
   case 1:
     return 0;
   case 0:
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHostCPUControlPolicy", first (guest),
+    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHostCPUControlPolicy", first (guest),
               "this host has no cgroup controller 'cpu', so CPU time cannot be shared out");
-    vl_hint (ctx, "enable the controller, or take quota:cpu_... out of the flavor");
+    vl_hint (call, "enable the controller, or take quota:cpu_... out of the flavor");
     return -1;
   default:
-    return vl_host_unknown (ctx, first (guest), "cgroup.cpu");
+    return vl_host_unknown (call, first (guest), "cgroup.cpu");
   }
 }
 
 /* A quota of 0 is libvirt's word for none, which it does not keep. */
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   for (size_t i = 0; i < N_PROPS; i++)
     if (vl_guest_int (guest, props[i].name) != 0)
       vl_text (
-          ctx,
-          vl_ensure (ctx, NULL, vl_printf (ctx, "cputune/%s", props[i].name), 0, props[i].name),
+          call,
+          vl_ensure (call, NULL, vl_printf (call, "cputune/%s", props[i].name), 0, props[i].name),
           vl_guest_str (guest, props[i].name), props[i].name);
   return 0;
 }

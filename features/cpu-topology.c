@@ -108,22 +108,22 @@ limits (const struct vl_guest *guest)
 /* What is preferred, as Nova has it.  An image that prefers anything puts
  * all the flavor's preferences aside; *FROM is the layer it came from. */
 static int
-preferences (struct vl_ctx *ctx, const struct vl_guest *guest, const struct triple *max,
+preferences (struct vl_call *call, const struct vl_guest *guest, const struct triple *max,
              struct triple *want, enum vl_layer *from)
 {
   struct triple flavor = layer (guest, VL_LAYER_FLAVOR), image = layer (guest, VL_LAYER_IMAGE);
   int bad = above (&image, max);
 
   if (bad >= 0) {
-    vl_error (ctx, VL_ERR_REQUEST, "ImageVCPUTopologyRangeExceeded", prefer[bad],
+    vl_error (call, VL_ERR_REQUEST, "ImageVCPUTopologyRangeExceeded", prefer[bad],
               "the image prefers %" PRId64 " %s, and the most is %" PRId64, image.of[bad],
               kinds[bad], max->of[bad]);
-    vl_hint (ctx, "lower hw_cpu_%s in the image", kinds[bad]);
+    vl_hint (call, "lower hw_cpu_%s in the image", kinds[bad]);
     return -1;
   }
   bad = above (&flavor, max);
   if (bad >= 0) {
-    vl_advice (ctx, NULL, prefer[bad],
+    vl_advice (call, NULL, prefer[bad],
                "the flavor prefers %" PRId64 " %s, and the most is %" PRId64
                ": none of its preferences is followed",
                flavor.of[bad], kinds[bad], max->of[bad]);
@@ -172,13 +172,13 @@ best_topology (int64_t vcpus, const struct triple *max, const struct triple *wan
 
 /* Which property made the number what it is, and in *REASON how. */
 static const char *
-cause (struct vl_ctx *ctx, const struct vl_guest *guest, const struct triple *want,
+cause (struct vl_call *call, const struct vl_guest *guest, const struct triple *want,
        const struct triple *best, int i, enum vl_layer from, const char **reason)
 {
   const char *who = from == VL_LAYER_IMAGE ? "image" : "flavor";
 
   if (want->of[i] && want->of[i] == best->of[i]) {
-    *reason = vl_printf (ctx, "the %s prefers it", who);
+    *reason = vl_printf (call, "the %s prefers it", who);
     return prefer[i];
   }
   for (int k = 0; k < N_KINDS; k++)
@@ -186,13 +186,13 @@ cause (struct vl_ctx *ctx, const struct vl_guest *guest, const struct triple *wa
       *reason = "the topology with the fewest threads and most sockets within the limits";
       return most[k];
     }
-  *reason = any (want) ? vl_printf (ctx, "nearest to what the %s prefers", who)
+  *reason = any (want) ? vl_printf (call, "nearest to what the %s prefers", who)
                        : "the fewest threads and most sockets";
   return VL_GUEST_VCPUS;
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t vcpus = vl_guest_int (guest, VL_GUEST_VCPUS);
   struct triple max = limits (guest), want, best;
@@ -206,27 +206,27 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
       limit = most[i];
   for (int i = 0; i < N_KINDS; i++)
     if (vl_guest_has (guest, unread[i])) {
-      vl_warning (ctx, NULL, unread[i],
+      vl_warning (call, NULL, unread[i],
                   "hw:max_cpu_%s limits nothing: Nova accepts it and never reads it", kinds[i]);
-      vl_hint (ctx, "say hw:cpu_max_%s", kinds[i]);
+      vl_hint (call, "say hw:cpu_max_%s", kinds[i]);
     }
-  if (preferences (ctx, guest, &max, &want, &from) < 0)
+  if (preferences (call, guest, &max, &want, &from) < 0)
     return -1;
   best = best_topology (vcpus, &max, &want);
   if (best.of[0] == 0) {
-    vl_error (ctx, VL_ERR_REQUEST, "ImageVCPULimitsRangeImpossible", limit,
+    vl_error (call, VL_ERR_REQUEST, "ImageVCPULimitsRangeImpossible", limit,
               "%" PRId64 " CPUs cannot be made of at most %" PRId64 " sockets, %" PRId64
               " cores and %" PRId64 " threads",
               vcpus, max.of[0], max.of[1], max.of[2]);
-    vl_hint (ctx, "raise hw:cpu_max_sockets, hw:cpu_max_cores or hw:cpu_max_threads, or what the "
-                  "image says of them");
+    vl_hint (call, "raise hw:cpu_max_sockets, hw:cpu_max_cores or hw:cpu_max_threads, or what the "
+                   "image says of them");
     return -1;
   }
   for (int i = 0; i < N_KINDS; i++) {
-    const char *reason, *why = cause (ctx, guest, &want, &best, i, from, &reason);
+    const char *reason, *why = cause (call, guest, &want, &best, i, from, &reason);
 
-    result |=
-        vl_guest_set (ctx, guest, chosen[i], vl_printf (ctx, "%" PRId64, best.of[i]), why, reason);
+    result |= vl_guest_set (call, guest, chosen[i], vl_printf (call, "%" PRId64, best.of[i]), why,
+                            reason);
   }
   return result;
 }
@@ -241,13 +241,13 @@ active (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *node = vl_ensure (ctx, NULL, "cpu/topology", 0, VL_GUEST_VCPUS);
+  struct vl_node *node = vl_ensure (call, NULL, "cpu/topology", 0, VL_GUEST_VCPUS);
 
   (void)host;
   for (int i = 0; i < N_KINDS; i++)
-    vl_set (ctx, node, kinds[i], vl_guest_str (guest, chosen[i]), chosen[i]);
+    vl_set (call, node, kinds[i], vl_guest_str (guest, chosen[i]), chosen[i]);
   return 0;
 }
 

@@ -45,7 +45,7 @@ static const struct vl_name reads[] = { { VL_GUEST_ARCH },
                                         { "scsi-controller.adapter" } };
 
 static int
-check_bus (struct vl_ctx *ctx, const struct vl_guest *guest, const char *prop)
+check_bus (struct vl_call *call, const struct vl_guest *guest, const char *prop)
 {
   static const char *const none_of_qemu[] = { "lxc", "uml", "xen", NULL };
   const char *bus = vl_guest_str (guest, prop), *type = vl_guest_str (guest, VL_GUEST_VIRT_TYPE);
@@ -58,28 +58,28 @@ check_bus (struct vl_ctx *ctx, const struct vl_guest *guest, const char *prop)
     allowed = allowed && strcmp (bus, *other) != 0;
   if (allowed)
     return 0;
-  vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", prop,
+  vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", prop,
             "a '%s' guest has no bus '%s'; accepted: %s", type, bus,
             container ? "lxc" : "fdc ide sata scsi usb virtio");
-  vl_hint (ctx, "leave the property out to have the usual bus");
+  vl_hint (call, "leave the property out to have the usual bus");
   return -1;
 }
 
 /* An image made for another hypervisor names its adapter, not its bus. */
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *adapter = vl_guest_str (guest, "scsi-controller.adapter");
   int disk, cdrom;
 
   (void)host;
   if (adapter && ! vl_guest_has (guest, "disk")
-      && vl_guest_set (ctx, guest, "disk", strcmp (adapter, "ide") == 0 ? "ide" : "scsi",
+      && vl_guest_set (call, guest, "disk", strcmp (adapter, "ide") == 0 ? "ide" : "scsi",
                        "scsi-controller.adapter", "the bus of that adapter")
              < 0)
     return -1;
-  disk = check_bus (ctx, guest, "disk");
-  cdrom = check_bus (ctx, guest, "cdrom");
+  disk = check_bus (call, guest, "disk");
+  cdrom = check_bus (call, guest, "cdrom");
   return disk < 0 || cdrom < 0 ? -1 : 0;
 }
 
@@ -91,7 +91,7 @@ active (const struct vl_guest *guest)
 
 /* Why this machine cannot have DISK where it is, or NULL. */
 static const char *
-misplaced (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+misplaced (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
            const struct vl_disk *disk)
 {
   if (strcmp (disk->bus, "fdc") == 0 && strcmp (disk->device, "floppy") != 0)
@@ -99,35 +99,35 @@ misplaced (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_hos
   if (strcmp (disk->bus, "virtio") == 0 && strcmp (disk->device, "cdrom") == 0)
     return "which has no CD-ROM drives";
   if (vl_host_cap (guest, host, "disk.bus", disk->bus) == 0)
-    return vl_printf (ctx, "which machine type '%s' does not have on this host",
+    return vl_printf (call, "which machine type '%s' does not have on this host",
                       vl_guest_str (guest, VL_GUEST_MACHINE));
   return NULL;
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int result = 0;
 
   for (size_t i = 0; i < vl_guest_n_disks (guest); i++) {
     const struct vl_disk *disk = vl_guest_disk (guest, i);
     const char *prop = strcmp (disk->device, "cdrom") == 0 ? "cdrom" : "disk";
-    const char *why = misplaced (ctx, guest, host, disk);
+    const char *why = misplaced (call, guest, host, disk);
 
     if (strcmp (disk->device, "floppy") == 0 && vl_guest_has (guest, "floppy")
         && ! vl_guest_is (guest, "floppy", disk->bus)) {
-      result = vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "floppy",
+      result = vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "floppy",
                          "floppy '%s' cannot be on bus '%s'; accepted: %s", disk->dev,
                          vl_guest_str (guest, "floppy"), disk->bus);
-      vl_hint (ctx, "leave the property out");
+      vl_hint (call, "leave the property out");
       continue;
     }
     if (why == NULL)
       continue;
-    result = vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware",
+    result = vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware",
                        vl_guest_is (guest, prop, disk->bus) ? prop : NULL,
                        "%s '%s' is on bus '%s', %s", disk->device, disk->dev, disk->bus, why);
-    vl_hint (ctx, "buses that every machine has: scsi usb%s",
+    vl_hint (call, "buses that every machine has: scsi usb%s",
              strcmp (disk->device, "cdrom") == 0 ? "" : " virtio");
   }
   return result;

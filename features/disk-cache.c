@@ -80,13 +80,13 @@ mode_of_item (const struct vl_guest *guest, size_t i)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   int direct = vl_host_flag (host, FACT_DIRECT_IO);
 
   if (direct < 0)
     return 0;
-  return vl_guest_set (ctx, guest, "local", direct ? "none" : "writeback", FACT_DIRECT_IO,
+  return vl_guest_set (call, guest, "local", direct ? "none" : "writeback", FACT_DIRECT_IO,
                        direct ? "the disks' file system can do direct I/O"
                               : "the disks' file system can do no direct I/O");
 }
@@ -122,20 +122,20 @@ cache_of (const struct vl_guest *guest, const struct vl_disk *disk, const char *
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *why;
 
   (void)host;
   for (size_t i = 0; i < vl_guest_count (guest, "modes"); i++)
     if (mode_of_item (guest, i) == NULL)
-      vl_warning (ctx, NULL, "modes",
+      vl_warning (call, NULL, "modes",
                   "'%s' is passed over; accepted: kind=mode, kinds file block network mount, modes "
                   "default none writethrough writeback directsync unsafe",
                   vl_guest_item (guest, "modes", i));
   for (size_t i = 0; i < vl_guest_n_disks (guest); i++)
     if (cache_of (guest, vl_guest_disk (guest, i), &why) == NULL)
-      return vl_host_unknown (ctx, NULL, FACT_DIRECT_IO);
+      return vl_host_unknown (call, NULL, FACT_DIRECT_IO);
   return 0;
 }
 
@@ -147,11 +147,11 @@ io_of (const char *mode)
 }
 
 static int
-tune_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+tune_disk (struct vl_call *call, struct vl_node *node, void *opaque)
 {
   const struct vl_guest *guest = opaque;
-  const char *dev = vl_get (ctx, node, "target/@dev"), *why, *mode;
-  struct vl_node *driver = vl_ensure (ctx, node, "driver", 0, NULL);
+  const char *dev = vl_get (call, node, "target/@dev"), *why, *mode;
+  struct vl_node *driver = vl_ensure (call, node, "driver", 0, NULL);
 
   for (size_t i = 0; dev && i < vl_guest_n_disks (guest); i++) {
     const struct vl_disk *disk = vl_guest_disk (guest, i);
@@ -159,20 +159,20 @@ tune_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
     if (strcmp (disk->dev, dev) != 0)
       continue;
     mode = cache_of (guest, disk, &why);
-    vl_set (ctx, driver, "cache", mode, why);
+    vl_set (call, driver, "cache", mode, why);
     if (disk->serial == NULL && vl_guest_is (guest, VL_STORAGE_PREALLOCATE, "space"))
-      vl_set (ctx, driver, "io", io_of (mode), VL_STORAGE_PREALLOCATE);
+      vl_set (call, driver, "io", io_of (mode), VL_STORAGE_PREALLOCATE);
     if (disk->serial == NULL && vl_guest_has (guest, "discard"))
-      vl_set (ctx, driver, "discard", vl_guest_str (guest, "discard"), "discard");
+      vl_set (call, driver, "discard", vl_guest_str (guest, "discard"), "discard");
   }
   return 0;
 }
 
 static int
-adjust (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  return vl_each (ctx, "devices/disk", tune_disk, (void *)guest);
+  return vl_each (call, "devices/disk", tune_disk, (void *)guest);
 }
 
 VL_FEATURE (disk_cache, "disk-cache", .version = VL_VERSION,

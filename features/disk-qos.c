@@ -48,7 +48,7 @@ static const char *const groups[][3] = {
 
 /* QEMU limits either the sum or the parts. */
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int result = 0;
 
@@ -58,9 +58,9 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 
     if (vl_guest_int (guest, groups[i][0]) == 0 || vl_guest_int (guest, part) == 0)
       continue;
-    result = vl_error (ctx, VL_ERR_REQUEST, NULL, groups[i][0],
+    result = vl_error (call, VL_ERR_REQUEST, NULL, groups[i][0],
                        "a limit on the total and one on reads or writes exclude each other");
-    vl_hint (ctx, "give either quota:disk_total_%s_sec, or the read and write ones",
+    vl_hint (call, "give either quota:disk_total_%s_sec, or the read and write ones",
              strchr (part, '-') + 1);
   }
   return result;
@@ -85,10 +85,10 @@ is_written (const struct vl_guest *guest, const char *name)
 }
 
 static int
-limit_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+limit_disk (struct vl_call *call, struct vl_node *node, void *opaque)
 {
   const struct vl_guest *guest = opaque;
-  const char *dev = vl_get (ctx, node, "target/@dev");
+  const char *dev = vl_get (call, node, "target/@dev");
   int local = 0;
 
   for (size_t i = 0; dev && i < vl_guest_n_disks (guest); i++)
@@ -98,17 +98,17 @@ limit_disk (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
     const char *name = props[i].name, *element = props[i].flavor_key + strlen ("quota:disk_");
 
     if (is_written (guest, name))
-      vl_text (ctx, vl_ensure (ctx, node, vl_printf (ctx, "iotune/%s", element), 0, name),
+      vl_text (call, vl_ensure (call, node, vl_printf (call, "iotune/%s", element), 0, name),
                vl_guest_str (guest, name), name);
   }
   return 0;
 }
 
 static int
-adjust (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  return vl_each (ctx, "devices/disk", limit_disk, (void *)guest);
+  return vl_each (call, "devices/disk", limit_disk, (void *)guest);
 }
 
 VL_FEATURE (disk_qos, "disk-qos", .version = VL_VERSION,

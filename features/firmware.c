@@ -76,18 +76,18 @@ machine_can_secure (const struct vl_guest *guest)
  * The firmware files are the same for KVM and emulation, so what is known of one
  * is known of the other. */
 static int
-host_offers (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+host_offers (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
              const char *what, const char *value)
 {
   static const char *const kinds[] = { "kvm", "qemu" };
   const char *arch = vl_guest_str (guest, VL_GUEST_ARCH);
-  const char *machines = vl_printf (ctx, "guest.%s.machines", arch);
+  const char *machines = vl_printf (call, "guest.%s.machines", arch);
   int best = vl_host_cap_any (guest, host, what, value);
 
   for (size_t k = 0; best < 0 && k < sizeof kinds / sizeof kinds[0]; k++)
     for (size_t i = 0; best < 1 && i < vl_host_count (host, machines); i++) {
       int one = vl_host_offers (host,
-                                vl_printf (ctx, "caps.%s.%s.%s.%s", kinds[k], arch,
+                                vl_printf (call, "caps.%s.%s.%s.%s", kinds[k], arch,
                                            vl_host_item (host, machines, i), what),
                                 value);
 
@@ -103,47 +103,47 @@ package (const struct vl_guest *guest)
 }
 
 static int
-resolve_type (struct vl_ctx *ctx, struct vl_guest *guest)
+resolve_type (struct vl_call *call, struct vl_guest *guest)
 {
   int arm = vl_guest_is (guest, VL_GUEST_ARCH, "aarch64");
 
   if (vl_guest_has (guest, "type") || vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
     return 0;
-  return vl_guest_set (ctx, guest, "type", arm ? "uefi" : "bios", VL_GUEST_ARCH,
+  return vl_guest_set (call, guest, "type", arm ? "uefi" : "bios", VL_GUEST_ARCH,
                        arm ? "aarch64 machines have UEFI" : "the usual firmware");
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *reason;
   int on;
 
-  if (resolve_type (ctx, guest) < 0)
+  if (resolve_type (call, guest) < 0)
     return -1;
   if (vl_guest_layer_has (guest, "secure-boot", VL_LAYER_FLAVOR)
       && strcmp (vl_guest_layer_str (guest, "secure-boot", VL_LAYER_FLAVOR), "optional") == 0) {
-    vl_error (ctx, VL_ERR_REQUEST, "Invalid", "secure-boot",
+    vl_error (call, VL_ERR_REQUEST, "Invalid", "secure-boot",
               "'optional' is for images; accepted in a flavor: required, disabled");
-    vl_hint (ctx, "say os_secure_boot=optional in the image");
+    vl_hint (call, "say os_secure_boot=optional in the image");
     return -1;
   }
   if (! is_uefi (guest)) {
     if (vl_guest_bool (guest, "stateless")) {
-      vl_warning (ctx, NULL, "stateless", "only UEFI can be stateless; the guest has BIOS");
-      vl_hint (ctx, "add hw_firmware_type=uefi to the image");
+      vl_warning (call, NULL, "stateless", "only UEFI can be stateless; the guest has BIOS");
+      vl_hint (call, "add hw_firmware_type=uefi to the image");
     }
     return 0;
   }
   if (vl_guest_is (guest, "secure-boot", "optional")) {
-    on = machine_can_secure (guest) && host_offers (ctx, guest, host, "loader.secure", "yes") == 1;
+    on = machine_can_secure (guest) && host_offers (call, guest, host, "loader.secure", "yes") == 1;
     reason = on ? "host and machine type can do it" : "host or machine type cannot do it";
   } else {
     on = vl_guest_is (guest, "secure-boot", "required");
     reason = vl_guest_origin (guest, "secure-boot") == VL_LAYER_DEFAULT ? "nobody asks for it"
                                                                         : "as asked for";
   }
-  return vl_guest_set (ctx, guest, "secure", on ? "true" : "false", "secure-boot", reason);
+  return vl_guest_set (call, guest, "secure", on ? "true" : "false", "secure-boot", reason);
 }
 
 static int
@@ -154,70 +154,71 @@ active (const struct vl_guest *guest)
 
 /* A guest that must boot signed code only never starts without. */
 static int
-validate_secure (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate_secure (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   if (! is_uefi (guest)) {
-    vl_error (ctx, VL_ERR_REQUEST, "SecureBootNotSupported", "secure-boot",
+    vl_error (call, VL_ERR_REQUEST, "SecureBootNotSupported", "secure-boot",
               "secure boot is required, and the guest has no UEFI");
-    vl_hint (ctx, "add hw_firmware_type=uefi to the image");
+    vl_hint (call, "add hw_firmware_type=uefi to the image");
     return -1;
   }
   if (! machine_can_secure (guest)) {
-    vl_error (ctx, VL_ERR_REQUEST, "SecureBootNotSupported", "secure-boot",
+    vl_error (call, VL_ERR_REQUEST, "SecureBootNotSupported", "secure-boot",
               "secure boot is required, and machine type '%s' cannot do it; accepted: q35",
               vl_guest_str (guest, VL_GUEST_MACHINE));
-    vl_hint (ctx, "add hw_machine_type=q35 to the image");
+    vl_hint (call, "add hw_machine_type=q35 to the image");
     return -1;
   }
-  switch (host_offers (ctx, guest, host, "loader.secure", "yes")) {
+  switch (host_offers (call, guest, host, "loader.secure", "yes")) {
   case 1:
     return 0;
   case 0:
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "SecureBootNotSupported", "secure-boot",
+    vl_error (call, VL_ERR_UNSUPPORTED, "SecureBootNotSupported", "secure-boot",
               "secure boot is required, and this host has no UEFI firmware that can do it");
-    vl_hint (ctx, "install such firmware on the host (Debian: package %s), or take another host",
+    vl_hint (call, "install such firmware on the host (Debian: package %s), or take another host",
              package (guest));
     return -1;
   default:
-    return vl_host_unknown (ctx, "secure-boot", vl_host_cap_key (guest, host, "loader.secure"));
+    return vl_host_unknown (call, "secure-boot", vl_host_cap_key (guest, host, "loader.secure"));
   }
 }
 
 static int
-validate_uefi (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate_uefi (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  switch (host_offers (ctx, guest, host, "loader.type", "pflash")) {
+  switch (host_offers (call, guest, host, "loader.type", "pflash")) {
   case 1:
     return 0;
   case 0:
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "UEFINotSupported", "type",
+    vl_error (call, VL_ERR_UNSUPPORTED, "UEFINotSupported", "type",
               "this host has no UEFI firmware for '%s' guests",
               vl_guest_str (guest, VL_GUEST_ARCH));
-    vl_hint (ctx, "install it (Debian: package %s), or say hw_firmware_type=bios", package (guest));
+    vl_hint (call, "install it (Debian: package %s), or say hw_firmware_type=bios",
+             package (guest));
     return -1;
   default:
-    return vl_host_unknown (ctx, "type", vl_host_cap_key (guest, host, "loader.type"));
+    return vl_host_unknown (call, "type", vl_host_cap_key (guest, host, "loader.type"));
   }
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int result = 0;
 
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, is_uefi (guest) ? "type" : "secure-boot",
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, is_uefi (guest) ? "type" : "secure-boot",
                      "a container has no firmware");
   if (is_uefi (guest))
-    result |= validate_uefi (ctx, guest, host);
+    result |= validate_uefi (call, guest, host);
   if (vl_guest_is (guest, "secure-boot", "required"))
-    result |= validate_secure (ctx, guest, host);
+    result |= validate_secure (call, guest, host);
   if (is_uefi (guest) && vl_guest_bool (guest, "stateless")
       && vl_host_at_least (host, "libvirt.version", STATELESS_SINCE) == 0) {
-    result |= vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "stateless",
+    result |= vl_error (call, VL_ERR_UNSUPPORTED, NULL, "stateless",
                         "stateless firmware takes libvirt " STATELESS_SINCE "; this host has %s",
                         vl_host_str (host, "libvirt.version"));
-    vl_hint (ctx, "take a host with a newer libvirt");
+    vl_hint (call, "take a host with a newer libvirt");
   }
   return result;
 }
@@ -225,20 +226,21 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 /* libvirt 9.0 refuses loader/@secure='no' where it selects the firmware, so the
  * feature says yes or no, and the attribute is written for yes alone. */
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int secure = vl_guest_bool (guest, "secure");
 
   (void)host;
   if (! is_uefi (guest))
     return 0;
-  vl_set (ctx, vl_ensure (ctx, NULL, "os", 0, "type"), "firmware", "efi", "type");
-  vl_set (ctx, vl_ensure_keyed (ctx, NULL, "os/firmware/feature", "name=secure-boot", 0, "secure"),
+  vl_set (call, vl_ensure (call, NULL, "os", 0, "type"), "firmware", "efi", "type");
+  vl_set (call,
+          vl_ensure_keyed (call, NULL, "os/firmware/feature", "name=secure-boot", 0, "secure"),
           "enabled", secure ? "yes" : "no", "secure");
   if (secure)
-    vl_set (ctx, vl_ensure (ctx, NULL, "os/loader", 0, "secure"), "secure", "yes", "secure");
+    vl_set (call, vl_ensure (call, NULL, "os/loader", 0, "secure"), "secure", "yes", "secure");
   if (vl_guest_bool (guest, "stateless"))
-    vl_set (ctx, vl_ensure (ctx, NULL, "os/loader", 0, "stateless"), "stateless", "yes",
+    vl_set (call, vl_ensure (call, NULL, "os/loader", 0, "stateless"), "stateless", "yes",
             "stateless");
   return 0;
 }

@@ -117,14 +117,14 @@ static const struct vl_name reads[] = { { VL_GUEST_ARCH },
                                         { VL_GUEST_VIRT_TYPE } };
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *why = vl_guest_bool (guest, "vnc") ? "vnc" : "spice";
 
   (void)host;
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc") || ! vl_guest_bool (guest, why))
     return 0;
-  return vl_guest_set (ctx, guest, "display", "yes", why, "a display is configured");
+  return vl_guest_set (call, guest, "display", "yes", why, "a display is configured");
 }
 
 static int
@@ -134,16 +134,16 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   static const char *const types[] = { "vnc", "spice", NULL };
   int result = 0;
 
   for (const char *const *type = types; *type; type++)
     if (vl_guest_bool (guest, *type) && vl_host_cap (guest, host, "graphics.type", *type) == 0) {
-      result = vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, *type,
+      result = vl_error (call, VL_ERR_UNSUPPORTED, NULL, *type,
                          "this host's QEMU has no '%s' display", *type);
-      vl_hint (ctx,
+      vl_hint (call,
                "set %s_enabled = no in plugins.d/graphics.conf, or install QEMU's module for it",
                *type);
     }
@@ -151,18 +151,19 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 }
 
 static struct vl_node *
-add_display (struct vl_ctx *ctx, const struct vl_guest *guest, const char *type, const char *listen)
+add_display (struct vl_call *call, const struct vl_guest *guest, const char *type,
+             const char *listen)
 {
-  struct vl_node *node = vl_append (ctx, NULL, "devices/graphics", type);
+  struct vl_node *node = vl_append (call, NULL, "devices/graphics", type);
 
-  vl_set (ctx, node, "type", type, type);
-  vl_set (ctx, node, "autoport", "yes", type);
-  vl_set (ctx, node, "listen", vl_guest_str (guest, listen), listen);
+  vl_set (call, node, "type", type, type);
+  vl_set (call, node, "autoport", "yes", type);
+  vl_set (call, node, "listen", vl_guest_str (guest, listen), listen);
   return node;
 }
 
 static void
-tune_spice (struct vl_ctx *ctx, const struct vl_guest *guest, struct vl_node *spice)
+tune_spice (struct vl_call *call, const struct vl_guest *guest, struct vl_node *spice)
 {
   static const struct {
     const char *prop, *element, *attr;
@@ -181,32 +182,32 @@ tune_spice (struct vl_ctx *ctx, const struct vl_guest *guest, struct vl_node *sp
       continue;
     if (parts[i].prop[6] == 'p')
       value = vl_guest_bool (guest, parts[i].prop) ? "on" : "off";
-    vl_set (ctx, vl_ensure (ctx, spice, parts[i].element, 0, parts[i].prop), parts[i].attr, value,
+    vl_set (call, vl_ensure (call, spice, parts[i].element, 0, parts[i].prop), parts[i].attr, value,
             parts[i].prop);
   }
   for (const char *const *name = channels; *name && vl_guest_bool (guest, "spice-secure"); name++)
-    vl_set (ctx,
-            vl_ensure_keyed (ctx, spice, "channel", vl_printf (ctx, "name=%s", *name), 0,
+    vl_set (call,
+            vl_ensure_keyed (call, spice, "channel", vl_printf (call, "name=%s", *name), 0,
                              "spice-secure"),
             "mode", "secure", "spice-secure");
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_bool (guest, "vnc"))
-    add_display (ctx, guest, "vnc", "vnc-listen");
+    add_display (call, guest, "vnc", "vnc-listen");
   if (! vl_guest_bool (guest, "spice"))
     return 0;
-  tune_spice (ctx, guest, add_display (ctx, guest, "spice", "spice-listen"));
+  tune_spice (call, guest, add_display (call, guest, "spice", "spice-listen"));
   if (vl_guest_bool (guest, "spice-agent")) {
-    struct vl_node *channel = vl_append (ctx, NULL, "devices/channel", "spice-agent"), *target;
+    struct vl_node *channel = vl_append (call, NULL, "devices/channel", "spice-agent"), *target;
 
-    vl_set (ctx, channel, "type", "spicevmc", "spice-agent");
-    target = vl_ensure (ctx, channel, "target", 0, "spice-agent");
-    vl_set (ctx, target, "type", "virtio", "spice-agent");
-    vl_set (ctx, target, "name", "com.redhat.spice.0", "spice-agent");
+    vl_set (call, channel, "type", "spicevmc", "spice-agent");
+    target = vl_ensure (call, channel, "target", 0, "spice-agent");
+    vl_set (call, target, "type", "virtio", "spice-agent");
+    vl_set (call, target, "name", "com.redhat.spice.0", "spice-agent");
   }
   return 0;
 }

@@ -43,15 +43,15 @@ is_container (const struct vl_guest *guest)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_bool (guest, "enabled") && is_container (guest))
-    vl_advice (ctx, NULL, "enabled", "a container has no channel for a guest agent");
+    vl_advice (call, NULL, "enabled", "a container has no channel for a guest agent");
   if (vl_guest_bool (guest, "require-quiesce") && ! vl_guest_bool (guest, "enabled")) {
-    vl_advice (ctx, NULL, "require-quiesce",
+    vl_advice (call, NULL, "require-quiesce",
                "snapshots must freeze the guest, which nothing can do without a guest agent");
-    vl_hint (ctx, "add hw_qemu_guest_agent=yes to the image");
+    vl_hint (call, "add hw_qemu_guest_agent=yes to the image");
   }
   return 0;
 }
@@ -63,43 +63,43 @@ active (const struct vl_guest *guest)
 }
 
 static const char *
-socket_path (struct vl_ctx *ctx, const struct vl_guest *guest)
+socket_path (struct vl_call *call, const struct vl_guest *guest)
 {
-  return vl_printf (ctx, "%s/qga.sock", vl_guest_str (guest, VL_GUEST_RUN_DIR));
+  return vl_printf (call, "%s/qga.sock", vl_guest_str (guest, VL_GUEST_RUN_DIR));
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  size_t length = strlen (socket_path (ctx, guest));
+  size_t length = strlen (socket_path (call, guest));
 
   if (length > SOCKET_PATH_MAX) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "enabled",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "enabled",
               "the agent's socket would have a path of %zu bytes; a UNIX socket takes at most %d",
               length, SOCKET_PATH_MAX);
-    vl_hint (ctx, "take a state folder with a path that is %zu bytes shorter",
+    vl_hint (call, "take a state folder with a path that is %zu bytes shorter",
              length - SOCKET_PATH_MAX);
     return -1;
   }
   if (vl_host_cap (guest, host, "channel.type", "unix") == 0)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "enabled",
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "enabled",
                      "the hypervisor of this host offers no channel over a UNIX socket");
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *node = vl_append (ctx, NULL, "devices/channel", "enabled"), *child;
+  struct vl_node *node = vl_append (call, NULL, "devices/channel", "enabled"), *child;
 
   (void)host;
-  vl_set (ctx, node, "type", "unix", "enabled");
-  child = vl_ensure (ctx, node, "source", 0, "enabled");
-  vl_set (ctx, child, "mode", "bind", "enabled");
-  vl_set (ctx, child, "path", socket_path (ctx, guest), VL_GUEST_RUN_DIR);
-  child = vl_ensure (ctx, node, "target", 0, "enabled");
-  vl_set (ctx, child, "type", "virtio", "enabled");
-  return vl_set (ctx, child, "name", "org.qemu.guest_agent.0", "enabled");
+  vl_set (call, node, "type", "unix", "enabled");
+  child = vl_ensure (call, node, "source", 0, "enabled");
+  vl_set (call, child, "mode", "bind", "enabled");
+  vl_set (call, child, "path", socket_path (call, guest), VL_GUEST_RUN_DIR);
+  child = vl_ensure (call, node, "target", 0, "enabled");
+  vl_set (call, child, "type", "virtio", "enabled");
+  return vl_set (call, child, "name", "org.qemu.guest_agent.0", "enabled");
 }
 
 VL_FEATURE (guest_agent, "guest-agent", .version = VL_VERSION,

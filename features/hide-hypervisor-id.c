@@ -34,11 +34,11 @@ active (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  return vl_set (ctx, vl_ensure (ctx, NULL, "features/kvm/hidden", 0, "hidden"), "state", "on",
+  return vl_set (call, vl_ensure (call, NULL, "features/kvm/hidden", 0, "hidden"), "state", "on",
                  "hidden");
 }
 

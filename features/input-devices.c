@@ -71,7 +71,7 @@ agent_is_pointer (const struct vl_guest *guest)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *bus = vl_guest_str (guest, "bus"), *why = "bus";
 
@@ -79,10 +79,11 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
   if (! vl_guest_bool (guest, "graphics.display"))
     return 0;
   if (bus
-      && vl_guest_set (ctx, guest, "keyboard", bus, "bus", "on the bus that the image names") < 0)
+      && vl_guest_set (call, guest, "keyboard", bus, "bus", "on the bus that the image names") < 0)
     return -1;
   if (bus == NULL && vl_guest_is (guest, VL_GUEST_ARCH, "aarch64")
-      && vl_guest_set (ctx, guest, "keyboard", "usb", VL_GUEST_ARCH, "the machine brings none") < 0)
+      && vl_guest_set (call, guest, "keyboard", "usb", VL_GUEST_ARCH, "the machine brings none")
+             < 0)
     return -1;
   if (bus == NULL) {
     why = vl_guest_has (guest, "pointer") ? "pointer" : "host-pointer";
@@ -90,7 +91,7 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
   }
   if (bus == NULL || agent_is_pointer (guest))
     return 0;
-  return vl_guest_set (ctx, guest, "tablet", bus, why, "an absolute pointer for the display");
+  return vl_guest_set (call, guest, "tablet", bus, why, "an absolute pointer for the display");
 }
 
 static int
@@ -101,7 +102,7 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *asked = vl_guest_has (guest, "bus") ? "bus" : "pointer";
 
@@ -109,30 +110,30 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
   if (vl_guest_has (guest, "tablet") || ! vl_guest_has (guest, asked))
     return 0;
   if (vl_guest_bool (guest, "graphics.display"))
-    vl_warning (ctx, NULL, asked, "no tablet is made: the SPICE agent moves the pointer");
+    vl_warning (call, NULL, asked, "no tablet is made: the SPICE agent moves the pointer");
   else
-    vl_advice (ctx, NULL, asked, "it has no effect: guests have no display on this host");
+    vl_advice (call, NULL, asked, "it has no effect: guests have no display on this host");
   return 0;
 }
 
 static void
-add_input (struct vl_ctx *ctx, const struct vl_guest *guest, const char *type)
+add_input (struct vl_call *call, const struct vl_guest *guest, const char *type)
 {
   struct vl_node *input;
 
   if (! vl_guest_has (guest, type))
     return;
-  input = vl_append (ctx, NULL, "devices/input", type);
-  vl_set (ctx, input, "type", type, type);
-  vl_set (ctx, input, "bus", vl_guest_str (guest, type), type);
+  input = vl_append (call, NULL, "devices/input", type);
+  vl_set (call, input, "type", type, type);
+  vl_set (call, input, "bus", vl_guest_str (guest, type), type);
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  add_input (ctx, guest, "tablet");
-  add_input (ctx, guest, "keyboard");
+  add_input (call, guest, "tablet");
+  add_input (call, guest, "keyboard");
   return 0;
 }
 

@@ -10,11 +10,11 @@
 static const struct vl_write writes[] = { { "iothreads", NULL } };
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  vl_text (ctx, vl_ensure (ctx, NULL, "iothreads", 0, NULL), "1", NULL);
+  vl_text (call, vl_ensure (call, NULL, "iothreads", 0, NULL), "1", NULL);
   return 0;
 }
 

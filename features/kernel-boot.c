@@ -43,36 +43,36 @@ root_device (const struct vl_guest *guest)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *root;
 
   (void)host;
   if (! active (guest)) {
     if (vl_guest_has (guest, "command-line"))
-      vl_advice (ctx, NULL, "command-line", "it has no effect: the image comes with no kernel");
+      vl_advice (call, NULL, "command-line", "it has no effect: the image comes with no kernel");
     return 0;
   }
   if (vl_guest_has (guest, "command-line"))
     return 0;
   root = root_device (guest);
   return vl_guest_set (
-      ctx, guest, "command-line",
-      vl_printf (ctx, "root=/dev/%s " CONSOLES "%s", root ? root : "vda",
+      call, guest, "command-line",
+      vl_printf (call, "root=/dev/%s " CONSOLES "%s", root ? root : "vda",
                  vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "qemu") ? " no_timer_check" : ""),
       VL_GUEST_KERNEL, "the image names none");
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  vl_text (ctx, vl_ensure (ctx, NULL, "os/kernel", 0, VL_GUEST_KERNEL),
+  vl_text (call, vl_ensure (call, NULL, "os/kernel", 0, VL_GUEST_KERNEL),
            vl_guest_str (guest, VL_GUEST_KERNEL), VL_GUEST_KERNEL);
   if (vl_guest_has (guest, VL_GUEST_RAMDISK))
-    vl_text (ctx, vl_ensure (ctx, NULL, "os/initrd", 0, VL_GUEST_RAMDISK),
+    vl_text (call, vl_ensure (call, NULL, "os/initrd", 0, VL_GUEST_RAMDISK),
              vl_guest_str (guest, VL_GUEST_RAMDISK), VL_GUEST_RAMDISK);
-  vl_text (ctx, vl_ensure (ctx, NULL, "os/cmdline", 0, "command-line"),
+  vl_text (call, vl_ensure (call, NULL, "os/cmdline", 0, "command-line"),
            vl_guest_str (guest, "command-line"), "command-line");
   return 0;
 }

@@ -33,21 +33,21 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "locked",
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "locked",
                      "the memory of a container cannot be locked");
   if (! vl_guest_has (guest, "memory-pages.size")) {
-    vl_error (ctx, VL_ERR_REQUEST, "LockMemoryForbidden", "locked",
+    vl_error (call, VL_ERR_REQUEST, "LockMemoryForbidden", "locked",
               "memory is locked only together with a page size: without one nothing counts it per "
               "NUMA node of the host");
-    vl_hint (ctx, "add hw:mem_page_size to the flavor; accepted: small, large, any, a size in KiB "
-                  "such as 2048, or '2MB'");
+    vl_hint (call, "add hw:mem_page_size to the flavor; accepted: small, large, any, a size in KiB "
+                   "such as 2048, or '2MB'");
     return -1;
   }
-  vl_advice (ctx, NULL, "locked",
+  vl_advice (call, NULL, "locked",
              "%" PRId64 " MiB of the host's memory are this guest's as long as it runs: never "
              "swapped, shared or overcommitted",
              vl_guest_int (guest, VL_GUEST_MEMORY) / 1024);
@@ -55,11 +55,11 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  vl_ensure (ctx, NULL, "memoryBacking/locked", 0, "locked");
+  vl_ensure (call, NULL, "memoryBacking/locked", 0, "locked");
   return 0;
 }
 

@@ -56,7 +56,7 @@ usual_type (const char *arch)
 /* The first item of the setting for ARCH, or NULL; warns of items that are not
  * arch=type. */
 static const char *
-configured_type (struct vl_ctx *ctx, const struct vl_guest *guest, const char *arch)
+configured_type (struct vl_call *call, const struct vl_guest *guest, const char *arch)
 {
   const char *type = NULL;
   size_t length = strlen (arch);
@@ -65,7 +65,7 @@ configured_type (struct vl_ctx *ctx, const struct vl_guest *guest, const char *a
     const char *item = vl_guest_item (guest, "defaults", i), *sign = strchr (item, '=');
 
     if (sign == NULL || sign == item || sign[1] == '\0') {
-      vl_warning (ctx, NULL, "defaults",
+      vl_warning (call, NULL, "defaults",
                   "'%s' is passed over; accepted: arch=type, as in 'x86_64=q35'", item);
       continue;
     }
@@ -76,17 +76,17 @@ configured_type (struct vl_ctx *ctx, const struct vl_guest *guest, const char *a
 }
 
 static int
-take_default (struct vl_ctx *ctx, struct vl_guest *guest, const char *arch)
+take_default (struct vl_call *call, struct vl_guest *guest, const char *arch)
 {
-  const char *type = configured_type (ctx, guest, arch);
+  const char *type = configured_type (call, guest, arch);
 
   if (type)
-    return vl_guest_set (ctx, guest, "type", type, "defaults",
-                         vl_printf (ctx, "hw_machine_type names it for %s", arch));
+    return vl_guest_set (call, guest, "type", type, "defaults",
+                         vl_printf (call, "hw_machine_type names it for %s", arch));
   type = usual_type (arch);
   if (type)
-    return vl_guest_set (ctx, guest, "type", type, VL_GUEST_ARCH,
-                         vl_printf (ctx, "the usual type for %s", arch));
+    return vl_guest_set (call, guest, "type", type, VL_GUEST_ARCH,
+                         vl_printf (call, "the usual type for %s", arch));
   return 0;
 }
 
@@ -105,7 +105,7 @@ likeness (const char *a, const char *b)
 
 /* Versioned names ("pc-q35-7.2") are many; the others are what people write. */
 static int
-refuse (struct vl_ctx *ctx, const struct vl_host *host, const char *key, const char *type)
+refuse (struct vl_call *call, const struct vl_host *host, const char *key, const char *type)
 {
   const char *few = "", *nearest = NULL;
   size_t n = vl_host_count (host, key), best = 1;
@@ -119,40 +119,40 @@ refuse (struct vl_ctx *ctx, const struct vl_host *host, const char *key, const c
       nearest = name;
     }
     if (shown < 6 && strchr (name, '.') == NULL) {
-      few = vl_printf (ctx, "%s%s'%s'", few, shown ? ", " : "", name);
+      few = vl_printf (call, "%s%s'%s'", few, shown ? ", " : "", name);
       shown++;
     }
   }
-  vl_error (ctx, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
+  vl_error (call, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
             "machine type '%s' is not one of the %zu that this host offers: %s and versioned ones",
             type, n, few);
   if (nearest)
-    vl_hint (ctx, "did you mean '%s'? the whole list is the host fact '%s'", nearest, key);
+    vl_hint (call, "did you mean '%s'? the whole list is the host fact '%s'", nearest, key);
   else
-    vl_hint (ctx, "the whole list is the host fact '%s'", key);
+    vl_hint (call, "the whole list is the host fact '%s'", key);
   return -1;
 }
 
 static const char *
-machines_key (struct vl_ctx *ctx, const struct vl_guest *guest)
+machines_key (struct vl_call *call, const struct vl_guest *guest)
 {
-  return vl_printf (ctx, "guest.%s.machines", vl_guest_str (guest, VL_GUEST_ARCH));
+  return vl_printf (call, "guest.%s.machines", vl_guest_str (guest, VL_GUEST_ARCH));
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *arch = vl_guest_str (guest, VL_GUEST_ARCH), *type, *key;
 
   if (arch == NULL || vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
     return 0;
-  if (! vl_guest_has (guest, "type") && take_default (ctx, guest, arch) < 0)
+  if (! vl_guest_has (guest, "type") && take_default (call, guest, arch) < 0)
     return -1;
   type = vl_guest_str (guest, "type");
   if (type == NULL)
     return 0;
-  key = machines_key (ctx, guest);
-  return vl_host_offers (host, key, type) == 0 ? refuse (ctx, host, key, type) : 0;
+  key = machines_key (call, guest);
+  return vl_host_offers (host, key, type) == 0 ? refuse (call, host, key, type) : 0;
 }
 
 /* Machines without PCI, on which libvirt finds no place for any virtio device. */
@@ -169,20 +169,20 @@ lacks_pci (const char *type)
 
 /* Here rather than in resolve, so that all others can still say what is wrong. */
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  const char *type = vl_guest_str (guest, "type"), *key = machines_key (ctx, guest);
+  const char *type = vl_guest_str (guest, "type"), *key = machines_key (call, guest);
 
   if (type == NULL)
     return 0;
   if (lacks_pci (type)) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
+    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
               "machine type '%s' has no PCI bus, which the devices of every guest need", type);
-    vl_hint (ctx, "'q35' and 'pc' have one");
+    vl_hint (call, "'q35' and 'pc' have one");
     return -1;
   }
   if (vl_host_offers (host, key, type) < 0)
-    return vl_host_unknown (ctx, "type", key);
+    return vl_host_unknown (call, "type", key);
   return 0;
 }
 

@@ -85,7 +85,7 @@ kib_of (const char *text)
 
 /* TEXT as it is shown in a finding: no more than 64 bytes of it. */
 static const char *
-shown (struct vl_ctx *ctx, const char *text)
+shown (struct vl_call *call, const char *text)
 {
   size_t n = 64;
 
@@ -93,30 +93,30 @@ shown (struct vl_ctx *ctx, const char *text)
     return text;
   while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
     n--;
-  return vl_printf (ctx, "%.*s...", (int)n, text);
+  return vl_printf (call, "%.*s...", (int)n, text);
 }
 
 static int
-check_text (struct vl_ctx *ctx, const char *text)
+check_text (struct vl_call *call, const char *text)
 {
   if (is_word (text) || kib_of (text) > 0)
     return 0;
-  vl_error (ctx, VL_ERR_REQUEST, "MemoryPageSizeInvalid", "size",
+  vl_error (call, VL_ERR_REQUEST, "MemoryPageSizeInvalid", "size",
             "'%s' is not a page size; accepted: small, large, any, a number of KiB, or a size with "
             "unit such as '2MB' or '1GB'",
-            shown (ctx, text));
+            shown (call, text));
   for (size_t i = 0; i < N_WORDS; i++)
     if (strncasecmp (text, words[i], strlen (words[i])) == 0) {
-      vl_hint (ctx, "did you mean '%s'?", words[i]);
+      vl_hint (call, "did you mean '%s'?", words[i]);
       return -1;
     }
-  vl_hint (ctx, "for pages of 2 MiB say '2MB' or '2048'");
+  vl_hint (call, "for pages of 2 MiB say '2MB' or '2048'");
   return -1;
 }
 
 /* The image may choose only where the flavor leaves a choice. */
 static int
-check_layers (struct vl_ctx *ctx, const struct vl_guest *guest)
+check_layers (struct vl_call *call, const struct vl_guest *guest)
 {
   const char *flavor = NULL, *image = NULL;
 
@@ -125,64 +125,64 @@ check_layers (struct vl_ctx *ctx, const struct vl_guest *guest)
   if (vl_guest_layer_has (guest, "size", VL_LAYER_IMAGE))
     image = vl_guest_layer_str (guest, "size", VL_LAYER_IMAGE);
   if (image && flavor == NULL) {
-    vl_error (ctx, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
+    vl_error (call, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
               "page size '%s' of the image is forbidden: the flavor has no hw:mem_page_size",
-              shown (ctx, image));
-    vl_hint (ctx, "add hw:mem_page_size=any or hw:mem_page_size=large to the flavor");
+              shown (call, image));
+    vl_hint (call, "add hw:mem_page_size=any or hw:mem_page_size=large to the flavor");
     return -1;
   }
-  if (flavor && check_text (ctx, flavor) < 0)
+  if (flavor && check_text (call, flavor) < 0)
     return -1;
   if (image && strcmp (flavor, "any") && strcmp (flavor, "large")) {
-    vl_error (ctx, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
-              "page size '%s' of the image is forbidden: the flavor says '%s'", shown (ctx, image),
+    vl_error (call, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
+              "page size '%s' of the image is forbidden: the flavor says '%s'", shown (call, image),
               flavor);
-    vl_hint (ctx, "take hw_mem_page_size out of the image; it counts only where the flavor says "
-                  "'any' or 'large'");
+    vl_hint (call, "take hw_mem_page_size out of the image; it counts only where the flavor says "
+                   "'any' or 'large'");
     return -1;
   }
-  return image ? check_text (ctx, image) : 0;
+  return image ? check_text (call, image) : 0;
 }
 
 /* Has the host pages of this size at all? */
 static int
-check_host (struct vl_ctx *ctx, const struct vl_host *host, int64_t kib)
+check_host (struct vl_call *call, const struct vl_host *host, int64_t kib)
 {
   const char *sizes = "";
 
-  switch (vl_host_offers (host, "host.page-sizes", vl_printf (ctx, "%" PRId64, kib))) {
+  switch (vl_host_offers (host, "host.page-sizes", vl_printf (call, "%" PRId64, kib))) {
   case 1:
     return 0;
   case 0:
     for (size_t i = 0; i < vl_host_count (host, "host.page-sizes"); i++)
-      sizes = vl_printf (ctx, "%s%s%s", sizes, i ? ", " : "",
+      sizes = vl_printf (call, "%s%s%s", sizes, i ? ", " : "",
                          vl_host_item (host, "host.page-sizes", i));
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "MemoryPageSizeNotSupported", "size",
+    vl_error (call, VL_ERR_UNSUPPORTED, "MemoryPageSizeNotSupported", "size",
               "this host has no pages of %" PRId64 " KiB; accepted, in KiB: %s", kib, sizes);
-    vl_hint (ctx, "name one of these sizes, or say 'large' or 'any'");
+    vl_hint (call, "name one of these sizes, or say 'large' or 'any'");
     return -1;
   default:
-    return vl_host_unknown (ctx, "size", "host.page-sizes");
+    return vl_host_unknown (call, "size", "host.page-sizes");
   }
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *size;
   int64_t kib;
 
-  if (check_layers (ctx, guest) < 0)
+  if (check_layers (call, guest) < 0)
     return -1;
   size = vl_guest_str (guest, "size");
   if (size == NULL)
     return 0;
   if (is_word (size))
-    return vl_guest_set (ctx, guest, "wanted", size, "size", "as asked for");
+    return vl_guest_set (call, guest, "wanted", size, "size", "as asked for");
   kib = kib_of (size);
-  if (check_host (ctx, host, kib) < 0)
+  if (check_host (call, host, kib) < 0)
     return -1;
-  return vl_guest_set (ctx, guest, "wanted", vl_printf (ctx, "%" PRId64, kib), "size",
+  return vl_guest_set (call, guest, "wanted", vl_printf (call, "%" PRId64, kib), "size",
                        "the same in KiB");
 }
 
@@ -193,18 +193,18 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "size",
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "size",
                      "the memory of a container has no page size of its own");
   return 0;
 }
 
 /* Huge pages are reserved: two guests cannot have the same ones. */
 static int
-claim (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+claim (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int result = 0;
 
@@ -214,15 +214,15 @@ claim (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *h
 
     if (kib == 0 || cell == NULL)
       continue;
-    total = vl_host_int (host, vl_printf (ctx, "host.cell.%s.pages.%" PRId64, cell, kib), 0);
-    result |= vl_claim (ctx, vl_printf (ctx, "MEMORY_PAGES_%" PRId64 "KIB:cell-%s", kib, cell),
+    total = vl_host_int (host, vl_printf (call, "host.cell.%s.pages.%" PRId64, cell, kib), 0);
+    result |= vl_claim (call, vl_printf (call, "MEMORY_PAGES_%" PRId64 "KIB:cell-%s", kib, cell),
                         atoll (vl_guest_item (guest, "numa.cell-memory", i)) / kib, total, "size");
   }
   return result;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   struct vl_node *page;
 
@@ -232,10 +232,10 @@ contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_ho
 
     if (strcmp (kib, "0") == 0)
       continue;
-    page = vl_ensure_keyed (ctx, NULL, "memoryBacking/hugepages/page",
-                            vl_printf (ctx, "nodeset=%zu", i), 0, "size");
-    vl_set (ctx, page, "size", kib, "numa.huge-pages");
-    vl_set (ctx, page, "unit", "KiB", "size");
+    page = vl_ensure_keyed (call, NULL, "memoryBacking/hugepages/page",
+                            vl_printf (call, "nodeset=%zu", i), 0, "size");
+    vl_set (call, page, "size", kib, "numa.huge-pages");
+    vl_set (call, page, "unit", "KiB", "size");
   }
   return 0;
 }

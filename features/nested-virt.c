@@ -104,14 +104,14 @@ operators_say (const struct vl_guest *guest, const char *flag)
 /* Would the guest see the flag by its CPU mode alone?  In *REASON why, or why
  * not. */
 static int
-mode_exposes (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+mode_exposes (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
               const char *flag, const char **reason)
 {
   const char *model = vl_guest_str (guest, "cpu-model.model");
   int said = operators_say (guest, flag);
 
   if (said) {
-    *reason = vl_printf (ctx, "cpu_model_extra_flags has %c%s", said > 0 ? '+' : '-', flag);
+    *reason = vl_printf (call, "cpu_model_extra_flags has %c%s", said > 0 ? '+' : '-', flag);
     return said > 0;
   }
   if (is_mode (guest, "host-passthrough")) {
@@ -123,14 +123,15 @@ mode_exposes (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_
     return strcmp (flag, "svm") == 0;
   }
   if (is_mode (guest, "host-model")) {
-    *reason = vl_printf (ctx, "host-model of this host with or without %s", flag);
+    *reason = vl_printf (call, "host-model of this host with or without %s", flag);
     model = vl_host_cap_key (guest, host, "cpu.host-model");
     model = model ? vl_host_str (host, model) : NULL;
-    if (vl_host_cap (guest, host, "cpu.host-model.features", vl_printf (ctx, "+%s", flag)) == 1)
+    if (vl_host_cap (guest, host, "cpu.host-model.features", vl_printf (call, "+%s", flag)) == 1)
       return 1;
   } else
-    *reason = vl_printf (ctx, "CPU model '%s' with or without %s", model ? model : "", flag);
-  return model && vl_host_offers (host, vl_printf (ctx, "cpu-model.%s.features", model), flag) == 1;
+    *reason = vl_printf (call, "CPU model '%s' with or without %s", model ? model : "", flag);
+  return model
+         && vl_host_offers (host, vl_printf (call, "cpu-model.%s.features", model), flag) == 1;
 }
 
 /* Are flags added for this guest?  There is no adding to a CPU without model. */
@@ -143,28 +144,28 @@ adds_flags (const struct vl_guest *guest, const struct vl_host *host)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *flag = is_amd (guest, host) ? "svm" : "vmx", *why = "cpu-model.mode", *reason;
   int on;
 
   if (! is_kvm (guest) || ! is_x86 (guest)) {
     if (wants (guest, "optional"))
-      vl_advice (ctx, NULL, "wanted", "the guest cannot run KVM guests: that takes KVM on x86");
+      vl_advice (call, NULL, "wanted", "the guest cannot run KVM guests: that takes KVM on x86");
     return 0;
   }
-  on = mode_exposes (ctx, guest, host, flag, &reason);
+  on = mode_exposes (call, guest, host, flag, &reason);
   if (vl_guest_has (guest, "wanted")) {
     why = "wanted";
     reason = "as asked for";
     on = wants (guest, "required") || adds_flags (guest, host);
   }
   if (on && host_nests (guest, host) != 1) {
-    reason = vl_printf (ctx, "the host does not nest: fact %s", parameter (guest, host));
+    reason = vl_printf (call, "the host does not nest: fact %s", parameter (guest, host));
     on = 0;
   }
-  return vl_guest_set (ctx, guest, "flag", flag, NULL, "the CPU of the host")
-         | vl_guest_set (ctx, guest, "exposed", on ? "true" : "false", why, reason);
+  return vl_guest_set (call, guest, "flag", flag, NULL, "the CPU of the host")
+         | vl_guest_set (call, guest, "exposed", on ? "true" : "false", why, reason);
 }
 
 static int
@@ -174,95 +175,97 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate_required (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate_required (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   if (! is_kvm (guest) || ! is_x86 (guest)) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "wanted",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "wanted",
               "nested virtualization takes KVM on x86; this is a '%s' guest for '%s'",
               vl_guest_str (guest, VL_GUEST_VIRT_TYPE), vl_guest_str (guest, VL_GUEST_ARCH));
-    vl_hint (ctx, "say hw:nested_virt=optional, or take another host");
+    vl_hint (call, "say hw:nested_virt=optional, or take another host");
     return -1;
   }
   switch (host_nests (guest, host)) {
   case 1:
     return 0;
   case 0:
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "wanted",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "wanted",
               "nested virtualization is switched off on this host (fact %s)",
               parameter (guest, host));
-    vl_hint (ctx, "load the kernel module with nested=1, in /etc/modprobe.d");
+    vl_hint (call, "load the kernel module with nested=1, in /etc/modprobe.d");
     return -1;
   default:
-    return vl_host_unknown (ctx, "wanted", parameter (guest, host));
+    return vl_host_unknown (call, "wanted", parameter (guest, host));
   }
 }
 
 /* Why an optional wish does not come true. */
 static void
-advise_optional (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+advise_optional (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   if (host_nests (guest, host) == 1) {
-    vl_advice (ctx, NULL, "wanted",
+    vl_advice (call, NULL, "wanted",
                "nothing is done for it: cpu_mode is 'none', which has no flags");
-    vl_hint (ctx, "set another cpu_mode in cpu-model.conf");
+    vl_hint (call, "set another cpu_mode in cpu-model.conf");
     return;
   }
-  vl_advice (ctx, NULL, "wanted", "the guest cannot run KVM guests: the host does not %s (fact %s)",
+  vl_advice (call, NULL, "wanted",
+             "the guest cannot run KVM guests: the host does not %s (fact %s)",
              host_nests (guest, host) == 0 ? "nest" : "say that it nests", parameter (guest, host));
-  vl_hint (ctx, "load the kernel module with nested=1, in /etc/modprobe.d");
+  vl_hint (call, "load the kernel module with nested=1, in /etc/modprobe.d");
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int shows = adds_flags (guest, host);
 
-  if (wants (guest, "required") && validate_required (ctx, guest, host) < 0)
+  if (wants (guest, "required") && validate_required (call, guest, host) < 0)
     return -1;
   if (wants (guest, "optional") && vl_guest_has (guest, "flag") && ! shows)
-    advise_optional (ctx, guest, host);
+    advise_optional (call, guest, host);
   if (is_mode (guest, "none") && (shows || (wants (guest, "disabled") && is_amd (guest, host)))) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "wanted",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "wanted",
               "cpu_mode is 'none', and a CPU without a model can neither be given nor refused '%s'",
               is_amd (guest, host) ? "svm" : "vmx");
-    vl_hint (ctx, "set another cpu_mode in cpu-model.conf");
+    vl_hint (call, "set another cpu_mode in cpu-model.conf");
     return -1;
   }
   if (shows)
-    vl_advice (ctx, NULL, "wanted",
+    vl_advice (call, NULL, "wanted",
                "while the guest runs guests of its own it cannot be migrated live, and resuming it "
                "after a suspend fails");
   return 0;
 }
 
 static void
-say_flag (struct vl_ctx *ctx, const char *flag, const char *policy)
+say_flag (struct vl_call *call, const char *flag, const char *policy)
 {
-  vl_set (ctx,
-          vl_ensure_keyed (ctx, NULL, "cpu/feature", vl_printf (ctx, "name=%s", flag), 0, "wanted"),
-          "policy", policy, "wanted");
+  vl_set (
+      call,
+      vl_ensure_keyed (call, NULL, "cpu/feature", vl_printf (call, "name=%s", flag), 0, "wanted"),
+      "policy", policy, "wanted");
 }
 
 /* host-passthrough shows the flag by itself; nothing is said without a model. */
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *flag = is_amd (guest, host) ? "svm" : "vmx";
 
   if (is_mode (guest, "none") || ! vl_guest_has (guest, "cpu-model.mode") || ! is_x86 (guest))
     return 0;
   if (wants (guest, "disabled"))
-    say_flag (ctx, flag, "disable");
+    say_flag (call, flag, "disable");
   else if (adds_flags (guest, host) && ! is_mode (guest, "host-passthrough")) {
-    say_flag (ctx, flag, "require");
+    say_flag (call, flag, "require");
     if (is_mode (guest, "custom") && strcmp (flag, "vmx") == 0)
-      say_flag (ctx, "pcid", "require");
+      say_flag (call, "pcid", "require");
   }
   return 0;
 }
 
 static int
-permit (struct vl_ctx *ctx, const struct vl_guest *guest, enum vl_op op)
+permit (struct vl_call *call, const struct vl_guest *guest, enum vl_op op)
 {
   const char *what = op == VL_OP_LIVE_MIGRATE ? "live migration"
                      : op == VL_OP_SUSPEND    ? "the resume after this suspend"
@@ -270,7 +273,7 @@ permit (struct vl_ctx *ctx, const struct vl_guest *guest, enum vl_op op)
                                               : NULL;
 
   if (what && vl_guest_bool (guest, "exposed"))
-    vl_advice (ctx, NULL, "exposed", "%s fails if the guest runs guests of its own", what);
+    vl_advice (call, NULL, "exposed", "%s fails if the guest runs guests of its own", what);
   return 0;
 }
 

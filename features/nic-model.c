@@ -97,40 +97,41 @@ is_possible (const char *model, const char *type)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *model = vl_guest_str (guest, "model"),
              *type = vl_guest_str (guest, VL_GUEST_VIRT_TYPE);
 
   (void)host;
   if (model && ! is_possible (our_name (model), type)) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
+    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
               "a '%s' guest has no interface model '%s'; accepted: %s", type, model,
               strcmp (type, "lxc") == 0
                   ? "no model at all"
                   : "e1000 e1000e igb ne2k_pci pcnet rtl8139 spapr-vlan virtio vmxnet3");
-    vl_hint (ctx, "leave the property out to have the usual model");
+    vl_hint (call, "leave the property out to have the usual model");
     return -1;
   }
   if (model)
-    return vl_guest_set (ctx, guest, "taken", our_name (model), "model", "what the image asks for");
+    return vl_guest_set (call, guest, "taken", our_name (model), "model",
+                         "what the image asks for");
   if (strcmp (type, "lxc") == 0)
     return 0;
-  return vl_guest_set (ctx, guest, "taken", vl_guest_bool (guest, "virtio") ? "virtio" : NO_MODEL,
+  return vl_guest_set (call, guest, "taken", vl_guest_bool (guest, "virtio") ? "virtio" : NO_MODEL,
                        "virtio", "the image names no model");
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   if (! vl_guest_is (guest, "taken", "igb"))
     return 0;
   if (vl_host_at_least (host, "libvirt.version", "9.3.0") == 0
       || vl_host_at_least (host, "qemu.version", "8.0.0") == 0) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
+    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
               "interface model 'igb' needs libvirt 9.3.0 and QEMU 8.0.0; this host has %s and %s",
               vl_host_str (host, "libvirt.version"), vl_host_str (host, "qemu.version"));
-    vl_hint (ctx, "'e1000e' is the nearest that this host has");
+    vl_hint (call, "'e1000e' is the nearest that this host has");
     return -1;
   }
   return 0;

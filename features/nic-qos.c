@@ -38,7 +38,7 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   static const char *const averages[] = { "inbound-average", "outbound-average" };
 
@@ -48,42 +48,42 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 
     if (! vl_guest_has (guest, name) || vl_guest_has (guest, average))
       continue;
-    vl_warning (ctx, NULL, name, "a limit without an average has no effect");
-    vl_hint (ctx, "set quota:vif_%s_average too", name[0] == 'o' ? "outbound" : "inbound");
+    vl_warning (call, NULL, name, "a limit without an average has no effect");
+    vl_hint (call, "set quota:vif_%s_average too", name[0] == 'o' ? "outbound" : "inbound");
   }
   for (size_t i = 0; i < vl_guest_n_nics (guest); i++)
     if (strcmp (vl_guest_nic (guest, i)->type, "user") == 0) {
-      vl_warning (ctx, NULL, NULL, "network %zu is of type 'user', whose traffic cannot be limited",
-                  i);
-      vl_hint (ctx, "connect it to a bridge");
+      vl_warning (call, NULL, NULL,
+                  "network %zu is of type 'user', whose traffic cannot be limited", i);
+      vl_hint (call, "connect it to a bridge");
     }
   return 0;
 }
 
 static int
-limit_nic (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+limit_nic (struct vl_call *call, struct vl_node *node, void *opaque)
 {
   const struct vl_guest *guest = opaque;
 
-  if (strcmp (vl_get (ctx, node, "@type"), "user") == 0)
+  if (strcmp (vl_get (call, node, "@type"), "user") == 0)
     return 0;
   for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
     const char *name = props[i].name, *dash = strchr (name, '-');
-    const char *direction = vl_printf (ctx, "%.*s", (int)(dash - name), name);
+    const char *direction = vl_printf (call, "%.*s", (int)(dash - name), name);
 
     if (vl_guest_has (guest, name)
-        && vl_guest_has (guest, vl_printf (ctx, "%s-average", direction)))
-      vl_set (ctx, vl_ensure (ctx, node, vl_printf (ctx, "bandwidth/%s", direction), 0, name),
+        && vl_guest_has (guest, vl_printf (call, "%s-average", direction)))
+      vl_set (call, vl_ensure (call, node, vl_printf (call, "bandwidth/%s", direction), 0, name),
               dash + 1, vl_guest_str (guest, name), name);
   }
   return 0;
 }
 
 static int
-adjust (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  return vl_each (ctx, "devices/interface", limit_nic, (void *)guest);
+  return vl_each (call, "devices/interface", limit_nic, (void *)guest);
 }
 
 VL_FEATURE (nic_qos, "nic-qos", .version = VL_VERSION,

@@ -101,7 +101,7 @@ kernel_limit (const struct vl_host *host)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t queues = vl_guest_int (guest, VL_GUEST_VCPUS);
   int64_t most = vl_guest_has (guest, "max") ? vl_guest_int (guest, "max") : kernel_limit (host);
@@ -110,12 +110,12 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
       || ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
     return 0;
   if (most < 0)
-    return vl_host_unknown (ctx, "multiqueue", FACT_KERNEL);
+    return vl_host_unknown (call, "multiqueue", FACT_KERNEL);
   if (most > 0 && most < queues)
-    return vl_guest_set (ctx, guest, "queues", vl_printf (ctx, "%" PRId64, most),
+    return vl_guest_set (call, guest, "queues", vl_printf (call, "%" PRId64, most),
                          vl_guest_has (guest, "max") ? "max" : "multiqueue",
-                         vl_printf (ctx, "no more than %" PRId64 " of %" PRId64, most, queues));
-  return vl_guest_set (ctx, guest, "queues", vl_printf (ctx, "%" PRId64, queues), "multiqueue",
+                         vl_printf (call, "no more than %" PRId64 " of %" PRId64, most, queues));
+  return vl_guest_set (call, guest, "queues", vl_printf (call, "%" PRId64, queues), "multiqueue",
                        "one for each vCPU");
 }
 
@@ -128,14 +128,14 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_bool (guest, "multiqueue") && ! vl_guest_has (guest, "queues"))
-    vl_advice (ctx, NULL, "multiqueue",
+    vl_advice (call, NULL, "multiqueue",
                "each interface has one queue: more need KVM and two vCPUs");
   if (vl_guest_has (guest, "tx-size"))
-    vl_advice (ctx, NULL, "tx-size",
+    vl_advice (call, NULL, "tx-size",
                "transmit queues keep their length: the guest has no vhost-user or "
                "vDPA interface");
   return 0;
@@ -153,10 +153,10 @@ nic_of (const struct vl_guest *guest, const char *mac)
 /* An interface that QEMU serves by itself ("user") has one queue pair, and none
  * that vhost could serve. */
 static int
-tune_nic (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+tune_nic (struct vl_call *call, struct vl_node *node, void *opaque)
 {
   const struct vl_guest *guest = opaque;
-  const struct vl_nic *nic = nic_of (guest, vl_get (ctx, node, "mac/@address"));
+  const struct vl_nic *nic = nic_of (guest, vl_get (call, node, "mac/@address"));
   struct vl_node *driver;
   int kernel;
 
@@ -164,27 +164,27 @@ tune_nic (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
     return 0;
   kernel = strcmp (nic->type, "user") != 0 && vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm");
   if (vl_guest_bool (guest, "packed")) {
-    driver = vl_ensure (ctx, node, "driver", 0, "packed");
-    vl_set (ctx, driver, "packed", "on", "packed");
+    driver = vl_ensure (call, node, "driver", 0, "packed");
+    vl_set (call, driver, "packed", "on", "packed");
   }
   if (kernel && vl_guest_has (guest, "queues")) {
-    driver = vl_ensure (ctx, node, "driver", 0, "queues");
-    vl_set (ctx, driver, "name", "vhost", "queues");
-    vl_set (ctx, driver, "queues", vl_guest_str (guest, "queues"), "queues");
+    driver = vl_ensure (call, node, "driver", 0, "queues");
+    vl_set (call, driver, "name", "vhost", "queues");
+    vl_set (call, driver, "queues", vl_guest_str (guest, "queues"), "queues");
   }
   if (kernel && vl_guest_has (guest, "rx-size")) {
-    driver = vl_ensure (ctx, node, "driver", 0, "rx-size");
-    vl_set (ctx, driver, "name", "vhost", "rx-size");
-    vl_set (ctx, driver, "rx_queue_size", vl_guest_str (guest, "rx-size"), "rx-size");
+    driver = vl_ensure (call, node, "driver", 0, "rx-size");
+    vl_set (call, driver, "name", "vhost", "rx-size");
+    vl_set (call, driver, "rx_queue_size", vl_guest_str (guest, "rx-size"), "rx-size");
   }
   return 0;
 }
 
 static int
-adjust (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  return vl_each (ctx, "devices/interface", tune_nic, (void *)guest);
+  return vl_each (call, "devices/interface", tune_nic, (void *)guest);
 }
 
 VL_FEATURE (nic_queues, "nic-queues", .version = VL_VERSION,

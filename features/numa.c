@@ -93,7 +93,7 @@ struct places {
 };
 
 /* Records a finding where SAY; -1 in any case. */
-#define REFUSE(ctx, say, ...) ((say) ? vl_error ((ctx), __VA_ARGS__) : -1)
+#define REFUSE(call, say, ...) ((say) ? vl_error ((call), __VA_ARGS__) : -1)
 
 /* The next "A" or "A-B" of a CPU set in canonical form; NULL at its end. */
 static const char *
@@ -135,19 +135,19 @@ count_common (const char *a, const char *b)
 /* Notes in TAKEN the CPUs of cell I; each is one of the guest's and in no other
  * cell. */
 static int
-take_cpus (struct vl_ctx *ctx, const char *text, size_t i, int64_t vcpus, char *taken, int say)
+take_cpus (struct vl_call *call, const char *text, size_t i, int64_t vcpus, char *taken, int say)
 {
   int64_t low, high;
 
   while ((text = next_range (text, &low, &high)) != NULL)
     for (int64_t cpu = low; cpu <= high; cpu++) {
       if (cpu >= vcpus)
-        return REFUSE (ctx, say, VL_ERR_REQUEST, "ImageNUMATopologyCPUOutOfRange", "cpus",
+        return REFUSE (call, say, VL_ERR_REQUEST, "ImageNUMATopologyCPUOutOfRange", "cpus",
                        "CPU %" PRId64
                        " of cell %zu is none of the guest's; accepted: 0 to %" PRId64,
                        cpu, i, vcpus - 1);
       if (taken[cpu])
-        return REFUSE (ctx, say, VL_ERR_REQUEST, "ImageNUMATopologyCPUDuplicates", "cpus",
+        return REFUSE (call, say, VL_ERR_REQUEST, "ImageNUMATopologyCPUDuplicates", "cpus",
                        "CPU %" PRId64 " of cell %zu is in another cell already", cpu, i);
       taken[cpu] = 1;
     }
@@ -156,7 +156,7 @@ take_cpus (struct vl_ctx *ctx, const char *text, size_t i, int64_t vcpus, char *
 
 /* The cells as the request describes them one by one. */
 static int
-described_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells *cells, int say)
+described_cells (struct vl_call *call, const struct vl_guest *guest, struct cells *cells, int say)
 {
   int64_t vcpus = vl_guest_int (guest, VL_GUEST_VCPUS), sum = 0;
   int64_t memory = vl_guest_int (guest, VL_GUEST_MEMORY) / 1024;
@@ -164,7 +164,7 @@ described_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells 
 
   if (vl_guest_count (guest, "cpus") != cells->n || vl_guest_count (guest, "mem") != cells->n)
     return REFUSE (
-        ctx, say, VL_ERR_REQUEST, "ImageNUMATopologyIncomplete",
+        call, say, VL_ERR_REQUEST, "ImageNUMATopologyIncomplete",
         vl_guest_has (guest, "cpus") ? "cpus" : "mem",
         "CPUs are given for %zu and memory for %zu of the guest's %zu cells; accepted: both "
         "for each cell, or none",
@@ -174,15 +174,15 @@ described_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells 
     cells->n_cpus[i] = count_cpus (cells->cpus[i]);
     cells->memory[i] = strtoll (vl_guest_item (guest, "mem", i), NULL, 10) * 1024;
     sum += cells->memory[i] / 1024;
-    if (take_cpus (ctx, cells->cpus[i], i, vcpus, taken, say) < 0)
+    if (take_cpus (call, cells->cpus[i], i, vcpus, taken, say) < 0)
       return -1;
   }
   for (int64_t cpu = 0; cpu < vcpus; cpu++)
     if (! taken[cpu])
-      return REFUSE (ctx, say, VL_ERR_REQUEST, "ImageNUMATopologyCPUsUnassigned", "cpus",
+      return REFUSE (call, say, VL_ERR_REQUEST, "ImageNUMATopologyCPUsUnassigned", "cpus",
                      "CPU %" PRId64 " of the guest is in no cell", cpu);
   if (sum != memory)
-    return REFUSE (ctx, say, VL_ERR_REQUEST, "ImageNUMATopologyMemoryOutOfRange", "mem",
+    return REFUSE (call, say, VL_ERR_REQUEST, "ImageNUMATopologyMemoryOutOfRange", "mem",
                    "the cells have %" PRId64 " MiB in all, and the guest has %" PRId64 " MiB", sum,
                    memory);
   return 0;
@@ -190,18 +190,18 @@ described_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells 
 
 /* Cells of the same size each. */
 static int
-equal_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells *cells, int say)
+equal_cells (struct vl_call *call, const struct vl_guest *guest, struct cells *cells, int say)
 {
   int64_t n = (int64_t)cells->n, vcpus = vl_guest_int (guest, VL_GUEST_VCPUS);
   int64_t memory = vl_guest_int (guest, VL_GUEST_MEMORY), each = vcpus / n;
 
   if (vcpus % n || memory / 1024 % n) {
     if (say) {
-      vl_error (ctx, VL_ERR_REQUEST, "ImageNUMATopologyAsymmetric", "nodes",
+      vl_error (call, VL_ERR_REQUEST, "ImageNUMATopologyAsymmetric", "nodes",
                 "%" PRId64 " CPUs and %" PRId64 " MiB cannot be shared out evenly over %" PRId64
                 " cells",
                 vcpus, memory / 1024, n);
-      vl_hint (ctx,
+      vl_hint (call,
                "take another number, or describe each cell with hw:numa_cpus.N and hw:numa_mem.N");
     }
     return -1;
@@ -210,15 +210,15 @@ equal_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells *cel
     cells->n_cpus[i] = each;
     cells->memory[i] = memory / n;
     cells->cpus[i] = each == 1
-                         ? vl_printf (ctx, "%" PRId64, i)
-                         : vl_printf (ctx, "%" PRId64 "-%" PRId64, i * each, i * each + each - 1);
+                         ? vl_printf (call, "%" PRId64, i)
+                         : vl_printf (call, "%" PRId64 "-%" PRId64, i * each, i * each + each - 1);
   }
   return 0;
 }
 
 /* The guest's cells, by Nova's rules. */
 static int
-make_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells *cells, int say)
+make_cells (struct vl_call *call, const struct vl_guest *guest, struct cells *cells, int say)
 {
   static const char *const once[] = { "nodes", "cpus", "mem" };
 
@@ -226,37 +226,37 @@ make_cells (struct vl_ctx *ctx, const struct vl_guest *guest, struct cells *cell
     if (vl_guest_layer_has (guest, once[i], VL_LAYER_FLAVOR)
         && vl_guest_layer_has (guest, once[i], VL_LAYER_IMAGE)) {
       if (say) {
-        vl_error (ctx, VL_ERR_REQUEST, "ImageNUMATopologyForbidden", once[i],
+        vl_error (call, VL_ERR_REQUEST, "ImageNUMATopologyForbidden", once[i],
                   "flavor and image both say it; accepted: one of them");
-        vl_hint (ctx, "take hw_numa_%s out of the image", once[i]);
+        vl_hint (call, "take hw_numa_%s out of the image", once[i]);
       }
       return -1;
     }
   if (vl_guest_int (guest, VL_GUEST_VCPUS) > MAX_CPUS)
-    return REFUSE (ctx, say, VL_ERR_UNSUPPORTED, NULL, NULL,
+    return REFUSE (call, say, VL_ERR_UNSUPPORTED, NULL, NULL,
                    "a guest with NUMA cells has at most %d CPUs", MAX_CPUS);
   cells->n = vl_guest_has (guest, "nodes") ? (size_t)vl_guest_int (guest, "nodes") : 1;
   if (vl_guest_has (guest, "cpus") || vl_guest_has (guest, "mem"))
-    return described_cells (ctx, guest, cells, say);
-  return equal_cells (ctx, guest, cells, say);
+    return described_cells (call, guest, cells, say);
+  return equal_cells (call, guest, cells, say);
 }
 
 /* The pages of SIZE KiB that host cell ID has, -1 where the host does not say. */
 static int64_t
-pages_of (struct vl_ctx *ctx, const struct vl_host *host, const char *id, int64_t size)
+pages_of (struct vl_call *call, const struct vl_host *host, const char *id, int64_t size)
 {
-  return vl_host_int (host, vl_printf (ctx, "host.cell.%s.pages.%" PRId64, id, size), -1);
+  return vl_host_int (host, vl_printf (call, "host.cell.%s.pages.%" PRId64, id, size), -1);
 }
 
 /* The pages for CELL of the guest in host cell ID: the largest that WANTED allows
  * and that there are enough of; 0 where none is asked for, -1 where it does not
  * fit.  A guest never overcommits a cell against itself. */
 static int64_t
-page_in (struct vl_ctx *ctx, const struct vl_host *host, const struct cells *cells, size_t cell,
+page_in (struct vl_call *call, const struct vl_host *host, const struct cells *cells, size_t cell,
          const struct places *places, const char *id, const char *wanted)
 {
-  const char *cpus = vl_host_str (host, vl_printf (ctx, "host.cell.%s.cpus", id));
-  int64_t memory = vl_host_int (host, vl_printf (ctx, "host.cell.%s.memory", id), -1);
+  const char *cpus = vl_host_str (host, vl_printf (call, "host.cell.%s.cpus", id));
+  int64_t memory = vl_host_int (host, vl_printf (call, "host.cell.%s.memory", id), -1);
   size_t first = 0, end = places->n_sizes;
 
   if ((memory >= 0 && cells->memory[cell] > memory)
@@ -269,7 +269,7 @@ page_in (struct vl_ctx *ctx, const struct vl_host *host, const struct cells *cel
   else if (strcmp (wanted, "large") == 0)
     end--;
   for (size_t i = first; i < end; i++) {
-    int64_t size = places->sizes[i], n = pages_of (ctx, host, id, size);
+    int64_t size = places->sizes[i], n = pages_of (call, host, id, size);
 
     if (n < 0 && i + 1 == places->n_sizes)
       n = memory / size;
@@ -283,10 +283,10 @@ page_in (struct vl_ctx *ctx, const struct vl_host *host, const struct cells *cel
 
 /* Has host cell ID the dedicated and the shared CPUs that CELL of the guest needs? */
 static int
-cpus_in (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+cpus_in (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
          const struct cells *cells, size_t cell, const char *id)
 {
-  const char *cpus = vl_host_str (host, vl_printf (ctx, "host.cell.%s.cpus", id));
+  const char *cpus = vl_host_str (host, vl_printf (call, "host.cell.%s.cpus", id));
   const char *shared = vl_guest_str (guest, "cpu-pinning.shared");
   int64_t pins = count_common (vl_guest_str (guest, "cpu-pinning.pinned"), cells->cpus[cell]);
   int64_t own = pins + (cell == 0 ? vl_guest_int (guest, "cpu-pinning.reserved") : 0);
@@ -336,12 +336,12 @@ place (struct places *places, size_t i, char *tried)
 }
 
 static int
-refuse_place (struct vl_ctx *ctx, const struct vl_guest *guest, const struct cells *cells, size_t i,
-              size_t n_host, const char *wanted, int say)
+refuse_place (struct vl_call *call, const struct vl_guest *guest, const struct cells *cells,
+              size_t i, size_t n_host, const char *wanted, int say)
 {
   if (say) {
     vl_error (
-        ctx, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable",
+        call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable",
         wanted                                       ? "memory-pages.wanted"
         : vl_guest_has (guest, "cpu-pinning.pinned") ? "cpu-pinning.pinned"
                                                      : "nodes",
@@ -350,7 +350,7 @@ refuse_place (struct vl_ctx *ctx, const struct vl_guest *guest, const struct cel
         n_host, cells->n, i, cells->n_cpus[i], cells->memory[i] / 1024, wanted ? ", pages '" : "",
         wanted ? wanted : "", wanted ? "'" : "");
     vl_hint (
-        ctx,
+        call,
         "'virtloom host show' lists what each cell has: host.cell.N.cpus, .memory and .pages.KIB");
   }
   return -1;
@@ -359,7 +359,7 @@ refuse_place (struct vl_ctx *ctx, const struct vl_guest *guest, const struct cel
 /* Gives each cell of the guest a cell of the host.  0 with no host cell given
  * where the host names none and no page size is asked for. */
 static int
-place_cells (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+place_cells (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
              const struct cells *cells, struct places *places, int say)
 {
   const char *wanted = vl_guest_str (guest, "memory-pages.wanted");
@@ -370,7 +370,7 @@ place_cells (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_h
     places->n = MAX_CELLS;
   read_sizes (host, places);
   if (wanted && (places->n == 0 || places->n_sizes == 0))
-    return say ? vl_host_unknown (ctx, "memory-pages.wanted",
+    return say ? vl_host_unknown (call, "memory-pages.wanted",
                                   places->n ? "host.page-sizes" : "host.cells")
                : -1;
   for (size_t h = 0; h < places->n; h++) {
@@ -378,22 +378,22 @@ place_cells (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_h
     for (size_t i = 0; i < cells->n; i++) {
       const char *id = vl_host_item (host, "host.cells", h);
 
-      places->page[i][h] = cpus_in (ctx, guest, host, cells, i, id)
-                               ? page_in (ctx, host, cells, i, places, id, wanted)
+      places->page[i][h] = cpus_in (call, guest, host, cells, i, id)
+                               ? page_in (call, host, cells, i, places, id, wanted)
                                : -1;
     }
   }
   for (size_t i = 0; places->n > 0 && i < cells->n; i++) {
     memset (tried, 0, sizeof tried);
     if (! place (places, i, tried))
-      return refuse_place (ctx, guest, cells, i, places->n, wanted, say);
+      return refuse_place (call, guest, cells, i, places->n, wanted, say);
   }
   return 0;
 }
 
 /* "0,0,1,1": the cell of each of the guest's CPUs. */
 static const char *
-cells_of_cpus (struct vl_ctx *ctx, const struct cells *cells, int64_t vcpus)
+cells_of_cpus (struct vl_call *call, const struct cells *cells, int64_t vcpus)
 {
   char text[MAX_CPUS * 4 + 1] = "";
   int64_t low, high;
@@ -405,44 +405,45 @@ cells_of_cpus (struct vl_ctx *ctx, const struct cells *cells, int64_t vcpus)
         of[cpu] = i;
   for (int64_t cpu = 0; cpu < vcpus; cpu++)
     used += (size_t)snprintf (text + used, sizeof text - used, "%s%zu", cpu ? "," : "", of[cpu]);
-  return vl_printf (ctx, "%s", text);
+  return vl_printf (call, "%s", text);
 }
 
 /* Sets the lists that others read. */
 static int
-publish (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host,
+publish (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host,
          const struct cells *cells, const struct places *places)
 {
   const char *memory = "", *ids = "", *huge = "";
   const char *why = vl_guest_has (guest, "nodes")                ? "nodes"
                     : vl_guest_has (guest, "cpu-pinning.pinned") ? "cpu-pinning.pinned"
                                                                  : "memory-pages.wanted";
-  int result = vl_guest_set (ctx, guest, "vcpu-cells",
-                             cells_of_cpus (ctx, cells, vl_guest_int (guest, VL_GUEST_VCPUS)),
+  int result = vl_guest_set (call, guest, "vcpu-cells",
+                             cells_of_cpus (call, cells, vl_guest_int (guest, VL_GUEST_VCPUS)),
                              vl_guest_has (guest, "cpus") ? "cpus" : VL_GUEST_VCPUS,
                              vl_guest_has (guest, "cpus") ? "as described" : "in order");
 
   for (size_t i = 0; i < cells->n; i++) {
     const char *comma = i ? "," : "";
 
-    memory = vl_printf (ctx, "%s%s%" PRId64, memory, comma, cells->memory[i]);
+    memory = vl_printf (call, "%s%s%" PRId64, memory, comma, cells->memory[i]);
     for (size_t h = 0; h < places->n; h++)
       if (places->holds[h] == (int)i) {
         int64_t page = places->page[i][h];
         int small = page == 0 || page == places->sizes[places->n_sizes - 1];
 
-        ids = vl_printf (ctx, "%s%s%s", ids, comma, vl_host_item (host, "host.cells", h));
-        huge = vl_printf (ctx, "%s%s%" PRId64, huge, comma, small ? 0 : page);
+        ids = vl_printf (call, "%s%s%s", ids, comma, vl_host_item (host, "host.cells", h));
+        huge = vl_printf (call, "%s%s%" PRId64, huge, comma, small ? 0 : page);
       }
   }
   result |= vl_guest_has (guest, "mem")
-                ? vl_guest_set (ctx, guest, "cell-memory", memory, "mem", "as described")
-                : vl_guest_set (ctx, guest, "cell-memory", memory, VL_GUEST_MEMORY, "equal parts");
+                ? vl_guest_set (call, guest, "cell-memory", memory, "mem", "as described")
+                : vl_guest_set (call, guest, "cell-memory", memory, VL_GUEST_MEMORY, "equal parts");
   if (ids[0] == '\0')
     return result;
   return result
-         | vl_guest_set (ctx, guest, "host-cells", ids, why, "the first cells of the host that fit")
-         | vl_guest_set (ctx, guest, "huge-pages", huge, "memory-pages.wanted",
+         | vl_guest_set (call, guest, "host-cells", ids, why,
+                         "the first cells of the host that fit")
+         | vl_guest_set (call, guest, "huge-pages", huge, "memory-pages.wanted",
                          "the largest pages that fit in these cells");
 }
 
@@ -456,21 +457,21 @@ triggered (const struct vl_guest *guest)
 
 /* Untriggered, the cells are worked out in silence for whoever wakes this. */
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   struct cells cells;
   struct places places;
   int say = triggered (guest);
 
   if (! say && (vl_guest_has (guest, "cpus") || vl_guest_has (guest, "mem"))) {
-    vl_advice (ctx, NULL, vl_guest_has (guest, "cpus") ? "cpus" : "mem",
+    vl_advice (call, NULL, vl_guest_has (guest, "cpus") ? "cpus" : "mem",
                "the cells are described, and nothing asks for cells");
-    vl_hint (ctx, "add hw:numa_nodes to the flavor");
+    vl_hint (call, "add hw:numa_nodes to the flavor");
   }
-  if (make_cells (ctx, guest, &cells, say) < 0
-      || place_cells (ctx, guest, host, &cells, &places, say) < 0)
+  if (make_cells (call, guest, &cells, say) < 0
+      || place_cells (call, guest, host, &cells, &places, say) < 0)
     return say ? -1 : 0;
-  return publish (ctx, guest, host, &cells, &places);
+  return publish (call, guest, host, &cells, &places);
 }
 
 static int
@@ -480,7 +481,7 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   struct cells cells;
   struct places places;
@@ -488,19 +489,19 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")
       || (vl_guest_has (guest, "cpu-model.element")
           && ! vl_guest_bool (guest, "cpu-model.element")))
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL,
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL,
                      vl_guest_has (guest, "nodes")                ? "nodes"
                      : vl_guest_has (guest, "cpu-pinning.pinned") ? "cpu-pinning.pinned"
                                                                   : "memory-pages.wanted",
                      "this guest has no CPU of its own, so it cannot have NUMA cells");
-  if (make_cells (ctx, guest, &cells, 1) < 0)
+  if (make_cells (call, guest, &cells, 1) < 0)
     return -1;
-  return place_cells (ctx, guest, host, &cells, &places, 1);
+  return place_cells (call, guest, host, &cells, &places, 1);
 }
 
 /* "0-1,4" of the host's cells. */
 static const char *
-node_set (struct vl_ctx *ctx, const struct vl_guest *guest)
+node_set (struct vl_call *call, const struct vl_guest *guest)
 {
   char in[MAX_CPUS] = { 0 };
   const char *text = "";
@@ -515,9 +516,9 @@ node_set (struct vl_ctx *ctx, const struct vl_guest *guest)
     for (high = low; high < MAX_CPUS && in[high]; high++)
       ;
     if (high > low + 1)
-      text = vl_printf (ctx, "%s%s%d-%d", text, text[0] ? "," : "", low, high - 1);
+      text = vl_printf (call, "%s%s%d-%d", text, text[0] ? "," : "", low, high - 1);
     else if (high > low)
-      text = vl_printf (ctx, "%s%s%d", text, text[0] ? "," : "", low);
+      text = vl_printf (call, "%s%s%d", text, text[0] ? "," : "", low);
   }
   return text;
 }
@@ -532,7 +533,7 @@ has_huge_pages (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *why = vl_guest_has (guest, "nodes")                 ? "nodes"
                     : vl_guest_has (guest, "memory-pages.wanted") ? "memory-pages.wanted"
@@ -543,25 +544,25 @@ contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_ho
   struct vl_node *node;
 
   (void)host;
-  if (make_cells (ctx, guest, &cells, 0) < 0)
+  if (make_cells (call, guest, &cells, 0) < 0)
     return -1;
   for (size_t i = 0; i < cells.n; i++) {
-    node = vl_ensure_keyed (ctx, NULL, "cpu/numa/cell", vl_printf (ctx, "id=%zu", i), 0, why);
-    vl_set (ctx, node, "cpus", cells.cpus[i], cpus);
-    vl_set (ctx, node, "memory", vl_guest_item (guest, "cell-memory", i), "cell-memory");
+    node = vl_ensure_keyed (call, NULL, "cpu/numa/cell", vl_printf (call, "id=%zu", i), 0, why);
+    vl_set (call, node, "cpus", cells.cpus[i], cpus);
+    vl_set (call, node, "memory", vl_guest_item (guest, "cell-memory", i), "cell-memory");
     if (has_huge_pages (guest))
-      vl_set (ctx, node, "memAccess", "shared", "huge-pages");
+      vl_set (call, node, "memAccess", "shared", "huge-pages");
   }
   if (vl_guest_count (guest, "host-cells") == 0)
     return 0;
-  node = vl_ensure (ctx, NULL, "numatune/memory", 0, "host-cells");
-  vl_set (ctx, node, "mode", "strict", "host-cells");
-  vl_set (ctx, node, "nodeset", node_set (ctx, guest), "host-cells");
+  node = vl_ensure (call, NULL, "numatune/memory", 0, "host-cells");
+  vl_set (call, node, "mode", "strict", "host-cells");
+  vl_set (call, node, "nodeset", node_set (call, guest), "host-cells");
   for (size_t i = 0; i < cells.n; i++) {
-    node = vl_ensure_keyed (ctx, NULL, "numatune/memnode", vl_printf (ctx, "cellid=%zu", i), 0,
+    node = vl_ensure_keyed (call, NULL, "numatune/memnode", vl_printf (call, "cellid=%zu", i), 0,
                             "host-cells");
-    vl_set (ctx, node, "mode", "strict", "host-cells");
-    vl_set (ctx, node, "nodeset", vl_guest_item (guest, "host-cells", i), "host-cells");
+    vl_set (call, node, "mode", "strict", "host-cells");
+    vl_set (call, node, "nodeset", vl_guest_item (guest, "host-cells", i), "host-cells");
   }
   return 0;
 }

@@ -37,21 +37,21 @@ active (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   static const char *const lights[] = { "relaxed",  "vapic", "spinlocks", "vpindex",
                                         "runtime",  "synic", "reset",     "frequencies",
                                         "tlbflush", "ipi",   NULL };
-  struct vl_node *hyperv = vl_ensure (ctx, NULL, "features/hyperv", 0, "type"), *node;
+  struct vl_node *hyperv = vl_ensure (call, NULL, "features/hyperv", 0, "type"), *node;
 
   (void)host;
   for (const char *const *light = lights; *light; light++)
-    vl_set (ctx, vl_ensure (ctx, hyperv, *light, 0, "type"), "state", "on", "type");
-  vl_set (ctx, vl_ensure (ctx, hyperv, "spinlocks", 0, "type"), "retries", "8191", "type");
+    vl_set (call, vl_ensure (call, hyperv, *light, 0, "type"), "state", "on", "type");
+  vl_set (call, vl_ensure (call, hyperv, "spinlocks", 0, "type"), "retries", "8191", "type");
   if (vl_guest_bool (guest, "hide-hypervisor-id.hidden")) {
-    node = vl_ensure (ctx, hyperv, "vendor_id", 0, "hide-hypervisor-id.hidden");
-    vl_set (ctx, node, "state", "on", "hide-hypervisor-id.hidden");
-    vl_set (ctx, node, "value", "1234567890ab", "hide-hypervisor-id.hidden");
+    node = vl_ensure (call, hyperv, "vendor_id", 0, "hide-hypervisor-id.hidden");
+    vl_set (call, node, "state", "on", "hide-hypervisor-id.hidden");
+    vl_set (call, node, "value", "1234567890ab", "hide-hypervisor-id.hidden");
   }
   return 0;
 }

@@ -54,17 +54,17 @@ active (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   struct vl_node *port =
-      vl_ensure_keyed (ctx, NULL, "devices/controller", "type=pci,index=0", 0, "ports");
+      vl_ensure_keyed (call, NULL, "devices/controller", "type=pci,index=0", 0, "ports");
 
   (void)host;
-  vl_set (ctx, port, "model", "pcie-root", "ports");
+  vl_set (call, port, "model", "pcie-root", "ports");
   for (int64_t i = 1; i <= vl_guest_int (guest, "ports"); i++) {
-    port = vl_ensure_keyed (ctx, NULL, "devices/controller",
-                            vl_printf (ctx, "type=pci,index=%" PRId64, i), 0, "ports");
-    vl_set (ctx, port, "model", "pcie-root-port", "ports");
+    port = vl_ensure_keyed (call, NULL, "devices/controller",
+                            vl_printf (call, "type=pci,index=%" PRId64, i), 0, "ports");
+    vl_set (call, port, "model", "pcie-root-port", "ports");
   }
   return 0;
 }

@@ -66,7 +66,7 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   for (size_t i = 0; i < vl_guest_count (guest, "events"); i++) {
@@ -74,25 +74,25 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 
     if (is_known (event))
       continue;
-    vl_warning (ctx, NULL, "events", "'%s' is passed over: it is no event that can be counted",
+    vl_warning (call, NULL, "events", "'%s' is passed over: it is no event that can be counted",
                 event);
-    vl_hint (ctx, "virtloom-feature-perf-events(7) lists the events");
+    vl_hint (call, "virtloom-feature-perf-events(7) lists the events");
   }
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   for (size_t i = 0; i < vl_guest_count (guest, "events"); i++) {
     const char *event = vl_guest_item (guest, "events", i);
 
     if (is_known (event))
-      vl_set (
-          ctx,
-          vl_ensure_keyed (ctx, NULL, "perf/event", vl_printf (ctx, "name=%s", event), 0, "events"),
-          "enabled", "yes", "events");
+      vl_set (call,
+              vl_ensure_keyed (call, NULL, "perf/event", vl_printf (call, "name=%s", event), 0,
+                               "events"),
+              "enabled", "yes", "events");
   }
   return 0;
 }

@@ -22,11 +22,11 @@ static const struct vl_write writes[] = { { "features/pmu", NULL } };
 static const struct vl_name reads[] = { { VL_GUEST_VIRT_TYPE } };
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_has (guest, "state") && vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    vl_advice (ctx, NULL, "state", "a container uses the host's performance monitoring unit");
+    vl_advice (call, NULL, "state", "a container uses the host's performance monitoring unit");
   return 0;
 }
 
@@ -37,10 +37,10 @@ active (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  return vl_set (ctx, vl_ensure (ctx, NULL, "features/pmu", 0, "state"), "state",
+  return vl_set (call, vl_ensure (call, NULL, "features/pmu", 0, "state"), "state",
                  vl_guest_bool (guest, "state") ? "on" : "off", "state");
 }
 

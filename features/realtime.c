@@ -58,7 +58,7 @@ static const struct vl_name reads[] = {
 };
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t vcpus = vl_guest_int (guest, VL_GUEST_VCPUS);
   const char *mask = vl_guest_str (guest, "mask"), *last;
@@ -66,17 +66,17 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
   (void)host;
   if (! vl_guest_bool (guest, "enabled")) {
     if (mask) {
-      vl_advice (ctx, NULL, "mask", "the guest has no realtime CPUs, so the mask has no effect");
-      vl_hint (ctx, "add hw:cpu_realtime=yes to the flavor");
+      vl_advice (call, NULL, "mask", "the guest has no realtime CPUs, so the mask has no effect");
+      vl_hint (call, "add hw:cpu_realtime=yes to the flavor");
     }
     return 0;
   }
   if (mask == NULL)
-    return vl_guest_set (ctx, guest, "cpus", vl_printf (ctx, "0-%" PRId64, vcpus - 1), "enabled",
+    return vl_guest_set (call, guest, "cpus", vl_printf (call, "0-%" PRId64, vcpus - 1), "enabled",
                          "all of the guest's CPUs");
   if (mask[0] == '^')
-    mask = vl_printf (ctx, "0-%" PRId64 ",%s", vcpus - 1, mask);
-  if (vl_guest_set (ctx, guest, "cpus", mask, "mask", "as the mask says") < 0)
+    mask = vl_printf (call, "0-%" PRId64 ",%s", vcpus - 1, mask);
+  if (vl_guest_set (call, guest, "cpus", mask, "mask", "as the mask says") < 0)
     return -1;
   mask = vl_guest_str (guest, "cpus");
   last = mask + strlen (mask);
@@ -84,7 +84,7 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
     last--;
   if (strtoll (last, NULL, 10) < vcpus)
     return 0;
-  return vl_error (ctx, VL_ERR_REQUEST, MASK_CODE, "mask",
+  return vl_error (call, VL_ERR_REQUEST, MASK_CODE, "mask",
                    "CPU %s is none of the guest's; accepted: 0 to %" PRId64, last, vcpus - 1);
 }
 
@@ -96,51 +96,52 @@ active (const struct vl_guest *guest)
 
 /* Realtime CPUs never yield, so something must be left for QEMU's own threads. */
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t vcpus = vl_guest_int (guest, VL_GUEST_VCPUS);
-  const char *all = vcpus == 1 ? "0" : vl_printf (ctx, "0-%" PRId64, vcpus - 1);
+  const char *all = vcpus == 1 ? "0" : vl_printf (call, "0-%" PRId64, vcpus - 1);
 
   (void)host;
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "enabled", "a container has no realtime CPUs");
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "enabled", "a container has no realtime CPUs");
   if (! vl_guest_is (guest, "cpu-pinning.chosen", "dedicated")
       && ! vl_guest_is (guest, "cpu-pinning.chosen", "mixed")) {
-    vl_error (ctx, VL_ERR_REQUEST, "RealtimeConfigurationInvalid", "enabled",
+    vl_error (call, VL_ERR_REQUEST, "RealtimeConfigurationInvalid", "enabled",
               "realtime CPUs need CPU policy 'dedicated' or 'mixed'");
-    vl_hint (ctx, "add hw:cpu_policy=dedicated to the flavor");
+    vl_hint (call, "add hw:cpu_policy=dedicated to the flavor");
     return -1;
   }
   if (vl_guest_is (guest, "cpu-pinning.emulator-threads", "share")
       && ! vl_guest_has (guest, "cpu-pinning.shared")) {
-    vl_error (ctx, VL_ERR_REQUEST, MASK_CODE, "cpu-pinning.emulator-threads",
+    vl_error (call, VL_ERR_REQUEST, MASK_CODE, "cpu-pinning.emulator-threads",
               "QEMU's own threads are to share CPUs, and this host has no CPUs to share");
-    vl_hint (ctx, "set cpu_shared_set in plugins.d/cpu-pinning.conf, or say "
-                  "hw:emulator_threads_policy=isolate");
+    vl_hint (call, "set cpu_shared_set in plugins.d/cpu-pinning.conf, or say "
+                   "hw:emulator_threads_policy=isolate");
     return -1;
   }
   if (vl_guest_is (guest, "cpus", all) && ! vl_guest_has (guest, "cpu-pinning.emulator-threads")) {
-    vl_error (ctx, VL_ERR_REQUEST, MASK_CODE, vl_guest_has (guest, "mask") ? "mask" : "enabled",
+    vl_error (call, VL_ERR_REQUEST, MASK_CODE, vl_guest_has (guest, "mask") ? "mask" : "enabled",
               "all of the guest's CPUs are realtime, and none is left for QEMU's own threads");
-    vl_hint (ctx, "say hw:cpu_realtime_mask=^0, or hw:emulator_threads_policy=isolate");
+    vl_hint (call, "say hw:cpu_realtime_mask=^0, or hw:emulator_threads_policy=isolate");
     return -1;
   }
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   struct vl_node *node;
 
   (void)host;
-  vl_ensure (ctx, NULL, "memoryBacking/locked", 0, "enabled");
-  vl_ensure (ctx, NULL, "memoryBacking/nosharepages", 0, "enabled");
-  node = vl_ensure_keyed (ctx, NULL, "cputune/vcpusched",
-                          vl_printf (ctx, "vcpus=%s", vl_guest_str (guest, "cpus")), 0, "cpus");
-  vl_set (ctx, node, "scheduler", "fifo", "cpus");
-  vl_set (ctx, node, "priority",
-          vl_printf (ctx, "%" PRId64, vl_setting_int (ctx, "realtime_scheduler_priority")), "cpus");
+  vl_ensure (call, NULL, "memoryBacking/locked", 0, "enabled");
+  vl_ensure (call, NULL, "memoryBacking/nosharepages", 0, "enabled");
+  node = vl_ensure_keyed (call, NULL, "cputune/vcpusched",
+                          vl_printf (call, "vcpus=%s", vl_guest_str (guest, "cpus")), 0, "cpus");
+  vl_set (call, node, "scheduler", "fifo", "cpus");
+  vl_set (call, node, "priority",
+          vl_printf (call, "%" PRId64, vl_setting_int (call, "realtime_scheduler_priority")),
+          "cpus");
   return 0;
 }
 

@@ -86,24 +86,25 @@ is_always_there (const char *path)
 }
 
 static int
-check_source (struct vl_ctx *ctx, const char *path, const struct vl_host *host)
+check_source (struct vl_call *call, const char *path, const struct vl_host *host)
 {
   if (path[0] != '/') {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "RngDeviceNotExist", "source",
+    vl_error (call, VL_ERR_UNSUPPORTED, "RngDeviceNotExist", "source",
               "rng_dev_path is '%s', which is not an absolute path", path);
-    vl_hint (ctx, "set rng_dev_path in rng.conf to a device such as '/dev/urandom'");
+    vl_hint (call, "set rng_dev_path in rng.conf to a device such as '/dev/urandom'");
     return -1;
   }
   switch (vl_host_device (host, path)) {
   case 1:
     return 0;
   case 0:
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "RngDeviceNotExist", "source",
+    vl_error (call, VL_ERR_UNSUPPORTED, "RngDeviceNotExist", "source",
               "the host has no '%s', from which guests are to get random numbers", path);
-    vl_hint (ctx, "set rng_dev_path in rng.conf to a device that is there, such as '/dev/urandom'");
+    vl_hint (call,
+             "set rng_dev_path in rng.conf to a device that is there, such as '/dev/urandom'");
     return -1;
   default:
-    return is_always_there (path) ? 0 : vl_host_unknown (ctx, "source", "device");
+    return is_always_there (path) ? 0 : vl_host_unknown (call, "source", "device");
   }
 }
 
@@ -115,40 +116,40 @@ has_rate (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int bytes = vl_guest_has (guest, "rate-bytes"), period = vl_guest_has (guest, "rate-period");
   const char *path = source_path (guest);
 
   if (bytes != period) {
-    vl_advice (ctx, NULL, bytes ? "rate-bytes" : "rate-period",
+    vl_advice (call, NULL, bytes ? "rate-bytes" : "rate-period",
                "the rate is not limited: that takes both hw_rng:rate_bytes and hw_rng:rate_period");
-    vl_hint (ctx, bytes ? "add hw_rng:rate_period, in ms" : "add hw_rng:rate_bytes");
+    vl_hint (call, bytes ? "add hw_rng:rate_period, in ms" : "add hw_rng:rate_bytes");
   }
   if (vl_host_cap (guest, host, "rng.model", "virtio") == 0) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "allowed",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "allowed",
               "the hypervisor of this host offers no virtio random number generator");
-    vl_hint (ctx, "say hw_rng:allowed=false in the flavor");
+    vl_hint (call, "say hw_rng:allowed=false in the flavor");
     return -1;
   }
-  return path ? check_source (ctx, path, host) : 0;
+  return path ? check_source (call, path, host) : 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *node = vl_append (ctx, NULL, "devices/rng", "allowed"), *child;
+  struct vl_node *node = vl_append (call, NULL, "devices/rng", "allowed"), *child;
 
   (void)host;
-  vl_set (ctx, node, "model", vl_guest_str (guest, "model"), "model");
+  vl_set (call, node, "model", vl_guest_str (guest, "model"), "model");
   if (has_rate (guest)) {
-    child = vl_ensure (ctx, node, "rate", 0, "rate-bytes");
-    vl_set (ctx, child, "period", vl_guest_str (guest, "rate-period"), "rate-period");
-    vl_set (ctx, child, "bytes", vl_guest_str (guest, "rate-bytes"), "rate-bytes");
+    child = vl_ensure (call, node, "rate", 0, "rate-bytes");
+    vl_set (call, child, "period", vl_guest_str (guest, "rate-period"), "rate-period");
+    vl_set (call, child, "bytes", vl_guest_str (guest, "rate-bytes"), "rate-bytes");
   }
-  child = vl_ensure (ctx, node, "backend", 0, "source");
-  vl_set (ctx, child, "model", "random", "source");
-  return source_path (guest) ? vl_text (ctx, child, source_path (guest), "source") : 0;
+  child = vl_ensure (call, node, "backend", 0, "source");
+  vl_set (call, child, "model", "random", "source");
+  return source_path (guest) ? vl_text (call, child, source_path (guest), "source") : 0;
 }
 
 VL_FEATURE (rng, "rng", .version = VL_VERSION,

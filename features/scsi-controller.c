@@ -53,15 +53,15 @@ our_name (const char *model)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   const char *model = vl_guest_str (guest, "model"), *adapter = vl_guest_str (guest, "adapter");
 
   (void)host;
   if (model && strcmp (our_name (model), model) != 0)
-    return vl_guest_set (ctx, guest, "model", our_name (model), "model", "VMware's name of it");
+    return vl_guest_set (call, guest, "model", our_name (model), "model", "VMware's name of it");
   if (model == NULL && adapter && strcmp (adapter, "ide") != 0)
-    return vl_guest_set (ctx, guest, "model", our_name (adapter), "adapter",
+    return vl_guest_set (call, guest, "model", our_name (adapter), "adapter",
                          "the image is made for it");
   return 0;
 }
@@ -73,27 +73,27 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_is (guest, "model", "buslogic")) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
+    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
               "libvirt gives QEMU guests no SCSI adapter 'buslogic'; accepted: ibmvscsi lsilogic "
               "lsisas1068 lsisas1078 virtio-scsi vmpvscsi");
-    vl_hint (ctx, "'virtio-scsi' works on every machine");
+    vl_hint (call, "'virtio-scsi' works on every machine");
     return -1;
   }
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   struct vl_node *controller =
-      vl_ensure_keyed (ctx, NULL, "devices/controller", "type=scsi,index=0", 0, "model");
+      vl_ensure_keyed (call, NULL, "devices/controller", "type=scsi,index=0", 0, "model");
 
   (void)host;
-  vl_set (ctx, controller, "model", vl_guest_str (guest, "model"), "model");
+  vl_set (call, controller, "model", vl_guest_str (guest, "model"), "model");
   return 0;
 }
 
@@ -118,28 +118,28 @@ unit_of (const struct vl_guest *guest, const char *dev)
 }
 
 static int
-place_disk (struct vl_ctx *ctx, struct vl_node *disk, void *opaque)
+place_disk (struct vl_call *call, struct vl_node *disk, void *opaque)
 {
-  const char *dev = vl_get (ctx, disk, "target/@dev");
+  const char *dev = vl_get (call, disk, "target/@dev");
   int unit = dev ? unit_of (opaque, dev) : -1;
   struct vl_node *address;
 
   if (unit < 0)
     return 0;
-  address = vl_ensure (ctx, disk, "address", 0, "model");
-  vl_set (ctx, address, "type", "drive", "model");
-  vl_set (ctx, address, "controller", "0", "model");
-  vl_set (ctx, address, "unit", vl_printf (ctx, "%d", unit), "model");
+  address = vl_ensure (call, disk, "address", 0, "model");
+  vl_set (call, address, "type", "drive", "model");
+  vl_set (call, address, "controller", "0", "model");
+  vl_set (call, address, "unit", vl_printf (call, "%d", unit), "model");
   return 0;
 }
 
 static int
-adjust (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (! vl_guest_is (guest, "model", "virtio-scsi"))
     return 0;
-  return vl_each (ctx, "devices/disk", place_disk, (void *)guest);
+  return vl_each (call, "devices/disk", place_disk, (void *)guest);
 }
 
 VL_FEATURE (scsi_controller, "scsi-controller", .version = VL_VERSION,

@@ -87,16 +87,16 @@ read_range (const char *text, long *first, long *last)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_int (guest, "count") == 0)
-    return vl_guest_set (ctx, guest, "count", "1", "count", "0 counts as not given");
+    return vl_guest_set (call, guest, "count", "1", "count", "0 counts as not given");
   return 0;
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t count = vl_guest_int (guest, "count");
   const char *range = vl_guest_str (guest, "ports"),
@@ -108,66 +108,66 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
     return 0;
   if (! vl_guest_bool (guest, "tcp")) {
     if (count > 1) {
-      vl_advice (ctx, NULL, "count",
+      vl_advice (call, NULL, "count",
                  "one serial port is made: serial consoles are off on this host");
-      vl_hint (ctx, "set serial_console_enabled = yes in plugins.d/serial-console.conf for more");
+      vl_hint (call, "set serial_console_enabled = yes in plugins.d/serial-console.conf for more");
     }
     return 0;
   }
   if (count > MOST_PORTS && ! vl_guest_is (guest, VL_GUEST_ARCH, "s390x"))
-    return vl_error (ctx, VL_ERR_REQUEST, "SerialPortNumberLimitExceeded", "count",
+    return vl_error (call, VL_ERR_REQUEST, "SerialPortNumberLimitExceeded", "count",
                      "%" PRId64
                      " serial ports are more than a '%s' guest can have; accepted: 1 to %d",
                      count, type, MOST_PORTS);
   if (read_range (range, &first, &last) < 0) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "ports",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "ports",
               "'%s' is no range of TCP ports; accepted: FIRST:LAST, from 1 to 65535", range);
-    vl_hint (ctx, "set port_range = 10000:20000 in plugins.d/serial-console.conf");
+    vl_hint (call, "set port_range = 10000:20000 in plugins.d/serial-console.conf");
     return -1;
   }
   if (last - first + 1 < count)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, "SocketPortRangeExhaustedException", "ports",
+    return vl_error (call, VL_ERR_UNSUPPORTED, "SocketPortRangeExhaustedException", "ports",
                      "the range '%s' has %ld ports, this server needs %" PRId64, range,
                      last - first + 1, count);
   return 0;
 }
 
 static void
-add_log (struct vl_ctx *ctx, const struct vl_guest *guest, struct vl_node *port)
+add_log (struct vl_call *call, const struct vl_guest *guest, struct vl_node *port)
 {
-  struct vl_node *log = vl_ensure (ctx, port, "log", 0, VL_GUEST_RUN_DIR);
+  struct vl_node *log = vl_ensure (call, port, "log", 0, VL_GUEST_RUN_DIR);
 
-  vl_set (ctx, log, "file",
-          vl_printf (ctx, "%s/console.log", vl_guest_str (guest, VL_GUEST_RUN_DIR)),
+  vl_set (call, log, "file",
+          vl_printf (call, "%s/console.log", vl_guest_str (guest, VL_GUEST_RUN_DIR)),
           VL_GUEST_RUN_DIR);
-  vl_set (ctx, log, "append", "off", VL_GUEST_RUN_DIR);
+  vl_set (call, log, "append", "off", VL_GUEST_RUN_DIR);
 }
 
 static void
-add_tcp (struct vl_ctx *ctx, const struct vl_guest *guest, const char *path, const char *target)
+add_tcp (struct vl_call *call, const struct vl_guest *guest, const char *path, const char *target)
 {
   int64_t count = vl_guest_int (guest, "count");
   long first = 0, last = 0;
 
   read_range (vl_guest_str (guest, "ports"), &first, &last);
   for (int64_t i = 0; i < count; i++) {
-    struct vl_node *port = vl_append (ctx, NULL, path, "count"), *source;
+    struct vl_node *port = vl_append (call, NULL, path, "count"), *source;
 
-    vl_set (ctx, port, "type", "tcp", "tcp");
-    source = vl_ensure (ctx, port, "source", 0, "tcp");
-    vl_set (ctx, source, "mode", "bind", "tcp");
-    vl_set (ctx, source, "host", vl_guest_str (guest, "address"), "address");
-    vl_set (ctx, source, "service", vl_printf (ctx, "%ld", first + (long)i), "ports");
+    vl_set (call, port, "type", "tcp", "tcp");
+    source = vl_ensure (call, port, "source", 0, "tcp");
+    vl_set (call, source, "mode", "bind", "tcp");
+    vl_set (call, source, "host", vl_guest_str (guest, "address"), "address");
+    vl_set (call, source, "service", vl_printf (call, "%ld", first + (long)i), "ports");
     if (i == 0)
-      add_log (ctx, guest, port);
+      add_log (call, guest, port);
     if (target)
-      vl_set (ctx, vl_ensure (ctx, port, "target", 0, VL_GUEST_ARCH), "type",
+      vl_set (call, vl_ensure (call, port, "target", 0, VL_GUEST_ARCH), "type",
               i == 0 ? target : "virtio", VL_GUEST_ARCH);
   }
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int mainframe = vl_guest_is (guest, VL_GUEST_ARCH, "s390x");
   const char *path = mainframe ? "devices/console" : "devices/serial";
@@ -175,18 +175,20 @@ contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_ho
 
   (void)host;
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")) {
-    vl_set (ctx, vl_append (ctx, NULL, "devices/console", VL_GUEST_VIRT_TYPE), "type", "pty", NULL);
+    vl_set (call, vl_append (call, NULL, "devices/console", VL_GUEST_VIRT_TYPE), "type", "pty",
+            NULL);
     return 0;
   }
   if (vl_guest_bool (guest, "tcp")) {
-    add_tcp (ctx, guest, path, mainframe ? "sclp" : NULL);
+    add_tcp (call, guest, path, mainframe ? "sclp" : NULL);
     return 0;
   }
-  port = vl_append (ctx, NULL, path, "tcp");
-  vl_set (ctx, port, "type", "pty", "tcp");
-  add_log (ctx, guest, port);
+  port = vl_append (call, NULL, path, "tcp");
+  vl_set (call, port, "type", "pty", "tcp");
+  add_log (call, guest, port);
   if (mainframe)
-    vl_set (ctx, vl_ensure (ctx, port, "target", 0, VL_GUEST_ARCH), "type", "sclp", VL_GUEST_ARCH);
+    vl_set (call, vl_ensure (call, port, "target", 0, VL_GUEST_ARCH), "type", "sclp",
+            VL_GUEST_ARCH);
   return 0;
 }
 

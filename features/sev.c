@@ -99,38 +99,38 @@ kind_of_traits (const struct vl_guest *guest)
 /* What is asked for, by key or by trait.  Two wishes that cannot both be met are
  * refused rather than one of them dropped. */
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   int model = kind_of (guest, "model"), trait = kind_of_traits (guest);
 
   (void)host;
   if (trait >= 0 && vl_guest_has (guest, "encryption") && ! vl_guest_bool (guest, "encryption")) {
-    vl_error (ctx, VL_ERR_REQUEST, "FlavorImageConflict", "encryption",
+    vl_error (call, VL_ERR_REQUEST, "FlavorImageConflict", "encryption",
               "memory encryption is declined, and trait:%s=required asks for it",
               kinds[trait].trait);
-    vl_hint (ctx, "take out one of the two");
+    vl_hint (call, "take out one of the two");
     return -1;
   }
   if (! vl_guest_bool (guest, "encryption") && trait < 0) {
     if (model >= 0) {
-      vl_advice (ctx, NULL, "model", "the memory is not encrypted, so the model has no effect");
-      vl_hint (ctx, "add hw:mem_encryption=true to the flavor");
+      vl_advice (call, NULL, "model", "the memory is not encrypted, so the model has no effect");
+      vl_hint (call, "add hw:mem_encryption=true to the flavor");
     }
     return 0;
   }
   if (model >= 0 && trait > model) {
-    vl_error (ctx, VL_ERR_REQUEST, "FlavorImageConflict", "model",
+    vl_error (call, VL_ERR_REQUEST, "FlavorImageConflict", "model",
               "the model is '%s', and trait:%s=required asks for '%s'", kinds[model].model,
               kinds[trait].trait, kinds[trait].model);
-    vl_hint (ctx, "take out one of the two");
+    vl_hint (call, "take out one of the two");
     return -1;
   }
   if (model >= 0)
-    return vl_guest_set (ctx, guest, "kind", kinds[model].model, "model", "as asked for");
+    return vl_guest_set (call, guest, "kind", kinds[model].model, "model", "as asked for");
   if (trait >= 0)
-    return vl_guest_set (ctx, guest, "kind", kinds[trait].model, NULL,
-                         vl_printf (ctx, "trait:%s=required asks for it", kinds[trait].trait));
-  return vl_guest_set (ctx, guest, "kind", kinds[0].model, "encryption", "the usual model");
+    return vl_guest_set (call, guest, "kind", kinds[trait].model, NULL,
+                         vl_printf (call, "trait:%s=required asks for it", kinds[trait].trait));
+  return vl_guest_set (call, guest, "kind", kinds[0].model, "encryption", "the usual model");
 }
 
 static int
@@ -148,7 +148,7 @@ asked (const struct vl_guest *guest)
 
 /* Who asked, as Nova says it. */
 static const char *
-requesters (struct vl_ctx *ctx, const struct vl_guest *guest)
+requesters (struct vl_call *call, const struct vl_guest *guest)
 {
   int flavor = vl_guest_layer_has (guest, "encryption", VL_LAYER_FLAVOR)
                && vl_guest_layer_bool (guest, "encryption", VL_LAYER_FLAVOR);
@@ -156,44 +156,44 @@ requesters (struct vl_ctx *ctx, const struct vl_guest *guest)
               && vl_guest_layer_bool (guest, "encryption", VL_LAYER_IMAGE);
 
   if (flavor || image)
-    return vl_printf (ctx, "%s%s%s", flavor ? "hw:mem_encryption of the flavor" : "",
+    return vl_printf (call, "%s%s%s", flavor ? "hw:mem_encryption of the flavor" : "",
                       flavor && image ? " and " : "",
                       image ? "hw_mem_encryption of the image" : "");
-  return vl_printf (ctx, "trait:%s=required", kinds[kind_of_traits (guest)].trait);
+  return vl_printf (call, "trait:%s=required", kinds[kind_of_traits (guest)].trait);
 }
 
 /* What the guest must be, in Nova's order. */
 static int
-check_guest (struct vl_ctx *ctx, const struct vl_guest *guest, int kind)
+check_guest (struct vl_call *call, const struct vl_guest *guest, int kind)
 {
   const char *machine = vl_guest_str (guest, VL_GUEST_MACHINE);
   int result = 0;
 
   if (! vl_guest_is (guest, "firmware.type", "uefi")) {
-    result = vl_error (ctx, VL_ERR_REQUEST, "FlavorImageConflict", asked (guest),
+    result = vl_error (call, VL_ERR_REQUEST, "FlavorImageConflict", asked (guest),
                        "memory encryption requested by %s takes UEFI, and the image does not have "
                        "hw_firmware_type=uefi",
-                       requesters (ctx, guest));
-    vl_hint (ctx, "add hw_firmware_type=uefi to the image");
+                       requesters (call, guest));
+    vl_hint (call, "add hw_firmware_type=uefi to the image");
   }
   if (machine == NULL || strstr (machine, "q35") == NULL) {
-    result = vl_error (ctx, VL_ERR_REQUEST, "InvalidMachineType", asked (guest),
+    result = vl_error (call, VL_ERR_REQUEST, "InvalidMachineType", asked (guest),
                        "machine type '%s' cannot have encrypted memory; accepted: q35",
                        machine ? machine : "");
-    vl_hint (ctx, "add hw_machine_type=q35 to the image, or set hw_machine_type = x86_64=q35 in "
-                  "machine-type.conf");
+    vl_hint (call, "add hw_machine_type=q35 to the image, or set hw_machine_type = x86_64=q35 in "
+                   "machine-type.conf");
   }
   if (kind == SNP && ! vl_guest_bool (guest, "firmware.stateless")) {
-    result = vl_error (ctx, VL_ERR_REQUEST, "StatelessFirmwareRequired", "kind",
+    result = vl_error (call, VL_ERR_REQUEST, "StatelessFirmwareRequired", "kind",
                        "'amd-sev-snp' takes firmware without a variable store");
-    vl_hint (ctx, "add hw_firmware_stateless=true to the image");
+    vl_hint (call, "add hw_firmware_stateless=true to the image");
   }
   return result;
 }
 
 /* Nothing that reads the guest's memory without going through its encryption. */
 static int
-check_disks (struct vl_ctx *ctx, const struct vl_guest *guest)
+check_disks (struct vl_call *call, const struct vl_guest *guest)
 {
   const char *scsi = vl_guest_str (guest, VL_SCSI_MODEL);
   int result = 0;
@@ -205,19 +205,19 @@ check_disks (struct vl_ctx *ctx, const struct vl_guest *guest)
 
     if (strcmp (disk->bus, "ide") == 0) {
       result =
-          vl_error (ctx, VL_ERR_REQUEST, "UnsupportedHardware", asked (guest),
+          vl_error (call, VL_ERR_REQUEST, "UnsupportedHardware", asked (guest),
                     "disk '%s' (%s) is on bus 'ide', which a guest with encrypted memory cannot "
                     "have",
                     disk->dev, disk->role);
-      vl_hint (ctx, "take hw_disk_bus=virtio");
+      vl_hint (call, "take hw_disk_bus=virtio");
     } else if (boots && strcmp (disk->device, "disk") == 0 && strcmp (disk->bus, "virtio")
                && strcmp (disk->bus, "sata") && ! scsi_ok) {
       result =
-          vl_error (ctx, VL_ERR_REQUEST, "UnsupportedHardware", asked (guest),
+          vl_error (call, VL_ERR_REQUEST, "UnsupportedHardware", asked (guest),
                     "boot disk '%s' is on bus '%s'%s%s%s; accepted for encrypted memory: virtio, "
                     "sata, scsi with hw_scsi_model=virtio-scsi",
                     disk->dev, disk->bus, scsi ? " (" : "", scsi ? scsi : "", scsi ? ")" : "");
-      vl_hint (ctx, "take hw_disk_bus=virtio");
+      vl_hint (call, "take hw_disk_bus=virtio");
     }
   }
   return result;
@@ -236,82 +236,82 @@ is_on (const struct vl_host *host, const char *key)
 }
 
 static const char *
-also (struct vl_ctx *ctx, const char *list, const char *more)
+also (struct vl_call *call, const char *list, const char *more)
 {
-  return vl_printf (ctx, "%s%s%s", list, list[0] ? "; " : "", more);
+  return vl_printf (call, "%s%s%s", list, list[0] ? "; " : "", more);
 }
 
 /* All that the host lacks for KIND, as text; "" if nothing. */
 static const char *
-lacking (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host, int kind)
+lacking (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host, int kind)
 {
   const char *arch = vl_host_str (host, "host.arch"),
              *vendor = vl_host_str (host, "host.cpu.vendor");
   const char *list = "";
 
   if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
-    list = also (ctx, list, "a driver that runs KVM guests");
+    list = also (call, list, "a driver that runs KVM guests");
   if ((arch && strcmp (arch, "x86_64")) || ! vl_guest_is (guest, VL_GUEST_ARCH, "x86_64"))
-    return also (ctx, list, "an x86_64 CPU");
+    return also (call, list, "an x86_64 CPU");
   if (vendor && strcmp (vendor, "AMD"))
-    list = also (ctx, list, vl_printf (ctx, "an AMD CPU (this one is '%s')", vendor));
+    list = also (call, list, vl_printf (call, "an AMD CPU (this one is '%s')", vendor));
   if (is_on (host, "module.kvm_amd.sev") != 1)
-    list = also (ctx, list, "kernel parameter kvm_amd.sev=1 (fact module.kvm_amd.sev)");
+    list = also (call, list, "kernel parameter kvm_amd.sev=1 (fact module.kvm_amd.sev)");
   if (vl_host_cap_any (guest, host, "feature.sev", "true") != 1)
     list =
-        also (ctx, list, "a QEMU and a libvirt that offer SEV (domain capabilities, feature sev)");
+        also (call, list, "a QEMU and a libvirt that offer SEV (domain capabilities, feature sev)");
   if (vl_host_cap_any (guest, host, "loader.type", "pflash") != 1)
-    list = also (ctx, list, "UEFI firmware (OVMF)");
+    list = also (call, list, "UEFI firmware (OVMF)");
   if (kind == 1 && is_on (host, "module.kvm_amd.sev_es") != 1)
-    list = also (ctx, list, "kernel parameter kvm_amd.sev_es=1 (fact module.kvm_amd.sev_es)");
+    list = also (call, list, "kernel parameter kvm_amd.sev_es=1 (fact module.kvm_amd.sev_es)");
   if (kind == 1 && vl_host_at_least (host, "qemu.version", ES_SINCE) != 1)
-    list = also (ctx, list, "QEMU " ES_SINCE " for SEV-ES");
+    list = also (call, list, "QEMU " ES_SINCE " for SEV-ES");
   if (kind == 1 && is_on (host, "module.kvm_amd.sev_snp") == 1)
-    list = also (ctx, list,
+    list = also (call, list,
                  "SEV-SNP switched off (kvm_amd.sev_snp=0): with it SEV-ES is unsafe, "
                  "CVE-2025-48514");
   if (kind == SNP && is_on (host, "module.kvm_amd.sev_snp") != 1)
-    list = also (ctx, list, "kernel parameter kvm_amd.sev_snp=1 (fact module.kvm_amd.sev_snp)");
+    list = also (call, list, "kernel parameter kvm_amd.sev_snp=1 (fact module.kvm_amd.sev_snp)");
   if (kind == SNP && vl_host_cap_any (guest, host, "launch-security", "sev-snp") != 1)
-    list = also (ctx, list, "a QEMU and a libvirt that offer SEV-SNP (launchSecurity sev-snp)");
+    list = also (call, list, "a QEMU and a libvirt that offer SEV-SNP (launchSecurity sev-snp)");
   return list;
 }
 
 /* How many guests of KIND the host has room for: its own slots or the
  * operator's limit, whichever is lower; INT64_MAX where neither is known. */
 static int64_t
-slots (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host, int kind)
+slots (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host, int kind)
 {
   const char *key = vl_host_cap_key (guest, host, kinds[kind].slots);
   int64_t n = key ? vl_host_int (host, key, INT64_MAX) : INT64_MAX;
 
-  if (vl_setting_has (ctx, "num_memory_encrypted_guests")
-      && vl_setting_int (ctx, "num_memory_encrypted_guests") < n)
-    n = vl_setting_int (ctx, "num_memory_encrypted_guests");
+  if (vl_setting_has (call, "num_memory_encrypted_guests")
+      && vl_setting_int (call, "num_memory_encrypted_guests") < n)
+    n = vl_setting_int (call, "num_memory_encrypted_guests");
   return n;
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  int kind = kind_of (guest, "kind"), result = check_guest (ctx, guest, kind);
-  const char *lacks = lacking (ctx, guest, host, kind);
+  int kind = kind_of (guest, "kind"), result = check_guest (call, guest, kind);
+  const char *lacks = lacking (call, guest, host, kind);
 
-  result |= check_disks (ctx, guest);
+  result |= check_disks (call, guest);
   if (lacks[0]) {
-    result = vl_error (ctx, VL_ERR_UNSUPPORTED, "MemoryEncryptionNotSupported", "kind",
+    result = vl_error (call, VL_ERR_UNSUPPORTED, "MemoryEncryptionNotSupported", "kind",
                        "this host cannot run '%s' guests; it lacks: %s", kinds[kind].model, lacks);
-    vl_hint (ctx, "take a host that has it; the guest is never made without encryption");
-  } else if (slots (ctx, guest, host, kind) == 0) {
-    result = vl_error (ctx, VL_ERR_UNSUPPORTED, "MemoryEncryptionNotSupported", "kind",
+    vl_hint (call, "take a host that has it; the guest is never made without encryption");
+  } else if (slots (call, guest, host, kind) == 0) {
+    result = vl_error (call, VL_ERR_UNSUPPORTED, "MemoryEncryptionNotSupported", "kind",
                        "this host has no slot for '%s' guests", kinds[kind].model);
-    vl_hint (ctx,
+    vl_hint (call,
              "the slots are fact %s, and num_memory_encrypted_guests of sev.conf if that is lower",
              kinds[kind].slots);
   }
   if (kind != SNP && vl_guest_has (guest, "locked-memory.locked")
       && ! vl_guest_bool (guest, "locked-memory.locked"))
-    vl_advice (ctx, NULL, "kind",
+    vl_advice (call, NULL, "kind",
                "'%s' locks the guest's memory although locked memory is declined",
                kinds[kind].model);
   return result;
@@ -319,63 +319,63 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 
 /* One pool per model, as Nova's resource providers. */
 static int
-claim (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+claim (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int kind = kind_of (guest, "kind");
 
-  return vl_claim (ctx, vl_printf (ctx, "MEM_ENCRYPTION_CONTEXT:%s", kinds[kind].model), 1,
-                   slots (ctx, guest, host, kind), "kind");
+  return vl_claim (call, vl_printf (call, "MEM_ENCRYPTION_CONTEXT:%s", kinds[kind].model), 1,
+                   slots (call, guest, host, kind), "kind");
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *node = vl_ensure (ctx, NULL, "launchSecurity", 0, asked (guest));
+  struct vl_node *node = vl_ensure (call, NULL, "launchSecurity", 0, asked (guest));
   int kind = kind_of (guest, "kind");
 
   (void)host;
-  vl_set (ctx, node, "type", kind == SNP ? "sev-snp" : "sev", "kind");
-  vl_text (ctx, vl_ensure (ctx, node, "policy", 0, "kind"), kinds[kind].policy, "kind");
+  vl_set (call, node, "type", kind == SNP ? "sev-snp" : "sev", "kind");
+  vl_text (call, vl_ensure (call, node, "policy", 0, "kind"), kinds[kind].policy, "kind");
   if (kind == SNP) {
     int kernel = vl_guest_has (guest, VL_GUEST_KERNEL);
 
-    vl_set (ctx, node, "authorKey", "no", "kind");
-    vl_set (ctx, node, "vcek", "yes", "kind");
-    vl_set (ctx, node, "kernelHashes", kernel ? "yes" : "no", kernel ? VL_GUEST_KERNEL : "kind");
+    vl_set (call, node, "authorKey", "no", "kind");
+    vl_set (call, node, "vcek", "yes", "kind");
+    vl_set (call, node, "kernelHashes", kernel ? "yes" : "no", kernel ? VL_GUEST_KERNEL : "kind");
   } else
-    vl_ensure (ctx, NULL, "memoryBacking/locked", 0, asked (guest));
-  return vl_forbid (ctx, "features/vmcoreinfo", asked (guest));
+    vl_ensure (call, NULL, "memoryBacking/locked", 0, asked (guest));
+  return vl_forbid (call, "features/vmcoreinfo", asked (guest));
 }
 
 static int
-refuse_device (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+refuse_device (struct vl_call *call, struct vl_node *node, void *opaque)
 {
-  const char *type = vl_get (ctx, node, "@type");
+  const char *type = vl_get (call, node, "@type");
 
   (void)opaque;
   if (strcmp (vl_node_name (node), "hostdev") && (type == NULL || strcmp (type, "hostdev")))
     return 0;
-  vl_error (ctx, VL_ERR_CONFLICT, NULL, "kind",
+  vl_error (call, VL_ERR_CONFLICT, NULL, "kind",
             "a guest with encrypted memory cannot have a device of the host");
-  vl_hint (ctx, "take the device out of the request, or memory encryption");
+  vl_hint (call, "take the device out of the request, or memory encryption");
   return -1;
 }
 
 /* Host devices write to memory past the encryption. */
 static int
-check (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+check (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  return vl_each (ctx, "devices/hostdev", refuse_device, NULL) < 0
-                 || vl_each (ctx, "devices/interface", refuse_device, NULL) < 0
+  return vl_each (call, "devices/hostdev", refuse_device, NULL) < 0
+                 || vl_each (call, "devices/interface", refuse_device, NULL) < 0
              ? -1
              : 0;
 }
 
 /* The encrypted memory can be neither saved nor sent. */
 static int
-permit (struct vl_ctx *ctx, const struct vl_guest *guest, enum vl_op op)
+permit (struct vl_call *call, const struct vl_guest *guest, enum vl_op op)
 {
   const char *what = op == VL_OP_SUSPEND        ? "suspended"
                      : op == VL_OP_LIVE_MIGRATE ? "migrated live"
@@ -383,21 +383,21 @@ permit (struct vl_ctx *ctx, const struct vl_guest *guest, enum vl_op op)
 
   if (what == NULL)
     return 0;
-  vl_error (ctx, VL_ERR_UNSUPPORTED, "OperationNotSupportedForSEV", "kind",
+  vl_error (call, VL_ERR_UNSUPPORTED, "OperationNotSupportedForSEV", "kind",
             "a guest with '%s' memory cannot be %s", vl_guest_str (guest, "kind"), what);
-  vl_hint (ctx, "stop it instead; pause, and migration of a stopped guest, work");
+  vl_hint (call, "stop it instead; pause, and migration of a stopped guest, work");
   return -1;
 }
 
 static int
-ready (struct vl_ctx *ctx, const struct vl_host *host)
+ready (struct vl_call *call, const struct vl_host *host)
 {
-  if (vl_setting_has (ctx, "num_memory_encrypted_guests")
+  if (vl_setting_has (call, "num_memory_encrypted_guests")
       && is_on (host, "module.kvm_amd.sev") == 0)
-    vl_advice (ctx, NULL, NULL,
+    vl_advice (call, NULL, NULL,
                "num_memory_encrypted_guests is %" PRId64 ", and SEV is off on this host "
                "(fact module.kvm_amd.sev)",
-               vl_setting_int (ctx, "num_memory_encrypted_guests"));
+               vl_setting_int (call, "num_memory_encrypted_guests"));
   return 0;
 }
 

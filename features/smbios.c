@@ -57,65 +57,66 @@ active (const struct vl_guest *guest)
 
 /* The host fact KEY as a uuid, dashes included, as libvirt and Nova show it. */
 static int
-serial_from_host (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host,
+serial_from_host (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host,
                   const char *key)
 {
   const char *id = vl_host_str (host, key);
 
   if (id == NULL)
-    return vl_host_unknown (ctx, "serial-from", key);
+    return vl_host_unknown (call, "serial-from", key);
   if (strlen (id) == 32)
-    id = vl_printf (ctx, "%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20);
-  return vl_guest_set (ctx, guest, "serial", id, "serial-from",
-                       vl_printf (ctx, "host fact %s", key));
+    id = vl_printf (call, "%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20);
+  return vl_guest_set (call, guest, "serial", id, "serial-from",
+                       vl_printf (call, "host fact %s", key));
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   if (! active (guest) || vl_guest_is (guest, "serial-from", "none"))
     return 0;
   if (vl_guest_is (guest, "serial-from", "unique"))
-    return vl_guest_set (ctx, guest, "serial", vl_guest_str (guest, VL_GUEST_UUID), "serial-from",
+    return vl_guest_set (call, guest, "serial", vl_guest_str (guest, VL_GUEST_UUID), "serial-from",
                          "the server's uuid");
   if (vl_guest_is (guest, "serial-from", "os")
       || (vl_guest_is (guest, "serial-from", "auto") && vl_host_str (host, FACT_MACHINE_ID)))
-    return serial_from_host (ctx, guest, host, FACT_MACHINE_ID);
-  return serial_from_host (ctx, guest, host, FACT_HOST_UUID);
+    return serial_from_host (call, guest, host, FACT_MACHINE_ID);
+  return serial_from_host (call, guest, host, FACT_HOST_UUID);
 }
 
 static void
-add_entry (struct vl_ctx *ctx, struct vl_node *system, const char *name, const char *text,
+add_entry (struct vl_call *call, struct vl_node *system, const char *name, const char *text,
            const char *why)
 {
   struct vl_node *entry =
-      vl_ensure_keyed (ctx, system, "entry", vl_printf (ctx, "name=%s", name), 0, why);
+      vl_ensure_keyed (call, system, "entry", vl_printf (call, "name=%s", name), 0, why);
 
-  vl_text (ctx, entry, text, why);
+  vl_text (call, entry, text, why);
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *sysinfo = vl_ensure_keyed (ctx, NULL, "sysinfo", "type=smbios", 0, VL_GUEST_ARCH),
+  struct vl_node *sysinfo =
+                     vl_ensure_keyed (call, NULL, "sysinfo", "type=smbios", 0, VL_GUEST_ARCH),
                  *system;
 
   (void)host;
-  system = vl_ensure (ctx, sysinfo, "system", 0, VL_GUEST_ARCH);
-  add_entry (ctx, system, "manufacturer", "virtloom", VL_GUEST_ARCH);
-  add_entry (ctx, system, "product", "virtloom", VL_GUEST_ARCH);
-  add_entry (ctx, system, "version", VL_VERSION, VL_GUEST_ARCH);
+  system = vl_ensure (call, sysinfo, "system", 0, VL_GUEST_ARCH);
+  add_entry (call, system, "manufacturer", "virtloom", VL_GUEST_ARCH);
+  add_entry (call, system, "product", "virtloom", VL_GUEST_ARCH);
+  add_entry (call, system, "version", VL_VERSION, VL_GUEST_ARCH);
   if (vl_guest_has (guest, "serial"))
-    add_entry (ctx, system, "serial", vl_guest_str (guest, "serial"), "serial");
-  add_entry (ctx, system, "uuid", vl_guest_str (guest, VL_GUEST_UUID), VL_GUEST_UUID);
-  add_entry (ctx, system, "family", "Virtual Machine", VL_GUEST_ARCH);
-  vl_set (ctx, vl_ensure (ctx, NULL, "os/smbios", 0, VL_GUEST_ARCH), "mode", "sysinfo",
+    add_entry (call, system, "serial", vl_guest_str (guest, "serial"), "serial");
+  add_entry (call, system, "uuid", vl_guest_str (guest, VL_GUEST_UUID), VL_GUEST_UUID);
+  add_entry (call, system, "family", "Virtual Machine", VL_GUEST_ARCH);
+  vl_set (call, vl_ensure (call, NULL, "os/smbios", 0, VL_GUEST_ARCH), "mode", "sysinfo",
           VL_GUEST_ARCH);
   return 0;
 }
 
 static int
-probe (struct vl_ctx *ctx, struct vl_host *host)
+probe (struct vl_call *call, struct vl_host *host)
 {
   char id[34] = "";
   FILE *file = fopen (MACHINE_ID, "re");
@@ -123,7 +124,7 @@ probe (struct vl_ctx *ctx, struct vl_host *host)
   if (file == NULL)
     return 0;
   if (fgets (id, sizeof id, file) && strspn (id, "0123456789abcdef") == 32)
-    vl_host_set (host, FACT_MACHINE_ID, vl_printf (ctx, "%.32s", id));
+    vl_host_set (host, FACT_MACHINE_ID, vl_printf (call, "%.32s", id));
   fclose (file);
   return 0;
 }

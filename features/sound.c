@@ -32,7 +32,7 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   static const struct {
     const char *fact, *least;
@@ -41,25 +41,25 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
   for (size_t i = 0; vl_guest_is (guest, "model", "virtio") && i < 2; i++)
     switch (vl_host_at_least (host, needs[i].fact, needs[i].least)) {
     case 0:
-      vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "model",
+      vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model",
                 "sound model 'virtio' needs libvirt " VIRTIO_LIBVIRT " and QEMU " VIRTIO_QEMU
                 "; this host's %s is %s",
                 needs[i].fact, vl_host_str (host, needs[i].fact));
-      vl_hint (ctx, "'ich9' works on every host");
+      vl_hint (call, "'ich9' works on every host");
       return -1;
     case 1:
       break;
     default:
-      return vl_host_unknown (ctx, "model", needs[i].fact);
+      return vl_host_unknown (call, "model", needs[i].fact);
     }
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  vl_set (ctx, vl_append (ctx, NULL, "devices/sound", "model"), "model",
+  vl_set (call, vl_append (call, NULL, "devices/sound", "model"), "model",
           vl_guest_str (guest, "model"), "model");
   return 0;
 }

@@ -59,32 +59,32 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *need = needs_usb (guest);
 
   (void)host;
   if (vl_guest_has (guest, "model") && (need || is_power (guest))) {
-    vl_advice (ctx, NULL, "model", "'%s' has no effect: the machine's own controller serves %s",
+    vl_advice (call, NULL, "model", "'%s' has no effect: the machine's own controller serves %s",
                vl_guest_str (guest, "model"), need ? "the guest's USB devices" : "POWER guests");
     if (need && strncmp (need, "input", 5) == 0)
-      vl_hint (ctx, "hw_input_bus=virtio in the image makes a guest without USB devices");
+      vl_hint (call, "hw_input_bus=virtio in the image makes a guest without USB devices");
   }
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *need = needs_usb (guest);
-  struct vl_node *controller = vl_ensure_keyed (ctx, NULL, "devices/controller", "type=usb,index=0",
-                                                VL_WEAK, need ? need : "model");
+  struct vl_node *controller = vl_ensure_keyed (call, NULL, "devices/controller",
+                                                "type=usb,index=0", VL_WEAK, need ? need : "model");
 
   (void)host;
   if (need == NULL && ! is_power (guest)) {
     const char *model = vl_guest_str (guest, "model");
 
-    vl_set (ctx, controller, "model", model ? model : "none", "model");
+    vl_set (call, controller, "model", model ? model : "none", "model");
   }
   return 0;
 }

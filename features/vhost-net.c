@@ -40,18 +40,19 @@ has_such_nic (const struct vl_guest *guest)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   int there;
 
   if (! has_such_nic (guest))
     return 0;
   if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
-    return vl_guest_set (ctx, guest, "used", "false", VL_GUEST_VIRT_TYPE, "emulation has no vhost");
+    return vl_guest_set (call, guest, "used", "false", VL_GUEST_VIRT_TYPE,
+                         "emulation has no vhost");
   there = vl_host_device (host, DEVICE);
   if (there < 0)
     return 0;
-  return vl_guest_set (ctx, guest, "used", there ? "true" : "false", NULL,
+  return vl_guest_set (call, guest, "used", there ? "true" : "false", NULL,
                        there ? "the host has " DEVICE : "the host has no " DEVICE);
 }
 
@@ -62,44 +63,44 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm") && ! vl_guest_bool (guest, "used")) {
-    vl_advice (ctx, NULL, "used", "virtio interfaces do without vhost: the host has no " DEVICE);
-    vl_hint (ctx, "modprobe vhost_net");
+    vl_advice (call, NULL, "used", "virtio interfaces do without vhost: the host has no " DEVICE);
+    vl_hint (call, "modprobe vhost_net");
   }
   return 0;
 }
 
 static int
-forbid_vhost (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+forbid_vhost (struct vl_call *call, struct vl_node *node, void *opaque)
 {
   const struct vl_guest *guest = opaque;
-  const char *mac = vl_get (ctx, node, "mac/@address");
+  const char *mac = vl_get (call, node, "mac/@address");
 
   for (size_t i = 0; mac && i < vl_guest_n_nics (guest); i++)
     if (strcmp (vl_guest_nic (guest, i)->mac, mac) == 0
         && could_use_vhost (vl_guest_nic (guest, i)))
-      vl_set (ctx, vl_ensure (ctx, node, "driver", 0, "used"), "name", "qemu", "used");
+      vl_set (call, vl_ensure (call, node, "driver", 0, "used"), "name", "qemu", "used");
   return 0;
 }
 
 /* libvirt takes vhost for an emulated guest too, where it is not told not to. */
 static int
-adjust (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "qemu"))
     return 0;
-  return vl_each (ctx, "devices/interface", forbid_vhost, (void *)guest);
+  return vl_each (call, "devices/interface", forbid_vhost, (void *)guest);
 }
 
 /* A KVM host that lacks the module is slow rather than wrong. */
 static int
-probe (struct vl_ctx *ctx, struct vl_host *host)
+probe (struct vl_call *call, struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   vl_host_set (host, "vhost-net.usable", vl_host_device (host, DEVICE) == 1 ? "true" : "false");
   return 0;
 }

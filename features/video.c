@@ -60,7 +60,7 @@ is_one_of (const struct vl_guest *guest, const char *prop, const char *const *te
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   static const char *const x86[] = { "i686", "x86_64", NULL };
   static const char *const power[] = { "ppc", "ppc64", "ppc64le", NULL };
@@ -69,10 +69,11 @@ resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
   if (vl_guest_has (guest, "model"))
     return 0;
   if (is_one_of (guest, VL_GUEST_ARCH, power))
-    return vl_guest_set (ctx, guest, "model", "vga", VL_GUEST_ARCH, "what POWER firmware can show");
+    return vl_guest_set (call, guest, "model", "vga", VL_GUEST_ARCH,
+                         "what POWER firmware can show");
   if (is_one_of (guest, VL_GUEST_ARCH, x86) && vl_guest_bool (guest, "graphics.spice"))
-    return vl_guest_set (ctx, guest, "model", "qxl", "graphics.spice", "SPICE's own adapter");
-  return vl_guest_set (ctx, guest, "model", "virtio", NULL, "works with and without a driver");
+    return vl_guest_set (call, guest, "model", "qxl", "graphics.spice", "SPICE's own adapter");
+  return vl_guest_set (call, guest, "model", "virtio", NULL, "works with and without a driver");
 }
 
 static int
@@ -88,42 +89,42 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *model = vl_guest_str (guest, "model");
   int64_t ram = vl_guest_int (guest, "ram"), most = vl_guest_int (guest, "ram-max");
 
   if (! vl_guest_bool (guest, "graphics.display")) {
-    vl_advice (ctx, NULL, vl_guest_has (guest, "ram") ? "ram" : "model",
+    vl_advice (call, NULL, vl_guest_has (guest, "ram") ? "ram" : "model",
                "it has no effect: guests have no display on this host");
     return 0;
   }
   if (ram > most) {
-    vl_error (ctx, VL_ERR_REQUEST, "RequestedVRamTooHigh", "ram",
+    vl_error (call, VL_ERR_REQUEST, "RequestedVRamTooHigh", "ram",
               "%" PRId64
               " MiB of video memory are more than the flavor allows; accepted: up to %" PRId64
               " MiB",
               ram, most);
-    vl_hint (ctx, "set hw_video:ram_max_mb=%" PRId64 " in the flavor", ram);
+    vl_hint (call, "set hw_video:ram_max_mb=%" PRId64 " in the flavor", ram);
     return -1;
   }
   if (vl_guest_is (guest, "model", "gop") || vl_guest_is (guest, "model", "xen")) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "InvalidVideoMode", "model",
+    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidVideoMode", "model",
               "QEMU has no video model '%s'; accepted: bochs cirrus none qxl vga virtio vmvga",
               model);
-    vl_hint (ctx, "'virtio' works with and without a driver in the guest");
+    vl_hint (call, "'virtio' works with and without a driver in the guest");
     return -1;
   }
   /* libvirt does not list 'none', and old ones leave out more that they have. */
   if (! vl_guest_is (guest, "model", "none")
       && vl_host_cap (guest, host, "video.model", model) == 0)
-    vl_warning (ctx, "UnsupportedHardware", "model", "this host does not list video model '%s'",
+    vl_warning (call, "UnsupportedHardware", "model", "this host does not list video model '%s'",
                 model);
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   int64_t ram = vl_guest_int (guest, "ram");
   struct vl_node *model;
@@ -131,10 +132,10 @@ contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_ho
   (void)host;
   if (! vl_guest_bool (guest, "graphics.display"))
     return 0;
-  model = vl_ensure (ctx, vl_append (ctx, NULL, "devices/video", "model"), "model", 0, "model");
-  vl_set (ctx, model, "type", vl_guest_str (guest, "model"), "model");
+  model = vl_ensure (call, vl_append (call, NULL, "devices/video", "model"), "model", 0, "model");
+  vl_set (call, model, "type", vl_guest_str (guest, "model"), "model");
   if (ram > 0)
-    vl_set (ctx, model, "vram", vl_printf (ctx, "%" PRId64, ram * 1024), "ram");
+    vl_set (call, model, "vram", vl_printf (call, "%" PRId64, ram * 1024), "ram");
   return 0;
 }
 

@@ -59,16 +59,16 @@ can_eim (const struct vl_guest *guest)
 }
 
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   if (! vl_guest_is (guest, "model", "auto") || (! is_x86 (guest) && ! is_arm (guest)))
     return 0;
   switch (vl_host_at_least (host, "libvirt.version", VIRTIO_SINCE)) {
   case 1:
-    return vl_guest_set (ctx, guest, "model", "virtio", "model",
+    return vl_guest_set (call, guest, "model", "virtio", "model",
                          "libvirt " VIRTIO_SINCE " and later have it");
   case 0:
-    return vl_guest_set (ctx, guest, "model", is_arm (guest) ? "smmuv3" : "intel", "model",
+    return vl_guest_set (call, guest, "model", is_arm (guest) ? "smmuv3" : "intel", "model",
                          "libvirt before " VIRTIO_SINCE " has no virtio IOMMU");
   default:
     return 0;
@@ -82,54 +82,54 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate_machine (struct vl_ctx *ctx, const struct vl_guest *guest)
+validate_machine (struct vl_call *call, const struct vl_guest *guest)
 {
   const char *needed = is_arm (guest) ? "virt" : "q35";
 
   if (! is_arm (guest) && ! is_x86 (guest)) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "InvalidVIOMMUArchitecture", "model",
+    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidVIOMMUArchitecture", "model",
               "there is no IOMMU for guests of architecture '%s'; accepted: x86_64, i686, aarch64",
               vl_guest_str (guest, VL_GUEST_ARCH));
-    vl_hint (ctx, "take hw:viommu_model and hw_viommu_model out");
+    vl_hint (call, "take hw:viommu_model and hw_viommu_model out");
     return -1;
   }
   if (! machine_has (guest, needed)) {
-    vl_error (ctx, VL_ERR_REQUEST, "InvalidVIOMMUMachineType", "model",
+    vl_error (call, VL_ERR_REQUEST, "InvalidVIOMMUMachineType", "model",
               "machine type '%s' cannot have an IOMMU; accepted: %s",
               vl_guest_str (guest, VL_GUEST_MACHINE), needed);
-    vl_hint (ctx, "add hw_machine_type=%s to the image", needed);
+    vl_hint (call, "add hw_machine_type=%s to the image", needed);
     return -1;
   }
   return 0;
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *other = is_arm (guest) ? "intel" : "smmuv3";
   int newer;
 
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "model", "a container has no IOMMU");
-  if (validate_machine (ctx, guest) < 0)
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model", "a container has no IOMMU");
+  if (validate_machine (call, guest) < 0)
     return -1;
   if (vl_guest_is (guest, "model", other)) {
-    vl_error (ctx, VL_ERR_REQUEST, "UnsupportedHardware", "model",
+    vl_error (call, VL_ERR_REQUEST, "UnsupportedHardware", "model",
               "there is no '%s' IOMMU for '%s' guests; accepted: %s, virtio, auto", other,
               vl_guest_str (guest, VL_GUEST_ARCH), is_arm (guest) ? "smmuv3" : "intel");
-    vl_hint (ctx, "'auto' takes a model that fits");
+    vl_hint (call, "'auto' takes a model that fits");
     return -1;
   }
   if (vl_guest_is (guest, "model", "intel"))
     return 0;
   newer = vl_host_at_least (host, "libvirt.version", VIRTIO_SINCE);
   if (newer < 0)
-    return vl_host_unknown (ctx, "model", "libvirt.version");
+    return vl_host_unknown (call, "model", "libvirt.version");
   if (newer == 0 && vl_guest_is (guest, "model", "virtio")) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "model",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model",
               "IOMMU model 'virtio' takes libvirt " VIRTIO_SINCE "; this host has %s",
               vl_host_str (host, "libvirt.version"));
-    vl_hint (ctx, "say 'auto', which takes what this host has");
+    vl_hint (call, "say 'auto', which takes what this host has");
     return -1;
   }
   return 0;
@@ -137,29 +137,29 @@ validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host
 
 /* Nova gives these to every model; libvirt takes them on intel's alone. */
 static void
-write_driver (struct vl_ctx *ctx, const struct vl_guest *guest, struct vl_node *iommu)
+write_driver (struct vl_call *call, const struct vl_guest *guest, struct vl_node *iommu)
 {
-  struct vl_node *driver = vl_ensure (ctx, iommu, "driver", 0, "model");
+  struct vl_node *driver = vl_ensure (call, iommu, "driver", 0, "model");
 
-  vl_set (ctx, driver, "intremap", "on", "model");
-  vl_set (ctx, driver, "caching_mode", "on", "model");
-  vl_set (ctx, driver, "aw_bits", "48", "model");
-  vl_set (ctx, driver, "eim", can_eim (guest) ? "on" : "off", "model");
-  vl_set (ctx, driver, "iotlb", "on", "model");
+  vl_set (call, driver, "intremap", "on", "model");
+  vl_set (call, driver, "caching_mode", "on", "model");
+  vl_set (call, driver, "aw_bits", "48", "model");
+  vl_set (call, driver, "eim", can_eim (guest) ? "on" : "off", "model");
+  vl_set (call, driver, "iotlb", "on", "model");
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *iommu = vl_append (ctx, NULL, "devices/iommu", "model");
+  struct vl_node *iommu = vl_append (call, NULL, "devices/iommu", "model");
 
   (void)host;
-  vl_set (ctx, iommu, "model", vl_guest_str (guest, "model"), "model");
+  vl_set (call, iommu, "model", vl_guest_str (guest, "model"), "model");
   if (vl_guest_is (guest, "model", "intel"))
-    write_driver (ctx, guest, iommu);
+    write_driver (call, guest, iommu);
   if (! is_x86 (guest))
     return 0;
-  return vl_set (ctx, vl_ensure (ctx, NULL, "features/ioapic", 0, "model"), "driver", "qemu",
+  return vl_set (call, vl_ensure (call, NULL, "features/ioapic", 0, "model"), "driver", "qemu",
                  "model");
 }
 

@@ -23,10 +23,11 @@ active (const struct vl_guest *guest)
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   if (vl_host_flag (host, vl_host_cap_key (guest, host, "feature.vmcoreinfo")) != 0)
-    vl_set (ctx, vl_ensure (ctx, NULL, "features/vmcoreinfo", VL_WEAK, NULL), "state", "on", NULL);
+    vl_set (call, vl_ensure (call, NULL, "features/vmcoreinfo", VL_WEAK, NULL), "state", "on",
+            NULL);
   return 0;
 }
 

@@ -59,110 +59,110 @@ active (const struct vl_guest *guest)
 
 /* A key that is said and does nothing. */
 static int
-resolve (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   if (! vl_guest_has (guest, "version") && vl_guest_origin (guest, "model") != VL_LAYER_DEFAULT) {
-    vl_advice (ctx, NULL, "model", "a TPM's model without its version gives no TPM");
-    vl_hint (ctx, "add hw:tpm_version=2.0 to the flavor, or hw_tpm_version=2.0 to the image");
+    vl_advice (call, NULL, "model", "a TPM's model without its version gives no TPM");
+    vl_hint (call, "add hw:tpm_version=2.0 to the flavor, or hw_tpm_version=2.0 to the image");
   }
   return 0;
 }
 
 static int
-validate_request (struct vl_ctx *ctx, const struct vl_guest *guest)
+validate_request (struct vl_call *call, const struct vl_guest *guest)
 {
   int result = 0;
 
   if (vl_guest_is (guest, "model", "tpm-crb") && ! vl_guest_is (guest, "version", "2.0")) {
-    result = vl_error (ctx, VL_ERR_REQUEST, "Invalid", "model",
+    result = vl_error (call, VL_ERR_REQUEST, "Invalid", "model",
                        "TPM model 'tpm-crb' takes version 2.0; the version is '%s'",
                        vl_guest_str (guest, "version"));
-    vl_hint (ctx, "say tpm-tis, or version 2.0");
+    vl_hint (call, "say tpm-tis, or version 2.0");
   }
   if (! vl_guest_is (guest, "secret-security", "host")) {
-    result = vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "secret-security",
+    result = vl_error (call, VL_ERR_UNSUPPORTED, NULL, "secret-security",
                        "'%s' takes a key manager, and there is none; accepted: host",
                        vl_guest_str (guest, "secret-security"));
-    vl_hint (ctx, "say hw:tpm_secret_security=host, or take it out: the key is a libvirt secret");
+    vl_hint (call, "say hw:tpm_secret_security=host, or take it out: the key is a libvirt secret");
   }
   return result;
 }
 
 /* Old versions of libvirt do not list versions; what is not known is left to them. */
 static int
-validate_host (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate_host (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   switch (vl_host_flag (host, "swtpm")) {
   case 1:
     break;
   case 0:
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "version", "this host has no program 'swtpm'");
-    vl_hint (ctx, "install it (Debian: packages swtpm swtpm-tools)");
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version", "this host has no program 'swtpm'");
+    vl_hint (call, "install it (Debian: packages swtpm swtpm-tools)");
     return -1;
   default:
-    return vl_host_unknown (ctx, "version", "swtpm");
+    return vl_host_unknown (call, "version", "swtpm");
   }
   if (vl_host_cap (guest, host, "tpm.backend", "emulator") == 0)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "version",
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version",
                      "the hypervisor of this host offers no emulated TPM");
   if (vl_host_cap (guest, host, "tpm.version", vl_guest_str (guest, "version")) == 0)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "version",
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version",
                      "the hypervisor of this host offers no TPM of version '%s'",
                      vl_guest_str (guest, "version"));
   if (vl_host_cap (guest, host, "tpm.model", vl_guest_str (guest, "model")) == 0)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "model",
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model",
                      "the hypervisor of this host offers no TPM model '%s'",
                      vl_guest_str (guest, "model"));
   return 0;
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  int result = validate_request (ctx, guest);
+  int result = validate_request (call, guest);
 
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "version", "a container has no TPM");
-  if (! vl_setting_bool (ctx, "swtpm_enabled")) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "version",
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version", "a container has no TPM");
+  if (! vl_setting_bool (call, "swtpm_enabled")) {
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version",
               "guests of this host get no TPM: swtpm_enabled is off");
-    vl_hint (ctx, "set swtpm_enabled = yes in section [settings] of plugins.d/vtpm.conf");
+    vl_hint (call, "set swtpm_enabled = yes in section [settings] of plugins.d/vtpm.conf");
     return -1;
   }
-  if (result < 0 || validate_host (ctx, guest, host) < 0)
+  if (result < 0 || validate_host (call, guest, host) < 0)
     return -1;
-  vl_advice (ctx, NULL, "version",
+  vl_advice (call, NULL, "version",
              "the TPM's state is encrypted with libvirt's secret '%s'; the guest starts only where "
              "it is defined and has a value",
              vl_guest_str (guest, VL_GUEST_UUID));
-  vl_hint (ctx, "virsh secret-define, virsh secret-set-value; a server that is created gets a new "
-                "uuid, so it has no secret yet and is not started");
+  vl_hint (call, "virsh secret-define, virsh secret-set-value; a server that is created gets a new "
+                 "uuid, so it has no secret yet and is not started");
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *tpm = vl_append (ctx, NULL, "devices/tpm", "version"), *backend;
+  struct vl_node *tpm = vl_append (call, NULL, "devices/tpm", "version"), *backend;
 
   (void)host;
-  vl_set (ctx, tpm, "model", vl_guest_str (guest, "model"), "model");
-  backend = vl_ensure (ctx, tpm, "backend", 0, "version");
-  vl_set (ctx, backend, "type", "emulator", "version");
-  vl_set (ctx, backend, "version", vl_guest_str (guest, "version"), "version");
-  return vl_set (ctx, vl_ensure (ctx, backend, "encryption", 0, "secret-security"), "secret",
+  vl_set (call, tpm, "model", vl_guest_str (guest, "model"), "model");
+  backend = vl_ensure (call, tpm, "backend", 0, "version");
+  vl_set (call, backend, "type", "emulator", "version");
+  vl_set (call, backend, "version", vl_guest_str (guest, "version"), "version");
+  return vl_set (call, vl_ensure (call, backend, "encryption", 0, "secret-security"), "secret",
                  vl_guest_str (guest, VL_GUEST_UUID), "secret-security");
 }
 
 /* Is the setting possible here?  What the host does not say is asked per guest. */
 static int
-ready (struct vl_ctx *ctx, const struct vl_host *host)
+ready (struct vl_call *call, const struct vl_host *host)
 {
-  if (vl_setting_bool (ctx, "swtpm_enabled") && vl_host_flag (host, "swtpm") == 0) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "InvalidConfiguration", NULL,
+  if (vl_setting_bool (call, "swtpm_enabled") && vl_host_flag (host, "swtpm") == 0) {
+    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidConfiguration", NULL,
               "swtpm_enabled is on, and this host has no program 'swtpm'");
-    vl_hint (ctx, "install it (Debian: packages swtpm swtpm-tools), or set swtpm_enabled = no");
+    vl_hint (call, "install it (Debian: packages swtpm swtpm-tools), or set swtpm_enabled = no");
     return -1;
   }
   return 0;

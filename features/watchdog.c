@@ -68,34 +68,34 @@ active (const struct vl_guest *guest)
 }
 
 static int
-validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *machine = vl_guest_str (guest, VL_GUEST_MACHINE);
 
   (void)host;
   if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "action",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "action",
               "a container cannot have a watchdog: the i6300esb is a PCI device");
-    vl_hint (ctx, "say 'disabled', or use a driver that runs virtual machines");
+    vl_hint (call, "say 'disabled', or use a driver that runs virtual machines");
     return -1;
   }
   if (! has_pci (vl_guest_str (guest, VL_GUEST_ARCH), machine)) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "action",
+    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "action",
               "machine type '%s' has no PCI bus, which the i6300esb watchdog sits on", machine);
-    vl_hint (ctx, "say 'disabled', or take a machine type with PCI such as 'q35' or 'virt'");
+    vl_hint (call, "say 'disabled', or take a machine type with PCI such as 'q35' or 'virt'");
     return -1;
   }
   return 0;
 }
 
 static int
-contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *node = vl_append (ctx, NULL, "devices/watchdog", "action");
+  struct vl_node *node = vl_append (call, NULL, "devices/watchdog", "action");
 
   (void)host;
-  vl_set (ctx, node, "model", "i6300esb", "action");
-  return vl_set (ctx, node, "action", vl_guest_str (guest, "action"), "action");
+  vl_set (call, node, "model", "i6300esb", "action");
+  return vl_set (call, node, "action", vl_guest_str (guest, "action"), "action");
 }
 
 VL_FEATURE (watchdog, "watchdog", .version = VL_VERSION,

@@ -489,7 +489,7 @@ args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *nu
   *number = strtoll (text, &end, 10);
   if (errno == 0 && *text && *end == '\0' && strchr ("-0123456789", *text))
     return 0;
-  return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
+  return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
                    "--%s '%s' is not a whole number that can be counted with", name, text);
 }
 
@@ -505,11 +505,11 @@ args_properties (struct tool *tool, const char *name, struct vl_property **list,
     const char *equals = strchr (*texts, '=');
 
     if (equals == NULL || equals == *texts) {
-      bad = vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "--%s '%s'; accepted: KEY=VALUE", name,
+      bad = vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "--%s '%s'; accepted: KEY=VALUE", name,
                       *texts);
       continue;
     }
-    (*list)[*n].key = vl_printf (tool->ctx, "%.*s", (int)(equals - *texts), *texts);
+    (*list)[*n].key = vl_printf (tool->call, "%.*s", (int)(equals - *texts), *texts);
     (*list)[(*n)++].value = equals + 1;
   }
   return bad;

@@ -79,7 +79,7 @@ report_left_out (struct tool *tool, const struct nova_conf *conf, const char *co
   for (; *left_out; left_out++) {
     const struct vl_nova_option *option = option_named (conf, *left_out);
 
-    vl_warning (tool->ctx, "OptionNotCarriedOver", NULL,
+    vl_warning (tool->call, "OptionNotCarriedOver", NULL,
                 "%s = '%s' has no counterpart here and is not carried over (%s)", *left_out,
                 option ? option->value : "", option ? option->origin : "nova.conf");
     json_array_append_new (list, json_text (*left_out));
@@ -98,13 +98,13 @@ config_import_nova (struct tool *tool)
   int result;
 
   if (out == NULL)
-    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'config import-nova' needs --out DIR");
+    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'config import-nova' needs --out DIR");
   text = tool_read (tool, path, NOVA_CONF_LIMIT, &length);
   if (text == NULL)
     return -1;
   result = strlen (text) == length
                ? nova_conf_read (tool, path, text, &conf)
-               : vl_error (tool->ctx, VL_ERR_REQUEST, NULL, NULL, "'%s' has a NUL byte", path);
+               : vl_error (tool->call, VL_ERR_REQUEST, NULL, NULL, "'%s' has a NUL byte", path);
   if (result == 0)
     result = vl_config_write_nova (tool->app, conf.options, conf.n, out, &left_out);
   if (left_out)

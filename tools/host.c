@@ -93,7 +93,7 @@ host_check (struct tool *tool)
 
 static int
 import_files (struct tool *tool, struct vl_host *host, const char *option,
-              int (*import) (struct vl_ctx *, struct vl_host *, const char *))
+              int (*import) (struct vl_call *, struct vl_host *, const char *))
 {
   int bad = 0;
 
@@ -104,9 +104,9 @@ import_files (struct tool *tool, struct vl_host *host, const char *option,
     if (text == NULL)
       bad = -1;
     else if (strlen (text) != length)
-      bad = vl_error (tool->ctx, VL_ERR_REQUEST, "InvalidXML", NULL, "'%s' has a NUL byte", *path);
-    else if (import (tool->ctx, host, text) < 0) {
-      vl_hint (tool->ctx, "it is in '%s'", *path);
+      bad = vl_error (tool->call, VL_ERR_REQUEST, "InvalidXML", NULL, "'%s' has a NUL byte", *path);
+    else if (import (tool->call, host, text) < 0) {
+      vl_hint (tool->call, "it is in '%s'", *path);
       bad = -1;
     }
     free (text);
@@ -123,14 +123,15 @@ host_import (struct tool *tool)
 
   if (! args_has (tool->args, "capabilities") && ! args_has (tool->args, "domcapabilities")
       && ! args_has (tool->args, "fact")) {
-    bad = vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
+    bad = vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
                     "'host import' needs --capabilities, --domcapabilities or --fact");
-    vl_hint (tool->ctx, "`virsh capabilities > FILE` and `virsh domcapabilities > FILE` make them");
+    vl_hint (tool->call,
+             "`virsh capabilities > FILE` and `virsh domcapabilities > FILE` make them");
   }
   bad |= import_files (tool, host, "capabilities", vl_host_import_capabilities);
   bad |= import_files (tool, host, "domcapabilities", vl_host_import_domcapabilities);
   for (; *facts; facts++)
-    bad |= vl_host_import_fact (tool->ctx, host, *facts);
+    bad |= vl_host_import_fact (tool->call, host, *facts);
   if (! bad)
     print_file (tool, host);
   vl_host_free (host);

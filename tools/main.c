@@ -76,7 +76,7 @@ start (struct tool *tool, struct args *args)
     options.verbose = 0;
   tool->data = json_object ();
   tool->app = vl_app_new (&options);
-  tool->ctx = vl_app_ctx (tool->app);
+  tool->call = vl_app_call (tool->app);
   if (! tool->quiet && isatty (STDERR_FILENO))
     vl_app_on_progress (tool->app, show_progress, NULL);
 }
@@ -114,9 +114,9 @@ run (struct tool *tool)
   int result;
 
   if (tool->args->bad) {
-    (void)vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "%s", tool->args->message);
+    (void)vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "%s", tool->args->message);
     if (tool->args->hint)
-      vl_hint (tool->ctx, "%s", tool->args->hint);
+      vl_hint (tool->call, "%s", tool->args->hint);
     return VL_ERR_USAGE;
   }
   if (! (verb->flags & VERB_NO_LOAD) && vl_app_load (tool->app) < 0) {
@@ -143,7 +143,7 @@ finish (struct tool *tool, int code)
   }
   /* A reader that has seen enough, such as head, is no failure. */
   if ((fflush (stdout) != 0 || ferror (stdout)) && errno != EPIPE) {
-    (void)vl_error (tool->ctx, VL_ERR_FAILED, NULL, NULL, "the answer cannot be written: %m");
+    (void)vl_error (tool->call, VL_ERR_FAILED, NULL, NULL, "the answer cannot be written: %m");
     code = code ? code : VL_ERR_FAILED;
   }
   if (! tool->json || tool->printed)

@@ -30,7 +30,7 @@ struct reader {
 static void
 refuse (struct reader *r, const char *what, const char *accepted)
 {
-  r->bad = vl_error (r->tool->ctx, VL_ERR_REQUEST, NULL, NULL, "%s; accepted: %s (%s:%d)", what,
+  r->bad = vl_error (r->tool->call, VL_ERR_REQUEST, NULL, NULL, "%s; accepted: %s (%s:%d)", what,
                      accepted, r->path, r->line);
 }
 

@@ -42,9 +42,9 @@ plan_make (struct tool *tool, const char *server, struct vl_plan **plan)
 
   *plan = NULL;
   if (ways != 1) {
-    (void)vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'%s' needs one request, not %s",
+    (void)vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'%s' needs one request, not %s",
                     tool->args->noun->name, ways ? "several" : "none");
-    vl_hint (tool->ctx, "--request FILE, or --flavor FLAVOR with --image IMAGE%s",
+    vl_hint (tool->call, "--request FILE, or --flavor FLAVOR with --image IMAGE%s",
              tool->args->verb->words ? ", or the name of a server" : "");
     return -1;
   }

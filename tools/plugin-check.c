@@ -178,8 +178,8 @@ plugin_check (struct tool *tool)
 
   c.name = name_of (c.file);
   if (c.name == NULL)
-    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'%s' is not a module; accepted: NAME.so",
-                     c.file);
+    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
+                     "'%s' is not a module; accepted: NAME.so", c.file);
   bytes = (unsigned char *)tool_read (tool, c.file, MODULE_LIMIT, &length);
   c.tap = mmap (NULL, sizeof *c.tap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (bytes == NULL || c.tap == MAP_FAILED) {

@@ -45,24 +45,24 @@ static const char code_template[] =
     "}\n"
     "\n"
     "static int\n"
-    "@ident@_validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host "
+    "@ident@_validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host "
     "*host)\n"
     "{\n"
     "  (void) host;\n"
     "  if (vl_guest_is (guest, VL_GUEST_ARCH, \"x86_64\"))\n"
     "    return 0;\n"
-    "  return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, \"model\",\n"
+    "  return vl_error (call, VL_ERR_UNSUPPORTED, NULL, \"model\",\n"
     "                   \"a panic device needs an x86_64 guest\");\n"
     "}\n"
     "\n"
     "static int\n"
-    "@ident@_contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host "
+    "@ident@_contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host "
     "*host)\n"
     "{\n"
-    "  struct vl_node *node = vl_append (ctx, NULL, \"devices/panic\", \"model\");\n"
+    "  struct vl_node *node = vl_append (call, NULL, \"devices/panic\", \"model\");\n"
     "\n"
     "  (void) host;\n"
-    "  return vl_set (ctx, node, \"model\", vl_guest_str (guest, \"model\"), \"model\");\n"
+    "  return vl_set (call, node, \"model\", vl_guest_str (guest, \"model\"), \"model\");\n"
     "}\n"
     "\n"
     "VL_FEATURE (@ident@, \"@name@\", .version = \"0.1\", .summary = \"a panic device\",\n"
@@ -194,22 +194,22 @@ plugin_new (struct tool *tool)
 
   if (n == 0 || n > 31 || ! islower ((unsigned char)*name)
       || strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
-    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
+    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
                      "'%s' cannot be a plugin's name; accepted: a small letter, then up to 30 of "
                      "small letters, digits and '-'",
                      name);
   for (size_t i = 0; i < n; i++)
     ident[i] = name[i] == '-' ? '_' : name[i];
   if (mkdir (name, 0755) < 0)
-    return vl_error (tool->ctx, errno == EEXIST ? VL_ERR_CONFLICT : VL_ERR_FAILED, NULL, NULL,
+    return vl_error (tool->call, errno == EEXIST ? VL_ERR_CONFLICT : VL_ERR_FAILED, NULL, NULL,
                      "the folder '%s' cannot be made: %m", name);
-  if (write_template (tool, code_template, vl_printf (tool->ctx, "%s/%s.c", name, name), ident) < 0
-      || write_template (tool, conf_template, vl_printf (tool->ctx, "%s/%s.conf", name, name),
+  if (write_template (tool, code_template, vl_printf (tool->call, "%s/%s.c", name, name), ident) < 0
+      || write_template (tool, conf_template, vl_printf (tool->call, "%s/%s.conf", name, name),
                          ident)
              < 0
-      || write_template (tool, pod_template, vl_printf (tool->ctx, "%s/%s.pod", name, name), ident)
+      || write_template (tool, pod_template, vl_printf (tool->call, "%s/%s.pod", name, name), ident)
              < 0
-      || write_template (tool, make_template, vl_printf (tool->ctx, "%s/Makefile", name), ident)
+      || write_template (tool, make_template, vl_printf (tool->call, "%s/Makefile", name), ident)
              < 0)
     return -1;
   tool_done (tool, "%s: now `make -C %s check`", name, name);

@@ -26,7 +26,7 @@ make_folder (struct checking *c, const char *below)
   int result = mkdir (path, 0755);
 
   if (result < 0)
-    (void)vl_error (c->tool->ctx, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %m", path);
+    (void)vl_error (c->tool->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %m", path);
   else
     chmod (path, 0755);
   free (path);
@@ -42,7 +42,8 @@ write_bytes (struct checking *c, const char *below, const void *bytes, size_t le
 
   if (file == NULL || fwrite (bytes, 1, length, file) != length || fflush (file) != 0
       || fchmod (fileno (file), 0644) != 0)
-    result = vl_error (c->tool->ctx, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %m", path);
+    result =
+        vl_error (c->tool->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %m", path);
   if (file)
     fclose (file);
   free (path);
@@ -113,10 +114,10 @@ copy_findings (struct checking *c, const struct vl_app *app)
 
     if (finding->severity != VL_SEV_ERROR)
       continue;
-    (void)vl_error (c->tool->ctx, finding->err, finding->code, NULL, "%s: %s", finding->plugin,
+    (void)vl_error (c->tool->call, finding->err, finding->code, NULL, "%s: %s", finding->plugin,
                     finding->message);
     if (finding->hint)
-      vl_hint (c->tool->ctx, "%s", finding->hint);
+      vl_hint (c->tool->call, "%s", finding->hint);
   }
 }
 
@@ -164,7 +165,7 @@ check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
 
   c->folder = mkdtemp (path);
   if (c->folder == NULL) {
-    (void)vl_error (c->tool->ctx, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
+    (void)vl_error (c->tool->call, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
     free (path);
     return -1;
   }

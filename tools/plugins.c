@@ -102,9 +102,9 @@ accepted (struct tool *tool, enum vl_type type, const char *const *choices, int6
 
   if (type == VL_CHOICE && choices)
     for (size_t i = 0; choices[i]; i++)
-      text = vl_printf (tool->ctx, "%s%s%s", text, i ? ", " : "", choices[i]);
+      text = vl_printf (tool->call, "%s%s%s", text, i ? ", " : "", choices[i]);
   else if ((type == VL_INT || type == VL_SIZE) && max > min)
-    text = vl_printf (tool->ctx, "%" PRId64 " to %" PRId64 "%s%s", min, max, unit ? " " : "",
+    text = vl_printf (tool->call, "%" PRId64 " to %" PRId64 "%s%s", min, max, unit ? " " : "",
                       unit ? unit : "");
   return text;
 }
@@ -118,7 +118,7 @@ props_json (struct tool *tool, const struct vl_plugin_info *info)
     const struct vl_prop *row = &info->props[i];
     json_t *object = json_object ();
 
-    json_put (object, "name", vl_printf (tool->ctx, "%s.%s", info->name, row->name));
+    json_put (object, "name", vl_printf (tool->call, "%s.%s", info->name, row->name));
     json_put (object, "type", type_name (row->type));
     json_put (object, "accepted",
               accepted (tool, row->type, row->choices, row->min, row->max, row->unit));
@@ -265,12 +265,12 @@ named (struct tool *tool, enum vl_kind kind)
   for (size_t i = 0; i < vl_plugins_count (tool->app); i++)
     if (vl_plugins_get (tool->app, i)->kind == kind)
       spelling_offer (&spelling, vl_plugins_get (tool->app, i)->name);
-  (void)vl_error (tool->ctx, VL_ERR_NOT_FOUND, NULL, NULL, "there is no %s '%s'", kind_name (kind),
+  (void)vl_error (tool->call, VL_ERR_NOT_FOUND, NULL, NULL, "there is no %s '%s'", kind_name (kind),
                   name);
   if (info)
-    vl_hint (tool->ctx, "virtloom %s show %s", kind_name (info->kind), name);
+    vl_hint (tool->call, "virtloom %s show %s", kind_name (info->kind), name);
   else if (spelling.best)
-    vl_hint (tool->ctx, "did you mean '%s'?", spelling.best);
+    vl_hint (tool->call, "did you mean '%s'?", spelling.best);
   return NULL;
 }
 

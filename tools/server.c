@@ -77,14 +77,14 @@ wait_for (struct tool *tool, const char *uuid, int64_t seconds)
     if (strcmp (server->status, "ACTIVE") == 0)
       return 0;
     if (strcmp (server->status, "BUILD") != 0)
-      return vl_error (tool->ctx, VL_ERR_FAILED, NULL, NULL, "server '%s' is %s%s%s", server->name,
+      return vl_error (tool->call, VL_ERR_FAILED, NULL, NULL, "server '%s' is %s%s%s", server->name,
                        server->status, server->fault ? ": " : "",
                        server->fault ? server->fault : "");
     if (time (NULL) >= until)
-      return vl_error (tool->ctx, VL_ERR_FAILED, NULL, NULL,
+      return vl_error (tool->call, VL_ERR_FAILED, NULL, NULL,
                        "server '%s' is still %s after %lld seconds", server->name, server->status,
                        (long long)seconds);
-    vl_progress (tool->ctx, "waiting for '%s' to run", server->name);
+    vl_progress (tool->call, "waiting for '%s' to run", server->name);
     nanosleep (&pause, NULL);
   }
 }
@@ -123,7 +123,7 @@ server_create (struct tool *tool)
   if (args_number (tool, "timeout", DEFAULT_WAIT, &seconds) < 0)
     return -1;
   if (options.flavor == NULL)
-    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "'server create' needs --flavor FLAVOR");
+    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'server create' needs --flavor FLAVOR");
   if (args_has (tool->args, "dry-run"))
     return dry_run (tool, &options);
   if (vl_server_create (tool->app, &options, &uuid) < 0)
@@ -181,7 +181,7 @@ act (struct tool *tool, enum vl_server_action action)
   if (args_number (tool, "timeout", DEFAULT_STOP, &seconds) < 0)
     return -1;
   if (seconds < 0 || seconds > 86400)
-    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL,
+    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
                      "--timeout %lld; accepted: 0 to 86400 seconds", (long long)seconds);
   for (size_t i = 0; i < tool->args->n_words; i++)
     bad |= vl_server_act (tool->app, tool->args->words[i], action, (uint32_t)seconds);
@@ -255,7 +255,7 @@ server_log (struct tool *tool)
   if (args_number (tool, "lines", 0, &lines) < 0)
     return -1;
   if (lines < 0 || (lines == 0 && args_has (tool->args, "lines")))
-    return vl_error (tool->ctx, VL_ERR_USAGE, NULL, NULL, "--lines %lld; accepted: 1 or more",
+    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "--lines %lld; accepted: 1 or more",
                      (long long)lines);
   if (vl_server_log (tool->app, tool->args->words[0], &text, &length) < 0)
     return -1;
@@ -280,9 +280,9 @@ follow (struct tool *tool, const char *path)
   size_t n;
 
   if (file == NULL) {
-    (void)vl_error (tool->ctx, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
+    (void)vl_error (tool->call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
                     "the console's file '%s' cannot be read: %m", path);
-    vl_hint (tool->ctx, "virtloom server log asks the driver");
+    vl_hint (tool->call, "virtloom server log asks the driver");
     return -1;
   }
   while (! ferror (stdout)) {
@@ -315,7 +315,7 @@ server_console (struct tool *tool)
   }
   vl_app_free (tool->app);
   tool->app = vl_app_new (&(struct vl_app_options) { .quiet = 1 });
-  tool->ctx = vl_app_ctx (tool->app);
+  tool->call = vl_app_call (tool->app);
   result = follow (tool, path);
   free (path);
   return result;

@@ -106,9 +106,9 @@ tool_read (struct tool *tool, const char *path, size_t limit, size_t *length)
   if (text)
     return text;
   if (error == EFBIG)
-    vl_error (tool->ctx, VL_ERR_REQUEST, NULL, NULL, "'%s' is larger than %zu bytes", path, limit);
+    vl_error (tool->call, VL_ERR_REQUEST, NULL, NULL, "'%s' is larger than %zu bytes", path, limit);
   else
-    vl_error (tool->ctx, error == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_NOT_FOUND, NULL, NULL,
+    vl_error (tool->call, error == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_NOT_FOUND, NULL, NULL,
               "'%s' cannot be read: %s", path, strerror (error));
   return NULL;
 }
@@ -134,7 +134,7 @@ tool_write_new (struct tool *tool, const char *path, const char *text)
     error = errno;
   if (error == 0)
     return 0;
-  return vl_error (tool->ctx, error == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED, NULL, NULL,
+  return vl_error (tool->call, error == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED, NULL, NULL,
                    "'%s' cannot be written: %s", path, strerror (error));
 }
 

@@ -17,7 +17,7 @@ struct args;
 /* One run of the command. */
 struct tool {
   struct vl_app *app;
-  struct vl_ctx *ctx; /* of APP, for vl_error and vl_printf */
+  struct vl_call *call; /* of APP, for vl_error and vl_printf */
   struct args *args;
   const char *format; /* "table", "json", "xml" */
   int json;           /* FORMAT is "json" */

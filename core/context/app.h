@@ -5,16 +5,16 @@
 #ifndef VL_CORE_APP_H
 #define VL_CORE_APP_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 #include "plugin/conf.h"
 #include "plugin/registry.h"
 
 struct vl_store; /* core/server */
 
 struct vl_app {
-  struct vl_app_options options; /* texts owned by the arena of ctx */
+  struct vl_app_options options; /* texts owned by the arena of call */
   struct vl_places places;
-  struct vl_ctx *ctx; /* lives as long as the application */
+  struct vl_call *call; /* lives as long as the application */
   struct vl_config *config;
   struct vl_registry *registry;
   struct vl_plugin *driver; /* chosen and loaded, or NULL */

@@ -28,7 +28,7 @@ is_candidate (const struct vl_guest *guest, size_t i)
 static void
 ask_all (struct vl_build *build)
 {
-  struct vl_ctx *ctx = build->ctx;
+  struct vl_call *call = build->call;
   struct vl_guest *guest = build->guest;
 
   for (size_t i = 0; i < guest->registry->n; i++) {
@@ -38,10 +38,10 @@ ask_all (struct vl_build *build)
     guest->active_why[i] = NULL;
     if (! is_candidate (guest, i))
       continue;
-    ctx->plugin = plugin;
+    call->plugin = plugin;
     guest->active[i] = plugin->feature.active == NULL || plugin->feature.active (guest) != 0;
   }
-  ctx->plugin = NULL;
+  call->plugin = NULL;
 }
 
 /* FEATURE depends on NAME, which is not loaded. */
@@ -57,10 +57,10 @@ not_loaded (struct vl_build *build, const struct vl_plugin *plugin, const char *
     .plugin = plugin->name,
   };
 
-  vl_report (build->ctx, &report, "'%s' %s feature '%s', which is not loaded%s%s", plugin->name,
+  vl_report (build->call, &report, "'%s' %s feature '%s', which is not loaded%s%s", plugin->name,
              verb, name, other && other->reason ? ": " : "",
              other && other->reason ? other->reason : "");
-  vl_hint (build->ctx, "virtloom feature enable %s", name);
+  vl_hint (build->call, "virtloom feature enable %s", name);
 }
 
 /* Makes NAME active for plugin I; answers 1 where that is news.  Of several
@@ -80,7 +80,7 @@ wake (struct vl_build *build, size_t i, const char *name)
   }
   if (! is_candidate (guest, other) || (guest->active[other] && guest->active_why[other] == NULL))
     return 0;
-  why = vl_printf (build->ctx, "woken by %s", waker);
+  why = vl_printf (build->call, "woken by %s", waker);
   news = ! guest->active[other];
   guest->active[other] = 1;
   if (news || strcmp (why, guest->active_why[other]) < 0)
@@ -122,9 +122,9 @@ check_need (struct vl_build *build, size_t i, const char *name)
   }
   if (guest->active[other] || guest->failed[other])
     return;
-  vl_report (build->ctx, &report, "'%s' (%s) needs feature '%s', which nothing asks for",
+  vl_report (build->call, &report, "'%s' (%s) needs feature '%s', which nothing asks for",
              plugin->name, vl_active_why (guest, i), name);
-  vl_hint (build->ctx, "virtloom feature show %s lists what asks for it", name);
+  vl_hint (build->call, "virtloom feature show %s lists what asks for it", name);
 }
 
 static void
@@ -146,10 +146,10 @@ check_conflict (struct vl_build *build, size_t i, const char *name)
     other = swap;
   }
   report.plugin = guest->registry->plugins[i]->name;
-  vl_report (build->ctx, &report, "'%s' (%s) and '%s' (%s) exclude each other", report.plugin,
+  vl_report (build->call, &report, "'%s' (%s) and '%s' (%s) exclude each other", report.plugin,
              vl_active_why (guest, i), guest->registry->plugins[other]->name,
              vl_active_why (guest, other));
-  vl_hint (build->ctx, "ask for one of them only");
+  vl_hint (build->call, "ask for one of them only");
 }
 
 void

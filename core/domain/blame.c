@@ -15,7 +15,7 @@
 #define MAX_TOGETHER 3
 
 struct search {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   const char *name;
   xmlDocPtr doc;
   int questions;
@@ -33,7 +33,7 @@ valid (struct search *s)
 {
   if (++s->questions > MAX_QUESTIONS)
     return 0;
-  return vl_schema_valid (s->ctx, s->name, s->doc) == 1;
+  return vl_schema_valid (s->call, s->name, s->doc) == 1;
 }
 
 static void
@@ -281,9 +281,10 @@ search_domain (struct search *s, xmlNodePtr root)
 }
 
 void
-vl_schema_blame (struct vl_ctx *ctx, const char *name, xmlDocPtr doc, struct vl_culprits *culprits)
+vl_schema_blame (struct vl_call *call, const char *name, xmlDocPtr doc,
+                 struct vl_culprits *culprits)
 {
-  struct search s = { .ctx = ctx, .name = name, .doc = doc, .culprits = culprits };
+  struct search s = { .call = call, .name = name, .doc = doc, .culprits = culprits };
   xmlNodePtr root = xmlDocGetRootElement (doc);
 
   if (VL_STREQ (name, "domain"))

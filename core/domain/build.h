@@ -17,6 +17,6 @@ void vl_build_activate (struct vl_build *build);
 
 /* Findings from number FIRST on, by plugin: a phase says the same whatever the
  * order in which features were called. */
-void vl_findings_sort (struct vl_ctx *ctx, size_t first);
+void vl_findings_sort (struct vl_call *call, size_t first);
 
 #endif

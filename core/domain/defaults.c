@@ -49,12 +49,12 @@ default_cdrom_bus (const struct vl_guest *guest)
 }
 
 const char *
-vl_slot_default (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+vl_slot_default (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
                  const char *slot)
 {
   int lxc = vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
 
-  (void)ctx;
+  (void)call;
   (void)host;
   if (VL_STREQ (slot, VL_GUEST_MACHINE))
     return default_machine (guest);

@@ -12,7 +12,7 @@
 #define IDE_DISKS 4
 
 struct layout {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_guest *guest;
   const struct vl_request *request;
   struct vl_disk *disks;
@@ -61,7 +61,7 @@ slot_bus (struct layout *l, const char *slot)
   if (bus == NULL || is_one_of (bus, guest_buses))
     return bus;
   vl_error (
-      l->ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", slot,
+      l->call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", slot,
       "disk bus '%s' is not supported for '%s' guests; accepted: virtio scsi ide usb fdc sata", bus,
       vl_guest_str (l->guest, VL_GUEST_VIRT_TYPE));
   return NULL;
@@ -119,18 +119,18 @@ nth_name (struct layout *l, const char *prefix, unsigned n)
   letters[--at] = '\0';
   for (n++; n > 0; n = (n - 1) / 26)
     letters[--at] = (char)('a' + (n - 1) % 26);
-  return vl_printf (l->ctx, "%s%s", prefix, letters + at);
+  return vl_printf (l->call, "%s%s", prefix, letters + at);
 }
 
 static const char *
 too_many (struct layout *l, int64_t limit, const char *bus)
 {
-  vl_error (l->ctx, VL_ERR_REQUEST, "TooManyDiskDevices", NULL,
+  vl_error (l->call, VL_ERR_REQUEST, "TooManyDiskDevices", NULL,
             "the guest has more disks on bus '%s' than the %lld that are allowed", bus,
             (long long)limit);
-  vl_hint (l->ctx, VL_STREQ (bus, "ide") ? "put some on another bus"
-                                         : "ask for fewer, or raise max_disk_devices_to_attach in "
-                                           "section [storage] of virtloom.conf");
+  vl_hint (l->call, VL_STREQ (bus, "ide") ? "put some on another bus"
+                                          : "ask for fewer, or raise max_disk_devices_to_attach in "
+                                            "section [storage] of virtloom.conf");
   return NULL;
 }
 
@@ -158,10 +158,10 @@ name_of_bdm (struct layout *l, const struct vl_block_device *bdm, const char *bu
   if (VL_STARTS (name, "/dev/"))
     name += 5;
   if (! VL_STARTS (name, name_prefix (bus)) || name_taken (l, name)) {
-    vl_error (l->ctx, VL_ERR_REQUEST, "InvalidDevicePath", NULL, "device_name '%s' of %s %s",
-              bdm->device_name, vl_bdm_path (l->ctx, l->request, bdm),
+    vl_error (l->call, VL_ERR_REQUEST, "InvalidDevicePath", NULL, "device_name '%s' of %s %s",
+              bdm->device_name, vl_bdm_path (l->call, l->request, bdm),
               name_taken (l, name) ? "is taken by another disk"
-                                   : vl_printf (l->ctx, "does not fit bus '%s'", bus));
+                                   : vl_printf (l->call, "does not fit bus '%s'", bus));
     return NULL;
   }
   return name;
@@ -178,7 +178,7 @@ file_name (struct layout *l, const struct vl_wanted_disk *want)
     return "disk.swap";
   if (VL_STREQ (want->role, "config"))
     return "disk.config";
-  return want->bdm ? vl_printf (l->ctx, "disk.eph%d", want->number) : "disk.local";
+  return want->bdm ? vl_printf (l->call, "disk.eph%d", want->number) : "disk.local";
 }
 
 static void
@@ -188,7 +188,7 @@ local_source (struct layout *l, const struct vl_wanted_disk *want, struct vl_dis
 
   disk->type = "file";
   disk->source =
-      vl_printf (l->ctx, "%s/%s", vl_guest_str (l->guest, VL_GUEST_RUN_DIR), file_name (l, want));
+      vl_printf (l->call, "%s/%s", vl_guest_str (l->guest, VL_GUEST_RUN_DIR), file_name (l, want));
   if (VL_STREQ (want->role, "config"))
     disk->format = "raw";
   else if (VL_STREQ (want->role, "root") && image)
@@ -204,7 +204,7 @@ volume_source (struct layout *l, const struct vl_block_device *bdm, struct vl_di
 {
   const struct vl_connection *connection;
 
-  disk->serial = vl_volume_id (l->ctx, l->guest, bdm);
+  disk->serial = vl_volume_id (l->call, l->guest, bdm);
   if (bdm->path) {
     disk->type = VL_STARTS (bdm->path, "/dev/") ? "block" : "file";
     disk->source = bdm->path;
@@ -214,15 +214,15 @@ volume_source (struct layout *l, const struct vl_block_device *bdm, struct vl_di
   disk->type = "block";
   disk->format = "raw";
   if (bdm->connection_info == NULL) {
-    disk->source = vl_printf (l->ctx, "/dev/disk/by-id/virtio-%.20s", disk->serial);
-    vl_advice (l->ctx, NULL, NULL, "%s has no connection_info; the plan assumes '%s'",
-               vl_bdm_path (l->ctx, l->request, bdm), disk->source);
-    vl_hint (l->ctx, "give its connection_info, or a file with --volume path=FILE,format=raw");
+    disk->source = vl_printf (l->call, "/dev/disk/by-id/virtio-%.20s", disk->serial);
+    vl_advice (l->call, NULL, NULL, "%s has no connection_info; the plan assumes '%s'",
+               vl_bdm_path (l->call, l->request, bdm), disk->source);
+    vl_hint (l->call, "give its connection_info, or a file with --volume path=FILE,format=raw");
     return 0;
   }
   connection = vl_connection_read (
-      l->ctx, bdm->connection_info,
-      vl_printf (l->ctx, "%s.connection_info", vl_bdm_path (l->ctx, l->request, bdm)));
+      l->call, bdm->connection_info,
+      vl_printf (l->call, "%s.connection_info", vl_bdm_path (l->call, l->request, bdm)));
   if (connection == NULL)
     return -1;
   disk->type = connection->type;
@@ -260,13 +260,13 @@ static const char *
 reason (struct layout *l, const struct vl_wanted_disk *want)
 {
   if (want->bdm)
-    return vl_printf (l->ctx, "%s (request)", vl_bdm_path (l->ctx, l->request, want->bdm));
+    return vl_printf (l->call, "%s (request)", vl_bdm_path (l->call, l->request, want->bdm));
   if (VL_STREQ (want->role, "root"))
     return VL_GUEST_IMAGE;
   if (VL_STREQ (want->role, "ephemeral"))
-    return vl_printf (l->ctx, "ephemeral=%lld (flavor)", (long long)l->request->flavor.ephemeral);
+    return vl_printf (l->call, "ephemeral=%lld (flavor)", (long long)l->request->flavor.ephemeral);
   if (VL_STREQ (want->role, "swap"))
-    return vl_printf (l->ctx, "swap=%lld (flavor)", (long long)l->request->flavor.swap);
+    return vl_printf (l->call, "swap=%lld (flavor)", (long long)l->request->flavor.swap);
   return "config_drive=true (request)";
 }
 
@@ -312,18 +312,18 @@ check_boot_indexes (struct layout *l, const struct vl_wanted_disks *wanted)
     for (size_t i = 0; i < wanted->n; i++)
       found += wanted->items[i].boot_index == (int64_t)place;
     if (found != 1) {
-      vl_error (l->ctx, VL_ERR_REQUEST, "InvalidBDMBootSequence", NULL,
+      vl_error (l->call, VL_ERR_REQUEST, "InvalidBDMBootSequence", NULL,
                 "boot indexes are not in sequence: %s has boot_index %zu",
                 found ? "more than one disk" : "no disk", place);
-      vl_hint (l->ctx, "number the disks to boot from 0, 1, 2 ...; -1 or nothing for the others");
+      vl_hint (l->call, "number the disks to boot from 0, 1, 2 ...; -1 or nothing for the others");
       return -1;
     }
   }
   if (booted > 0)
     return 0;
-  vl_error (l->ctx, VL_ERR_REQUEST, "InvalidBDMBootSequence", NULL,
+  vl_error (l->call, VL_ERR_REQUEST, "InvalidBDMBootSequence", NULL,
             "there is no disk to boot from");
-  vl_hint (l->ctx, "name an image, or give a block device boot_index 0");
+  vl_hint (l->call, "name an image, or give a block device boot_index 0");
   return -1;
 }
 
@@ -359,7 +359,7 @@ lay_out_container (struct layout *l)
     .bus = "lxc",
     .format = vl_disk_format (vl_guest_disk_kind (l->guest), image ? image : "raw"),
     .why = VL_GUEST_IMAGE,
-    .source = vl_printf (l->ctx, "%s/rootfs", vl_guest_str (l->guest, VL_GUEST_RUN_DIR)),
+    .source = vl_printf (l->call, "%s/rootfs", vl_guest_str (l->guest, VL_GUEST_RUN_DIR)),
   };
   l->n = 1;
   return 0;
@@ -380,11 +380,11 @@ check_devices (struct layout *l, const struct vl_wanted_disks *wanted)
     if (i < wanted->n)
       continue;
     result =
-        vl_error (l->ctx, VL_ERR_REQUEST, "InvalidBDM", NULL,
+        vl_error (l->call, VL_ERR_REQUEST, "InvalidBDM", NULL,
                   "%s: source_type '%s' with destination_type '%s' and boot_index %lld is no disk",
-                  vl_bdm_path (l->ctx, l->request, bdm), bdm->source_type ? bdm->source_type : "",
+                  vl_bdm_path (l->call, l->request, bdm), bdm->source_type ? bdm->source_type : "",
                   bdm->destination_type ? bdm->destination_type : "", (long long)bdm->boot_index);
-    vl_hint (l->ctx,
+    vl_hint (l->call,
              "accepted: image to local with boot_index 0, blank to local, anything to volume");
   }
   return result;
@@ -406,23 +406,23 @@ lay_out_all (struct layout *l, const struct vl_wanted_disks *wanted)
 }
 
 int
-vl_disks_lay_out (struct vl_ctx *ctx, struct vl_guest *guest)
+vl_disks_lay_out (struct vl_call *call, struct vl_guest *guest)
 {
-  struct layout l = { .ctx = ctx, .guest = guest, .request = guest->request, .limit = -1 };
+  struct layout l = { .call = call, .guest = guest, .request = guest->request, .limit = -1 };
   VL_AUTOWANTED struct vl_wanted_disks wanted = { 0 };
-  struct vl_plugin *caller = ctx->plugin;
+  struct vl_plugin *caller = call->plugin;
   int64_t limit;
   int result;
 
   vl_wanted_disks_list (l.request, &wanted);
-  l.disks = vl_arena_alloc (ctx->arena, (wanted.n + 1) * sizeof *l.disks);
-  ctx->plugin = NULL;
+  l.disks = vl_arena_alloc (call->arena, (wanted.n + 1) * sizeof *l.disks);
+  call->plugin = NULL;
   limit = vl_config_int (guest->config, "storage.max_disk_devices_to_attach");
   if (limit > 0)
     l.limit = limit;
   result = vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc") ? lay_out_container (&l)
                                                           : lay_out_all (&l, &wanted);
-  ctx->plugin = caller;
+  call->plugin = caller;
   guest->disks = l.disks;
   guest->n_disks = result == 0 ? l.n : 0;
   return result;

@@ -27,16 +27,16 @@ void vl_wanted_disks_list (const struct vl_request *request, struct vl_wanted_di
 /* Is BDM a volume (or a local file given as one)? */
 int vl_is_volume (const struct vl_block_device *bdm);
 /* "$.block_devices[2]". */
-const char *vl_bdm_path (struct vl_ctx *ctx, const struct vl_request *request,
+const char *vl_bdm_path (struct vl_call *call, const struct vl_request *request,
                          const struct vl_block_device *bdm);
 /* The kind of the guest's disks (vl_disk_kind): what it was made with, or by the
  * settings. */
 const char *vl_guest_disk_kind (const struct vl_guest *guest);
 /* The folder of all state, from the guest's run-dir (STATE/servers/UUID). */
-const char *vl_state_of (struct vl_ctx *ctx, const struct vl_guest *guest);
+const char *vl_state_of (struct vl_call *call, const struct vl_guest *guest);
 /* The id that a volume has for the guest: its own, else one made of the
  * server's uuid and its place. */
-const char *vl_volume_id (struct vl_ctx *ctx, const struct vl_guest *guest,
+const char *vl_volume_id (struct vl_call *call, const struct vl_guest *guest,
                           const struct vl_block_device *bdm);
 
 #endif

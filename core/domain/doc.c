@@ -39,12 +39,12 @@ new_node (struct vl_doc *doc, struct vl_node *parent, struct vl_shape *shape,
 }
 
 struct vl_doc *
-vl_doc_new (struct vl_ctx *ctx)
+vl_doc_new (struct vl_call *call)
 {
   struct vl_doc *doc = VL_NEW (struct vl_doc);
 
-  doc->ctx = ctx;
-  doc->arena = ctx->arena;
+  doc->call = call;
+  doc->arena = call->arena;
   doc->shape.name = "domain";
   doc->root = new_node (doc, NULL, &doc->shape, VL_NODE_SINGLE);
   return doc;
@@ -68,49 +68,49 @@ vl_doc_xml (const struct vl_doc *doc)
 /* ---- who may, and when ---- */
 
 static int
-fault (struct vl_ctx *ctx, const char *path, const char *why, const char *fmt, const char *a,
+fault (struct vl_call *call, const char *path, const char *why, const char *fmt, const char *a,
        const char *b)
 {
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
     .err = VL_ERR_FAILED,
     .code = "PluginFault",
-    .property = why && ctx->guest && ctx->plugin && strchr (why, '.') == NULL ? why : NULL,
+    .property = why && call->guest && call->plugin && strchr (why, '.') == NULL ? why : NULL,
     .path = path,
   };
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  return vl_report (ctx, &report, fmt, a, b);
+  return vl_report (call, &report, fmt, a, b);
 #pragma GCC diagnostic pop
 }
 
 /* The document that CALL may write to now, or NULL after a finding. */
 static struct vl_doc *
-writable (struct vl_ctx *ctx, const char *call)
+writable (struct vl_call *call, const char *verb)
 {
-  struct vl_doc *doc = ctx->build ? ctx->build->doc : NULL;
-  int ours = ctx->plugin == NULL && ctx->phase == VL_PHASE_BEGIN;
+  struct vl_doc *doc = call->build ? call->build->doc : NULL;
+  int ours = call->plugin == NULL && call->phase == VL_PHASE_BEGIN;
 
   if (doc && ! doc->sealed
-      && (ours || ctx->phase == VL_PHASE_CONTRIBUTE || ctx->phase == VL_PHASE_ADJUST))
+      && (ours || call->phase == VL_PHASE_CONTRIBUTE || call->phase == VL_PHASE_ADJUST))
     return doc;
-  fault (ctx, NULL, NULL,
-         "%s is called in phase '%s'; the document is written in contribute and adjust", call,
-         vl_phase_name (ctx->phase));
+  fault (call, NULL, NULL,
+         "%s is called in phase '%s'; the document is written in contribute and adjust", verb,
+         vl_phase_name (call->phase));
   return NULL;
 }
 
 static struct vl_node *
-outside (struct vl_ctx *ctx, const struct vl_shape *shape, const char *attr, const char *why)
+outside (struct vl_call *call, const struct vl_shape *shape, const char *attr, const char *why)
 {
-  const char *path = vl_shape_path (ctx->arena, shape);
+  const char *path = vl_shape_path (call->arena, shape);
 
   if (attr)
-    path = vl_arena_printf (ctx->arena, "%s/@%s", path, attr);
-  fault (ctx, path, why, "'%s' writes '%s', which is not in its writes table", ctx->plugin->name,
+    path = vl_arena_printf (call->arena, "%s/@%s", path, attr);
+  fault (call, path, why, "'%s' writes '%s', which is not in its writes table", call->plugin->name,
          path);
-  vl_hint (ctx, "list '%s' (or an element above it) in the feature's `writes`",
+  vl_hint (call, "list '%s' (or an element above it) in the feature's `writes`",
            path + sizeof "/domain/" - 1);
   return vl_dead_node ();
 }
@@ -176,9 +176,9 @@ find_child (struct vl_node *parent, const struct vl_shape *shape, enum vl_node_k
 
 /* What a call wants made. */
 struct making {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_doc *doc;
-  const char *call, *why;
+  const char *verb, *why;
   enum vl_node_kind kind;
   unsigned flags;
   const char *key; /* sorted */
@@ -189,7 +189,7 @@ struct making {
 static void
 use_as (const struct making *m, struct vl_shape *shape, enum vl_node_kind kind)
 {
-  const struct vl_plugin *plugin = m->ctx->plugin;
+  const struct vl_plugin *plugin = m->call->plugin;
   struct vl_owner *user = &shape->users[kind];
 
   if (shape->kinds & 1u << kind)
@@ -219,23 +219,23 @@ walk (const struct making *m, struct vl_node *node, const char *path, const char
     struct vl_node *child;
 
     if (! good_name (path, length) || depth > VL_DOC_MAX_DEPTH) {
-      fault (m->ctx, NULL, m->why, "%s: '%s' is not a path of element names, divided by '/'",
-             m->call, whole);
+      fault (m->call, NULL, m->why, "%s: '%s' is not a path of element names, divided by '/'",
+             m->verb, whole);
       return NULL;
     }
     *name = path;
     if (path[length] == '\0')
       return node;
     shape = shape_child (m->doc, node->shape, path, length);
-    if (vl_shape_right (shape, m->ctx->plugin) == VL_RIGHT_NONE) {
-      outside (m->ctx, shape, NULL, m->why);
+    if (vl_shape_right (shape, m->call->plugin) == VL_RIGHT_NONE) {
+      outside (m->call, shape, NULL, m->why);
       return NULL;
     }
     child = find_child (node, shape, VL_NODE_SINGLE, NULL);
     if (child == NULL)
       child = new_node (m->doc, node, shape, VL_NODE_SINGLE);
     use_as (m, shape, VL_NODE_SINGLE);
-    pass_through (child, m->ctx->plugin, m->why);
+    pass_through (child, m->call->plugin, m->why);
     node = child;
     path += length + 1;
   }
@@ -255,40 +255,42 @@ make (const struct making *m, struct vl_node *node, const char *path)
   if (node == NULL)
     return vl_dead_node ();
   shape = shape_child (m->doc, node->shape, name, strlen (name));
-  right = vl_shape_right (shape, m->ctx->plugin);
+  right = vl_shape_right (shape, m->call->plugin);
   if (right == VL_RIGHT_NONE || (right == VL_RIGHT_THROUGH && m->kind != VL_NODE_SINGLE))
-    return outside (m->ctx, shape, NULL, m->why);
+    return outside (m->call, shape, NULL, m->why);
   use_as (m, shape, m->kind);
   made = m->kind == VL_NODE_LISTED ? NULL : find_child (node, shape, m->kind, m->key);
   node = made ? made : new_node (m->doc, node, shape, m->kind);
   node->key = m->key;
   if (right == VL_RIGHT_THROUGH)
-    pass_through (node, m->ctx->plugin, m->why);
+    pass_through (node, m->call->plugin, m->why);
   else
-    vl_owner_add (m->doc->arena, &node->owners, m->ctx->plugin, m->why, m->flags & VL_WEAK);
+    vl_owner_add (m->doc->arena, &node->owners, m->call->plugin, m->why, m->flags & VL_WEAK);
   return node;
 }
 
 struct vl_node *
-vl_ensure (struct vl_ctx *ctx, struct vl_node *node, const char *path, unsigned flags,
+vl_ensure (struct vl_call *call, struct vl_node *node, const char *path, unsigned flags,
            const char *why)
 {
-  struct making m = { ctx, writable (ctx, "vl_ensure"), "vl_ensure", why, VL_NODE_SINGLE, flags,
+  struct making m = { call, writable (call, "vl_ensure"), "vl_ensure", why, VL_NODE_SINGLE, flags,
                       NULL };
 
   return m.doc ? make (&m, node, path) : vl_dead_node ();
 }
 
 struct vl_node *
-vl_append (struct vl_ctx *ctx, struct vl_node *node, const char *path, const char *why)
+vl_append (struct vl_call *call, struct vl_node *node, const char *path, const char *why)
 {
-  struct making m = { ctx, writable (ctx, "vl_append"), "vl_append", why, VL_NODE_LISTED, 0, NULL };
+  struct making m = {
+    call, writable (call, "vl_append"), "vl_append", why, VL_NODE_LISTED, 0, NULL
+  };
 
   if (m.doc == NULL)
     return vl_dead_node ();
-  if (ctx->phase == VL_PHASE_ADJUST) {
-    fault (ctx, NULL, why, "vl_append of '%s' in adjust, which appends to no list%s", path, "");
-    vl_hint (ctx, "append it in contribute");
+  if (call->phase == VL_PHASE_ADJUST) {
+    fault (call, NULL, why, "vl_append of '%s' in adjust, which appends to no list%s", path, "");
+    vl_hint (call, "append it in contribute");
     return vl_dead_node ();
   }
   return make (&m, node, path);
@@ -297,7 +299,7 @@ vl_append (struct vl_ctx *ctx, struct vl_node *node, const char *path, const cha
 /* ---- values ---- */
 
 static int
-wish (struct vl_ctx *ctx, struct vl_node *node, struct vl_slot *slot, const char *value, int weak,
+wish (struct vl_call *call, struct vl_node *node, struct vl_slot *slot, const char *value, int weak,
       const char *why)
 {
   struct vl_arena *arena = node->doc->arena;
@@ -309,24 +311,24 @@ wish (struct vl_ctx *ctx, struct vl_node *node, struct vl_slot *slot, const char
     const char *problem = vl_xml_text_problem (arena, value);
 
     if (problem) {
-      struct vl_owner owner = { .plugin = ctx->plugin, .why = why };
+      struct vl_owner owner = { .plugin = call->plugin, .why = why };
       struct vl_report report = {
         .severity = VL_SEV_ERROR,
         .err = VL_ERR_REQUEST,
-        .property = vl_owner_property (ctx->guest, &owner),
+        .property = vl_owner_property (call->guest, &owner),
         .path = vl_shape_path (arena, node->shape),
       };
 
-      vl_report (ctx, &report, "the text for '%s%s%s' %s", report.path, slot->name ? "/@" : "",
+      vl_report (call, &report, "the text for '%s%s%s' %s", report.path, slot->name ? "/@" : "",
                  slot->name ? slot->name : "", problem);
-      vl_hint (ctx, "write it without that character");
+      vl_hint (call, "write it without that character");
       return -1;
     }
     *place = vl_arena_alloc (arena, sizeof **place);
     (*place)->value = vl_arena_strdup (arena, value);
     (*place)->weak = weak;
   }
-  vl_owner_add (arena, &(*place)->owners, ctx->plugin, why, 0);
+  vl_owner_add (arena, &(*place)->owners, call->plugin, why, 0);
   return 0;
 }
 
@@ -345,44 +347,44 @@ add_slot (struct vl_node *node, const char *attr)
 }
 
 static int
-set (struct vl_ctx *ctx, const char *call, struct vl_node *node, const char *attr,
+set (struct vl_call *call, const char *verb, struct vl_node *node, const char *attr,
      const char *value, int weak, const char *why)
 {
-  struct vl_doc *doc = writable (ctx, call);
+  struct vl_doc *doc = writable (call, verb);
 
   if (doc == NULL || (node && node->dead))
     return -1;
   if (node == NULL)
     node = doc->root;
   if (value == NULL || (attr && ! good_name (attr, strlen (attr))))
-    return fault (ctx, vl_shape_path (ctx->arena, node->shape), why, "%s is called with %s", call,
+    return fault (call, vl_shape_path (call->arena, node->shape), why, "%s is called with %s", verb,
                   value ? "a name that no attribute can have" : "no value");
-  if (vl_shape_right (node->shape, ctx->plugin) != VL_RIGHT_ALL
-      && (attr == NULL || ! vl_shape_attr_right (node->shape, ctx->plugin, attr))) {
-    outside (ctx, node->shape, attr, why);
+  if (vl_shape_right (node->shape, call->plugin) != VL_RIGHT_ALL
+      && (attr == NULL || ! vl_shape_attr_right (node->shape, call->plugin, attr))) {
+    outside (call, node->shape, attr, why);
     return -1;
   }
-  return wish (ctx, node, add_slot (node, attr), value, weak, why);
+  return wish (call, node, add_slot (node, attr), value, weak, why);
 }
 
 int
-vl_set (struct vl_ctx *ctx, struct vl_node *node, const char *attr, const char *value,
+vl_set (struct vl_call *call, struct vl_node *node, const char *attr, const char *value,
         const char *why)
 {
-  return set (ctx, "vl_set", node, attr ? attr : "", value, 0, why);
+  return set (call, "vl_set", node, attr ? attr : "", value, 0, why);
 }
 
 int
-vl_set_default (struct vl_ctx *ctx, struct vl_node *node, const char *attr, const char *value,
+vl_set_default (struct vl_call *call, struct vl_node *node, const char *attr, const char *value,
                 const char *why)
 {
-  return set (ctx, "vl_set_default", node, attr ? attr : "", value, 1, why);
+  return set (call, "vl_set_default", node, attr ? attr : "", value, 1, why);
 }
 
 int
-vl_text (struct vl_ctx *ctx, struct vl_node *node, const char *value, const char *why)
+vl_text (struct vl_call *call, struct vl_node *node, const char *value, const char *why)
 {
-  return set (ctx, "vl_text", node, NULL, value, 0, why);
+  return set (call, "vl_text", node, NULL, value, 0, why);
 }
 
 /* ---- elements with a key ---- */
@@ -417,11 +419,11 @@ split_key (struct vl_arena *arena, const char *key, struct pair *pairs)
 }
 
 struct vl_node *
-vl_ensure_keyed (struct vl_ctx *ctx, struct vl_node *node, const char *path, const char *key,
+vl_ensure_keyed (struct vl_call *call, struct vl_node *node, const char *path, const char *key,
                  unsigned flags, const char *why)
 {
   struct making m = {
-    ctx, writable (ctx, "vl_ensure_keyed"), "vl_ensure_keyed", why, VL_NODE_KEYED, flags, NULL
+    call, writable (call, "vl_ensure_keyed"), "vl_ensure_keyed", why, VL_NODE_KEYED, flags, NULL
   };
   VL_AUTOSTR struct vl_str sorted = { 0 };
   struct pair pairs[MAX_KEYS];
@@ -431,7 +433,7 @@ vl_ensure_keyed (struct vl_ctx *ctx, struct vl_node *node, const char *path, con
     return vl_dead_node ();
   n = split_key (m.doc->arena, key, pairs);
   if (n == 0) {
-    fault (ctx, NULL, why,
+    fault (call, NULL, why,
            "vl_ensure_keyed of '%s': '%s' is not a key; accepted: attr=value[,attr=value]", path,
            key);
     return vl_dead_node ();
@@ -441,22 +443,22 @@ vl_ensure_keyed (struct vl_ctx *ctx, struct vl_node *node, const char *path, con
   m.key = vl_arena_strdup (m.doc->arena, sorted.text);
   node = make (&m, node, path);
   for (size_t i = 0; i < n && ! node->dead; i++)
-    if (wish (ctx, node, add_slot (node, pairs[i].name), pairs[i].value, 0, why) < 0)
+    if (wish (call, node, add_slot (node, pairs[i].name), pairs[i].value, 0, why) < 0)
       return vl_dead_node ();
   return node;
 }
 
 int
-vl_forbid (struct vl_ctx *ctx, const char *path, const char *why)
+vl_forbid (struct vl_call *call, const char *path, const char *why)
 {
-  struct vl_doc *doc = writable (ctx, "vl_forbid");
+  struct vl_doc *doc = writable (call, "vl_forbid");
   struct vl_forbid_record *record;
   struct vl_shape *shape;
 
   if (doc == NULL)
     return -1;
-  if (ctx->phase == VL_PHASE_ADJUST)
-    return fault (ctx, NULL, why,
+  if (call->phase == VL_PHASE_ADJUST)
+    return fault (call, NULL, why,
                   "vl_forbid of '%s' in adjust; it is judged when contribute ends%s", path, "");
   shape = &doc->shape;
   for (const char *part = path; *part;) {
@@ -467,13 +469,13 @@ vl_forbid (struct vl_ctx *ctx, const char *path, const char *why)
     part += *part == '[' ? strcspn (part, "]") + (strchr (part, ']') != NULL) : 0;
     part += *part == '/';
   }
-  if (vl_shape_right (shape, ctx->plugin) != VL_RIGHT_ALL) {
-    outside (ctx, shape, NULL, why);
+  if (vl_shape_right (shape, call->plugin) != VL_RIGHT_ALL) {
+    outside (call, shape, NULL, why);
     return -1;
   }
   record = vl_arena_alloc (doc->arena, sizeof *record);
   record->path = vl_arena_strdup (doc->arena, path);
-  record->owner.plugin = ctx->plugin;
+  record->owner.plugin = call->plugin;
   record->owner.why = vl_arena_strdup (doc->arena, why);
   record->next = doc->forbids;
   doc->forbids = record;

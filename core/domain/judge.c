@@ -39,12 +39,12 @@ sort_wishes (struct vl_slot *slot)
 }
 
 static int
-conflict (struct vl_ctx *ctx, const struct vl_node *node, const struct vl_slot *slot, int weak)
+conflict (struct vl_call *call, const struct vl_node *node, const struct vl_slot *slot, int weak)
 {
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
     .err = VL_ERR_CONFLICT,
-    .path = vl_node_path (ctx->arena, node, slot->name),
+    .path = vl_node_path (call->arena, node, slot->name),
   };
   VL_AUTOSTR struct vl_str text = { 0 };
 
@@ -53,13 +53,13 @@ conflict (struct vl_ctx *ctx, const struct vl_node *node, const struct vl_slot *
       continue;
     if (text.length == 0) {
       report.plugin = vl_owner_name (wish->owners);
-      report.property = vl_owner_property (ctx->guest, wish->owners);
+      report.property = vl_owner_property (call->guest, wish->owners);
     }
     vl_str_printf (&text, "%s'%s' by %s", text.length ? ", " : "", wish->value,
-                   vl_owners_text (ctx->guest, wish->owners));
+                   vl_owners_text (call->guest, wish->owners));
   }
-  vl_report (ctx, &report, "'%s' is wanted as %s", report.path, text.text);
-  vl_hint (ctx, "change one of them; no side silently wins");
+  vl_report (call, &report, "'%s' is wanted as %s", report.path, text.text);
+  vl_hint (call, "change one of them; no side silently wins");
   return -1;
 }
 
@@ -79,7 +79,7 @@ only_value (const struct vl_slot *slot, int weak, int *twice)
 }
 
 static void
-judge_slot (struct vl_ctx *ctx, const struct vl_node *node, struct vl_slot *slot)
+judge_slot (struct vl_call *call, const struct vl_node *node, struct vl_slot *slot)
 {
   const char *value;
   int twice = 0, weak = 0;
@@ -95,26 +95,26 @@ judge_slot (struct vl_ctx *ctx, const struct vl_node *node, struct vl_slot *slot
     value = only_value (slot, 1, &twice);
   }
   if (twice)
-    conflict (ctx, node, slot, weak);
+    conflict (call, node, slot, weak);
   else
     slot->value = value;
 }
 
 static void
-judge_values (struct vl_ctx *ctx, struct vl_node *node)
+judge_values (struct vl_call *call, struct vl_node *node)
 {
   for (struct vl_slot *slot = node->slots; slot; slot = slot->next)
-    judge_slot (ctx, node, slot);
+    judge_slot (call, node, slot);
   if (node->text)
-    judge_slot (ctx, node, node->text);
+    judge_slot (call, node, node->text);
   for (struct vl_node *child = node->first; child; child = child->next)
-    judge_values (ctx, child);
+    judge_values (call, child);
 }
 
 /* ---- kinds ---- */
 
 static void
-judge_shape (struct vl_ctx *ctx, const struct vl_shape *shape)
+judge_shape (struct vl_call *call, const struct vl_shape *shape)
 {
   static const char *const calls[] = { "vl_ensure", "vl_ensure_keyed", "vl_append" };
   struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_CONFLICT };
@@ -127,16 +127,16 @@ judge_shape (struct vl_ctx *ctx, const struct vl_shape *shape)
       if (text.length == 0)
         report.plugin = vl_owner_name (user);
       vl_str_printf (&text, "%s%s by %s (%s)", text.length ? ", " : "", calls[kind],
-                     vl_owner_name (user), vl_owner_cause (ctx->guest, user, NULL));
+                     vl_owner_name (user), vl_owner_cause (call->guest, user, NULL));
     }
-  report.path = vl_shape_path (ctx->arena, shape);
-  vl_report (ctx, &report, "'%s' is made in more than one way: %s", report.path, text.text);
-  vl_hint (ctx, "a path is a singleton, a keyed set or a list for all features alike");
+  report.path = vl_shape_path (call->arena, shape);
+  vl_report (call, &report, "'%s' is made in more than one way: %s", report.path, text.text);
+  vl_hint (call, "a path is a singleton, a keyed set or a list for all features alike");
 }
 
 /* In byte order of the names, which is not the order in which shapes came. */
 static void
-judge_shapes (struct vl_ctx *ctx, const struct vl_shape *shape)
+judge_shapes (struct vl_call *call, const struct vl_shape *shape)
 {
   const struct vl_shape *done = NULL, *next;
 
@@ -149,8 +149,8 @@ judge_shapes (struct vl_ctx *ctx, const struct vl_shape *shape)
     if (next == NULL)
       return;
     if (next->kinds & (next->kinds - 1))
-      judge_shape (ctx, next);
-    judge_shapes (ctx, next);
+      judge_shape (call, next);
+    judge_shapes (call, next);
     done = next;
   }
 }
@@ -210,7 +210,7 @@ unlink_node (struct vl_node *node)
 }
 
 struct forbidding {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   const struct vl_forbid_record *record;
 };
 
@@ -226,12 +226,12 @@ forbid_node (struct vl_node *node, void *opaque)
     return 1;
   }
   report.plugin = vl_owner_name (&f->record->owner);
-  report.property = vl_owner_property (f->ctx->guest, &f->record->owner);
-  report.path = vl_node_path (f->ctx->arena, node, NULL);
-  vl_report (f->ctx, &report, "'%s' is forbidden by %s (%s) and wanted by %s (%s)", report.path,
-             report.plugin, vl_owner_cause (f->ctx->guest, &f->record->owner, NULL),
-             vl_owner_name (strong), vl_owner_cause (f->ctx->guest, strong, NULL));
-  vl_hint (f->ctx, "change one of them; no side silently wins");
+  report.property = vl_owner_property (f->call->guest, &f->record->owner);
+  report.path = vl_node_path (f->call->arena, node, NULL);
+  vl_report (f->call, &report, "'%s' is forbidden by %s (%s) and wanted by %s (%s)", report.path,
+             report.plugin, vl_owner_cause (f->call->guest, &f->record->owner, NULL),
+             vl_owner_name (strong), vl_owner_cause (f->call->guest, strong, NULL));
+  vl_hint (f->call, "change one of them; no side silently wins");
   return 0;
 }
 
@@ -244,10 +244,10 @@ compare_forbids (const struct vl_forbid_record *a, const struct vl_forbid_record
 }
 
 static void
-judge_forbids (struct vl_ctx *ctx, struct vl_doc *doc)
+judge_forbids (struct vl_call *call, struct vl_doc *doc)
 {
   struct vl_forbid_record *sorted = NULL;
-  struct forbidding f = { ctx, NULL };
+  struct forbidding f = { call, NULL };
 
   while (doc->forbids) {
     struct vl_forbid_record *record = doc->forbids, **place = &sorted;
@@ -267,46 +267,46 @@ judge_forbids (struct vl_ctx *ctx, struct vl_doc *doc)
 /* ---- ends of phases ---- */
 
 static int
-judge (struct vl_ctx *ctx, struct vl_doc *doc)
+judge (struct vl_call *call, struct vl_doc *doc)
 {
-  struct vl_plugin *caller = ctx->plugin;
-  size_t errors = ctx->findings.n_errors;
+  struct vl_plugin *caller = call->plugin;
+  size_t errors = call->findings.n_errors;
 
-  ctx->plugin = NULL;
+  call->plugin = NULL;
   vl_node_sort (doc->root);
   if (any_mixed (&doc->shape))
-    judge_shapes (ctx, &doc->shape);
-  judge_forbids (ctx, doc);
-  judge_values (ctx, doc->root);
-  ctx->plugin = caller;
-  return ctx->findings.n_errors > errors ? -1 : 0;
+    judge_shapes (call, &doc->shape);
+  judge_forbids (call, doc);
+  judge_values (call, doc->root);
+  call->plugin = caller;
+  return call->findings.n_errors > errors ? -1 : 0;
 }
 
 int
-vl_doc_end_contribute (struct vl_ctx *ctx, struct vl_doc *doc)
+vl_doc_end_contribute (struct vl_call *call, struct vl_doc *doc)
 {
-  return judge (ctx, doc);
+  return judge (call, doc);
 }
 
 void
-vl_doc_begin_adjust (struct vl_ctx *ctx, struct vl_doc *doc)
+vl_doc_begin_adjust (struct vl_call *call, struct vl_doc *doc)
 {
-  (void)ctx;
+  (void)call;
   doc->adjusting = 1;
 }
 
 int
-vl_doc_end_adjust (struct vl_ctx *ctx, struct vl_doc *doc)
+vl_doc_end_adjust (struct vl_call *call, struct vl_doc *doc)
 {
-  (void)ctx;
+  (void)call;
   doc->adjusting = 0;
-  return judge (ctx, doc);
+  return judge (call, doc);
 }
 
 int
-vl_doc_seal (struct vl_ctx *ctx, struct vl_doc *doc)
+vl_doc_seal (struct vl_call *call, struct vl_doc *doc)
 {
-  (void)ctx;
+  (void)call;
   if (doc->sealed)
     return 0;
   vl_doc_render (doc, &doc->xml);

@@ -67,8 +67,8 @@ same_cpus (const struct vl_reading *r, const char *a, const char *b)
 
   if (strspn (a, letters) != strlen (a) || strspn (b, letters) != strlen (b) || ! *a || ! *b)
     return 0;
-  x = vl_cpuset_canonical (r->ctx->arena, a, &why);
-  y = vl_cpuset_canonical (r->ctx->arena, b, &why);
+  x = vl_cpuset_canonical (r->call->arena, a, &why);
+  y = vl_cpuset_canonical (r->call->arena, b, &why);
   return x && y && VL_STREQ (x, y);
 }
 
@@ -172,7 +172,7 @@ same_machine (const struct vl_reading *r, const struct vl_node *node, const char
 
   if (r->host == NULL || arch == NULL)
     return 0;
-  canonical = vl_host_str (r->host, vl_printf (r->ctx, "guest.%s.canonical.%s", arch, want));
+  canonical = vl_host_str (r->host, vl_printf (r->call, "guest.%s.canonical.%s", arch, want));
   return canonical && VL_STREQ (canonical, got);
 }
 
@@ -208,7 +208,7 @@ model_has (const struct vl_reading *r, const char *feature)
 
   if (r->host == NULL || *model == '\0')
     return -1;
-  return vl_host_offers (r->host, vl_printf (r->ctx, "cpu-model.%s.features", model), feature);
+  return vl_host_offers (r->host, vl_printf (r->call, "cpu-model.%s.features", model), feature);
 }
 
 static int

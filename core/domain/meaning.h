@@ -8,7 +8,7 @@
 #include "domain/node.h"
 
 struct vl_reading {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   const struct vl_doc *doc;
   const struct vl_host *host; /* or NULL */
   const struct vl_xml *domain;

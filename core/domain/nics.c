@@ -15,62 +15,62 @@
 #define NO_MODEL "none"
 
 static const char *
-mac_of (struct vl_ctx *ctx, const struct vl_request *request, size_t i)
+mac_of (struct vl_call *call, const struct vl_request *request, size_t i)
 {
   if (request->networks[i].mac)
     return request->networks[i].mac;
   if (i < request->n_macs)
     return request->macs[i];
-  vl_error (ctx, VL_ERR_REQUEST, NULL, NULL, "$.networks[%zu] has no MAC address", i);
-  vl_hint (ctx, "give as many \"macs\" as \"networks\", or none");
+  vl_error (call, VL_ERR_REQUEST, NULL, NULL, "$.networks[%zu] has no MAC address", i);
+  vl_hint (call, "give as many \"macs\" as \"networks\", or none");
   return NULL;
 }
 
 static int
-check_network (struct vl_ctx *ctx, const struct vl_network *network, size_t i)
+check_network (struct vl_call *call, const struct vl_network *network, size_t i)
 {
   if (network->vnic_type && ! VL_STREQ (network->vnic_type, VNIC_NORMAL)) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
+    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
               "$.networks[%zu]: vnic_type '%s' is not supported; accepted: normal", i,
               network->vnic_type);
     return -1;
   }
   if (network->type && ! VL_STREQ (network->type, "bridge") && ! VL_STREQ (network->type, "user")) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
+    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
               "$.networks[%zu]: type '%s' is not supported; accepted: bridge user", i,
               network->type);
     return -1;
   }
   if (network->mtu && network->type && VL_STREQ (network->type, "user")) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
+    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
               "$.networks[%zu]: an interface of type user has no mtu", i);
-    vl_hint (ctx, "leave the mtu out, or use a bridge");
+    vl_hint (call, "leave the mtu out, or use a bridge");
     return -1;
   }
   if (network->bridge == NULL && ! (network->type && VL_STREQ (network->type, "user"))) {
-    vl_error (ctx, VL_ERR_REQUEST, NULL, NULL, "$.networks[%zu] has type bridge and no bridge", i);
-    vl_hint (ctx, "name it: \"bridge\": \"br0\"; or ask for \"type\": \"user\"");
+    vl_error (call, VL_ERR_REQUEST, NULL, NULL, "$.networks[%zu] has type bridge and no bridge", i);
+    vl_hint (call, "name it: \"bridge\": \"br0\"; or ask for \"type\": \"user\"");
     return -1;
   }
   return 0;
 }
 
 int
-vl_nics_lay_out (struct vl_ctx *ctx, struct vl_guest *guest)
+vl_nics_lay_out (struct vl_call *call, struct vl_guest *guest)
 {
   const struct vl_request *request = guest->request;
-  struct vl_plugin *caller = ctx->plugin;
+  struct vl_plugin *caller = call->plugin;
   int result = 0;
 
-  ctx->plugin = NULL;
-  guest->nics = vl_arena_alloc (ctx->arena, (request->n_networks + 1) * sizeof *guest->nics);
+  call->plugin = NULL;
+  guest->nics = vl_arena_alloc (call->arena, (request->n_networks + 1) * sizeof *guest->nics);
   guest->n_nics = 0;
   for (size_t i = 0; i < request->n_networks; i++) {
     const struct vl_network *network = &request->networks[i];
     struct vl_nic *nic = &guest->nics[guest->n_nics];
     int user = network->type && VL_STREQ (network->type, "user");
 
-    if (check_network (ctx, network, i) < 0) {
+    if (check_network (call, network, i) < 0) {
       result = -1;
       continue;
     }
@@ -79,58 +79,58 @@ vl_nics_lay_out (struct vl_ctx *ctx, struct vl_guest *guest)
     nic->model = network->model ? network->model : vl_guest_str (guest, VL_NIC_MODEL);
     if (nic->model && VL_STREQ (nic->model, NO_MODEL))
       nic->model = NULL;
-    nic->mac = mac_of (ctx, request, i);
+    nic->mac = mac_of (call, request, i);
     nic->vnic_type = VNIC_NORMAL;
     nic->mtu = (int32_t)network->mtu;
     nic->index = (int32_t)i;
-    nic->why = vl_printf (ctx, "$.networks[%zu] (request)", i);
+    nic->why = vl_printf (call, "$.networks[%zu] (request)", i);
     guest->n_nics++;
     if (nic->mac == NULL)
       result = -1;
   }
-  ctx->plugin = caller;
+  call->plugin = caller;
   return result;
 }
 
 /* A name that no other server's interface has, and that is the same each time
  * the same server is planned. */
 static const char *
-tap_name (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_nic *nic)
+tap_name (struct vl_call *call, const struct vl_guest *guest, const struct vl_nic *nic)
 {
   char id[37];
 
-  vl_uuid_from_text (vl_printf (ctx, "%s port %d", vl_guest_str (guest, VL_GUEST_UUID), nic->index),
-                     id);
-  return vl_printf (ctx, "tap%.*s", TAP_NAME_BYTES - 3, id);
+  vl_uuid_from_text (
+      vl_printf (call, "%s port %d", vl_guest_str (guest, VL_GUEST_UUID), nic->index), id);
+  return vl_printf (call, "tap%.*s", TAP_NAME_BYTES - 3, id);
 }
 
 static void
-write_nic (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_nic *nic)
+write_nic (struct vl_call *call, const struct vl_guest *guest, const struct vl_nic *nic)
 {
-  struct vl_node *node = vl_append (ctx, NULL, "devices/interface", nic->why);
+  struct vl_node *node = vl_append (call, NULL, "devices/interface", nic->why);
   const char *model_why = guest->request->networks[nic->index].model ? nic->why : VL_NIC_MODEL;
 
-  vl_set (ctx, node, "type", nic->type, nic->why);
-  vl_set (ctx, vl_ensure (ctx, node, "mac", 0, nic->why), "address", nic->mac, nic->why);
+  vl_set (call, node, "type", nic->type, nic->why);
+  vl_set (call, vl_ensure (call, node, "mac", 0, nic->why), "address", nic->mac, nic->why);
   if (nic->model)
-    vl_set (ctx, vl_ensure (ctx, node, "model", 0, model_why), "type", nic->model, model_why);
+    vl_set (call, vl_ensure (call, node, "model", 0, model_why), "type", nic->model, model_why);
   if (nic->mtu)
-    vl_set (ctx, vl_ensure (ctx, node, "mtu", 0, nic->why), "size", vl_printf (ctx, "%d", nic->mtu),
-            nic->why);
+    vl_set (call, vl_ensure (call, node, "mtu", 0, nic->why), "size",
+            vl_printf (call, "%d", nic->mtu), nic->why);
   if (nic->source == NULL)
     return;
-  vl_set (ctx, vl_ensure (ctx, node, "source", 0, nic->why), "bridge", nic->source, nic->why);
-  vl_set (ctx, vl_ensure (ctx, node, "target", 0, nic->why), "dev", tap_name (ctx, guest, nic),
+  vl_set (call, vl_ensure (call, node, "source", 0, nic->why), "bridge", nic->source, nic->why);
+  vl_set (call, vl_ensure (call, node, "target", 0, nic->why), "dev", tap_name (call, guest, nic),
           nic->why);
 }
 
 int
-vl_nics_write (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+vl_nics_write (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  size_t errors = ctx->findings.n_errors;
+  size_t errors = call->findings.n_errors;
 
   (void)host;
   for (size_t i = 0; i < guest->n_nics; i++)
-    write_nic (ctx, guest, &guest->nics[i]);
-  return ctx->findings.n_errors > errors ? -1 : 0;
+    write_nic (call, guest, &guest->nics[i]);
+  return call->findings.n_errors > errors ? -1 : 0;
 }

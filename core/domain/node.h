@@ -75,7 +75,7 @@ struct vl_forbid_record {
 
 struct vl_doc {
   struct vl_arena *arena;
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_node *root;
   struct vl_shape shape; /* of the domain */
   struct vl_forbid_record *forbids;

@@ -59,7 +59,7 @@ vl_owner_property (const struct vl_guest *guest, const struct vl_owner *owner)
   if (name == NULL || guest == NULL)
     return NULL;
   if (owner->plugin && strchr (name, '.') == NULL)
-    name = vl_arena_printf (guest->ctx->arena, "%s.%s", owner->plugin->name, name);
+    name = vl_arena_printf (guest->call->arena, "%s.%s", owner->plugin->name, name);
   return vl_guest_find (guest, name) ? name : NULL;
 }
 
@@ -139,7 +139,7 @@ vl_owners_text (const struct vl_guest *guest, const struct vl_owner *owners)
   for (const struct vl_owner *o = owners; o; o = o->next)
     vl_str_printf (&text, "%s%s (%s)", text.length ? " and " : "", vl_owner_name (o),
                    vl_owner_cause (guest, o, NULL));
-  return vl_arena_strdup (guest->ctx->arena, text.text);
+  return vl_arena_strdup (guest->call->arena, text.text);
 }
 
 struct vl_owner *

@@ -17,19 +17,19 @@ new_plan (struct vl_app *app)
 {
   struct vl_plan *plan = VL_NEW (struct vl_plan);
 
-  plan->ctx = vl_ctx_new ();
-  plan->ctx->quiet = app->ctx->quiet;
-  plan->ctx->verbose = app->ctx->verbose;
-  plan->ctx->progress = app->ctx->progress;
-  plan->ctx->progress_opaque = app->ctx->progress_opaque;
-  plan->build.ctx = plan->ctx;
+  plan->call = vl_call_new ();
+  plan->call->quiet = app->call->quiet;
+  plan->call->verbose = app->call->verbose;
+  plan->call->progress = app->call->progress;
+  plan->call->progress_opaque = app->call->progress_opaque;
+  plan->build.call = plan->call;
   return plan;
 }
 
 static void
 hand_over_findings (struct vl_app *app, const struct vl_plan *plan, size_t first)
 {
-  const struct vl_findings *from = &plan->ctx->findings;
+  const struct vl_findings *from = &plan->call->findings;
 
   for (size_t i = first; i < from->n; i++) {
     const struct vl_finding *f = &from->items[i];
@@ -42,11 +42,11 @@ hand_over_findings (struct vl_app *app, const struct vl_plan *plan, size_t first
       .origin = f->origin,
       .path = f->path,
     };
-    size_t before = app->ctx->findings.n;
+    size_t before = app->call->findings.n;
 
-    vl_report (app->ctx, &report, "%s", f->message);
-    if (f->hint && app->ctx->findings.n > before)
-      vl_hint (app->ctx, "%s", f->hint);
+    vl_report (app->call, &report, "%s", f->message);
+    if (f->hint && app->call->findings.n > before)
+      vl_hint (app->call, "%s", f->hint);
   }
 }
 
@@ -63,15 +63,16 @@ vl_plan_build (struct vl_app *app, struct vl_request *request, struct vl_plugin 
   build->check_schema = check_schema;
   /* What a build looks at is recorded with the plan, in the facts themselves. */
   vl_host_forget_use ((struct vl_host *)host);
-  plan->ctx->phase = VL_PHASE_PARSE;
-  build->guest = vl_guest_new (plan->ctx, app->registry, app->config, driver, request, host);
-  plan->ctx->guest = build->guest;
+  plan->call->phase = VL_PHASE_PARSE;
+  build->guest = vl_guest_new (plan->call, app->registry, app->config, driver, request, host);
+  plan->call->guest = build->guest;
   vl_build_time (build, vl_phase_name (VL_PHASE_PARSE), "core", since);
-  plan->ctx->phase = VL_PHASE_NONE;
-  vl_build_ready (plan->ctx, app->registry, driver, host);
+  plan->call->phase = VL_PHASE_NONE;
+  vl_build_ready (plan->call, app->registry, driver, host);
   plan->ok = vl_build_run (build) == 0;
   if (plan->ok)
-    plan->provenance = vl_doc_provenance (plan->ctx, build->doc, build->guest, &plan->n_provenance);
+    plan->provenance =
+        vl_doc_provenance (plan->call, build->doc, build->guest, &plan->n_provenance);
   hand_over_findings (app, plan, 0);
   return plan;
 }
@@ -79,12 +80,12 @@ vl_plan_build (struct vl_app *app, struct vl_request *request, struct vl_plugin 
 int
 vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan)
 {
-  size_t first = plan->ctx->findings.n;
+  size_t first = plan->call->findings.n;
   int result;
 
-  plan->ctx->phase = VL_PHASE_SCHEMA;
-  result = vl_doc_check_schema (plan->ctx, plan->build.doc, plan->build.host);
-  plan->ctx->phase = VL_PHASE_NONE;
+  plan->call->phase = VL_PHASE_SCHEMA;
+  result = vl_doc_check_schema (plan->call, plan->build.doc, plan->build.host);
+  plan->call->phase = VL_PHASE_NONE;
   hand_over_findings (app, plan, first);
   return result;
 }
@@ -92,7 +93,7 @@ vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan)
 int
 vl_plan_check_use (struct vl_app *app, struct vl_plan *plan)
 {
-  size_t first = plan->ctx->findings.n;
+  size_t first = plan->call->findings.n;
 
   for (size_t i = 0; i < plan->build.n_claims; i++) {
     struct vl_claim_info *claim = &plan->build.claims[i];
@@ -107,9 +108,9 @@ vl_plan_check_use (struct vl_app *app, struct vl_plan *plan)
     if (claim->used < 0 || claim->used + claim->amount <= claim->total)
       continue;
     vl_report (
-        plan->ctx, &report, "the guest needs %lld of '%s'; %lld of the host's %lld are in use",
+        plan->call, &report, "the guest needs %lld of '%s'; %lld of the host's %lld are in use",
         (long long)claim->amount, claim->resource, (long long)claim->used, (long long)claim->total);
-    vl_hint (plan->ctx, "delete a server that holds some, or use another host");
+    vl_hint (plan->call, "delete a server that holds some, or use another host");
     plan->ok = 0;
   }
   hand_over_findings (app, plan, first);
@@ -127,7 +128,7 @@ vl_plan_request (struct vl_app *app, const char *text, size_t length, const char
 
   *plan = NULL;
   if (driver && host && state)
-    request = vl_request_read (app->ctx, text, length, origin);
+    request = vl_request_read (app->call, text, length, origin);
   if (request == NULL) {
     *plan = new_plan (app);
     return -1;
@@ -147,7 +148,7 @@ vl_plan_free (struct vl_plan *plan)
   free (plan->build.claims);
   free (plan->build.timings);
   vl_request_free (plan->request);
-  vl_ctx_free (plan->ctx);
+  vl_call_free (plan->call);
   free (plan);
 }
 

@@ -84,14 +84,14 @@ add_node (struct rows *rows, const struct vl_node *node)
 }
 
 struct vl_provenance *
-vl_doc_provenance (struct vl_ctx *ctx, const struct vl_doc *doc, const struct vl_guest *guest,
+vl_doc_provenance (struct vl_call *call, const struct vl_doc *doc, const struct vl_guest *guest,
                    size_t *n)
 {
-  struct rows rows = { .arena = ctx->arena, .guest = guest };
+  struct rows rows = { .arena = call->arena, .guest = guest };
   struct vl_provenance *copy;
 
   add_node (&rows, doc->root);
-  copy = vl_arena_alloc (ctx->arena, rows.n * sizeof *copy);
+  copy = vl_arena_alloc (call->arena, rows.n * sizeof *copy);
   memcpy (copy, rows.items, rows.n * sizeof *copy);
   free (rows.items);
   *n = rows.n;

@@ -7,17 +7,17 @@
 #include "domain/node.h"
 
 static struct vl_doc *
-readable (struct vl_ctx *ctx, const char *call)
+readable (struct vl_call *call, const char *verb)
 {
   struct vl_report report = { .severity = VL_SEV_ERROR,
                               .err = VL_ERR_FAILED,
                               .code = "PluginFault" };
 
-  if (ctx->build && ctx->build->doc
-      && (ctx->phase == VL_PHASE_ADJUST || ctx->phase >= VL_PHASE_CHECK))
-    return ctx->build->doc;
-  vl_report (ctx, &report, "%s is called in phase '%s'; the document is read in adjust and check",
-             call, vl_phase_name (ctx->phase));
+  if (call->build && call->build->doc
+      && (call->phase == VL_PHASE_ADJUST || call->phase >= VL_PHASE_CHECK))
+    return call->build->doc;
+  vl_report (call, &report, "%s is called in phase '%s'; the document is read in adjust and check",
+             verb, vl_phase_name (call->phase));
   return NULL;
 }
 
@@ -35,9 +35,9 @@ keep_node (struct vl_node *node, void *opaque)
 }
 
 const char *
-vl_get (struct vl_ctx *ctx, const struct vl_node *node, const char *path)
+vl_get (struct vl_call *call, const struct vl_node *node, const char *path)
 {
-  struct vl_doc *doc = readable (ctx, "vl_get");
+  struct vl_doc *doc = readable (call, "vl_get");
   const char *attr = strrchr (path, '@');
   VL_AUTOFREE char *elements = NULL;
   struct vl_node *found = NULL;
@@ -73,9 +73,9 @@ collect_node (struct vl_node *node, void *opaque)
 }
 
 int
-vl_each (struct vl_ctx *ctx, const char *path, vl_each_fn fn, void *opaque)
+vl_each (struct vl_call *call, const char *path, vl_each_fn fn, void *opaque)
 {
-  struct vl_doc *doc = readable (ctx, "vl_each");
+  struct vl_doc *doc = readable (call, "vl_each");
   struct each each = { 0 };
   int answer = 0;
 
@@ -84,7 +84,7 @@ vl_each (struct vl_ctx *ctx, const char *path, vl_each_fn fn, void *opaque)
   /* Collected first: FN may add elements while we walk. */
   vl_node_match (doc->root, path, collect_node, &each);
   for (size_t i = 0; i < each.n && answer == 0; i++)
-    answer = fn (ctx, each.nodes[i], opaque);
+    answer = fn (call, each.nodes[i], opaque);
   free (each.nodes);
   return answer;
 }

@@ -28,26 +28,26 @@ mismatch (const struct vl_reading *r, const struct vl_node *node, const struct v
           const char *got)
 {
   const struct vl_owner *owners =
-      slot ? vl_slot_owners (r->ctx->arena, slot) : vl_node_owners (node);
+      slot ? vl_slot_owners (r->call->arena, slot) : vl_node_owners (node);
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
     .err = VL_ERR_FAILED,
     .code = "ReadBackMismatch",
     .plugin = owners ? vl_owner_name (owners) : "core",
-    .path = vl_node_path (r->ctx->arena, node, slot ? slot->name : NULL),
+    .path = vl_node_path (r->call->arena, node, slot ? slot->name : NULL),
   };
-  const char *by = owners ? vl_owners_names (r->ctx->arena, owners) : "core";
+  const char *by = owners ? vl_owners_names (r->call->arena, owners) : "core";
 
   if (slot && got)
-    vl_report (r->ctx, &report, "'%s' is '%s' in the %s domain and should be '%s'; written by %s",
+    vl_report (r->call, &report, "'%s' is '%s' in the %s domain and should be '%s'; written by %s",
                report.path, got, r->live ? "running" : "defined", slot->value, by);
   else if (slot)
-    vl_report (r->ctx, &report, "'%s' = '%s' is missing from the %s domain; written by %s",
+    vl_report (r->call, &report, "'%s' = '%s' is missing from the %s domain; written by %s",
                report.path, slot->value, r->live ? "running" : "defined", by);
   else
-    vl_report (r->ctx, &report, "'%s' is missing from the %s domain; written by %s", report.path,
+    vl_report (r->call, &report, "'%s' is missing from the %s domain; written by %s", report.path,
                r->live ? "running" : "defined", by);
-  vl_hint (r->ctx, "this hypervisor dropped or changed it; the guest was not kept");
+  vl_hint (r->call, "this hypervisor dropped or changed it; the guest was not kept");
 }
 
 static size_t match_node (const struct vl_reading *r, const struct vl_node *node,
@@ -171,16 +171,16 @@ match_node (const struct vl_reading *r, const struct vl_node *node, const struct
 }
 
 int
-vl_doc_read_back (struct vl_ctx *ctx, const struct vl_doc *doc, const struct vl_host *host,
+vl_doc_read_back (struct vl_call *call, const struct vl_doc *doc, const struct vl_host *host,
                   const char *xml, int live)
 {
-  struct vl_reading r = { .ctx = ctx, .doc = doc, .host = host, .live = live };
+  struct vl_reading r = { .call = call, .doc = doc, .host = host, .live = live };
 
-  r.domain = vl_xml_read (ctx, xml, strlen (xml));
+  r.domain = vl_xml_read (call, xml, strlen (xml));
   if (r.domain == NULL)
     return -1;
   if (! VL_STREQ (vl_xml_name (r.domain), "domain"))
-    return vl_error (ctx, VL_ERR_FAILED, "ReadBackMismatch", NULL,
+    return vl_error (call, VL_ERR_FAILED, "ReadBackMismatch", NULL,
                      "the hypervisor gave a '%s' where a domain was asked for",
                      vl_xml_name (r.domain));
   return match_node (&r, doc->root, r.domain, 1) == 0 ? 0 : -1;

@@ -32,7 +32,7 @@ static void VL_PRINTF (2, 3) ignore (void *opaque, const char *fmt, ...)
 }
 
 static xmlRelaxNGPtr
-load (struct vl_ctx *ctx, const char *name)
+load (struct vl_call *call, const char *name)
 {
   VL_AUTOFREE char *path = vl_xasprintf ("%s/%s.rng", VL_LIBVIRT_SCHEMAS, name);
   xmlRelaxNGParserCtxtPtr parser = NULL;
@@ -47,14 +47,14 @@ load (struct vl_ctx *ctx, const char *name)
   }
   if (rng)
     return rng;
-  vl_error (ctx, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
+  vl_error (call, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
             "libvirt's schema '%s' cannot be read", path);
-  vl_hint (ctx, "install libvirt's schemas (Debian: apt-get install libvirt0)");
+  vl_hint (call, "install libvirt's schemas (Debian: apt-get install libvirt0)");
   return NULL;
 }
 
 static xmlRelaxNGPtr
-find (struct vl_ctx *ctx, const char *name)
+find (struct vl_call *call, const char *name)
 {
   struct schema *schema = schemas;
   xmlRelaxNGPtr rng;
@@ -65,10 +65,10 @@ find (struct vl_ctx *ctx, const char *name)
     return schema->rng;
   if (strlen (name) >= sizeof schema->name
       || strspn (name, "abcdefghijklmnopqrstuvwxyz") != strlen (name)) {
-    vl_error (ctx, VL_ERR_FAILED, "SchemaUnavailable", NULL, "there is no schema '%s'", name);
+    vl_error (call, VL_ERR_FAILED, "SchemaUnavailable", NULL, "there is no schema '%s'", name);
     return NULL;
   }
-  rng = load (ctx, name);
+  rng = load (call, name);
   if (rng == NULL)
     return NULL;
   schema = VL_NEW (struct schema);
@@ -80,9 +80,9 @@ find (struct vl_ctx *ctx, const char *name)
 }
 
 int
-vl_schema_valid (struct vl_ctx *ctx, const char *name, xmlDocPtr doc)
+vl_schema_valid (struct vl_call *call, const char *name, xmlDocPtr doc)
 {
-  xmlRelaxNGPtr rng = find (ctx, name);
+  xmlRelaxNGPtr rng = find (call, name);
   xmlRelaxNGValidCtxtPtr validator;
   int answer;
 
@@ -100,11 +100,11 @@ vl_schema_valid (struct vl_ctx *ctx, const char *name, xmlDocPtr doc)
 /* ---- any document ---- */
 
 static const char *
-xml_path (struct vl_ctx *ctx, const struct vl_culprit *culprit)
+xml_path (struct vl_call *call, const struct vl_culprit *culprit)
 {
   xmlChar *path = xmlGetNodePath (culprit->node);
   const char *text =
-      vl_printf (ctx, "%s%s%s", path ? (const char *)path : "", culprit->attr ? "/@" : "",
+      vl_printf (call, "%s%s%s", path ? (const char *)path : "", culprit->attr ? "/@" : "",
                  culprit->attr ? (const char *)culprit->attr->name : "");
 
   xmlFree (path);
@@ -112,26 +112,26 @@ xml_path (struct vl_ctx *ctx, const struct vl_culprit *culprit)
 }
 
 int
-vl_xml_validate (struct vl_ctx *ctx, const char *name, const char *xml)
+vl_xml_validate (struct vl_call *call, const char *name, const char *xml)
 {
-  xmlDocPtr doc = vl_xml_parse (ctx, xml, strlen (xml));
+  xmlDocPtr doc = vl_xml_parse (call, xml, strlen (xml));
   struct vl_culprits culprits = { 0 };
   int valid;
 
   if (doc == NULL)
     return -1;
-  valid = vl_schema_valid (ctx, name, doc);
+  valid = vl_schema_valid (call, name, doc);
   if (valid == 0)
-    vl_schema_blame (ctx, name, doc, &culprits);
+    vl_schema_blame (call, name, doc, &culprits);
   for (size_t i = 0; i < culprits.n; i++) {
     struct vl_report report = {
       .severity = VL_SEV_ERROR,
       .err = VL_ERR_UNSUPPORTED,
       .code = "SchemaInvalid",
-      .path = xml_path (ctx, &culprits.items[i]),
+      .path = xml_path (call, &culprits.items[i]),
     };
 
-    vl_report (ctx, &report, "'%s' is not valid by the installed libvirt's schema '%s'",
+    vl_report (call, &report, "'%s' is not valid by the installed libvirt's schema '%s'",
                report.path, name);
   }
   free (culprits.items);
@@ -185,23 +185,23 @@ excused_since (const struct vl_node *node, const struct vl_owner *owners,
 /* What is wrong, as it is written: " = 'red'" of an attribute, " (<rng .../>)" of
  * an element. */
 static const char *
-shown (struct vl_ctx *ctx, const struct vl_node *node, const char *attr)
+shown (struct vl_call *call, const struct vl_node *node, const char *attr)
 {
   VL_AUTOSTR struct vl_str text = { 0 };
 
   if (attr)
-    return vl_printf (ctx, " = '%s'", vl_node_value (node, attr));
+    return vl_printf (call, " = '%s'", vl_node_value (node, attr));
   vl_str_printf (&text, " (<%s", node->shape->name);
   for (const struct vl_slot *slot = node->slots; slot; slot = slot->next)
     vl_str_printf (&text, " %s='%s'", slot->name, slot->value);
   vl_str_add (&text, node->first ? "> and what is in it)" : "/>)");
   if (node->text)
-    return vl_printf (ctx, " = '%s'", node->text->value);
-  return vl_arena_strdup (ctx->arena, text.text);
+    return vl_printf (call, " = '%s'", node->text->value);
+  return vl_arena_strdup (call->arena, text.text);
 }
 
 static void
-report_culprit (struct vl_ctx *ctx, const struct vl_doc *doc, const struct vl_node *node,
+report_culprit (struct vl_call *call, const struct vl_doc *doc, const struct vl_node *node,
                 const char *attr, const struct vl_host *host)
 {
   const struct vl_owner *owners = owners_of (doc, node, attr);
@@ -211,44 +211,44 @@ report_culprit (struct vl_ctx *ctx, const struct vl_doc *doc, const struct vl_no
     .err = VL_ERR_UNSUPPORTED,
     .code = since ? "SchemaOlder" : "SchemaInvalid",
     .plugin = owners ? vl_owner_name (owners) : "core",
-    .property = owners ? vl_owner_property (ctx->guest, owners) : NULL,
-    .path = vl_node_path (ctx->arena, node, attr),
+    .property = owners ? vl_owner_property (call->guest, owners) : NULL,
+    .path = vl_node_path (call->arena, node, attr),
   };
 
   if (since) {
-    vl_report (ctx, &report,
+    vl_report (call, &report,
                "'%s' was not checked: it came with libvirt %s, which the host has and the "
                "installed schema does not know",
                report.path, since);
     return;
   }
-  vl_report (ctx, &report, "'%s'%s is not valid by libvirt's schema; written by %s", report.path,
-             shown (ctx, node, attr), owners ? vl_owners_text (ctx->guest, owners) : "core");
-  vl_hint (ctx,
+  vl_report (call, &report, "'%s'%s is not valid by libvirt's schema; written by %s", report.path,
+             shown (call, node, attr), owners ? vl_owners_text (call->guest, owners) : "core");
+  vl_hint (call,
            "the installed libvirt does not take it here; see virtloom explain for its reasons");
 }
 
 int
-vl_doc_check_schema (struct vl_ctx *ctx, struct vl_doc *doc, const struct vl_host *host)
+vl_doc_check_schema (struct vl_call *call, struct vl_doc *doc, const struct vl_host *host)
 {
   VL_AUTOSTR struct vl_str text = { 0 };
-  size_t errors = ctx->findings.n_errors;
+  size_t errors = call->findings.n_errors;
   struct vl_culprits culprits = { 0 };
   xmlDocPtr xml;
 
   vl_doc_render (doc, &text);
-  xml = vl_xml_parse (ctx, text.text, text.length);
+  xml = vl_xml_parse (call, text.text, text.length);
   if (xml == NULL)
     return -1;
-  if (vl_schema_valid (ctx, "domain", xml) == 0)
-    vl_schema_blame (ctx, "domain", xml, &culprits);
+  if (vl_schema_valid (call, "domain", xml) == 0)
+    vl_schema_blame (call, "domain", xml, &culprits);
   for (size_t i = 0; i < culprits.n; i++) {
     const struct vl_culprit *c = &culprits.items[i];
 
-    report_culprit (ctx, doc, origin_of (doc, c->node),
+    report_culprit (call, doc, origin_of (doc, c->node),
                     c->attr ? (const char *)c->attr->name : NULL, host);
   }
   free (culprits.items);
   xmlFreeDoc (xml);
-  return ctx->findings.n_errors > errors ? -1 : 0;
+  return call->findings.n_errors > errors ? -1 : 0;
 }

@@ -84,16 +84,16 @@ vl_wanted_disks_list (const struct vl_request *request, struct vl_wanted_disks *
 }
 
 const char *
-vl_bdm_path (struct vl_ctx *ctx, const struct vl_request *request,
+vl_bdm_path (struct vl_call *call, const struct vl_request *request,
              const struct vl_block_device *bdm)
 {
-  return vl_printf (ctx, "$.block_devices[%zu]", (size_t)(bdm - request->devices));
+  return vl_printf (call, "$.block_devices[%zu]", (size_t)(bdm - request->devices));
 }
 
 const char *
-vl_state_of (struct vl_ctx *ctx, const struct vl_guest *guest)
+vl_state_of (struct vl_call *call, const struct vl_guest *guest)
 {
-  char *state = vl_arena_strdup (ctx->arena, vl_guest_str (guest, VL_GUEST_RUN_DIR));
+  char *state = vl_arena_strdup (call->arena, vl_guest_str (guest, VL_GUEST_RUN_DIR));
 
   for (int up = 0; state && up < 2; up++) {
     char *slash = strrchr (state, '/');
@@ -105,14 +105,14 @@ vl_state_of (struct vl_ctx *ctx, const struct vl_guest *guest)
 }
 
 const char *
-vl_volume_id (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_block_device *bdm)
+vl_volume_id (struct vl_call *call, const struct vl_guest *guest, const struct vl_block_device *bdm)
 {
   char id[37];
 
   if (bdm->uuid)
     return bdm->uuid;
-  vl_uuid_from_text (vl_printf (ctx, "%s volume %zu", vl_guest_str (guest, VL_GUEST_UUID),
+  vl_uuid_from_text (vl_printf (call, "%s volume %zu", vl_guest_str (guest, VL_GUEST_UUID),
                                 (size_t)(bdm - guest->request->devices)),
                      id);
-  return vl_arena_strdup (ctx->arena, id);
+  return vl_arena_strdup (call->arena, id);
 }

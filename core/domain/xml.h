@@ -10,11 +10,11 @@
 #include <libxml/tree.h>
 
 /* A parsed document (xmlFreeDoc), or NULL after a finding. */
-xmlDocPtr vl_xml_parse (struct vl_ctx *ctx, const char *text, size_t length);
+xmlDocPtr vl_xml_parse (struct vl_call *call, const char *text, size_t length);
 
 /* ---- schema.c ---- */
 /* 1 valid, 0 not, -1 after a finding where the schema cannot be read. */
-int vl_schema_valid (struct vl_ctx *ctx, const char *name, xmlDocPtr doc);
+int vl_schema_valid (struct vl_call *call, const char *name, xmlDocPtr doc);
 
 /* ---- blame.c ---- */
 /* What an invalid document must lose to be valid: elements and attributes, each
@@ -26,7 +26,7 @@ struct vl_culprits {
   } * items;
   size_t n, size;
 };
-void vl_schema_blame (struct vl_ctx *ctx, const char *name, xmlDocPtr doc,
+void vl_schema_blame (struct vl_call *call, const char *name, xmlDocPtr doc,
                       struct vl_culprits *culprits);
 
 #endif

@@ -43,24 +43,24 @@ refuse_doctype (void *opaque, const xmlChar *name, const xmlChar *external, cons
 }
 
 static const char *
-first_line (struct vl_ctx *ctx, const char *text)
+first_line (struct vl_call *call, const char *text)
 {
-  return text ? vl_arena_strndup (ctx->arena, text, strcspn (text, "\n")) : "is malformed";
+  return text ? vl_arena_strndup (call->arena, text, strcspn (text, "\n")) : "is malformed";
 }
 
 xmlDocPtr
-vl_xml_parse (struct vl_ctx *ctx, const char *text, size_t length)
+vl_xml_parse (struct vl_call *call, const char *text, size_t length)
 {
   xmlParserCtxtPtr parser;
   xmlDocPtr doc;
 
   if (length > MAX_BYTES) {
-    vl_error (ctx, VL_ERR_FAILED, "InvalidXML", NULL,
+    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL,
               "XML of %zu bytes is larger than the %zu accepted", length, MAX_BYTES);
     return NULL;
   }
   if (memchr (text, '\0', length)) {
-    vl_error (ctx, VL_ERR_FAILED, "InvalidXML", NULL, "XML holds a NUL byte");
+    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL, "XML holds a NUL byte");
     return NULL;
   }
   parser = xmlNewParserCtxt ();
@@ -70,15 +70,15 @@ vl_xml_parse (struct vl_ctx *ctx, const char *text, size_t length)
   doc = xmlCtxtReadMemory (parser, text, (int)length, NULL, NULL,
                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
   if (parser->_private) {
-    vl_error (ctx, VL_ERR_FAILED, "InvalidXML", NULL,
+    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL,
               "XML has a document type, which is not accepted");
     xmlFreeDoc (doc);
     doc = NULL;
   } else if (doc == NULL) {
     const xmlError *error = xmlCtxtGetLastError (parser);
 
-    vl_error (ctx, VL_ERR_FAILED, "InvalidXML", NULL, "XML is not well-formed: line %d: %s",
-              error ? error->line : 1, first_line (ctx, error ? error->message : NULL));
+    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL, "XML is not well-formed: line %d: %s",
+              error ? error->line : 1, first_line (call, error ? error->message : NULL));
   }
   xmlFreeParserCtxt (parser);
   return doc;
@@ -87,42 +87,42 @@ vl_xml_parse (struct vl_ctx *ctx, const char *text, size_t length)
 /* ---- copying ---- */
 
 static const char *
-qualified_name (struct vl_ctx *ctx, const xmlNs *ns, const xmlChar *name)
+qualified_name (struct vl_call *call, const xmlNs *ns, const xmlChar *name)
 {
   if (ns && ns->prefix)
-    return vl_arena_printf (ctx->arena, "%s:%s", (const char *)ns->prefix, (const char *)name);
-  return vl_arena_strdup (ctx->arena, (const char *)name);
+    return vl_arena_printf (call->arena, "%s:%s", (const char *)ns->prefix, (const char *)name);
+  return vl_arena_strdup (call->arena, (const char *)name);
 }
 
 static void
-add_attr (struct vl_ctx *ctx, struct vl_xml *copy, const char *name, const char *value)
+add_attr (struct vl_call *call, struct vl_xml *copy, const char *name, const char *value)
 {
-  struct xml_attr *attr = vl_arena_alloc (ctx->arena, sizeof *attr);
+  struct xml_attr *attr = vl_arena_alloc (call->arena, sizeof *attr);
 
   attr->name = name;
-  attr->value = vl_arena_strdup (ctx->arena, value ? value : "");
+  attr->value = vl_arena_strdup (call->arena, value ? value : "");
   attr->next = copy->attrs;
   copy->attrs = attr;
 }
 
 static void
-copy_attrs (struct vl_ctx *ctx, xmlNodePtr node, struct vl_xml *copy)
+copy_attrs (struct vl_call *call, xmlNodePtr node, struct vl_xml *copy)
 {
   for (const xmlNs *ns = node->nsDef; ns; ns = ns->next)
-    add_attr (ctx, copy,
-              ns->prefix ? vl_arena_printf (ctx->arena, "xmlns:%s", (const char *)ns->prefix)
+    add_attr (call, copy,
+              ns->prefix ? vl_arena_printf (call->arena, "xmlns:%s", (const char *)ns->prefix)
                          : "xmlns",
               (const char *)ns->href);
   for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
     xmlChar *value = xmlNodeListGetString (node->doc, attr->children, 1);
 
-    add_attr (ctx, copy, qualified_name (ctx, attr->ns, attr->name), (const char *)value);
+    add_attr (call, copy, qualified_name (call, attr->ns, attr->name), (const char *)value);
     xmlFree (value);
   }
 }
 
 static char *
-trimmed (struct vl_ctx *ctx, const struct vl_str *text)
+trimmed (struct vl_call *call, const struct vl_str *text)
 {
   static const char blanks[] = " \t\r\n";
   const char *start = text->text ? text->text + strspn (text->text, blanks) : "";
@@ -130,45 +130,45 @@ trimmed (struct vl_ctx *ctx, const struct vl_str *text)
 
   while (length > 0 && strchr (blanks, start[length - 1]))
     length--;
-  return vl_arena_strndup (ctx->arena, start, length);
+  return vl_arena_strndup (call->arena, start, length);
 }
 
 static struct vl_xml *
-copy_node (struct vl_ctx *ctx, xmlNodePtr node, const struct vl_xml *parent, int depth)
+copy_node (struct vl_call *call, xmlNodePtr node, const struct vl_xml *parent, int depth)
 {
-  struct vl_xml *copy = vl_arena_alloc (ctx->arena, sizeof *copy), **end = &copy->first;
+  struct vl_xml *copy = vl_arena_alloc (call->arena, sizeof *copy), **end = &copy->first;
   VL_AUTOSTR struct vl_str text = { 0 };
 
   if (depth > MAX_DEPTH) {
-    vl_error (ctx, VL_ERR_FAILED, "InvalidXML", NULL, "XML is nested deeper than the %d accepted",
+    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL, "XML is nested deeper than the %d accepted",
               MAX_DEPTH);
     return NULL;
   }
-  copy->name = qualified_name (ctx, node->ns, node->name);
+  copy->name = qualified_name (call, node->ns, node->name);
   copy->parent = parent;
-  copy_attrs (ctx, node, copy);
+  copy_attrs (call, node, copy);
   for (xmlNodePtr child = node->children; child; child = child->next) {
     if (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE) {
       vl_str_add (&text, (const char *)child->content);
     } else if (child->type == XML_ELEMENT_NODE) {
-      *end = copy_node (ctx, child, copy, depth + 1);
+      *end = copy_node (call, child, copy, depth + 1);
       if (*end == NULL)
         return NULL;
       end = &(*end)->next;
     }
   }
-  copy->text = trimmed (ctx, &text);
+  copy->text = trimmed (call, &text);
   return copy;
 }
 
 const struct vl_xml *
-vl_xml_read (struct vl_ctx *ctx, const char *text, size_t length)
+vl_xml_read (struct vl_call *call, const char *text, size_t length)
 {
-  xmlDocPtr doc = vl_xml_parse (ctx, text, length);
+  xmlDocPtr doc = vl_xml_parse (call, text, length);
   const struct vl_xml *root = NULL;
 
   if (doc) {
-    root = copy_node (ctx, xmlDocGetRootElement (doc), NULL, 1);
+    root = copy_node (call, xmlDocGetRootElement (doc), NULL, 1);
     xmlFreeDoc (doc);
   }
   return root;

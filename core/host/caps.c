@@ -18,14 +18,14 @@ struct scope {
 static int
 scope_of (const struct vl_guest *guest, struct scope *scope)
 {
-  struct vl_ctx *ctx = guest->ctx;
-  struct vl_plugin *asking = ctx->plugin;
+  struct vl_call *call = guest->call;
+  struct vl_plugin *asking = call->plugin;
 
-  ctx->plugin = NULL;
+  call->plugin = NULL;
   scope->virt_type = vl_guest_str (guest, VL_GUEST_VIRT_TYPE);
   scope->arch = vl_guest_str (guest, VL_GUEST_ARCH);
   scope->machine = vl_guest_str (guest, VL_GUEST_MACHINE);
-  ctx->plugin = asking;
+  call->plugin = asking;
   return scope->virt_type && scope->arch ? 0 : -1;
 }
 
@@ -75,7 +75,7 @@ vl_host_cap_key (const struct vl_guest *guest, const struct vl_host *host, const
 
   if (scope_of (guest, &scope) < 0 || scope.machine == NULL)
     return NULL;
-  return vl_printf (guest->ctx, "caps.%s.%s.%s.%s", scope.virt_type, scope.arch,
+  return vl_printf (guest->call, "caps.%s.%s.%s.%s", scope.virt_type, scope.arch,
                     known_name (host, &scope), what);
 }
 
@@ -123,17 +123,17 @@ vl_host_cap_any (const struct vl_guest *guest, const struct vl_host *host, const
 }
 
 int
-vl_host_unknown (struct vl_ctx *ctx, const char *prop, const char *key)
+vl_host_unknown (struct vl_call *call, const char *prop, const char *key)
 {
-  const struct vl_host *host = ctx->build ? ctx->build->host : NULL;
+  const struct vl_host *host = call->build ? call->build->host : NULL;
 
   if (key == NULL)
     key = "what this guest's machine can do";
   if (host && host->live)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop,
+    return vl_error (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop,
                      "this host does not say %s; record it with `host show`, add `--fact` with "
                      "`host import`, and give the file with --host",
                      key);
-  return vl_error (ctx, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop,
+  return vl_error (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop,
                    "the host file does not say %s; record it with `host show` or `--fact`", key);
 }

@@ -20,8 +20,8 @@ struct map_model {
 };
 
 struct vl_cpu_map {
-  struct vl_ctx *ctx; /* its own: memory, and findings that are ours alone */
-  const char *arch;   /* as the map calls it */
+  struct vl_call *call; /* its own: memory, and findings that are ours alone */
+  const char *arch;     /* as the map calls it */
   struct map_model *models;
   size_t n, size;
 };
@@ -31,14 +31,14 @@ struct vl_cpu_map {
 static const struct vl_xml *
 read_file (struct vl_cpu_map *map, const char *name)
 {
-  const char *path = vl_printf (map->ctx, "%s/%s", VL_CPU_MAP, name), *why = NULL;
+  const char *path = vl_printf (map->call, "%s/%s", VL_CPU_MAP, name), *why = NULL;
   VL_AUTOFREE char *text = NULL;
   size_t length;
 
   if (strchr (name, '/'))
     return NULL;
   text = vl_file_read (path, MAX_BYTES, &length, &why);
-  return text ? vl_xml_read (map->ctx, text, length) : NULL;
+  return text ? vl_xml_read (map->call, text, length) : NULL;
 }
 
 static void
@@ -114,7 +114,7 @@ read_map (const char *arch)
   struct vl_cpu_map *map = VL_NEW (struct vl_cpu_map);
   const struct vl_xml *root;
 
-  map->ctx = vl_ctx_new ();
+  map->call = vl_call_new ();
   map->arch = arch;
   root = read_file (map, "index.xml");
   for (const struct vl_xml *a = vl_xml_child (root, "arch"); a; a = vl_xml_next (a, "arch"))
@@ -133,7 +133,7 @@ vl_cpu_map_free (struct vl_cpu_map *map)
   for (size_t i = 0; i < map->n; i++)
     free (map->models[i].features);
   free (map->models);
-  vl_ctx_free (map->ctx);
+  vl_call_free (map->call);
   free (map);
 }
 
@@ -157,7 +157,7 @@ add_model (const struct vl_cpu_map *map, struct vl_host *fresh, const char *name
 
   if (model == NULL)
     return;
-  fact = vl_host_append (fresh, vl_printf (map->ctx, "cpu-model.%s.features", name), 1);
+  fact = vl_host_append (fresh, vl_printf (map->call, "cpu-model.%s.features", name), 1);
   for (int depth = 0; model && depth < MAX_BASES; depth++) {
     for (size_t i = 0; i < model->n; i++)
       vl_fact_add (fact, model->features[i]);
@@ -166,7 +166,7 @@ add_model (const struct vl_cpu_map *map, struct vl_host *fresh, const char *name
     model = model->base ? find_model (map, model->base) : NULL;
   }
   if (vendor)
-    vl_fact_add (vl_host_append (fresh, vl_printf (map->ctx, "cpu-model.%s.vendor", name), 0),
+    vl_fact_add (vl_host_append (fresh, vl_printf (map->call, "cpu-model.%s.vendor", name), 0),
                  vendor);
   if (first->base)
     add_model (map, fresh, first->base);
@@ -209,7 +209,7 @@ names_models (const char *key, const char *arch)
 }
 
 void
-vl_host_add_cpu_map (struct vl_ctx *ctx, struct vl_host *host)
+vl_host_add_cpu_map (struct vl_call *call, struct vl_host *host)
 {
   const char *arch = map_arch (vl_host_str (host, "host.arch"));
   const struct vl_fact *own = vl_host_find (host, "host.cpu.model");
@@ -234,7 +234,7 @@ vl_host_add_cpu_map (struct vl_ctx *ctx, struct vl_host *host)
   if (host->cpu_map == NULL)
     host->cpu_map = read_map (arch);
   if (host->cpu_map->n == 0)
-    vl_debug (ctx, "libvirt's CPU map (%s) has no models of %s", VL_CPU_MAP, arch);
+    vl_debug (call, "libvirt's CPU map (%s) has no models of %s", VL_CPU_MAP, arch);
   fresh = vl_host_new ();
   for (size_t i = 0; i < names.n; i++)
     add_model (host->cpu_map, fresh, names.items[i]);

@@ -162,7 +162,7 @@ fact_problem (const char *key, size_t key_length, const char *value)
 }
 
 int
-vl_host_import_fact (struct vl_ctx *ctx, struct vl_host *host, const char *text)
+vl_host_import_fact (struct vl_call *call, struct vl_host *host, const char *text)
 {
   const char *equals = strchr (text, '=');
   const char *problem =
@@ -171,9 +171,9 @@ vl_host_import_fact (struct vl_ctx *ctx, struct vl_host *host, const char *text)
   struct vl_fact *fact;
 
   if (problem) {
-    vl_error (ctx, VL_ERR_USAGE, "InvalidFact", NULL, "the fact '%s' %s; accepted: KEY=VALUE", text,
-              problem);
-    vl_hint (ctx, "for example --fact module.kvm_amd.sev=Y");
+    vl_error (call, VL_ERR_USAGE, "InvalidFact", NULL, "the fact '%s' %s; accepted: KEY=VALUE",
+              text, problem);
+    vl_hint (call, "for example --fact module.kvm_amd.sev=Y");
     return -1;
   }
   key = vl_xstrndup (text, (size_t)(equals - text));

@@ -5,7 +5,7 @@
 #ifndef VL_CORE_HOST_H
 #define VL_CORE_HOST_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 
 struct vl_fact {
   char *key;
@@ -45,17 +45,17 @@ int vl_version_compare (const char *a, const char *b);
 
 const struct vl_fact *vl_host_find (const struct vl_host *host, const char *key);
 /* Reads a host file.  NULL after a finding naming ORIGIN and the JSON path. */
-struct vl_host *vl_host_from_json (struct vl_ctx *ctx, const char *text, size_t length,
+struct vl_host *vl_host_from_json (struct vl_call *call, const char *text, size_t length,
                                    const char *origin);
 /* NAME is a path, or a name under $(datadir)/virtloom/hosts (TREE/tests/hosts
  * and TREE/drivers/fake/hosts when uninstalled). */
-struct vl_host *vl_host_load (struct vl_ctx *ctx, const char *tree, const char *name);
+struct vl_host *vl_host_load (struct vl_call *call, const char *tree, const char *name);
 /* Which facts a build used, as a host file's JSON ("facts" only those). */
 void vl_host_forget_use (struct vl_host *host);
 char *vl_host_used_json (const struct vl_host *host);
 /* Adds cpu-model.NAME.features of the installed cpu_map for each model named
  * in caps.* facts (and the models they are built on). */
-void vl_host_add_cpu_map (struct vl_ctx *ctx, struct vl_host *host);
+void vl_host_add_cpu_map (struct vl_call *call, struct vl_host *host);
 void vl_cpu_map_free (struct vl_cpu_map *map);
 /* For STATE; the caller frees.  NULL: a value has a tab or the end of a line. */
 char *vl_host_to_lines (const struct vl_host *host);
@@ -64,9 +64,9 @@ struct vl_host *vl_host_from_lines (const char *text);
 /* What a file of /proc or /sys says; the caller frees.  NULL: it is not there. */
 char *vl_kernel_file (const char *path);
 /* Adds what the kernel says: release, module parameters, cgroups, devices. */
-void vl_host_probe_system (struct vl_ctx *ctx, struct vl_host *host);
+void vl_host_probe_system (struct vl_call *call, struct vl_host *host);
 /* Adds storage.direct_io: can files in DIR be opened past the page cache? */
-void vl_host_probe_storage (struct vl_ctx *ctx, struct vl_host *host, const char *dir);
+void vl_host_probe_storage (struct vl_call *call, struct vl_host *host, const char *dir);
 
 /* What kept facts rest on; see vl_stamp_file in driver.h.  Zero-initialise; free
  * with vl_str_free. */

@@ -14,7 +14,7 @@
 #define MOST_CPU 65535
 
 struct import {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_host *fresh; /* merged into the host when all is read */
 };
 
@@ -231,12 +231,12 @@ read_guest (struct import *in, const struct vl_xml *guest)
 
 /* The document, if its root is called NAME; NULL after a finding. */
 static const struct vl_xml *
-read_document (struct vl_ctx *ctx, const char *xml, const char *name)
+read_document (struct vl_call *call, const char *xml, const char *name)
 {
-  const struct vl_xml *root = vl_xml_read (ctx, xml, strlen (xml));
+  const struct vl_xml *root = vl_xml_read (call, xml, strlen (xml));
 
   if (root && ! VL_STREQ (vl_xml_name (root), name)) {
-    vl_error (ctx, VL_ERR_REQUEST, "InvalidXML", NULL,
+    vl_error (call, VL_ERR_REQUEST, "InvalidXML", NULL,
               "the document is <%s>; accepted: <%s>, as libvirt writes it", vl_xml_name (root),
               name);
     return NULL;
@@ -261,10 +261,10 @@ expand_features (struct vl_host *host)
 }
 
 int
-vl_host_import_capabilities (struct vl_ctx *ctx, struct vl_host *host, const char *xml)
+vl_host_import_capabilities (struct vl_call *call, struct vl_host *host, const char *xml)
 {
-  const struct vl_xml *root = read_document (ctx, xml, "capabilities"), *self;
-  struct import in = { .ctx = ctx };
+  const struct vl_xml *root = read_document (call, xml, "capabilities"), *self;
+  struct import in = { .call = call };
 
   if (root == NULL)
     return -1;
@@ -278,7 +278,7 @@ vl_host_import_capabilities (struct vl_ctx *ctx, struct vl_host *host, const cha
     read_guest (&in, g);
   vl_host_merge (host, in.fresh);
   vl_host_free (in.fresh);
-  vl_host_add_cpu_map (ctx, host);
+  vl_host_add_cpu_map (call, host);
   expand_features (host);
   return 0;
 }
@@ -395,7 +395,7 @@ read_host_model (struct import *in, const struct vl_xml *mode, const char *prefi
     const char *name = vl_xml_attr (f, "name"), *policy = vl_xml_attr (f, "policy");
 
     if (name)
-      vl_fact_add (fact, vl_printf (in->ctx, "%c%s",
+      vl_fact_add (fact, vl_printf (in->call, "%c%s",
                                     policy && VL_STREQ (policy, "disable") ? '-' : '+', name));
   }
 }
@@ -474,11 +474,11 @@ read_domain (struct import *in, const struct vl_xml *root, const char *prefix)
 }
 
 int
-vl_host_import_domcapabilities (struct vl_ctx *ctx, struct vl_host *host, const char *xml)
+vl_host_import_domcapabilities (struct vl_call *call, struct vl_host *host, const char *xml)
 {
   static const char *const needed[] = { "domain", "arch", "machine" };
-  const struct vl_xml *root = read_document (ctx, xml, "domainCapabilities");
-  struct import in = { .ctx = ctx };
+  const struct vl_xml *root = read_document (call, xml, "domainCapabilities");
+  struct import in = { .call = call };
   const char *words[3];
 
   if (root == NULL)
@@ -486,13 +486,13 @@ vl_host_import_domcapabilities (struct vl_ctx *ctx, struct vl_host *host, const 
   for (size_t i = 0; i < 3; i++) {
     words[i] = vl_xml_text (vl_xml_child (root, needed[i]));
     if (*words[i] == '\0')
-      return vl_error (ctx, VL_ERR_REQUEST, "InvalidXML", NULL,
+      return vl_error (call, VL_ERR_REQUEST, "InvalidXML", NULL,
                        "the domain capabilities have no <%s>", needed[i]);
   }
   in.fresh = vl_host_new ();
-  read_domain (&in, root, vl_printf (ctx, "caps.%s.%s.%s", words[0], words[1], words[2]));
+  read_domain (&in, root, vl_printf (call, "caps.%s.%s.%s", words[0], words[1], words[2]));
   vl_host_merge (host, in.fresh);
   vl_host_free (in.fresh);
-  vl_host_add_cpu_map (ctx, host);
+  vl_host_add_cpu_map (call, host);
   return 0;
 }

@@ -21,7 +21,7 @@
 #define MAX_VALUE 65536
 
 struct reading {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_host *host;
   const char *origin;
   int bad;
@@ -37,7 +37,7 @@ static void VL_PRINTF (3, 4) refuse (struct reading *r, const char *path, const 
     vl_oom ();
   va_end (args);
   r->bad = 1;
-  vl_report (r->ctx,
+  vl_report (r->call,
              &(struct vl_report) { .severity = VL_SEV_ERROR,
                                    .err = VL_ERR_REQUEST,
                                    .code = "InvalidHostFile",
@@ -50,7 +50,7 @@ static void VL_PRINTF (3, 4) refuse (struct reading *r, const char *path, const 
 static const char *
 fact_path (struct reading *r, const char *key)
 {
-  return vl_printf (r->ctx, "$.facts['%s']", key);
+  return vl_printf (r->call, "$.facts['%s']", key);
 }
 
 /* ---- reading ---- */
@@ -120,7 +120,7 @@ value_text (struct reading *r, const char *path, const json_t *value, char buffe
   case JSON_OBJECT:
     refuse (r, path,
             "is an object; accepted: text, a whole number, true, false, or a list of them");
-    vl_hint (r->ctx, "keys are dotted: \"a.b\": 1 rather than \"a\": {\"b\": 1}");
+    vl_hint (r->call, "keys are dotted: \"a.b\": 1 rather than \"a\": {\"b\": 1}");
     return NULL;
   case JSON_ARRAY:
     break;
@@ -152,7 +152,7 @@ read_fact (struct reading *r, const char *key, const json_t *value)
   for (size_t i = 0; i < json_array_size (value); i++) {
     const json_t *item = json_array_get (value, i);
 
-    text = value_text (r, json_is_string (item) ? path : vl_printf (r->ctx, "%s[%zu]", path, i),
+    text = value_text (r, json_is_string (item) ? path : vl_printf (r->call, "%s[%zu]", path, i),
                        item, buffer);
     if (text)
       vl_fact_add (fact, text);
@@ -175,10 +175,10 @@ read_top (struct reading *r, json_t *root)
       continue;
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
       vl_spell_offer (&spell, members[i]);
-    refuse (r, vl_printf (r->ctx, "$['%s']", key),
+    refuse (r, vl_printf (r->call, "$['%s']", key),
             "is unknown; accepted: virtloom_host, facts, x-...");
     if (spell.best)
-      vl_hint (r->ctx, "did you mean \"%s\"?", spell.best);
+      vl_hint (r->call, "did you mean \"%s\"?", spell.best);
   }
   if (version == NULL)
     refuse (r, "$.virtloom_host", "is missing; accepted: %d", FORMAT_VERSION);
@@ -194,9 +194,9 @@ read_top (struct reading *r, json_t *root)
 }
 
 struct vl_host *
-vl_host_from_json (struct vl_ctx *ctx, const char *text, size_t length, const char *origin)
+vl_host_from_json (struct vl_call *call, const char *text, size_t length, const char *origin)
 {
-  struct reading r = { .ctx = ctx, .origin = origin };
+  struct reading r = { .call = call, .origin = origin };
   json_error_t error;
   json_t *root;
 
@@ -212,7 +212,7 @@ vl_host_from_json (struct vl_ctx *ctx, const char *text, size_t length, const ch
   if (root == NULL) {
     refuse (&r, NULL, "the host file is not JSON: line %d, column %d: %s", error.line, error.column,
             error.text);
-    vl_hint (ctx, "`virtloom host show -o json` and `virtloom host import` write one");
+    vl_hint (call, "`virtloom host show -o json` and `virtloom host import` write one");
     return NULL;
   }
   r.host = vl_host_new ();

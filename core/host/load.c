@@ -17,15 +17,15 @@
 
 /* The folders that hold NAME.json, NULL-terminated. */
 static void
-folders_of (struct vl_ctx *ctx, const char *tree, const char *folders[MAX_FOLDERS])
+folders_of (struct vl_call *call, const char *tree, const char *folders[MAX_FOLDERS])
 {
-  folders[0] = tree ? vl_printf (ctx, "%s/tests/hosts", tree) : VL_DATADIR "/hosts";
-  folders[1] = tree ? vl_printf (ctx, "%s/drivers/fake/hosts", tree) : NULL;
+  folders[0] = tree ? vl_printf (call, "%s/tests/hosts", tree) : VL_DATADIR "/hosts";
+  folders[1] = tree ? vl_printf (call, "%s/drivers/fake/hosts", tree) : NULL;
   folders[2] = NULL;
 }
 
 static struct vl_host *
-read_file (struct vl_ctx *ctx, const char *path)
+read_file (struct vl_call *call, const char *path)
 {
   VL_AUTOFREE char *text = NULL;
   const char *why = NULL;
@@ -33,8 +33,8 @@ read_file (struct vl_ctx *ctx, const char *path)
 
   text = vl_file_read (path, MAX_BYTES, &length, &why);
   if (text)
-    return vl_host_from_json (ctx, text, length, path);
-  vl_error (ctx, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
+    return vl_host_from_json (call, text, length, path);
+  vl_error (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
             "the host file '%s' cannot be read: %s", path, why);
   return NULL;
 }
@@ -60,7 +60,7 @@ list_names (struct vl_strv *names, const char *folder)
 }
 
 static void
-refuse_name (struct vl_ctx *ctx, const char *name, const char *const *folders)
+refuse_name (struct vl_call *call, const char *name, const char *const *folders)
 {
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
   VL_AUTOFREE char *list = NULL;
@@ -72,29 +72,29 @@ refuse_name (struct vl_ctx *ctx, const char *name, const char *const *folders)
   for (size_t i = 0; i < names.n; i++)
     vl_spell_offer (&spell, names.items[i]);
   list = vl_strv_join (&names, ", ");
-  vl_error (ctx, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
+  vl_error (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
             "there is no recorded host \"%s\"; accepted: a path, %s", name,
             names.n ? list : "or the name of a recorded host, of which there are none");
   if (spell.best)
-    vl_hint (ctx, "did you mean \"%s\"?", spell.best);
+    vl_hint (call, "did you mean \"%s\"?", spell.best);
 }
 
 struct vl_host *
-vl_host_load (struct vl_ctx *ctx, const char *tree, const char *name)
+vl_host_load (struct vl_call *call, const char *tree, const char *name)
 {
   const char *folders[MAX_FOLDERS], *path;
 
   if (strchr (name, '/'))
-    return read_file (ctx, name);
-  folders_of (ctx, tree, folders);
+    return read_file (call, name);
+  folders_of (call, tree, folders);
   for (size_t i = 0; folders[i]; i++) {
-    path = vl_printf (ctx, "%s/%s.json", folders[i], name);
+    path = vl_printf (call, "%s/%s.json", folders[i], name);
     if (access (path, F_OK) == 0)
-      return read_file (ctx, path);
+      return read_file (call, path);
   }
   /* "--host h.json": a file here needs no "./" in front. */
   if (access (name, F_OK) == 0 || strchr (name, '.'))
-    return read_file (ctx, name);
-  refuse_name (ctx, name, folders);
+    return read_file (call, name);
+  refuse_name (call, name, folders);
   return NULL;
 }

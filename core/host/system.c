@@ -124,7 +124,7 @@ in_path (const char *program)
 }
 
 void
-vl_host_probe_system (struct vl_ctx *ctx, struct vl_host *host)
+vl_host_probe_system (struct vl_call *call, struct vl_host *host)
 {
   struct utsname self;
 
@@ -133,7 +133,7 @@ vl_host_probe_system (struct vl_ctx *ctx, struct vl_host *host)
     if (vl_host_find (host, "host.arch") == NULL)
       vl_host_set (host, "host.arch", self.machine);
   } else {
-    vl_debug (ctx, "uname: %s", strerror (errno));
+    vl_debug (call, "uname: %s", strerror (errno));
   }
   add_parameters (host);
   vl_host_set (host, "cgroup.cpu", has_cpu_controller () ? "true" : "false");
@@ -162,14 +162,14 @@ open_direct (const char *dir)
 }
 
 void
-vl_host_probe_storage (struct vl_ctx *ctx, struct vl_host *host, const char *dir)
+vl_host_probe_storage (struct vl_call *call, struct vl_host *host, const char *dir)
 {
   VL_AUTOCLOSE int fd = open_direct (dir);
   VL_AUTOFREE void *block = NULL;
   int direct = 0;
 
   if (fd < 0 && errno != EINVAL) {
-    vl_debug (ctx, "\"%s\": cannot find out about direct I/O: %s", dir, strerror (errno));
+    vl_debug (call, "\"%s\": cannot find out about direct I/O: %s", dir, strerror (errno));
     return;
   }
   if (posix_memalign (&block, 4096, 4096) != 0)

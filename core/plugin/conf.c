@@ -54,17 +54,17 @@ static const char *const plugin_sections[] = { "plugin", "settings", NULL };
 
 /* Refuses NAME, which is not among ACCEPTED, with the nearest of them. */
 static void
-unknown_name (struct vl_ctx *ctx, const char *plugin, const char *path, int line, const char *what,
-              const char *name, const struct vl_strv *accepted)
+unknown_name (struct vl_call *call, const char *plugin, const char *path, int line,
+              const char *what, const char *name, const struct vl_strv *accepted)
 {
   struct vl_spell spell = { .wanted = name };
   VL_AUTOFREE char *all = vl_strv_join (accepted, " ");
 
   for (size_t i = 0; i < accepted->n; i++)
     vl_spell_offer (&spell, accepted->items[i]);
-  vl_ini_error (ctx, plugin, path, line, "unknown %s; accepted: %s", what, all);
+  vl_ini_error (call, plugin, path, line, "unknown %s; accepted: %s", what, all);
   if (spell.best)
-    vl_hint (ctx, "did you mean '%s'?", spell.best);
+    vl_hint (call, "did you mean '%s'?", spell.best);
 }
 
 static void
@@ -94,7 +94,8 @@ main_names (struct vl_strv *list, const char *section)
 }
 
 static int
-check_sections (struct vl_ctx *ctx, const char *plugin, const char *path, const struct vl_ini *ini)
+check_sections (struct vl_call *call, const char *plugin, const char *path,
+                const struct vl_ini *ini)
 {
   VL_AUTOSTRV struct vl_strv accepted = { 0 };
   int bad = 0;
@@ -105,8 +106,8 @@ check_sections (struct vl_ctx *ctx, const char *plugin, const char *path, const 
     main_names (&accepted, NULL);
   for (size_t i = 0; i < ini->n_sections; i++)
     if (! vl_strv_has (&accepted, ini->sections[i].name)) {
-      unknown_name (ctx, plugin, path, ini->sections[i].line,
-                    vl_printf (ctx, "section [%s]", ini->sections[i].name), ini->sections[i].name,
+      unknown_name (call, plugin, path, ini->sections[i].line,
+                    vl_printf (call, "section [%s]", ini->sections[i].name), ini->sections[i].name,
                     &accepted);
       bad = -1;
     }
@@ -115,7 +116,7 @@ check_sections (struct vl_ctx *ctx, const char *plugin, const char *path, const 
 
 /* Of an entry in [plugin]: -1 after a finding. */
 static int
-check_plugin_value (struct vl_ctx *ctx, const char *plugin, const char *path,
+check_plugin_value (struct vl_call *call, const char *plugin, const char *path,
                     const struct vl_ini_entry *entry)
 {
   static const char *const kinds[] = { "feature", "driver", NULL };
@@ -127,23 +128,23 @@ check_plugin_value (struct vl_ctx *ctx, const char *plugin, const char *path,
   if (VL_STREQ (entry->key, "keys"))
     return 0;
   if (entry->continued)
-    return vl_ini_error (ctx, plugin, path, entry->continued,
+    return vl_ini_error (call, plugin, path, entry->continued,
                          "an indented line after '%s'; accepted: only after a list", entry->key);
   if (VL_STREQ (entry->key, "module")) {
     size_t n = strlen (entry->value);
 
     if (strchr (entry->value, '/'))
       return vl_ini_error (
-          ctx, plugin, path, entry->line,
+          call, plugin, path, entry->line,
           "module '%s' has a slash; accepted: a file in the modules' folder, '%s.so'", entry->value,
           plugin);
     if (n > 3 && VL_STREQ (entry->value + n - 3, ".la"))
-      return vl_ini_error (ctx, plugin, path, entry->line,
+      return vl_ini_error (call, plugin, path, entry->line,
                            "module '%s' is a libtool archive, which only points at a module; "
                            "accepted: '%s.so'",
                            entry->value, plugin);
-    if (! VL_STREQ (entry->value, vl_printf (ctx, "%s.so", plugin)))
-      return vl_ini_error (ctx, plugin, path, entry->line,
+    if (! VL_STREQ (entry->value, vl_printf (call, "%s.so", plugin)))
+      return vl_ini_error (call, plugin, path, entry->line,
                            "module '%s' is not named as its plugin; accepted: '%s.so'",
                            entry->value, plugin);
     return 0;
@@ -154,14 +155,14 @@ check_plugin_value (struct vl_ctx *ctx, const char *plugin, const char *path,
     spec = VL_STREQ (entry->value, "never")
                ? (struct vl_type_spec) { .type = VL_CHOICE, .choices = nevers }
                : (struct vl_type_spec) { .type = VL_INT, .min = 1, .max = 1000 };
-  if (vl_value_parse (ctx->arena, &spec, entry->value, &value, &why) < 0)
-    return vl_ini_error (ctx, plugin, path, entry->line, "%s = '%s' %s%s", entry->key, entry->value,
-                         why, spec.type == VL_INT ? ", or never" : "");
+  if (vl_value_parse (call->arena, &spec, entry->value, &value, &why) < 0)
+    return vl_ini_error (call, plugin, path, entry->line, "%s = '%s' %s%s", entry->key,
+                         entry->value, why, spec.type == VL_INT ? ", or never" : "");
   return 0;
 }
 
 static int
-check_entries (struct vl_ctx *ctx, const char *plugin, const char *path, const struct vl_ini *ini)
+check_entries (struct vl_call *call, const char *plugin, const char *path, const struct vl_ini *ini)
 {
   int bad = 0;
 
@@ -178,11 +179,11 @@ check_entries (struct vl_ctx *ctx, const char *plugin, const char *path, const s
     if (accepted.n == 0)
       continue;
     if (! vl_strv_has (&accepted, entry->key)) {
-      unknown_name (ctx, plugin, path, entry->line,
-                    vl_printf (ctx, "key '%s' in [%s]", entry->key, entry->section), entry->key,
+      unknown_name (call, plugin, path, entry->line,
+                    vl_printf (call, "key '%s' in [%s]", entry->key, entry->section), entry->key,
                     &accepted);
       bad = -1;
-    } else if (plugin && check_plugin_value (ctx, plugin, path, entry) < 0)
+    } else if (plugin && check_plugin_value (call, plugin, path, entry) < 0)
       bad = -1;
   }
   return bad;
@@ -235,23 +236,24 @@ merge (struct vl_config *config, const struct vl_conf_file *file, const char *pa
 /* One file of one layer.  0, or -1 after findings, the first of which is then
  * the reason in the file's record. */
 static int
-read_file (struct vl_ctx *ctx, struct vl_config *config, const char *plugin, const char *path)
+read_file (struct vl_call *call, struct vl_config *config, const char *plugin, const char *path)
 {
-  size_t before = ctx->findings.n;
+  size_t before = call->findings.n;
   struct vl_conf_file *file;
   struct vl_ini ini;
   int bad;
 
   path = vl_arena_strdup (config->arena, path);
-  bad = vl_ini_read (ctx, config->arena, plugin, path, &ini);
+  bad = vl_ini_read (call, config->arena, plugin, path, &ini);
   if (bad == 1)
     return 0;
   file = file_record (config, plugin, path);
   if (bad == 0
-      && check_sections (ctx, plugin, path, &ini) + check_entries (ctx, plugin, path, &ini))
+      && check_sections (call, plugin, path, &ini) + check_entries (call, plugin, path, &ini))
     bad = -1;
   if (bad && file->why == NULL) {
-    const struct vl_finding *first = before < ctx->findings.n ? &ctx->findings.items[before] : NULL;
+    const struct vl_finding *first =
+        before < call->findings.n ? &call->findings.items[before] : NULL;
 
     file->why = first ? vl_arena_printf (config->arena, "%s: %s", first->origin, first->message)
                       : vl_arena_printf (config->arena, "%s cannot be read", path);
@@ -277,7 +279,7 @@ plugin_of_file (const char *file, char *name)
 
 /* Reads the plugins.d of one layer; one that is not there is empty. */
 static void
-read_folder (struct vl_ctx *ctx, struct vl_config *config, const struct layer *layer)
+read_folder (struct vl_call *call, struct vl_config *config, const struct layer *layer)
 {
   VL_AUTOSTRV struct vl_strv names = { 0 };
   const char *why = NULL;
@@ -287,7 +289,7 @@ read_folder (struct vl_ctx *ctx, struct vl_config *config, const struct layer *l
 
   if (dir == NULL) {
     if (errno != ENOENT)
-      vl_ini_error (ctx, NULL, layer->folder, 0, "cannot be read: %s", strerror (errno));
+      vl_ini_error (call, NULL, layer->folder, 0, "cannot be read: %s", strerror (errno));
     return;
   }
   if (fstat (dirfd (dir), &st) == 0)
@@ -304,17 +306,18 @@ read_folder (struct vl_ctx *ctx, struct vl_config *config, const struct layer *l
       if (why) {
         struct vl_conf_file *file = file_record (config, name, path);
 
-        vl_ini_error (ctx, name, path, 0,
+        vl_ini_error (call, name, path, 0,
                       "is in a folder that %s; accepted: owned by root or by "
                       "the caller, writable by its owner alone",
                       why);
-        vl_hint (ctx, "chmod go-w %s", layer->folder);
+        vl_hint (call, "chmod go-w %s", layer->folder);
         file->why = vl_arena_printf (config->arena, "%s is in a folder that %s", path, why);
       } else
-        read_file (ctx, config, name, path);
+        read_file (call, config, name, path);
     } else if (! layer->tree || strstr (names.items[i], ".conf"))
       vl_report (
-          ctx, &(struct vl_report) { .severity = VL_SEV_WARNING, .plugin = "core", .origin = path },
+          call,
+          &(struct vl_report) { .severity = VL_SEV_WARNING, .plugin = "core", .origin = path },
           "'%s' is not read; accepted: files named [a-z][a-z0-9-]*.conf, at most 31 "
           "characters before the dot",
           names.items[i]);
@@ -361,7 +364,7 @@ vl_conf_entry_text (struct vl_arena *arena, const struct vl_conf_entry *entry, e
 }
 
 static int
-type_slot (struct vl_ctx *ctx, struct vl_config *config, struct vl_setting_slot *slot)
+type_slot (struct vl_call *call, struct vl_config *config, struct vl_setting_slot *slot)
 {
   const char *dot = strchr (slot->row->name, '.'), *text, *why;
   const char *section =
@@ -380,12 +383,12 @@ type_slot (struct vl_ctx *ctx, struct vl_config *config, struct vl_setting_slot 
     return 0;
   if (text && vl_value_parse (config->arena, &spec, text, &slot->value, &why) == 0)
     return 0;
-  return vl_ini_error (ctx, NULL, entry ? entry->path : MAIN_FILE, entry ? entry->line : 0,
+  return vl_ini_error (call, NULL, entry ? entry->path : MAIN_FILE, entry ? entry->line : 0,
                        "%s = '%s' %s", slot->row->name, text ? text : entry->value, why);
 }
 
 static int
-type_main (struct vl_ctx *ctx, struct vl_config *config)
+type_main (struct vl_call *call, struct vl_config *config)
 {
   size_t n;
   const struct vl_setting *rows = vl_config_table (&n);
@@ -394,13 +397,13 @@ type_main (struct vl_ctx *ctx, struct vl_config *config)
   config->slots = vl_arena_alloc (config->arena, n * sizeof *config->slots);
   for (size_t i = 0; i < n; i++) {
     config->slots[i].row = &rows[i];
-    bad |= type_slot (ctx, config, &config->slots[i]);
+    bad |= type_slot (call, config, &config->slots[i]);
   }
   return bad;
 }
 
 int
-vl_config_read (struct vl_ctx *ctx, struct vl_config *config, const struct vl_places *places)
+vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_places *places)
 {
   struct vl_arena *arena = config->arena;
   struct layer layers[3];
@@ -418,20 +421,20 @@ vl_config_read (struct vl_ctx *ctx, struct vl_config *config, const struct vl_pl
     struct stat st;
 
     if (stat (places->config_dir, &st) < 0 || (! S_ISDIR (st.st_mode) && (errno = ENOTDIR)))
-      return vl_report (ctx, &(struct vl_report) { VL_SEV_ERROR, VL_ERR_USAGE, .plugin = "core" },
+      return vl_report (call, &(struct vl_report) { VL_SEV_ERROR, VL_ERR_USAGE, .plugin = "core" },
                         "configuration folder '%s': %s", places->config_dir, strerror (errno));
     layers[n++] = (struct layer) { vl_arena_printf (arena, "%s/" MAIN_FILE, places->config_dir),
                                    vl_arena_printf (arena, "%s/plugins.d", places->config_dir), 0 };
   }
   for (size_t i = 0; i < n; i++) {
-    bad |= read_file (ctx, config, NULL, layers[i].main_file);
-    read_folder (ctx, config, &layers[i]);
+    bad |= read_file (call, config, NULL, layers[i].main_file);
+    read_folder (call, config, &layers[i]);
   }
   if (config->n > 1)
     qsort (config->entries, config->n, sizeof *config->entries, compare_entries);
   if (config->n_files > 1)
     qsort (config->files, config->n_files, sizeof *config->files, compare_files);
-  return type_main (ctx, config) | bad ? -1 : 0;
+  return type_main (call, config) | bad ? -1 : 0;
 }
 
 const struct vl_conf_entry *

@@ -40,7 +40,7 @@ void vl_config_free (struct vl_config *config);
 /* Reads all layers.  0, or -1 after findings with file and line (exit 7) where
  * virtloom.conf or --config itself is at fault.  A plugin's bad file is a
  * finding and a vl_conf_file with its reason; the registry refuses the plugin. */
-int vl_config_read (struct vl_ctx *ctx, struct vl_config *config, const struct vl_places *places);
+int vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_places *places);
 const struct vl_conf_entry *vl_config_find (const struct vl_config *config, const char *file,
                                             const char *section, const char *key);
 /* virtloom.conf's own settings, typed by the table in conf.c; NULL if unset.

@@ -92,9 +92,9 @@ known_plugin (struct vl_app *app, const char *name)
     return plugin;
   for (size_t i = 0; i < app->registry->n; i++)
     vl_spell_offer (&spell, app->registry->plugins[i]->name);
-  vl_error (app->ctx, VL_ERR_NOT_FOUND, NULL, NULL, "no plugin is named '%s'", name);
+  vl_error (app->call, VL_ERR_NOT_FOUND, NULL, NULL, "no plugin is named '%s'", name);
   if (spell.best)
-    vl_hint (app->ctx, "did you mean '%s'?", spell.best);
+    vl_hint (app->call, "did you mean '%s'?", spell.best);
   return NULL;
 }
 
@@ -103,7 +103,7 @@ vl_plugins_load (struct vl_app *app, const char *name)
 {
   struct vl_plugin *plugin = known_plugin (app, name);
 
-  return plugin ? vl_registry_load (app->ctx, app->registry, plugin, &app->places) : -1;
+  return plugin ? vl_registry_load (app->call, app->registry, plugin, &app->places) : -1;
 }
 
 /* ---- turning on and off ---- */
@@ -150,18 +150,18 @@ edit_enabled (const char *text, const struct vl_ini *ini, const char *value)
 }
 
 static int
-write_failed (struct vl_ctx *ctx, const char *path)
+write_failed (struct vl_call *call, const char *path)
 {
   enum vl_err err =
       errno == EACCES || errno == EPERM || errno == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED;
 
-  return vl_error (ctx, err, NULL, NULL, "'%s' cannot be written: %s", path, strerror (errno));
+  return vl_error (call, err, NULL, NULL, "'%s' cannot be written: %s", path, strerror (errno));
 }
 
 int
 vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **file)
 {
-  struct vl_ctx *ctx = app->ctx;
+  struct vl_call *call = app->call;
   const char *folder = app->places.config_dir, *path, *why = NULL;
   VL_AUTOFREE char *text = NULL, *edited = NULL;
   struct vl_ini ini;
@@ -169,31 +169,31 @@ vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **fi
   if (known_plugin (app, name) == NULL)
     return -1;
   if (folder == NULL && app->places.tree) {
-    vl_error (ctx, VL_ERR_USAGE, NULL, NULL,
+    vl_error (call, VL_ERR_USAGE, NULL, NULL,
               "the build tree's own configuration is not written to");
-    vl_hint (ctx, "name a folder of your own with --config DIR");
+    vl_hint (call, "name a folder of your own with --config DIR");
     return -1;
   }
-  folder = vl_arena_printf (ctx->arena, "%s/plugins.d", folder ? folder : VL_SYSCONFDIR);
-  path = vl_arena_printf (ctx->arena, "%s/%s.conf", folder, name);
+  folder = vl_arena_printf (call->arena, "%s/plugins.d", folder ? folder : VL_SYSCONFDIR);
+  path = vl_arena_printf (call->arena, "%s/%s.conf", folder, name);
   /* A file that would be refused is not made better by one more line. */
-  switch (vl_ini_read (ctx, ctx->arena, name, path, &ini)) {
+  switch (vl_ini_read (call, call->arena, name, path, &ini)) {
   case 0:
     text = vl_file_read (path, VL_INI_MOST_BYTES, NULL, &why);
     if (text == NULL)
-      return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "'%s': %s", path, why);
+      return vl_error (call, VL_ERR_FAILED, NULL, NULL, "'%s': %s", path, why);
     break;
   case 1:
     text = vl_xstrdup ("");
     if (vl_file_mkdirs (folder, 0755) < 0)
-      return write_failed (ctx, folder);
+      return write_failed (call, folder);
     break;
   default:
     return -1;
   }
   edited = edit_enabled (text, &ini, on ? "yes" : "no");
   if (vl_file_write (path, edited, strlen (edited), 0644) < 0)
-    return write_failed (ctx, path);
+    return write_failed (call, path);
   *file = path;
   return 0;
 }

@@ -24,7 +24,7 @@
 enum line_kind { LINE_BLANK, LINE_COMMENT, LINE_SECTION, LINE_KEY, LINE_MORE, LINE_BAD };
 
 struct scan {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_arena *arena;
   const char *plugin, *path;
   const char *text;
@@ -38,7 +38,7 @@ struct scan {
 };
 
 int
-vl_ini_error (struct vl_ctx *ctx, const char *plugin, const char *path, int line, const char *fmt,
+vl_ini_error (struct vl_call *call, const char *plugin, const char *path, int line, const char *fmt,
               ...)
 {
   struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_REFUSED, .plugin = plugin };
@@ -46,12 +46,12 @@ vl_ini_error (struct vl_ctx *ctx, const char *plugin, const char *path, int line
   va_list args;
 
   report.plugin = plugin ? plugin : "core";
-  report.origin = line ? vl_printf (ctx, "%s:%d", path, line) : path;
+  report.origin = line ? vl_printf (call, "%s:%d", path, line) : path;
   va_start (args, fmt);
   if (vasprintf (&message, fmt, args) < 0)
     vl_oom ();
   va_end (args);
-  return vl_report (ctx, &report, "%s", message);
+  return vl_report (call, &report, "%s", message);
 }
 
 /* One finding about the line that SCAN is at.  A file of a million bad lines is
@@ -67,7 +67,7 @@ static enum line_kind VL_PRINTF (2, 3) refuse (struct scan *scan, const char *fm
   if (vasprintf (&message, fmt, args) < 0)
     vl_oom ();
   va_end (args);
-  vl_ini_error (scan->ctx, scan->plugin, scan->path, scan->line, "%s", message);
+  vl_ini_error (scan->call, scan->plugin, scan->path, scan->line, "%s", message);
   return LINE_BAD;
 }
 
@@ -332,10 +332,10 @@ settle (struct scan *scan)
 }
 
 int
-vl_ini_parse (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, const char *path,
+vl_ini_parse (struct vl_call *call, struct vl_arena *arena, const char *plugin, const char *path,
               const char *text, size_t length, struct vl_ini *ini)
 {
-  struct scan scan = { .ctx = ctx,
+  struct scan scan = { .call = call,
                        .arena = arena,
                        .plugin = plugin,
                        .path = path,
@@ -347,7 +347,7 @@ vl_ini_parse (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, co
   memset (ini, 0, sizeof *ini);
   scan.before = LINE_BLANK;
   if (length > VL_INI_MOST_BYTES)
-    return vl_ini_error (ctx, plugin, path, 0, "is larger than %d bytes", VL_INI_MOST_BYTES);
+    return vl_ini_error (call, plugin, path, 0, "is larger than %d bytes", VL_INI_MOST_BYTES);
   scan_text (&scan);
   if (! scan.bad) {
     scan.line = 0;
@@ -361,7 +361,7 @@ vl_ini_parse (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, co
 }
 
 int
-vl_ini_read (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, const char *path,
+vl_ini_read (struct vl_call *call, struct vl_arena *arena, const char *plugin, const char *path,
              struct vl_ini *ini)
 {
   VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -374,20 +374,20 @@ vl_ini_read (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, con
   if (fd < 0 && errno == ENOENT)
     return 1;
   if (fd < 0)
-    return vl_ini_error (ctx, plugin, path, 0, "cannot be read: %s", strerror (errno));
+    return vl_ini_error (call, plugin, path, 0, "cannot be read: %s", strerror (errno));
   if (fstat (fd, &st) < 0 || ! S_ISREG (st.st_mode))
-    return vl_ini_error (ctx, plugin, path, 0, "is not a regular file");
+    return vl_ini_error (call, plugin, path, 0, "is not a regular file");
   why = vl_file_distrust (&st);
   if (why) {
-    vl_ini_error (ctx, plugin, path, 0,
+    vl_ini_error (call, plugin, path, 0,
                   "%s; accepted: owned by root or by the caller, writable by "
                   "its owner alone",
                   why);
-    vl_hint (ctx, "chmod go-w %s", path);
+    vl_hint (call, "chmod go-w %s", path);
     return -1;
   }
   text = vl_file_read_fd (fd, VL_INI_MOST_BYTES, &length, &why);
   if (text == NULL)
-    return vl_ini_error (ctx, plugin, path, 0, "%s", why);
-  return vl_ini_parse (ctx, arena, plugin, path, text, length, ini);
+    return vl_ini_error (call, plugin, path, 0, "%s", why);
+  return vl_ini_parse (call, arena, plugin, path, text, length, ini);
 }

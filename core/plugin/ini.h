@@ -6,7 +6,7 @@
 #ifndef VL_CORE_PLUGIN_INI_H
 #define VL_CORE_PLUGIN_INI_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 
 #define VL_INI_MOST_BYTES (64 * 1024)
 #define VL_INI_LONGEST_LINE 198 /* inih cuts at 200 with newline and NUL */
@@ -31,16 +31,16 @@ struct vl_ini {
 
 /* Reads TEXT, LENGTH bytes, of file PATH.  0, or -1 after one finding per bad
  * line (exit 7) of plugin PLUGIN (NULL: the core) with origin PATH:LINE. */
-int vl_ini_parse (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, const char *path,
-                  const char *text, size_t length, struct vl_ini *ini);
+int vl_ini_parse (struct vl_call *call, struct vl_arena *arena, const char *plugin,
+                  const char *path, const char *text, size_t length, struct vl_ini *ini);
 
 /* Opens PATH, checks owner and mode, reads and parses it.  0; 1 where there is
  * no such file; -1 after findings. */
-int vl_ini_read (struct vl_ctx *ctx, struct vl_arena *arena, const char *plugin, const char *path,
+int vl_ini_read (struct vl_call *call, struct vl_arena *arena, const char *plugin, const char *path,
                  struct vl_ini *ini);
 
 /* A finding with origin PATH:LINE (PATH alone where LINE is 0), VL_ERR_REFUSED. */
-int vl_ini_error (struct vl_ctx *ctx, const char *plugin, const char *path, int line,
+int vl_ini_error (struct vl_call *call, const char *plugin, const char *path, int line,
                   const char *fmt, ...) VL_PRINTF (5, 6);
 
 #endif

@@ -26,7 +26,7 @@
 #define LEAST_ALIAS UP_TO (struct vl_alias, value_map)
 
 int
-vl_plugin_refuse (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+vl_plugin_refuse (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                   enum vl_err err, const char *origin, const char *fmt, ...)
 {
   struct vl_report report = {
@@ -46,8 +46,8 @@ vl_plugin_refuse (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_pl
     plugin->reason = message;
   plugin->state = VL_PLUGIN_REFUSED;
   if (plugin->critical)
-    ctx->critical_refused = 1;
-  return vl_report (ctx, &report, "%s", message);
+    call->critical_refused = 1;
+  return vl_report (call, &report, "%s", message);
 }
 
 const char *
@@ -57,15 +57,15 @@ vl_plugin_file (struct vl_registry *registry, const struct vl_plugin *plugin)
 }
 
 struct loading {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_registry *registry;
   struct vl_plugin *plugin;
   int bad;
 };
 
 #define REFUSE(l, ...)                                                                             \
-  ((l)->bad =                                                                                      \
-       vl_plugin_refuse ((l)->ctx, (l)->registry, (l)->plugin, VL_ERR_REFUSED, NULL, __VA_ARGS__))
+  ((l)->bad = vl_plugin_refuse ((l)->call, (l)->registry, (l)->plugin, VL_ERR_REFUSED, NULL,       \
+                                __VA_ARGS__))
 
 /* The rows of TABLE in rows of SIZE bytes; *N how many.  NULL where there are
  * none, or where the table was refused. */
@@ -292,10 +292,10 @@ adopt_driver (struct loading *l)
 }
 
 int
-vl_plugin_adopt (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+vl_plugin_adopt (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                  const void *body)
 {
-  struct loading l = { ctx, registry, plugin, 0 };
+  struct loading l = { call, registry, plugin, 0 };
   int driver = plugin->kind == VL_KIND_DRIVER;
   size_t least = driver ? LEAST_DRIVER : LEAST_FEATURE;
   size_t today = driver ? sizeof plugin->driver : sizeof plugin->feature;
@@ -332,12 +332,12 @@ unknown_setting (struct loading *l, const struct vl_conf_entry *entry)
     vl_str_printf (&all, " %s", plugin->settings[i].row->name);
   }
   l->bad =
-      vl_plugin_refuse (l->ctx, l->registry, plugin, VL_ERR_REFUSED,
+      vl_plugin_refuse (l->call, l->registry, plugin, VL_ERR_REFUSED,
                         vl_arena_printf (l->registry->arena, "%s:%d", entry->path, entry->line),
                         "unknown setting '%s'; accepted:%s", entry->key,
                         all.text ? all.text : " none, this plugin has no settings");
   if (spell.best)
-    vl_hint (l->ctx, "did you mean '%s'?", spell.best);
+    vl_hint (l->call, "did you mean '%s'?", spell.best);
 }
 
 static void
@@ -358,19 +358,19 @@ type_setting (struct loading *l, struct vl_setting_slot *slot, const struct vl_c
 
     report.plugin = l->plugin->name;
     if (entry && (slot->row->flags & VL_DEPRECATED))
-      vl_report (l->ctx, &report, "setting '%s' is deprecated", slot->row->name);
+      vl_report (l->call, &report, "setting '%s' is deprecated", slot->row->name);
     return;
   }
   l->bad =
-      vl_plugin_refuse (l->ctx, l->registry, l->plugin, VL_ERR_REFUSED, slot->origin,
+      vl_plugin_refuse (l->call, l->registry, l->plugin, VL_ERR_REFUSED, slot->origin,
                         "setting '%s' = '%s' %s", slot->row->name, text ? text : entry->key, why);
 }
 
 int
-vl_plugin_configure (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+vl_plugin_configure (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                      const struct vl_config *config)
 {
-  struct loading l = { ctx, registry, plugin, 0 };
+  struct loading l = { call, registry, plugin, 0 };
   const char *file = vl_plugin_file (registry, plugin);
 
   for (size_t i = 0; config && i < config->n; i++) {

@@ -12,17 +12,17 @@
 /* Refuses PLUGIN: a finding (ERR is VL_ERR_REFUSED or VL_ERR_CONFLICT) with
  * ORIGIN (NULL: the plugin's conf), the state, and the reason where it is the
  * first.  Answers -1. */
-int vl_plugin_refuse (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+int vl_plugin_refuse (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                       enum vl_err err, const char *origin, const char *fmt, ...) VL_PRINTF (6, 7);
 
 /* Fills PLUGIN from BODY, a struct vl_feature or vl_driver of any version of
  * this ABI.  0, or -1 after the plugin was refused. */
-int vl_plugin_adopt (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+int vl_plugin_adopt (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                      const void *body);
 
 /* Types the [settings] of PLUGIN's conf by its table.  0 or -1 as above. */
-int vl_plugin_configure (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
-                         const struct vl_config *config);
+int vl_plugin_configure (struct vl_call *call, struct vl_registry *registry,
+                         struct vl_plugin *plugin, const struct vl_config *config);
 
 /* "plugins.d/NAME.conf" of PLUGIN, in the registry's arena. */
 const char *vl_plugin_file (struct vl_registry *registry, const struct vl_plugin *plugin);

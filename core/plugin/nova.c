@@ -14,7 +14,7 @@
 #include <errno.h>
 
 struct writing {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   const struct vl_nova_option *options;
   size_t n;
   int *taken; /* parallel to OPTIONS */
@@ -45,7 +45,7 @@ put_value (struct writing *w, struct vl_str *out, const struct vl_setting *row, 
   for (size_t i = 0; split && i < value->n_items && problem == NULL; i++)
     problem = unwritable (value->items[i], room - 2);
   if (problem) {
-    w->bad = vl_report (w->ctx,
+    w->bad = vl_report (w->call,
                         &(struct vl_report) { .severity = VL_SEV_ERROR,
                                               .err = VL_ERR_REQUEST,
                                               .plugin = "core",
@@ -81,8 +81,8 @@ write_row (struct writing *w, struct vl_str *out, const struct vl_setting *row, 
     /* oslo.config's way to say "unset" where unset is what the row begins with. */
     if (option->value[0] == '\0' && row->deflt == NULL && ! (row->flags & VL_EMPTY_OK))
       continue;
-    if (vl_value_parse (w->ctx->arena, &spec, option->value, &value, &why) < 0) {
-      w->bad = vl_report (w->ctx,
+    if (vl_value_parse (w->call->arena, &spec, option->value, &value, &why) < 0) {
+      w->bad = vl_report (w->call,
                           &(struct vl_report) { .severity = VL_SEV_ERROR,
                                                 .err = VL_ERR_REQUEST,
                                                 .plugin = "core",
@@ -97,7 +97,7 @@ write_row (struct writing *w, struct vl_str *out, const struct vl_setting *row, 
 }
 
 static int
-write_out (struct vl_ctx *ctx, const char *path, const struct vl_str *text)
+write_out (struct vl_call *call, const char *path, const struct vl_str *text)
 {
   VL_AUTOFREE char *whole = NULL;
 
@@ -106,7 +106,7 @@ write_out (struct vl_ctx *ctx, const char *path, const struct vl_str *text)
   whole =
       vl_xasprintf ("# Made from a nova.conf by `virtloom config import-nova`.\n%s", text->text);
   if (vl_file_write (path, whole, strlen (whole), 0644) < 0)
-    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %s", path,
+    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %s", path,
                      strerror (errno));
   return 0;
 }
@@ -122,11 +122,11 @@ write_main (struct writing *w, const char *out)
   for (size_t i = 0; i < n; i++) {
     const char *dot = strchr (rows[i].name, '.');
     const char *section =
-        dot ? vl_printf (w->ctx, "[%.*s]", (int)(dot - rows[i].name), rows[i].name) : "[virtloom]";
+        dot ? vl_printf (w->call, "[%.*s]", (int)(dot - rows[i].name), rows[i].name) : "[virtloom]";
 
     write_row (w, &text, &rows[i], dot ? dot + 1 : rows[i].name, section);
   }
-  return write_out (w->ctx, vl_printf (w->ctx, "%s/virtloom.conf", out), &text);
+  return write_out (w->call, vl_printf (w->call, "%s/virtloom.conf", out), &text);
 }
 
 static int
@@ -136,7 +136,7 @@ write_plugin (struct writing *w, const struct vl_plugin *plugin, const char *out
 
   for (size_t i = 0; i < plugin->n_settings; i++)
     write_row (w, &text, plugin->settings[i].row, plugin->settings[i].row->name, "[settings]");
-  return write_out (w->ctx, vl_printf (w->ctx, "%s/plugins.d/%s.conf", out, plugin->name), &text);
+  return write_out (w->call, vl_printf (w->call, "%s/plugins.d/%s.conf", out, plugin->name), &text);
 }
 
 int
@@ -144,20 +144,20 @@ vl_config_write_nova (struct vl_app *app, const struct vl_nova_option *options, 
                       const char *out, const char *const **left_out)
 {
   struct vl_registry *registry = app->registry;
-  struct writing w = { .ctx = app->ctx, .options = options, .n = n };
-  const char *folder = vl_printf (app->ctx, "%s/plugins.d", out);
+  struct writing w = { .call = app->call, .options = options, .n = n };
+  const char *folder = vl_printf (app->call, "%s/plugins.d", out);
   const char **left;
   size_t n_left = 0;
 
-  w.taken = vl_arena_alloc (app->ctx->arena, (n + 1) * sizeof *w.taken);
-  left = vl_arena_alloc (app->ctx->arena, (n + 1) * sizeof *left);
+  w.taken = vl_arena_alloc (app->call->arena, (n + 1) * sizeof *w.taken);
+  left = vl_arena_alloc (app->call->arena, (n + 1) * sizeof *left);
   if (vl_file_mkdirs (folder, 0755) < 0)
-    return vl_error (app->ctx, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %s", folder,
+    return vl_error (app->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %s", folder,
                      strerror (errno));
   /* Drivers have settings too, whichever of them will be the chosen one. */
   for (size_t i = 0; i < registry->n; i++)
     if (registry->plugins[i]->state == VL_PLUGIN_UNUSED)
-      w.bad |= vl_registry_load (app->ctx, registry, registry->plugins[i], &app->places);
+      w.bad |= vl_registry_load (app->call, registry, registry->plugins[i], &app->places);
   w.bad |= write_main (&w, out);
   for (size_t i = 0; i < registry->n; i++)
     w.bad |= write_plugin (&w, registry->plugins[i], out);

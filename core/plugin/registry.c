@@ -85,7 +85,7 @@ split_keys (struct vl_arena *arena, const char *text)
 }
 
 static int
-conf_bool (struct vl_ctx *ctx, const struct vl_config *config, const char *file, const char *key,
+conf_bool (struct vl_call *call, const struct vl_config *config, const char *file, const char *key,
            int otherwise)
 {
   struct vl_type_spec spec = { .type = VL_BOOL };
@@ -93,13 +93,13 @@ conf_bool (struct vl_ctx *ctx, const struct vl_config *config, const char *file,
   struct vl_value value;
 
   /* conf.c refused the file of any value that does not parse. */
-  if (text == NULL || vl_value_parse (ctx->arena, &spec, text, &value, &why) < 0)
+  if (text == NULL || vl_value_parse (call->arena, &spec, text, &value, &why) < 0)
     return otherwise;
   return (int)value.number;
 }
 
 static void
-read_record (struct vl_ctx *ctx, struct vl_registry *registry, const struct vl_config *config,
+read_record (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
              const struct vl_conf_file *file)
 {
   const char *kind = conf_text (config, file->file, "kind");
@@ -110,22 +110,22 @@ read_record (struct vl_ctx *ctx, struct vl_registry *registry, const struct vl_c
       registry, file->plugin, kind && VL_STREQ (kind, "driver") ? VL_KIND_DRIVER : VL_KIND_FEATURE);
 
   plugin->conf = vl_arena_strdup (registry->arena, file->path);
-  plugin->enabled = conf_bool (ctx, config, file->file, "enabled", 1);
-  plugin->critical = conf_bool (ctx, config, file->file, "critical", 0);
+  plugin->enabled = conf_bool (call, config, file->file, "enabled", 1);
+  plugin->critical = conf_bool (call, config, file->file, "critical", 0);
   if (keys)
     plugin->keys = split_keys (registry->arena, keys);
   if (file->why) {
     /* Its findings were recorded where the file was read. */
     plugin->state = VL_PLUGIN_REFUSED;
     plugin->reason = vl_arena_strdup (registry->arena, file->why);
-    ctx->critical_refused |= plugin->critical;
+    call->critical_refused |= plugin->critical;
   } else if (kind == NULL)
-    vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL,
+    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL,
                       "no configuration layer says what '%s' is; accepted: kind = feature or "
                       "driver in [plugin]",
                       plugin->name);
   else if (rank && plugin->kind != VL_KIND_DRIVER)
-    vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL,
+    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL,
                       "'auto' ranks drivers; '%s' is a feature", plugin->name);
   else if (! plugin->enabled) {
     plugin->state = VL_PLUGIN_DISABLED;
@@ -180,7 +180,7 @@ missing (const struct vl_strv *a, const struct vl_strv *b)
 }
 
 static int
-check_claims (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin)
+check_claims (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin)
 {
   VL_AUTOSTRV struct vl_strv tables = { 0 }, claims = { 0 };
   VL_AUTOFREE char *unclaimed = NULL, *idle = NULL, *all = NULL;
@@ -195,11 +195,11 @@ check_claims (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin
   if (*unclaimed == '\0' && *idle == '\0')
     return 0;
   all = vl_strv_join (&tables, " ");
-  vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL,
+  vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL,
                     "the keys of its conf and of its tables differ:%s%s%s%s%s",
                     *unclaimed ? " the conf does not claim " : "", unclaimed,
                     *unclaimed && *idle ? ";" : "", *idle ? " the tables do not have " : "", idle);
-  vl_hint (ctx, "keys = %s", all);
+  vl_hint (call, "keys = %s", all);
   return -1;
 }
 
@@ -249,31 +249,31 @@ vl_registry_index (struct vl_registry *registry)
 /* Of PLUGIN and OTHER, which both have WHAT: a plugin's own two rows are its own
  * fault alone. */
 static void
-refuse_pair (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+refuse_pair (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
              struct vl_plugin *other, const char *what, const char *name)
 {
   if (plugin == other) {
-    vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL, "two of its properties %s '%s'",
+    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, "two of its properties %s '%s'",
                       what, name);
     return;
   }
   for (int turn = 0; turn < 2; turn++) {
     struct vl_plugin *one = turn ? other : plugin, *two = turn ? plugin : other;
 
-    vl_plugin_refuse (ctx, registry, one, VL_ERR_CONFLICT, NULL,
+    vl_plugin_refuse (call, registry, one, VL_ERR_CONFLICT, NULL,
                       "plugins '%s' and '%s' both %s '%s', so both are refused", one->name,
                       two->name, what, name);
-    vl_hint (ctx, "turn one off: virtloom feature disable %s", one->name);
+    vl_hint (call, "turn one off: virtloom feature disable %s", one->name);
   }
 }
 
 static void
-refuse_doubles (struct vl_ctx *ctx, struct vl_registry *registry)
+refuse_doubles (struct vl_call *call, struct vl_registry *registry)
 {
   vl_registry_index (registry);
   for (size_t i = 1; i < registry->n_keys; i++)
     if (compare_keys (&registry->keys[i - 1], &registry->keys[i]) == 0)
-      refuse_pair (ctx, registry, registry->keys[i - 1].plugin, registry->keys[i].plugin,
+      refuse_pair (call, registry, registry->keys[i - 1].plugin, registry->keys[i].plugin,
                    "have request key", registry->keys[i].key);
   for (size_t i = 0; i < registry->n; i++)
     for (size_t p = 0; p < registry->plugins[i]->n_props; p++)
@@ -283,7 +283,7 @@ refuse_doubles (struct vl_ctx *ctx, struct vl_registry *registry)
           const char *two = registry->plugins[j]->props[q].fills;
 
           if (one && two && VL_STREQ (one, two))
-            refuse_pair (ctx, registry, registry->plugins[j], registry->plugins[i], "fill slot",
+            refuse_pair (call, registry, registry->plugins[j], registry->plugins[i], "fill slot",
                          one);
         }
 }
@@ -304,11 +304,11 @@ forget_module (struct vl_plugin *plugin)
 }
 
 static int
-load_module (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+load_module (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
              const struct vl_places *places)
 {
   struct vl_module module = { 0 };
-  struct vl_plugin *caller = ctx->plugin;
+  struct vl_plugin *caller = call->plugin;
   const char *why;
   int bad;
 
@@ -316,15 +316,15 @@ load_module (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin 
                         &module, &why);
   plugin->path = module.path;
   if (bad)
-    return vl_plugin_refuse (ctx, registry, plugin, VL_ERR_REFUSED, NULL, "%s", why);
+    return vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, "%s", why);
   plugin->built_for = vl_arena_strdup (registry->arena, module.note.built_for);
-  ctx->plugin = plugin;
-  bad = vl_plugin_adopt (ctx, registry, plugin, module.body);
+  call->plugin = plugin;
+  bad = vl_plugin_adopt (call, registry, plugin, module.body);
   if (bad == 0)
-    bad = vl_plugin_configure (ctx, registry, plugin, registry->config);
+    bad = vl_plugin_configure (call, registry, plugin, registry->config);
   if (bad == 0 && plugin->kind == VL_KIND_FEATURE)
-    bad = check_claims (ctx, registry, plugin);
-  ctx->plugin = caller;
+    bad = check_claims (call, registry, plugin);
+  call->plugin = caller;
   if (bad)
     forget_module (plugin);
   else
@@ -333,14 +333,14 @@ load_module (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin 
 }
 
 int
-vl_registry_load (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+vl_registry_load (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                   const struct vl_places *places)
 {
   if (plugin->state == VL_PLUGIN_LOADED)
     return 0;
   if (plugin->state != VL_PLUGIN_UNUSED)
     return vl_report (
-        ctx,
+        call,
         &(struct vl_report) { .severity = VL_SEV_ERROR,
                               .err = plugin->state == VL_PLUGIN_REFUSED ? VL_ERR_REFUSED
                                                                         : VL_ERR_UNSUPPORTED,
@@ -348,27 +348,27 @@ vl_registry_load (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_pl
                               .origin = plugin->conf },
         "%s '%s' is %s: %s", plugin->kind == VL_KIND_DRIVER ? "driver" : "feature", plugin->name,
         plugin->state == VL_PLUGIN_REFUSED ? "refused" : "turned off", plugin->reason);
-  return load_module (ctx, registry, plugin, places);
+  return load_module (call, registry, plugin, places);
 }
 
 int
-vl_registry_read (struct vl_ctx *ctx, struct vl_registry *registry, const struct vl_config *config,
-                  const struct vl_places *places)
+vl_registry_read (struct vl_call *call, struct vl_registry *registry,
+                  const struct vl_config *config, const struct vl_places *places)
 {
   registry->config = config;
   for (size_t i = 0; i < config->n_files; i++)
     if (config->files[i].plugin)
-      read_record (ctx, registry, config, &config->files[i]);
+      read_record (call, registry, config, &config->files[i]);
   for (size_t i = 0; i < registry->n; i++)
     if (registry->plugins[i]->kind == VL_KIND_FEATURE
         && registry->plugins[i]->state == VL_PLUGIN_UNUSED)
-      load_module (ctx, registry, registry->plugins[i], places);
-  refuse_doubles (ctx, registry);
+      load_module (call, registry, registry->plugins[i], places);
+  refuse_doubles (call, registry);
   for (size_t i = 0; i < registry->n; i++)
     if (registry->plugins[i]->state == VL_PLUGIN_REFUSED)
       forget_module (registry->plugins[i]);
   vl_registry_index (registry);
-  return ctx->critical_refused ? -1 : 0;
+  return call->critical_refused ? -1 : 0;
 }
 
 /* ---- look-ups ---- */

@@ -7,7 +7,7 @@
 #ifndef VL_CORE_REGISTRY_H
 #define VL_CORE_REGISTRY_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 
 /* A typed value: what a property or setting is after parsing. */
 struct vl_value {
@@ -84,10 +84,10 @@ struct vl_places {
  * was. */
 struct vl_registry *vl_registry_new (void);
 void vl_registry_free (struct vl_registry *registry);
-int vl_registry_read (struct vl_ctx *ctx, struct vl_registry *registry,
+int vl_registry_read (struct vl_call *call, struct vl_registry *registry,
                       const struct vl_config *config, const struct vl_places *places);
 /* Loads one plugin that is not loaded yet. */
-int vl_registry_load (struct vl_ctx *ctx, struct vl_registry *registry, struct vl_plugin *plugin,
+int vl_registry_load (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                       const struct vl_places *places);
 
 struct vl_plugin *vl_registry_find (const struct vl_registry *registry, const char *name);

@@ -78,7 +78,7 @@ layer_step (struct vl_arena *arena, const struct vl_guest_prop *prop, enum vl_la
 static const char *
 other_step (const struct vl_guest *guest, const char *why, const char *reason)
 {
-  struct vl_arena *arena = guest->ctx->arena;
+  struct vl_arena *arena = guest->call->arena;
   const struct vl_fact *fact = guest->host ? vl_host_find (guest->host, why) : NULL;
 
   for (size_t i = 0; i < guest->request->n_entries; i++) {
@@ -116,7 +116,7 @@ behind (const struct vl_guest *guest, const struct vl_guest_prop *prop)
 static const char *
 step_of (const struct vl_guest *guest, const struct vl_guest_prop *prop, const char **next)
 {
-  struct vl_arena *arena = guest->ctx->arena;
+  struct vl_arena *arena = guest->call->arena;
   const char *text = prop->value.text ? prop->value.text : "";
 
   *next = NULL;
@@ -164,19 +164,19 @@ vl_guest_cause (const struct vl_guest *guest, const char *name, const char **cha
     below = behind (guest, below);
     /* A value that was made of what its own layers say. */
     if (below == prop) {
-      add_line (&lines, layer_step (guest->ctx->arena, prop, said_by (prop)));
+      add_line (&lines, layer_step (guest->call->arena, prop, said_by (prop)));
       break;
     }
     prop = below;
     add_line (&lines, step_of (guest, prop, &next));
   }
   if (chain && lines.length)
-    *chain = vl_arena_strdup (guest->ctx->arena, lines.text);
+    *chain = vl_arena_strdup (guest->call->arena, lines.text);
   return cause;
 }
 
 const char *
-vl_guest_origin_text (struct vl_ctx *ctx, const struct vl_guest *guest, const char *name)
+vl_guest_origin_text (struct vl_call *call, const struct vl_guest *guest, const char *name)
 {
   const struct vl_guest_prop *prop = vl_guest_find (guest, name);
 
@@ -186,11 +186,11 @@ vl_guest_origin_text (struct vl_ctx *ctx, const struct vl_guest *guest, const ch
     prop = behind (guest, prop);
     layer = prop->origin == VL_LAYER_RESOLVED ? said_by (prop) : prop->origin;
     if (layer != VL_LAYER_RESOLVED && layer != VL_LAYER_DEFAULT && prop->raw[layer])
-      return vl_raw_origin (ctx->arena, prop->raw[layer], layer);
+      return vl_raw_origin (call->arena, prop->raw[layer], layer);
     if (prop->why == NULL)
       return NULL;
     if (prop->plugin == NULL && vl_guest_find (guest, prop->why) == NULL)
-      return prop->reason ? vl_printf (ctx, "%s, %s", prop->why, prop->reason)
+      return prop->reason ? vl_printf (call, "%s, %s", prop->why, prop->reason)
                           : other_step (guest, prop->why, NULL);
     prop = vl_guest_find (guest, prop->why);
   }

@@ -20,8 +20,8 @@ refuse (struct vl_guest *guest, const char *code, const char *origin, const char
     .severity = VL_SEV_ERROR, .err = VL_ERR_REQUEST, .code = code, .origin = origin
   };
 
-  vl_report (guest->ctx, &report, "%s", message);
-  vl_hint (guest->ctx, "%s", hint);
+  vl_report (guest->call, &report, "%s", message);
+  vl_hint (guest->call, "%s", hint);
 }
 
 static const struct vl_block_device *
@@ -42,18 +42,18 @@ static void
 check_image (struct vl_guest *guest)
 {
   const struct vl_request *request = guest->request;
-  struct vl_ctx *ctx = guest->ctx;
+  struct vl_call *call = guest->call;
 
   if (request->image.status && ! VL_STREQ (request->image.status, "active"))
     refuse (guest, "ImageNotActive",
-            vl_printf (ctx, "status=%s, image", vl_shown (ctx->arena, request->image.status)),
-            vl_printf (ctx, "the image is '%s'; accepted: active",
-                       vl_shown (ctx->arena, request->image.status)),
+            vl_printf (call, "status=%s, image", vl_shown (call->arena, request->image.status)),
+            vl_printf (call, "the image is '%s'; accepted: active",
+                       vl_shown (call->arena, request->image.status)),
             "wait until the image is active, or take another one");
   if (request->flavor.ram < request->image.min_ram)
     refuse (guest, "FlavorMemoryTooSmall",
-            vl_printf (ctx, "min_ram=%" PRId64 ", image", request->image.min_ram),
-            vl_printf (ctx, "the image needs %" PRId64 " MiB of memory, the flavor has %" PRId64,
+            vl_printf (call, "min_ram=%" PRId64 ", image", request->image.min_ram),
+            vl_printf (call, "the image needs %" PRId64 " MiB of memory, the flavor has %" PRId64,
                        request->image.min_ram, request->flavor.ram),
             "take a flavor with more memory");
 }
@@ -67,8 +67,8 @@ check_volume (struct vl_guest *guest, const struct vl_block_device *volume)
 
   if (volume->volume_size > 0 && request->image.min_disk > volume->volume_size)
     refuse (guest, "VolumeSmallerThanMinDisk",
-            vl_printf (guest->ctx, "min_disk=%" PRId64 ", image", request->image.min_disk),
-            vl_printf (guest->ctx,
+            vl_printf (guest->call, "min_disk=%" PRId64 ", image", request->image.min_disk),
+            vl_printf (guest->call,
                        "the image needs a disk of %" PRId64 " GiB, the volume has %" PRId64,
                        request->image.min_disk, volume->volume_size),
             "ask for a larger volume");
@@ -79,7 +79,7 @@ static void
 check_disk (struct vl_guest *guest)
 {
   const struct vl_request *request = guest->request;
-  struct vl_ctx *ctx = guest->ctx;
+  struct vl_call *call = guest->call;
   int64_t size = request->image.size, disk = request->flavor.disk;
 
   if (disk == 0)
@@ -87,14 +87,14 @@ check_disk (struct vl_guest *guest)
   if (request->image.virtual_size > size)
     size = request->image.virtual_size;
   if (size > disk * GIB)
-    refuse (guest, "FlavorDiskSmallerThanImage", vl_printf (ctx, "disk=%" PRId64 ", flavor", disk),
-            vl_printf (ctx, "the image has %" PRId64 " bytes, the flavor's disk has %" PRId64, size,
-                       disk * GIB),
+    refuse (guest, "FlavorDiskSmallerThanImage", vl_printf (call, "disk=%" PRId64 ", flavor", disk),
+            vl_printf (call, "the image has %" PRId64 " bytes, the flavor's disk has %" PRId64,
+                       size, disk * GIB),
             "take a flavor with a larger disk");
   if (request->image.min_disk > disk)
     refuse (guest, "FlavorDiskSmallerThanMinDisk",
-            vl_printf (ctx, "min_disk=%" PRId64 ", image", request->image.min_disk),
-            vl_printf (ctx, "the image needs a disk of %" PRId64 " GiB, the flavor has %" PRId64,
+            vl_printf (call, "min_disk=%" PRId64 ", image", request->image.min_disk),
+            vl_printf (call, "the image needs a disk of %" PRId64 " GiB, the flavor has %" PRId64,
                        request->image.min_disk, disk),
             "take a flavor with a larger disk");
 }

@@ -24,8 +24,8 @@ struct vl_connection {
 };
 
 /* Reads TEXT (JSON).  NULL after a finding (exit 3, or 4 for a kind of volume
- * that cannot be attached) with JSON path PATH; all in the arena of CTX. */
-const struct vl_connection *vl_connection_read (struct vl_ctx *ctx, const char *text,
+ * that cannot be attached) with JSON path PATH; all in the arena of CALL. */
+const struct vl_connection *vl_connection_read (struct vl_call *call, const char *text,
                                                 const char *path);
 
 #endif

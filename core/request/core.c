@@ -101,13 +101,13 @@ vl_guest_put (struct vl_guest *guest, const char *name, const char *text, const 
   prop->why = why;
   prop->reason = reason;
   prop->origin = VL_LAYER_RESOLVED;
-  if (vl_value_parse (guest->ctx->arena, &spec, text, &prop->value, &wrong) == 0) {
+  if (vl_value_parse (guest->call->arena, &spec, text, &prop->value, &wrong) == 0) {
     prop->state = VL_RESOLVED;
     return;
   }
   prop->state = VL_FAILED;
-  vl_error (guest->ctx, VL_ERR_REQUEST, NULL, NULL, "'%s' as %s %s",
-            vl_shown (guest->ctx->arena, text), name, wrong);
+  vl_error (guest->call, VL_ERR_REQUEST, NULL, NULL, "'%s' as %s %s",
+            vl_shown (guest->call->arena, text), name, wrong);
 }
 
 static struct vl_guest_prop *
@@ -130,14 +130,14 @@ refuse (struct vl_guest *guest, const char *name, enum vl_err err, const char *c
   };
 
   if (prop->raw[prop->origin])
-    report.origin = vl_raw_origin (guest->ctx->arena, prop->raw[prop->origin], prop->origin);
-  return vl_report (guest->ctx, &report, "%s", message);
+    report.origin = vl_raw_origin (guest->call->arena, prop->raw[prop->origin], prop->origin);
+  return vl_report (guest->call, &report, "%s", message);
 }
 
 static const char *
 number (struct vl_guest *guest, int64_t n)
 {
-  return vl_printf (guest->ctx, "%" PRId64, n);
+  return vl_printf (guest->call, "%" PRId64, n);
 }
 
 /* ---- architecture ---- */
@@ -182,10 +182,10 @@ set_arch (struct vl_guest *guest)
     bad |= prop->state == VL_FAILED || (prop->value.set && arch == NULL);
     if (prop->value.set && arch == NULL)
       refuse (guest, sources[i], VL_ERR_REQUEST, "InvalidArchitectureName",
-              vl_printf (guest->ctx,
+              vl_printf (guest->call,
                          "'%s' is no architecture; accepted: names as 'x86_64', "
                          "'aarch64', 'ppc64le', 's390x', 'riscv64'",
-                         vl_shown (guest->ctx->arena, prop->value.text)));
+                         vl_shown (guest->call->arena, prop->value.text)));
     else if (arch && ! given) {
       vl_guest_put (guest, VL_GUEST_ARCH, arch, sources[i], NULL);
       given = 1;
@@ -197,7 +197,7 @@ set_arch (struct vl_guest *guest)
     vl_guest_put (guest, VL_GUEST_ARCH, host, "host.arch", NULL);
   else if (! given) {
     fail (guest, VL_GUEST_ARCH);
-    vl_host_unknown (guest->ctx, NULL, "host.arch");
+    vl_host_unknown (guest->call, NULL, "host.arch");
   }
 }
 
@@ -227,44 +227,44 @@ check_hypervisor (struct vl_guest *guest, const char *type)
 
   if (wanted && ! VL_STREQ (wanted, type) && ! (is_qemu (wanted) && is_qemu (type))) {
     refuse (guest, HYPERVISOR_TYPE, VL_ERR_UNSUPPORTED, "NoValidHost",
-            vl_printf (guest->ctx,
+            vl_printf (guest->call,
                        "the image is for hypervisor '%s', and driver '%s' makes '%s' "
                        "guests; accepted: %s",
-                       vl_shown (guest->ctx->arena, wanted),
+                       vl_shown (guest->call->arena, wanted),
                        guest->driver ? guest->driver->name : "", type,
                        is_qemu (type) ? "kvm qemu" : type));
-    vl_hint (guest->ctx, "choose a driver for such images with --driver, or another image");
+    vl_hint (guest->call, "choose a driver for such images with --driver, or another image");
   }
   if (mode == NULL || VL_STREQ (mode, ours) || (ours[0] == 'h' && VL_STREQ (mode, "hv")))
     return;
-  vl_warning (guest->ctx, NULL, VM_MODE, "mode '%s' has no effect: '%s' guests run in mode '%s'",
+  vl_warning (guest->call, NULL, VM_MODE, "mode '%s' has no effect: '%s' guests run in mode '%s'",
               mode, type, ours);
 }
 
 static void
 set_virt_type (struct vl_guest *guest)
 {
-  struct vl_plugin *caller = guest->ctx->plugin, *driver = guest->driver;
+  struct vl_plugin *caller = guest->call->plugin, *driver = guest->driver;
   const char *host = guest->host ? vl_host_str (guest->host, "host.arch") : NULL;
   const char *arch = core_text (guest, VL_GUEST_ARCH), *type;
 
   if (driver == NULL)
     return;
   vl_guest_put (guest, VL_DRIVER_NAME, driver->name,
-                vl_printf (guest->ctx, "driver=%s", driver->name), "chosen");
-  guest->ctx->plugin = driver;
-  type = driver->driver.virt_type ? driver->driver.virt_type (guest->ctx, guest->host) : NULL;
-  guest->ctx->plugin = caller;
+                vl_printf (guest->call, "driver=%s", driver->name), "chosen");
+  guest->call->plugin = driver;
+  type = driver->driver.virt_type ? driver->driver.virt_type (guest->call, guest->host) : NULL;
+  guest->call->plugin = caller;
   if (type == NULL) {
     fail (guest, VL_GUEST_VIRT_TYPE);
     return;
   }
   if (VL_STREQ (type, "kvm") && arch && host && ! VL_STREQ (arch, host))
     vl_guest_put (guest, VL_GUEST_VIRT_TYPE, "qemu", VL_GUEST_ARCH,
-                  vl_printf (guest->ctx, "a '%s' host emulates other architectures", host));
+                  vl_printf (guest->call, "a '%s' host emulates other architectures", host));
   else
     vl_guest_put (guest, VL_GUEST_VIRT_TYPE, type, VL_DRIVER_NAME,
-                  vl_printf (guest->ctx, "what driver '%s' makes", driver->name));
+                  vl_printf (guest->call, "what driver '%s' makes", driver->name));
   check_hypervisor (guest, core_text (guest, VL_GUEST_VIRT_TYPE));
 }
 
@@ -280,7 +280,7 @@ image_path (struct vl_guest *guest, const char *ref)
   if (ref == NULL || ref[0] == '/')
     return ref;
   vl_uuid_from_text (ref, uuid);
-  return vl_printf (guest->ctx, "%s/images/%s", state ? state : DEFAULT_STATE, uuid);
+  return vl_printf (guest->call, "%s/images/%s", state ? state : DEFAULT_STATE, uuid);
 }
 
 static int
@@ -301,7 +301,7 @@ put_given (struct vl_guest *guest, const char *name, const char *value, const ch
            const char *part)
 {
   if (value)
-    vl_guest_put (guest, name, value, vl_printf (guest->ctx, "%s=%s", member, value), part);
+    vl_guest_put (guest, name, value, vl_printf (guest->call, "%s=%s", member, value), part);
 }
 
 static void
@@ -316,7 +316,7 @@ set_request (struct vl_guest *guest)
   put_given (guest, VL_GUEST_UUID, request->uuid, "uuid", "request");
   put_given (guest, VL_GUEST_VCPUS, vcpus, "vcpus", "flavor");
   vl_guest_put (guest, VL_GUEST_MEMORY, number (guest, request->flavor.ram * 1024),
-                vl_printf (guest->ctx, "ram=%s", ram), "flavor");
+                vl_printf (guest->call, "ram=%s", ram), "flavor");
   put_given (guest, VL_GUEST_FLAVOR, request->flavor.name, "name", "flavor");
   if (request->image.given) {
     put_given (guest, VL_GUEST_IMAGE, request->image.name, "name", "image");
@@ -328,7 +328,7 @@ set_request (struct vl_guest *guest)
   vl_guest_put (guest, VL_GUEST_BOOT_FROM_VOLUME, boots_from_volume (request) ? "true" : "false",
                 "block_devices", "request");
   vl_guest_put (guest, VL_GUEST_RUN_DIR,
-                vl_printf (guest->ctx, "%s/servers/%s", state, request->uuid), VL_GUEST_UUID,
+                vl_printf (guest->call, "%s/servers/%s", state, request->uuid), VL_GUEST_UUID,
                 "the server's folder");
 }
 
@@ -340,8 +340,8 @@ put_storage (struct vl_guest *guest, const char *prop, const char *value, const 
   const struct vl_conf_entry *entry =
       guest->config ? vl_config_find (guest->config, "virtloom.conf", "storage", key) : NULL;
 
-  vl_guest_put (guest, prop, value, vl_printf (guest->ctx, "storage.%s=%s", key, text),
-                entry ? vl_printf (guest->ctx, "setting, %s:%d", entry->path, entry->line)
+  vl_guest_put (guest, prop, value, vl_printf (guest->call, "storage.%s=%s", key, text),
+                entry ? vl_printf (guest->call, "setting, %s:%d", entry->path, entry->line)
                       : "default");
 }
 
@@ -357,7 +357,7 @@ set_storage (struct vl_guest *guest)
     type = config == NULL || vl_config_bool (config, "storage.use_cow_images") ? "qcow2" : "flat";
   if (kind)
     vl_guest_put (guest, VL_STORAGE_IMAGES_TYPE, vl_disk_is_overlay (kind) ? "qcow2" : "flat",
-                  vl_printf (guest->ctx, "disk_kind=%s", kind), "request");
+                  vl_printf (guest->call, "disk_kind=%s", kind), "request");
   else
     put_storage (guest, VL_STORAGE_IMAGES_TYPE, type, "images_type", said ? said : "default");
   preallocate = preallocate ? preallocate : "none";

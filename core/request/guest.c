@@ -10,7 +10,7 @@
 static struct vl_guest_work *
 new_work (struct vl_guest *guest)
 {
-  struct vl_arena *arena = guest->ctx->arena;
+  struct vl_arena *arena = guest->call->arena;
   struct vl_guest_work *work = vl_arena_alloc (arena, sizeof *work);
   size_t n = guest->registry->n;
 
@@ -32,16 +32,16 @@ wants_config_drive (const struct vl_guest *guest)
 }
 
 struct vl_guest *
-vl_guest_new (struct vl_ctx *ctx, struct vl_registry *registry, const struct vl_config *config,
+vl_guest_new (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
               struct vl_plugin *driver, const struct vl_request *request,
               const struct vl_host *host)
 {
-  struct vl_guest *guest = vl_arena_alloc (ctx->arena, sizeof *guest);
-  struct vl_plugin *caller = ctx->plugin;
+  struct vl_guest *guest = vl_arena_alloc (call->arena, sizeof *guest);
+  struct vl_plugin *caller = call->plugin;
   const struct vl_prop_index *index;
   size_t n = registry->n;
 
-  guest->ctx = ctx;
+  guest->call = call;
   guest->registry = registry;
   guest->request = request;
   guest->host = host;
@@ -50,21 +50,21 @@ vl_guest_new (struct vl_ctx *ctx, struct vl_registry *registry, const struct vl_
   guest->work = new_work (guest);
   index = guest->work->index;
   guest->n_props = index->n_props;
-  guest->props = vl_arena_alloc (ctx->arena, index->n_props * sizeof *guest->props);
+  guest->props = vl_arena_alloc (call->arena, index->n_props * sizeof *guest->props);
   memcpy (guest->props, index->props, index->n_props * sizeof *guest->props);
-  guest->resolution = vl_arena_alloc (ctx->arena, (n + 1) * sizeof *guest->resolution);
-  guest->failed = vl_arena_alloc (ctx->arena, (n + 1) * sizeof *guest->failed);
-  guest->active = vl_arena_alloc (ctx->arena, (n + 1) * sizeof *guest->active);
-  guest->active_why = vl_arena_alloc (ctx->arena, (n + 1) * sizeof *guest->active_why);
+  guest->resolution = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->resolution);
+  guest->failed = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->failed);
+  guest->active = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->active);
+  guest->active_why = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->active_why);
   /* Each feature, slot and list is in it once at most. */
-  guest->chain = vl_arena_alloc (ctx->arena, (n + index->n_props + 2) * sizeof *guest->chain);
-  ctx->plugin = NULL;
-  ctx->guest = guest;
+  guest->chain = vl_arena_alloc (call->arena, (n + index->n_props + 2) * sizeof *guest->chain);
+  call->plugin = NULL;
+  call->guest = guest;
   vl_guest_parse (guest);
   if (wants_config_drive (guest))
     ((struct vl_request *)request)->config_drive = 1;
   vl_core_set (guest);
   vl_request_check (guest);
-  ctx->plugin = caller;
+  call->plugin = caller;
   return guest;
 }

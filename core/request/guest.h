@@ -6,7 +6,7 @@
 #ifndef VL_CORE_GUEST_H
 #define VL_CORE_GUEST_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 #include "host/host.h"
 #include "plugin/conf.h"
 #include "plugin/registry.h"
@@ -35,7 +35,7 @@ struct vl_guest_prop {
 };
 
 struct vl_guest {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_registry *registry;
   const struct vl_request *request;
   const struct vl_host *host;
@@ -60,10 +60,10 @@ struct vl_guest {
 };
 
 /* Parse: makes the guest of REQUEST.  Unknown keys, bad values, conflicts are
- * findings; a guest always comes back, as the guest of CTX and in its memory.
+ * findings; a guest always comes back, as the guest of CALL and in its memory.
  * REQUEST, which must not be a constant object, is changed in one thing: its
  * config_drive is set where the image or virtloom.conf make one mandatory. */
-struct vl_guest *vl_guest_new (struct vl_ctx *ctx, struct vl_registry *registry,
+struct vl_guest *vl_guest_new (struct vl_call *call, struct vl_registry *registry,
                                const struct vl_config *config, struct vl_plugin *driver,
                                const struct vl_request *request, const struct vl_host *host);
 /* Resolve: all features, core properties and slots, disks and NICs; then
@@ -87,10 +87,10 @@ const char *vl_guest_cause (const struct vl_guest *guest, const char *prop, cons
 void vl_guest_advise_traits (struct vl_guest *guest);
 
 /* core/domain/disks.c, nics.c: lay out guest->disks, guest->nics.  0 or -1. */
-int vl_disks_lay_out (struct vl_ctx *ctx, struct vl_guest *guest);
-int vl_nics_lay_out (struct vl_ctx *ctx, struct vl_guest *guest);
+int vl_disks_lay_out (struct vl_call *call, struct vl_guest *guest);
+int vl_nics_lay_out (struct vl_call *call, struct vl_guest *guest);
 /* core/domain/defaults.c: what an empty slot takes under libvirt. */
-const char *vl_slot_default (struct vl_ctx *ctx, const struct vl_guest *guest,
+const char *vl_slot_default (struct vl_call *call, const struct vl_guest *guest,
                              const struct vl_host *host, const char *slot);
 
 /* CPU sets: "0-3,^2"; canonical text in ARENA, or NULL with *WHY. */

@@ -24,10 +24,10 @@ vl_reader_refuse (struct vl_reader *r, const char *code, const char *path, const
   char *text;
 
   va_start (args, fmt);
-  text = vl_arena_vprintf (r->ctx->arena, fmt, args);
+  text = vl_arena_vprintf (r->call->arena, fmt, args);
   va_end (args);
   r->bad = 1;
-  return vl_report (r->ctx, &report, "%s: %s", path, text);
+  return vl_report (r->call, &report, "%s: %s", path, text);
 }
 
 const char *
@@ -137,7 +137,7 @@ read_member (struct vl_reader *r, const json_t *value, const char *path,
   else if (member->kind == VL_MEMBER_BOOL)
     read_bool (r, value, path, (int *)field);
   else
-    vl_report (r->ctx, &idle, "%s: has no effect on a guest and is passed over", path);
+    vl_report (r->call, &idle, "%s: has no effect on a guest and is passed over", path);
 }
 
 static void
@@ -153,9 +153,9 @@ unknown_member (struct vl_reader *r, const char *path, const char *name,
   }
   vl_reader_refuse (r, NULL, vl_json_path (r, path, name), "unknown member; accepted:%s", all.text);
   if (spell.best)
-    vl_hint (r->ctx, "did you mean '%s'?", spell.best);
+    vl_hint (r->call, "did you mean '%s'?", spell.best);
   else
-    vl_hint (r->ctx, "members whose name begins with 'x-' are yours and are passed over");
+    vl_hint (r->call, "members whose name begins with 'x-' are yours and are passed over");
 }
 
 void

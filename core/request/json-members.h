@@ -12,7 +12,7 @@
 
 /* One reading of a request. */
 struct vl_reader {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_arena *arena; /* the request's: what is kept goes here */
   const char *origin;
   int bad;

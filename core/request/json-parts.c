@@ -309,12 +309,12 @@ check_value (struct vl_reader *r, const json_t *value, const char *path)
   if (json_is_number (value) || json_is_boolean (value)) {
     spelt = json_dumps (value, JSON_ENCODE_ANY | JSON_REAL_PRECISION (15));
     vl_reader_refuse (r, NULL, path, "is %s; accepted: text, \"%s\"", vl_json_kind (value), spelt);
-    vl_hint (r->ctx, "write \"%s\", with the quotes", spelt);
+    vl_hint (r->call, "write \"%s\", with the quotes", spelt);
     return NULL;
   }
   vl_reader_refuse (r, NULL, path, "is %s; accepted: text", vl_json_kind (value));
   if (json_is_null (value))
-    vl_hint (r->ctx, "leave the key out to have it unset");
+    vl_hint (r->call, "leave the key out to have it unset");
   return NULL;
 }
 

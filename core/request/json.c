@@ -59,7 +59,7 @@ parse (struct vl_reader *r, const char *text, size_t length)
     vl_reader_refuse (r, NULL, "$", "is not JSON: %s (line %d, column %d)", what, error.line,
                       error.column);
     if (json_error_code (&error) == json_error_duplicate_key)
-      vl_hint (r->ctx, "each member may stand once");
+      vl_hint (r->call, "each member may stand once");
     return NULL;
   }
   if (is_deeper (root, MOST_DEPTH)) {
@@ -284,9 +284,9 @@ complete (struct vl_request *request)
 }
 
 struct vl_request *
-vl_request_read (struct vl_ctx *ctx, const char *text, size_t length, const char *origin)
+vl_request_read (struct vl_call *call, const char *text, size_t length, const char *origin)
 {
-  struct vl_reader r = { .ctx = ctx, .arena = vl_arena_new (), .origin = origin };
+  struct vl_reader r = { .call = call, .arena = vl_arena_new (), .origin = origin };
   struct vl_request *request = vl_arena_alloc (r.arena, sizeof *request);
   json_t *root = parse (&r, text, length);
 

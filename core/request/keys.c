@@ -81,7 +81,7 @@ report_of (struct vl_guest *guest, const struct vl_entry *entry, enum vl_err err
   return (struct vl_report) { .severity = VL_SEV_ERROR,
                               .err = err,
                               .code = code,
-                              .origin = vl_entry_origin (guest->ctx->arena, entry),
+                              .origin = vl_entry_origin (guest->call->arena, entry),
                               .path = entry->path };
 }
 
@@ -95,7 +95,7 @@ noun (const struct vl_entry *entry)
 static void
 hint_at (struct vl_guest *guest, const char *key)
 {
-  vl_hint (guest->ctx, "did you mean '%s'?", key);
+  vl_hint (guest->call, "did you mean '%s'?", key);
 }
 
 /* The nearest key of all plugins, loaded or not, and of the core. */
@@ -122,12 +122,12 @@ unknown (struct vl_guest *guest, const struct vl_entry *entry)
   struct vl_report report = report_of (guest, entry, VL_ERR_REQUEST, "ValidationError");
   const char *best = nearest (guest, entry->key, entry->layer != VL_LAYER_FLAVOR);
 
-  vl_report (guest->ctx, &report, "no plugin answers for %s '%s'", noun (entry),
-             vl_shown (guest->ctx->arena, entry->key));
+  vl_report (guest->call, &report, "no plugin answers for %s '%s'", noun (entry),
+             vl_shown (guest->call->arena, entry->key));
   if (best)
     hint_at (guest, best);
   else
-    vl_hint (guest->ctx, "'virtloom feature list' shows the keys that are known");
+    vl_hint (guest->call, "'virtloom feature list' shows the keys that are known");
 }
 
 /* PLUGIN's conf claims the key, and its code is not there to answer for it. */
@@ -137,12 +137,12 @@ unavailable (struct vl_guest *guest, const struct vl_entry *entry, const struct 
   struct vl_report report = report_of (guest, entry, VL_ERR_UNSUPPORTED, "FeatureUnavailable");
 
   report.plugin = plugin->name;
-  vl_report (guest->ctx, &report, "'%s' is for feature '%s' (%s), which is %s: %s",
-             vl_shown (guest->ctx->arena, entry->key), plugin->name,
+  vl_report (guest->call, &report, "'%s' is for feature '%s' (%s), which is %s: %s",
+             vl_shown (guest->call->arena, entry->key), plugin->name,
              plugin->conf ? plugin->conf : "",
              plugin->state == VL_PLUGIN_DISABLED ? "turned off" : "not loaded",
              plugin->reason ? plugin->reason : "no reason is known");
-  vl_hint (guest->ctx,
+  vl_hint (guest->call,
            plugin->state == VL_PLUGIN_DISABLED ? "virtloom feature enable %s"
                                                : "'virtloom feature show %s' tells what to mend",
            plugin->name);
@@ -159,22 +159,22 @@ misplaced (struct vl_guest *guest, const struct vl_entry *entry, const struct vl
 
   report.plugin = plugin->name;
   if (vl_registry_key (guest->registry, entry->key, ! image, &row) == NULL) {
-    vl_report (guest->ctx, &report,
+    vl_report (guest->call, &report,
                "'%s' is no key by itself; accepted: a number from 0 to 127 "
                "without leading zeros at its end",
-               vl_shown (guest->ctx->arena, entry->key));
+               vl_shown (guest->call->arena, entry->key));
     return;
   }
   twin = image ? row->image_key : row->flavor_key;
-  vl_report (guest->ctx, &report, "'%s' is %s, not %s", entry->key,
+  vl_report (guest->call, &report, "'%s' is %s, not %s", entry->key,
              image ? "an extra spec of flavors" : "a property of images",
              image ? (entry->layer == VL_LAYER_IMAGE ? "a property of images"
                                                      : "a property that a server may be given")
                    : "an extra spec of flavors");
   if (twin)
-    vl_hint (guest->ctx, "write '%s' here", twin);
+    vl_hint (guest->call, "write '%s' here", twin);
   else
-    vl_hint (guest->ctx, "set it in the %s", image ? "flavor" : "image");
+    vl_hint (guest->call, "set it in the %s", image ? "flavor" : "image");
 }
 
 /* ---- what nobody claims ---- */
@@ -251,13 +251,13 @@ unclaimed_property (struct vl_guest *guest, const struct vl_entry *entry, const 
     return;
   }
   report.severity = VL_SEV_WARNING;
-  vl_report (guest->ctx, &report, "no plugin answers for property '%s'; it has no effect",
-             vl_shown (guest->ctx->arena, entry->key));
+  vl_report (guest->call, &report, "no plugin answers for property '%s'; it has no effect",
+             vl_shown (guest->call->arena, entry->key));
   best = nearest (guest, entry->key, 1);
   if (best)
     hint_at (guest, best);
   else
-    vl_hint (guest->ctx, "name it in ignored_properties of virtloom.conf to have it passed over");
+    vl_hint (guest->call, "name it in ignored_properties of virtloom.conf to have it passed over");
 }
 
 /* ---- the look-up ---- */

@@ -29,7 +29,7 @@ report_of (struct vl_guest *guest, const struct vl_said *said, enum vl_severity 
                               .err = VL_ERR_REQUEST,
                               .plugin = prop->plugin ? prop->plugin->name : NULL,
                               .property = prop->name,
-                              .origin = vl_entry_origin (guest->ctx->arena, said->entry),
+                              .origin = vl_entry_origin (guest->call->arena, said->entry),
                               .path = said->entry->path };
 }
 
@@ -40,7 +40,7 @@ refuse (struct vl_guest *guest, const struct vl_said *said, const char *why)
   struct vl_report report = report_of (guest, said, VL_SEV_ERROR);
 
   report.code = prop->row->invalid_code;
-  vl_report (guest->ctx, &report, "'%s' %s", vl_shown (guest->ctx->arena, said->text), why);
+  vl_report (guest->call, &report, "'%s' %s", vl_shown (guest->call->arena, said->text), why);
   fail (guest, prop);
 }
 
@@ -76,7 +76,7 @@ warn_deprecated (struct vl_guest *guest, const struct vl_said *said)
   struct vl_report report = report_of (guest, said, VL_SEV_WARNING);
   const char *now = row_key (guest->props[said->prop].row, said->layer);
 
-  vl_report (guest->ctx, &report, "'%s' is deprecated%s%s%s", said->entry->key,
+  vl_report (guest->call, &report, "'%s' is deprecated%s%s%s", said->entry->key,
              said->alias ? "; write '" : "", said->alias ? now : "", said->alias ? "'" : "");
 }
 
@@ -86,7 +86,7 @@ collect (struct vl_guest *guest)
   const struct vl_request *request = guest->request;
   struct vl_guest_work *work = guest->work;
 
-  work->said = vl_arena_alloc (guest->ctx->arena, (request->n_entries + 1) * sizeof *work->said);
+  work->said = vl_arena_alloc (guest->call->arena, (request->n_entries + 1) * sizeof *work->said);
   for (size_t i = 0; i < request->n_entries; i++) {
     const struct vl_entry *entry = &request->entries[i];
     struct vl_said *said = &work->said[work->n_said];
@@ -101,7 +101,7 @@ collect (struct vl_guest *guest)
     said->layer = entry->layer;
     said->entry = entry;
     said->alias = slot->alias;
-    said->text = slot->alias ? map_value (guest->ctx->arena, slot->alias->value_map, entry->value)
+    said->text = slot->alias ? map_value (guest->call->arena, slot->alias->value_map, entry->value)
                              : entry->value;
     work->n_said++;
     if ((slot->alias && slot->alias->deprecated)
@@ -139,13 +139,13 @@ static struct vl_raw *
 parse_one (struct vl_guest *guest, const struct vl_said *said)
 {
   struct vl_type_spec spec = spec_of (guest->props[said->prop].row);
-  struct vl_raw *raw = vl_arena_alloc (guest->ctx->arena, sizeof *raw);
+  struct vl_raw *raw = vl_arena_alloc (guest->call->arena, sizeof *raw);
   const char *why;
 
   raw->key = said->entry->key;
   raw->text = said->entry->value;
   raw->origin = said->entry->origin;
-  if (vl_value_parse (guest->ctx->arena, &spec, said->text, &raw->value, &why) < 0) {
+  if (vl_value_parse (guest->call->arena, &spec, said->text, &raw->value, &why) < 0) {
     refuse (guest, said, why);
     return NULL;
   }
@@ -168,9 +168,10 @@ join (struct vl_guest *guest, const struct vl_said *said, const struct vl_raw *a
   if (prop->row->rule == VL_EITHER)
     return a->value.number ? a : b;
   report.code = prop->row->conflict_code ? prop->row->conflict_code : "FlavorImageConflict";
-  vl_report (guest->ctx, &report, "'%s' contradicts %s=%s, which is the same property",
-             vl_shown (guest->ctx->arena, b->text), a->key, vl_shown (guest->ctx->arena, a->text));
-  vl_hint (guest->ctx, "keep '%s' and leave '%s' out", a->key, b->key);
+  vl_report (guest->call, &report, "'%s' contradicts %s=%s, which is the same property",
+             vl_shown (guest->call->arena, b->text), a->key,
+             vl_shown (guest->call->arena, a->text));
+  vl_hint (guest->call, "keep '%s' and leave '%s' out", a->key, b->key);
   fail (guest, &guest->props[said->prop]);
   return a;
 }
@@ -192,12 +193,12 @@ beyond_gap (struct vl_guest *guest, const struct vl_said *said, size_t gap)
 
   if (said->number >= MOST_NUMBERS) {
     report.severity = VL_SEV_ERROR;
-    vl_report (guest->ctx, &report, "number %ld is out of range; accepted: 0 to %d", said->number,
+    vl_report (guest->call, &report, "number %ld is out of range; accepted: 0 to %d", said->number,
                MOST_NUMBERS - 1);
     fail (guest, &guest->props[said->prop]);
     return;
   }
-  vl_report (guest->ctx, &report,
+  vl_report (guest->call, &report,
              "number %ld is not read, since there is no number %zu; accepted: 0, 1, 2 ... without "
              "a gap",
              said->number, gap);
@@ -209,11 +210,11 @@ static const struct vl_raw *
 parse_indexed (struct vl_guest *guest, const struct vl_said *said, size_t n)
 {
   const struct vl_prop *row = guest->props[said->prop].row;
-  struct vl_raw *raw = vl_arena_alloc (guest->ctx->arena, sizeof *raw);
+  struct vl_raw *raw = vl_arena_alloc (guest->call->arena, sizeof *raw);
   struct vl_value *value = &raw->value;
   VL_AUTOSTR struct vl_str text = { 0 }, written = { 0 };
 
-  value->items = vl_arena_alloc (guest->ctx->arena, (n + 1) * sizeof *value->items);
+  value->items = vl_arena_alloc (guest->call->arena, (n + 1) * sizeof *value->items);
   for (size_t i = 0; i < n; i++) {
     const struct vl_raw *one;
 
@@ -230,9 +231,9 @@ parse_indexed (struct vl_guest *guest, const struct vl_said *said, size_t n)
     return NULL;
   value->set = 1;
   value->type = row->type;
-  value->text = vl_arena_strdup (guest->ctx->arena, text.text);
+  value->text = vl_arena_strdup (guest->call->arena, text.text);
   raw->key = value->n_items == 1 ? said->entry->key : row_key (row, said->layer);
-  raw->text = vl_arena_strdup (guest->ctx->arena, written.text);
+  raw->text = vl_arena_strdup (guest->call->arena, written.text);
   raw->origin = said->entry->origin;
   return raw;
 }
@@ -243,7 +244,7 @@ static void
 parse_prop (struct vl_guest *guest, const struct vl_said *said, size_t n)
 {
   struct vl_guest_prop *prop = &guest->props[said->prop];
-  size_t errors = guest->ctx->findings.n_errors, end;
+  size_t errors = guest->call->findings.n_errors, end;
 
   for (size_t i = 0; i < n; i = end) {
     for (end = i + 1; end < n && said[end].layer == said[i].layer;)
@@ -252,7 +253,7 @@ parse_prop (struct vl_guest *guest, const struct vl_said *said, size_t n)
                                    ? parse_indexed (guest, said + i, end - i)
                                    : parse_plain (guest, said + i, end - i);
   }
-  if (guest->ctx->findings.n_errors == errors)
+  if (guest->call->findings.n_errors == errors)
     vl_rule_apply (guest, prop);
 }
 
@@ -269,11 +270,11 @@ report_bad_settings (struct vl_guest *guest)
                                 .code = prop->row->invalid_code,
                                 .plugin = prop->plugin->name,
                                 .property = prop->name,
-                                .origin = vl_printf (guest->ctx, "%s=%s, setting, %s",
+                                .origin = vl_printf (guest->call, "%s=%s, setting, %s",
                                                      prop->row->setting, bad->text, bad->origin) };
 
-    vl_report (guest->ctx, &report, "setting '%s' = '%s' %s", prop->row->setting,
-               vl_shown (guest->ctx->arena, bad->text), bad->why);
+    vl_report (guest->call, &report, "setting '%s' = '%s' %s", prop->row->setting,
+               vl_shown (guest->call->arena, bad->text), bad->why);
     fail (guest, prop);
   }
 }

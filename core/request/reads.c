@@ -17,7 +17,7 @@ static struct vl_guest *mutable(const struct vl_guest *guest)
 static const struct vl_plugin *
 reader_of (const struct vl_guest *guest)
 {
-  const struct vl_plugin *plugin = guest->ctx->plugin;
+  const struct vl_plugin *plugin = guest->call->plugin;
 
   return plugin && plugin->kind == VL_KIND_FEATURE ? plugin : NULL;
 }
@@ -42,8 +42,8 @@ is_misspelt (const struct vl_guest *guest, const char *name)
 static void
 fault (const struct vl_guest *guest, const char *name, const char *what)
 {
-  vl_error (guest->ctx, VL_ERR_FAILED, "PluginFault", NULL, "reads '%s', which %s", name, what);
-  vl_hint (guest->ctx, "this is a fault of the plugin");
+  vl_error (guest->call, VL_ERR_FAILED, "PluginFault", NULL, "reads '%s', which %s", name, what);
+  vl_hint (guest->call, "this is a fault of the plugin");
 }
 
 /* Literals of one file are one object: most names are found by address. */

@@ -6,7 +6,7 @@
 #ifndef VL_CORE_REQUEST_H
 #define VL_CORE_REQUEST_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 
 /* One key of one layer. */
 struct vl_entry {
@@ -67,7 +67,7 @@ struct vl_request {
  * non-string properties, text after the end are refused, all in one run).
  * NULL after findings (exit 3) with ORIGIN and JSON path.  Missing uuid and
  * macs are derived from the canonical JSON. */
-struct vl_request *vl_request_read (struct vl_ctx *ctx, const char *text, size_t length,
+struct vl_request *vl_request_read (struct vl_call *call, const char *text, size_t length,
                                     const char *origin);
 void vl_request_free (struct vl_request *request);
 /* The canonical JSON (sorted, compact, with uuid and macs where given or

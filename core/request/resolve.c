@@ -37,7 +37,7 @@ static void
 taint (struct vl_guest *guest, size_t i)
 {
   if (guest->work->tainted[i] == 0)
-    guest->work->tainted[i] = guest->ctx->findings.n + 1;
+    guest->work->tainted[i] = guest->call->findings.n + 1;
   if (i < guest->registry->n && ! guest->failed[i])
     vl_guest_fail (guest, guest->registry->plugins[i]);
 }
@@ -70,7 +70,7 @@ vl_guest_failed (const struct vl_guest *guest, const struct vl_plugin *plugin)
 static void
 drop_findings (struct vl_guest *guest, const struct vl_plugin *plugin, size_t first)
 {
-  struct vl_findings *all = &guest->ctx->findings;
+  struct vl_findings *all = &guest->call->findings;
   size_t kept = first;
 
   for (size_t i = first; i < all->n; i++) {
@@ -123,8 +123,8 @@ report_cycle (struct vl_guest *guest, const char *name, const struct vl_plugin *
   vl_str_add (&text, "");
   for (size_t i = first ? first - 1 : 0; i < guest->n_chain; i++)
     vl_str_printf (&text, "%s -> ", guest->chain[i]);
-  vl_report (guest->ctx, &report, "properties depend on themselves: %s%s", text.text, name);
-  vl_hint (guest->ctx, "turn one of these features off; the cycle is a fault of theirs");
+  vl_report (guest->call, &report, "properties depend on themselves: %s%s", text.text, name);
+  vl_hint (guest->call, "turn one of these features off; the cycle is a fault of theirs");
 }
 
 /* ---- one feature ---- */
@@ -132,7 +132,7 @@ report_cycle (struct vl_guest *guest, const char *name, const struct vl_plugin *
 static int
 has_error_of (const struct vl_guest *guest, const struct vl_plugin *plugin, size_t first)
 {
-  const struct vl_findings *all = &guest->ctx->findings;
+  const struct vl_findings *all = &guest->call->findings;
 
   for (size_t i = first; i < all->n; i++)
     if (all->items[i].severity == VL_SEV_ERROR && VL_STREQ (all->items[i].plugin, plugin->name))
@@ -143,9 +143,9 @@ has_error_of (const struct vl_guest *guest, const struct vl_plugin *plugin, size
 static void
 resolve_feature (struct vl_guest *guest, size_t i)
 {
-  struct vl_ctx *ctx = guest->ctx;
-  struct vl_plugin *plugin = guest->registry->plugins[i], *caller = ctx->plugin;
-  size_t first = ctx->findings.n;
+  struct vl_call *call = guest->call;
+  struct vl_plugin *plugin = guest->registry->plugins[i], *caller = call->plugin;
+  size_t first = call->findings.n;
   struct vl_report silent = {
     .severity = VL_SEV_ERROR, .err = VL_ERR_FAILED, .code = "PluginFault", .plugin = plugin->name
   };
@@ -153,16 +153,16 @@ resolve_feature (struct vl_guest *guest, size_t i)
 
   guest->resolution[i] = VL_RESOLVING;
   push (guest, plugin->name);
-  ctx->plugin = plugin;
+  call->plugin = plugin;
   if (plugin->feature.resolve)
-    result = plugin->feature.resolve (ctx, guest, guest->host);
-  ctx->plugin = caller;
+    result = plugin->feature.resolve (call, guest, guest->host);
+  call->plugin = caller;
   pop (guest);
   spoilt = vl_guest_spoilt (guest, plugin);
   said = has_error_of (guest, plugin, first);
   if (result < 0 && ! said && ! spoilt) {
-    vl_report (ctx, &silent, "'%s' failed in resolve without saying why", plugin->name);
-    vl_hint (ctx, FAULT_HINT);
+    vl_report (call, &silent, "'%s' failed in resolve without saying why", plugin->name);
+    vl_hint (call, FAULT_HINT);
   }
   if (result < 0 || said)
     vl_guest_fail (guest, plugin);
@@ -200,20 +200,20 @@ end_core (struct vl_guest *guest, struct core_work outer)
 static void
 fill_by_default (struct vl_guest *guest, struct vl_guest_prop *slot)
 {
-  struct vl_ctx *ctx = guest->ctx;
-  struct vl_plugin *caller = ctx->plugin, *driver = guest->driver;
+  struct vl_call *call = guest->call;
+  struct vl_plugin *caller = call->plugin, *driver = guest->driver;
   const char *text;
 
   if (driver && driver->driver.slot_default) {
-    ctx->plugin = driver;
-    text = driver->driver.slot_default (ctx, guest, guest->host, slot->name);
+    call->plugin = driver;
+    text = driver->driver.slot_default (call, guest, guest->host, slot->name);
   } else {
-    ctx->plugin = NULL;
-    text = vl_slot_default (ctx, guest, guest->host, slot->name);
+    call->plugin = NULL;
+    text = vl_slot_default (call, guest, guest->host, slot->name);
   }
-  ctx->plugin = caller;
+  call->plugin = caller;
   vl_guest_put (guest, slot->name, text, NULL,
-                driver ? vl_printf (ctx, "default of driver '%s'", driver->name) : "default");
+                driver ? vl_printf (call, "default of driver '%s'", driver->name) : "default");
 }
 
 static void
@@ -297,7 +297,7 @@ vl_guest_settle (struct vl_guest *guest, size_t number, const struct vl_plugin *
 
 static int
 settle_list (struct vl_guest *guest, enum vl_resolution *state, const char *name,
-             int (*lay_out) (struct vl_ctx *, struct vl_guest *), const struct vl_plugin *reader)
+             int (*lay_out) (struct vl_call *, struct vl_guest *), const struct vl_plugin *reader)
 {
   if (*state == VL_UNRESOLVED && ! guest->frozen) {
     struct core_work outer = begin_core (guest);
@@ -305,12 +305,12 @@ settle_list (struct vl_guest *guest, enum vl_resolution *state, const char *name
 
     *state = VL_RESOLVING;
     push (guest, name);
-    result = lay_out (guest->ctx, guest);
+    result = lay_out (guest->call, guest);
     pop (guest);
     *state = end_core (guest, outer) < 0 || result < 0 ? VL_FAILED : VL_RESOLVED;
     /* A guest without its disks must never come of a failure that nobody told. */
-    if (result < 0 && guest->ctx->findings.n_errors == 0)
-      vl_error (guest->ctx, VL_ERR_UNSUPPORTED, NULL, NULL,
+    if (result < 0 && guest->call->findings.n_errors == 0)
+      vl_error (guest->call, VL_ERR_UNSUPPORTED, NULL, NULL,
                 "%s cannot be laid out for this kind of guest", name);
   } else if (*state == VL_RESOLVING)
     report_cycle (guest, name, reader);
@@ -337,7 +337,7 @@ vl_guest_settle_nics (struct vl_guest *guest, const struct vl_plugin *reader)
 void
 vl_guest_resolve (struct vl_guest *guest)
 {
-  struct vl_plugin *caller = guest->ctx->plugin;
+  struct vl_plugin *caller = guest->call->plugin;
 
   for (size_t i = 0; i < guest->registry->n; i++) {
     const struct vl_plugin *plugin = guest->registry->plugins[i];
@@ -346,24 +346,24 @@ vl_guest_resolve (struct vl_guest *guest)
         && guest->resolution[i] == VL_UNRESOLVED)
       resolve_feature (guest, i);
   }
-  guest->ctx->plugin = NULL;
+  guest->call->plugin = NULL;
   for (size_t i = 0; i < guest->n_props; i++)
     if (guest->props[i].plugin == NULL && guest->props[i].row->fills
         && guest->props[i].state == VL_UNRESOLVED)
       resolve_slot (guest, &guest->props[i]);
   vl_guest_settle_disks (guest, NULL);
   vl_guest_settle_nics (guest, NULL);
-  guest->ctx->plugin = caller;
+  guest->call->plugin = caller;
   guest->frozen = 1;
 }
 
 /* ---- what a feature says of itself ---- */
 
 static int
-fault (struct vl_ctx *ctx, const char *prop, const char *what)
+fault (struct vl_call *call, const char *prop, const char *what)
 {
-  vl_error (ctx, VL_ERR_FAILED, "PluginFault", NULL, "vl_guest_set of '%s': %s", prop, what);
-  vl_hint (ctx, FAULT_HINT);
+  vl_error (call, VL_ERR_FAILED, "PluginFault", NULL, "vl_guest_set of '%s': %s", prop, what);
+  vl_hint (call, FAULT_HINT);
   return -1;
 }
 
@@ -392,22 +392,22 @@ set_items (struct vl_arena *arena, struct vl_value *value)
 }
 
 int
-vl_guest_set (struct vl_ctx *ctx, struct vl_guest *guest, const char *prop, const char *value,
+vl_guest_set (struct vl_call *call, struct vl_guest *guest, const char *prop, const char *value,
               const char *why, const char *reason)
 {
-  size_t number = vl_guest_number (guest, ctx->plugin);
+  size_t number = vl_guest_number (guest, call->plugin);
   struct vl_guest_prop *own = number < guest->registry->n ? find_own (guest, number, prop) : NULL;
   struct vl_type_spec spec;
   const char *wrong;
 
   if (own == NULL)
-    return fault (ctx, prop, "it has no such property of its own");
+    return fault (call, prop, "it has no such property of its own");
   if (guest->resolution[number] != VL_RESOLVING)
-    return fault (ctx, prop, "properties are set in resolve only");
+    return fault (call, prop, "properties are set in resolve only");
   own->why = why && strchr (why, '.') == NULL && strchr (why, ':') == NULL
-                 ? vl_full_name (ctx, why)
-                 : vl_arena_strdup (ctx->arena, why);
-  own->reason = vl_arena_strdup (ctx->arena, reason);
+                 ? vl_full_name (call, why)
+                 : vl_arena_strdup (call->arena, why);
+  own->reason = vl_arena_strdup (call->arena, reason);
   own->origin = VL_LAYER_RESOLVED;
   memset (&own->value, 0, sizeof own->value);
   own->value.type = own->row->type;
@@ -418,10 +418,10 @@ vl_guest_set (struct vl_ctx *ctx, struct vl_guest *guest, const char *prop, cons
   /* The items of an indexed row stand with blanks between; none has one inside. */
   if (own->row->flags & VL_INDEXED)
     spec = (struct vl_type_spec) { .type = VL_STRING, .flags = own->row->flags };
-  if (vl_value_parse (ctx->arena, &spec, value, &own->value, &wrong) < 0)
-    return vl_error (ctx, VL_ERR_REQUEST, own->row->invalid_code, own->name, "'%s' %s", value,
+  if (vl_value_parse (call->arena, &spec, value, &own->value, &wrong) < 0)
+    return vl_error (call, VL_ERR_REQUEST, own->row->invalid_code, own->name, "'%s' %s", value,
                      wrong);
   if (own->row->flags & VL_INDEXED && own->value.set)
-    set_items (ctx->arena, &own->value);
+    set_items (call->arena, &own->value);
   return 0;
 }

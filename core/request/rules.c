@@ -41,7 +41,7 @@ same_value (const struct vl_raw *a, const struct vl_raw *b)
 static const char *
 written (struct vl_guest *guest, const struct vl_raw *raw, enum vl_layer layer)
 {
-  return vl_printf (guest->ctx, "'%s' of the %s", vl_shown (guest->ctx->arena, raw->text),
+  return vl_printf (guest->call, "'%s' of the %s", vl_shown (guest->call->arena, raw->text),
                     vl_layer_name (layer));
 }
 
@@ -57,13 +57,13 @@ conflict (struct vl_guest *guest, struct vl_guest_prop *prop, enum vl_layer high
     .code = prop->row->conflict_code ? prop->row->conflict_code : "FlavorImageConflict",
     .plugin = prop->plugin ? prop->plugin->name : NULL,
     .property = prop->name,
-    .origin = vl_printf (guest->ctx, "%s; %s", vl_raw_origin (guest->ctx->arena, a, high),
-                         vl_raw_origin (guest->ctx->arena, b, low)),
+    .origin = vl_printf (guest->call, "%s; %s", vl_raw_origin (guest->call->arena, a, high),
+                         vl_raw_origin (guest->call->arena, b, low)),
   };
 
-  vl_report (guest->ctx, &report, "%s %s %s", written (guest, a, high), what,
+  vl_report (guest->call, &report, "%s %s %s", written (guest, a, high), what,
              written (guest, b, low));
-  vl_hint (guest->ctx, "%s", hint);
+  vl_hint (guest->call, "%s", hint);
   if (prop->plugin)
     vl_guest_fail (guest, prop->plugin);
   else

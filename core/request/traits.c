@@ -21,18 +21,18 @@ refuse (struct vl_guest *guest, const struct vl_entry *entry, const char *code, 
   struct vl_report report = { .severity = VL_SEV_ERROR,
                               .err = VL_ERR_REQUEST,
                               .code = code,
-                              .origin = vl_entry_origin (guest->ctx->arena, entry),
+                              .origin = vl_entry_origin (guest->call->arena, entry),
                               .path = entry->path };
 
-  return vl_report (guest->ctx, &report, "%s", message);
+  return vl_report (guest->call, &report, "%s", message);
 }
 
 static int
 refuse_value (struct vl_guest *guest, const struct vl_entry *entry, const char *accepted)
 {
   return refuse (guest, entry, NULL,
-                 vl_printf (guest->ctx, "'%s' is no value of '%s'; accepted: %s",
-                            vl_shown (guest->ctx->arena, entry->value), entry->key, accepted));
+                 vl_printf (guest->call, "'%s' is no value of '%s'; accepted: %s",
+                            vl_shown (guest->call->arena, entry->value), entry->key, accepted));
 }
 
 /* Where the name begins in KEY, "WORD[GROUP]:NAME"; NULL where it is none. */
@@ -60,8 +60,8 @@ check_name (struct vl_guest *guest, const struct vl_entry *entry, const char *na
   if (*name && strlen (name) <= 255 && name[strspn (name, letters)] == '\0')
     return 0;
   refuse (guest, entry, NULL,
-          vl_printf (guest->ctx, "'%s' is no name; accepted: capital letters, digits and '_'",
-                     vl_shown (guest->ctx->arena, name)));
+          vl_printf (guest->call, "'%s' is no name; accepted: capital letters, digits and '_'",
+                     vl_shown (guest->call->arena, name)));
   return -1;
 }
 
@@ -78,7 +78,7 @@ add_trait (struct vl_guest *guest, const struct vl_entry *entry, const char *nam
   }
   if (work->traits == NULL)
     work->traits =
-        vl_arena_alloc (guest->ctx->arena, guest->request->n_entries * sizeof *work->traits);
+        vl_arena_alloc (guest->call->arena, guest->request->n_entries * sizeof *work->traits);
   work->traits[work->n_traits++] = (struct vl_trait) { name, entry, forbidden, grouped };
 }
 
@@ -94,7 +94,7 @@ add_resource (struct vl_guest *guest, const struct vl_entry *entry)
   }
   if (work->resources == NULL)
     work->resources =
-        vl_arena_alloc (guest->ctx->arena, guest->request->n_entries * sizeof *work->resources);
+        vl_arena_alloc (guest->call->arena, guest->request->n_entries * sizeof *work->resources);
   work->resources[work->n_resources++] = entry;
 }
 
@@ -156,9 +156,9 @@ refuse_contradictions (struct vl_guest *guest)
       if (work->traits[i].forbidden != work->traits[k].forbidden && ! work->traits[i].grouped
           && ! work->traits[k].grouped) {
         refuse (guest, work->traits[k].entry, "FlavorImageConflict",
-                vl_printf (guest->ctx, "trait '%s' is forbidden here and required by the %s",
+                vl_printf (guest->call, "trait '%s' is forbidden here and required by the %s",
                            work->traits[i].name, vl_layer_name (work->traits[i].entry->layer)));
-        vl_hint (guest->ctx, "take out one of the two");
+        vl_hint (guest->call, "take out one of the two");
       }
 }
 
@@ -251,12 +251,12 @@ vl_guest_advise_traits (struct vl_guest *guest)
   for (size_t k = 0; work && k < work->n_traits; k++) {
     const struct vl_trait *trait = &work->traits[k];
     struct vl_report report = { .severity = VL_SEV_ADVICE,
-                                .origin = vl_entry_origin (guest->ctx->arena, trait->entry),
+                                .origin = vl_entry_origin (guest->call->arena, trait->entry),
                                 .path = trait->entry->path };
 
     if (trait->forbidden || is_honoured (guest, trait->name))
       continue;
-    vl_report (guest->ctx, &report,
+    vl_report (guest->call, &report,
                "no active feature looks at trait '%s'; that the host has it is up to the scheduler",
                trait->name);
   }

@@ -7,7 +7,7 @@
 #include "server/session.h"
 
 #include "context/spell.h"
-#include "server/call.h"
+#include "server/method.h"
 #include "server/db.h"
 #include "server/facts.h"
 
@@ -33,11 +33,11 @@ vl_app_disconnect (struct vl_app *app)
     struct vl_open_driver *open = &session->drivers[i];
 
     if (open->conn && open->plugin->driver.close) {
-      struct vl_plugin *before = app->ctx->plugin;
+      struct vl_plugin *before = app->call->plugin;
 
-      app->ctx->plugin = open->plugin;
+      app->call->plugin = open->plugin;
       open->plugin->driver.close (open->conn);
-      app->ctx->plugin = before;
+      app->call->plugin = before;
     }
     open->conn = NULL;
   }
@@ -71,20 +71,20 @@ by_rank (const void *a, const void *b)
 static int
 try_driver (struct vl_app *app, struct vl_plugin *plugin, const char **why)
 {
-  struct vl_plugin *before = app->ctx->plugin;
+  struct vl_plugin *before = app->call->plugin;
   int answer;
 
   *why = "cannot be used on this machine";
   if (plugin->state != VL_PLUGIN_LOADED
-      && vl_registry_load (app->ctx, app->registry, plugin, &app->places) < 0) {
+      && vl_registry_load (app->call, app->registry, plugin, &app->places) < 0) {
     *why = plugin->reason ? plugin->reason : "was refused";
     return 0;
   }
   if (plugin->driver.usable == NULL)
     return 1;
-  app->ctx->plugin = plugin;
-  answer = plugin->driver.usable (app->ctx, why);
-  app->ctx->plugin = before;
+  app->call->plugin = plugin;
+  answer = plugin->driver.usable (app->call, why);
+  app->call->plugin = before;
   return answer == 1;
 }
 
@@ -110,7 +110,7 @@ vl_driver_auto (struct vl_app *app, const char **why)
       chosen = list[i];
     else
       vl_str_printf (&reasons, "%s%s: %s", reasons.length ? "; " : "", list[i]->name, reason);
-  *why = vl_arena_strdup (app->ctx->arena,
+  *why = vl_arena_strdup (app->call->arena,
                           reasons.length ? reasons.text : "no driver is enabled for auto");
   return chosen;
 }
@@ -129,10 +129,10 @@ refuse_name (struct vl_app *app, const char *name)
     }
   vl_strv_add (&names, "auto");
   list = vl_strv_join (&names, ", ");
-  vl_error (app->ctx, VL_ERR_NOT_FOUND, "DriverNotFound", NULL,
+  vl_error (app->call, VL_ERR_NOT_FOUND, "DriverNotFound", NULL,
             "there is no driver \"%s\"; accepted: %s", name, list);
   if (spell.best)
-    vl_hint (app->ctx, "did you mean \"%s\"?", spell.best);
+    vl_hint (app->call, "did you mean \"%s\"?", spell.best);
   return -1;
 }
 
@@ -146,19 +146,19 @@ vl_app_driver_named (struct vl_app *app, const char *name)
     return NULL;
   }
   if (plugin->state == VL_PLUGIN_DISABLED) {
-    vl_error (app->ctx, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
+    vl_error (app->call, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
               "driver \"%s\" is not enabled (%s)", name, plugin->conf);
-    vl_hint (app->ctx, "virtloom driver enable %s", name);
+    vl_hint (app->call, "virtloom driver enable %s", name);
     return NULL;
   }
   if (plugin->state == VL_PLUGIN_LOADED)
     return plugin;
   if (plugin->state == VL_PLUGIN_REFUSED) {
-    vl_error (app->ctx, VL_ERR_REFUSED, "PluginRefused", NULL, "driver \"%s\" was refused: %s",
+    vl_error (app->call, VL_ERR_REFUSED, "PluginRefused", NULL, "driver \"%s\" was refused: %s",
               name, plugin->reason ? plugin->reason : "no reason is known");
     return NULL;
   }
-  return vl_registry_load (app->ctx, app->registry, plugin, &app->places) < 0 ? NULL : plugin;
+  return vl_registry_load (app->call, app->registry, plugin, &app->places) < 0 ? NULL : plugin;
 }
 
 /* The driver that `auto` chose at the first server, or NULL. */
@@ -186,9 +186,9 @@ choose (struct vl_app *app)
     return vl_app_driver_named (app, wanted);
   plugin = vl_driver_auto (app, &why);
   if (plugin == NULL) {
-    vl_error (app->ctx, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
+    vl_error (app->call, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
               "no driver can be used on this machine: %s", why);
-    vl_hint (app->ctx, "virtloom host check");
+    vl_hint (app->call, "virtloom host check");
   }
   return plugin;
 }
@@ -216,20 +216,21 @@ vl_app_conn (struct vl_app *app, struct vl_plugin *driver)
 {
   struct vl_open_driver *slot = slot_of (app, driver);
   struct vl_open open = { .size = sizeof open };
-  struct vl_plugin *before = app->ctx->plugin;
-  size_t errors = app->ctx->findings.n_errors;
+  struct vl_plugin *before = app->call->plugin;
+  size_t errors = app->call->findings.n_errors;
 
   if (slot->conn)
     return slot->conn;
   open.state_dir = vl_state_make (app);
   if (open.state_dir == NULL)
     return NULL;
-  app->ctx->plugin = driver;
-  if (driver->driver.open == NULL || driver->driver.open (app->ctx, &open, &slot->conn) < 0)
+  app->call->plugin = driver;
+  if (driver->driver.open == NULL || driver->driver.open (app->call, &open, &slot->conn) < 0)
     slot->conn = NULL;
-  if (slot->conn == NULL && app->ctx->findings.n_errors == errors)
-    vl_error (app->ctx, VL_ERR_UNREACHABLE, NULL, NULL, "driver \"%s\" did not open", driver->name);
-  app->ctx->plugin = before;
+  if (slot->conn == NULL && app->call->findings.n_errors == errors)
+    vl_error (app->call, VL_ERR_UNREACHABLE, NULL, NULL, "driver \"%s\" did not open",
+              driver->name);
+  app->call->plugin = before;
   if (driver == app->driver)
     app->conn = slot->conn;
   return slot->conn;
@@ -240,7 +241,7 @@ host_of (struct vl_app *app, struct vl_plugin *driver, int anew)
 {
   struct vl_open_driver *slot = slot_of (app, driver);
   const char *file = app->options.host_file;
-  struct vl_plugin *before = app->ctx->plugin;
+  struct vl_plugin *before = app->call->plugin;
 
   if (anew) {
     vl_host_free (slot->host);
@@ -248,12 +249,12 @@ host_of (struct vl_app *app, struct vl_plugin *driver, int anew)
   }
   if (slot->host == NULL) {
     if (file == NULL && driver->driver.host_file) {
-      app->ctx->plugin = driver;
-      file = driver->driver.host_file (app->ctx);
-      app->ctx->plugin = before;
+      app->call->plugin = driver;
+      file = driver->driver.host_file (app->call);
+      app->call->plugin = before;
     }
-    slot->host =
-        file ? vl_host_load (app->ctx, app->places.tree, file) : vl_facts_probe (app, driver, anew);
+    slot->host = file ? vl_host_load (app->call, app->places.tree, file)
+                      : vl_facts_probe (app, driver, anew);
   }
   if (driver == app->driver)
     app->host = slot->host;

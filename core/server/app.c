@@ -25,8 +25,8 @@ vl_app_new (const struct vl_app_options *options)
   struct vl_app *app = &session->app;
   struct vl_arena *arena;
 
-  app->ctx = vl_ctx_new ();
-  arena = app->ctx->arena;
+  app->call = vl_call_new ();
+  arena = app->call->arena;
   app->options = *options;
   app->options.config_dir = vl_arena_strdup (arena, options->config_dir);
   app->options.state_dir = vl_arena_strdup (arena, options->state_dir);
@@ -35,8 +35,8 @@ vl_app_new (const struct vl_app_options *options)
   app->options.tree_dir = vl_arena_strdup (arena, options->tree_dir);
   app->places.tree = app->options.tree_dir;
   app->places.config_dir = app->options.config_dir;
-  app->ctx->quiet = options->quiet;
-  app->ctx->verbose = options->verbose;
+  app->call->quiet = options->quiet;
+  app->call->verbose = options->verbose;
   return app;
 }
 
@@ -54,7 +54,7 @@ vl_app_free (struct vl_app *app)
   vl_store_close (app->store);
   vl_registry_free (app->registry);
   vl_config_free (app->config);
-  vl_ctx_free (app->ctx);
+  vl_call_free (app->call);
   free (session);
 }
 
@@ -63,24 +63,24 @@ vl_app_load (struct vl_app *app)
 {
   app->config = vl_config_new ();
   app->registry = vl_registry_new ();
-  if (vl_config_read (app->ctx, app->config, &app->places) < 0)
+  if (vl_config_read (app->call, app->config, &app->places) < 0)
     return -1;
   vl_tool_set_limits ((unsigned)vl_config_int (app->config, "storage.images_cpu_time_limit"),
                       (unsigned)vl_config_int (app->config, "storage.images_address_space_limit"));
-  return vl_registry_read (app->ctx, app->registry, app->config, &app->places);
+  return vl_registry_read (app->call, app->registry, app->config, &app->places);
 }
 
-struct vl_ctx *
-vl_app_ctx (struct vl_app *app)
+struct vl_call *
+vl_app_call (struct vl_app *app)
 {
-  return app->ctx;
+  return app->call;
 }
 
 void
 vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *), void *opaque)
 {
-  app->ctx->progress = fn;
-  app->ctx->progress_opaque = opaque;
+  app->call->progress = fn;
+  app->call->progress_opaque = opaque;
 }
 
 /* ---- findings ---- */
@@ -88,42 +88,42 @@ vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *), void 
 size_t
 vl_findings_count (const struct vl_app *app)
 {
-  return app->ctx->findings.n;
+  return app->call->findings.n;
 }
 
 const struct vl_finding *
 vl_findings_get (const struct vl_app *app, size_t i)
 {
-  return i < app->ctx->findings.n ? &app->ctx->findings.items[i] : NULL;
+  return i < app->call->findings.n ? &app->call->findings.items[i] : NULL;
 }
 
 void
 vl_findings_clear (struct vl_app *app)
 {
-  app->ctx->findings.n = 0;
-  app->ctx->findings.n_errors = 0;
+  app->call->findings.n = 0;
+  app->call->findings.n_errors = 0;
 }
 
 int
 vl_findings_exit_code (const struct vl_app *app)
 {
-  return vl_findings_exit (app->ctx, 0);
+  return vl_findings_exit (app->call, 0);
 }
 
 void
-vl_soften (struct vl_ctx *ctx, size_t first)
+vl_soften (struct vl_call *call, size_t first)
 {
-  for (size_t i = first; i < ctx->findings.n; i++)
-    if (ctx->findings.items[i].severity == VL_SEV_ERROR) {
-      ctx->findings.items[i].severity = VL_SEV_WARNING;
-      ctx->findings.n_errors--;
+  for (size_t i = first; i < call->findings.n; i++)
+    if (call->findings.items[i].severity == VL_SEV_ERROR) {
+      call->findings.items[i].severity = VL_SEV_WARNING;
+      call->findings.n_errors--;
     }
 }
 
 /* ---- STATE ---- */
 
 static const char *
-default_state (struct vl_ctx *ctx)
+default_state (struct vl_call *call)
 {
   const char *base = getenv ("XDG_STATE_HOME"), *home = getenv ("HOME");
 
@@ -131,17 +131,17 @@ default_state (struct vl_ctx *ctx)
     return "/var/lib/virtloom";
   /* The XDG specification: a path that is not absolute is ignored. */
   if (base && base[0] == '/')
-    return vl_arena_printf (ctx->arena, "%s/virtloom", base);
-  return home && home[0] == '/' ? vl_arena_printf (ctx->arena, "%s/.local/state/virtloom", home)
+    return vl_arena_printf (call->arena, "%s/virtloom", base);
+  return home && home[0] == '/' ? vl_arena_printf (call->arena, "%s/.local/state/virtloom", home)
                                 : NULL;
 }
 
 static const char *
-absolute (struct vl_ctx *ctx, const char *path)
+absolute (struct vl_call *call, const char *path)
 {
   VL_AUTOFREE char *here = path[0] == '/' ? NULL : getcwd (NULL, 0);
-  char *whole =
-      here ? vl_arena_printf (ctx->arena, "%s/%s", here, path) : vl_arena_strdup (ctx->arena, path);
+  char *whole = here ? vl_arena_printf (call->arena, "%s/%s", here, path)
+                     : vl_arena_strdup (call->arena, path);
 
   for (size_t n = strlen (whole); n > 1 && whole[n - 1] == '/'; n--)
     whole[n - 1] = '\0';
@@ -149,39 +149,39 @@ absolute (struct vl_ctx *ctx, const char *path)
 }
 
 static int
-judge_state (struct vl_ctx *ctx, const char *path)
+judge_state (struct vl_call *call, const char *path)
 {
   const char *why;
   struct stat st;
 
   if (strlen (path) > STATE_LIMIT) {
     vl_error (
-        ctx, VL_ERR_USAGE, "StateUnusable", NULL,
+        call, VL_ERR_USAGE, "StateUnusable", NULL,
         "the STATE folder \"%s\" has %zu bytes in its name; accepted: at most %u, because the "
         "sockets of guests lie below it and their names end at 108 bytes",
         path, strlen (path), STATE_LIMIT);
-    vl_hint (ctx, "give a shorter one: --state DIR, or state_dir in virtloom.conf");
+    vl_hint (call, "give a shorter one: --state DIR, or state_dir in virtloom.conf");
     return -1;
   }
   for (const char *p = path; *p; p++)
     if ((unsigned char)*p < ' ' || *p == 0x7f)
-      return vl_error (ctx, VL_ERR_USAGE, "StateUnusable", NULL,
+      return vl_error (call, VL_ERR_USAGE, "StateUnusable", NULL,
                        "the name of the STATE folder has a control character");
   if (stat (path, &st) < 0 && errno == ENOENT)
     return 0;
   if (stat (path, &st) < 0)
-    return vl_error (ctx, errno == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED, "StateUnusable",
+    return vl_error (call, errno == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED, "StateUnusable",
                      NULL, "the STATE folder \"%s\": %s", path, strerror (errno));
   if (! S_ISDIR (st.st_mode))
-    return vl_error (ctx, VL_ERR_USAGE, "StateUnusable", NULL,
+    return vl_error (call, VL_ERR_USAGE, "StateUnusable", NULL,
                      "the STATE folder \"%s\" is not a folder", path);
   why = vl_file_distrust (&st);
   if (why) {
-    vl_error (ctx, VL_ERR_NOT_PERMITTED, "StateUnusable", NULL,
+    vl_error (call, VL_ERR_NOT_PERMITTED, "StateUnusable", NULL,
               "the STATE folder \"%s\" %s; accepted: a folder of your own or of root, that nobody "
               "else can write to",
               path, why);
-    vl_hint (ctx, "chmod go-w \"%s\", or give another one with --state", path);
+    vl_hint (call, "chmod go-w \"%s\", or give another one with --state", path);
     return -1;
   }
   return 0;
@@ -197,26 +197,26 @@ vl_app_state_dir (struct vl_app *app)
   if (path == NULL || *path == '\0')
     path = vl_config_str (app->config, "state_dir");
   if (path == NULL || *path == '\0')
-    path = default_state (app->ctx);
+    path = default_state (app->call);
   if (path == NULL) {
-    vl_error (app->ctx, VL_ERR_USAGE, "StateUnusable", NULL,
+    vl_error (app->call, VL_ERR_USAGE, "StateUnusable", NULL,
               "there is no home folder to keep STATE in");
-    vl_hint (app->ctx, "give one with --state DIR");
+    vl_hint (app->call, "give one with --state DIR");
     return NULL;
   }
-  path = absolute (app->ctx, path);
-  if (judge_state (app->ctx, path) < 0)
+  path = absolute (app->call, path);
+  if (judge_state (app->call, path) < 0)
     return NULL;
   app->state_dir = path;
   return path;
 }
 
 static int
-make_folder (struct vl_ctx *ctx, const char *path)
+make_folder (struct vl_call *call, const char *path)
 {
   if (vl_file_mkdirs (path, 0700) == 0)
     return 0;
-  return vl_error (ctx, errno == EACCES || errno == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED,
+  return vl_error (call, errno == EACCES || errno == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED,
                    errno == ENOSPC ? "DiskFull" : "StateUnusable", NULL, "cannot make \"%s\": %s",
                    path, strerror (errno));
 }
@@ -228,7 +228,7 @@ vl_state_make (struct vl_app *app)
   const char *state = vl_app_state_dir (app);
 
   for (size_t i = 0; state && i < sizeof below / sizeof below[0]; i++)
-    if (make_folder (app->ctx, vl_printf (app->ctx, "%s%s", state, below[i])) < 0)
+    if (make_folder (app->call, vl_printf (app->call, "%s%s", state, below[i])) < 0)
       return NULL;
   return state;
 }
@@ -244,10 +244,10 @@ vl_app_store_if_any (struct vl_app *app, struct vl_store **store)
   state = vl_app_state_dir (app);
   if (state == NULL)
     return -1;
-  path = vl_printf (app->ctx, "%s/state.db", state);
+  path = vl_printf (app->call, "%s/state.db", state);
   if (access (path, F_OK) < 0 && errno == ENOENT)
     return 0;
-  *store = app->store = vl_store_open (app->ctx, path, 0);
+  *store = app->store = vl_store_open (app->call, path, 0);
   return app->store ? 0 : -1;
 }
 
@@ -257,6 +257,6 @@ vl_app_store (struct vl_app *app)
   const char *state = app->store ? NULL : vl_state_make (app);
 
   if (state)
-    app->store = vl_store_open (app->ctx, vl_printf (app->ctx, "%s/state.db", state), 1);
+    app->store = vl_store_open (app->call, vl_printf (app->call, "%s/state.db", state), 1);
   return app->store;
 }

@@ -21,31 +21,31 @@ static int
 failed (struct vl_store *store, const char *what)
 {
   int code = sqlite3_extended_errcode (store->db);
-  struct vl_ctx *ctx = store->ctx;
+  struct vl_call *call = store->call;
 
   switch (code & 0xff) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
-    return vl_error (ctx, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
+    return vl_error (call, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
                      "\"%s\" was held by other virtloom commands for %d seconds", store->path,
                      GIVE_UP_MS / 1000);
   case SQLITE_FULL:
-    vl_error (ctx, VL_ERR_FAILED, "DiskFull", NULL, "%s \"%s\": no space left on device", what,
+    vl_error (call, VL_ERR_FAILED, "DiskFull", NULL, "%s \"%s\": no space left on device", what,
               store->path);
-    vl_hint (ctx, "make room on the disk that holds the STATE folder, then try again");
+    vl_hint (call, "make room on the disk that holds the STATE folder, then try again");
     return -1;
   case SQLITE_CORRUPT:
   case SQLITE_NOTADB:
-    return vl_error (ctx, VL_ERR_FAILED, "StoreDamaged", NULL, "\"%s\" is damaged: %s", store->path,
-                     sqlite3_errmsg (store->db));
+    return vl_error (call, VL_ERR_FAILED, "StoreDamaged", NULL, "\"%s\" is damaged: %s",
+                     store->path, sqlite3_errmsg (store->db));
   case SQLITE_PERM:
   case SQLITE_READONLY:
   case SQLITE_AUTH:
   case SQLITE_CANTOPEN:
-    return vl_error (ctx, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL, "%s \"%s\": %s", what,
+    return vl_error (call, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL, "%s \"%s\": %s", what,
                      store->path, sqlite3_errmsg (store->db));
   default:
-    return vl_error (ctx, VL_ERR_FAILED, "StoreFailed", NULL, "%s \"%s\": %s", what, store->path,
+    return vl_error (call, VL_ERR_FAILED, "StoreFailed", NULL, "%s \"%s\": %s", what, store->path,
                      sqlite3_errmsg (store->db));
   }
 }
@@ -59,21 +59,21 @@ wait_a_little (void *opaque, int times)
     return 0;
   if (times * WAIT_STEP_MS >= TELL_AFTER_MS && ! store->told) {
     store->told = 1;
-    vl_progress (store->ctx, "waiting for another virtloom command");
+    vl_progress (store->call, "waiting for another virtloom command");
   }
   nanosleep (&(struct timespec) { 0, WAIT_STEP_MS * 1000000L }, NULL);
   return 1;
 }
 
 struct vl_store *
-vl_store_open (struct vl_ctx *ctx, const char *path, int create)
+vl_store_open (struct vl_call *call, const char *path, int create)
 {
   struct vl_store *store = VL_NEW (struct vl_store);
   mode_t mask = umask (0077);
   int code;
 
-  store->ctx = ctx;
-  store->path = vl_arena_strdup (ctx->arena, path);
+  store->call = call;
+  store->path = vl_arena_strdup (call->arena, path);
   code = sqlite3_open_v2 (path, &store->db,
                           SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL);
   umask (mask);
@@ -183,7 +183,7 @@ vl_db_text (sqlite3_stmt *stmt, int i)
 const char *
 vl_db_keep (struct vl_store *store, sqlite3_stmt *stmt, int i)
 {
-  return vl_arena_strdup (store->ctx->arena, vl_db_text (stmt, i));
+  return vl_arena_strdup (store->call->arena, vl_db_text (stmt, i));
 }
 
 int64_t

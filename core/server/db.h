@@ -6,12 +6,12 @@
 #ifndef VL_CORE_DB_H
 #define VL_CORE_DB_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 
 #include <sqlite3.h>
 
 struct vl_store {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   sqlite3 *db;
   const char *path;
   int told; /* "waiting for another virtloom command" was said */
@@ -19,7 +19,7 @@ struct vl_store {
 
 /* Opens STATE/state.db and brings its schema up to date; CREATE 0: it must
  * exist.  NULL after a finding. */
-struct vl_store *vl_store_open (struct vl_ctx *ctx, const char *path, int create);
+struct vl_store *vl_store_open (struct vl_call *call, const char *path, int create);
 void vl_store_close (struct vl_store *store);
 
 /* A statement with its arguments bound.  TYPES has one letter for each: 's'

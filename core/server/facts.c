@@ -16,7 +16,7 @@ stamp_of (struct vl_app *app, struct vl_plugin *driver, const char *state)
 {
   VL_AUTOFREE char *module = driver->path ? realpath (driver->path, NULL) : NULL;
   struct vl_open open = { .size = sizeof open, .state_dir = state };
-  struct vl_plugin *before = app->ctx->plugin;
+  struct vl_plugin *before = app->call->plugin;
   struct vl_stamp stamp = { { NULL, 0, 0 } };
   int result;
 
@@ -25,9 +25,9 @@ stamp_of (struct vl_app *app, struct vl_plugin *driver, const char *state)
   vl_stamp_system (&stamp);
   if (module)
     vl_stamp_file (&stamp, module);
-  app->ctx->plugin = driver;
-  result = driver->driver.stamp (app->ctx, &open, &stamp);
-  app->ctx->plugin = before;
+  app->call->plugin = driver;
+  result = driver->driver.stamp (app->call, &open, &stamp);
+  app->call->plugin = before;
   if (result == 0)
     return stamp.text.text;
   vl_str_free (&stamp.text);
@@ -38,7 +38,7 @@ static struct vl_host *
 recall (struct vl_app *app, struct vl_plugin *driver, const char *stamp)
 {
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
-  size_t first = app->ctx->findings.n;
+  size_t first = app->call->findings.n;
   struct vl_host *host = NULL;
   struct vl_store *store;
 
@@ -49,7 +49,7 @@ recall (struct vl_app *app, struct vl_plugin *driver, const char *stamp)
       host = vl_host_from_lines (vl_db_text (stmt, 0));
   }
   /* Who needs more of a damaged store than this is told by it. */
-  vl_soften (app->ctx, first);
+  vl_soften (app->call, first);
   return host;
 }
 
@@ -58,20 +58,20 @@ static void
 keep (struct vl_app *app, struct vl_plugin *driver, const char *stamp, const struct vl_host *host)
 {
   VL_AUTOFREE char *facts = vl_host_to_lines (host);
-  size_t first = app->ctx->findings.n;
+  size_t first = app->call->findings.n;
   struct vl_store *store = facts ? vl_app_store (app) : NULL;
 
   if (store)
     vl_db_run (store, "INSERT OR REPLACE INTO host_facts VALUES (?, ?, ?)", "sss", driver->name,
                stamp, facts);
-  vl_soften (app->ctx, first);
+  vl_soften (app->call, first);
 }
 
 static struct vl_host *
 ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
 {
   struct vl_conn *conn = vl_app_conn (app, driver);
-  struct vl_plugin *before = app->ctx->plugin;
+  struct vl_plugin *before = app->call->plugin;
   VL_AUTOFREE char *stamp = NULL;
   struct vl_host *host;
   int result = 0;
@@ -81,10 +81,10 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
   /* To open is to write what is missing; before the question is early enough. */
   stamp = stamp_of (app, driver, state);
   host = vl_host_new ();
-  app->ctx->plugin = driver;
+  app->call->plugin = driver;
   if (driver->driver.probe)
-    result = driver->driver.probe (app->ctx, conn, host);
-  app->ctx->plugin = before;
+    result = driver->driver.probe (app->call, conn, host);
+  app->call->plugin = before;
   if (result == 0) {
     if (stamp)
       keep (app, driver, stamp, host);
@@ -98,21 +98,21 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
 static int
 look (struct vl_app *app, struct vl_host *host, const char *state)
 {
-  struct vl_plugin *before = app->ctx->plugin;
+  struct vl_plugin *before = app->call->plugin;
   int result = 0;
 
   host->live = 1;
-  vl_host_probe_system (app->ctx, host);
-  vl_host_probe_storage (app->ctx, host, state);
+  vl_host_probe_system (app->call, host);
+  vl_host_probe_storage (app->call, host, state);
   for (size_t i = 0; i < app->registry->n && result == 0; i++) {
     struct vl_plugin *plugin = app->registry->plugins[i];
 
-    app->ctx->plugin = plugin;
+    app->call->plugin = plugin;
     if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
         && plugin->feature.probe)
-      result = plugin->feature.probe (app->ctx, host);
+      result = plugin->feature.probe (app->call, host);
   }
-  app->ctx->plugin = before;
+  app->call->plugin = before;
   return result;
 }
 

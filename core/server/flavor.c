@@ -13,17 +13,17 @@
 #define MOST INT32_MAX
 
 static int
-check (struct vl_ctx *ctx, const struct vl_flavor_info *flavor)
+check (struct vl_call *call, const struct vl_flavor_info *flavor)
 {
-  int bad = vl_name_check (ctx, &vl_noun_flavor, flavor->name);
+  int bad = vl_name_check (call, &vl_noun_flavor, flavor->name);
 
-  bad |= vl_range_check (ctx, "a flavor's number of vcpus", "", flavor->vcpus, 1, MOST);
-  bad |= vl_range_check (ctx, "a flavor's ram", " MiB", flavor->ram, 1, MOST);
-  bad |= vl_range_check (ctx, "a flavor's disk", " GiB", flavor->disk, 0, MOST);
-  bad |= vl_range_check (ctx, "a flavor's ephemeral disk", " GiB", flavor->ephemeral, 0, MOST);
-  bad |= vl_range_check (ctx, "a flavor's swap disk", " MiB", flavor->swap, 0, MOST);
+  bad |= vl_range_check (call, "a flavor's number of vcpus", "", flavor->vcpus, 1, MOST);
+  bad |= vl_range_check (call, "a flavor's ram", " MiB", flavor->ram, 1, MOST);
+  bad |= vl_range_check (call, "a flavor's disk", " GiB", flavor->disk, 0, MOST);
+  bad |= vl_range_check (call, "a flavor's ephemeral disk", " GiB", flavor->ephemeral, 0, MOST);
+  bad |= vl_range_check (call, "a flavor's swap disk", " MiB", flavor->swap, 0, MOST);
   for (size_t i = 0; i < flavor->n_properties; i++)
-    bad |= vl_property_check (ctx, &flavor->properties[i]);
+    bad |= vl_property_check (call, &flavor->properties[i]);
   return bad;
 }
 
@@ -31,7 +31,7 @@ static int
 insert (struct vl_store *store, const struct vl_flavor_info *flavor)
 {
   if (vl_db_number (store, 0, "SELECT count(*) FROM flavor WHERE name = ?", "s", flavor->name))
-    return vl_exists (store->ctx, &vl_noun_flavor, flavor->name);
+    return vl_exists (store->call, &vl_noun_flavor, flavor->name);
   if (vl_db_run (store, "INSERT INTO flavor VALUES (?, ?, ?, ?, ?, ?)", "siiiii", flavor->name,
                  flavor->vcpus, flavor->ram, flavor->disk, flavor->ephemeral, flavor->swap)
       < 0)
@@ -45,7 +45,7 @@ vl_flavor_create (struct vl_app *app, const struct vl_flavor_info *flavor)
 {
   struct vl_store *store;
 
-  if (check (app->ctx, flavor) < 0)
+  if (check (app->call, flavor) < 0)
     return -1;
   store = vl_app_store (app);
   if (store == NULL || vl_db_begin (store) < 0)
@@ -71,7 +71,7 @@ read_row (struct vl_store *store, sqlite3_stmt *stmt, struct vl_flavor_info *fla
 const struct vl_flavor_info *
 vl_flavor_find (struct vl_app *app, const char *name)
 {
-  struct vl_flavor_info *flavor = vl_arena_alloc (app->ctx->arena, sizeof *flavor);
+  struct vl_flavor_info *flavor = vl_arena_alloc (app->call->arena, sizeof *flavor);
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   struct vl_store *store;
   int got = 0;
@@ -85,7 +85,7 @@ vl_flavor_find (struct vl_app *app, const char *name)
   if (got == 1)
     return read_row (store, stmt, flavor) < 0 ? NULL : flavor;
   if (got == 0)
-    vl_not_found (app->ctx, store, &vl_noun_flavor, name);
+    vl_not_found (app->call, store, &vl_noun_flavor, name);
   return NULL;
 }
 

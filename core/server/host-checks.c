@@ -23,7 +23,7 @@ struct rows {
 static void VL_PRINTF (5, 6) add (struct rows *rows, const char *name, const char *result,
                                   const char *mend, const char *fmt, ...)
 {
-  struct vl_arena *arena = rows->app->ctx->arena;
+  struct vl_arena *arena = rows->app->call->arena;
   struct vl_host_check row = { .result = result };
   va_list args;
 
@@ -41,19 +41,19 @@ static void VL_PRINTF (5, 6) add (struct rows *rows, const char *name, const cha
 static void
 check_state (struct rows *rows)
 {
-  struct vl_ctx *ctx = rows->app->ctx;
-  size_t first = ctx->findings.n;
+  struct vl_call *call = rows->app->call;
+  size_t first = call->findings.n;
   const char *state = vl_app_state_dir (rows->app);
 
   if (state == NULL) {
-    add (rows, "state folder", "FAIL", ctx->findings.items[first].hint, "%s",
-         ctx->findings.items[first].message);
-    vl_findings_drop (ctx, first, ctx->findings.n);
+    add (rows, "state folder", "FAIL", call->findings.items[first].hint, "%s",
+         call->findings.items[first].message);
+    vl_findings_drop (call, first, call->findings.n);
   } else if (access (state, F_OK) < 0)
     add (rows, "state folder", "PASS", NULL, "%s will be made by the first command that needs it",
          state);
   else if (access (state, R_OK | W_OK | X_OK) < 0)
-    add (rows, "state folder", "FAIL", vl_printf (ctx, "chown %u %s", (unsigned)geteuid (), state),
+    add (rows, "state folder", "FAIL", vl_printf (call, "chown %u %s", (unsigned)geteuid (), state),
          "%s: %s", state, strerror (errno));
   else
     add (rows, "state folder", "PASS", NULL, "%s", state);
@@ -75,25 +75,25 @@ static void
 check_program (struct rows *rows, const char *name, const char *program, const char *package,
                const char *missing)
 {
-  struct vl_ctx *ctx = rows->app->ctx;
-  const char *path = vl_tool_find (ctx, program);
+  struct vl_call *call = rows->app->call;
+  const char *path = vl_tool_find (call, program);
 
   if (path)
     add (rows, name, "PASS", NULL, "%s", path);
   else
-    add (rows, name, missing, vl_printf (ctx, "apt-get install %s", package),
+    add (rows, name, missing, vl_printf (call, "apt-get install %s", package),
          "the program \"%s\" is not installed", program);
 }
 
 static void
 check_programs (struct rows *rows)
 {
-  struct vl_ctx *ctx = rows->app->ctx;
+  struct vl_call *call = rows->app->call;
   struct utsname machine;
-  const char *iso = vl_tool_find (ctx, "genisoimage") ? "genisoimage" : "xorriso";
+  const char *iso = vl_tool_find (call, "genisoimage") ? "genisoimage" : "xorriso";
 
   uname (&machine);
-  check_program (rows, "emulator", vl_printf (ctx, "qemu-system-%s", machine.machine),
+  check_program (rows, "emulator", vl_printf (call, "qemu-system-%s", machine.machine),
                  VL_STREQ (machine.machine, "x86_64")    ? "qemu-system-x86"
                  : VL_STREQ (machine.machine, "aarch64") ? "qemu-system-arm"
                                                          : "qemu-system",
@@ -145,7 +145,7 @@ is_on (const char *value)
 static void
 check_modules (struct rows *rows, const struct vl_host *host)
 {
-  struct vl_ctx *ctx = rows->app->ctx;
+  struct vl_call *call = rows->app->call;
   size_t n = vl_host_n_facts (host), found = 0;
 
   for (size_t i = 0; i < n; i++) {
@@ -160,10 +160,10 @@ check_modules (struct rows *rows, const struct vl_host *host)
     parameter++;
     found++;
     if (is_on (vl_host_str (host, key)))
-      add (rows, vl_printf (ctx, "%s %s", module, parameter), "PASS", NULL, "is on");
+      add (rows, vl_printf (call, "%s %s", module, parameter), "PASS", NULL, "is on");
     else
-      add (rows, vl_printf (ctx, "%s %s", module, parameter), "WARN",
-           vl_printf (ctx,
+      add (rows, vl_printf (call, "%s %s", module, parameter), "WARN",
+           vl_printf (call,
                       "echo options %s %s=1 > /etc/modprobe.d/%s-%s.conf && modprobe -r %s && "
                       "modprobe %s",
                       module, parameter, module, parameter, module, module),
@@ -178,37 +178,37 @@ check_modules (struct rows *rows, const struct vl_host *host)
 static void
 check_driver (struct rows *rows, struct vl_plugin *plugin, const struct vl_plugin *chosen)
 {
-  struct vl_ctx *ctx = rows->app->ctx;
-  const char *name = vl_printf (ctx, "driver %s", plugin->name), *why = NULL;
+  struct vl_call *call = rows->app->call;
+  const char *name = vl_printf (call, "driver %s", plugin->name), *why = NULL;
   const char *bad = plugin == chosen ? "FAIL" : "WARN";
-  struct vl_plugin *before = ctx->plugin;
-  size_t first = ctx->findings.n;
+  struct vl_plugin *before = call->plugin;
+  size_t first = call->findings.n;
 
   if (plugin->state == VL_PLUGIN_DISABLED) {
-    add (rows, name, "SKIP", vl_printf (ctx, "virtloom driver enable %s", plugin->name),
+    add (rows, name, "SKIP", vl_printf (call, "virtloom driver enable %s", plugin->name),
          "is not enabled");
     return;
   }
   if (plugin->state == VL_PLUGIN_UNUSED)
-    vl_registry_load (ctx, rows->app->registry, plugin, &rows->app->places);
-  vl_findings_drop (ctx, first, ctx->findings.n);
+    vl_registry_load (call, rows->app->registry, plugin, &rows->app->places);
+  vl_findings_drop (call, first, call->findings.n);
   if (plugin->state != VL_PLUGIN_LOADED) {
     add (rows, name, bad, NULL, "was refused: %s", plugin->reason ? plugin->reason : "");
     return;
   }
-  ctx->plugin = plugin;
-  if (plugin->driver.usable == NULL || plugin->driver.usable (ctx, &why) == 1)
+  call->plugin = plugin;
+  if (plugin->driver.usable == NULL || plugin->driver.usable (call, &why) == 1)
     add (rows, name, "PASS", NULL, "can be used%s", plugin == chosen ? ", and is" : "");
   else
     add (rows, name, bad, NULL, "%s", why ? why : "cannot be used on this machine");
-  ctx->plugin = before;
+  call->plugin = before;
 }
 
 /* The choice of `auto` is kept from the first server on. */
 static void
 check_choice (struct rows *rows, const struct vl_plugin *chosen)
 {
-  struct vl_ctx *ctx = rows->app->ctx;
+  struct vl_call *call = rows->app->call;
   const struct vl_plugin *today;
   const char *why;
 
@@ -220,7 +220,7 @@ check_choice (struct rows *rows, const struct vl_plugin *chosen)
   if (today == chosen)
     add (rows, "driver choice", "PASS", NULL, "%s, chosen by auto", chosen->name);
   else if (today)
-    add (rows, "driver choice", "WARN", vl_printf (ctx, "virtloom --driver %s ...", today->name),
+    add (rows, "driver choice", "WARN", vl_printf (call, "virtloom --driver %s ...", today->name),
          "%s, kept since the first server; auto would choose %s today", chosen->name, today->name);
   else
     add (rows, "driver choice", "FAIL", NULL, "auto finds none today: %s", why);
@@ -233,21 +233,21 @@ findings_to_rows (struct rows *rows, size_t first)
   static const char *const results[] = {
     [VL_SEV_ERROR] = "FAIL", [VL_SEV_WARNING] = "WARN", [VL_SEV_ADVICE] = "PASS"
   };
-  struct vl_ctx *ctx = rows->app->ctx;
+  struct vl_call *call = rows->app->call;
 
-  for (size_t i = first; i < ctx->findings.n; i++) {
-    const struct vl_finding *finding = &ctx->findings.items[i];
+  for (size_t i = first; i < call->findings.n; i++) {
+    const struct vl_finding *finding = &call->findings.items[i];
 
     add (rows, finding->plugin, results[finding->severity], finding->hint, "%s", finding->message);
   }
-  vl_findings_drop (ctx, first, ctx->findings.n);
+  vl_findings_drop (call, first, call->findings.n);
 }
 
 static void
 check_host (struct rows *rows, struct vl_plugin *chosen)
 {
-  struct vl_ctx *ctx = rows->app->ctx;
-  size_t first = ctx->findings.n, before = rows->n;
+  struct vl_call *call = rows->app->call;
+  size_t first = call->findings.n, before = rows->n;
   const struct vl_host *host = vl_app_host_anew (rows->app);
 
   findings_to_rows (rows, first);
@@ -262,7 +262,7 @@ check_host (struct rows *rows, struct vl_plugin *chosen)
   if (vl_host_live (host))
     check_modules (rows, host);
   before = rows->n;
-  vl_build_ready (ctx, rows->app->registry, chosen, host);
+  vl_build_ready (call, rows->app->registry, chosen, host);
   findings_to_rows (rows, first);
   if (rows->n == before)
     add (rows, "plugin settings", "PASS", NULL, "all are possible on this host");
@@ -280,7 +280,7 @@ vl_host_checks (struct vl_app *app, const struct vl_host_check **checks, size_t 
   check_schema (&rows);
   check_programs (&rows);
   check_kvm (&rows);
-  first = app->ctx->findings.n;
+  first = app->call->findings.n;
   chosen = vl_app_driver_plugin (app);
   findings_to_rows (&rows, first);
   for (size_t i = 0; i < app->registry->n; i++)
@@ -290,7 +290,7 @@ vl_host_checks (struct vl_app *app, const struct vl_host_check **checks, size_t 
     check_choice (&rows, chosen);
     check_host (&rows, chosen);
   }
-  kept = vl_arena_alloc (app->ctx->arena, (rows.n + 1) * sizeof *kept);
+  kept = vl_arena_alloc (app->call->arena, (rows.n + 1) * sizeof *kept);
   memcpy (kept, rows.items, rows.n * sizeof *kept);
   free (rows.items);
   *checks = kept;

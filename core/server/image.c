@@ -29,7 +29,7 @@ vl_image_path (struct vl_app *app, const char *uuid)
 {
   const char *state = vl_app_state_dir (app);
 
-  return state ? vl_printf (app->ctx, "%s/images/%s", state, uuid) : NULL;
+  return state ? vl_printf (app->call, "%s/images/%s", state, uuid) : NULL;
 }
 
 /* ---- look-up ---- */
@@ -57,7 +57,7 @@ read_row (struct vl_app *app, struct vl_store *store, sqlite3_stmt *stmt,
 const struct vl_image_info *
 vl_image_find (struct vl_app *app, const char *name)
 {
-  struct vl_image_info *image = vl_arena_alloc (app->ctx->arena, sizeof *image);
+  struct vl_image_info *image = vl_arena_alloc (app->call->arena, sizeof *image);
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   struct vl_store *store;
   int got = 0;
@@ -74,7 +74,7 @@ vl_image_find (struct vl_app *app, const char *name)
   if (got == 1)
     return read_row (app, store, stmt, image) < 0 ? NULL : image;
   if (got == 0)
-    vl_not_found (app->ctx, store, &vl_noun_image, name);
+    vl_not_found (app->call, store, &vl_noun_image, name);
   return NULL;
 }
 
@@ -127,18 +127,18 @@ struct arrival {
 };
 
 static int
-check (struct vl_ctx *ctx, const struct vl_image_info *image)
+check (struct vl_call *call, const struct vl_image_info *image)
 {
-  int bad = vl_name_check (ctx, &vl_noun_image, image->name);
+  int bad = vl_name_check (call, &vl_noun_image, image->name);
 
   if (image->disk_format == NULL) {
-    bad = vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "the image's disk format is missing");
-    vl_hint (ctx, "say what it is, --disk-format qcow2 or raw; it is never guessed");
+    bad = vl_error (call, VL_ERR_USAGE, NULL, NULL, "the image's disk format is missing");
+    vl_hint (call, "say what it is, --disk-format qcow2 or raw; it is never guessed");
   }
-  bad |= vl_range_check (ctx, "an image's min_ram", " MiB", image->min_ram, 0, MOST);
-  bad |= vl_range_check (ctx, "an image's min_disk", " GiB", image->min_disk, 0, MOST);
+  bad |= vl_range_check (call, "an image's min_ram", " MiB", image->min_ram, 0, MOST);
+  bad |= vl_range_check (call, "an image's min_disk", " GiB", image->min_disk, 0, MOST);
   for (size_t i = 0; i < image->n_properties; i++)
-    bad |= vl_property_check (ctx, &image->properties[i]);
+    bad |= vl_property_check (call, &image->properties[i]);
   return bad;
 }
 
@@ -162,7 +162,7 @@ begin (struct arrival *a)
     return -1;
   if (vl_db_number (store, 0, "SELECT count(*) FROM image WHERE name = ? OR uuid = ?", "ss",
                     a->image->name, a->uuid))
-    result = vl_exists (store->ctx, &vl_noun_image, a->image->name);
+    result = vl_exists (store->call, &vl_noun_image, a->image->name);
   else if (vl_undo_begin (store, a->uuid, VL_OP_IMAGE_CREATE, NULL) < 0
            || vl_undo_plan (store, a->uuid, VL_MADE_FOLDER, a->folder) < 0)
     result = -1;
@@ -174,23 +174,23 @@ begin (struct arrival *a)
 static int
 fetch (struct arrival *a)
 {
-  struct vl_ctx *ctx = a->app->ctx;
+  struct vl_call *call = a->app->call;
   const char *format = a->image->disk_format;
   const char *first =
-      VL_STREQ (a->format, format) ? a->copy : vl_printf (ctx, "%s.as-given", a->copy);
+      VL_STREQ (a->format, format) ? a->copy : vl_printf (call, "%s.as-given", a->copy);
 
   if (mkdir (a->folder, 0700) < 0)
-    return vl_storage_failed (ctx, "cannot make", a->folder, errno);
+    return vl_storage_failed (call, "cannot make", a->folder, errno);
   if (vl_undo_done (a->store, a->uuid, VL_MADE_FOLDER, a->folder, NULL) < 0
-      || vl_image_copy (ctx, a->file, first, &a->checksum) < 0)
+      || vl_image_copy (call, a->file, first, &a->checksum) < 0)
     return -1;
-  if (first != a->copy && vl_image_convert (ctx, first, format, a->format, a->copy) < 0)
+  if (first != a->copy && vl_image_convert (call, first, format, a->format, a->copy) < 0)
     return -1;
   /* What counts is the copy: FILE may have changed since it was looked at. */
-  if (vl_image_inspect (ctx, a->copy, a->format, &a->facts) < 0)
+  if (vl_image_inspect (call, a->copy, a->format, &a->facts) < 0)
     return -1;
   if (chmod (a->copy, 0400) < 0 || stat (a->copy, &a->st) < 0)
-    return vl_storage_failed (ctx, "cannot look at", a->copy, errno);
+    return vl_storage_failed (call, "cannot look at", a->copy, errno);
   return 0;
 }
 
@@ -219,9 +219,9 @@ settle (struct arrival *a)
   if (vl_undo_done (a->store, a->uuid, VL_MADE_FILE, a->target, a->copy) < 0)
     return -1;
   if (renameat2 (AT_FDCWD, a->copy, AT_FDCWD, a->target, RENAME_NOREPLACE) < 0)
-    return vl_storage_failed (a->app->ctx, "cannot make", a->target, errno);
+    return vl_storage_failed (a->app->call, "cannot make", a->target, errno);
   if (vl_file_remove_tree (a->folder) < 0)
-    return vl_storage_failed (a->app->ctx, "cannot remove", a->folder, errno);
+    return vl_storage_failed (a->app->call, "cannot remove", a->folder, errno);
   if (vl_db_begin (a->store) < 0)
     return -1;
   return vl_db_finish (a->store, insert (a));
@@ -234,8 +234,8 @@ vl_image_create (struct vl_app *app, const char *file, const struct vl_image_inf
   struct arrival a = { .app = app, .image = image, .file = file };
   char uuid[37];
 
-  if (check (app->ctx, image) < 0
-      || vl_image_inspect (app->ctx, file, image->disk_format, &a.facts) < 0)
+  if (check (app->call, image) < 0
+      || vl_image_inspect (app->call, file, image->disk_format, &a.facts) < 0)
     return -1;
   a.store = vl_app_store (app);
   if (a.store == NULL)
@@ -246,13 +246,13 @@ vl_image_create (struct vl_app *app, const char *file, const struct vl_image_inf
   a.uuid = uuid;
   a.format = kept_format (image->disk_format);
   a.target = vl_image_path (app, uuid);
-  a.folder = vl_printf (app->ctx, "%s.new", a.target);
-  a.copy = vl_printf (app->ctx, "%s/image", a.folder);
+  a.folder = vl_printf (app->call, "%s.new", a.target);
+  a.copy = vl_printf (app->call, "%s/image", a.folder);
   if (vl_lock_take (app, "images", uuid, 1, &lock) < 0 || begin (&a) < 0)
     return -1;
   if (fetch (&a) == 0 && settle (&a) == 0) {
     if (! VL_STREQ (a.format, image->disk_format)) {
-      vl_advice (app->ctx, NULL, NULL, "image \"%s\" was given as %s and is kept as %s",
+      vl_advice (app->call, NULL, NULL, "image \"%s\" was given as %s and is kept as %s",
                  image->name, image->disk_format, a.format);
     }
     return 0;
@@ -281,10 +281,10 @@ refuse_use (struct vl_store *store, const struct vl_image_info *image)
       vl_str_printf (&names, "%s\"%s\"", n > 1 ? ", " : "", vl_db_text (stmt, 0));
   if (got < 0 || n == 0)
     return got;
-  vl_error (store->ctx, VL_ERR_REQUEST, "ImageInUse", NULL,
+  vl_error (store->call, VL_ERR_REQUEST, "ImageInUse", NULL,
             "image \"%s\" is used by %zu server%s: %s%s", image->name, n, n > 1 ? "s" : "",
             names.text, n > 10 ? " ..." : "");
-  vl_hint (store->ctx, "delete those servers first");
+  vl_hint (store->call, "delete those servers first");
   return -1;
 }
 

@@ -65,7 +65,7 @@ vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
   result = try_lock (lock);
   while (result == 1 && wait && waited < GIVE_UP_MS) {
     if (waited == TELL_AFTER_MS)
-      vl_progress (app->ctx, "waiting for another virtloom command that works on %s", uuid);
+      vl_progress (app->call, "waiting for another virtloom command that works on %s", uuid);
     nanosleep (&(struct timespec) { 0, STEP_MS * 1000000L }, NULL);
     waited += STEP_MS;
     result = try_lock (lock);
@@ -73,11 +73,11 @@ vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
   if (result == 0)
     return 0;
   if (result < 0)
-    vl_error (app->ctx, errno == ENOSPC ? VL_ERR_FAILED : VL_ERR_NOT_PERMITTED,
+    vl_error (app->call, errno == ENOSPC ? VL_ERR_FAILED : VL_ERR_NOT_PERMITTED,
               errno == ENOSPC ? "DiskFull" : "StoreFailed", NULL, "cannot lock \"%s\": %s",
               lock->path, strerror (errno));
   else if (wait)
-    result = vl_error (app->ctx, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
+    result = vl_error (app->call, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
                        "another virtloom command has worked on %s for more than %d seconds", uuid,
                        GIVE_UP_MS / 1000);
   free (lock->path);

@@ -22,13 +22,13 @@ const struct vl_noun vl_noun_server = { "server", "server",           "uuid",
                                         NULL,     "InstanceNotFound", "InstanceExists" };
 
 int
-vl_name_check (struct vl_ctx *ctx, const struct vl_noun *noun, const char *name)
+vl_name_check (struct vl_call *call, const struct vl_noun *noun, const char *name)
 {
   const char *problem = name ? vl_server_name_problem (name) : "is missing";
 
   if (problem == NULL)
     return 0;
-  return vl_error (ctx, VL_ERR_REQUEST, "InvalidName", NULL, "the name of the %s %s", noun->word,
+  return vl_error (call, VL_ERR_REQUEST, "InvalidName", NULL, "the name of the %s %s", noun->word,
                    problem);
 }
 
@@ -48,18 +48,18 @@ is_unprintable (const char *text)
 }
 
 int
-vl_property_check (struct vl_ctx *ctx, const struct vl_property *property)
+vl_property_check (struct vl_call *call, const struct vl_property *property)
 {
   size_t key = strlen (property->key), value = strlen (property->value);
 
   if (key == 0 || key > KEY_LIMIT || is_unprintable (property->key) || strchr (property->key, '='))
-    return vl_error (ctx, VL_ERR_REQUEST, "InvalidProperty", NULL,
+    return vl_error (call, VL_ERR_REQUEST, "InvalidProperty", NULL,
                      "the property key \"%.64s\" cannot be kept; accepted: 1 to %u bytes of UTF-8 "
                      "without '=' and control characters",
                      is_unprintable (property->key) ? "?" : property->key, KEY_LIMIT);
   if (value > VALUE_LIMIT || is_unprintable (property->value))
     return vl_error (
-        ctx, VL_ERR_REQUEST, "InvalidProperty", NULL,
+        call, VL_ERR_REQUEST, "InvalidProperty", NULL,
         "the value of property \"%s\" cannot be kept; accepted: up to %u bytes of UTF-8 "
         "without control characters",
         property->key, VALUE_LIMIT);
@@ -67,7 +67,7 @@ vl_property_check (struct vl_ctx *ctx, const struct vl_property *property)
 }
 
 int
-vl_not_found (struct vl_ctx *ctx, struct vl_store *store, const struct vl_noun *noun,
+vl_not_found (struct vl_call *call, struct vl_store *store, const struct vl_noun *noun,
               const char *name)
 {
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
@@ -75,35 +75,35 @@ vl_not_found (struct vl_ctx *ctx, struct vl_store *store, const struct vl_noun *
 
   if (store)
     stmt =
-        vl_db_query (store, vl_printf (ctx, "SELECT name FROM %s ORDER BY name", noun->table), "");
+        vl_db_query (store, vl_printf (call, "SELECT name FROM %s ORDER BY name", noun->table), "");
   while (stmt && vl_db_step (store, stmt) == 1)
     vl_spell_offer (&spell, vl_db_keep (store, stmt, 0));
-  vl_error (ctx, VL_ERR_NOT_FOUND, noun->not_found, NULL, "there is no %s \"%s\"", noun->word,
+  vl_error (call, VL_ERR_NOT_FOUND, noun->not_found, NULL, "there is no %s \"%s\"", noun->word,
             name);
   if (spell.best)
-    vl_hint (ctx, "did you mean \"%s\"?", spell.best);
+    vl_hint (call, "did you mean \"%s\"?", spell.best);
   else
-    vl_hint (ctx, "virtloom %s list", noun->word);
+    vl_hint (call, "virtloom %s list", noun->word);
   return -1;
 }
 
 int
-vl_exists (struct vl_ctx *ctx, const struct vl_noun *noun, const char *name)
+vl_exists (struct vl_call *call, const struct vl_noun *noun, const char *name)
 {
-  vl_error (ctx, VL_ERR_REQUEST, noun->exists, NULL, "there is already a %s \"%s\"", noun->word,
+  vl_error (call, VL_ERR_REQUEST, noun->exists, NULL, "there is already a %s \"%s\"", noun->word,
             name);
-  vl_hint (ctx, "take another name, or delete it first: virtloom %s delete \"%s\"", noun->word,
+  vl_hint (call, "take another name, or delete it first: virtloom %s delete \"%s\"", noun->word,
            name);
   return -1;
 }
 
 int
-vl_range_check (struct vl_ctx *ctx, const char *what, const char *unit, int64_t number, int64_t min,
-                int64_t max)
+vl_range_check (struct vl_call *call, const char *what, const char *unit, int64_t number,
+                int64_t min, int64_t max)
 {
   if (number >= min && number <= max)
     return 0;
-  return vl_error (ctx, VL_ERR_REQUEST, "Invalid", NULL, "%s of %lld%s; accepted: %lld to %lld",
+  return vl_error (call, VL_ERR_REQUEST, "Invalid", NULL, "%s of %lld%s; accepted: %lld to %lld",
                    what, (long long)number, unit, (long long)min, (long long)max);
 }
 
@@ -111,7 +111,7 @@ int
 vl_properties_load (struct vl_store *store, const struct vl_noun *noun, const char *id,
                     const struct vl_property **list, size_t *n)
 {
-  struct vl_arena *arena = store->ctx->arena;
+  struct vl_arena *arena = store->call->arena;
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   VL_AUTOFREE struct vl_property *found = NULL;
   struct vl_property *kept;
@@ -120,7 +120,7 @@ vl_properties_load (struct vl_store *store, const struct vl_noun *noun, const ch
 
   *n = 0;
   stmt = vl_db_query (store,
-                      vl_printf (store->ctx, "SELECT key, value FROM %s WHERE %s = ? ORDER BY key",
+                      vl_printf (store->call, "SELECT key, value FROM %s WHERE %s = ? ORDER BY key",
                                  noun->property_table, noun->table),
                       "s", id);
   while ((got = vl_db_step (store, stmt)) == 1) {
@@ -140,7 +140,7 @@ vl_properties_store (struct vl_store *store, const struct vl_noun *noun, const c
                      const struct vl_property *list, size_t n)
 {
   const char *sql =
-      vl_printf (store->ctx, "INSERT OR REPLACE INTO %s VALUES (?, ?, ?)", noun->property_table);
+      vl_printf (store->call, "INSERT OR REPLACE INTO %s VALUES (?, ?, ?)", noun->property_table);
 
   for (size_t i = 0; i < n; i++)
     if (vl_db_run (store, sql, "sss", id, list[i].key, list[i].value) < 0)
@@ -160,15 +160,15 @@ unset_one (struct vl_store *store, const struct vl_noun *noun, const char *id, c
   for (size_t i = 0; i < n; i++) {
     if (VL_STREQ (list[i].key, key))
       return vl_db_run (store,
-                        vl_printf (store->ctx, "DELETE FROM %s WHERE %s = ? AND key = ?",
+                        vl_printf (store->call, "DELETE FROM %s WHERE %s = ? AND key = ?",
                                    noun->property_table, noun->table),
                         "ss", id, key);
     vl_spell_offer (&spell, list[i].key);
   }
-  vl_error (store->ctx, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL, "the %s has no property \"%s\"",
-            noun->word, key);
+  vl_error (store->call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
+            "the %s has no property \"%s\"", noun->word, key);
   if (spell.best)
-    vl_hint (store->ctx, "did you mean \"%s\"?", spell.best);
+    vl_hint (store->call, "did you mean \"%s\"?", spell.best);
   return -1;
 }
 
@@ -179,7 +179,7 @@ vl_properties_change (struct vl_store *store, const struct vl_noun *noun, const 
   int result;
 
   for (size_t i = 0; i < n_set; i++)
-    if (vl_property_check (store->ctx, &set[i]) < 0)
+    if (vl_property_check (store->call, &set[i]) < 0)
       return -1;
   if (vl_db_begin (store) < 0)
     return -1;

@@ -18,16 +18,16 @@ struct vl_noun {
 extern const struct vl_noun vl_noun_flavor, vl_noun_image, vl_noun_server;
 
 /* 0 if NAME can be the name of a NOUN, else -1 after a finding. */
-int vl_name_check (struct vl_ctx *ctx, const struct vl_noun *noun, const char *name);
+int vl_name_check (struct vl_call *call, const struct vl_noun *noun, const char *name);
 /* The same for a property's key and value. */
-int vl_property_check (struct vl_ctx *ctx, const struct vl_property *property);
+int vl_property_check (struct vl_call *call, const struct vl_property *property);
 /* Records "there is no NOUN NAME" with the nearest name; answers -1.  STORE may
  * be NULL: there are none at all. */
-int vl_not_found (struct vl_ctx *ctx, struct vl_store *store, const struct vl_noun *noun,
+int vl_not_found (struct vl_call *call, struct vl_store *store, const struct vl_noun *noun,
                   const char *name);
-int vl_exists (struct vl_ctx *ctx, const struct vl_noun *noun, const char *name);
+int vl_exists (struct vl_call *call, const struct vl_noun *noun, const char *name);
 /* Is NUMBER, called WHAT, within MIN and MAX?  0 or -1 after a finding. */
-int vl_range_check (struct vl_ctx *ctx, const char *what, const char *unit, int64_t number,
+int vl_range_check (struct vl_call *call, const char *what, const char *unit, int64_t number,
                     int64_t min, int64_t max);
 
 /* The properties of object ID, in byte order of the key, arena memory. */

@@ -7,7 +7,7 @@
 
 #include "server/record.h"
 
-#include "server/call.h"
+#include "server/method.h"
 #include "server/properties.h"
 #include "server/store.h"
 
@@ -16,7 +16,7 @@ vl_server_dir (struct vl_app *app, const char *uuid)
 {
   const char *state = vl_app_state_dir (app);
 
-  return state ? vl_printf (app->ctx, "%s/servers/%s", state, uuid) : NULL;
+  return state ? vl_printf (app->call, "%s/servers/%s", state, uuid) : NULL;
 }
 
 int
@@ -41,7 +41,7 @@ vl_record_load (struct vl_store *store, const char *server, struct vl_record *re
 const struct vl_record *
 vl_record_find (struct vl_app *app, const char *server)
 {
-  struct vl_record *record = vl_arena_alloc (app->ctx->arena, sizeof *record);
+  struct vl_record *record = vl_arena_alloc (app->call->arena, sizeof *record);
   struct vl_store *store;
   int got = 0;
 
@@ -50,7 +50,7 @@ vl_record_find (struct vl_app *app, const char *server)
   if (store)
     got = vl_record_load (store, server, record);
   if (got == 0)
-    vl_not_found (app->ctx, store, &vl_noun_server, server);
+    vl_not_found (app->call, store, &vl_noun_server, server);
   return got == 1 ? record : NULL;
 }
 
@@ -63,15 +63,15 @@ vl_record_set_status (struct vl_store *store, const char *uuid, const char *stat
 }
 
 const char *
-vl_fault_text (struct vl_ctx *ctx, size_t first)
+vl_fault_text (struct vl_call *call, size_t first)
 {
   VL_AUTOSTR struct vl_str text = { NULL, 0, 0 };
 
-  for (size_t i = first; i < ctx->findings.n; i++)
-    if (ctx->findings.items[i].severity == VL_SEV_ERROR)
-      vl_str_printf (&text, "%s%s: %s", text.length ? "; " : "", ctx->findings.items[i].code,
-                     ctx->findings.items[i].message);
-  return vl_arena_strdup (ctx->arena, text.text);
+  for (size_t i = first; i < call->findings.n; i++)
+    if (call->findings.items[i].severity == VL_SEV_ERROR)
+      vl_str_printf (&text, "%s%s: %s", text.length ? "; " : "", call->findings.items[i].code,
+                     call->findings.items[i].message);
+  return vl_arena_strdup (call->arena, text.text);
 }
 
 const char *

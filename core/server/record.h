@@ -27,7 +27,7 @@ const struct vl_record *vl_record_find (struct vl_app *app, const char *server);
 int vl_record_set_status (struct vl_store *store, const char *uuid, const char *status,
                           const char *fault);
 /* The text of the findings from number FIRST on, for the record's fault. */
-const char *vl_fault_text (struct vl_ctx *ctx, size_t first);
+const char *vl_fault_text (struct vl_call *call, size_t first);
 
 /* What the user is shown, from what is on record and what the driver says. */
 const char *vl_status_of (const char *recorded, enum vl_state state, int known);

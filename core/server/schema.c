@@ -98,10 +98,10 @@ vl_schema_update (struct vl_store *store)
   if (version == SCHEMA_VERSION)
     return 0;
   if (version > SCHEMA_VERSION) {
-    vl_error (store->ctx, VL_ERR_FAILED, "StoreTooNew", NULL,
+    vl_error (store->call, VL_ERR_FAILED, "StoreTooNew", NULL,
               "\"%s\" was written by a later virtloom (schema %lld; this one knows %d)",
               store->path, (long long)version, SCHEMA_VERSION);
-    vl_hint (store->ctx, "use that virtloom, or another folder with --state");
+    vl_hint (store->call, "use that virtloom, or another folder with --state");
     return -1;
   }
   if (vl_db_use_wal (store) < 0 || vl_db_begin (store) < 0)

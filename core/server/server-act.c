@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "server/call.h"
+#include "server/method.h"
 #include "server/lock.h"
 #include "server/record.h"
 #include "server/server-disks.h"
@@ -64,33 +64,33 @@ struct act {
 /* ---- may it be done? ---- */
 
 static const char *
-list_statuses (struct vl_ctx *ctx, unsigned bits)
+list_statuses (struct vl_call *call, unsigned bits)
 {
   VL_AUTOSTR struct vl_str text = { NULL, 0, 0 };
 
   for (size_t i = 0; i < N_STATUSES; i++)
     if (bits & statuses[i].bit)
       vl_str_printf (&text, "%s%s", text.length ? ", " : "", statuses[i].status);
-  return vl_arena_strdup (ctx->arena, text.text);
+  return vl_arena_strdup (call->arena, text.text);
 }
 
 static int
 refuse_state (const struct act *act, const char *status)
 {
-  struct vl_ctx *ctx = act->app->ctx;
+  struct vl_call *call = act->app->call;
   const char *name = act->record.name;
 
-  vl_error (ctx, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
+  vl_error (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
             "server \"%s\" is %s; %s is for servers that are %s", name, status,
-            actions[act->what].word, list_statuses (ctx, actions[act->what].from));
+            actions[act->what].word, list_statuses (call, actions[act->what].from));
   if (VL_STREQ (status, "SHUTOFF"))
-    vl_hint (ctx, "virtloom server start \"%s\"", name);
+    vl_hint (call, "virtloom server start \"%s\"", name);
   else if (VL_STREQ (status, "PAUSED"))
-    vl_hint (ctx, "virtloom server unpause \"%s\"", name);
+    vl_hint (call, "virtloom server unpause \"%s\"", name);
   else if (VL_STREQ (status, "SUSPENDED"))
-    vl_hint (ctx, "virtloom server resume \"%s\"", name);
+    vl_hint (call, "virtloom server resume \"%s\"", name);
   else if (VL_STREQ (status, "ERROR"))
-    vl_hint (ctx, "virtloom server reboot --hard \"%s\", or delete it", name);
+    vl_hint (call, "virtloom server reboot --hard \"%s\", or delete it", name);
   return -1;
 }
 
@@ -124,28 +124,28 @@ someone_permits (const struct vl_registry *registry)
 static int
 ask_features (const struct act *act)
 {
-  struct vl_ctx *ctx = act->app->ctx;
+  struct vl_call *call = act->app->call;
   struct vl_registry *registry = act->app->registry;
-  struct vl_guest *guest = act->plan->build.guest, *before_guest = ctx->guest;
-  struct vl_ctx *own = guest->ctx;
-  struct vl_plugin *before = ctx->plugin;
+  struct vl_guest *guest = act->plan->build.guest, *before_guest = call->guest;
+  struct vl_call *own = guest->call;
+  struct vl_plugin *before = call->plugin;
   int bad = 0;
 
   /* The guest knows by its context who reads it: short names are that plugin's. */
-  guest->ctx = ctx;
-  ctx->guest = guest;
+  guest->call = call;
+  call->guest = guest;
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
 
     if (plugin->kind != VL_KIND_FEATURE || plugin->state != VL_PLUGIN_LOADED
         || plugin->feature.permit == NULL || ! guest->active[i])
       continue;
-    ctx->plugin = plugin;
-    bad |= plugin->feature.permit (ctx, guest, actions[act->what].permit);
+    call->plugin = plugin;
+    bad |= plugin->feature.permit (call, guest, actions[act->what].permit);
   }
-  ctx->plugin = before;
-  ctx->guest = before_guest;
-  guest->ctx = own;
+  call->plugin = before;
+  call->guest = before_guest;
+  guest->call = own;
   return bad;
 }
 
@@ -173,10 +173,10 @@ show_change (const struct act *act, const char *now)
   }
   old += strspn (old, " ");
   now += strspn (now, " ");
-  vl_warning (act->app->ctx, "GuestChanged", NULL,
+  vl_warning (act->app->call, "GuestChanged", NULL,
               "server \"%s\" is planned differently today: was \"%.*s\", is \"%.*s\"",
               act->record.name, (int)line_length (old), old, (int)line_length (now), now);
-  vl_hint (act->app->ctx,
+  vl_hint (act->app->call,
            "the configuration or the host changed since; virtloom server show has the old plan, "
            "virtloom explain the new one");
 }
@@ -261,12 +261,12 @@ act_on (struct act *act)
 
   if (check_state (act) < 0 || make_plan (act) < 0)
     return -1;
-  vl_progress (act->app->ctx, "%s of \"%s\"", actions[act->what].word, act->record.name);
-  first = act->app->ctx->findings.n;
+  vl_progress (act->app->call, "%s of \"%s\"", actions[act->what].word, act->record.name);
+  first = act->app->call->findings.n;
   if (call_driver (act) == 0 && settle (act) == 0)
     return 0;
   vl_record_set_status (act->app->store, act->record.uuid, act->record.status,
-                        vl_fault_text (act->app->ctx, first));
+                        vl_fault_text (act->app->call, first));
   return -1;
 }
 
@@ -288,7 +288,7 @@ lock_server (struct act *act, const char *server, struct vl_lock *lock)
     return -1;
   got = vl_record_load (act->app->store, record->uuid, &act->record);
   if (got == 0)
-    vl_error (act->app->ctx, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
+    vl_error (act->app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
               "server \"%s\" was deleted meanwhile", server);
   return got == 1 ? 0 : -1;
 }
@@ -305,7 +305,7 @@ vl_server_act (struct vl_app *app, const char *server, enum vl_server_action act
     if (actions[i].action == action)
       act.what = i;
   if (act.what == N_ACTIONS)
-    return vl_error (app->ctx, VL_ERR_USAGE, NULL, NULL, "there is no server action %d",
+    return vl_error (app->call, VL_ERR_USAGE, NULL, NULL, "there is no server action %d",
                      (int)action);
   if (lock_server (&act, server, &lock) < 0)
     return -1;

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "server/call.h"
+#include "server/method.h"
 #include "server/lock.h"
 #include "server/properties.h"
 #include "server/record.h"
@@ -88,8 +88,8 @@ remember_settings (struct creation *c)
 {
   const struct vl_guest *guest = c->plan->build.guest;
   struct vl_request *request = c->plan->request;
-  struct vl_entry *entries =
-      vl_arena_alloc (c->plan->ctx->arena, (request->n_entries + guest->n_props) * sizeof *entries);
+  struct vl_entry *entries = vl_arena_alloc (
+      c->plan->call->arena, (request->n_entries + guest->n_props) * sizeof *entries);
 
   if (request->n_entries)
     memcpy (entries, request->entries, request->n_entries * sizeof *entries);
@@ -137,7 +137,7 @@ insert_image (struct creation *c, const char *path, const char *what)
   if (! VL_STREQ (path, vl_image_path (c->app, uuid)))
     return 0;
   if (vl_db_number (c->store, 0, "SELECT count(*) FROM image WHERE uuid = ?", "s", uuid) != 1)
-    return vl_error (c->app->ctx, VL_ERR_NOT_FOUND, "ImageNotFound", NULL,
+    return vl_error (c->app->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL,
                      "the image of the %s was deleted meanwhile", what);
   return vl_db_run (c->store, "INSERT OR IGNORE INTO server_image VALUES (?, ?)", "ss", c->uuid,
                     uuid);
@@ -169,10 +169,10 @@ reserve (struct creation *c, const struct vl_claim_info *claim)
   if (used < 0)
     return -1;
   if (used + claim->amount > claim->total) {
-    vl_error (c->app->ctx, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
+    vl_error (c->app->call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
               "the server needs %lld of %s; this host has %lld, and other servers have taken %lld",
               (long long)claim->amount, claim->resource, (long long)claim->total, (long long)used);
-    vl_hint (c->app->ctx, "delete a server that holds %s, or use another host", claim->resource);
+    vl_hint (c->app->call, "delete a server that holds %s, or use another host", claim->resource);
     return -1;
   }
   return vl_db_run (c->store, "INSERT INTO claim VALUES (?, ?, ?, ?)", "ssis", c->uuid,
@@ -185,7 +185,7 @@ insert_all (struct creation *c)
   const struct vl_build *build = &c->plan->build;
 
   if (vl_db_number (c->store, 0, "SELECT count(*) FROM server WHERE name = ?", "s", c->name))
-    return vl_exists (c->app->ctx, &vl_noun_server, c->name);
+    return vl_exists (c->app->call, &vl_noun_server, c->name);
   if (insert_record (c) < 0 || insert_images (c) < 0)
     return -1;
   for (size_t i = 0; i < build->n_claims; i++)
@@ -209,14 +209,14 @@ insert_all (struct creation *c)
 static int
 spawn_or_blame (struct creation *c, const struct vl_spawn *spawn)
 {
-  struct vl_ctx *ctx = c->app->ctx;
-  size_t first = ctx->findings.n, last;
+  struct vl_call *call = c->app->call;
+  size_t first = call->findings.n, last;
 
   if (VL_CALL (c->app, c->driver, power, spawn, spawn) == 0)
     return 0;
-  last = ctx->findings.n;
+  last = call->findings.n;
   if (c->driver->driver.validates && vl_plan_check_schema (c->app, c->plan) < 0)
-    vl_findings_drop (ctx, first, last);
+    vl_findings_drop (call, first, last);
   return -1;
 }
 
@@ -231,13 +231,13 @@ make_guest (struct creation *c)
                             .doc = c->plan->build.doc,
                             .host = c->plan->build.host };
 
-  vl_progress (c->app->ctx, "making the disks of \"%s\"", c->name);
+  vl_progress (c->app->call, "making the disks of \"%s\"", c->name);
   if (mkdir (c->dir, 0700) < 0)
-    return vl_storage_failed (c->app->ctx, "cannot make", c->dir, errno);
+    return vl_storage_failed (c->app->call, "cannot make", c->dir, errno);
   if (vl_undo_done (c->store, c->uuid, VL_MADE_FOLDER, c->dir, NULL) < 0
       || vl_server_disks_make (c->app, c->plan) < 0)
     return -1;
-  vl_progress (c->app->ctx, "starting \"%s\"", c->name);
+  vl_progress (c->app->call, "starting \"%s\"", c->name);
   return spawn_or_blame (c, &spawn);
 }
 
@@ -261,7 +261,7 @@ settle (struct creation *c)
 static void
 take_back (struct creation *c, size_t first_finding)
 {
-  const char *fault = vl_fault_text (c->app->ctx, first_finding);
+  const char *fault = vl_fault_text (c->app->call, first_finding);
   int result = vl_undo_roll_back (c->app, c->store, c->uuid);
 
   if (result < 0) {
@@ -278,7 +278,7 @@ static int
 create (struct creation *c)
 {
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  size_t first = c->app->ctx->findings.n;
+  size_t first = c->app->call->findings.n;
 
   remember_settings (c);
   c->name = c->plan->request->name;
@@ -300,9 +300,9 @@ host_for (struct vl_app *app, struct vl_plugin *driver)
 {
   if (app->options.host_file == NULL || driver->driver.host_file)
     return vl_app_host_of (app, driver);
-  vl_error (app->ctx, VL_ERR_USAGE, NULL, NULL,
+  vl_error (app->call, VL_ERR_USAGE, NULL, NULL,
             "driver \"%s\" makes servers on this machine, not on the host of a file", driver->name);
-  vl_hint (app->ctx, "leave --host out, or use virtloom plan");
+  vl_hint (app->call, "leave --host out, or use virtloom plan");
   return NULL;
 }
 
@@ -316,7 +316,7 @@ vl_server_create (struct vl_app *app, const struct vl_create_options *options, c
   char text[37];
   int result = -1;
 
-  if (vl_name_check (app->ctx, &vl_noun_server, options->name) < 0)
+  if (vl_name_check (app->call, &vl_noun_server, options->name) < 0)
     return -1;
   c.store = vl_app_store (app);
   if (c.store == NULL)
@@ -327,7 +327,7 @@ vl_server_create (struct vl_app *app, const struct vl_create_options *options, c
   if (host == NULL)
     return -1;
   vl_uuid_random (text);
-  c.uuid = vl_arena_strdup (app->ctx->arena, text);
+  c.uuid = vl_arena_strdup (app->call->arena, text);
   vl_host_forget_use (host);
   json = vl_create_request (app, options, c.uuid);
   request = json ? vl_stored_request (app, json, "the command line") : NULL;

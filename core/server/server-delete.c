@@ -22,7 +22,7 @@ vl_server_delete_rest (struct vl_app *app, struct vl_store *store, const char *u
   if (dir == NULL || vl_guest_remove (app, driver, uuid) < 0)
     return -1;
   if (vl_file_remove_tree (dir) < 0)
-    return vl_error (app->ctx, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", dir,
+    return vl_error (app->call, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", dir,
                      strerror (errno));
   if (vl_db_begin (store) < 0)
     return -1;
@@ -76,8 +76,8 @@ vl_server_delete (struct vl_app *app, const char *server)
   got = vl_record_load (app->store, record->uuid, &now);
   if (got <= 0)
     return got;
-  first = app->ctx->findings.n;
-  vl_progress (app->ctx, "deleting \"%s\"", now.name);
+  first = app->call->findings.n;
+  vl_progress (app->call, "deleting \"%s\"", now.name);
   if (vl_db_number (app->store, 0, "SELECT count(*) FROM operation WHERE object = ?", "s", now.uuid)
       && vl_undo_end (app->store, now.uuid) < 0)
     return -1;
@@ -85,6 +85,6 @@ vl_server_delete (struct vl_app *app, const char *server)
     return -1;
   if (vl_server_delete_rest (app, app->store, now.uuid, now.driver) == 0)
     return 0;
-  give_up (app->store, now.uuid, vl_fault_text (app->ctx, first));
+  give_up (app->store, now.uuid, vl_fault_text (app->call, first));
   return -1;
 }

@@ -48,10 +48,10 @@ make_root (const struct disk_work *w)
   const struct vl_request *request = w->request;
 
   if (request->image.file == NULL)
-    return vl_error (w->app->ctx, VL_ERR_NOT_FOUND, "ImageNotFound", NULL,
+    return vl_error (w->app->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL,
                      "image \"%s\" is not in STATE",
                      request->image.name ? request->image.name : "");
-  return vl_disk_create (w->app->ctx, w->app->config, request->image.file,
+  return vl_disk_create (w->app->call, w->app->config, request->image.file,
                          request->image.disk_format, w->disk->source, request->flavor.disk * GIB);
 }
 
@@ -64,15 +64,16 @@ make_empty (const struct disk_work *w)
                               : w->request->flavor.ephemeral * GIB;
 
   if (size <= 0)
-    return vl_error (w->app->ctx, VL_ERR_REQUEST, "InvalidBDM", NULL,
+    return vl_error (w->app->call, VL_ERR_REQUEST, "InvalidBDM", NULL,
                      "%s is a disk without a volume_size", w->disk->why);
   if (swap)
-    return vl_disk_create_swap (w->app->ctx, w->app->config, w->disk->source, w->disk->format,
+    return vl_disk_create_swap (w->app->call, w->app->config, w->disk->source, w->disk->format,
                                 size);
   if (VL_STREQ (w->disk->role, "ephemeral"))
-    return vl_disk_create_ephemeral (w->app->ctx, w->app->config, w->disk->source, w->disk->format,
+    return vl_disk_create_ephemeral (w->app->call, w->app->config, w->disk->source, w->disk->format,
                                      size, w->want->number);
-  return vl_disk_create_empty (w->app->ctx, w->app->config, w->disk->source, w->disk->format, size);
+  return vl_disk_create_empty (w->app->call, w->app->config, w->disk->source, w->disk->format,
+                               size);
 }
 
 /* A host name as RFC 1123 has it, of what the server is called. */
@@ -111,7 +112,7 @@ make_config (const struct disk_work *w)
   json_object_set_new (root, "meta", meta);
   text = json_dumps (root, JSON_COMPACT | JSON_SORT_KEYS);
   json_decref (root);
-  return vl_disk_create_config (w->app->ctx, w->app->config, w->disk->source, text,
+  return vl_disk_create_config (w->app->call, w->app->config, w->disk->source, text,
                                 request->user_data);
 }
 
@@ -120,19 +121,19 @@ static int
 look_at_volume (const struct disk_work *w)
 {
   const struct vl_block_device *bdm = w->want->bdm;
-  struct vl_ctx *ctx = w->app->ctx;
+  struct vl_call *call = w->app->call;
 
   if (bdm->path == NULL && bdm->connection_info == NULL) {
-    vl_error (ctx, VL_ERR_REQUEST, "InvalidBDM", NULL, "%s does not say where the volume is",
+    vl_error (call, VL_ERR_REQUEST, "InvalidBDM", NULL, "%s does not say where the volume is",
               w->disk->why);
-    vl_hint (ctx, "give its connection_info, or a file with --volume path=FILE,format=raw");
+    vl_hint (call, "give its connection_info, or a file with --volume path=FILE,format=raw");
     return -1;
   }
   if (! VL_STREQ (w->disk->type, "file"))
     return 0;
   if (VL_STREQ (w->disk->format, "raw") || VL_STREQ (w->disk->format, "qcow2"))
-    return vl_disk_verify (ctx, w->disk->source, w->disk->format, NULL, NULL);
-  return vl_error (ctx, VL_ERR_REQUEST, "InvalidBDM", NULL,
+    return vl_disk_verify (call, w->disk->source, w->disk->format, NULL, NULL);
+  return vl_error (call, VL_ERR_REQUEST, "InvalidBDM", NULL,
                    "%s is a file of format \"%s\"; accepted: raw, qcow2", w->disk->why,
                    w->disk->format);
 }
@@ -154,15 +155,15 @@ verify_disk (const struct disk_work *w)
 {
   const struct vl_request *request = w->request;
   struct vl_image_header header;
-  struct vl_ctx *ctx = w->app->ctx;
+  struct vl_call *call = w->app->call;
 
   if (is_volume (w->want))
     return look_at_volume (w);
   if (! is_image_root (w) || ! vl_disk_is_overlay (w->kind) || request->image.file == NULL)
-    return vl_disk_verify (ctx, w->disk->source, w->disk->format, NULL, NULL);
-  if (vl_image_check_path (ctx, request->image.file, request->image.disk_format, &header) < 0)
+    return vl_disk_verify (call, w->disk->source, w->disk->format, NULL, NULL);
+  if (vl_image_check_path (call, request->image.file, request->image.disk_format, &header) < 0)
     return -1;
-  return vl_disk_verify (ctx, w->disk->source, w->disk->format, request->image.file,
+  return vl_disk_verify (call, w->disk->source, w->disk->format, request->image.file,
                          vl_image_qemu_format (request->image.disk_format));
 }
 

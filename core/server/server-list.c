@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "server/call.h"
+#include "server/method.h"
 #include "server/record.h"
 #include "server/undo.h"
 
@@ -51,7 +51,7 @@ ask_drivers (struct vl_app *app, struct vl_store *store, struct listing *listing
   VL_AUTOQUERY sqlite3_stmt *stmt =
       vl_db_query (store, "SELECT DISTINCT driver FROM server ORDER BY driver", "");
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
-  size_t first = app->ctx->findings.n;
+  size_t first = app->call->findings.n;
   int got;
 
   while ((got = vl_db_step (store, stmt)) == 1)
@@ -65,7 +65,7 @@ ask_drivers (struct vl_app *app, struct vl_store *store, struct listing *listing
     if (driver && VL_CALL (app, driver, inventory, list_instances, keep, listing) == 0)
       vl_strv_add (&listing->asked, names.items[i]);
   }
-  vl_soften (app->ctx, first);
+  vl_soften (app->call, first);
   if (listing->n)
     qsort (listing->items, listing->n, sizeof *listing->items, by_uuid);
   return 0;
@@ -87,7 +87,7 @@ fill (struct vl_app *app, struct vl_server_info *info, const char *recorded, enu
 const struct vl_server_info *
 vl_server_find (struct vl_app *app, const char *server)
 {
-  struct vl_server_info *info = vl_arena_alloc (app->ctx->arena, sizeof *info);
+  struct vl_server_info *info = vl_arena_alloc (app->call->arena, sizeof *info);
   struct vl_info now = { .size = sizeof now, .state = VL_STATE_NONE };
   const struct vl_record *record;
   struct vl_plugin *driver;
@@ -102,13 +102,13 @@ vl_server_find (struct vl_app *app, const char *server)
   record = vl_record_find (app, server);
   if (record == NULL)
     return NULL;
-  first = app->ctx->findings.n;
+  first = app->call->findings.n;
   driver = vl_app_driver_named (app, record->driver);
   if (driver)
     known = VL_CALL (app, driver, inventory, instance_exists, record->uuid);
   if (known == 1 && VL_CALL (app, driver, inventory, get_info, record->uuid, &now) < 0)
     known = -1;
-  vl_soften (app->ctx, first);
+  vl_soften (app->call, first);
   *info = (struct vl_server_info) { .name = record->name,
                                     .uuid = record->uuid,
                                     .domain = record->domain,

@@ -16,8 +16,8 @@ no_plan (void)
 {
   struct vl_plan *plan = VL_NEW (struct vl_plan);
 
-  plan->ctx = vl_ctx_new ();
-  plan->build.ctx = plan->ctx;
+  plan->call = vl_call_new ();
+  plan->build.call = plan->call;
   return plan;
 }
 
@@ -44,7 +44,7 @@ vl_record_plan (struct vl_app *app, const struct vl_record *record)
   struct vl_host *host = driver ? vl_app_host_of (app, driver) : NULL;
   struct vl_request *request =
       host ? vl_stored_request (app, record->request,
-                                vl_printf (app->ctx, "server \"%s\"", record->name))
+                                vl_printf (app->call, "server \"%s\"", record->name))
            : NULL;
 
   return request ? vl_plan_build (app, request, driver, host, 1) : NULL;

@@ -101,8 +101,8 @@ struct option_key {
 
 /* Puts each part of SPEC into OBJECT.  OPTION names it in findings. */
 static int
-read_parts (struct vl_ctx *ctx, const char *option, const char *spec, const struct option_key *keys,
-            size_t n_keys, json_t *object)
+read_parts (struct vl_call *call, const char *option, const char *spec,
+            const struct option_key *keys, size_t n_keys, json_t *object)
 {
   VL_AUTOFREE char *copy = vl_xstrdup (spec);
   VL_AUTOSTR struct vl_str accepted = { NULL, 0, 0 };
@@ -120,21 +120,21 @@ read_parts (struct vl_ctx *ctx, const char *option, const char *spec, const stru
       if (VL_STREQ (keys[i].key, part))
         key = &keys[i];
     if (key == NULL || equals[1] == '\0')
-      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s \"%s\"; accepted: %s", part,
+      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s \"%s\"; accepted: %s", part,
                        option, spec, accepted.text);
     if (json_object_get (object, key->member))
-      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
+      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
                        option, spec);
     if (json_object_set_new (object, key->member,
                              key->number ? number_or_text (equals + 1) : json_string (equals + 1))
         < 0)
-      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s is not UTF-8", part, option);
+      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s is not UTF-8", part, option);
   }
   return 0;
 }
 
 static int
-add_network (struct vl_ctx *ctx, json_t *list, const char *spec)
+add_network (struct vl_call *call, json_t *list, const char *spec)
 {
   static const struct option_key keys[] = {
     { "bridge", "bridge", 0 }, { "model", "model", 0 }, { "mac", "address", 0 }, { "mtu", "mtu", 1 }
@@ -146,18 +146,18 @@ add_network (struct vl_ctx *ctx, json_t *list, const char *spec)
   put (object, "type", user ? "user" : "bridge");
   if (user)
     spec += spec[4] == ',' ? 5 : 4;
-  if (read_parts (ctx, "--network", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
+  if (read_parts (call, "--network", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
     return -1;
   if (user ? json_object_get (object, "bridge") == NULL
            : json_object_get (object, "bridge") != NULL)
     return 0;
   return vl_error (
-      ctx, VL_ERR_USAGE, NULL, NULL,
+      call, VL_ERR_USAGE, NULL, NULL,
       "network \"%s\"; accepted: bridge=NAME or user, each with model=, mac=, mtu=", spec);
 }
 
 static int
-add_volume (struct vl_ctx *ctx, json_t *list, const char *spec)
+add_volume (struct vl_call *call, json_t *list, const char *spec)
 {
   static const struct option_key keys[] = { { "path", "path", 0 },
                                             { "format", "format", 0 },
@@ -169,25 +169,25 @@ add_volume (struct vl_ctx *ctx, json_t *list, const char *spec)
   json_array_append_new (list, object);
   put (object, "source_type", "volume");
   put (object, "destination_type", "volume");
-  if (read_parts (ctx, "--volume", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
+  if (read_parts (call, "--volume", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
     return -1;
   path = json_string_value (json_object_get (object, "path"));
   if (path == NULL || json_object_get (object, "format") == NULL)
-    return vl_error (ctx, VL_ERR_USAGE, NULL, NULL,
+    return vl_error (call, VL_ERR_USAGE, NULL, NULL,
                      "volume \"%s\" needs both path=FILE and format=FORMAT (raw or qcow2)", spec);
   if (path[0] != '/') {
     VL_AUTOFREE char *whole = canonicalize_file_name (path);
 
     if (whole == NULL)
-      return vl_error (ctx, VL_ERR_NOT_FOUND, NULL, NULL, "volume file \"%s\": %m", path);
+      return vl_error (call, VL_ERR_NOT_FOUND, NULL, NULL, "volume file \"%s\": %m", path);
     put (object, "path", whole);
   }
   return 0;
 }
 
 static int
-add_list (struct vl_ctx *ctx, json_t *request, const char *member, const char *const *specs,
-          int (*add) (struct vl_ctx *, json_t *, const char *))
+add_list (struct vl_call *call, json_t *request, const char *member, const char *const *specs,
+          int (*add) (struct vl_call *, json_t *, const char *))
 {
   json_t *list;
   int bad = 0;
@@ -197,12 +197,12 @@ add_list (struct vl_ctx *ctx, json_t *request, const char *member, const char *c
   list = json_array ();
   json_object_set_new (request, member, list);
   for (; *specs; specs++)
-    bad |= add (ctx, list, *specs);
+    bad |= add (call, list, *specs);
   return bad;
 }
 
 static int
-add_properties (struct vl_ctx *ctx, json_t *request, const char *const *properties)
+add_properties (struct vl_call *call, json_t *request, const char *const *properties)
 {
   json_t *object = json_object ();
 
@@ -212,12 +212,12 @@ add_properties (struct vl_ctx *ctx, json_t *request, const char *const *properti
 
     if (equals == NULL || equals == key) {
       json_decref (object);
-      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "property \"%s\"; accepted: KEY=VALUE", key);
+      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "property \"%s\"; accepted: KEY=VALUE", key);
     }
     *equals = '\0';
     if (json_object_set_new (object, key, json_string (equals + 1)) < 0) {
       json_decref (object);
-      return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "a property is not UTF-8");
+      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "a property is not UTF-8");
     }
   }
   if (json_object_size (object))
@@ -227,7 +227,7 @@ add_properties (struct vl_ctx *ctx, json_t *request, const char *const *properti
 }
 
 static int
-add_user_data (struct vl_ctx *ctx, json_t *request, const char *file)
+add_user_data (struct vl_call *call, json_t *request, const char *file)
 {
   VL_AUTOFREE char *text = NULL;
   const char *why;
@@ -238,11 +238,11 @@ add_user_data (struct vl_ctx *ctx, json_t *request, const char *file)
     return 0;
   text = vl_file_read (file, USER_DATA_LIMIT, &length, &why);
   if (text == NULL)
-    return vl_error (ctx, VL_ERR_NOT_FOUND, NULL, NULL, "user data \"%s\": %s", file, why);
+    return vl_error (call, VL_ERR_NOT_FOUND, NULL, NULL, "user data \"%s\": %s", file, why);
   value = json_stringn (text, length);
   if (value == NULL || strlen (text) != length) {
     json_decref (value);
-    return vl_error (ctx, VL_ERR_REQUEST, NULL, NULL,
+    return vl_error (call, VL_ERR_REQUEST, NULL, NULL,
                      "user data \"%s\" is not UTF-8 text without NUL bytes", file);
   }
   json_object_set_new (request, "user_data", value);
@@ -258,7 +258,7 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   int bad = 0;
 
   if (options->flavor == NULL)
-    bad = vl_error (app->ctx, VL_ERR_USAGE, NULL, NULL, "a flavor is needed: --flavor NAME");
+    bad = vl_error (app->call, VL_ERR_USAGE, NULL, NULL, "a flavor is needed: --flavor NAME");
   else if ((flavor = vl_flavor_find (app, options->flavor)) == NULL)
     bad = -1;
   else
@@ -269,10 +269,10 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
     object = image_json (app, image);
     bad |= object ? json_object_set_new (request, "image", object) : -1;
   }
-  bad |= add_list (app->ctx, request, "networks", options->networks, add_network);
-  bad |= add_list (app->ctx, request, "block_devices", options->volumes, add_volume);
-  bad |= add_properties (app->ctx, request, options->properties);
-  bad |= add_user_data (app->ctx, request, options->user_data);
+  bad |= add_list (app->call, request, "networks", options->networks, add_network);
+  bad |= add_list (app->call, request, "block_devices", options->volumes, add_volume);
+  bad |= add_properties (app->call, request, options->properties);
+  bad |= add_user_data (app->call, request, options->user_data);
   if (options->config_drive || options->user_data
       || vl_config_bool (app->config, "storage.force_config_drive"))
     json_object_set_new (request, "config_drive", json_true ());
@@ -285,7 +285,7 @@ vl_create_request (struct vl_app *app, const struct vl_create_options *options, 
   json_t *request = json_object ();
   char *text = NULL;
 
-  if (options->name && vl_name_check (app->ctx, &vl_noun_server, options->name) < 0) {
+  if (options->name && vl_name_check (app->call, &vl_noun_server, options->name) < 0) {
     json_decref (request);
     return NULL;
   }
@@ -300,7 +300,7 @@ vl_create_request (struct vl_app *app, const struct vl_create_options *options, 
 struct vl_request *
 vl_stored_request (struct vl_app *app, const char *json, const char *origin)
 {
-  struct vl_request *request = vl_request_read (app->ctx, json, strlen (json), origin);
+  struct vl_request *request = vl_request_read (app->call, json, strlen (json), origin);
   const char *state = vl_app_state_dir (app);
   char uuid[37];
 

@@ -36,6 +36,6 @@ struct vl_plugin *vl_driver_auto (struct vl_app *app, const char **why);
 const char *vl_driver_wanted (struct vl_app *app);
 /* Errors from finding FIRST on become warnings: they are not about what was
  * asked for. */
-void vl_soften (struct vl_ctx *ctx, size_t first);
+void vl_soften (struct vl_call *call, size_t first);
 
 #endif

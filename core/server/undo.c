@@ -8,7 +8,7 @@
 #include "server/undo.h"
 
 #include "context/file.h"
-#include "server/call.h"
+#include "server/method.h"
 #include "server/lock.h"
 
 #include <errno.h>
@@ -39,13 +39,13 @@ vl_undo_plan (struct vl_store *store, const char *object, const char *kind, cons
 
 /* "DEVICE:INODE" of what NAME is now, without following a link; NULL: nothing. */
 static const char *
-identity_of (struct vl_ctx *ctx, const char *name)
+identity_of (struct vl_call *call, const char *name)
 {
   struct stat st;
 
   if (lstat (name, &st) < 0)
     return NULL;
-  return vl_arena_printf (ctx->arena, "%" PRIu64 ":%" PRIu64, (uint64_t)st.st_dev,
+  return vl_arena_printf (call->arena, "%" PRIu64 ":%" PRIu64, (uint64_t)st.st_dev,
                           (uint64_t)st.st_ino);
 }
 
@@ -53,11 +53,11 @@ int
 vl_undo_done (struct vl_store *store, const char *object, const char *kind, const char *name,
               const char *at)
 {
-  const char *identity = identity_of (store->ctx, at ? at : name);
+  const char *identity = identity_of (store->call, at ? at : name);
 
   if (identity == NULL)
-    return vl_error (store->ctx, VL_ERR_FAILED, NULL, NULL, "\"%s\" was made and is gone: %s", name,
-                     strerror (errno));
+    return vl_error (store->call, VL_ERR_FAILED, NULL, NULL, "\"%s\" was made and is gone: %s",
+                     name, strerror (errno));
   return vl_db_run (store,
                     "UPDATE undo SET identity = ? WHERE object = ? AND kind = ? AND name = ?",
                     "ssss", identity, object, kind, name);
@@ -79,9 +79,9 @@ struct made {
  * folder whose identity never got into the log was just made, so it is empty:
  * rmdir can take nothing that is not ours. */
 static int
-remove_made (struct vl_ctx *ctx, const struct made *made)
+remove_made (struct vl_call *call, const struct made *made)
 {
-  const char *now = identity_of (ctx, made->name);
+  const char *now = identity_of (call, made->name);
   int folder = VL_STREQ (made->kind, VL_MADE_FOLDER);
   int result = 0;
 
@@ -95,7 +95,7 @@ remove_made (struct vl_ctx *ctx, const struct made *made)
   else if (VL_STREQ (now, made->identity))
     result = folder ? vl_file_remove_tree (made->name) : unlink (made->name);
   if (result < 0)
-    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", made->name,
+    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", made->name,
                      strerror (errno));
   return 0;
 }
@@ -140,7 +140,7 @@ vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *objec
     if (VL_STREQ (made[i].kind, VL_MADE_DOMAIN))
       bad |= vl_guest_remove (app, driver, made[i].name);
     else if (bad == 0)
-      bad |= remove_made (app->ctx, &made[i]);
+      bad |= remove_made (app->call, &made[i]);
   }
   return bad ? -1 : 0;
 }
@@ -179,7 +179,7 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
 {
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   int server = VL_STARTS (left->kind, "server ");
-  size_t first = app->ctx->findings.n;
+  size_t first = app->call->findings.n;
   struct vl_plugin *driver;
 
   if (is_alive (app, server ? "servers" : "images", left->object))
@@ -193,14 +193,14 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
       && vl_db_number (store, 0, "SELECT count(*) FROM operation WHERE object = ?", "s",
                        left->object)
              == 1) {
-    vl_progress (app->ctx, "mending what an interrupted \"%s\" left", left->kind);
+    vl_progress (app->call, "mending what an interrupted \"%s\" left", left->kind);
     if (mend (app, store, left) < 0) {
-      vl_warning (app->ctx, "Unfinished", NULL,
+      vl_warning (app->call, "Unfinished", NULL,
                   "an interrupted \"%s\" of %s could not be mended now; it is tried again later",
                   left->kind, left->object);
     }
   }
-  vl_soften (app->ctx, first);
+  vl_soften (app->call, first);
 }
 
 void

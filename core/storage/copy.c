@@ -20,13 +20,13 @@
 #define PIECE ((size_t)8 << 20)
 
 int
-vl_storage_failed (struct vl_ctx *ctx, const char *what, const char *path, int error)
+vl_storage_failed (struct vl_call *call, const char *what, const char *path, int error)
 {
   if (error != ENOSPC && error != EDQUOT)
-    return vl_error (ctx, VL_ERR_FAILED, "StorageFailed", NULL, "%s \"%s\": %s", what, path,
+    return vl_error (call, VL_ERR_FAILED, "StorageFailed", NULL, "%s \"%s\": %s", what, path,
                      strerror (error));
-  vl_error (ctx, VL_ERR_FAILED, "DiskFull", NULL, "%s \"%s\": %s", what, path, strerror (error));
-  vl_hint (ctx, "make room on the disk that holds the STATE folder, then try again");
+  vl_error (call, VL_ERR_FAILED, "DiskFull", NULL, "%s \"%s\": %s", what, path, strerror (error));
+  vl_hint (call, "make room on the disk that holds the STATE folder, then try again");
   return -1;
 }
 
@@ -52,7 +52,7 @@ copy_by_hand (int from, int to, off_t offset, size_t count)
 }
 
 struct copying {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   const char *path;
   int from, to, by_hand;
   off_t size;
@@ -67,7 +67,7 @@ tell (struct copying *copying, off_t done)
   if (now == copying->told)
     return;
   copying->told = now;
-  vl_progress (copying->ctx, "copying \"%s\": %d %%", copying->path,
+  vl_progress (copying->call, "copying \"%s\": %d %%", copying->path,
                (int)(done * 100 / copying->size));
 }
 
@@ -139,18 +139,18 @@ sync_folder_of (const char *path)
 }
 
 int
-vl_file_clone (struct vl_ctx *ctx, int fd, const char *path, const char *target)
+vl_file_clone (struct vl_call *call, int fd, const char *path, const char *target)
 {
-  struct copying copying = { ctx, path, fd, -1, 0, 0, time (NULL) };
+  struct copying copying = { call, path, fd, -1, 0, 0, time (NULL) };
   struct stat before, after;
   int error = 0;
 
   if (fstat (fd, &before) < 0)
-    return vl_storage_failed (ctx, "cannot look at", path, errno);
+    return vl_storage_failed (call, "cannot look at", path, errno);
   copying.size = before.st_size;
   copying.to = open (target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (copying.to < 0)
-    return vl_storage_failed (ctx, "cannot make", target, errno);
+    return vl_storage_failed (call, "cannot make", target, errno);
   if (copy_data (&copying) < 0 || fsync (copying.to) < 0 || fstat (fd, &after) < 0)
     error = errno;
   else if (after.st_size != before.st_size || after.st_mtim.tv_sec != before.st_mtim.tv_sec
@@ -164,17 +164,17 @@ vl_file_clone (struct vl_ctx *ctx, int fd, const char *path, const char *target)
     return 0;
   unlink (target);
   if (error == ESTALE)
-    return vl_error (ctx, VL_ERR_FAILED, "StorageFailed", NULL,
+    return vl_error (call, VL_ERR_FAILED, "StorageFailed", NULL,
                      "\"%s\" changed while it was copied", path);
-  return vl_storage_failed (ctx, "cannot write", target, error);
+  return vl_storage_failed (call, "cannot write", target, error);
 }
 
 /* The digest is coreutils' part: an essential package, well kept, and run
  * under the same limits as any other tool. */
 static const char *
-digest (struct vl_ctx *ctx, const char *path)
+digest (struct vl_call *call, const char *path)
 {
-  const char *program = vl_tool_need (ctx, "sha256sum", "coreutils");
+  const char *program = vl_tool_need (call, "sha256sum", "coreutils");
   const char *argv[] = { program, "--", VL_TOOL_FD_PATH, NULL };
   VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   const char *out;
@@ -184,33 +184,33 @@ digest (struct vl_ctx *ctx, const char *path)
   if (program == NULL)
     return NULL;
   if (fd < 0 || fstat (fd, &st) < 0) {
-    vl_storage_failed (ctx, "cannot read", path, errno);
+    vl_storage_failed (call, "cannot read", path, errno);
     return NULL;
   }
-  vl_progress (ctx, "computing the digest of \"%s\"", path);
-  if (vl_tool_run_on (ctx, argv, vl_tool_time_for (st.st_size), fd, &out) < 0)
+  vl_progress (call, "computing the digest of \"%s\"", path);
+  if (vl_tool_run_on (call, argv, vl_tool_time_for (st.st_size), fd, &out) < 0)
     return NULL;
   n = strspn (out, "0123456789abcdef");
   if (n != 64) {
-    vl_error (ctx, VL_ERR_FAILED, "ToolFailed", NULL, "sha256sum answered without a digest");
+    vl_error (call, VL_ERR_FAILED, "ToolFailed", NULL, "sha256sum answered without a digest");
     return NULL;
   }
-  return vl_arena_printf (ctx->arena, "sha256:%.64s", out);
+  return vl_arena_printf (call->arena, "sha256:%.64s", out);
 }
 
 int
-vl_image_copy (struct vl_ctx *ctx, const char *path, const char *target, const char **checksum)
+vl_image_copy (struct vl_call *call, const char *path, const char *target, const char **checksum)
 {
   struct vl_image_file file;
   int result;
 
-  if (vl_image_open (ctx, path, &file) < 0)
+  if (vl_image_open (call, path, &file) < 0)
     return -1;
-  result = vl_file_clone (ctx, file.fd, path, target);
+  result = vl_file_clone (call, file.fd, path, target);
   vl_image_close (&file);
   if (result < 0)
     return -1;
-  *checksum = digest (ctx, target);
+  *checksum = digest (call, target);
   if (*checksum)
     return 0;
   unlink (target);

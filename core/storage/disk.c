@@ -70,7 +70,7 @@ whole_sectors (int64_t size)
 /* preallocate_images = space: the disk's blocks are taken now, so that a full
  * disk is noticed before the guest runs. */
 static int
-preallocate (struct vl_ctx *ctx, const struct vl_config *config, const char *path, int64_t size)
+preallocate (struct vl_call *call, const struct vl_config *config, const char *path, int64_t size)
 {
   const char *how = vl_config_str (config, "storage.preallocate_images");
   VL_AUTOCLOSE int fd = -1;
@@ -79,21 +79,21 @@ preallocate (struct vl_ctx *ctx, const struct vl_config *config, const char *pat
     return 0;
   fd = open (path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 || (fallocate (fd, FALLOC_FL_KEEP_SIZE, 0, size) < 0 && errno != EOPNOTSUPP))
-    return vl_storage_failed (ctx, "cannot preallocate", path, errno);
+    return vl_storage_failed (call, "cannot preallocate", path, errno);
   return 0;
 }
 
 /* A sparse raw file of SIZE bytes. */
 static int
-make_raw (struct vl_ctx *ctx, const char *target, int64_t size)
+make_raw (struct vl_call *call, const char *target, int64_t size)
 {
   VL_AUTOCLOSE int fd = open (target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
   if (fd < 0)
-    return vl_storage_failed (ctx, "cannot make", target, errno);
+    return vl_storage_failed (call, "cannot make", target, errno);
   if (ftruncate (fd, size) == 0)
     return 0;
-  vl_storage_failed (ctx, "cannot size", target, errno);
+  vl_storage_failed (call, "cannot size", target, errno);
   unlink (target);
   return -1;
 }
@@ -101,11 +101,11 @@ make_raw (struct vl_ctx *ctx, const char *target, int64_t size)
 /* qemu-img create; with IMAGE an overlay over it.  -u: the size is known, so
  * the backing file is not opened. */
 static int
-make_qcow2 (struct vl_ctx *ctx, const char *target, const char *image, const char *image_format,
+make_qcow2 (struct vl_call *call, const char *target, const char *image, const char *image_format,
             int64_t size)
 {
-  const char *program = vl_tool_need (ctx, "qemu-img", "qemu-utils");
-  const char *text = vl_arena_printf (ctx->arena, "%" PRId64, size);
+  const char *program = vl_tool_need (call, "qemu-img", "qemu-utils");
+  const char *text = vl_arena_printf (call->arena, "%" PRId64, size);
   const char *overlay[] = { program,      "create", "-q",  "-f", "qcow2", "-u", "-F",
                             image_format, "-b",     image, "--", target,  text, NULL };
   const char *empty[] = { program, "create", "-q", "-f", "qcow2", "--", target, text, NULL };
@@ -114,8 +114,8 @@ make_qcow2 (struct vl_ctx *ctx, const char *target, const char *image, const cha
   if (program == NULL)
     return -1;
   if (lstat (target, &st) == 0)
-    return vl_storage_failed (ctx, "cannot make", target, EEXIST);
-  if (vl_tool_run (ctx, image ? overlay : empty, CREATE_DEADLINE, NULL) == 0
+    return vl_storage_failed (call, "cannot make", target, EEXIST);
+  if (vl_tool_run (call, image ? overlay : empty, CREATE_DEADLINE, NULL) == 0
       && chmod (target, 0600) == 0)
     return 0;
   unlink (target);
@@ -123,27 +123,27 @@ make_qcow2 (struct vl_ctx *ctx, const char *target, const char *image, const cha
 }
 
 static int
-resize_qcow2 (struct vl_ctx *ctx, const char *target, int64_t size)
+resize_qcow2 (struct vl_call *call, const char *target, int64_t size)
 {
-  const char *program = vl_tool_need (ctx, "qemu-img", "qemu-utils");
-  const char *text = vl_arena_printf (ctx->arena, "%" PRId64, size);
+  const char *program = vl_tool_need (call, "qemu-img", "qemu-utils");
+  const char *text = vl_arena_printf (call->arena, "%" PRId64, size);
   const char *argv[] = { program, "resize", "-q", "-f", "qcow2", "--", target, text, NULL };
 
-  return program ? vl_tool_run (ctx, argv, CREATE_DEADLINE, NULL) : -1;
+  return program ? vl_tool_run (call, argv, CREATE_DEADLINE, NULL) : -1;
 }
 
 /* The image itself as FORMAT, raw or qcow2, copied and grown to SIZE. */
 static int
-make_flat (struct vl_ctx *ctx, const struct vl_image_file *file, const char *qemu,
+make_flat (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
            const char *format, const char *target, int64_t old_size, int64_t size)
 {
   const char *program;
   int result = 0;
 
   if (VL_STREQ (qemu, format))
-    result = vl_file_clone (ctx, file->fd, file->path, target);
+    result = vl_file_clone (call, file->fd, file->path, target);
   else {
-    const char *argv[] = { program = vl_tool_need (ctx, "qemu-img", "qemu-utils"),
+    const char *argv[] = { program = vl_tool_need (call, "qemu-img", "qemu-utils"),
                            "convert",
                            "-q",
                            "-f",
@@ -155,12 +155,13 @@ make_flat (struct vl_ctx *ctx, const struct vl_image_file *file, const char *qem
                            target,
                            NULL };
 
-    result = program ? vl_tool_run_on (ctx, argv, vl_tool_time_for (old_size), file->fd, NULL) : -1;
+    result =
+        program ? vl_tool_run_on (call, argv, vl_tool_time_for (old_size), file->fd, NULL) : -1;
   }
   if (result == 0 && VL_STREQ (format, "qcow2"))
-    result = size > old_size ? resize_qcow2 (ctx, target, size) : 0;
+    result = size > old_size ? resize_qcow2 (call, target, size) : 0;
   else if (result == 0 && (chmod (target, 0600) < 0 || truncate (target, size) < 0))
-    result = vl_storage_failed (ctx, "cannot size", target, errno);
+    result = vl_storage_failed (call, "cannot size", target, errno);
   if (result < 0)
     unlink (target);
   return result;
@@ -168,12 +169,13 @@ make_flat (struct vl_ctx *ctx, const struct vl_image_file *file, const char *qem
 
 /* The size of an image of a format that has no parser of ours. */
 static int
-ask_size (struct vl_ctx *ctx, const char *image, const char *format, struct vl_image_header *header)
+ask_size (struct vl_call *call, const char *image, const char *format,
+          struct vl_image_header *header)
 {
   struct vl_image_facts facts;
 
   if (header->virtual_size == 0) {
-    if (vl_image_inspect (ctx, image, format, &facts) < 0)
+    if (vl_image_inspect (call, image, format, &facts) < 0)
       return -1;
     header->virtual_size = facts.virtual_size;
   }
@@ -181,33 +183,33 @@ ask_size (struct vl_ctx *ctx, const char *image, const char *format, struct vl_i
 }
 
 static int
-create_from (struct vl_ctx *ctx, const struct vl_config *config, const struct vl_image_file *file,
+create_from (struct vl_call *call, const struct vl_config *config, const struct vl_image_file *file,
              const char *format, const char *target, int64_t size)
 {
   const char *qemu = vl_image_qemu_format (format);
   struct vl_image_header header;
   int result;
 
-  if (vl_image_check (ctx, file, format, &header) < 0
-      || ask_size (ctx, file->path, format, &header) < 0)
+  if (vl_image_check (call, file, format, &header) < 0
+      || ask_size (call, file->path, format, &header) < 0)
     return -1;
   if (size == 0)
     size = whole_sectors (header.virtual_size);
   if (size < header.virtual_size) {
-    vl_error (ctx, VL_ERR_REQUEST, "FlavorDiskSmallerThanImage", NULL,
+    vl_error (call, VL_ERR_REQUEST, "FlavorDiskSmallerThanImage", NULL,
               "the flavor's disk of %" PRId64
               " bytes is too small for the image, a disk of %" PRId64 " bytes",
               size, header.virtual_size);
-    vl_hint (ctx,
+    vl_hint (call,
              "take a flavor with a disk of at least %" PRId64 " GiB, or of 0 for the image's own",
              (header.virtual_size + (1 << 30) - 1) >> 30);
     return -1;
   }
   result = is_flat (config)
-               ? make_flat (ctx, file, qemu, vl_disk_format (vl_disk_kind (config), format), target,
-                            header.virtual_size, size)
-               : make_qcow2 (ctx, target, file->path, qemu, size);
-  if (result == 0 && preallocate (ctx, config, target, size) < 0) {
+               ? make_flat (call, file, qemu, vl_disk_format (vl_disk_kind (config), format),
+                            target, header.virtual_size, size)
+               : make_qcow2 (call, target, file->path, qemu, size);
+  if (result == 0 && preallocate (call, config, target, size) < 0) {
     unlink (target);
     return -1;
   }
@@ -215,27 +217,27 @@ create_from (struct vl_ctx *ctx, const struct vl_config *config, const struct vl
 }
 
 int
-vl_disk_create (struct vl_ctx *ctx, const struct vl_config *config, const char *image,
+vl_disk_create (struct vl_call *call, const struct vl_config *config, const char *image,
                 const char *format, const char *target, int64_t size)
 {
   struct vl_image_file file;
   int result;
 
-  if (vl_image_open (ctx, image, &file) < 0)
+  if (vl_image_open (call, image, &file) < 0)
     return -1;
-  result = create_from (ctx, config, &file, format, target, size);
+  result = create_from (call, config, &file, format, target, size);
   vl_image_close (&file);
   return result;
 }
 
 int
-vl_disk_create_empty (struct vl_ctx *ctx, const struct vl_config *config, const char *target,
+vl_disk_create_empty (struct vl_call *call, const struct vl_config *config, const char *target,
                       const char *format, int64_t size)
 {
-  int result = VL_STREQ (format, "raw") ? make_raw (ctx, target, size)
-                                        : make_qcow2 (ctx, target, NULL, NULL, size);
+  int result = VL_STREQ (format, "raw") ? make_raw (call, target, size)
+                                        : make_qcow2 (call, target, NULL, NULL, size);
 
-  if (result == 0 && preallocate (ctx, config, target, size) < 0) {
+  if (result == 0 && preallocate (call, config, target, size) < 0) {
     unlink (target);
     return -1;
   }
@@ -245,46 +247,46 @@ vl_disk_create_empty (struct vl_ctx *ctx, const struct vl_config *config, const 
 /* Runs the PROGRAM of PACKAGE that puts a file system or swap signature on RAW;
  * where it is not installed, the disk stays empty and that is said. */
 static int
-put_on (struct vl_ctx *ctx, const char *program, const char *package, const char *const *options,
+put_on (struct vl_call *call, const char *program, const char *package, const char *const *options,
         const char *raw, int64_t size)
 {
-  const char *argv[8] = { vl_tool_find (ctx, program) };
+  const char *argv[8] = { vl_tool_find (call, program) };
   size_t n = 1;
 
   if (argv[0] == NULL) {
-    vl_advice (ctx, "ToolMissing", NULL,
+    vl_advice (call, "ToolMissing", NULL,
                "the disk \"%s\" is left empty: the program \"%s\" is not installed", raw, program);
-    vl_hint (ctx, "apt-get install %s", package);
+    vl_hint (call, "apt-get install %s", package);
     return 0;
   }
   while (*options)
     argv[n++] = *options++;
   argv[n++] = raw;
   argv[n] = NULL;
-  return vl_tool_run (ctx, argv, vl_tool_time_for (size), NULL);
+  return vl_tool_run (call, argv, vl_tool_time_for (size), NULL);
 }
 
 /* An empty disk at TARGET that PROGRAM has been at.  It writes on a raw file,
  * which becomes qcow2 after that where FORMAT says so. */
 static int
-make_prepared (struct vl_ctx *ctx, const struct vl_config *config, const char *target,
+make_prepared (struct vl_call *call, const struct vl_config *config, const char *target,
                const char *format, int64_t size, const char *program, const char *package,
                const char *const *options)
 {
   int flat = VL_STREQ (format, "raw");
-  const char *raw = flat ? target : vl_arena_printf (ctx->arena, "%s.raw", target);
-  const char *qemu_img = flat ? NULL : vl_tool_need (ctx, "qemu-img", "qemu-utils");
+  const char *raw = flat ? target : vl_arena_printf (call->arena, "%s.raw", target);
+  const char *qemu_img = flat ? NULL : vl_tool_need (call, "qemu-img", "qemu-utils");
   const char *argv[] = { qemu_img, "convert", "-q", "-f",   "raw", "-O",
                          "qcow2",  "--",      raw,  target, NULL };
   int result;
 
-  if ((! flat && qemu_img == NULL) || make_raw (ctx, raw, size) < 0)
+  if ((! flat && qemu_img == NULL) || make_raw (call, raw, size) < 0)
     return -1;
-  result = put_on (ctx, program, package, options, raw, size);
+  result = put_on (call, program, package, options, raw, size);
   if (result == 0 && ! flat)
-    result = vl_tool_run (ctx, argv, vl_tool_time_for (size), NULL);
+    result = vl_tool_run (call, argv, vl_tool_time_for (size), NULL);
   if (result == 0)
-    result = preallocate (ctx, config, target, size);
+    result = preallocate (call, config, target, size);
   if (! flat)
     unlink (raw);
   if (result < 0)
@@ -293,45 +295,45 @@ make_prepared (struct vl_ctx *ctx, const struct vl_config *config, const char *t
 }
 
 int
-vl_disk_create_swap (struct vl_ctx *ctx, const struct vl_config *config, const char *target,
+vl_disk_create_swap (struct vl_call *call, const struct vl_config *config, const char *target,
                      const char *format, int64_t size)
 {
   static const char *const none[] = { NULL };
 
-  return make_prepared (ctx, config, target, format, size, "mkswap", "util-linux", none);
+  return make_prepared (call, config, target, format, size, "mkswap", "util-linux", none);
 }
 
 int
-vl_disk_create_ephemeral (struct vl_ctx *ctx, const struct vl_config *config, const char *target,
+vl_disk_create_ephemeral (struct vl_call *call, const struct vl_config *config, const char *target,
                           const char *format, int64_t size, int number)
 {
   const char *filesystem = vl_config_str (config, "storage.default_ephemeral_format");
-  const char *label = vl_arena_printf (ctx->arena, "ephemeral%d", number);
+  const char *label = vl_arena_printf (call->arena, "ephemeral%d", number);
   const char *const ext[] = { "-q", "-F", "-L", label, NULL };
   const char *const xfs[] = { "-q", "-f", "-L", label, NULL };
   int is_xfs = filesystem && VL_STREQ (filesystem, "xfs");
 
   if (filesystem == NULL)
-    return vl_disk_create_empty (ctx, config, target, format, size);
-  return make_prepared (ctx, config, target, format, size,
-                        vl_arena_printf (ctx->arena, "mkfs.%s", filesystem),
+    return vl_disk_create_empty (call, config, target, format, size);
+  return make_prepared (call, config, target, format, size,
+                        vl_arena_printf (call->arena, "mkfs.%s", filesystem),
                         is_xfs ? "xfsprogs" : "e2fsprogs", is_xfs ? xfs : ext);
 }
 
 /* qemu-img does not wait for the disk by itself. */
 static int
-sync_file (struct vl_ctx *ctx, const char *path)
+sync_file (struct vl_call *call, const char *path)
 {
   VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-  return fd >= 0 && fsync (fd) == 0 ? 0 : vl_storage_failed (ctx, "cannot write", path, errno);
+  return fd >= 0 && fsync (fd) == 0 ? 0 : vl_storage_failed (call, "cannot write", path, errno);
 }
 
 int
-vl_image_convert (struct vl_ctx *ctx, const char *path, const char *format, const char *to,
+vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,
                   const char *target)
 {
-  const char *program = vl_tool_need (ctx, "qemu-img", "qemu-utils");
+  const char *program = vl_tool_need (call, "qemu-img", "qemu-utils");
   const char *argv[] = {
     program, "convert",       "-q",   "-f", vl_image_qemu_format (format), "-O", to,
     "--",    VL_TOOL_FD_PATH, target, NULL
@@ -341,15 +343,15 @@ vl_image_convert (struct vl_ctx *ctx, const char *path, const char *format, cons
   struct stat st;
   int result;
 
-  if (program == NULL || vl_image_inspect (ctx, path, format, &facts) < 0
-      || vl_image_open (ctx, path, &file) < 0)
+  if (program == NULL || vl_image_inspect (call, path, format, &facts) < 0
+      || vl_image_open (call, path, &file) < 0)
     return -1;
   result = lstat (target, &st) == 0
-               ? vl_storage_failed (ctx, "cannot make", target, EEXIST)
-               : vl_tool_run_on (ctx, argv, vl_tool_time_for (facts.virtual_size), file.fd, NULL);
+               ? vl_storage_failed (call, "cannot make", target, EEXIST)
+               : vl_tool_run_on (call, argv, vl_tool_time_for (facts.virtual_size), file.fd, NULL);
   vl_image_close (&file);
   if (result == 0)
-    result = sync_file (ctx, target);
+    result = sync_file (call, target);
   if (result < 0)
     unlink (target);
   return result;

@@ -43,9 +43,9 @@ le64 (const unsigned char *p)
 /* LENGTH bytes at OFFSET as printable text in the arena, or NULL beyond the end
  * of the file. */
 static const char *
-text_at (struct vl_ctx *ctx, const struct vl_image_file *file, uint64_t offset, size_t length)
+text_at (struct vl_call *call, const struct vl_image_file *file, uint64_t offset, size_t length)
 {
-  char *text = vl_arena_alloc (ctx->arena, length + 1);
+  char *text = vl_arena_alloc (call->arena, length + 1);
 
   if (offset > (uint64_t)file->size || length > (uint64_t)file->size - offset
       || pread (file->fd, text, length, (off_t)offset) != (ssize_t)length)
@@ -57,12 +57,12 @@ text_at (struct vl_ctx *ctx, const struct vl_image_file *file, uint64_t offset, 
 }
 
 static int
-judge_size (struct vl_ctx *ctx, const struct vl_image_file *file, uint64_t size)
+judge_size (struct vl_call *call, const struct vl_image_file *file, uint64_t size)
 {
   if (size == 0)
-    return vl_image_refuse (ctx, file, "is a disk of no size");
+    return vl_image_refuse (call, file, "is a disk of no size");
   if (size > LARGEST)
-    return vl_image_refuse (ctx, file,
+    return vl_image_refuse (call, file,
                             "says that it is a disk of %llu bytes; accepted: up to 1 PiB",
                             (unsigned long long)size);
   return 0;
@@ -86,7 +86,7 @@ judge_size (struct vl_ctx *ctx, const struct vl_image_file *file, uint64_t size)
 /* Walks the header extensions, from after the header to the first cluster's
  * end. */
 static int
-qcow2_extensions (struct vl_ctx *ctx, const struct vl_image_file *file, size_t start,
+qcow2_extensions (struct vl_call *call, const struct vl_image_file *file, size_t start,
                   struct vl_image_header *header)
 {
   unsigned bits = be32 (file->head + 20);
@@ -100,20 +100,21 @@ qcow2_extensions (struct vl_ctx *ctx, const struct vl_image_file *file, size_t s
     if (type == QCOW2_EXT_END)
       return 0;
     if (length > end - p - 8)
-      return vl_image_refuse (ctx, file, "has a header extension that leaves its header");
+      return vl_image_refuse (call, file, "has a header extension that leaves its header");
     if (type == QCOW2_EXT_DATA_FILE)
-      return vl_image_refuse (ctx, file, "names an external data file");
+      return vl_image_refuse (call, file, "names an external data file");
     if (type == QCOW2_EXT_ENCRYPTION)
-      return vl_image_refuse (ctx, file, "is encrypted");
+      return vl_image_refuse (call, file, "is encrypted");
     if (type == QCOW2_EXT_BACKING_FORMAT)
-      header->backing_format = text_at (ctx, file, p + 8, length);
+      header->backing_format = text_at (call, file, p + 8, length);
     p += 8 + ((size_t)length + 7) / 8 * 8;
   }
   return 0;
 }
 
 static int
-qcow2_backing (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_image_header *header)
+qcow2_backing (struct vl_call *call, const struct vl_image_file *file,
+               struct vl_image_header *header)
 {
   uint64_t offset = be64 (file->head + 8);
   uint32_t length = be32 (file->head + 16);
@@ -121,64 +122,65 @@ qcow2_backing (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_i
   if (offset == 0 && length == 0)
     return 0;
   if (offset == 0 || length == 0 || length > QCOW2_NAME_LIMIT
-      || (header->backing = text_at (ctx, file, offset, length)) == NULL)
-    return vl_image_refuse (ctx, file, "names a backing file in a way that cannot be read");
+      || (header->backing = text_at (call, file, offset, length)) == NULL)
+    return vl_image_refuse (call, file, "names a backing file in a way that cannot be read");
   return 0;
 }
 
 static int
-qcow2_features (struct vl_ctx *ctx, const struct vl_image_file *file)
+qcow2_features (struct vl_call *call, const struct vl_image_file *file)
 {
   uint64_t bits = be64 (file->head + 72), autoclear = be64 (file->head + 88);
 
   if ((bits & QCOW2_DATA_FILE) || (autoclear & QCOW2_RAW_EXTERNAL)) {
-    vl_image_refuse (ctx, file, "keeps its data in an external file");
-    vl_hint (ctx, "accepted: an image that stands alone");
+    vl_image_refuse (call, file, "keeps its data in an external file");
+    vl_hint (call, "accepted: an image that stands alone");
     return -1;
   }
   if (bits & QCOW2_CORRUPT)
-    return vl_image_refuse (ctx, file, "is marked corrupt");
+    return vl_image_refuse (call, file, "is marked corrupt");
   if (bits & ~(uint64_t)QCOW2_KNOWN)
-    return vl_image_refuse (ctx, file, "needs features that are not known (bits 0x%llx)",
+    return vl_image_refuse (call, file, "needs features that are not known (bits 0x%llx)",
                             (unsigned long long)(bits & ~(uint64_t)QCOW2_KNOWN));
   return 0;
 }
 
 /* The tables that everything else hangs on lie inside the file. */
 static int
-qcow2_tables (struct vl_ctx *ctx, const struct vl_image_file *file)
+qcow2_tables (struct vl_call *call, const struct vl_image_file *file)
 {
   uint64_t end = (uint64_t)file->size, l1 = be64 (file->head + 40);
   uint64_t l1_bytes = (uint64_t)be32 (file->head + 36) * 8;
 
   if (be64 (file->head + 48) >= end || l1 > end || l1_bytes > end - l1)
-    return vl_image_refuse (ctx, file, "is cut short: its tables lie beyond its end");
+    return vl_image_refuse (call, file, "is cut short: its tables lie beyond its end");
   return 0;
 }
 
 int
-vl_qcow2_read (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_image_header *header)
+vl_qcow2_read (struct vl_call *call, const struct vl_image_file *file,
+               struct vl_image_header *header)
 {
   uint32_t version = be32 (file->head + 4), bits = be32 (file->head + 20);
   uint32_t header_length = version == 2 ? 72 : be32 (file->head + 100);
 
   if (file->n_head < 72)
-    return vl_image_refuse (ctx, file, "ends inside its header");
+    return vl_image_refuse (call, file, "ends inside its header");
   if (version != 2 && version != 3)
-    return vl_image_refuse (ctx, file, "is qcow2 of version %u; accepted: 2, 3", version);
+    return vl_image_refuse (call, file, "is qcow2 of version %u; accepted: 2, 3", version);
   if (bits < 9 || bits > 21)
-    return vl_image_refuse (ctx, file, "has clusters of 2^%u bytes; accepted: 2^9 to 2^21", bits);
+    return vl_image_refuse (call, file, "has clusters of 2^%u bytes; accepted: 2^9 to 2^21", bits);
   if (version == 3
       && (header_length < 104 || header_length % 8 || header_length > file->n_head
           || header_length > (uint32_t)1 << bits))
-    return vl_image_refuse (ctx, file, "has a header of %u bytes", header_length);
+    return vl_image_refuse (call, file, "has a header of %u bytes", header_length);
   if (be32 (file->head + 32) != 0)
-    return vl_image_refuse (ctx, file, "is encrypted");
-  if (version == 3 && qcow2_features (ctx, file) < 0)
+    return vl_image_refuse (call, file, "is encrypted");
+  if (version == 3 && qcow2_features (call, file) < 0)
     return -1;
-  if (qcow2_tables (ctx, file) < 0 || qcow2_extensions (ctx, file, header_length, header) < 0
-      || qcow2_backing (ctx, file, header) < 0
-      || judge_size (ctx, file, be64 (file->head + 24)) < 0)
+  if (qcow2_tables (call, file) < 0 || qcow2_extensions (call, file, header_length, header) < 0
+      || qcow2_backing (call, file, header) < 0
+      || judge_size (call, file, be64 (file->head + 24)) < 0)
     return -1;
   header->virtual_size = (int64_t)be64 (file->head + 24);
   return 0;
@@ -221,7 +223,7 @@ vmdk_extent (const char *line, int *bad)
 }
 
 static int
-vmdk_descriptor (struct vl_ctx *ctx, const struct vl_image_file *file, char *text)
+vmdk_descriptor (struct vl_call *call, const struct vl_image_file *file, char *text)
 {
   unsigned types = 0, extents = 0;
   char *state = NULL, value[64];
@@ -231,31 +233,32 @@ vmdk_descriptor (struct vl_ctx *ctx, const struct vl_image_file *file, char *tex
     line += strspn (line, " \t\r");
     if (vmdk_line (line, "createType", value, sizeof value)) {
       if (++types > 1)
-        return vl_image_refuse (ctx, file, "says its create type twice");
+        return vl_image_refuse (call, file, "says its create type twice");
       if (! VL_STREQ (value, "monolithicSparse") && ! VL_STREQ (value, "streamOptimized"))
         return vl_image_refuse (
-            ctx, file, "is of create type \"%s\"; accepted: monolithicSparse, streamOptimized",
+            call, file, "is of create type \"%s\"; accepted: monolithicSparse, streamOptimized",
             value);
     } else if (vmdk_line (line, "parentFileNameHint", value, sizeof value)
                || (vmdk_line (line, "parentCID", value, sizeof value)
                    && strcasecmp (value, "ffffffff") != 0))
-      return vl_image_refuse (ctx, file, "names a parent; accepted: an image that stands alone");
+      return vl_image_refuse (call, file, "names a parent; accepted: an image that stands alone");
     else if (vmdk_extent (line, &bad) && (bad || ++extents > 1))
-      return vl_image_refuse (ctx, file, "has an extent outside itself");
+      return vl_image_refuse (call, file, "has an extent outside itself");
   }
   if (types == 0 || extents == 0)
-    return vl_image_refuse (ctx, file, "has no create type or no extent in its descriptor");
+    return vl_image_refuse (call, file, "has no create type or no extent in its descriptor");
   return 0;
 }
 
 int
-vl_vmdk_read (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_image_header *header)
+vl_vmdk_read (struct vl_call *call, const struct vl_image_file *file,
+              struct vl_image_header *header)
 {
   VL_AUTOFREE char *text = NULL;
   uint64_t sectors, offset, length;
 
   if (file->n_head < 512 || memcmp (file->head, "KDMV", 4) != 0)
-    return vl_image_refuse (ctx, file,
+    return vl_image_refuse (call, file,
                             "is a vmdk whose data lies elsewhere; accepted: "
                             "monolithicSparse, streamOptimized");
   sectors = le64 (file->head + 12);
@@ -264,12 +267,12 @@ vl_vmdk_read (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_im
   /* QEMU takes a capacity of 0 for "the extents are in the descriptor". */
   if (sectors == 0 || sectors > LARGEST / 512 || offset == 0 || length == 0
       || length > VMDK_TEXT_LIMIT / 512 || offset > (uint64_t)file->size / 512)
-    return vl_image_refuse (ctx, file, "has a vmdk header that cannot be true");
+    return vl_image_refuse (call, file, "has a vmdk header that cannot be true");
   text = vl_xcalloc (1, (size_t)length * 512 + 1);
   if (pread (file->fd, text, (size_t)length * 512, (off_t)offset * 512) < 0)
-    return vl_image_refuse (ctx, file, "cannot be read: %s", strerror (errno));
+    return vl_image_refuse (call, file, "cannot be read: %s", strerror (errno));
   header->virtual_size = (int64_t)sectors * 512;
-  return vmdk_descriptor (ctx, file, text);
+  return vmdk_descriptor (call, file, text);
 }
 
 /* ---- vdi, vhd ---- */
@@ -278,28 +281,28 @@ vl_vmdk_read (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_im
 #define VDI_STATIC 2u
 
 int
-vl_vdi_read (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_image_header *header)
+vl_vdi_read (struct vl_call *call, const struct vl_image_file *file, struct vl_image_header *header)
 {
   static const unsigned char none[16];
   uint32_t type;
 
   if (file->n_head < 512)
-    return vl_image_refuse (ctx, file, "ends inside its header");
+    return vl_image_refuse (call, file, "ends inside its header");
   type = le32 (file->head + 76);
   if (type != VDI_DYNAMIC && type != VDI_STATIC)
-    return vl_image_refuse (ctx, file, "is a vdi of type %u; accepted: 1 (dynamic), 2 (static)",
+    return vl_image_refuse (call, file, "is a vdi of type %u; accepted: 1 (dynamic), 2 (static)",
                             type);
   if (memcmp (file->head + 424, none, sizeof none) != 0)
-    return vl_image_refuse (ctx, file, "names a parent; accepted: an image that stands alone");
+    return vl_image_refuse (call, file, "names a parent; accepted: an image that stands alone");
   header->virtual_size = (int64_t)le64 (file->head + 368);
-  return judge_size (ctx, file, le64 (file->head + 368));
+  return judge_size (call, file, le64 (file->head + 368));
 }
 
 #define VPC_FIXED 2u
 #define VPC_DYNAMIC 3u
 
 int
-vl_vpc_read (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_image_header *header)
+vl_vpc_read (struct vl_call *call, const struct vl_image_file *file, struct vl_image_header *header)
 {
   unsigned char footer[512];
   uint32_t type;
@@ -308,14 +311,14 @@ vl_vpc_read (struct vl_ctx *ctx, const struct vl_image_file *file, struct vl_ima
       || pread (file->fd, footer, sizeof footer, file->size - (off_t)sizeof footer)
              != (ssize_t)sizeof footer
       || memcmp (footer, "conectix", 8) != 0)
-    return vl_image_refuse (ctx, file, "has no vhd footer");
+    return vl_image_refuse (call, file, "has no vhd footer");
   type = be32 (footer + 60);
   if (type != VPC_FIXED && type != VPC_DYNAMIC)
-    return vl_image_refuse (ctx, file, "is a vhd of type %u; accepted: 2 (fixed), 3 (dynamic)",
+    return vl_image_refuse (call, file, "is a vhd of type %u; accepted: 2 (fixed), 3 (dynamic)",
                             type);
   /* QEMU believes the copy at the front. */
   if (memcmp (file->head, "conectix", 8) == 0 && be32 (file->head + 60) != type)
-    return vl_image_refuse (ctx, file, "says two different things of its type");
+    return vl_image_refuse (call, file, "says two different things of its type");
   header->virtual_size = (int64_t)be64 (footer + 48);
-  return judge_size (ctx, file, be64 (footer + 48));
+  return judge_size (call, file, be64 (footer + 48));
 }

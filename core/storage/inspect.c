@@ -50,45 +50,45 @@ static const struct {
 };
 
 int
-vl_image_refuse (struct vl_ctx *ctx, const struct vl_image_file *file, const char *fmt, ...)
+vl_image_refuse (struct vl_call *call, const struct vl_image_file *file, const char *fmt, ...)
 {
   va_list args;
   const char *text;
 
   va_start (args, fmt);
-  text = vl_arena_vprintf (ctx->arena, fmt, args);
+  text = vl_arena_vprintf (call->arena, fmt, args);
   va_end (args);
-  return vl_error (ctx, VL_ERR_REQUEST, "ImageUnacceptable", NULL, "image file \"%s\" %s",
+  return vl_error (call, VL_ERR_REQUEST, "ImageUnacceptable", NULL, "image file \"%s\" %s",
                    file->path, text);
 }
 
 static int
-refuse_open (struct vl_ctx *ctx, const char *path, int error)
+refuse_open (struct vl_call *call, const char *path, int error)
 {
   enum vl_err err = error == ENOENT || error == ENOTDIR ? VL_ERR_NOT_FOUND
                     : error == EACCES || error == EPERM ? VL_ERR_NOT_PERMITTED
                                                         : VL_ERR_REQUEST;
 
-  return vl_error (ctx, err, "ImageUnacceptable", NULL, "image file \"%s\" cannot be read: %s",
+  return vl_error (call, err, "ImageUnacceptable", NULL, "image file \"%s\" cannot be read: %s",
                    path, strerror (error));
 }
 
 static int
-judge_kind (struct vl_ctx *ctx, const struct vl_image_file *file, const struct stat *st)
+judge_kind (struct vl_call *call, const struct vl_image_file *file, const struct stat *st)
 {
   if (S_ISLNK (st->st_mode)) {
-    vl_image_refuse (ctx, file, "is a symbolic link; accepted: a regular file");
-    vl_hint (ctx, "give the file that it leads to: readlink -f \"%s\"", file->path);
+    vl_image_refuse (call, file, "is a symbolic link; accepted: a regular file");
+    vl_hint (call, "give the file that it leads to: readlink -f \"%s\"", file->path);
     return -1;
   }
   if (! S_ISREG (st->st_mode))
-    return vl_image_refuse (ctx, file, "is %s; accepted: a regular file",
+    return vl_image_refuse (call, file, "is %s; accepted: a regular file",
                             S_ISDIR (st->st_mode)    ? "a folder"
                             : S_ISFIFO (st->st_mode) ? "a FIFO"
                             : S_ISSOCK (st->st_mode) ? "a socket"
                                                      : "a device");
   if (st->st_size == 0)
-    return vl_image_refuse (ctx, file, "is empty");
+    return vl_image_refuse (call, file, "is empty");
   return 0;
 }
 
@@ -112,7 +112,7 @@ read_at (int fd, unsigned char *buffer, size_t length, off_t offset)
 }
 
 int
-vl_image_open (struct vl_ctx *ctx, const char *path, struct vl_image_file *file)
+vl_image_open (struct vl_call *call, const char *path, struct vl_image_file *file)
 {
   /* O_PATH first: a FIFO or a device is told apart without being opened. */
   VL_AUTOCLOSE int where = open (path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -122,13 +122,13 @@ vl_image_open (struct vl_ctx *ctx, const char *path, struct vl_image_file *file)
 
   *file = (struct vl_image_file) { .fd = -1, .path = path };
   if (where < 0 || fstat (where, &st) < 0)
-    return refuse_open (ctx, path, errno);
-  if (judge_kind (ctx, file, &st) < 0)
+    return refuse_open (call, path, errno);
+  if (judge_kind (call, file, &st) < 0)
     return -1;
   snprintf (self, sizeof self, "/proc/self/fd/%d", where);
   file->fd = open (self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file->fd < 0)
-    return refuse_open (ctx, path, errno);
+    return refuse_open (call, path, errno);
   file->size = st.st_size;
   file->head = vl_xcalloc (1, VL_IMAGE_HEAD);
   got = read_at (file->fd, file->head, VL_IMAGE_HEAD, 0);
@@ -136,7 +136,7 @@ vl_image_open (struct vl_ctx *ctx, const char *path, struct vl_image_file *file)
     int error = errno;
 
     vl_image_close (file);
-    return refuse_open (ctx, path, error);
+    return refuse_open (call, path, error);
   }
   file->n_head = (size_t)got;
   return 0;
@@ -162,7 +162,7 @@ vl_image_qemu_format (const char *format)
 }
 
 static int
-refuse_format (struct vl_ctx *ctx, const struct vl_image_file *file, const char *format)
+refuse_format (struct vl_call *call, const struct vl_image_file *file, const char *format)
 {
   struct vl_spell spell = { .wanted = format };
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
@@ -173,11 +173,11 @@ refuse_format (struct vl_ctx *ctx, const struct vl_image_file *file, const char 
     vl_spell_offer (&spell, accepted[i].name);
   }
   list = vl_strv_join (&names, ", ");
-  vl_image_refuse (ctx, file, "cannot be kept: disk format \"%s\" is not one of %s", format, list);
+  vl_image_refuse (call, file, "cannot be kept: disk format \"%s\" is not one of %s", format, list);
   if (spell.best)
-    vl_hint (ctx, "did you mean \"%s\"?", spell.best);
+    vl_hint (call, "did you mean \"%s\"?", spell.best);
   else
-    vl_hint (ctx, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format);
+    vl_hint (call, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format);
   return -1;
 }
 
@@ -214,7 +214,7 @@ is_vmdk_text (const struct vl_image_file *file)
 
 /* Compares what the bytes look like with what the user said. */
 static int
-judge_magic (struct vl_ctx *ctx, const struct vl_image_file *file, const char *format)
+judge_magic (struct vl_call *call, const struct vl_image_file *file, const char *format)
 {
   const char *qemu = vl_image_qemu_format (format);
   int found = 0;
@@ -230,17 +230,17 @@ judge_magic (struct vl_ctx *ctx, const struct vl_image_file *file, const char *f
       found = found || VL_STREQ (looks, format) || ! VL_STREQ (looks, "iso");
       continue;
     }
-    vl_image_refuse (ctx, file, "was given as %s, but its bytes are those of %s", format, looks);
+    vl_image_refuse (call, file, "was given as %s, but its bytes are those of %s", format, looks);
     if (looks_qemu && ! VL_STREQ (looks, "iso"))
-      vl_hint (ctx, "if that is what it is: --disk-format %s", looks);
+      vl_hint (call, "if that is what it is: --disk-format %s", looks);
     else
-      vl_hint (ctx, "an image that two formats claim is never accepted");
+      vl_hint (call, "an image that two formats claim is never accepted");
     return -1;
   }
   if (! found && (! VL_STREQ (qemu, "raw") || VL_STREQ (format, "iso"))) {
-    vl_image_refuse (ctx, file, "was given as %s, but its bytes are not those of %s", format,
+    vl_image_refuse (call, file, "was given as %s, but its bytes are not those of %s", format,
                      format);
-    vl_hint (ctx, "say what it is with --disk-format; a plain disk image is raw");
+    vl_hint (call, "say what it is with --disk-format; a plain disk image is raw");
     return -1;
   }
   return 0;
@@ -248,12 +248,12 @@ judge_magic (struct vl_ctx *ctx, const struct vl_image_file *file, const char *f
 
 /* Our own parser of each format that has something to parse. */
 static int
-read_header (struct vl_ctx *ctx, const struct vl_image_file *file, const char *qemu,
+read_header (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
              struct vl_image_header *header)
 {
   static const struct {
     const char *qemu;
-    int (*read) (struct vl_ctx *, const struct vl_image_file *, struct vl_image_header *);
+    int (*read) (struct vl_call *, const struct vl_image_file *, struct vl_image_header *);
   } readers[] = {
     { "qcow2", vl_qcow2_read },
     { "vmdk", vl_vmdk_read },
@@ -265,25 +265,26 @@ read_header (struct vl_ctx *ctx, const struct vl_image_file *file, const char *q
     header->virtual_size = (file->size + 511) / 512 * 512;
   for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
     if (VL_STREQ (readers[i].qemu, qemu))
-      return readers[i].read (ctx, file, header);
+      return readers[i].read (call, file, header);
   return 0;
 }
 
 int
-vl_image_check (struct vl_ctx *ctx, const struct vl_image_file *file, const char *format,
+vl_image_check (struct vl_call *call, const struct vl_image_file *file, const char *format,
                 struct vl_image_header *header)
 {
   const char *qemu = vl_image_qemu_format (format);
 
   *header = (struct vl_image_header) { 0 };
   if (qemu == NULL)
-    return refuse_format (ctx, file, format);
-  if (judge_magic (ctx, file, format) < 0 || read_header (ctx, file, qemu, header) < 0)
+    return refuse_format (call, file, format);
+  if (judge_magic (call, file, format) < 0 || read_header (call, file, qemu, header) < 0)
     return -1;
   if (header->backing) {
-    vl_image_refuse (ctx, file, "names a backing file \"%s\"; accepted: an image that stands alone",
+    vl_image_refuse (call, file,
+                     "names a backing file \"%s\"; accepted: an image that stands alone",
                      header->backing);
-    vl_hint (ctx, "where you trust that file: qemu-img convert -f %s -O %s \"%s\" NEW", qemu, qemu,
+    vl_hint (call, "where you trust that file: qemu-img convert -f %s -O %s \"%s\" NEW", qemu, qemu,
              file->path);
     return -1;
   }
@@ -291,15 +292,15 @@ vl_image_check (struct vl_ctx *ctx, const struct vl_image_file *file, const char
 }
 
 int
-vl_image_check_path (struct vl_ctx *ctx, const char *path, const char *format,
+vl_image_check_path (struct vl_call *call, const char *path, const char *format,
                      struct vl_image_header *header)
 {
   struct vl_image_file file;
   int result;
 
-  if (vl_image_open (ctx, path, &file) < 0)
+  if (vl_image_open (call, path, &file) < 0)
     return -1;
-  result = vl_image_check (ctx, &file, format, header);
+  result = vl_image_check (call, &file, format, header);
   vl_image_close (&file);
   return result;
 }
@@ -311,23 +312,23 @@ same_text (const char *a, const char *b)
 }
 
 int
-vl_disk_verify (struct vl_ctx *ctx, const char *path, const char *format, const char *backing,
+vl_disk_verify (struct vl_call *call, const char *path, const char *format, const char *backing,
                 const char *backing_format)
 {
   struct vl_image_header header = { 0 };
   struct vl_image_file file;
   int result = 0;
 
-  if (vl_image_open (ctx, path, &file) < 0)
+  if (vl_image_open (call, path, &file) < 0)
     return -1;
   /* The bytes of a raw disk are the guest's own; they are never probed. */
   if (VL_STREQ (format, "qcow2"))
-    result = judge_magic (ctx, &file, format) < 0 ? -1 : vl_qcow2_read (ctx, &file, &header);
+    result = judge_magic (call, &file, format) < 0 ? -1 : vl_qcow2_read (call, &file, &header);
   if (result == 0 && ! same_text (header.backing, backing))
-    result = vl_image_refuse (ctx, &file, "names backing file \"%s\" instead of \"%s\"",
+    result = vl_image_refuse (call, &file, "names backing file \"%s\" instead of \"%s\"",
                               header.backing ? header.backing : "none", backing ? backing : "none");
   if (result == 0 && backing && ! same_text (header.backing_format, backing_format))
-    result = vl_image_refuse (ctx, &file, "says that its backing file is %s instead of %s",
+    result = vl_image_refuse (call, &file, "says that its backing file is %s instead of %s",
                               header.backing_format ? header.backing_format : "of no format",
                               backing_format);
   vl_image_close (&file);
@@ -336,7 +337,7 @@ vl_disk_verify (struct vl_ctx *ctx, const char *path, const char *format, const 
 
 /* What qemu-img says, JSON, must agree and must name no other file. */
 static int
-judge_info (struct vl_ctx *ctx, const struct vl_image_file *file, const char *qemu,
+judge_info (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
             const json_t *info, struct vl_image_facts *facts)
 {
   const char *format = json_string_value (json_object_get (info, "format"));
@@ -346,36 +347,36 @@ judge_info (struct vl_ctx *ctx, const struct vl_image_file *file, const char *qe
   json_t *extent;
 
   if (format == NULL || ! json_is_integer (virtual_size))
-    return vl_error (ctx, VL_ERR_FAILED, "ToolFailed", NULL,
+    return vl_error (call, VL_ERR_FAILED, "ToolFailed", NULL,
                      "qemu-img info answered without a format and a virtual size");
   if (! VL_STREQ (format, qemu))
-    return vl_image_refuse (ctx, file, "is %s in qemu-img's eyes, not %s", format, qemu);
+    return vl_image_refuse (call, file, "is %s in qemu-img's eyes, not %s", format, qemu);
   if (json_object_get (info, "backing-filename") || json_object_get (info, "full-backing-filename"))
-    return vl_image_refuse (ctx, file,
+    return vl_image_refuse (call, file,
                             "names a backing file; accepted: an image that stands alone");
   if (json_object_get (special, "data-file"))
-    return vl_image_refuse (ctx, file, "keeps its data in another file");
+    return vl_image_refuse (call, file, "keeps its data in another file");
   if (json_is_true (json_object_get (info, "encrypted")))
-    return vl_image_refuse (ctx, file, "is encrypted");
+    return vl_image_refuse (call, file, "is encrypted");
   json_array_foreach (json_object_get (special, "extents"), i, extent)
   {
     const char *name = json_string_value (json_object_get (extent, "filename"));
 
     if (name == NULL || ! VL_STREQ (name, VL_TOOL_FD_PATH))
-      return vl_image_refuse (ctx, file, "has an extent outside itself");
+      return vl_image_refuse (call, file, "has an extent outside itself");
   }
   facts->virtual_size = json_integer_value (virtual_size);
   facts->actual_size = json_integer_value (json_object_get (info, "actual-size"));
   if (facts->virtual_size <= 0)
-    return vl_image_refuse (ctx, file, "is a disk of no size");
+    return vl_image_refuse (call, file, "is a disk of no size");
   return 0;
 }
 
 static int
-ask_qemu_img (struct vl_ctx *ctx, const struct vl_image_file *file, const char *qemu,
+ask_qemu_img (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
               struct vl_image_facts *facts)
 {
-  const char *program = vl_tool_need (ctx, "qemu-img", "qemu-utils");
+  const char *program = vl_tool_need (call, "qemu-img", "qemu-utils");
   const char *argv[] = {
     program, "info", "-f", qemu, "--output=json", "--", VL_TOOL_FD_PATH, NULL
   };
@@ -386,16 +387,16 @@ ask_qemu_img (struct vl_ctx *ctx, const struct vl_image_file *file, const char *
 
   if (program == NULL)
     return -1;
-  if (vl_tool_try (ctx, &tool, &answer) < 0)
-    return vl_image_refuse (ctx, file, "was refused by qemu-img as %s: %s", qemu, answer.problem);
+  if (vl_tool_try (call, &tool, &answer) < 0)
+    return vl_image_refuse (call, file, "was refused by qemu-img as %s: %s", qemu, answer.problem);
   info = json_loads (answer.out, 0, NULL);
-  result = judge_info (ctx, file, qemu, info, facts);
+  result = judge_info (call, file, qemu, info, facts);
   json_decref (info);
   return result;
 }
 
 int
-vl_image_inspect (struct vl_ctx *ctx, const char *path, const char *format,
+vl_image_inspect (struct vl_call *call, const char *path, const char *format,
                   struct vl_image_facts *facts)
 {
   struct vl_image_header header;
@@ -403,11 +404,11 @@ vl_image_inspect (struct vl_ctx *ctx, const char *path, const char *format,
   int result;
 
   *facts = (struct vl_image_facts) { 0 };
-  if (vl_image_open (ctx, path, &file) < 0)
+  if (vl_image_open (call, path, &file) < 0)
     return -1;
-  result = vl_image_check (ctx, &file, format, &header);
+  result = vl_image_check (call, &file, format, &header);
   if (result == 0)
-    result = ask_qemu_img (ctx, &file, vl_image_qemu_format (format), facts);
+    result = ask_qemu_img (call, &file, vl_image_qemu_format (format), facts);
   facts->format = vl_image_qemu_format (format);
   vl_image_close (&file);
   return result;

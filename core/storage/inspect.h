@@ -30,7 +30,7 @@ struct vl_image_header {
 /* Opens the regular, non-empty file PATH without following a link and without
  * ever opening a device or FIFO, and reads its head.  0, or -1 after
  * ImageUnacceptable.  Close with vl_image_close. */
-int vl_image_open (struct vl_ctx *ctx, const char *path, struct vl_image_file *file);
+int vl_image_open (struct vl_call *call, const char *path, struct vl_image_file *file);
 void vl_image_close (struct vl_image_file *file);
 
 /* qemu's name of disk format FORMAT ("iso" is "raw", "vhd" is "vpc"), or NULL
@@ -38,34 +38,34 @@ void vl_image_close (struct vl_image_file *file);
 const char *vl_image_qemu_format (const char *format);
 /* 0 if the bytes are what FORMAT says and name no other file, else -1 after
  * ImageUnacceptable.  Only our own parsers. */
-int vl_image_check (struct vl_ctx *ctx, const struct vl_image_file *file, const char *format,
+int vl_image_check (struct vl_call *call, const struct vl_image_file *file, const char *format,
                     struct vl_image_header *header);
 /* The same, opening PATH. */
-int vl_image_check_path (struct vl_ctx *ctx, const char *path, const char *format,
+int vl_image_check_path (struct vl_call *call, const char *path, const char *format,
                          struct vl_image_header *header);
 /* A disk of a server, that its guest may have written to: PATH must be what we
  * made it, an overlay over BACKING of BACKING_FORMAT, or with BACKING NULL a
  * disk of FORMAT that names no other file. */
-int vl_disk_verify (struct vl_ctx *ctx, const char *path, const char *format, const char *backing,
+int vl_disk_verify (struct vl_call *call, const char *path, const char *format, const char *backing,
                     const char *backing_format);
 
 /* inspect-formats.c: one format each; the bytes are known to begin right. */
-int vl_qcow2_read (struct vl_ctx *ctx, const struct vl_image_file *file,
+int vl_qcow2_read (struct vl_call *call, const struct vl_image_file *file,
                    struct vl_image_header *header);
-int vl_vmdk_read (struct vl_ctx *ctx, const struct vl_image_file *file,
+int vl_vmdk_read (struct vl_call *call, const struct vl_image_file *file,
                   struct vl_image_header *header);
-int vl_vdi_read (struct vl_ctx *ctx, const struct vl_image_file *file,
+int vl_vdi_read (struct vl_call *call, const struct vl_image_file *file,
                  struct vl_image_header *header);
-int vl_vpc_read (struct vl_ctx *ctx, const struct vl_image_file *file,
+int vl_vpc_read (struct vl_call *call, const struct vl_image_file *file,
                  struct vl_image_header *header);
 /* Records ImageUnacceptable (exit 3) about FILE; answers -1. */
-int vl_image_refuse (struct vl_ctx *ctx, const struct vl_image_file *file, const char *fmt, ...)
+int vl_image_refuse (struct vl_call *call, const struct vl_image_file *file, const char *fmt, ...)
     VL_PRINTF (3, 4);
 
 /* copy.c: a copy of the open FD at TARGET, which must not exist; sparse, fsynced,
  * mode 0600.  0, or -1 after a finding, TARGET gone again. */
-int vl_file_clone (struct vl_ctx *ctx, int fd, const char *path, const char *target);
+int vl_file_clone (struct vl_call *call, int fd, const char *path, const char *target);
 /* "ImageCopyFailed" or "DiskFull", by errno. */
-int vl_storage_failed (struct vl_ctx *ctx, const char *what, const char *path, int error);
+int vl_storage_failed (struct vl_call *call, const char *what, const char *path, int error);
 
 #endif

@@ -7,7 +7,7 @@
 #ifndef VL_CORE_STORAGE_H
 #define VL_CORE_STORAGE_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 #include "plugin/conf.h"
 
 struct vl_image_facts {
@@ -16,23 +16,24 @@ struct vl_image_facts {
 };
 
 /* Inspects the regular file PATH as FORMAT.  0, or -1 after ImageUnacceptable. */
-int vl_image_inspect (struct vl_ctx *ctx, const char *path, const char *format,
+int vl_image_inspect (struct vl_call *call, const char *path, const char *format,
                       struct vl_image_facts *facts);
 /* Copies PATH to TARGET (reflink where possible), which must not exist; fsynced.
  * *CHECKSUM is "sha256:HEX" in arena memory. */
-int vl_image_copy (struct vl_ctx *ctx, const char *path, const char *target, const char **checksum);
+int vl_image_copy (struct vl_call *call, const char *path, const char *target,
+                   const char **checksum);
 
 /* Makes a server's root disk at TARGET from IMAGE of FORMAT: a qcow2 overlay
  * with explicit backing format, or a flat copy, by images_type (qcow2, flat,
  * raw, default), grown to SIZE bytes (0: the image's own).  TARGET must not
  * exist.  FlavorDiskSmallerThanImage where SIZE is less than the image. */
-int vl_disk_create (struct vl_ctx *ctx, const struct vl_config *config, const char *image,
+int vl_disk_create (struct vl_call *call, const struct vl_config *config, const char *image,
                     const char *format, const char *target, int64_t size);
 /* An empty disk: ephemeral, swap. */
-int vl_disk_create_empty (struct vl_ctx *ctx, const struct vl_config *config, const char *target,
+int vl_disk_create_empty (struct vl_call *call, const struct vl_config *config, const char *target,
                           const char *format, int64_t size);
 /* The config drive: an ISO 9660 or vfat image of metadata and user data. */
-int vl_disk_create_config (struct vl_ctx *ctx, const struct vl_config *config, const char *target,
+int vl_disk_create_config (struct vl_call *call, const struct vl_config *config, const char *target,
                            const char *metadata_json, const char *user_data);
 /* What kind of disks servers get by images_type and force_raw_images: "overlay",
  * "flat" (copies in the image's own format where QEMU can write that) or "raw".
@@ -50,6 +51,7 @@ int vl_disk_is_overlay (const char *kind);
  * files, no core, closed stdin, LC_ALL=C, a wall-clock deadline in seconds.
  * *OUT gets at most 1 MiB of stdout (arena).  0, or -1 after a finding with what
  * the tool said. */
-int vl_tool_run (struct vl_ctx *ctx, const char *const *argv, unsigned deadline, const char **out);
+int vl_tool_run (struct vl_call *call, const char *const *argv, unsigned deadline,
+                 const char **out);
 
 #endif

@@ -34,10 +34,10 @@ static const char *const folders[] = { "/usr/bin", "/usr/sbin",      "/bin",
                                        "/sbin",    "/usr/local/bin", "/usr/local/sbin" };
 
 const char *
-vl_tool_find (struct vl_ctx *ctx, const char *name)
+vl_tool_find (struct vl_call *call, const char *name)
 {
   for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-    const char *path = vl_arena_printf (ctx->arena, "%s/%s", folders[i], name);
+    const char *path = vl_arena_printf (call->arena, "%s/%s", folders[i], name);
 
     if (access (path, X_OK) == 0)
       return path;
@@ -46,14 +46,14 @@ vl_tool_find (struct vl_ctx *ctx, const char *name)
 }
 
 const char *
-vl_tool_need (struct vl_ctx *ctx, const char *name, const char *package)
+vl_tool_need (struct vl_call *call, const char *name, const char *package)
 {
-  const char *path = vl_tool_find (ctx, name);
+  const char *path = vl_tool_find (call, name);
 
   if (path == NULL) {
-    vl_error (ctx, VL_ERR_UNSUPPORTED, "ToolMissing", NULL, "the program \"%s\" is not installed",
+    vl_error (call, VL_ERR_UNSUPPORTED, "ToolMissing", NULL, "the program \"%s\" is not installed",
               name);
-    vl_hint (ctx, "apt-get install %s", package);
+    vl_hint (call, "apt-get install %s", package);
   }
   return path;
 }
@@ -202,7 +202,7 @@ collect (pid_t pid, struct stream streams[2], int64_t deadline, int *status)
 }
 
 static const char *
-first_line (struct vl_ctx *ctx, const char *text)
+first_line (struct vl_call *call, const char *text)
 {
   char *line;
 
@@ -210,7 +210,7 @@ first_line (struct vl_ctx *ctx, const char *text)
     text++;
   if (text == NULL || *text == '\0')
     return NULL;
-  line = vl_arena_strndup (ctx->arena, text, strcspn (text, "\n"));
+  line = vl_arena_strndup (call->arena, text, strcspn (text, "\n"));
   for (char *p = line; *p; p++)
     if ((unsigned char)*p < ' ' || *p == 0x7f)
       *p = ' ';
@@ -220,21 +220,21 @@ first_line (struct vl_ctx *ctx, const char *text)
 }
 
 static const char *
-judge (struct vl_ctx *ctx, const struct vl_tool *tool, int status, int killed,
+judge (struct vl_call *call, const struct vl_tool *tool, int status, int killed,
        const struct stream streams[2])
 {
-  const char *said = first_line (ctx, streams[1].text.text);
+  const char *said = first_line (call, streams[1].text.text);
 
   if (streams[0].over)
-    return vl_arena_printf (ctx->arena, "said more than %zu bytes", OUT_LIMIT);
+    return vl_arena_printf (call->arena, "said more than %zu bytes", OUT_LIMIT);
   if (killed)
-    return vl_arena_printf (ctx->arena, "took longer than %u seconds", tool->deadline);
+    return vl_arena_printf (call->arena, "took longer than %u seconds", tool->deadline);
   if (WIFEXITED (status) && WEXITSTATUS (status) == 0)
     return NULL;
   if (WIFSIGNALED (status))
-    return vl_arena_printf (ctx->arena, "was ended by signal %d (%s)%s%s", WTERMSIG (status),
+    return vl_arena_printf (call->arena, "was ended by signal %d (%s)%s%s", WTERMSIG (status),
                             strsignal (WTERMSIG (status)), said ? ": " : "", said ? said : "");
-  return said ? said : vl_arena_printf (ctx->arena, "exited with %d", WEXITSTATUS (status));
+  return said ? said : vl_arena_printf (call->arena, "exited with %d", WEXITSTATUS (status));
 }
 
 static int
@@ -263,7 +263,7 @@ start (const struct vl_tool *tool, struct stream streams[2], pid_t *pid)
 }
 
 int
-vl_tool_try (struct vl_ctx *ctx, const struct vl_tool *tool, struct vl_tool_answer *answer)
+vl_tool_try (struct vl_call *call, const struct vl_tool *tool, struct vl_tool_answer *answer)
 {
   struct stream streams[2] = { { .fd = -1, .limit = OUT_LIMIT }, { .fd = -1, .limit = ERR_LIMIT } };
   int64_t deadline = now_ms () + (int64_t)tool->deadline * 1000;
@@ -272,13 +272,13 @@ vl_tool_try (struct vl_ctx *ctx, const struct vl_tool *tool, struct vl_tool_answ
 
   *answer = (struct vl_tool_answer) { .out = "" };
   if (start (tool, streams, &pid) < 0) {
-    answer->problem = vl_arena_printf (ctx->arena, "could not be started: %s", strerror (errno));
+    answer->problem = vl_arena_printf (call->arena, "could not be started: %s", strerror (errno));
     return -1;
   }
   killed = collect (pid, streams, deadline, &status);
-  answer->problem = judge (ctx, tool, status, killed, streams);
+  answer->problem = judge (call, tool, status, killed, streams);
   if (streams[0].text.text)
-    answer->out = vl_arena_strdup (ctx->arena, streams[0].text.text);
+    answer->out = vl_arena_strdup (call->arena, streams[0].text.text);
   answer->no_space = answer->problem && streams[1].text.text
                      && (strstr (streams[1].text.text, "No space left on device")
                          || strstr (streams[1].text.text, "Disk quota exceeded"));
@@ -291,27 +291,27 @@ vl_tool_try (struct vl_ctx *ctx, const struct vl_tool *tool, struct vl_tool_answ
 }
 
 int
-vl_tool_run_on (struct vl_ctx *ctx, const char *const *argv, unsigned deadline, int fd,
+vl_tool_run_on (struct vl_call *call, const char *const *argv, unsigned deadline, int fd,
                 const char **out)
 {
   struct vl_tool tool = { argv, deadline, fd };
   struct vl_tool_answer answer;
   const char *name = strrchr (argv[0], '/');
 
-  if (vl_tool_try (ctx, &tool, &answer) == 0) {
+  if (vl_tool_try (call, &tool, &answer) == 0) {
     if (out)
       *out = answer.out;
     return 0;
   }
-  vl_error (ctx, VL_ERR_FAILED, answer.no_space ? "DiskFull" : "ToolFailed", NULL,
+  vl_error (call, VL_ERR_FAILED, answer.no_space ? "DiskFull" : "ToolFailed", NULL,
             "the program \"%s\" failed: %s", name ? name + 1 : argv[0], answer.problem);
   if (answer.no_space)
-    vl_hint (ctx, "make room on the disk that holds the STATE folder, then try again");
+    vl_hint (call, "make room on the disk that holds the STATE folder, then try again");
   return -1;
 }
 
 int
-vl_tool_run (struct vl_ctx *ctx, const char *const *argv, unsigned deadline, const char **out)
+vl_tool_run (struct vl_call *call, const char *const *argv, unsigned deadline, const char **out)
 {
-  return vl_tool_run_on (ctx, argv, deadline, -1, out);
+  return vl_tool_run_on (call, argv, deadline, -1, out);
 }

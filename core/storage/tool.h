@@ -6,7 +6,7 @@
 #ifndef VL_CORE_TOOL_H
 #define VL_CORE_TOOL_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 
 /* How a tool names the descriptor that it was handed. */
 #define VL_TOOL_FD_PATH "/proc/self/fd/3"
@@ -24,15 +24,15 @@ struct vl_tool_answer {
 };
 
 /* Runs TOOL without recording a finding.  0 if it exited with 0, else -1. */
-int vl_tool_try (struct vl_ctx *ctx, const struct vl_tool *tool, struct vl_tool_answer *answer);
+int vl_tool_try (struct vl_call *call, const struct vl_tool *tool, struct vl_tool_answer *answer);
 /* vl_tool_run with a descriptor handed over. */
-int vl_tool_run_on (struct vl_ctx *ctx, const char *const *argv, unsigned deadline, int fd,
+int vl_tool_run_on (struct vl_call *call, const char *const *argv, unsigned deadline, int fd,
                     const char **out);
 /* The absolute path of NAME in the system's own folders (the environment has
  * no say), or NULL. */
-const char *vl_tool_find (struct vl_ctx *ctx, const char *name);
+const char *vl_tool_find (struct vl_call *call, const char *name);
 /* The same; NULL after a finding that names the Debian PACKAGE. */
-const char *vl_tool_need (struct vl_ctx *ctx, const char *name, const char *package);
+const char *vl_tool_need (struct vl_call *call, const char *name, const char *package);
 /* What inspecting an image may take, for the whole process: seconds of CPU and
  * GiB of address space; 0 leaves one as it is. */
 void vl_tool_set_limits (unsigned seconds, unsigned gib);

@@ -43,57 +43,57 @@ static const struct vl_setting settings[] = {
 };
 
 static const char *
-fake_virt_type (struct vl_ctx *ctx, const struct vl_host *host)
+fake_virt_type (struct vl_call *call, const struct vl_host *host)
 {
   (void)host;
-  return vl_setting_str (ctx, "virt_type");
+  return vl_setting_str (call, "virt_type");
 }
 
 static const char *
-fake_host_file (struct vl_ctx *ctx)
+fake_host_file (struct vl_call *call)
 {
-  return vl_setting_str (ctx, "host");
+  return vl_setting_str (call, "host");
 }
 
 static int
-fake_usable (struct vl_ctx *ctx, const char **why)
+fake_usable (struct vl_call *call, const char **why)
 {
-  (void)ctx;
+  (void)call;
   (void)why;
   return 1;
 }
 
 /* QEMU's capabilities say nothing of lxc, so that type is taken on trust. */
 static int
-fake_ready (struct vl_ctx *ctx, const struct vl_host *host)
+fake_ready (struct vl_call *call, const struct vl_host *host)
 {
-  const char *type = vl_setting_str (ctx, "virt_type");
+  const char *type = vl_setting_str (call, "virt_type");
   const char *arch = vl_host_str (host, "host.arch");
-  const char *key = arch ? vl_printf (ctx, "guest.%s.types", arch) : NULL;
-  int answer = fake_check_plan (ctx);
+  const char *key = arch ? vl_printf (call, "guest.%s.types", arch) : NULL;
+  int answer = fake_check_plan (call);
 
   if (key && strcmp (type, "lxc") != 0 && vl_host_offers (host, key, type) == 0) {
-    answer = vl_error (ctx, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
+    answer = vl_error (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
                        "this host has no '%s' for '%s' (%s has it not)", type, arch, key);
-    vl_hint (ctx, "set virt_type or host in plugins.d/fake.conf");
+    vl_hint (call, "set virt_type or host in plugins.d/fake.conf");
   }
   return answer;
 }
 
 static int
-fake_open (struct vl_ctx *ctx, const struct vl_open *how, struct vl_conn **conn)
+fake_open (struct vl_call *call, const struct vl_open *how, struct vl_conn **conn)
 {
-  const char *dir = vl_printf (ctx, "%s/fake", how->state_dir);
+  const char *dir = vl_printf (call, "%s/fake", how->state_dir);
   struct vl_conn *made;
 
-  if (fake_prepare (ctx, dir) < 0)
+  if (fake_prepare (call, dir) < 0)
     return -1;
   made = calloc (1, sizeof *made);
   if (made)
     made->dir = strdup (dir);
   if (made == NULL || made->dir == NULL) {
     free (made);
-    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
+    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
   }
   *conn = made;
   return 0;

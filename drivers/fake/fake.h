@@ -25,27 +25,27 @@ struct fake_guest {
 };
 
 /* Makes the folders.  0, or -1 after a finding. */
-int fake_prepare (struct vl_ctx *ctx, const char *dir);
+int fake_prepare (struct vl_call *call, const char *dir);
 
 /* Between them this process alone changes guests and counters; a descriptor, or
  * -1 after a finding. */
-int fake_lock (struct vl_ctx *ctx, const struct vl_conn *conn);
+int fake_lock (struct vl_call *call, const struct vl_conn *conn);
 void fake_unlock (int fd);
 
 /* 1 and *GUEST, 0 where there is none, -1 after a finding. */
-int fake_load (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid,
+int fake_load (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
                struct fake_guest *guest);
 /* Replaces the file at once or not at all. */
-int fake_save (struct vl_ctx *ctx, const struct vl_conn *conn, const struct fake_guest *guest);
-int fake_remove (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid);
+int fake_save (struct vl_call *call, const struct vl_conn *conn, const struct fake_guest *guest);
+int fake_remove (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* Every guest in no order, without its document; stops at what is not 0. */
-int fake_each (struct vl_ctx *ctx, const struct vl_conn *conn,
+int fake_each (struct vl_call *call, const struct vl_conn *conn,
                int (*fn) (void *, const struct fake_guest *), void *opaque);
 
 /* Adds 1 to counter NAME and answers it; -1 after a finding.  Locked only. */
-int64_t fake_count (struct vl_ctx *ctx, const struct vl_conn *conn, const char *name);
+int64_t fake_count (struct vl_call *call, const struct vl_conn *conn, const char *name);
 /* One line of the record of calls. */
-void fake_record (struct vl_ctx *ctx, const struct vl_conn *conn, const char *call,
+void fake_record (struct vl_call *call, const struct vl_conn *conn, const char *method,
                   const char *uuid, int answer);
 
 const char *fake_state_name (enum vl_state state);
@@ -53,19 +53,20 @@ const char *fake_state_name (enum vl_state state);
 /* ---- plan.c ---- */
 
 /* Are `fail` and `delay_ms` well formed?  0, or -1 after a finding each. */
-int fake_check_plan (struct vl_ctx *ctx);
+int fake_check_plan (struct vl_call *call);
 /* Begins CALL: waits, counts, fails where it is told to.  The lock, or -1 after
  * a finding. */
-int fake_begin (struct vl_ctx *ctx, const struct vl_conn *conn, const char *call, const char *uuid);
-/* Records the call, lets the lock go and hands ANSWER on. */
-int fake_end (struct vl_ctx *ctx, const struct vl_conn *conn, int lock, const char *call,
+int fake_begin (struct vl_call *call, const struct vl_conn *conn, const char *method,
+                const char *uuid);
+/* Records the method, lets the lock go and hands ANSWER on. */
+int fake_end (struct vl_call *call, const struct vl_conn *conn, int lock, const char *method,
               const char *uuid, int answer);
-/* Waits and fails as planned, for a call that only reads. */
-int fake_pass (struct vl_ctx *ctx, const struct vl_conn *conn, const char *call);
+/* Waits and fails as planned, for a method that only reads. */
+int fake_pass (struct vl_call *call, const struct vl_conn *conn, const char *method);
 
 /* ---- power.c, inventory.c ---- */
 
-int fake_not_found (struct vl_ctx *ctx, const char *uuid);
+int fake_not_found (struct vl_call *call, const char *uuid);
 
 extern const struct vl_power_calls fake_power;
 extern const struct vl_inventory_calls fake_inventory;

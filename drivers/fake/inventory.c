@@ -14,9 +14,9 @@
 #define BOOTS_SHOWN 100
 
 int
-fake_not_found (struct vl_ctx *ctx, const char *uuid)
+fake_not_found (struct vl_call *call, const char *uuid)
 {
-  return vl_error (ctx, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
+  return vl_error (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
                    "the hypervisor has no guest '%s'", uuid);
 }
 
@@ -34,37 +34,37 @@ list_one (void *opaque, const struct fake_guest *guest)
 }
 
 static int
-fake_list_instances (struct vl_ctx *ctx, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
+fake_list_instances (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
 {
   struct lister lister = { fn, opaque };
 
-  if (fake_pass (ctx, conn, "list_instances") < 0)
+  if (fake_pass (call, conn, "list_instances") < 0)
     return -1;
-  return fake_each (ctx, conn, list_one, &lister);
+  return fake_each (call, conn, list_one, &lister);
 }
 
 static int
-fake_instance_exists (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+fake_instance_exists (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   struct fake_guest guest;
 
-  if (fake_pass (ctx, conn, "instance_exists") < 0)
+  if (fake_pass (call, conn, "instance_exists") < 0)
     return -1;
-  return fake_load (ctx, conn, uuid, &guest);
+  return fake_load (call, conn, uuid, &guest);
 }
 
 /* A fake guest uses no processor. */
 static int
-fake_get_info (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, struct vl_info *info)
+fake_get_info (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct vl_info *info)
 {
   struct vl_info answer = { .size = sizeof answer };
   struct fake_guest guest;
-  int found = fake_pass (ctx, conn, "get_info") < 0 ? -1 : fake_load (ctx, conn, uuid, &guest);
+  int found = fake_pass (call, conn, "get_info") < 0 ? -1 : fake_load (call, conn, uuid, &guest);
 
   if (found < 0)
     return -1;
   if (found == 0)
-    return fake_not_found (ctx, uuid);
+    return fake_not_found (call, uuid);
   answer.state = guest.state;
   answer.id =
       guest.state == VL_STATE_RUNNING || guest.state == VL_STATE_PAUSED ? (int32_t)guest.id : -1;
@@ -77,14 +77,14 @@ fake_get_info (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, struc
 }
 
 static int
-fake_get_host_uptime (struct vl_ctx *ctx, struct vl_conn *conn, int64_t *seconds)
+fake_get_host_uptime (struct vl_call *call, struct vl_conn *conn, int64_t *seconds)
 {
   struct timespec up;
 
-  if (fake_pass (ctx, conn, "get_host_uptime") < 0)
+  if (fake_pass (call, conn, "get_host_uptime") < 0)
     return -1;
   if (clock_gettime (CLOCK_BOOTTIME, &up) < 0)
-    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL,
+    return vl_error (call, VL_ERR_FAILED, NULL, NULL,
                      "the kernel does not say how long it has run: %s", strerror (errno));
   *seconds = up.tv_sec;
   return 0;
@@ -100,21 +100,21 @@ const struct vl_inventory_calls fake_inventory = {
 
 /* One line per boot, of the last hundred. */
 static int
-fake_get_console_output (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid,
+fake_get_console_output (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                          const char **text, size_t *length)
 {
   struct fake_guest guest;
   int found =
-      fake_pass (ctx, conn, "get_console_output") < 0 ? -1 : fake_load (ctx, conn, uuid, &guest);
+      fake_pass (call, conn, "get_console_output") < 0 ? -1 : fake_load (call, conn, uuid, &guest);
   const char *all = "";
   int64_t i;
 
   if (found < 0)
     return -1;
   if (found == 0)
-    return fake_not_found (ctx, uuid);
+    return fake_not_found (call, uuid);
   for (i = guest.boots > BOOTS_SHOWN ? guest.boots - BOOTS_SHOWN + 1 : 1; i <= guest.boots; i++)
-    all = vl_printf (ctx, "%sfake console of %s, boot %lld\n", all, guest.domain, (long long)i);
+    all = vl_printf (call, "%sfake console of %s, boot %lld\n", all, guest.domain, (long long)i);
   *text = all;
   *length = strlen (all);
   return 0;

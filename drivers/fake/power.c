@@ -12,10 +12,10 @@
 #define IN(state) (1u << VL_STATE_##state)
 #define ANY (IN (NONE) | IN (RUNNING) | IN (PAUSED) | IN (SHUTDOWN) | IN (CRASHED) | IN (SUSPENDED))
 
-/* What a call makes of a guest.  The first row of the call that has the guest's
- * state counts; no row: the call is refused. */
+/* What a method makes of a guest.  The first row of the method that has the guest's
+ * state counts; no row: the method is refused. */
 static const struct rule {
-  const char *call;
+  const char *method;
   unsigned from;
   enum vl_state to;
   int boots;
@@ -49,16 +49,16 @@ count_in (const struct vl_xml *domain, const char *name)
 /* Does what a hypervisor does with a document: refuses what its schema does not
  * know, and reads the rest back. */
 static int
-take_document (struct vl_ctx *ctx, const struct vl_spawn *spawn, struct fake_guest *guest)
+take_document (struct vl_call *call, const struct vl_spawn *spawn, struct fake_guest *guest)
 {
   const char *xml = vl_doc_xml (spawn->doc);
   const struct vl_xml *domain;
 
-  if (vl_setting_bool (ctx, "validate") && vl_xml_validate (ctx, "domain", xml) < 0)
+  if (vl_setting_bool (call, "validate") && vl_xml_validate (call, "domain", xml) < 0)
     return -1;
-  domain = vl_xml_read (ctx, xml, strlen (xml));
-  if (domain == NULL || vl_doc_read_back (ctx, spawn->doc, spawn->host, xml, 0) < 0
-      || vl_doc_read_back (ctx, spawn->doc, spawn->host, xml, 1) < 0)
+  domain = vl_xml_read (call, xml, strlen (xml));
+  if (domain == NULL || vl_doc_read_back (call, spawn->doc, spawn->host, xml, 0) < 0
+      || vl_doc_read_back (call, spawn->doc, spawn->host, xml, 1) < 0)
     return -1;
   guest->uuid = spawn->uuid;
   guest->domain = spawn->domain;
@@ -69,9 +69,9 @@ take_document (struct vl_ctx *ctx, const struct vl_spawn *spawn, struct fake_gue
 }
 
 static int
-start (struct vl_ctx *ctx, struct vl_conn *conn, struct fake_guest *guest)
+start (struct vl_call *call, struct vl_conn *conn, struct fake_guest *guest)
 {
-  guest->id = fake_count (ctx, conn, "id");
+  guest->id = fake_count (call, conn, "id");
   if (guest->id < 0)
     return -1;
   guest->state = VL_STATE_RUNNING;
@@ -80,172 +80,172 @@ start (struct vl_ctx *ctx, struct vl_conn *conn, struct fake_guest *guest)
 }
 
 static int
-make (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn, int power_on)
+make (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn, int power_on)
 {
   struct fake_guest guest = { .state = VL_STATE_SHUTDOWN };
 
-  if (take_document (ctx, spawn, &guest) < 0)
+  if (take_document (call, spawn, &guest) < 0)
     return -1;
-  if (power_on && start (ctx, conn, &guest) < 0)
+  if (power_on && start (call, conn, &guest) < 0)
     return -1;
-  return fake_save (ctx, conn, &guest);
+  return fake_save (call, conn, &guest);
 }
 
 /* Moves a guest as the rules say.  SPAWN is the new document, or NULL. */
 static int
-move (struct vl_ctx *ctx, struct vl_conn *conn, const char *call, struct fake_guest *guest,
+move (struct vl_call *call, struct vl_conn *conn, const char *method, struct fake_guest *guest,
       const struct vl_spawn *spawn)
 {
   size_t i, n = sizeof rules / sizeof rules[0];
 
   for (i = 0; i < n; i++)
-    if (strcmp (rules[i].call, call) == 0 && (rules[i].from & 1u << guest->state))
+    if (strcmp (rules[i].method, method) == 0 && (rules[i].from & 1u << guest->state))
       break;
   if (i == n)
-    return vl_error (ctx, VL_ERR_FAILED, "InstanceNotRunning", NULL,
+    return vl_error (call, VL_ERR_FAILED, "InstanceNotRunning", NULL,
                      "guest '%s' is in state '%s', in which '%s' cannot be done", guest->uuid,
-                     fake_state_name (guest->state), call);
-  if (rules[i].boots && spawn && take_document (ctx, spawn, guest) < 0)
+                     fake_state_name (guest->state), method);
+  if (rules[i].boots && spawn && take_document (call, spawn, guest) < 0)
     return -1;
   if (rules[i].boots)
-    return start (ctx, conn, guest) < 0 ? -1 : fake_save (ctx, conn, guest);
+    return start (call, conn, guest) < 0 ? -1 : fake_save (call, conn, guest);
   if (guest->state == rules[i].to)
     return 0;
   guest->state = rules[i].to;
-  return fake_save (ctx, conn, guest);
+  return fake_save (call, conn, guest);
 }
 
-/* A whole call on one guest.  An unknown one is made where MAKES says so. */
+/* A whole method on one guest.  An unknown one is made where MAKES says so. */
 static int
-change (struct vl_ctx *ctx, struct vl_conn *conn, const char *call, const char *uuid,
+change (struct vl_call *call, struct vl_conn *conn, const char *method, const char *uuid,
         const struct vl_spawn *spawn, int makes)
 {
   struct fake_guest guest;
-  int lock = fake_begin (ctx, conn, call, uuid), found, answer;
+  int lock = fake_begin (call, conn, method, uuid), found, answer;
 
   if (lock < 0)
     return -1;
-  found = fake_load (ctx, conn, uuid, &guest);
+  found = fake_load (call, conn, uuid, &guest);
   if (found > 0)
-    answer = move (ctx, conn, call, &guest, spawn);
+    answer = move (call, conn, method, &guest, spawn);
   else if (found == 0)
-    answer = makes ? make (ctx, conn, spawn, 1) : fake_not_found (ctx, uuid);
+    answer = makes ? make (call, conn, spawn, 1) : fake_not_found (call, uuid);
   else
     answer = -1;
-  return fake_end (ctx, conn, lock, call, uuid, answer);
+  return fake_end (call, conn, lock, method, uuid, answer);
 }
 
 static int
-fake_spawn (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+fake_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
   struct fake_guest guest;
-  int lock = fake_begin (ctx, conn, "spawn", spawn->uuid), found, answer = -1;
+  int lock = fake_begin (call, conn, "spawn", spawn->uuid), found, answer = -1;
 
   if (lock < 0)
     return -1;
-  found = fake_load (ctx, conn, spawn->uuid, &guest);
+  found = fake_load (call, conn, spawn->uuid, &guest);
   if (found > 0)
-    vl_error (ctx, VL_ERR_FAILED, "InstanceExists", NULL, "guest '%s' is there already",
+    vl_error (call, VL_ERR_FAILED, "InstanceExists", NULL, "guest '%s' is there already",
               spawn->uuid);
   else if (found == 0)
-    answer = make (ctx, conn, spawn, (int)spawn->power_on);
-  return fake_end (ctx, conn, lock, "spawn", spawn->uuid, answer);
+    answer = make (call, conn, spawn, (int)spawn->power_on);
+  return fake_end (call, conn, lock, "spawn", spawn->uuid, answer);
 }
 
 static int
-fake_destroy (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+fake_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  int lock = fake_begin (ctx, conn, "destroy", uuid);
+  int lock = fake_begin (call, conn, "destroy", uuid);
 
   if (lock < 0)
     return -1;
-  return fake_end (ctx, conn, lock, "destroy", uuid, fake_remove (ctx, conn, uuid));
+  return fake_end (call, conn, lock, "destroy", uuid, fake_remove (call, conn, uuid));
 }
 
 static int
-fake_cleanup (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+fake_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   struct fake_guest guest;
-  int lock = fake_begin (ctx, conn, "cleanup", uuid), found, answer;
+  int lock = fake_begin (call, conn, "cleanup", uuid), found, answer;
 
   if (lock < 0)
     return -1;
-  found = fake_load (ctx, conn, uuid, &guest);
+  found = fake_load (call, conn, uuid, &guest);
   answer = found < 0 ? -1 : 0;
   if (found > 0)
-    answer = vl_error (ctx, VL_ERR_FAILED, "InstanceExists", NULL,
+    answer = vl_error (call, VL_ERR_FAILED, "InstanceExists", NULL,
                        "guest '%s' is still there: it has to be destroyed before it is cleaned up",
                        uuid);
-  return fake_end (ctx, conn, lock, "cleanup", uuid, answer);
+  return fake_end (call, conn, lock, "cleanup", uuid, answer);
 }
 
 static int
-fake_reboot (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn,
+fake_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
              enum vl_reboot how)
 {
-  return change (ctx, conn, "reboot", spawn->uuid, spawn, how == VL_REBOOT_HARD);
+  return change (call, conn, "reboot", spawn->uuid, spawn, how == VL_REBOOT_HARD);
 }
 
 static int
-fake_pause (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+fake_pause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return change (ctx, conn, "pause", uuid, NULL, 0);
+  return change (call, conn, "pause", uuid, NULL, 0);
 }
 
 static int
-fake_unpause (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+fake_unpause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return change (ctx, conn, "unpause", uuid, NULL, 0);
+  return change (call, conn, "unpause", uuid, NULL, 0);
 }
 
 static int
-fake_suspend (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+fake_suspend (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return change (ctx, conn, "suspend", uuid, NULL, 0);
+  return change (call, conn, "suspend", uuid, NULL, 0);
 }
 
 static int
-fake_resume (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+fake_resume (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
-  return change (ctx, conn, "resume", spawn->uuid, NULL, 0);
+  return change (call, conn, "resume", spawn->uuid, NULL, 0);
 }
 
 /* A fake guest shuts down at once when it is asked. */
 static int
-fake_power_off (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, uint32_t timeout,
+fake_power_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t timeout,
                 uint32_t retry)
 {
   (void)timeout;
   (void)retry;
-  return change (ctx, conn, "power_off", uuid, NULL, 0);
+  return change (call, conn, "power_off", uuid, NULL, 0);
 }
 
 static int
-fake_power_on (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+fake_power_on (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
-  return change (ctx, conn, "power_on", spawn->uuid, spawn, 0);
+  return change (call, conn, "power_on", spawn->uuid, spawn, 0);
 }
 
 static int
-fake_resume_state_on_host_boot (struct vl_ctx *ctx, struct vl_conn *conn,
+fake_resume_state_on_host_boot (struct vl_call *call, struct vl_conn *conn,
                                 const struct vl_spawn *spawn)
 {
-  return change (ctx, conn, "resume_state_on_host_boot", spawn->uuid, spawn, 1);
+  return change (call, conn, "resume_state_on_host_boot", spawn->uuid, spawn, 1);
 }
 
 static int
-fake_poll_rebooting_instances (struct vl_ctx *ctx, struct vl_conn *conn, uint32_t timeout)
+fake_poll_rebooting_instances (struct vl_call *call, struct vl_conn *conn, uint32_t timeout)
 {
-  int lock = fake_begin (ctx, conn, "poll_rebooting_instances", "-");
+  int lock = fake_begin (call, conn, "poll_rebooting_instances", "-");
 
   (void)timeout;
-  return lock < 0 ? -1 : fake_end (ctx, conn, lock, "poll_rebooting_instances", "-", 0);
+  return lock < 0 ? -1 : fake_end (call, conn, lock, "poll_rebooting_instances", "-", 0);
 }
 
 static int
-fake_trigger_crash_dump (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+fake_trigger_crash_dump (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return change (ctx, conn, "trigger_crash_dump", uuid, NULL, 0);
+  return change (call, conn, "trigger_crash_dump", uuid, NULL, 0);
 }
 
 const struct vl_power_calls fake_power = {

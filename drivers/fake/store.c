@@ -47,9 +47,9 @@ fake_state_name (enum vl_state state)
 }
 
 static int
-fail (struct vl_ctx *ctx, const char *what, const char *path)
+fail (struct vl_call *call, const char *what, const char *path)
 {
-  return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
+  return vl_error (call, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
                    strerror (errno));
 }
 
@@ -61,34 +61,34 @@ is_uuid (const char *text)
 }
 
 static const char *
-guest_path (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid)
+guest_path (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
 {
-  return vl_printf (ctx, "%s/guests/%s", conn->dir, uuid);
+  return vl_printf (call, "%s/guests/%s", conn->dir, uuid);
 }
 
 int
-fake_prepare (struct vl_ctx *ctx, const char *dir)
+fake_prepare (struct vl_call *call, const char *dir)
 {
-  const char *guests = vl_printf (ctx, "%s/guests", dir);
+  const char *guests = vl_printf (call, "%s/guests", dir);
 
   if (mkdir (dir, 0700) < 0 && errno != EEXIST)
-    return fail (ctx, "make folder", dir);
+    return fail (call, "make folder", dir);
   if (mkdir (guests, 0700) < 0 && errno != EEXIST)
-    return fail (ctx, "make folder", guests);
+    return fail (call, "make folder", guests);
   return 0;
 }
 
 int
-fake_lock (struct vl_ctx *ctx, const struct vl_conn *conn)
+fake_lock (struct vl_call *call, const struct vl_conn *conn)
 {
-  const char *path = vl_printf (ctx, "%s/lock", conn->dir);
+  const char *path = vl_printf (call, "%s/lock", conn->dir);
   int fd = open (path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
   if (fd < 0)
-    return fail (ctx, "open", path);
+    return fail (call, "open", path);
   while (flock (fd, LOCK_EX) < 0)
     if (errno != EINTR) {
-      fail (ctx, "lock", path);
+      fail (call, "lock", path);
       close (fd);
       return -1;
     }
@@ -141,19 +141,19 @@ sync_folder (const char *path)
 }
 
 static int
-write_file (struct vl_ctx *ctx, const char *folder, const char *path, const char *text)
+write_file (struct vl_call *call, const char *folder, const char *path, const char *text)
 {
-  const char *temp = vl_printf (ctx, "%s.new", path);
+  const char *temp = vl_printf (call, "%s.new", path);
   size_t length = strlen (text);
   int fd = open (temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   int ok;
 
   if (fd < 0)
-    return fail (ctx, "write", temp);
+    return fail (call, "write", temp);
   ok = write (fd, text, length) == (ssize_t)length && fsync (fd) == 0;
   ok = close (fd) == 0 && ok;
   if (! ok || rename (temp, path) < 0 || sync_folder (folder) < 0) {
-    fail (ctx, "write", path);
+    fail (call, "write", path);
     unlink (temp);
     return -1;
   }
@@ -163,7 +163,7 @@ write_file (struct vl_ctx *ctx, const char *folder, const char *path, const char
 /* The value of "NAME value" in the lines before the first empty one, cut off
  * from TEXT, or NULL. */
 static const char *
-field (struct vl_ctx *ctx, const char *text, const char *name)
+field (struct vl_call *call, const char *text, const char *name)
 {
   size_t length = strlen (name);
   const char *line = text;
@@ -172,39 +172,39 @@ field (struct vl_ctx *ctx, const char *text, const char *name)
     const char *end = strchr (line, '\n');
 
     if (strncmp (line, name, length) == 0 && line[length] == ' ' && end)
-      return vl_printf (ctx, "%.*s", (int)(end - line - (ptrdiff_t)length - 1), line + length + 1);
+      return vl_printf (call, "%.*s", (int)(end - line - (ptrdiff_t)length - 1), line + length + 1);
     line = end ? end + 1 : NULL;
   }
   return NULL;
 }
 
 static int64_t
-number (struct vl_ctx *ctx, const char *text, const char *name)
+number (struct vl_call *call, const char *text, const char *name)
 {
-  const char *value = field (ctx, text, name);
+  const char *value = field (call, text, name);
 
   return value ? strtoll (value, NULL, 10) : 0;
 }
 
 /* -1 where TEXT is no guest. */
 static int
-parse (struct vl_ctx *ctx, const char *uuid, const char *text, struct fake_guest *guest)
+parse (struct vl_call *call, const char *uuid, const char *text, struct fake_guest *guest)
 {
-  const char *state = field (ctx, text, "state");
-  const char *domain = field (ctx, text, "domain");
+  const char *state = field (call, text, "state");
+  const char *domain = field (call, text, "domain");
   const char *xml = strstr (text, "\n\n");
   size_t i;
 
   if (strncmp (text, FORMAT "\n", sizeof FORMAT) != 0 || state == NULL || domain == NULL)
     return -1;
   *guest = (struct fake_guest) {
-    .uuid = vl_printf (ctx, "%s", uuid),
+    .uuid = vl_printf (call, "%s", uuid),
     .domain = domain,
-    .id = number (ctx, text, "id"),
-    .boots = number (ctx, text, "boots"),
-    .memory = number (ctx, text, "memory"),
-    .vcpus = number (ctx, text, "vcpus"),
-    .xml = xml ? vl_printf (ctx, "%s", xml + 2) : "",
+    .id = number (call, text, "id"),
+    .boots = number (call, text, "boots"),
+    .memory = number (call, text, "memory"),
+    .vcpus = number (call, text, "vcpus"),
+    .xml = xml ? vl_printf (call, "%s", xml + 2) : "",
   };
   for (i = 0; i < N_STATES; i++)
     if (strcmp (states[i].name, state) == 0)
@@ -213,10 +213,10 @@ parse (struct vl_ctx *ctx, const char *uuid, const char *text, struct fake_guest
 }
 
 int
-fake_load (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid,
+fake_load (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
            struct fake_guest *guest)
 {
-  const char *path = guest_path (ctx, conn, uuid);
+  const char *path = guest_path (call, conn, uuid);
   char *text;
   int answer;
 
@@ -225,19 +225,19 @@ fake_load (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid,
   errno = 0;
   text = read_file (path, FILE_BYTES);
   if (text == NULL)
-    return errno == ENOENT ? 0 : fail (ctx, "read", path);
-  answer = parse (ctx, uuid, text, guest) < 0 ? -1 : 1;
+    return errno == ENOENT ? 0 : fail (call, "read", path);
+  answer = parse (call, uuid, text, guest) < 0 ? -1 : 1;
   free (text);
   if (answer < 0)
-    vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "the record of fake guest '%s' is damaged: '%s'",
+    vl_error (call, VL_ERR_FAILED, NULL, NULL, "the record of fake guest '%s' is damaged: '%s'",
               uuid, path);
   return answer;
 }
 
 int
-fake_save (struct vl_ctx *ctx, const struct vl_conn *conn, const struct fake_guest *guest)
+fake_save (struct vl_call *call, const struct vl_conn *conn, const struct fake_guest *guest)
 {
-  const char *text = vl_printf (ctx,
+  const char *text = vl_printf (call,
                                 FORMAT "\ndomain %s\nstate %s\nid %lld\nboots %lld\nmemory %lld\n"
                                        "vcpus %lld\n\n%s",
                                 guest->domain, fake_state_name (guest->state), (long long)guest->id,
@@ -245,47 +245,47 @@ fake_save (struct vl_ctx *ctx, const struct vl_conn *conn, const struct fake_gue
                                 (long long)guest->vcpus, guest->xml);
 
   if (! is_uuid (guest->uuid))
-    return vl_error (ctx, VL_ERR_USAGE, NULL, NULL, "'%s' is not a uuid", guest->uuid);
-  return write_file (ctx, vl_printf (ctx, "%s/guests", conn->dir),
-                     guest_path (ctx, conn, guest->uuid), text);
+    return vl_error (call, VL_ERR_USAGE, NULL, NULL, "'%s' is not a uuid", guest->uuid);
+  return write_file (call, vl_printf (call, "%s/guests", conn->dir),
+                     guest_path (call, conn, guest->uuid), text);
 }
 
 int
-fake_remove (struct vl_ctx *ctx, const struct vl_conn *conn, const char *uuid)
+fake_remove (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
 {
-  const char *path = guest_path (ctx, conn, uuid);
+  const char *path = guest_path (call, conn, uuid);
 
   if (! is_uuid (uuid) || (unlink (path) < 0 && errno == ENOENT))
     return 0;
-  if (access (path, F_OK) == 0 || sync_folder (vl_printf (ctx, "%s/guests", conn->dir)) < 0)
-    return fail (ctx, "remove", path);
+  if (access (path, F_OK) == 0 || sync_folder (vl_printf (call, "%s/guests", conn->dir)) < 0)
+    return fail (call, "remove", path);
   return 0;
 }
 
 int
-fake_each (struct vl_ctx *ctx, const struct vl_conn *conn,
+fake_each (struct vl_call *call, const struct vl_conn *conn,
            int (*fn) (void *, const struct fake_guest *), void *opaque)
 {
-  const char *folder = vl_printf (ctx, "%s/guests", conn->dir);
+  const char *folder = vl_printf (call, "%s/guests", conn->dir);
   DIR *dir = opendir (folder);
   struct dirent *entry;
   int answer = 0;
 
   if (dir == NULL)
-    return fail (ctx, "read folder", folder);
+    return fail (call, "read folder", folder);
   while (answer == 0 && (entry = readdir (dir)) != NULL) {
     struct fake_guest guest;
     char *text;
 
     if (! is_uuid (entry->d_name))
       continue;
-    text = read_file (guest_path (ctx, conn, entry->d_name), HEAD_BYTES);
+    text = read_file (guest_path (call, conn, entry->d_name), HEAD_BYTES);
     if (text == NULL)
       continue; /* destroyed meanwhile */
-    if (parse (ctx, entry->d_name, text, &guest) == 0)
+    if (parse (call, entry->d_name, text, &guest) == 0)
       answer = fn (opaque, &guest);
     else
-      vl_warning (ctx, NULL, NULL, "the record of fake guest '%s' is damaged", entry->d_name);
+      vl_warning (call, NULL, NULL, "the record of fake guest '%s' is damaged", entry->d_name);
     free (text);
   }
   closedir (dir);
@@ -293,9 +293,9 @@ fake_each (struct vl_ctx *ctx, const struct vl_conn *conn,
 }
 
 int64_t
-fake_count (struct vl_ctx *ctx, const struct vl_conn *conn, const char *name)
+fake_count (struct vl_call *call, const struct vl_conn *conn, const char *name)
 {
-  const char *path = vl_printf (ctx, "%s/counters", conn->dir);
+  const char *path = vl_printf (call, "%s/counters", conn->dir);
   const char *others = "";
   char *text = read_file (path, FILE_BYTES), *line, *rest;
   int64_t value = 1;
@@ -307,34 +307,34 @@ fake_count (struct vl_ctx *ctx, const struct vl_conn *conn, const char *name)
     if (strncmp (line, name, length) == 0 && line[length] == ' ')
       value = strtoll (line + length, NULL, 10) + 1;
     else
-      others = vl_printf (ctx, "%s%s\n", others, line);
+      others = vl_printf (call, "%s%s\n", others, line);
   }
   free (text);
-  if (write_file (ctx, conn->dir, path,
-                  vl_printf (ctx, "%s%s %lld\n", others, name, (long long)value))
+  if (write_file (call, conn->dir, path,
+                  vl_printf (call, "%s%s %lld\n", others, name, (long long)value))
       < 0)
     return -1;
   return value;
 }
 
 void
-fake_record (struct vl_ctx *ctx, const struct vl_conn *conn, const char *call, const char *uuid,
+fake_record (struct vl_call *call, const struct vl_conn *conn, const char *method, const char *uuid,
              int answer)
 {
-  const char *path = vl_printf (ctx, "%s/calls.log", conn->dir);
-  const char *line = vl_printf (ctx, "%s %s %s\n", call, uuid, answer < 0 ? "failed" : "done");
+  const char *path = vl_printf (call, "%s/calls.log", conn->dir);
+  const char *line = vl_printf (call, "%s %s %s\n", method, uuid, answer < 0 ? "failed" : "done");
   struct stat st;
   ssize_t wrote = 0;
   int fd;
 
   if (stat (path, &st) == 0 && st.st_size > RECORD_BYTES)
-    rename (path, vl_printf (ctx, "%s.old", path));
+    rename (path, vl_printf (call, "%s.old", path));
   fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd >= 0) {
     wrote = write (fd, line, strlen (line));
     close (fd);
   }
   if (fd < 0 || wrote < 0)
-    vl_warning (ctx, NULL, NULL, "call '%s' was not recorded in '%s': %s", call, path,
+    vl_warning (call, NULL, NULL, "method '%s' was not recorded in '%s': %s", method, path,
                 strerror (errno));
 }

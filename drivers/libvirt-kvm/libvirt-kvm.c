@@ -29,17 +29,17 @@ static const struct vl_setting settings[] = {
 #define PLANS_ONLY "virtloom " VL_VERSION " plans guests for libvirt-kvm, but does not run them"
 
 static const char *
-libvirt_kvm_virt_type (struct vl_ctx *ctx, const struct vl_host *host)
+libvirt_kvm_virt_type (struct vl_call *call, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   return "kvm";
 }
 
 static int
-libvirt_kvm_usable (struct vl_ctx *ctx, const char **why)
+libvirt_kvm_usable (struct vl_call *call, const char **why)
 {
-  (void)ctx;
+  (void)call;
   *why = PLANS_ONLY;
   return 0;
 }
@@ -47,38 +47,38 @@ libvirt_kvm_usable (struct vl_ctx *ctx, const char **why)
 /* A fact that the host file does not have is not held against it here: what
  * needs it says so itself. */
 static int
-libvirt_kvm_ready (struct vl_ctx *ctx, const struct vl_host *host)
+libvirt_kvm_ready (struct vl_call *call, const struct vl_host *host)
 {
   const char *arch = vl_host_str (host, "host.arch");
-  const char *key = arch ? vl_printf (ctx, "guest.%s.types", arch) : NULL;
+  const char *key = arch ? vl_printf (call, "guest.%s.types", arch) : NULL;
 
   if (key == NULL || vl_host_offers (host, key, "kvm") != 0)
     return 0;
   /* A recording may be older than the host, or made where /dev/kvm was out of
    * reach; what is written down is not what decides there. */
   if (! vl_host_live (host)) {
-    vl_warning (ctx, "HypervisorUnavailable", NULL,
+    vl_warning (call, "HypervisorUnavailable", NULL,
                 "the recorded host has no KVM for '%s' (%s has no 'kvm'): as it was recorded it "
                 "would not define this guest",
                 arch, key);
     return 0;
   }
-  vl_error (ctx, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
+  vl_error (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
             "this host has no KVM for '%s' (%s has no 'kvm')", arch, key);
-  vl_hint (ctx,
+  vl_hint (call,
            "use --driver qemu-tcg, or turn virtualization on in the firmware and load kvm_intel "
            "or kvm_amd");
   return -1;
 }
 
 static int
-libvirt_kvm_open (struct vl_ctx *ctx, const struct vl_open *open, struct vl_conn **conn)
+libvirt_kvm_open (struct vl_call *call, const struct vl_open *open, struct vl_conn **conn)
 {
   (void)open;
   (void)conn;
-  vl_error (ctx, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
-            PLANS_ONLY ": it makes no connection to '%s'", vl_setting_str (ctx, "connection_uri"));
-  vl_hint (ctx, "use --driver qemu-tcg for real guests; plan works with --host FILE");
+  vl_error (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
+            PLANS_ONLY ": it makes no connection to '%s'", vl_setting_str (call, "connection_uri"));
+  vl_hint (call, "use --driver qemu-tcg for real guests; plan works with --host FILE");
   return -1;
 }
 

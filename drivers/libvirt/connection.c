@@ -170,7 +170,7 @@ classify (const char **code)
 }
 
 int
-virt_error (struct vl_ctx *ctx, const char *fmt, ...)
+virt_error (struct vl_call *call, const char *fmt, ...)
 {
   char what[256], reason[1024];
   const char *code;
@@ -180,13 +180,13 @@ virt_error (struct vl_ctx *ctx, const char *fmt, ...)
   va_start (args, fmt);
   vsnprintf (what, sizeof what, fmt, args);
   va_end (args);
-  vl_error (ctx, err, code, NULL, "%s: %s", what, last_message (reason, sizeof reason));
+  vl_error (call, err, code, NULL, "%s: %s", what, last_message (reason, sizeof reason));
   virResetLastError ();
   return -1;
 }
 
 void
-virt_warning (struct vl_ctx *ctx, const char *fmt, ...)
+virt_warning (struct vl_call *call, const char *fmt, ...)
 {
   char what[256], reason[1024];
   va_list args;
@@ -194,7 +194,7 @@ virt_warning (struct vl_ctx *ctx, const char *fmt, ...)
   va_start (args, fmt);
   vsnprintf (what, sizeof what, fmt, args);
   va_end (args);
-  vl_warning (ctx, NULL, NULL, "%s: %s", what, last_message (reason, sizeof reason));
+  vl_warning (call, NULL, NULL, "%s: %s", what, last_message (reason, sizeof reason));
   virResetLastError ();
 }
 
@@ -235,20 +235,20 @@ connect_quietly (const struct virt_open *how)
 }
 
 int
-virt_open (struct vl_ctx *ctx, const struct virt_open *how, struct vl_conn **conn)
+virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **conn)
 {
   struct vl_conn *made = calloc (1, sizeof *made);
   char reason[1024];
 
   if (made == NULL)
-    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
+    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
   if (start_loop () < 0) {
     free (made);
-    return virt_error (ctx, "cannot start libvirt's event loop");
+    return virt_error (call, "cannot start libvirt's event loop");
   }
   made->virt = connect_quietly (how);
   if (made->virt == NULL) {
-    vl_error (ctx, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
+    vl_error (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
               "cannot connect to libvirt at '%s': %s", how->uri,
               last_message (reason, sizeof reason));
     virResetLastError ();

@@ -73,7 +73,7 @@ open_log (const char *path, off_t *size)
 /* Puts the end of PATH before OFFSET of the buffer and answers the new offset;
  * -1 after a finding.  A file that is not there is empty. */
 static int
-read_tail (struct vl_ctx *ctx, const char *path, char *buffer, int offset, int *missing)
+read_tail (struct vl_call *call, const char *path, char *buffer, int offset, int *missing)
 {
   off_t size = 0;
   int fd = open_log (path, &size);
@@ -84,7 +84,7 @@ read_tail (struct vl_ctx *ctx, const char *path, char *buffer, int offset, int *
   if (*missing)
     return offset;
   if (fd < 0)
-    return vl_error (ctx, VL_ERR_FAILED, "ConsoleNotAvailable", NULL,
+    return vl_error (call, VL_ERR_FAILED, "ConsoleNotAvailable", NULL,
                      "cannot read console log '%s': %s", path, strerror (errno));
   while (n < want) {
     ssize_t got = pread (fd, buffer + offset - want + n, (size_t)(want - n), size - want + n);
@@ -103,15 +103,15 @@ read_tail (struct vl_ctx *ctx, const char *path, char *buffer, int offset, int *
 
 /* Newest first, from the end of the buffer to its beginning. */
 static int
-read_logs (struct vl_ctx *ctx, const char *path, char *buffer)
+read_logs (struct vl_call *call, const char *path, char *buffer)
 {
-  int missing, offset = read_tail (ctx, path, buffer, CONSOLE_BYTES, &missing);
+  int missing, offset = read_tail (call, path, buffer, CONSOLE_BYTES, &missing);
   int i;
 
   for (i = 0; i < ROTATED_MAX && offset > 0; i++) {
-    const char *older = vl_printf (ctx, "%s.%d", path, i);
+    const char *older = vl_printf (call, "%s.%d", path, i);
 
-    offset = read_tail (ctx, older, buffer, offset, &missing);
+    offset = read_tail (call, older, buffer, offset, &missing);
     if (missing)
       break;
   }
@@ -119,10 +119,10 @@ read_logs (struct vl_ctx *ctx, const char *path, char *buffer)
 }
 
 static int
-virt_get_console_output (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid,
+virt_get_console_output (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                          const char **text, size_t *length)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (ctx, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
   VIRT_AUTOTEXT char *xml = domain ? virDomainGetXMLDesc (domain, 0) : NULL;
   VIRT_AUTOTEXT char *buffer = NULL;
   const struct vl_xml *root;
@@ -133,24 +133,24 @@ virt_get_console_output (struct vl_ctx *ctx, struct vl_conn *conn, const char *u
   if (domain == NULL)
     return -1;
   if (xml == NULL)
-    return virt_error (ctx, "cannot read guest '%s'", uuid);
-  root = vl_xml_read (ctx, xml, strlen (xml));
+    return virt_error (call, "cannot read guest '%s'", uuid);
+  root = vl_xml_read (call, xml, strlen (xml));
   if (root == NULL)
     return -1;
   path = find_log (root);
   if (path == NULL)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
+    return vl_error (call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
                      "guest '%s' has no console that is written to a file", uuid);
   buffer = malloc (CONSOLE_BYTES);
   if (buffer == NULL)
-    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
-  offset = read_logs (ctx, path, buffer);
+    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  offset = read_logs (call, path, buffer);
   if (offset < 0)
     return -1;
   /* vl_printf is the only memory of the context that drivers have; the blanks
    * make room for bytes that may hold NULs. */
   *length = (size_t)(CONSOLE_BYTES - offset);
-  kept = (char *)vl_printf (ctx, "%*s", (int)*length, "");
+  kept = (char *)vl_printf (call, "%*s", (int)*length, "");
   memcpy (kept, buffer + offset, *length);
   *text = kept;
   return 0;

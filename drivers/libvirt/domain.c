@@ -36,26 +36,26 @@ virt_now (void)
 }
 
 int
-virt_look (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, virDomainPtr *domain)
+virt_look (struct vl_call *call, struct vl_conn *conn, const char *uuid, virDomainPtr *domain)
 {
   *domain = virDomainLookupByUUIDString (conn->virt, uuid);
   if (*domain)
     return 0;
   if (virt_last_code () != VIR_ERR_NO_DOMAIN)
-    return virt_error (ctx, "cannot look up guest '%s'", uuid);
+    return virt_error (call, "cannot look up guest '%s'", uuid);
   virResetLastError ();
   return 0;
 }
 
 virDomainPtr
-virt_find (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+virt_find (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   virDomainPtr domain;
 
-  if (virt_look (ctx, conn, uuid, &domain) < 0)
+  if (virt_look (call, conn, uuid, &domain) < 0)
     return NULL;
   if (domain == NULL)
-    vl_error (ctx, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, "the hypervisor has no guest '%s'",
+    vl_error (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, "the hypervisor has no guest '%s'",
               uuid);
   return domain;
 }
@@ -99,13 +99,13 @@ has_settled (virDomainPtr domain)
 }
 
 static void
-settle (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain, int64_t deadline)
+settle (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64_t deadline)
 {
   if (! conn->embedded)
     return;
   while (! has_settled (domain)) {
     if (virt_now () >= deadline) {
-      vl_warning (ctx, NULL, NULL, "guest '%s' does not answer; its state is the one last known",
+      vl_warning (call, NULL, NULL, "guest '%s' does not answer; its state is the one last known",
                   virDomainGetName (domain));
       break;
     }
@@ -141,48 +141,48 @@ state_of (virDomainPtr domain, int state)
 #define GONE (-2)
 
 static int
-read_state (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain, int64_t deadline)
+read_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64_t deadline)
 {
   int state, reason;
 
-  settle (ctx, conn, domain, deadline);
+  settle (call, conn, domain, deadline);
   if (virDomainGetState (domain, &state, &reason, 0) == 0)
     return (int)state_of (domain, state);
   if (virt_last_code () != VIR_ERR_NO_DOMAIN)
-    return virt_error (ctx, "cannot read the state of guest '%s'", virDomainGetName (domain));
+    return virt_error (call, "cannot read the state of guest '%s'", virDomainGetName (domain));
   virResetLastError ();
   return GONE;
 }
 
 int
-virt_state (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain)
+virt_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
 {
-  int state = read_state (ctx, conn, domain, virt_now () + SETTLE_MS);
+  int state = read_state (call, conn, domain, virt_now () + SETTLE_MS);
 
   if (state == GONE)
-    return vl_error (ctx, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
+    return vl_error (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
                      "guest '%s' went away meanwhile", virDomainGetName (domain));
   return state;
 }
 
 static int
-list_one (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain, int64_t deadline,
+list_one (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64_t deadline,
           vl_instance_fn fn, void *opaque)
 {
   char uuid[VIR_UUID_STRING_BUFLEN];
-  int state = read_state (ctx, conn, domain, deadline);
+  int state = read_state (call, conn, domain, deadline);
 
   if (state == GONE)
     return 0;
   if (state < 0)
     return -1;
   if (virDomainGetUUIDString (domain, uuid) < 0)
-    return virt_error (ctx, "cannot read the uuid of guest '%s'", virDomainGetName (domain));
+    return virt_error (call, "cannot read the uuid of guest '%s'", virDomainGetName (domain));
   return fn (opaque, uuid, virDomainGetName (domain), (enum vl_state)state);
 }
 
 static int
-virt_list_instances (struct vl_ctx *ctx, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
+virt_list_instances (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
 {
   virDomainPtr *domains = NULL;
   int64_t deadline = virt_now () + SETTLE_MS;
@@ -190,10 +190,10 @@ virt_list_instances (struct vl_ctx *ctx, struct vl_conn *conn, vl_instance_fn fn
   int answer = 0;
 
   if (n < 0)
-    return virt_error (ctx, "cannot list the guests");
+    return virt_error (call, "cannot list the guests");
   for (i = 0; i < n; i++) {
     if (answer == 0)
-      answer = list_one (ctx, conn, domains[i], deadline, fn, opaque);
+      answer = list_one (call, conn, domains[i], deadline, fn, opaque);
     virDomainFree (domains[i]);
   }
   free (domains);
@@ -201,28 +201,28 @@ virt_list_instances (struct vl_ctx *ctx, struct vl_conn *conn, vl_instance_fn fn
 }
 
 static int
-virt_instance_exists (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+virt_instance_exists (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
-  if (virt_look (ctx, conn, uuid, &domain) < 0)
+  if (virt_look (call, conn, uuid, &domain) < 0)
     return -1;
   return domain != NULL;
 }
 
 static int
-virt_get_info (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, struct vl_info *info)
+virt_get_info (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct vl_info *info)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (ctx, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
   struct vl_info answer = { .size = sizeof answer };
   virDomainInfo read;
   unsigned id;
   int state;
 
-  if (domain == NULL || (state = virt_state (ctx, conn, domain)) < 0)
+  if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
     return -1;
   if (virDomainGetInfo (domain, &read) < 0)
-    return virt_error (ctx, "cannot read the figures of guest '%s'", uuid);
+    return virt_error (call, "cannot read the figures of guest '%s'", uuid);
   id = virDomainGetID (domain);
   answer.state = (enum vl_state)state;
   answer.id = id == (unsigned)-1 ? -1 : (int32_t)id;
@@ -238,13 +238,13 @@ virt_get_info (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, struc
 
 /* libvirt has no call for it; both kinds of connection are to this machine. */
 static int
-virt_get_host_uptime (struct vl_ctx *ctx, struct vl_conn *conn, int64_t *seconds)
+virt_get_host_uptime (struct vl_call *call, struct vl_conn *conn, int64_t *seconds)
 {
   struct timespec up;
 
   (void)conn;
   if (clock_gettime (CLOCK_BOOTTIME, &up) < 0)
-    return vl_error (ctx, VL_ERR_FAILED, NULL, NULL,
+    return vl_error (call, VL_ERR_FAILED, NULL, NULL,
                      "the kernel does not say how long it has run: %s", strerror (errno));
   *seconds = up.tv_sec;
   return 0;

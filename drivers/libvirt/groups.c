@@ -47,10 +47,10 @@ remove_below (int fd, const char *part, int depth)
 }
 
 void
-virt_forget_groups (struct vl_ctx *ctx, const char *name)
+virt_forget_groups (struct vl_call *call, const char *name)
 {
   FILE *mounts = setmntent ("/proc/self/mounts", "re");
-  const char *part = vl_printf (ctx, "-%s.", name);
+  const char *part = vl_printf (call, "-%s.", name);
   struct mntent entry;
   char text[4096];
 
@@ -59,7 +59,7 @@ virt_forget_groups (struct vl_ctx *ctx, const char *name)
 
     if (strcmp (entry.mnt_type, "cgroup") != 0 && strcmp (entry.mnt_type, "cgroup2") != 0)
       continue;
-    fd = open (vl_printf (ctx, "%s/machine", entry.mnt_dir),
+    fd = open (vl_printf (call, "%s/machine", entry.mnt_dir),
                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0)
       remove_below (fd, part, 1);

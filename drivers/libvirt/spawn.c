@@ -27,7 +27,7 @@
 /* Drivers of libvirt refuse flags that they do not know; the plainer calls
  * refuse what they would leave behind, so trying them loses nothing. */
 int
-virt_undefine (struct vl_ctx *ctx, virDomainPtr domain)
+virt_undefine (struct vl_call *call, virDomainPtr domain)
 {
   if (virDomainUndefineFlags (domain, UNDEFINE_ALL) == 0
       || virDomainUndefineFlags (domain, UNDEFINE_OLD) == 0 || virDomainUndefine (domain) == 0
@@ -35,13 +35,13 @@ virt_undefine (struct vl_ctx *ctx, virDomainPtr domain)
     virResetLastError ();
     return 0;
   }
-  return virt_error (ctx, "cannot remove the definition of guest '%s'", virDomainGetName (domain));
+  return virt_error (call, "cannot remove the definition of guest '%s'", virDomainGetName (domain));
 }
 
 /* Waits until the guest is gone.  1: gone, 0: it runs under another number, so
  * somebody started it again, -1 after a finding. */
 static int
-wait_gone (struct vl_ctx *ctx, virDomainPtr domain, unsigned id)
+wait_gone (struct vl_call *call, virDomainPtr domain, unsigned id)
 {
   int64_t deadline = virt_now () + GONE_MS;
 
@@ -51,7 +51,7 @@ wait_gone (struct vl_ctx *ctx, virDomainPtr domain, unsigned id)
     if (now != (unsigned)-1 && now != id)
       return 0;
     if (virt_now () >= deadline)
-      return vl_error (ctx, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
+      return vl_error (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
                        "guest '%s' was killed, but is still there after %d s",
                        virDomainGetName (domain), GONE_MS / 1000);
     virt_sleep (20);
@@ -60,7 +60,7 @@ wait_gone (struct vl_ctx *ctx, virDomainPtr domain, unsigned id)
 }
 
 int
-virt_kill (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain)
+virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
 {
   int i, gone = 0;
 
@@ -72,77 +72,77 @@ virt_kill (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain)
 
       /* "not running" is what was wanted, whoever did it */
       if (code == VIR_ERR_OPERATION_TIMEOUT)
-        return vl_error (ctx, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
+        return vl_error (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
                          "guest '%s' does not let itself be killed in time",
                          virDomainGetName (domain));
       if (code != VIR_ERR_NO_DOMAIN && (code != VIR_ERR_OPERATION_INVALID || virt_alive (domain)))
-        return virt_error (ctx, "cannot kill guest '%s'", virDomainGetName (domain));
+        return virt_error (call, "cannot kill guest '%s'", virDomainGetName (domain));
       virResetLastError ();
     }
-    gone = wait_gone (ctx, domain, id);
+    gone = wait_gone (call, domain, id);
     if (gone < 0)
       return -1;
   }
   if (! gone)
-    return vl_error (ctx, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
+    return vl_error (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
                      "guest '%s' was killed %d times and started again each time",
                      virDomainGetName (domain), KILLS);
   /* What this process started libvirt tidies up itself. */
   if (conn->embedded)
-    virt_forget_groups (ctx, virDomainGetName (domain));
+    virt_forget_groups (call, virDomainGetName (domain));
   return 0;
 }
 
 static int
-read_back (struct vl_ctx *ctx, const struct vl_spawn *spawn, virDomainPtr domain, int live)
+read_back (struct vl_call *call, const struct vl_spawn *spawn, virDomainPtr domain, int live)
 {
   VIRT_AUTOTEXT char *xml = virDomainGetXMLDesc (domain, live ? 0 : VIR_DOMAIN_XML_INACTIVE);
 
   if (xml == NULL)
-    return virt_error (ctx, "cannot read guest '%s' back", spawn->domain);
-  return vl_doc_read_back (ctx, spawn->doc, spawn->host, xml, live);
+    return virt_error (call, "cannot read guest '%s' back", spawn->domain);
+  return vl_doc_read_back (call, spawn->doc, spawn->host, xml, live);
 }
 
 /* Puts the definition back that stood before, or none. */
 static void
-restore (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain, const char *before)
+restore (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const char *before)
 {
   VIRT_AUTODOMAIN virDomainPtr old = NULL;
 
   if (before == NULL) {
-    virt_undefine (ctx, domain);
+    virt_undefine (call, domain);
     return;
   }
   old = virDomainDefineXML (conn->virt, before);
   if (old == NULL)
-    virt_warning (ctx, "cannot put back the former definition of guest '%s'",
+    virt_warning (call, "cannot put back the former definition of guest '%s'",
                   virDomainGetName (domain));
 }
 
 virDomainPtr
-virt_define (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
   VIRT_AUTODOMAIN virDomainPtr old = NULL;
   VIRT_AUTOTEXT char *before = NULL;
   virDomainPtr domain;
 
-  if (virt_look (ctx, conn, spawn->uuid, &old) < 0)
+  if (virt_look (call, conn, spawn->uuid, &old) < 0)
     return NULL;
   if (old) {
     before = virDomainGetXMLDesc (old, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     if (before == NULL) {
-      virt_error (ctx, "cannot read the definition of guest '%s'", spawn->domain);
+      virt_error (call, "cannot read the definition of guest '%s'", spawn->domain);
       return NULL;
     }
   }
   domain =
       virDomainDefineXMLFlags (conn->virt, vl_doc_xml (spawn->doc), VIR_DOMAIN_DEFINE_VALIDATE);
   if (domain == NULL) {
-    virt_error (ctx, "libvirt does not accept guest '%s'", spawn->domain);
+    virt_error (call, "libvirt does not accept guest '%s'", spawn->domain);
     return NULL;
   }
-  if (read_back (ctx, spawn, domain, 0) < 0) {
-    restore (ctx, conn, domain, before);
+  if (read_back (call, spawn, domain, 0) < 0) {
+    restore (call, conn, domain, before);
     virDomainFree (domain);
     return NULL;
   }
@@ -161,14 +161,14 @@ lost_a_port (void)
 }
 
 static int
-start_paused (struct vl_ctx *ctx, virDomainPtr domain, unsigned flags)
+start_paused (struct vl_call *call, virDomainPtr domain, unsigned flags)
 {
   for (unsigned tries = 1;; tries++) {
     if (virDomainCreateWithFlags (domain, flags | VIR_DOMAIN_START_PAUSED) == 0)
       return 0;
     if (tries == START_TRIES || ! lost_a_port ())
       return -1;
-    vl_debug (ctx, "a display port was taken by somebody else; start %u of %d", tries + 1,
+    vl_debug (call, "a display port was taken by somebody else; start %u of %d", tries + 1,
               START_TRIES);
     /* Two who collide must not wait equally long. */
     usleep (50000u * tries + (unsigned)getpid () % 50000u);
@@ -176,68 +176,68 @@ start_paused (struct vl_ctx *ctx, virDomainPtr domain, unsigned flags)
 }
 
 int
-virt_start (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn,
+virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
             virDomainPtr domain, unsigned flags)
 {
-  if (start_paused (ctx, domain, flags) < 0)
-    return virt_error (ctx, "cannot start guest '%s'", spawn->domain);
-  if (read_back (ctx, spawn, domain, 1) < 0) {
-    virt_kill (ctx, conn, domain);
+  if (start_paused (call, domain, flags) < 0)
+    return virt_error (call, "cannot start guest '%s'", spawn->domain);
+  if (read_back (call, spawn, domain, 1) < 0) {
+    virt_kill (call, conn, domain);
     return -1;
   }
   if (virDomainResume (domain) < 0) {
-    virt_error (ctx, "cannot start the processors of guest '%s'", spawn->domain);
-    virt_kill (ctx, conn, domain);
+    virt_error (call, "cannot start the processors of guest '%s'", spawn->domain);
+    virt_kill (call, conn, domain);
     return -1;
   }
   return 0;
 }
 
 int
-virt_spawn (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn)
+virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
-  if (virt_look (ctx, conn, spawn->uuid, &domain) < 0)
+  if (virt_look (call, conn, spawn->uuid, &domain) < 0)
     return -1;
   if (domain)
-    return vl_error (ctx, VL_ERR_FAILED, "InstanceExists", NULL, "guest '%s' is there already",
+    return vl_error (call, VL_ERR_FAILED, "InstanceExists", NULL, "guest '%s' is there already",
                      spawn->uuid);
-  domain = virt_define (ctx, conn, spawn);
+  domain = virt_define (call, conn, spawn);
   if (domain == NULL)
     return -1;
-  if (! spawn->power_on || virt_start (ctx, conn, spawn, domain, VIR_DOMAIN_START_FORCE_BOOT) == 0)
+  if (! spawn->power_on || virt_start (call, conn, spawn, domain, VIR_DOMAIN_START_FORCE_BOOT) == 0)
     return 0;
-  virt_undefine (ctx, domain);
+  virt_undefine (call, domain);
   return -1;
 }
 
 int
-virt_destroy (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
-  if (virt_look (ctx, conn, uuid, &domain) < 0)
+  if (virt_look (call, conn, uuid, &domain) < 0)
     return -1;
   if (domain == NULL)
     return 0;
-  if (virt_kill (ctx, conn, domain) < 0)
+  if (virt_kill (call, conn, domain) < 0)
     return -1;
-  return virt_undefine (ctx, domain);
+  return virt_undefine (call, domain);
 }
 
 /* Forgets a guest that is off; a running one is left alone. */
 int
-virt_cleanup (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid)
+virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
-  if (virt_look (ctx, conn, uuid, &domain) < 0)
+  if (virt_look (call, conn, uuid, &domain) < 0)
     return -1;
   if (domain == NULL)
     return 0;
   if (virt_alive (domain))
-    return vl_error (ctx, VL_ERR_FAILED, "InstanceExists", NULL,
+    return vl_error (call, VL_ERR_FAILED, "InstanceExists", NULL,
                      "guest '%s' still runs: it has to be destroyed before it is cleaned up", uuid);
-  return virt_undefine (ctx, domain);
+  return virt_undefine (call, domain);
 }

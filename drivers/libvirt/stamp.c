@@ -24,7 +24,7 @@ static const char *const description_folders[] = { "/etc/qemu/firmware",
 /* The library that is loaded, and beside it the driver that will be.  Its version
  * is not asked for: that would start its log before it has been told where to. */
 static void
-stamp_library (struct vl_ctx *ctx, struct vl_stamp *stamp)
+stamp_library (struct vl_call *call, struct vl_stamp *stamp)
 {
   const char *slash;
   Dl_info self;
@@ -37,18 +37,18 @@ stamp_library (struct vl_ctx *ctx, struct vl_stamp *stamp)
     int length = (int)(slash - self.dli_fname);
 
     vl_stamp_folder (stamp,
-                     vl_printf (ctx, "%.*s/libvirt/connection-driver", length, self.dli_fname),
+                     vl_printf (call, "%.*s/libvirt/connection-driver", length, self.dli_fname),
                      "libvirt_driver_qemu.so");
-    vl_stamp_folder (stamp, vl_printf (ctx, "%.*s/qemu", length, self.dli_fname), NULL);
+    vl_stamp_folder (stamp, vl_printf (call, "%.*s/qemu", length, self.dli_fname), NULL);
   }
 }
 
 /* Emulators by themselves; other programs by the folder that they come to. */
 static void
-stamp_programs (struct vl_ctx *ctx, struct vl_stamp *stamp)
+stamp_programs (struct vl_call *call, struct vl_stamp *stamp)
 {
   const char *path = getenv ("PATH");
-  char *rest = (char *)vl_printf (ctx, "%s", path ? path : "/usr/bin:/bin"), *folder;
+  char *rest = (char *)vl_printf (call, "%s", path ? path : "/usr/bin:/bin"), *folder;
 
   while ((folder = strsep (&rest, ":")))
     vl_stamp_folder (stamp, folder, "qemu-system-*");
@@ -58,20 +58,20 @@ stamp_programs (struct vl_ctx *ctx, struct vl_stamp *stamp)
 
 /* CONFIG: the folder of libvirt's qemu.conf. */
 int
-virt_stamp (struct vl_ctx *ctx, struct vl_stamp *stamp, const char *config)
+virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const char *config)
 {
   const char *home = getenv ("HOME"), *own = getenv ("XDG_CONFIG_HOME");
 
-  stamp_library (ctx, stamp);
-  stamp_programs (ctx, stamp);
+  stamp_library (call, stamp);
+  stamp_programs (call, stamp);
   for (size_t i = 0; i < sizeof firmware_folders / sizeof firmware_folders[0]; i++)
     vl_stamp_folder (stamp, firmware_folders[i], NULL);
   for (size_t i = 0; i < sizeof description_folders / sizeof description_folders[0]; i++)
     vl_stamp_folder (stamp, description_folders[i], "*.json");
   if (own)
-    vl_stamp_folder (stamp, vl_printf (ctx, "%s/qemu/firmware", own), "*.json");
+    vl_stamp_folder (stamp, vl_printf (call, "%s/qemu/firmware", own), "*.json");
   else if (home)
-    vl_stamp_folder (stamp, vl_printf (ctx, "%s/.config/qemu/firmware", home), "*.json");
-  vl_stamp_file (stamp, vl_printf (ctx, "%s/qemu.conf", config));
+    vl_stamp_folder (stamp, vl_printf (call, "%s/.config/qemu/firmware", home), "*.json");
+  vl_stamp_file (stamp, vl_printf (call, "%s/qemu.conf", config));
   return 0;
 }

@@ -40,14 +40,14 @@ struct virt_open {
 
 /* Opens a connection and starts the event loop.  0, or -1 after a finding: exit
  * 8 where libvirt cannot be reached. */
-int virt_open (struct vl_ctx *ctx, const struct virt_open *how, struct vl_conn **conn);
+int virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **conn);
 void virt_close (struct vl_conn *conn);
 
 /* Records libvirt's last error of this thread as a finding and forgets it;
  * answers -1.  The text says what could not be done: "cannot start guest 'x'". */
-int virt_error (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
+int virt_error (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 /* The same as a warning, for what goes wrong while something is undone. */
-void virt_warning (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
+void virt_warning (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 /* libvirt's last error code of this thread, 0 for none. */
 int virt_last_code (void);
 
@@ -55,11 +55,11 @@ int virt_last_code (void);
 
 /* The domain with UUID; never looked up by name.  NULL after InstanceNotFound
  * or another finding.  The caller frees it. */
-virDomainPtr virt_find (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
+virDomainPtr virt_find (struct vl_call *call, struct vl_conn *conn, const char *uuid);
 /* The same, but *DOMAIN is NULL and the answer 0 where there is none. */
-int virt_look (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid, virDomainPtr *domain);
+int virt_look (struct vl_call *call, struct vl_conn *conn, const char *uuid, virDomainPtr *domain);
 /* Its state as OpenStack counts them, settled.  -1 after a finding. */
-int virt_state (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain);
+int virt_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain);
 /* Does its process live?  Any state but shut off and crashed. */
 int virt_alive (virDomainPtr domain);
 /* Waits MS milliseconds. */
@@ -72,30 +72,30 @@ int64_t virt_now (void);
 /* Defines the document and proves that libvirt kept all of it.  NULL after
  * findings; what this call defined it also undefined, and a definition that
  * stood before stands again. */
-virDomainPtr virt_define (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn);
+virDomainPtr virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
 /* Starts a defined domain.  FLAGS are libvirt's create flags.  No instruction
  * of the guest runs before the live XML was read back.  On failure it is off. */
-int virt_start (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn,
+int virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
                 virDomainPtr domain, unsigned flags);
 /* Pulls the plug and waits until the guest is gone; 0 where it was off. */
-int virt_kill (struct vl_ctx *ctx, struct vl_conn *conn, virDomainPtr domain);
+int virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain);
 /* Forgets the definition, with saved state and firmware variables. */
-int virt_undefine (struct vl_ctx *ctx, virDomainPtr domain);
+int virt_undefine (struct vl_call *call, virDomainPtr domain);
 
-int virt_spawn (struct vl_ctx *ctx, struct vl_conn *conn, const struct vl_spawn *spawn);
-int virt_destroy (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
-int virt_cleanup (struct vl_ctx *ctx, struct vl_conn *conn, const char *uuid);
+int virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
+int virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid);
+int virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid);
 
 /* groups.c: removes what is left of the control groups of the guest with this
  * libvirt NAME, which does not run. */
-void virt_forget_groups (struct vl_ctx *ctx, const char *name);
+void virt_forget_groups (struct vl_call *call, const char *name);
 
 /* ---- probe.c, and the groups of calls ---- */
 
-int virt_probe (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host);
+int virt_probe (struct vl_call *call, struct vl_conn *conn, struct vl_host *host);
 /* stamp.c: what virt_probe's answer rests on.  CONFIG is the folder of libvirt's
  * qemu.conf. */
-int virt_stamp (struct vl_ctx *ctx, struct vl_stamp *stamp, const char *config);
+int virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const char *config);
 
 extern const struct vl_power_calls virt_power_calls;         /* power.c */
 extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */

@@ -51,23 +51,23 @@ embed_missing_user (void)
 }
 
 static int
-fail (struct vl_ctx *ctx, const char *what, const char *path)
+fail (struct vl_call *call, const char *what, const char *path)
 {
-  return vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
+  return vl_error (call, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
                    strerror (errno));
 }
 
 static int
-make_folder (struct vl_ctx *ctx, const char *path)
+make_folder (struct vl_call *call, const char *path)
 {
   struct stat st;
 
   if (mkdir (path, 0700) < 0 && errno != EEXIST)
-    return fail (ctx, "make folder", path);
+    return fail (call, "make folder", path);
   if (lstat (path, &st) < 0)
-    return fail (ctx, "look at folder", path);
+    return fail (call, "look at folder", path);
   if (! S_ISDIR (st.st_mode) || st.st_uid != geteuid ())
-    return vl_error (ctx, VL_ERR_NOT_PERMITTED, NULL, NULL,
+    return vl_error (call, VL_ERR_NOT_PERMITTED, NULL, NULL,
                      "'%s' is not a folder of the user that runs this", path);
   return 0;
 }
@@ -100,16 +100,16 @@ now_ms (void)
 
 /* The descriptor that holds the root, -1 after a finding. */
 static int
-wait_for_root (struct vl_ctx *ctx, const char *root, unsigned timeout)
+wait_for_root (struct vl_call *call, const char *root, unsigned timeout)
 {
-  const char *path = vl_printf (ctx, "%s/virtloom.lock", root);
-  const char *pid_file = vl_printf (ctx, "%s/run/qemu/driver.pid", root);
+  const char *path = vl_printf (call, "%s/virtloom.lock", root);
+  const char *pid_file = vl_printf (call, "%s/run/qemu/driver.pid", root);
   int64_t deadline = now_ms () + (int64_t)timeout * 1000;
   int fd = open (path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   int locked = 0, told = 0;
 
   if (fd < 0)
-    return fail (ctx, "open", path);
+    return fail (call, "open", path);
   for (;;) {
     struct timespec pause = { 0, POLL_MS * 1000000 };
 
@@ -120,14 +120,14 @@ wait_for_root (struct vl_ctx *ctx, const char *root, unsigned timeout)
     if (now_ms () >= deadline)
       break;
     if (! told)
-      vl_progress (ctx, "waiting for another command to be done with the guests of '%s'", root);
+      vl_progress (call, "waiting for another command to be done with the guests of '%s'", root);
     told = 1;
     nanosleep (&pause, NULL);
   }
   close (fd);
-  vl_error (ctx, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
+  vl_error (call, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
             "another process has used the guests of '%s' for more than %u s", root, timeout);
-  vl_hint (ctx, "try again, or raise open_timeout in plugins.d/qemu-tcg.conf");
+  vl_hint (call, "try again, or raise open_timeout in plugins.d/qemu-tcg.conf");
   return -1;
 }
 
@@ -158,9 +158,9 @@ has_virtlogd (void)
  * in STATE, which is root's alone.  A qemu.conf without our mark is the
  * operator's. */
 static const char *
-wanted_conf (struct vl_ctx *ctx)
+wanted_conf (struct vl_call *call)
 {
-  return vl_printf (ctx, "%sstdio_handler = \"%s\"\n%s", MARK, has_virtlogd () ? "logd" : "file",
+  return vl_printf (call, "%sstdio_handler = \"%s\"\n%s", MARK, has_virtlogd () ? "logd" : "file",
                     geteuid () == 0 ? "user = \"+0\"\ngroup = \"+0\"\n" : "");
 }
 
@@ -183,24 +183,24 @@ conf_stays (const char *path, const char *wanted)
 }
 
 static int
-write_conf (struct vl_ctx *ctx, const char *root)
+write_conf (struct vl_call *call, const char *root)
 {
-  const char *path = vl_printf (ctx, "%s/etc/qemu.conf", root);
-  const char *temp = vl_printf (ctx, "%s.new", path);
-  const char *text = wanted_conf (ctx);
+  const char *path = vl_printf (call, "%s/etc/qemu.conf", root);
+  const char *temp = vl_printf (call, "%s.new", path);
+  const char *text = wanted_conf (call);
   size_t length = strlen (text);
   int fd, ok;
 
-  if (make_folder (ctx, vl_printf (ctx, "%s/etc", root)) < 0)
+  if (make_folder (call, vl_printf (call, "%s/etc", root)) < 0)
     return -1;
   if (conf_stays (path, text))
     return 0;
   fd = open (temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0)
-    return fail (ctx, "write", temp);
+    return fail (call, "write", temp);
   ok = write (fd, text, length) == (ssize_t)length && fsync (fd) == 0;
   if (close (fd) < 0 || ! ok || rename (temp, path) < 0)
-    return fail (ctx, "write", path);
+    return fail (call, "write", path);
   return 0;
 }
 
@@ -208,15 +208,15 @@ write_conf (struct vl_ctx *ctx, const char *root)
  * is told otherwise before libvirt begins.  Blanks and colons in a path would be
  * read as part of the list. */
 static void
-divert_log (struct vl_ctx *ctx, const char *root)
+divert_log (struct vl_call *call, const char *root)
 {
-  const char *path = vl_printf (ctx, "%s/libvirt.log", root);
+  const char *path = vl_printf (call, "%s/libvirt.log", root);
   struct stat st;
 
   if (stat (path, &st) == 0 && st.st_size > LOG_BYTES)
-    rename (path, vl_printf (ctx, "%s.old", path));
+    rename (path, vl_printf (call, "%s.old", path));
   if (strpbrk (path, " \t:") == NULL)
-    setenv ("LIBVIRT_LOG_OUTPUTS", vl_printf (ctx, "3:file:%s", path), 0);
+    setenv ("LIBVIRT_LOG_OUTPUTS", vl_printf (call, "3:file:%s", path), 0);
   /* Its children forget the file and print; let them keep to errors. */
   setenv ("LIBVIRT_DEBUG", "4", 0);
 }
@@ -232,39 +232,39 @@ leave (int status, void *opaque)
 }
 
 static int
-take (struct vl_ctx *ctx, const char *root, unsigned timeout)
+take (struct vl_call *call, const char *root, unsigned timeout)
 {
   size_t room = sizeof ((struct sockaddr_un *)0)->sun_path - sizeof LONGEST_SOCKET;
 
   if (taken.root && strcmp (taken.root, root) == 0)
     return 0;
   if (taken.root)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, NULL,
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, NULL,
                      "this process drives the guests of '%s' already and cannot drive those of "
                      "'%s' too",
                      taken.root, root);
   if (strlen (root) > room)
-    return vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, NULL,
+    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, NULL,
                      "'%s' is longer than the %zu bytes that leave room for the names of sockets",
                      root, room);
-  if (make_folder (ctx, root) < 0)
+  if (make_folder (call, root) < 0)
     return -1;
-  taken.fd = wait_for_root (ctx, root, timeout);
-  if (taken.fd < 0 || write_conf (ctx, root) < 0)
+  taken.fd = wait_for_root (call, root, timeout);
+  if (taken.fd < 0 || write_conf (call, root) < 0)
     return -1;
-  divert_log (ctx, root);
+  divert_log (call, root);
   on_exit (leave, NULL);
   taken.root = strdup (root);
-  return taken.root ? 0 : vl_error (ctx, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  return taken.root ? 0 : vl_error (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
 }
 
 int
-embed_take (struct vl_ctx *ctx, const char *root, unsigned timeout)
+embed_take (struct vl_call *call, const char *root, unsigned timeout)
 {
   int answer;
 
   pthread_mutex_lock (&taken.lock);
-  answer = take (ctx, root, timeout);
+  answer = take (call, root, timeout);
   if (answer < 0 && taken.root == NULL && taken.fd >= 0) {
     close (taken.fd);
     taken.fd = -1;
@@ -274,8 +274,8 @@ embed_take (struct vl_ctx *ctx, const char *root, unsigned timeout)
 }
 
 int
-embed_knows_qemu (struct vl_ctx *ctx)
+embed_knows_qemu (struct vl_call *call)
 {
   return taken.root
-         && access (vl_printf (ctx, "%s/cache/qemu/capabilities", taken.root), F_OK) == 0;
+         && access (vl_printf (call, "%s/cache/qemu/capabilities", taken.root), F_OK) == 0;
 }

@@ -10,10 +10,10 @@
 /* Makes ROOT ready and takes it for this process, waiting up to TIMEOUT seconds
  * for another one that has it.  It stays taken until the process ends, as
  * libvirt's driver does.  0, or -1 after a finding. */
-int embed_take (struct vl_ctx *ctx, const char *root, unsigned timeout);
+int embed_take (struct vl_call *call, const char *root, unsigned timeout);
 
 /* Has libvirt asked this root's QEMU yet?  The first time takes some seconds. */
-int embed_knows_qemu (struct vl_ctx *ctx);
+int embed_knows_qemu (struct vl_call *call);
 
 /* The user that libvirt's driver must find when root opens it, or NULL where all
  * is well: the name that is missing. */

@@ -35,37 +35,37 @@ static const struct vl_setting settings[] = {
 };
 
 static const char *
-qemu_tcg_virt_type (struct vl_ctx *ctx, const struct vl_host *host)
+qemu_tcg_virt_type (struct vl_call *call, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   return "qemu";
 }
 
 /* Where Debian and Fedora have the emulator of ARCH. */
 static int
-has_emulator (struct vl_ctx *ctx, const char *arch)
+has_emulator (struct vl_call *call, const char *arch)
 {
-  return access (vl_printf (ctx, "/usr/bin/qemu-system-%s", arch), X_OK) == 0
-         || access (vl_printf (ctx, "/usr/local/bin/qemu-system-%s", arch), X_OK) == 0
+  return access (vl_printf (call, "/usr/bin/qemu-system-%s", arch), X_OK) == 0
+         || access (vl_printf (call, "/usr/local/bin/qemu-system-%s", arch), X_OK) == 0
          || access ("/usr/libexec/qemu-kvm", X_OK) == 0;
 }
 
 static int
-qemu_tcg_usable (struct vl_ctx *ctx, const char **why)
+qemu_tcg_usable (struct vl_call *call, const char **why)
 {
   const char *user = embed_missing_user ();
   struct utsname self;
 
   if (user) {
-    *why = vl_printf (ctx,
+    *why = vl_printf (call,
                       "the user and group '%s', without which libvirt does not run as root, "
                       "are not there",
                       user);
     return 0;
   }
-  if (uname (&self) == 0 && ! has_emulator (ctx, self.machine)) {
-    *why = vl_printf (ctx, "qemu-system-%s is not installed", self.machine);
+  if (uname (&self) == 0 && ! has_emulator (call, self.machine)) {
+    *why = vl_printf (call, "qemu-system-%s is not installed", self.machine);
     return 0;
   }
   return 1;
@@ -74,16 +74,16 @@ qemu_tcg_usable (struct vl_ctx *ctx, const char **why)
 /* A fact that the host file does not have is not held against it here: what
  * needs it says so itself. */
 static int
-qemu_tcg_ready (struct vl_ctx *ctx, const struct vl_host *host)
+qemu_tcg_ready (struct vl_call *call, const struct vl_host *host)
 {
   const char *arch = vl_host_str (host, "host.arch");
-  const char *key = arch ? vl_printf (ctx, "guest.%s.types", arch) : NULL;
+  const char *key = arch ? vl_printf (call, "guest.%s.types", arch) : NULL;
 
   if (key == NULL || vl_host_offers (host, key, "qemu") != 0)
     return 0;
-  vl_error (ctx, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
+  vl_error (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
             "this host has no QEMU that can emulate '%s' (%s has no 'qemu')", arch, key);
-  vl_hint (ctx, "install qemu-system-x86 (or the one of its architecture) on that host");
+  vl_hint (call, "install qemu-system-x86 (or the one of its architecture) on that host");
   return -1;
 }
 
@@ -103,33 +103,33 @@ escape (const char *path, char *text, size_t size)
 }
 
 static int
-qemu_tcg_open (struct vl_ctx *ctx, const struct vl_open *open, struct vl_conn **conn)
+qemu_tcg_open (struct vl_call *call, const struct vl_open *open, struct vl_conn **conn)
 {
   const char *user = embed_missing_user ();
-  const char *root = vl_printf (ctx, "%s/libvirt", open->state_dir);
+  const char *root = vl_printf (call, "%s/libvirt", open->state_dir);
   struct virt_open how = {
     .type = "qemu",
     .embedded = 1,
-    .soft_reboot_wait = (uint32_t)vl_setting_int (ctx, "wait_soft_reboot_seconds"),
+    .soft_reboot_wait = (uint32_t)vl_setting_int (call, "wait_soft_reboot_seconds"),
   };
   char escaped[512];
 
   if (user) {
-    vl_error (ctx, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
+    vl_error (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
               "libvirt does not run as root without the user and group '%s'", user);
-    vl_hint (ctx,
+    vl_hint (call,
              "apt-get install libvirt-daemon-system, or: adduser --system --group "
              "--no-create-home --home /var/lib/libvirt %s",
              user);
     return -1;
   }
-  if (embed_take (ctx, root, (unsigned)vl_setting_int (ctx, "open_timeout")) < 0)
+  if (embed_take (call, root, (unsigned)vl_setting_int (call, "open_timeout")) < 0)
     return -1;
   escape (root, escaped, sizeof escaped);
-  how.uri = vl_printf (ctx, "qemu:///embed?root=%s", escaped);
-  if (virt_open (ctx, &how, conn) == 0)
+  how.uri = vl_printf (call, "qemu:///embed?root=%s", escaped);
+  if (virt_open (call, &how, conn) == 0)
     return 0;
-  vl_hint (ctx,
+  vl_hint (call,
            "libvirt-daemon-driver-qemu and qemu-system have to be installed; libvirt's own "
            "messages are in %s/libvirt.log",
            root);
@@ -137,17 +137,17 @@ qemu_tcg_open (struct vl_ctx *ctx, const struct vl_open *open, struct vl_conn **
 }
 
 static int
-qemu_tcg_probe (struct vl_ctx *ctx, struct vl_conn *conn, struct vl_host *host)
+qemu_tcg_probe (struct vl_call *call, struct vl_conn *conn, struct vl_host *host)
 {
-  if (! embed_knows_qemu (ctx))
-    vl_progress (ctx, "asking QEMU what it can do; this takes some seconds, once");
-  return virt_probe (ctx, conn, host);
+  if (! embed_knows_qemu (call))
+    vl_progress (call, "asking QEMU what it can do; this takes some seconds, once");
+  return virt_probe (call, conn, host);
 }
 
 static int
-qemu_tcg_stamp (struct vl_ctx *ctx, const struct vl_open *open, struct vl_stamp *stamp)
+qemu_tcg_stamp (struct vl_call *call, const struct vl_open *open, struct vl_stamp *stamp)
 {
-  return virt_stamp (ctx, stamp, vl_printf (ctx, "%s/libvirt/etc", open->state_dir));
+  return virt_stamp (call, stamp, vl_printf (call, "%s/libvirt/etc", open->state_dir));
 }
 
 VL_DRIVER (qemu_tcg, "qemu-tcg", .version = VL_VERSION,

@@ -39,27 +39,29 @@ acme_panic_active (const struct vl_guest *guest)
 
 /* Both models are devices of PC-like machines. */
 static int
-acme_panic_validate (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+acme_panic_validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   const char *arch = vl_guest_str (guest, VL_GUEST_ARCH);
 
   (void)host;
   if (arch && (strcmp (arch, "x86_64") == 0 || strcmp (arch, "i686") == 0))
     return 0;
-  vl_error (ctx, VL_ERR_UNSUPPORTED, NULL, "model",
+  vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model",
             "a panic device of model '%s' needs an x86 guest, this one is '%s'",
             vl_guest_str (guest, "acme-panic.model"), arch ? arch : "unknown");
-  vl_hint (ctx, "leave acme:panic out of flavors for other machines");
+  vl_hint (call, "leave acme:panic out of flavors for other machines");
   return -1;
 }
 
 static int
-acme_panic_contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+acme_panic_contribute (struct vl_call *call, const struct vl_guest *guest,
+                       const struct vl_host *host)
 {
-  struct vl_node *panic = vl_append (ctx, NULL, "devices/panic", "acme-panic.model");
+  struct vl_node *panic = vl_append (call, NULL, "devices/panic", "acme-panic.model");
 
   (void)host;
-  return vl_set (ctx, panic, "model", vl_guest_str (guest, "acme-panic.model"), "acme-panic.model");
+  return vl_set (call, panic, "model", vl_guest_str (guest, "acme-panic.model"),
+                 "acme-panic.model");
 }
 
 VL_FEATURE (acme_panic, "acme-panic", .version = "1.0",

@@ -63,7 +63,7 @@ vl_cpuset_count (const struct vl_cpuset *set)
 
 /* NULL for the empty set. */
 static inline const char *
-vl_cpuset_text (struct vl_ctx *ctx, const struct vl_cpuset *set)
+vl_cpuset_text (struct vl_call *call, const struct vl_cpuset *set)
 {
   const char *text = NULL;
 
@@ -73,21 +73,21 @@ vl_cpuset_text (struct vl_ctx *ctx, const struct vl_cpuset *set)
     for (high = low; high < VL_CPUSET_MAX && set->in[high]; high++)
       ;
     if (high > low + 1)
-      text = vl_printf (ctx, "%s%s%d-%d", text ? text : "", comma, low, high - 1);
+      text = vl_printf (call, "%s%s%d-%d", text ? text : "", comma, low, high - 1);
     else if (high > low)
-      text = vl_printf (ctx, "%s%s%d", text ? text : "", comma, low);
+      text = vl_printf (call, "%s%s%d", text ? text : "", comma, low);
   }
   return text;
 }
 
 /* All CPUs in the cells of the host. */
 static inline struct vl_cpuset
-vl_cpuset_of_host (struct vl_ctx *ctx, const struct vl_host *host)
+vl_cpuset_of_host (struct vl_call *call, const struct vl_host *host)
 {
   struct vl_cpuset all = { { 0 } };
 
   for (size_t i = 0; i < vl_host_count (host, "host.cells"); i++)
-    vl_cpuset_add (&all, vl_host_str (host, vl_printf (ctx, "host.cell.%s.cpus",
+    vl_cpuset_add (&all, vl_host_str (host, vl_printf (call, "host.cell.%s.cpus",
                                                        vl_host_item (host, "host.cells", i))));
   return all;
 }

@@ -60,25 +60,25 @@ enum vl_reboot { VL_REBOOT_SOFT = 1, VL_REBOOT_HARD = 2 };
  * the group's size, is VL_ERR_UNSUPPORTED; the core says so. */
 struct vl_power_calls {
   uint32_t size;
-  int (*spawn) (struct vl_ctx *, struct vl_conn *, const struct vl_spawn *);
+  int (*spawn) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
   /* Stops the guest and forgets it.  A guest that is not there is success. */
-  int (*destroy) (struct vl_ctx *, struct vl_conn *, const char *uuid);
-  int (*cleanup) (struct vl_ctx *, struct vl_conn *, const char *uuid);
-  int (*reboot) (struct vl_ctx *, struct vl_conn *, const struct vl_spawn *, enum vl_reboot how);
-  int (*pause) (struct vl_ctx *, struct vl_conn *, const char *uuid);
-  int (*unpause) (struct vl_ctx *, struct vl_conn *, const char *uuid);
-  int (*suspend) (struct vl_ctx *, struct vl_conn *, const char *uuid);
-  int (*resume) (struct vl_ctx *, struct vl_conn *, const struct vl_spawn *);
+  int (*destroy) (struct vl_call *, struct vl_conn *, const char *uuid);
+  int (*cleanup) (struct vl_call *, struct vl_conn *, const char *uuid);
+  int (*reboot) (struct vl_call *, struct vl_conn *, const struct vl_spawn *, enum vl_reboot how);
+  int (*pause) (struct vl_call *, struct vl_conn *, const char *uuid);
+  int (*unpause) (struct vl_call *, struct vl_conn *, const char *uuid);
+  int (*suspend) (struct vl_call *, struct vl_conn *, const char *uuid);
+  int (*resume) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
   /* TIMEOUT seconds for the guest to shut down by itself, asked again every
    * RETRY seconds; then, always, the plug is pulled. */
-  int (*power_off) (struct vl_ctx *, struct vl_conn *, const char *uuid, uint32_t timeout,
+  int (*power_off) (struct vl_call *, struct vl_conn *, const char *uuid, uint32_t timeout,
                     uint32_t retry);
-  int (*power_on) (struct vl_ctx *, struct vl_conn *, const struct vl_spawn *);
-  int (*rescue) (struct vl_ctx *, struct vl_conn *, const struct vl_spawn *);
-  int (*unrescue) (struct vl_ctx *, struct vl_conn *, const struct vl_spawn *);
-  int (*resume_state_on_host_boot) (struct vl_ctx *, struct vl_conn *, const struct vl_spawn *);
-  int (*poll_rebooting_instances) (struct vl_ctx *, struct vl_conn *, uint32_t timeout);
-  int (*trigger_crash_dump) (struct vl_ctx *, struct vl_conn *, const char *uuid);
+  int (*power_on) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
+  int (*rescue) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
+  int (*unrescue) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
+  int (*resume_state_on_host_boot) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
+  int (*poll_rebooting_instances) (struct vl_call *, struct vl_conn *, uint32_t timeout);
+  int (*trigger_crash_dump) (struct vl_call *, struct vl_conn *, const char *uuid);
 };
 
 typedef int (*vl_instance_fn) (void *opaque, const char *uuid, const char *domain,
@@ -87,19 +87,19 @@ typedef int (*vl_instance_fn) (void *opaque, const char *uuid, const char *domai
 struct vl_inventory_calls {
   uint32_t size;
   /* Every guest of the hypervisor, ours or not. */
-  int (*list_instances) (struct vl_ctx *, struct vl_conn *, vl_instance_fn fn, void *opaque);
+  int (*list_instances) (struct vl_call *, struct vl_conn *, vl_instance_fn fn, void *opaque);
   /* 1 yes, 0 no, -1 after vl_error. */
-  int (*instance_exists) (struct vl_ctx *, struct vl_conn *, const char *uuid);
-  int (*get_info) (struct vl_ctx *, struct vl_conn *, const char *uuid, struct vl_info *info);
-  int (*get_host_uptime) (struct vl_ctx *, struct vl_conn *, int64_t *seconds);
+  int (*instance_exists) (struct vl_call *, struct vl_conn *, const char *uuid);
+  int (*get_info) (struct vl_call *, struct vl_conn *, const char *uuid, struct vl_info *info);
+  int (*get_host_uptime) (struct vl_call *, struct vl_conn *, int64_t *seconds);
 };
 
 struct vl_console_calls {
   uint32_t size;
   /* The last 100 KiB of the guest's console, NUL-terminated, in memory that
-   * lives as long as CTX.  Codes ConsoleNotAvailable, InstanceNotFound. */
-  int (*get_console_output) (struct vl_ctx *, struct vl_conn *, const char *uuid, const char **text,
-                             size_t *length);
+   * lives as long as CALL.  Codes ConsoleNotAvailable, InstanceNotFound. */
+  int (*get_console_output) (struct vl_call *, struct vl_conn *, const char *uuid,
+                             const char **text, size_t *length);
 };
 
 /* Groups that later versions fill. */
@@ -127,25 +127,25 @@ struct vl_driver {
 
   /* The domain type that this driver gives a guest: kvm, qemu, lxc.  Offline:
    * settings and host facts only. */
-  const char *(*virt_type) (struct vl_ctx *, const struct vl_host *);
+  const char *(*virt_type) (struct vl_call *, const struct vl_host *);
   /* What an empty slot takes; NULL: the rule that all libvirt drivers share. */
-  const char *(*slot_default) (struct vl_ctx *, const struct vl_guest *, const struct vl_host *,
+  const char *(*slot_default) (struct vl_call *, const struct vl_guest *, const struct vl_host *,
                                const char *slot);
   /* Can this driver be used on this machine?  1 or 0 and, in *WHY, the reason.
    * Quick, and without side effects; used by driver = auto. */
-  int (*usable) (struct vl_ctx *, const char **why);
+  int (*usable) (struct vl_call *, const char **why);
   /* Are my settings possible on this host?  At open and at the start of every
    * plan. */
-  int (*ready) (struct vl_ctx *, const struct vl_host *);
-  int (*open) (struct vl_ctx *, const struct vl_open *, struct vl_conn **);
+  int (*ready) (struct vl_call *, const struct vl_host *);
+  int (*open) (struct vl_call *, const struct vl_open *, struct vl_conn **);
   void (*close) (struct vl_conn *);
   /* Fills HOST with what the hypervisor says of itself; what the kernel says is
    * added by the core. */
-  int (*probe) (struct vl_ctx *, struct vl_conn *, struct vl_host *);
+  int (*probe) (struct vl_call *, struct vl_conn *, struct vl_host *);
   /* A driver that stands for another host: a path, or a name under
    * $(datadir)/virtloom/hosts, of the host file that its plans use where the
    * caller names none.  NULL: the host is probed. */
-  const char *(*host_file) (struct vl_ctx *);
+  const char *(*host_file) (struct vl_call *);
 
   const struct vl_power_calls *power;
   const struct vl_inventory_calls *inventory;
@@ -158,7 +158,7 @@ struct vl_driver {
   /* What PROBE would answer rests on which files and words?  Asked without a
    * connection: while all of it is as it was, the facts of an earlier probe, kept
    * in STATE, are used.  NULL, or -1: the hypervisor is asked each time. */
-  int (*stamp) (struct vl_ctx *, const struct vl_open *, struct vl_stamp *);
+  int (*stamp) (struct vl_call *, const struct vl_open *, struct vl_stamp *);
   /* 1: SPAWN refuses a document that is not valid by the installed libvirt's schema.
    * Then a server is made without checking that twice; where SPAWN fails, the core
    * looks for the culprit. */
@@ -175,7 +175,7 @@ struct vl_driver {
 /* ---- services of the core for drivers ---- */
 
 /* "waiting for ..."; shown on a terminal, not with -q. */
-VL_EXPORT void vl_progress (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
+VL_EXPORT void vl_progress (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 
 /* The sealed document as text, borrowed from DOC. */
 VL_EXPORT const char *vl_doc_xml (const struct vl_doc *doc);
@@ -184,16 +184,16 @@ VL_EXPORT const char *vl_doc_xml (const struct vl_doc *doc);
  * meaning?  LIVE is 1 for the XML of a running domain.  0, or -1 after one
  * ReadBackMismatch finding per contribution that is missing or different, with
  * path and owner. */
-VL_EXPORT int vl_doc_read_back (struct vl_ctx *ctx, const struct vl_doc *doc,
+VL_EXPORT int vl_doc_read_back (struct vl_call *call, const struct vl_doc *doc,
                                 const struct vl_host *host, const char *xml, int live);
 
 /* Is XML valid by the installed libvirt's schema?  NAME is "domain".  0, or -1
  * after vl_error. */
-VL_EXPORT int vl_xml_validate (struct vl_ctx *ctx, const char *name, const char *xml);
+VL_EXPORT int vl_xml_validate (struct vl_call *call, const char *name, const char *xml);
 
-/* Reading XML that a hypervisor gave.  Elements live as long as CTX.  At most
+/* Reading XML that a hypervisor gave.  Elements live as long as CALL.  At most
  * LENGTH 16 MiB; no DTD, no entities, no network. */
-VL_EXPORT const struct vl_xml *vl_xml_read (struct vl_ctx *ctx, const char *text, size_t length);
+VL_EXPORT const struct vl_xml *vl_xml_read (struct vl_call *call, const char *text, size_t length);
 VL_EXPORT const char *vl_xml_name (const struct vl_xml *node);
 VL_EXPORT const char *vl_xml_text (const struct vl_xml *node); /* trimmed; "" if none */
 VL_EXPORT const char *vl_xml_attr (const struct vl_xml *node, const char *name); /* or NULL */
@@ -206,9 +206,9 @@ VL_EXPORT const struct vl_xml *vl_xml_find (const struct vl_xml *node,
 /* Turning libvirt's answers into facts; the same code as `host import`.  XML is
  * a capabilities or domainCapabilities document.  CPU-model features of the
  * installed cpu_map are added for the models that DOMCAPABILITIES names. */
-VL_EXPORT int vl_host_import_capabilities (struct vl_ctx *ctx, struct vl_host *host,
+VL_EXPORT int vl_host_import_capabilities (struct vl_call *call, struct vl_host *host,
                                            const char *xml);
-VL_EXPORT int vl_host_import_domcapabilities (struct vl_ctx *ctx, struct vl_host *host,
+VL_EXPORT int vl_host_import_domcapabilities (struct vl_call *call, struct vl_host *host,
                                               const char *xml);
 /* What the facts of a probe rest on.  A file counts by its identity, size, mode
  * and times, or as missing; a folder by its own and those of its entries that

@@ -47,19 +47,19 @@ struct vl_feature {
   struct vl_table traits;    /* struct vl_name: required traits it honours */
 
   /* In the order in which they are called. */
-  int (*resolve) (struct vl_ctx *, struct vl_guest *, const struct vl_host *);
+  int (*resolve) (struct vl_call *, struct vl_guest *, const struct vl_host *);
   int (*active) (const struct vl_guest *); /* 0 or 1; NULL: active */
-  int (*validate) (struct vl_ctx *, const struct vl_guest *, const struct vl_host *);
-  int (*claim) (struct vl_ctx *, const struct vl_guest *, const struct vl_host *);
-  int (*contribute) (struct vl_ctx *, const struct vl_guest *, const struct vl_host *);
-  int (*adjust) (struct vl_ctx *, const struct vl_guest *, const struct vl_host *);
-  int (*check) (struct vl_ctx *, const struct vl_guest *, const struct vl_host *);
+  int (*validate) (struct vl_call *, const struct vl_guest *, const struct vl_host *);
+  int (*claim) (struct vl_call *, const struct vl_guest *, const struct vl_host *);
+  int (*contribute) (struct vl_call *, const struct vl_guest *, const struct vl_host *);
+  int (*adjust) (struct vl_call *, const struct vl_guest *, const struct vl_host *);
+  int (*check) (struct vl_call *, const struct vl_guest *, const struct vl_host *);
 
   /* Outside the build. */
-  int (*probe) (struct vl_ctx *, struct vl_host *);       /* live hosts: add facts NAME.* */
-  int (*ready) (struct vl_ctx *, const struct vl_host *); /* are my settings possible here? */
-  int (*permit) (struct vl_ctx *, const struct vl_guest *, enum vl_op);
-  int (*event) (struct vl_ctx *, const struct vl_guest *, enum vl_event);
+  int (*probe) (struct vl_call *, struct vl_host *);       /* live hosts: add facts NAME.* */
+  int (*ready) (struct vl_call *, const struct vl_host *); /* are my settings possible here? */
+  int (*permit) (struct vl_call *, const struct vl_guest *, enum vl_op);
+  int (*event) (struct vl_call *, const struct vl_guest *, enum vl_event);
   /* New members go below this line only. */
 };
 
@@ -151,20 +151,20 @@ VL_EXPORT const struct vl_nic *vl_guest_nic (const struct vl_guest *guest, size_
 /* Sets an own property to VALUE, text that is parsed by the row's type; NULL
  * unsets it.  WHY is the property it was derived from (NULL: none), REASON says
  * how in a few words ("the flavor asks for avx2"). */
-VL_EXPORT int vl_guest_set (struct vl_ctx *ctx, struct vl_guest *guest, const char *prop,
+VL_EXPORT int vl_guest_set (struct vl_call *call, struct vl_guest *guest, const char *prop,
                             const char *value, const char *why, const char *reason);
 
 /* ---- ready only ---- */
 
 /* The domain type that the driver will give its guests: kvm, qemu, lxc; NULL
  * where there is no driver. */
-VL_EXPORT const char *vl_ready_virt_type (const struct vl_ctx *ctx);
+VL_EXPORT const char *vl_ready_virt_type (const struct vl_call *call);
 
 /* ---- claim only ---- */
 
 /* This guest needs AMOUNT of the TOTAL that the host has of RESOURCE
  * ("MEM_ENCRYPTION_CONTEXT:amd-sev"). */
-VL_EXPORT int vl_claim (struct vl_ctx *ctx, const char *resource, int64_t amount, int64_t total,
+VL_EXPORT int vl_claim (struct vl_call *call, const char *resource, int64_t amount, int64_t total,
                         const char *why);
 
 /* ---- the document: contribute and adjust ----
@@ -175,34 +175,34 @@ VL_EXPORT int vl_claim (struct vl_ctx *ctx, const char *resource, int64_t amount
  * written to it, so that callers need not test each answer. */
 #define VL_WEAK 0x1u /* goes when another feature forbids it */
 
-VL_EXPORT struct vl_node *vl_ensure (struct vl_ctx *ctx, struct vl_node *node, const char *path,
+VL_EXPORT struct vl_node *vl_ensure (struct vl_call *call, struct vl_node *node, const char *path,
                                      unsigned flags, const char *why);
 /* KEY is "attr=value[,attr=value]"; those attributes are set on it. */
-VL_EXPORT struct vl_node *vl_ensure_keyed (struct vl_ctx *ctx, struct vl_node *node,
+VL_EXPORT struct vl_node *vl_ensure_keyed (struct vl_call *call, struct vl_node *node,
                                            const char *path, const char *key, unsigned flags,
                                            const char *why);
-VL_EXPORT struct vl_node *vl_append (struct vl_ctx *ctx, struct vl_node *node, const char *path,
+VL_EXPORT struct vl_node *vl_append (struct vl_call *call, struct vl_node *node, const char *path,
                                      const char *why);
 /* No element at PATH (keyed ones: "devices/controller[type=usb]"). */
-VL_EXPORT int vl_forbid (struct vl_ctx *ctx, const char *path, const char *why);
-VL_EXPORT int vl_set (struct vl_ctx *ctx, struct vl_node *node, const char *attr, const char *value,
-                      const char *why);
-VL_EXPORT int vl_set_default (struct vl_ctx *ctx, struct vl_node *node, const char *attr,
+VL_EXPORT int vl_forbid (struct vl_call *call, const char *path, const char *why);
+VL_EXPORT int vl_set (struct vl_call *call, struct vl_node *node, const char *attr,
+                      const char *value, const char *why);
+VL_EXPORT int vl_set_default (struct vl_call *call, struct vl_node *node, const char *attr,
                               const char *value, const char *why);
-VL_EXPORT int vl_text (struct vl_ctx *ctx, struct vl_node *node, const char *value,
+VL_EXPORT int vl_text (struct vl_call *call, struct vl_node *node, const char *value,
                        const char *why);
 
 /* ---- the document: adjust and check ---- */
 
 /* The attribute ("@bus", "target/@bus") or text ("model") at PATH below NODE,
  * NULL if absent.  In adjust: as contribute left the document. */
-VL_EXPORT const char *vl_get (struct vl_ctx *ctx, const struct vl_node *node, const char *path);
+VL_EXPORT const char *vl_get (struct vl_call *call, const struct vl_node *node, const char *path);
 /* The element's name. */
 VL_EXPORT const char *vl_node_name (const struct vl_node *node);
 /* Calls FN for each element that PATH matches ('*' is any one element) below
  * the domain, in document order; stops and answers with what is not 0. */
-typedef int (*vl_each_fn) (struct vl_ctx *ctx, struct vl_node *node, void *opaque);
-VL_EXPORT int vl_each (struct vl_ctx *ctx, const char *path, vl_each_fn fn, void *opaque);
+typedef int (*vl_each_fn) (struct vl_call *call, struct vl_node *node, void *opaque);
+VL_EXPORT int vl_each (struct vl_call *call, const char *path, vl_each_fn fn, void *opaque);
 
 #ifdef __cplusplus
 }

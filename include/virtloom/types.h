@@ -23,7 +23,7 @@ extern "C" {
 #define VL_MUST_CHECK __attribute__ ((warn_unused_result))
 
 /* Handles.  Nobody outside the core knows what is behind them. */
-struct vl_ctx;   /* one call: its phase, its plugin, its findings, its memory */
+struct vl_call;  /* one call: its phase, its plugin, its findings, its memory */
 struct vl_guest; /* the typed, resolved values of one guest */
 struct vl_host;  /* the facts of one host, live or recorded */
 struct vl_node;  /* an element of the document being built */
@@ -228,26 +228,26 @@ struct vl_note {
  * or the own short name "action"), NULL if none.  The text starts small, has no
  * full stop, quotes values and says what is accepted.
  * vl_hint adds how to mend it to the finding recorded last. */
-VL_EXPORT int vl_error (struct vl_ctx *ctx, enum vl_err err, const char *code, const char *prop,
+VL_EXPORT int vl_error (struct vl_call *call, enum vl_err err, const char *code, const char *prop,
                         const char *fmt, ...) VL_PRINTF (5, 6);
-VL_EXPORT void vl_warning (struct vl_ctx *ctx, const char *code, const char *prop, const char *fmt,
-                           ...) VL_PRINTF (4, 5);
-VL_EXPORT void vl_advice (struct vl_ctx *ctx, const char *code, const char *prop, const char *fmt,
+VL_EXPORT void vl_warning (struct vl_call *call, const char *code, const char *prop,
+                           const char *fmt, ...) VL_PRINTF (4, 5);
+VL_EXPORT void vl_advice (struct vl_call *call, const char *code, const char *prop, const char *fmt,
                           ...) VL_PRINTF (4, 5);
-VL_EXPORT void vl_hint (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
-VL_EXPORT void vl_debug (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
+VL_EXPORT void vl_hint (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
+VL_EXPORT void vl_debug (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 
-/* Text that lives as long as CTX does. */
-VL_EXPORT const char *vl_printf (struct vl_ctx *ctx, const char *fmt, ...) VL_PRINTF (2, 3);
+/* Text that lives as long as CALL does. */
+VL_EXPORT const char *vl_printf (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 
 /* The plugin's own settings.  A name that its table has not is a programming
  * error.  Text is NULL where the setting is unset. */
-VL_EXPORT int vl_setting_has (struct vl_ctx *ctx, const char *name);
-VL_EXPORT int vl_setting_bool (struct vl_ctx *ctx, const char *name);
-VL_EXPORT int64_t vl_setting_int (struct vl_ctx *ctx, const char *name);
-VL_EXPORT const char *vl_setting_str (struct vl_ctx *ctx, const char *name);
-VL_EXPORT size_t vl_setting_count (struct vl_ctx *ctx, const char *name);
-VL_EXPORT const char *vl_setting_item (struct vl_ctx *ctx, const char *name, size_t i);
+VL_EXPORT int vl_setting_has (struct vl_call *call, const char *name);
+VL_EXPORT int vl_setting_bool (struct vl_call *call, const char *name);
+VL_EXPORT int64_t vl_setting_int (struct vl_call *call, const char *name);
+VL_EXPORT const char *vl_setting_str (struct vl_call *call, const char *name);
+VL_EXPORT size_t vl_setting_count (struct vl_call *call, const char *name);
+VL_EXPORT const char *vl_setting_item (struct vl_call *call, const char *name, size_t i);
 
 /* Facts of the host.  A fact is true, false, a value, a list of values, or
  * unknown; predicates answer 1 yes, 0 no, -1 unknown.  Each look-up during a
@@ -276,7 +276,7 @@ VL_EXPORT int vl_host_cap_any (const struct vl_guest *guest, const struct vl_hos
 VL_EXPORT const char *vl_host_cap_key (const struct vl_guest *guest, const struct vl_host *host,
                                        const char *what);
 /* Records "the host file does not say KEY; ..." (exit 4) and returns -1. */
-VL_EXPORT int vl_host_unknown (struct vl_ctx *ctx, const char *prop, const char *key);
+VL_EXPORT int vl_host_unknown (struct vl_call *call, const char *prop, const char *key);
 
 /* Adding facts, in probe only.  Text "true" and "false" are flags. */
 VL_EXPORT void vl_host_set (struct vl_host *host, const char *key, const char *value);

@@ -42,7 +42,7 @@ VL_EXPORT void vl_app_free (struct vl_app *app);
  * unreadable); plugins that were refused are findings and plugin records. */
 VL_EXPORT int vl_app_load (struct vl_app *app);
 /* The context, for vl_error and vl_xml_read in the application's own name. */
-VL_EXPORT struct vl_ctx *vl_app_ctx (struct vl_app *app);
+VL_EXPORT struct vl_call *vl_app_call (struct vl_app *app);
 /* STATE, decided and checked; NULL after a finding. */
 VL_EXPORT const char *vl_app_state_dir (struct vl_app *app);
 /* Called with each progress text; NULL: none. */
@@ -144,7 +144,7 @@ VL_EXPORT const char *vl_app_driver (struct vl_app *app);
 VL_EXPORT struct vl_host *vl_host_new (void);
 VL_EXPORT void vl_host_free (struct vl_host *host);
 /* FACT is "KEY=VALUE"; a key given twice becomes a list. */
-VL_EXPORT int vl_host_import_fact (struct vl_ctx *ctx, struct vl_host *host, const char *fact);
+VL_EXPORT int vl_host_import_fact (struct vl_call *call, struct vl_host *host, const char *fact);
 /* The host file, owned by the caller: free (). */
 VL_EXPORT char *vl_host_to_json (const struct vl_host *host);
 VL_EXPORT size_t vl_host_n_facts (const struct vl_host *host);

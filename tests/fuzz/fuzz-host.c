@@ -11,10 +11,10 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 /* What was read, written and read again, must be the same bytes. */
 static void
-round_trip (struct vl_ctx *ctx, const struct vl_host *host)
+round_trip (struct vl_call *call, const struct vl_host *host)
 {
   VL_AUTOFREE char *once = vl_host_to_json (host), *twice = NULL;
-  struct vl_host *again = vl_host_from_json (ctx, once, strlen (once), "again");
+  struct vl_host *again = vl_host_from_json (call, once, strlen (once), "again");
 
   if (again == NULL)
     abort ();
@@ -27,15 +27,15 @@ round_trip (struct vl_ctx *ctx, const struct vl_host *host)
 static void
 as_json (const char *text, size_t size)
 {
-  struct vl_ctx *ctx = vl_ctx_new ();
-  struct vl_host *host = vl_host_from_json (ctx, text, size, "fuzz");
+  struct vl_call *call = vl_call_new ();
+  struct vl_host *host = vl_host_from_json (call, text, size, "fuzz");
 
-  if ((host == NULL) != (ctx->findings.n > 0))
+  if ((host == NULL) != (call->findings.n > 0))
     abort ();
   if (host)
-    round_trip (ctx, host);
+    round_trip (call, host);
   vl_host_free (host);
-  vl_ctx_free (ctx);
+  vl_call_free (call);
 }
 
 /* Facts from XML need not be readable as JSON (text in odd characters is left
@@ -43,18 +43,18 @@ as_json (const char *text, size_t size)
 static void
 as_xml (const char *text)
 {
-  struct vl_ctx *ctx = vl_ctx_new ();
+  struct vl_call *call = vl_call_new ();
   struct vl_host *host = vl_host_new ();
   VL_AUTOFREE char *json = NULL;
 
-  if (vl_host_import_capabilities (ctx, host, text) < 0 && ctx->findings.n == 0)
+  if (vl_host_import_capabilities (call, host, text) < 0 && call->findings.n == 0)
     abort ();
-  ctx->findings.n = 0;
-  if (vl_host_import_domcapabilities (ctx, host, text) < 0 && ctx->findings.n == 0)
+  call->findings.n = 0;
+  if (vl_host_import_domcapabilities (call, host, text) < 0 && call->findings.n == 0)
     abort ();
   json = vl_host_to_json (host);
   vl_host_free (host);
-  vl_ctx_free (ctx);
+  vl_call_free (call);
 }
 
 int

@@ -14,15 +14,15 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 static void
 check (const struct vl_image_file *file, const char *format)
 {
-  struct vl_ctx *ctx = vl_ctx_new ();
+  struct vl_call *call = vl_call_new ();
   struct vl_image_header header;
-  int result = vl_image_check (ctx, file, format, &header);
+  int result = vl_image_check (call, file, format, &header);
 
-  if ((result == 0) != (ctx->findings.n == 0))
+  if ((result == 0) != (call->findings.n == 0))
     abort ();
   if (result == 0 && (header.backing || header.virtual_size < 0))
     abort ();
-  vl_ctx_free (ctx);
+  vl_call_free (call);
 }
 
 int

@@ -27,7 +27,7 @@ check_entry (const struct vl_ini *ini, size_t i, int lines)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  struct vl_ctx *ctx = vl_ctx_new ();
+  struct vl_call *call = vl_call_new ();
   VL_AUTOFREE char *text = vl_xcalloc (1, size + 1);
   struct vl_ini ini;
   int lines = 1, result;
@@ -35,13 +35,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   memcpy (text, data, size);
   for (size_t i = 0; i < size; i++)
     lines += text[i] == '\n';
-  result = vl_ini_parse (ctx, ctx->arena, "fuzz", "FILE", text, size, &ini);
-  if (result < 0 && (ctx->findings.n_errors == 0 || ini.n != 0))
+  result = vl_ini_parse (call, call->arena, "fuzz", "FILE", text, size, &ini);
+  if (result < 0 && (call->findings.n_errors == 0 || ini.n != 0))
     abort ();
-  if (result == 0 && ctx->findings.n != 0)
+  if (result == 0 && call->findings.n != 0)
     abort ();
   for (size_t i = 0; i < ini.n; i++)
     check_entry (&ini, i, lines);
-  vl_ctx_free (ctx);
+  vl_call_free (call);
   return 0;
 }

@@ -12,10 +12,10 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 static void
-check_findings (const struct vl_ctx *ctx)
+check_findings (const struct vl_call *call)
 {
-  for (size_t i = 0; i < ctx->findings.n; i++) {
-    const struct vl_finding *finding = &ctx->findings.items[i];
+  for (size_t i = 0; i < call->findings.n; i++) {
+    const struct vl_finding *finding = &call->findings.items[i];
 
     /* They go to terminals. */
     if (vl_text_problem (finding->message, strlen (finding->message)) || finding->path == NULL)
@@ -40,17 +40,17 @@ check_request (const struct vl_request *request)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  struct vl_ctx *ctx = vl_ctx_new ();
-  struct vl_request *request = vl_request_read (ctx, (const char *)data, size, "FILE"), *again;
+  struct vl_call *call = vl_call_new ();
+  struct vl_request *request = vl_request_read (call, (const char *)data, size, "FILE"), *again;
   VL_AUTOFREE char *one = NULL, *two = NULL;
 
-  check_findings (ctx);
-  if (request == NULL && ctx->findings.n_errors == 0)
+  check_findings (call);
+  if (request == NULL && call->findings.n_errors == 0)
     abort ();
   if (request) {
     check_request (request);
     one = vl_request_to_json (request);
-    again = vl_request_read (ctx, one, strlen (one), "FILE");
+    again = vl_request_read (call, one, strlen (one), "FILE");
     if (again == NULL)
       abort ();
     two = vl_request_to_json (again);
@@ -59,6 +59,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     vl_request_free (again);
   }
   vl_request_free (request);
-  vl_ctx_free (ctx);
+  vl_call_free (call);
   return 0;
 }

@@ -9,17 +9,17 @@ static const struct vl_setting settings[] = {
 };
 
 static const char *
-driver_virt_type (struct vl_ctx *ctx, const struct vl_host *host)
+driver_virt_type (struct vl_call *call, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   return "kvm";
 }
 
 static int
-driver_open (struct vl_ctx *ctx, const struct vl_open *how, struct vl_conn **conn)
+driver_open (struct vl_call *call, const struct vl_open *how, struct vl_conn **conn)
 {
-  (void)ctx;
+  (void)call;
   (void)how;
   *conn = NULL;
   return 0;

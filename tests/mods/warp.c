@@ -21,11 +21,11 @@ warp_active (const struct vl_guest *guest)
 }
 
 static int
-warp_contribute (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+warp_contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  return vl_append (ctx, NULL, "devices/warp", "warp.drive") ? 0 : -1;
+  return vl_append (call, NULL, "devices/warp", "warp.drive") ? 0 : -1;
 }
 
 VL_FEATURE (warp, "warp", .version = "1.0", .summary = "a device that libvirt does not know",

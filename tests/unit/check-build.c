@@ -36,25 +36,25 @@ teardown (void)
 /* ---- mock callbacks ---- */
 
 static int
-note (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+note (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  vl_str_printf (&calls, "%s %s\n", ctx->plugin->name, vl_phase_name (ctx->phase));
+  vl_str_printf (&calls, "%s %s\n", call->plugin->name, vl_phase_name (call->phase));
   return 0;
 }
 
 static int
-refuse (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+refuse (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  note (ctx, guest, host);
-  return vl_error (ctx, VL_ERR_REQUEST, NULL, NULL, "%s does not like this", ctx->plugin->name);
+  note (call, guest, host);
+  return vl_error (call, VL_ERR_REQUEST, NULL, NULL, "%s does not like this", call->plugin->name);
 }
 
 static int
-fail_silently (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+fail_silently (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)guest;
   (void)host;
   return -1;
@@ -192,7 +192,7 @@ START_TEST (what_is_not_loaded_cannot_be_woken)
       "x.conf\n  virtloom feature enable gone\n"
       "error FeatureUnavailable b: 'b' needs feature 'gone', which is not loaded: enabled = no in "
       "x.conf\n  virtloom feature enable gone\n");
-  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_UNSUPPORTED);
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_UNSUPPORTED);
 }
 END_TEST
 
@@ -225,18 +225,18 @@ START_TEST (excluding)
   ck_assert_str_eq (loom_findings (&loom),
                     "error FeatureConflict a: 'a' (default) and 'b' (default) exclude each "
                     "other\n  ask for one of them only\n");
-  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_CONFLICT);
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_CONFLICT);
 }
 END_TEST
 
 /* ---- claims, readiness ---- */
 
 static int
-claim_two (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+claim_two (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  return vl_claim (ctx, "LOOMS", 2, VL_STREQ (ctx->plugin->name, "greedy") ? 1 : 2, NULL);
+  return vl_claim (call, "LOOMS", 2, VL_STREQ (call->plugin->name, "greedy") ? 1 : 2, NULL);
 }
 
 START_TEST (claims)
@@ -281,10 +281,10 @@ START_TEST (claims_out_of_place)
 END_TEST
 
 static int
-not_ready (struct vl_ctx *ctx, const struct vl_host *host)
+not_ready (struct vl_call *call, const struct vl_host *host)
 {
   (void)host;
-  return vl_error (ctx, VL_ERR_REQUEST, "InvalidCPUInfo", NULL, "not on this host");
+  return vl_error (call, VL_ERR_REQUEST, "InvalidCPUInfo", NULL, "not on this host");
 }
 
 START_TEST (ready)
@@ -293,50 +293,50 @@ START_TEST (ready)
 
   loom_feature (&loom, "b", &feature);
   loom_feature (&loom, "a", &other);
-  ck_assert_int_eq (vl_build_ready (loom.ctx, loom.registry, loom.driver, loom.host), -1);
+  ck_assert_int_eq (vl_build_ready (loom.call, loom.registry, loom.driver, loom.host), -1);
   ck_assert_str_eq (loom_findings (&loom), "error InvalidCPUInfo b: not on this host\n");
-  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_UNSUPPORTED);
-  ck_assert_ptr_null (loom.ctx->plugin);
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_UNSUPPORTED);
+  ck_assert_ptr_null (loom.call->plugin);
 }
 END_TEST
 
 /* ---- any order ---- */
 
 static int
-write_list (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+write_list (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
-  struct vl_node *rng = vl_append (ctx, NULL, "devices/rng", NULL);
+  struct vl_node *rng = vl_append (call, NULL, "devices/rng", NULL);
 
   (void)guest;
   (void)host;
-  vl_set (ctx, rng, "by", ctx->plugin->name, NULL);
-  vl_ensure_keyed (ctx, NULL, "cpu/feature", vl_printf (ctx, "name=%s", ctx->plugin->name), 0,
+  vl_set (call, rng, "by", call->plugin->name, NULL);
+  vl_ensure_keyed (call, NULL, "cpu/feature", vl_printf (call, "name=%s", call->plugin->name), 0,
                    NULL);
-  return vl_set (ctx, vl_ensure (ctx, NULL, "cpu", 0, NULL), "mode", "custom", NULL);
+  return vl_set (call, vl_ensure (call, NULL, "cpu", 0, NULL), "mode", "custom", NULL);
 }
 
 static int
-mark (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+mark (struct vl_call *call, struct vl_node *node, void *opaque)
 {
   (void)opaque;
-  return vl_set (ctx, vl_ensure (ctx, node, "driver", 0, NULL), ctx->plugin->name, "on", NULL);
+  return vl_set (call, vl_ensure (call, node, "driver", 0, NULL), call->plugin->name, "on", NULL);
 }
 
 static int
-adjust_list (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+adjust_list (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  return vl_each (ctx, "devices/*", mark, NULL);
+  return vl_each (call, "devices/*", mark, NULL);
 }
 
 static int
-complain (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+complain (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   (void)guest;
   (void)host;
-  vl_warning (ctx, NULL, NULL, "%s was here", ctx->plugin->name);
-  vl_advice (ctx, NULL, NULL, "%s was here twice", ctx->plugin->name);
+  vl_warning (call, NULL, NULL, "%s was here", call->plugin->name);
+  vl_advice (call, NULL, NULL, "%s was here twice", call->plugin->name);
   return 0;
 }
 

@@ -18,7 +18,7 @@ static int cap, other, flag, any, unknown;
 static const char *key;
 
 static int
-ask (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host)
+ask (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
 {
   cap = vl_host_cap (guest, host, "rng.model", "virtio");
   other = vl_host_cap (guest, host, "rng.model", "egd");
@@ -26,7 +26,7 @@ ask (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *hos
   any = vl_host_cap_any (guest, host, "loader.secure", "yes");
   key = vl_host_cap_key (guest, host, "max-vcpus");
   unknown = vl_host_cap (guest, host, "tpm.model", "tpm-tis");
-  return unknown < 0 ? vl_host_unknown (ctx, NULL, "caps.tpm.model") : 0;
+  return unknown < 0 ? vl_host_unknown (call, NULL, "caps.tpm.model") : 0;
 }
 
 static const struct vl_feature asking = { .body_size = sizeof asking,
@@ -65,11 +65,11 @@ teardown (void)
 static void
 offer (const char *machine)
 {
-  const char *prefix = vl_printf (loom.ctx, "caps.kvm.x86_64.%s", machine);
+  const char *prefix = vl_printf (loom.call, "caps.kvm.x86_64.%s", machine);
 
-  vl_host_add (loom.host, vl_printf (loom.ctx, "%s.rng.model", prefix), "virtio");
-  vl_host_set (loom.host, vl_printf (loom.ctx, "%s.feature.genid", prefix), "true");
-  vl_host_add (loom.host, vl_printf (loom.ctx, "%s.loader.secure", prefix), "no");
+  vl_host_add (loom.host, vl_printf (loom.call, "%s.rng.model", prefix), "virtio");
+  vl_host_set (loom.host, vl_printf (loom.call, "%s.feature.genid", prefix), "true");
+  vl_host_add (loom.host, vl_printf (loom.call, "%s.loader.secure", prefix), "no");
   vl_host_add (loom.host, "caps.kvm.x86_64.pc-q35-7.2.rng.model", "egd");
   vl_host_add (loom.host, "caps.kvm.x86_64.pc-q35-7.2.loader.secure", "yes");
   vl_host_add (loom.host, "caps.qemu.x86_64.pc.rng.model", "egd");

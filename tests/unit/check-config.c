@@ -41,7 +41,7 @@ static void
 load (void)
 {
   rig_load (&rig);
-  app.ctx = rig.ctx;
+  app.call = rig.call;
   app.config = rig.config;
   app.registry = rig.registry;
   app.places = rig.places;
@@ -54,7 +54,7 @@ file_text (const char *path)
   VL_AUTOFREE char *text = vl_file_read (rig_path (&rig, path), 65536, NULL, &why);
 
   ck_assert_msg (text != NULL, "%s: %s", path, why);
-  return vl_printf (rig.ctx, "%s", text);
+  return vl_printf (rig.call, "%s", text);
 }
 
 START_TEST (records)
@@ -99,18 +99,18 @@ START_TEST (settings_of_the_running_plugin)
 {
   rig_write (&rig, "mine/plugins.d/good.conf", "[settings]\nlimit = 3\nparts = a,b\n");
   load ();
-  rig.ctx->plugin = vl_registry_find (rig.registry, "good");
-  ck_assert_int_eq (vl_setting_int (rig.ctx, "limit"), 3);
-  ck_assert_str_eq (vl_setting_str (rig.ctx, "shade"), "red");
-  ck_assert_uint_eq (vl_setting_count (rig.ctx, "parts"), 2);
-  ck_assert_str_eq (vl_setting_item (rig.ctx, "parts", 1), "b");
-  ck_assert_ptr_null (vl_setting_item (rig.ctx, "parts", 2));
+  rig.call->plugin = vl_registry_find (rig.registry, "good");
+  ck_assert_int_eq (vl_setting_int (rig.call, "limit"), 3);
+  ck_assert_str_eq (vl_setting_str (rig.call, "shade"), "red");
+  ck_assert_uint_eq (vl_setting_count (rig.call, "parts"), 2);
+  ck_assert_str_eq (vl_setting_item (rig.call, "parts", 1), "b");
+  ck_assert_ptr_null (vl_setting_item (rig.call, "parts", 2));
   ck_assert_str_eq (rig_findings (&rig), "");
-  ck_assert_int_eq (vl_setting_has (rig.ctx, "virt_type"), 0);
+  ck_assert_int_eq (vl_setting_has (rig.call, "virt_type"), 0);
   ck_assert_str_eq (rig_findings (&rig),
                     "error Failed good: asks for setting 'virt_type', which its table has not\n"
                     "  this is a fault of the plugin\n");
-  rig.ctx->plugin = NULL;
+  rig.call->plugin = NULL;
 }
 END_TEST
 
@@ -260,7 +260,7 @@ START_TEST (from_bad_nova)
                     "red green (nova.conf:4)\n"
                     "error Invalid core: good.limit = 'many' is not a whole number; accepted: 1 to "
                     "9 (nova.conf:3)\n");
-  ck_assert_int_eq (vl_findings_exit (rig.ctx, 0), VL_ERR_REQUEST);
+  ck_assert_int_eq (vl_findings_exit (rig.call, 0), VL_ERR_REQUEST);
 }
 END_TEST
 

@@ -54,7 +54,7 @@ START_TEST (what_a_request_gives)
                      "\"vcpus\":2,\"ram\":512},\"image\":{\"name\":\"i\",\"kernel\":\"/boot/k\","
                      "\"ramdisk\":\"ari-1\"}}");
   s.request->state_dir = "/st";
-  s.guest = vl_guest_new (s.ctx, s.registry, s.config, s.driver, s.request, s.host);
+  s.guest = vl_guest_new (s.call, s.registry, s.config, s.driver, s.request, s.host);
   ck_assert_str_eq (swatch_findings (&s), "");
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     ck_assert_str_eq (swatch_value (&s, rows[i][0]), rows[i][1]);
@@ -62,7 +62,7 @@ START_TEST (what_a_request_gives)
   }
   vl_uuid_from_text ("ari-1", uuid);
   ramdisk = vl_guest_find (s.guest, "guest.ramdisk");
-  ck_assert_str_eq (ramdisk->value.text, vl_printf (s.ctx, "/st/images/%s", uuid));
+  ck_assert_str_eq (ramdisk->value.text, vl_printf (s.call, "/st/images/%s", uuid));
 }
 END_TEST
 
@@ -179,12 +179,12 @@ START_TEST (traits)
   ck_assert_str_eq (vl_guest_trait_item (s.guest, "HW_", 1u << VL_LAYER_FLAVOR, 0), "HW_B");
   s.guest->active[0] = 1;
   vl_guest_advise_traits (s.guest);
-  ck_assert_uint_eq (s.ctx->findings.n, 4);
-  ck_assert_str_eq (s.ctx->findings.items[3].message,
+  ck_assert_uint_eq (s.call->findings.n, 4);
+  ck_assert_str_eq (s.call->findings.items[3].message,
                     "no active feature looks at trait 'OTHER'; that the host has it is up to the "
                     "scheduler");
   for (size_t i = 0; i < 4; i++)
-    ck_assert_ptr_null (strstr (s.ctx->findings.items[i].message, "HW_B"));
+    ck_assert_ptr_null (strstr (s.call->findings.items[i].message, "HW_B"));
 }
 END_TEST
 
@@ -266,7 +266,7 @@ static const struct {
 
 START_TEST (image_against_flavor)
 {
-  swatch_parse_json (&s, vl_printf (s.ctx, "{\"flavor\":{\"vcpus\":1,%s},\"image\":{%s}%s}",
+  swatch_parse_json (&s, vl_printf (s.call, "{\"flavor\":{\"vcpus\":1,%s},\"image\":{%s}%s}",
                                     checks[_i].flavor, checks[_i].image, checks[_i].more));
   ck_assert_str_eq (swatch_findings (&s), checks[_i].findings);
 }
@@ -276,8 +276,8 @@ START_TEST (the_disk_in_the_image_counts)
 {
   swatch_parse (&s, NULL, NULL, NULL);
   s.request->image.virtual_size = (int64_t)2 << 30;
-  s.guest = vl_guest_new (s.ctx, s.registry, s.config, s.driver, s.request, s.host);
-  ck_assert_str_eq (s.ctx->findings.items[0].code, "FlavorDiskSmallerThanImage");
+  s.guest = vl_guest_new (s.call, s.registry, s.config, s.driver, s.request, s.host);
+  ck_assert_str_eq (s.call->findings.items[0].code, "FlavorDiskSmallerThanImage");
 }
 END_TEST
 

@@ -29,7 +29,7 @@ teardown (void)
 static const char *
 request (const char *flavor, const char *image, const char *more)
 {
-  return vl_printf (loom.ctx,
+  return vl_printf (loom.call,
                     "{\"name\": \"n\", \"uuid\": \"fb30f09b-e4c3-51b0-ac98-dc74eae73def\","
                     " \"flavor\": {\"name\": \"f\", \"vcpus\": 2, \"ram\": 512, \"disk\": 1%s},"
                     " \"image\": {\"name\": \"i\"%s}%s}",
@@ -50,20 +50,20 @@ disks (void)
     vl_str_printf (&text, "%s%s:%s,%s,%s,%d,%s", i ? " " : "", disk->role, disk->bus, disk->dev,
                    disk->device, disk->boot, disk->format);
   }
-  return vl_arena_strdup (loom.ctx->arena, text.text);
+  return vl_arena_strdup (loom.call->arena, text.text);
 }
 
 static const char *
 boots (const char *xml)
 {
-  const struct vl_xml *root = vl_xml_read (loom.ctx, xml, strlen (xml));
+  const struct vl_xml *root = vl_xml_read (loom.call, xml, strlen (xml));
   const struct vl_xml *boot = vl_xml_find (root, "os/boot");
   VL_AUTOSTR struct vl_str text = { 0 };
 
   vl_str_add (&text, "");
   for (; boot; boot = vl_xml_next (boot, "boot"))
     vl_str_printf (&text, "%s%s", text.length ? " " : "", vl_xml_attr (boot, "dev"));
-  return vl_arena_strdup (loom.ctx->arena, text.text);
+  return vl_arena_strdup (loom.call->arena, text.text);
 }
 
 struct row {
@@ -157,13 +157,13 @@ START_TEST (layout)
   if (row->boots == NULL) {
     ck_assert_ptr_null (xml);
     ck_assert_ptr_nonnull (
-        strstr (loom_findings (&loom), vl_printf (loom.ctx, "error %s core: ", row->disks)));
+        strstr (loom_findings (&loom), vl_printf (loom.call, "error %s core: ", row->disks)));
     return;
   }
   ck_assert_msg (xml != NULL, "%s", loom_findings (&loom));
   ck_assert_str_eq (disks (), row->disks);
   ck_assert_str_eq (boots (xml), row->boots);
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain", xml), 0);
+  ck_assert_int_eq (vl_xml_validate (loom.call, "domain", xml), 0);
 }
 END_TEST
 
@@ -199,7 +199,7 @@ part (const char *xml, const char *from, const char *to)
   ck_assert_ptr_nonnull (start);
   end = strstr (start, to);
   ck_assert_ptr_nonnull (end);
-  return vl_arena_strndup (loom.ctx->arena, start, (size_t)(end - start) + strlen (to));
+  return vl_arena_strndup (loom.call->arena, start, (size_t)(end - start) + strlen (to));
 }
 
 START_TEST (overlay_names_its_whole_chain)
@@ -279,7 +279,7 @@ START_TEST (volumes)
                                       "        <host name='192.0.2.1' port='6789'/>\n"
                                       "      </source>\n"));
   ck_assert_ptr_nonnull (strstr (xml, "<auth username='cinder'>\n"));
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain", xml), 0);
+  ck_assert_int_eq (vl_xml_validate (loom.call, "domain", xml), 0);
 }
 END_TEST
 
@@ -303,7 +303,7 @@ START_TEST (interfaces)
                                       "      <mtu size='9000'/>\n"
                                       "      <source bridge='br0'/>\n"
                                       "      <target dev='tap"));
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain", xml), 0);
+  ck_assert_int_eq (vl_xml_validate (loom.call, "domain", xml), 0);
 }
 END_TEST
 
@@ -322,9 +322,9 @@ START_TEST (refused_interfaces)
   loom_driver (&loom, "kvm");
   ck_assert_ptr_null (loom_build (
       &loom,
-      request ("", QCOW, vl_printf (loom.ctx, ", \"networks\": [%s]", bad_networks[_i].network))));
+      request ("", QCOW, vl_printf (loom.call, ", \"networks\": [%s]", bad_networks[_i].network))));
   ck_assert_ptr_nonnull (strstr (loom_findings (&loom), bad_networks[_i].finding));
-  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_UNSUPPORTED);
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_UNSUPPORTED);
 }
 END_TEST
 
@@ -369,7 +369,7 @@ START_TEST (a_container)
   ck_assert_ptr_null (strstr (xml, "<disk"));
   ck_assert_ptr_null (strstr (xml, "<emulator"));
   ck_assert_ptr_null (strstr (xml, "<model"));
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain", xml), 0);
+  ck_assert_int_eq (vl_xml_validate (loom.call, "domain", xml), 0);
 }
 END_TEST
 
@@ -382,17 +382,17 @@ START_TEST (text_that_would_close_an_element)
   loom_driver (&loom, "kvm");
   xml = loom_build (
       &loom,
-      vl_printf (loom.ctx,
+      vl_printf (loom.call,
                  "{\"name\": \"%s\", \"flavor\": {\"name\": \"%s\", \"vcpus\": 1, \"ram\": 64,"
                  " \"disk\": 1}, \"image\": {\"name\": \"%s\", \"disk_format\": \"raw\"}}",
                  name, name, name));
   ck_assert_msg (xml != NULL, "%s", loom_findings (&loom));
-  root = vl_xml_read (loom.ctx, xml, strlen (xml));
+  root = vl_xml_read (loom.call, xml, strlen (xml));
   ck_assert_str_eq (vl_xml_text (vl_xml_find (root, "metadata/vl:server/vl:name")), name);
   ck_assert_str_eq (vl_xml_text (vl_xml_find (root, "metadata/vl:server/vl:flavor")), name);
   ck_assert_str_eq (vl_xml_text (vl_xml_find (root, "metadata/vl:server/vl:image")), name);
   ck_assert_ptr_null (vl_xml_next (vl_xml_child (root, "devices"), "devices"));
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain", xml), 0);
+  ck_assert_int_eq (vl_xml_validate (loom.call, "domain", xml), 0);
 }
 END_TEST
 

@@ -23,11 +23,11 @@ teardown (void)
   loom_end (&loom);
 }
 
-static struct vl_ctx *
+static struct vl_call *
 as (struct vl_plugin *plugin)
 {
   loom_as (&loom, plugin, plugin ? VL_PHASE_CONTRIBUTE : VL_PHASE_BEGIN);
-  return loom.ctx;
+  return loom.call;
 }
 
 #define HINT_CHANGE "  change one of them; no side silently wins\n"
@@ -80,8 +80,8 @@ START_TEST (different_values_conflict)
   ck_assert_str_eq (loom_findings (&loom),
                     "error Conflict a: '/domain/cpu/@mode' is wanted as 'custom' by "
                     "a (key-a), 'host-model' by b (key-b)\n" HINT_CHANGE);
-  ck_assert_str_eq (loom.ctx->findings.items[0].path, "/domain/cpu/@mode");
-  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_CONFLICT);
+  ck_assert_str_eq (loom.call->findings.items[0].path, "/domain/cpu/@mode");
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_CONFLICT);
 }
 END_TEST
 
@@ -170,11 +170,11 @@ START_TEST (bad_keys)
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     struct vl_node *node = vl_ensure_keyed (as (a), NULL, "cpu/feature", bad[i], 0, NULL);
 
-    ck_assert_uint_eq (loom.ctx->findings.n, i + 1);
+    ck_assert_uint_eq (loom.call->findings.n, i + 1);
     ck_assert_ptr_nonnull (
         strstr (loom_findings (&loom), "is not a key; accepted: attr=value[,attr=value]"));
-    ck_assert_int_eq (vl_set (loom.ctx, node, "policy", "require", NULL), -1);
-    ck_assert_uint_eq (loom.ctx->findings.n, i + 1);
+    ck_assert_int_eq (vl_set (loom.call, node, "policy", "require", NULL), -1);
+    ck_assert_uint_eq (loom.call->findings.n, i + 1);
   }
 }
 END_TEST
@@ -258,7 +258,7 @@ START_TEST (text_stays_text)
   vl_set (as (NULL), vl_ensure (as (NULL), NULL, "title", 0, NULL), "is", text, NULL);
   xml = loom_seal (&loom);
   ck_assert_ptr_nonnull (xml);
-  read = vl_xml_read (loom.ctx, xml, strlen (xml));
+  read = vl_xml_read (loom.call, xml, strlen (xml));
   ck_assert_ptr_nonnull (read);
   ck_assert_str_eq (vl_xml_attr (vl_xml_child (read, "title"), "is"), text);
   vl_str_add (&trimmed, text + strspn (text, " "));
@@ -287,10 +287,10 @@ START_TEST (what_xml_cannot_carry)
   };
 
   ck_assert_int_eq (vl_set (as (NULL), NULL, "type", rows[_i].text, "guest.name"), -1);
-  ck_assert_uint_eq (loom.ctx->findings.n, 1);
-  ck_assert_str_eq (loom.ctx->findings.items[0].message,
-                    vl_printf (loom.ctx, "the text for '/domain/@type' %s", rows[_i].problem));
-  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_REQUEST);
+  ck_assert_uint_eq (loom.call->findings.n, 1);
+  ck_assert_str_eq (loom.call->findings.items[0].message,
+                    vl_printf (loom.call, "the text for '/domain/@type' %s", rows[_i].problem));
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_REQUEST);
 }
 END_TEST
 

@@ -167,7 +167,7 @@ static const struct {
 
 START_TEST (layer)
 {
-  const char *name = vl_printf (s.ctx, "dog.%s", layers[_i].prop);
+  const char *name = vl_printf (s.call, "dog.%s", layers[_i].prop);
   int refused = VL_STARTS (layers[_i].finding, "error");
 
   swatch_parse (&s, layers[_i].specs, layers[_i].image, layers[_i].request);
@@ -203,7 +203,7 @@ START_TEST (a_setting_that_the_property_refuses)
   ck_assert_str_eq (swatch_findings (&s),
                     "error Unsupported dog: setting 'bone' = '9' is out of range; "
                     "accepted: 1 to 5 (bone=9, setting, FILE:3)");
-  ck_assert_int_eq (vl_findings_exit (s.ctx, 0), VL_ERR_UNSUPPORTED);
+  ck_assert_int_eq (vl_findings_exit (s.call, 0), VL_ERR_UNSUPPORTED);
 }
 END_TEST
 
@@ -327,7 +327,7 @@ END_TEST
 START_TEST (an_unavailable_feature_is_exit_4)
 {
   swatch_parse (&s, "\"hw:cat_encryption\":\"true\"", NULL, NULL);
-  ck_assert_int_eq (vl_findings_exit (s.ctx, 0), VL_ERR_UNSUPPORTED);
+  ck_assert_int_eq (vl_findings_exit (s.call, 0), VL_ERR_UNSUPPORTED);
 }
 END_TEST
 

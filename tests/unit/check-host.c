@@ -10,13 +10,13 @@
 #include <check.h>
 #include <stdio.h>
 
-static struct vl_ctx *ctx;
+static struct vl_call *call;
 static struct vl_host *host;
 
 static void
 setup (void)
 {
-  ctx = vl_ctx_new ();
+  call = vl_call_new ();
   host = vl_host_new ();
 }
 
@@ -24,7 +24,7 @@ static void
 teardown (void)
 {
   vl_host_free (host);
-  vl_ctx_free (ctx);
+  vl_call_free (call);
 }
 
 /* ---- the map ---- */
@@ -158,16 +158,16 @@ END_TEST
 START_TEST (import_fact)
 {
   vl_host_set (host, "libvirt.version", "7.0.0");
-  ck_assert_int_eq (vl_host_import_fact (ctx, host, "libvirt.version=9.0.0"), 0);
+  ck_assert_int_eq (vl_host_import_fact (call, host, "libvirt.version=9.0.0"), 0);
   ck_assert_str_eq (vl_host_str (host, "libvirt.version"), "9.0.0");
-  ck_assert_int_eq (vl_host_import_fact (ctx, host, "x=1"), 0);
-  ck_assert_int_eq (vl_host_import_fact (ctx, host, "x=2"), 0);
+  ck_assert_int_eq (vl_host_import_fact (call, host, "x=1"), 0);
+  ck_assert_int_eq (vl_host_import_fact (call, host, "x=2"), 0);
   ck_assert_uint_eq (vl_host_count (host, "x"), 2);
-  ck_assert_int_eq (vl_host_import_fact (ctx, host, "y=a=b"), 0);
+  ck_assert_int_eq (vl_host_import_fact (call, host, "y=a=b"), 0);
   ck_assert_str_eq (vl_host_str (host, "y"), "a=b");
-  ck_assert_int_eq (vl_host_import_fact (ctx, host, "device=/dev/kvm"), 0);
+  ck_assert_int_eq (vl_host_import_fact (call, host, "device=/dev/kvm"), 0);
   ck_assert_int_eq (vl_host_find (host, "device")->list, 1);
-  ck_assert_uint_eq (ctx->findings.n, 0);
+  ck_assert_uint_eq (call->findings.n, 0);
 }
 END_TEST
 
@@ -184,10 +184,10 @@ START_TEST (import_bad_fact)
   };
 
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    ck_assert_int_eq (vl_host_import_fact (ctx, host, rows[i].fact), -1);
-    ck_assert_uint_eq (ctx->findings.n, i + 1);
-    ck_assert_str_eq (ctx->findings.items[i].message, rows[i].message);
-    ck_assert_int_eq (ctx->findings.items[i].err, VL_ERR_USAGE);
+    ck_assert_int_eq (vl_host_import_fact (call, host, rows[i].fact), -1);
+    ck_assert_uint_eq (call->findings.n, i + 1);
+    ck_assert_str_eq (call->findings.items[i].message, rows[i].message);
+    ck_assert_int_eq (call->findings.items[i].err, VL_ERR_USAGE);
   }
 }
 END_TEST
@@ -197,7 +197,7 @@ END_TEST
 static struct vl_host *
 read_text (const char *text)
 {
-  return vl_host_from_json (ctx, text, strlen (text), "file");
+  return vl_host_from_json (call, text, strlen (text), "file");
 }
 
 START_TEST (json_round_trip)
@@ -283,10 +283,10 @@ START_TEST (json_refused)
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     const struct vl_finding *finding;
 
-    ctx->findings.n = 0;
+    call->findings.n = 0;
     ck_assert_msg (read_text (rows[i].text) == NULL, "%s", rows[i].text);
-    ck_assert_uint_eq (ctx->findings.n, 1);
-    finding = &ctx->findings.items[0];
+    ck_assert_uint_eq (call->findings.n, 1);
+    finding = &call->findings.items[0];
     ck_assert_str_eq (finding->message, rows[i].message);
     ck_assert_str_eq (finding->origin, "file");
     ck_assert_str_eq (finding->code, "InvalidHostFile");
@@ -300,7 +300,7 @@ START_TEST (json_all_at_once)
 {
   ck_assert_ptr_null (read_text ("{\"virtloom_host\": 3, \"y\": 1, \"facts\": {\"a\": null, "
                                  "\"b\": {}}}"));
-  ck_assert_uint_eq (ctx->findings.n, 4);
+  ck_assert_uint_eq (call->findings.n, 4);
 }
 END_TEST
 
@@ -310,8 +310,8 @@ START_TEST (json_huge)
   VL_AUTOFREE char *text = vl_xcalloc (length, 1);
 
   memset (text, ' ', length);
-  ck_assert_ptr_null (vl_host_from_json (ctx, text, length, "file"));
-  ck_assert_str_eq (ctx->findings.items[0].message, "the host file is larger than 8388608 bytes");
+  ck_assert_ptr_null (vl_host_from_json (call, text, length, "file"));
+  ck_assert_str_eq (call->findings.items[0].message, "the host file is larger than 8388608 bytes");
 }
 END_TEST
 
@@ -319,18 +319,18 @@ START_TEST (recorded_hosts)
 {
   static const char *const names[] = { "aarch64", "amd-sev",    "amd-snp",
                                        "bare",    "kvm-x86_64", "this-tcg" };
-  const char *tree = vl_printf (ctx, "%s/..", VL_TEST_SRCDIR);
+  const char *tree = vl_printf (call, "%s/..", VL_TEST_SRCDIR);
 
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    struct vl_host *read = vl_host_load (ctx, tree, names[i]);
+    struct vl_host *read = vl_host_load (call, tree, names[i]);
 
     ck_assert_msg (read != NULL, "%s", names[i]);
     ck_assert_ptr_nonnull (vl_host_str (read, "host.arch"));
     vl_host_free (read);
   }
-  ck_assert_ptr_null (vl_host_load (ctx, tree, "kvm-x86_46"));
-  ck_assert_str_eq (ctx->findings.items[0].code, "HostFileNotFound");
-  ck_assert_str_eq (ctx->findings.items[0].hint, "did you mean \"kvm-x86_64\"?");
+  ck_assert_ptr_null (vl_host_load (call, tree, "kvm-x86_46"));
+  ck_assert_str_eq (call->findings.items[0].code, "HostFileNotFound");
+  ck_assert_str_eq (call->findings.items[0].hint, "did you mean \"kvm-x86_64\"?");
 }
 END_TEST
 
@@ -356,7 +356,7 @@ static const char capabilities[] =
 
 START_TEST (import_capabilities)
 {
-  ck_assert_int_eq (vl_host_import_capabilities (ctx, host, capabilities), 0);
+  ck_assert_int_eq (vl_host_import_capabilities (call, host, capabilities), 0);
   ck_assert_str_eq (vl_host_str (host, "host.arch"), "x86_64");
   ck_assert_str_eq (vl_host_str (host, "host.cpu.threads"), "2");
   ck_assert_str_eq (vl_host_str (host, "host.cell.0.memory"), "4194304");
@@ -382,7 +382,7 @@ START_TEST (cpu_map)
 {
   if (access (VL_LIBVIRT_SCHEMAS "/../cpu_map/index.xml", R_OK) < 0)
     return;
-  ck_assert_int_eq (vl_host_import_capabilities (ctx, host, capabilities), 0);
+  ck_assert_int_eq (vl_host_import_capabilities (call, host, capabilities), 0);
   ck_assert_int_eq (vl_host_offers (host, "cpu-model.Haswell.features", "avx2"), 1);
   ck_assert_int_eq (vl_host_offers (host, "cpu-model.Haswell.features", "vmx"), 0);
   ck_assert_str_eq (vl_host_str (host, "cpu-model.Haswell.vendor"), "Intel");
@@ -416,7 +416,7 @@ static const char domain_capabilities[] =
 
 START_TEST (import_domcapabilities)
 {
-  ck_assert_int_eq (vl_host_import_domcapabilities (ctx, host, domain_capabilities), 0);
+  ck_assert_int_eq (vl_host_import_domcapabilities (call, host, domain_capabilities), 0);
   ck_assert_str_eq (vl_host_str (host, CAP "max-vcpus"), "288");
   ck_assert_int_eq (vl_host_offers (host, CAP "firmware", "efi"), 1);
   ck_assert_uint_eq (vl_host_count (host, CAP "loader"), 2);
@@ -453,11 +453,11 @@ START_TEST (import_refused)
   };
 
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    ctx->findings.n = 0;
-    ck_assert_int_eq (vl_host_import_domcapabilities (ctx, host, rows[i].xml), -1);
-    ck_assert_str_eq (ctx->findings.items[0].message, rows[i].message);
+    call->findings.n = 0;
+    ck_assert_int_eq (vl_host_import_domcapabilities (call, host, rows[i].xml), -1);
+    ck_assert_str_eq (call->findings.items[0].message, rows[i].message);
   }
-  ck_assert_int_eq (vl_host_import_capabilities (ctx, host, domain_capabilities), -1);
+  ck_assert_int_eq (vl_host_import_capabilities (call, host, domain_capabilities), -1);
   ck_assert_uint_eq (vl_host_n_facts (host), 0);
 }
 END_TEST
@@ -465,15 +465,15 @@ END_TEST
 START_TEST (probe)
 {
   host->live = 1;
-  vl_host_probe_system (ctx, host);
+  vl_host_probe_system (call, host);
   ck_assert_ptr_nonnull (vl_host_str (host, "kernel.release"));
   ck_assert_int_ne (vl_host_flag (host, "cgroup.cpu"), -1);
   ck_assert_int_ne (vl_host_flag (host, "swtpm"), -1);
   ck_assert_int_eq (vl_host_offers (host, "device", "/dev/urandom"), 1);
   ck_assert_ptr_nonnull (vl_host_str (host, "module.kvm_intel.nested"));
-  vl_host_probe_storage (ctx, host, "/nowhere/at/all");
+  vl_host_probe_storage (call, host, "/nowhere/at/all");
   ck_assert_int_eq (vl_host_flag (host, "storage.direct_io"), -1);
-  vl_host_probe_storage (ctx, host, "/tmp");
+  vl_host_probe_storage (call, host, "/tmp");
   ck_assert_int_ne (vl_host_flag (host, "storage.direct_io"), -1);
 }
 END_TEST

@@ -30,7 +30,7 @@ teardown (void)
 static int
 parse_n (const char *text, size_t length)
 {
-  return vl_ini_parse (rig.ctx, rig.ctx->arena, "p", "F", text, length, &ini);
+  return vl_ini_parse (rig.call, rig.call->arena, "p", "F", text, length, &ini);
 }
 
 static int
@@ -134,15 +134,15 @@ START_TEST (refused)
   ck_assert_int_eq (parse_n (bad[_i].text, length), -1);
   ck_assert_uint_eq (ini.n, 0);
   ck_assert_str_eq (rig_findings (&rig),
-                    vl_printf (rig.ctx, "error PluginRefused p: %s\n", bad[_i].said));
-  ck_assert_int_eq (vl_findings_exit (rig.ctx, 0), VL_ERR_REFUSED);
+                    vl_printf (rig.call, "error PluginRefused p: %s\n", bad[_i].said));
+  ck_assert_int_eq (vl_findings_exit (rig.call, 0), VL_ERR_REFUSED);
 }
 END_TEST
 
 START_TEST (all_at_once)
 {
   ck_assert_int_eq (parse ("k = 1\n[a\njunk\n"), -1);
-  ck_assert_uint_eq (rig.ctx->findings.n, 3);
+  ck_assert_uint_eq (rig.call->findings.n, 3);
 }
 END_TEST
 
@@ -165,7 +165,7 @@ START_TEST (bad_lines_end)
   for (int i = 0; i < 3000; i++)
     vl_str_printf (&text, "line %d\n", i);
   ck_assert_int_eq (parse (text.text), -1);
-  ck_assert_uint_eq (rig.ctx->findings.n, 20);
+  ck_assert_uint_eq (rig.call->findings.n, 20);
 }
 END_TEST
 
@@ -174,7 +174,7 @@ END_TEST
 static const char *
 read_path (const char *path)
 {
-  int result = vl_ini_read (rig.ctx, rig.ctx->arena, "p", rig_path (&rig, path), &ini);
+  int result = vl_ini_read (rig.call, rig.call->arena, "p", rig_path (&rig, path), &ini);
 
   ck_assert_int_eq (result, -1);
   return rig_findings (&rig);
@@ -217,8 +217,8 @@ END_TEST
 
 START_TEST (no_file)
 {
-  ck_assert_int_eq (vl_ini_read (rig.ctx, rig.ctx->arena, "p", rig_path (&rig, "f"), &ini), 1);
-  ck_assert_uint_eq (rig.ctx->findings.n, 0);
+  ck_assert_int_eq (vl_ini_read (rig.call, rig.call->arena, "p", rig_path (&rig, "f"), &ini), 1);
+  ck_assert_uint_eq (rig.call->findings.n, 0);
 }
 END_TEST
 
@@ -273,7 +273,7 @@ START_TEST (main_refused)
   rig_load (&rig);
   ck_assert_int_eq (rig.config_result, -1);
   ck_assert_str_eq (rig_findings (&rig),
-                    vl_printf (rig.ctx, "error PluginRefused core: %s\n", bad_main[_i].said));
+                    vl_printf (rig.call, "error PluginRefused core: %s\n", bad_main[_i].said));
 }
 END_TEST
 

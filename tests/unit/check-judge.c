@@ -23,11 +23,11 @@ teardown (void)
   loom_end (&loom);
 }
 
-static struct vl_ctx *
+static struct vl_call *
 as (struct vl_plugin *plugin)
 {
   loom_as (&loom, plugin, plugin ? VL_PHASE_CONTRIBUTE : VL_PHASE_BEGIN);
-  return loom.ctx;
+  return loom.call;
 }
 
 #define HINT_CHANGE "  change one of them; no side silently wins\n"
@@ -48,18 +48,18 @@ START_TEST (outside_its_writes)
       loom_findings (&loom),
       "error PluginFault a: 'a' writes '/domain/features/pmu', which is not in its writes table\n"
       "  list 'features/pmu' (or an element above it) in the feature's `writes`\n");
-  ck_assert_str_eq (loom.ctx->findings.items[0].path, "/domain/features/pmu");
+  ck_assert_str_eq (loom.call->findings.items[0].path, "/domain/features/pmu");
   /* What follows on the dead node says nothing more. */
   ck_assert_int_eq (vl_set (as (a), dead, "state", "on", NULL), -1);
   ck_assert_int_eq (vl_text (as (a), vl_ensure (as (a), dead, "x/y", 0, NULL), "t", NULL), -1);
   ck_assert_int_eq (vl_set (as (a), vl_append (as (a), dead, "z", NULL), "k", "v", NULL), -1);
-  ck_assert_uint_eq (loom.ctx->findings.n, 1);
+  ck_assert_uint_eq (loom.call->findings.n, 1);
   ck_assert_int_eq (vl_set (as (a), vl_ensure (as (a), NULL, "os", 0, NULL), "x", "1", NULL), -1);
   ck_assert_ptr_nonnull (strstr (loom_findings (&loom), "'a' writes '/domain/os/@x'"));
   ck_assert_int_eq (vl_set (as (a), NULL, "type", "kvm", NULL), -1);
   ck_assert_int_eq (vl_text (as (a), vl_ensure (as (a), NULL, "features", 0, NULL), "t", NULL), -1);
   ck_assert_int_eq (vl_forbid (as (a), "features/acpi", NULL), -1);
-  ck_assert_uint_eq (loom.ctx->findings.n, 5);
+  ck_assert_uint_eq (loom.call->findings.n, 5);
   ck_assert_int_eq (vl_set (as (a), vl_append (as (a), NULL, "features", NULL), "k", "v", NULL),
                     -1);
 }
@@ -77,11 +77,11 @@ START_TEST (a_star_is_any_one_element)
   ck_assert_str_eq (loom_findings (&loom), "");
   vl_set (as (a), vl_ensure (as (a), NULL, "devices/memballoon/driver", 0, NULL), "packed", "on",
           NULL);
-  ck_assert_uint_eq (loom.ctx->findings.n, 1);
+  ck_assert_uint_eq (loom.call->findings.n, 1);
   vl_ensure (as (b), NULL, "devices/memballoon/target/driver", 0, NULL);
-  ck_assert_uint_eq (loom.ctx->findings.n, 2);
+  ck_assert_uint_eq (loom.call->findings.n, 2);
   vl_ensure (as (b), NULL, "device/memballoon/driver", 0, NULL);
-  ck_assert_uint_eq (loom.ctx->findings.n, 3);
+  ck_assert_uint_eq (loom.call->findings.n, 3);
 }
 END_TEST
 
@@ -93,7 +93,7 @@ START_TEST (bad_paths)
 
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     vl_ensure (as (a), NULL, bad[i], 0, NULL);
-    ck_assert_uint_eq (loom.ctx->findings.n, i + 1);
+    ck_assert_uint_eq (loom.call->findings.n, i + 1);
     ck_assert_ptr_nonnull (strstr (loom_findings (&loom), "is not a path of element names"));
   }
   ck_assert_int_eq (vl_set (as (NULL), NULL, "a='b' c", "x", NULL), -1);
@@ -109,7 +109,7 @@ START_TEST (too_deep)
 
   for (int i = 0; i < 100; i++)
     node = vl_ensure (as (a), node, "x", 0, NULL);
-  ck_assert_uint_eq (loom.ctx->findings.n, 1);
+  ck_assert_uint_eq (loom.call->findings.n, 1);
 }
 END_TEST
 
@@ -126,14 +126,14 @@ START_TEST (written_only_in_its_phases)
     const char *text;
 
     loom_as (&loom, a, wrong[i]);
-    vl_ensure (loom.ctx, NULL, "x", 0, NULL);
-    text = vl_printf (loom.ctx,
+    vl_ensure (loom.call, NULL, "x", 0, NULL);
+    text = vl_printf (loom.call,
                       "error PluginFault a: vl_ensure is called in phase '%s'; the document is "
                       "written in contribute and adjust\n",
                       vl_phase_name (wrong[i]));
     ck_assert_ptr_nonnull (strstr (loom_findings (&loom), text));
-    ck_assert_int_eq (vl_set (loom.ctx, NULL, "x", "y", NULL), -1);
-    ck_assert_int_eq (vl_forbid (loom.ctx, "x", NULL), -1);
+    ck_assert_int_eq (vl_set (loom.call, NULL, "x", "y", NULL), -1);
+    ck_assert_int_eq (vl_forbid (loom.call, "x", NULL), -1);
   }
 }
 END_TEST
@@ -148,21 +148,21 @@ START_TEST (read_only_in_its_phases)
                     "error PluginFault a: vl_get is called in phase 'contribute'; the "
                     "document is read in adjust and check\n");
   ck_assert_int_eq (vl_each (as (a), "x", NULL, NULL), -1);
-  ck_assert_uint_eq (loom.ctx->findings.n, 2);
+  ck_assert_uint_eq (loom.call->findings.n, 2);
 }
 END_TEST
 
 static int
-set_iommu (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+set_iommu (struct vl_call *call, struct vl_node *node, void *opaque)
 {
   ++*(int *)opaque;
-  return vl_set (ctx, vl_ensure (ctx, node, "driver", 0, NULL), "iommu", "on", NULL);
+  return vl_set (call, vl_ensure (call, node, "driver", 0, NULL), "iommu", "on", NULL);
 }
 
 static int
-count_driver (struct vl_ctx *ctx, struct vl_node *node, void *opaque)
+count_driver (struct vl_call *call, struct vl_node *node, void *opaque)
 {
-  const char *iommu = vl_get (ctx, node, "driver/@iommu");
+  const char *iommu = vl_get (call, node, "driver/@iommu");
 
   *(int *)opaque += iommu != NULL;
   return 0;
@@ -178,19 +178,19 @@ START_TEST (adjust_sees_what_contribute_left)
   vl_ensure (as (NULL), vl_append (as (NULL), NULL, "devices/disk", NULL), "driver", 0, NULL);
   vl_append (as (NULL), NULL, "devices/rng", NULL);
   loom_as (&loom, NULL, VL_PHASE_CONTRIBUTE);
-  ck_assert_int_eq (vl_doc_end_contribute (loom.ctx, loom.build.doc), 0);
-  vl_doc_begin_adjust (loom.ctx, loom.build.doc);
+  ck_assert_int_eq (vl_doc_end_contribute (loom.call, loom.build.doc), 0);
+  vl_doc_begin_adjust (loom.call, loom.build.doc);
   loom_as (&loom, a, VL_PHASE_ADJUST);
-  ck_assert_int_eq (vl_each (loom.ctx, "devices/disk", set_iommu, &disks), 0);
+  ck_assert_int_eq (vl_each (loom.call, "devices/disk", set_iommu, &disks), 0);
   ck_assert_int_eq (disks, 2);
   loom_as (&loom, b, VL_PHASE_ADJUST);
-  ck_assert_int_eq (vl_each (loom.ctx, "devices/*", count_driver, &seen), 0);
+  ck_assert_int_eq (vl_each (loom.call, "devices/*", count_driver, &seen), 0);
   ck_assert_int_eq (seen, 0);
-  ck_assert_str_eq (vl_get (loom.ctx, NULL, "devices/disk[type=file]/@type"), "file");
+  ck_assert_str_eq (vl_get (loom.call, NULL, "devices/disk[type=file]/@type"), "file");
   loom_as (&loom, NULL, VL_PHASE_ADJUST);
-  ck_assert_int_eq (vl_doc_end_adjust (loom.ctx, loom.build.doc), 0);
+  ck_assert_int_eq (vl_doc_end_adjust (loom.call, loom.build.doc), 0);
   loom_as (&loom, b, VL_PHASE_CHECK);
-  ck_assert_int_eq (vl_each (loom.ctx, "devices/*", count_driver, &seen), 0);
+  ck_assert_int_eq (vl_each (loom.call, "devices/*", count_driver, &seen), 0);
   ck_assert_int_eq (seen, 2);
   ck_assert_str_eq (loom_findings (&loom), "");
 }
@@ -201,8 +201,8 @@ START_TEST (adjust_appends_and_forbids_nothing)
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "devices/rng");
 
   loom_as (&loom, a, VL_PHASE_ADJUST);
-  vl_append (loom.ctx, NULL, "devices/rng", NULL);
-  vl_forbid (loom.ctx, "devices/rng", NULL);
+  vl_append (loom.call, NULL, "devices/rng", NULL);
+  vl_forbid (loom.call, "devices/rng", NULL);
   ck_assert_str_eq (
       loom_findings (&loom),
       "error PluginFault a: vl_append of 'devices/rng' in adjust, which appends to no list\n"
@@ -221,21 +221,21 @@ START_TEST (adjust_is_judged_once)
   vl_set_default (as (NULL), x, "d", "weak", "w");
   vl_set (as (NULL), x, "k", "1", "one");
   loom_as (&loom, NULL, VL_PHASE_CONTRIBUTE);
-  ck_assert_int_eq (vl_doc_end_contribute (loom.ctx, loom.build.doc), 0);
-  vl_doc_begin_adjust (loom.ctx, loom.build.doc);
+  ck_assert_int_eq (vl_doc_end_contribute (loom.call, loom.build.doc), 0);
+  vl_doc_begin_adjust (loom.call, loom.build.doc);
   loom_as (&loom, a, VL_PHASE_ADJUST);
-  vl_set (loom.ctx, x, "d", "strong", NULL);
-  vl_set (loom.ctx, x, "k", "2", "two");
+  vl_set (loom.call, x, "d", "strong", NULL);
+  vl_set (loom.call, x, "k", "2", "two");
   loom_as (&loom, b, VL_PHASE_ADJUST);
-  ck_assert_str_eq (vl_get (loom.ctx, x, "@d"), "weak");
-  vl_set (loom.ctx, x, "k", "3", "three");
+  ck_assert_str_eq (vl_get (loom.call, x, "@d"), "weak");
+  vl_set (loom.call, x, "k", "3", "three");
   loom_as (&loom, NULL, VL_PHASE_ADJUST);
-  ck_assert_int_eq (vl_doc_end_adjust (loom.ctx, loom.build.doc), -1);
+  ck_assert_int_eq (vl_doc_end_adjust (loom.call, loom.build.doc), -1);
   ck_assert_str_eq (loom_findings (&loom),
                     "error Conflict core: '/domain/x/@k' is wanted as '1' by core (one), "
                     "'2' by a (two), '3' by b (three)\n" HINT_CHANGE);
   loom_as (&loom, b, VL_PHASE_CHECK);
-  ck_assert_str_eq (vl_get (loom.ctx, x, "@d"), "strong");
+  ck_assert_str_eq (vl_get (loom.call, x, "@d"), "strong");
 }
 END_TEST
 
@@ -246,7 +246,7 @@ START_TEST (sealed_is_sealed)
   ck_assert_ptr_null (vl_doc_xml (loom.build.doc));
   ck_assert_ptr_nonnull (loom_seal (&loom));
   ck_assert_int_eq (vl_set (as (a), NULL, "x", "y", NULL), -1);
-  ck_assert_uint_eq (loom.ctx->findings.n, 1);
+  ck_assert_uint_eq (loom.call->findings.n, 1);
 }
 END_TEST
 
@@ -320,12 +320,12 @@ START_TEST (forbidden_and_made_in_adjust)
 
   vl_forbid (as (a), "x", "no");
   loom_as (&loom, NULL, VL_PHASE_CONTRIBUTE);
-  ck_assert_int_eq (vl_doc_end_contribute (loom.ctx, loom.build.doc), 0);
-  vl_doc_begin_adjust (loom.ctx, loom.build.doc);
+  ck_assert_int_eq (vl_doc_end_contribute (loom.call, loom.build.doc), 0);
+  vl_doc_begin_adjust (loom.call, loom.build.doc);
   loom_as (&loom, b, VL_PHASE_ADJUST);
-  vl_ensure (loom.ctx, NULL, "x", 0, "yes");
+  vl_ensure (loom.call, NULL, "x", 0, "yes");
   loom_as (&loom, NULL, VL_PHASE_ADJUST);
-  ck_assert_int_eq (vl_doc_end_adjust (loom.ctx, loom.build.doc), -1);
+  ck_assert_int_eq (vl_doc_end_adjust (loom.call, loom.build.doc), -1);
   ck_assert_str_eq (
       loom_findings (&loom),
       "error Conflict a: '/domain/x' is forbidden by a (no) and wanted by b (yes)\n" HINT_CHANGE);

@@ -10,18 +10,18 @@
 
 #include <check.h>
 
-static struct vl_ctx *ctx;
+static struct vl_call *call;
 
 static void
 setup (void)
 {
-  ctx = vl_ctx_new ();
+  call = vl_call_new ();
 }
 
 static void
 teardown (void)
 {
-  vl_ctx_free (ctx);
+  vl_call_free (call);
 }
 
 START_TEST (uuids_of_text)
@@ -102,9 +102,9 @@ START_TEST (shown_values)
 
   memset (large, 'a', sizeof large);
   memcpy (large + 63, "\xc3\xa9zz", 5);
-  ck_assert_str_eq (vl_shown (ctx->arena, "a\tb\x1b[1m\xc2\x9b\xc3\xa9"),
+  ck_assert_str_eq (vl_shown (call->arena, "a\tb\x1b[1m\xc2\x9b\xc3\xa9"),
                     "a\\x09b\\x1b[1m\\xc2\\x9b\xc3\xa9");
-  ck_assert_int_eq (strlen (vl_shown (ctx->arena, large)), 63 + 3);
+  ck_assert_int_eq (strlen (vl_shown (call->arena, large)), 63 + 3);
 }
 END_TEST
 
@@ -144,7 +144,7 @@ START_TEST (cpu_sets)
   };
 
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    const char *why = NULL, *canonical = vl_cpuset_canonical (ctx->arena, rows[i].text, &why);
+    const char *why = NULL, *canonical = vl_cpuset_canonical (call->arena, rows[i].text, &why);
 
     ck_assert_pstr_eq (canonical, rows[i].canonical);
     ck_assert_pstr_eq (why, rows[i].why);

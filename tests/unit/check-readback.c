@@ -32,30 +32,30 @@ struct script {
   int skip, step, doing; /* SKIP: the write to leave out, from 1; DOING: this one is done */
 };
 
-static struct vl_ctx *
+static struct vl_call *
 turn (struct script *s)
 {
   loom_as (s->loom, s->plugin, VL_PHASE_CONTRIBUTE);
   s->doing = ++s->step != s->skip;
-  return s->loom->ctx;
+  return s->loom->call;
 }
 
 static void
 set (struct script *s, struct vl_node *node, const char *attr, const char *value)
 {
-  struct vl_ctx *ctx = turn (s);
+  struct vl_call *call = turn (s);
 
   if (s->doing)
-    ck_assert_int_eq (vl_set (ctx, node, attr, value, NULL), 0);
+    ck_assert_int_eq (vl_set (call, node, attr, value, NULL), 0);
 }
 
 static void
 text (struct script *s, struct vl_node *node, const char *value)
 {
-  struct vl_ctx *ctx = turn (s);
+  struct vl_call *call = turn (s);
 
   if (s->doing)
-    ck_assert_int_eq (vl_text (ctx, node, value, NULL), 0);
+    ck_assert_int_eq (vl_text (call, node, value, NULL), 0);
 }
 
 /* Elements that are left out go with what is in them: the node answered is then
@@ -63,25 +63,25 @@ text (struct script *s, struct vl_node *node, const char *value)
 static struct vl_node *
 one (struct script *s, struct vl_node *node, const char *path)
 {
-  struct vl_ctx *ctx = turn (s);
+  struct vl_call *call = turn (s);
 
-  return s->doing ? vl_ensure (ctx, node, path, 0, NULL) : NULL;
+  return s->doing ? vl_ensure (call, node, path, 0, NULL) : NULL;
 }
 
 static struct vl_node *
 another (struct script *s, const char *path)
 {
-  struct vl_ctx *ctx = turn (s);
+  struct vl_call *call = turn (s);
 
-  return s->doing ? vl_append (ctx, NULL, path, NULL) : NULL;
+  return s->doing ? vl_append (call, NULL, path, NULL) : NULL;
 }
 
 static struct vl_node *
 keyed (struct script *s, const char *path, const char *key)
 {
-  struct vl_ctx *ctx = turn (s);
+  struct vl_call *call = turn (s);
 
-  return s->doing ? vl_ensure_keyed (ctx, NULL, path, key, 0, NULL) : NULL;
+  return s->doing ? vl_ensure_keyed (call, NULL, path, key, 0, NULL) : NULL;
 }
 
 static void
@@ -142,18 +142,18 @@ START_TEST (every_dropped_contribution_is_found)
 
   ck_assert_int_ge (n, 25);
   ck_assert_int_eq (
-      vl_doc_read_back (loom.ctx, loom.build.doc, NULL, vl_doc_xml (loom.build.doc), 0), 0);
+      vl_doc_read_back (loom.call, loom.build.doc, NULL, vl_doc_xml (loom.build.doc), 0), 0);
   ck_assert_str_eq (loom_findings (&loom), "");
   for (int i = 1; i <= n; i++) {
-    size_t before = loom.ctx->findings.n;
+    size_t before = loom.call->findings.n;
     const struct vl_finding *finding;
 
     loom_start (&other);
     write_without (&other, i);
     ck_assert_int_eq (
-        vl_doc_read_back (loom.ctx, loom.build.doc, NULL, vl_doc_xml (other.build.doc), 0), -1);
-    ck_assert_uint_eq (loom.ctx->findings.n, before + 1);
-    finding = &loom.ctx->findings.items[before];
+        vl_doc_read_back (loom.call, loom.build.doc, NULL, vl_doc_xml (other.build.doc), 0), -1);
+    ck_assert_uint_eq (loom.call->findings.n, before + 1);
+    finding = &loom.call->findings.items[before];
     ck_assert_str_eq (finding->code, "ReadBackMismatch");
     ck_assert_str_eq (finding->plugin, "writer");
     ck_assert_int_eq (finding->err, VL_ERR_FAILED);
@@ -167,7 +167,7 @@ START_TEST (each_is_named)
   const char *findings;
 
   write_without (&loom, 0);
-  vl_doc_read_back (loom.ctx, loom.build.doc, NULL,
+  vl_doc_read_back (loom.call, loom.build.doc, NULL,
                     "<domain type='qemu'><memory unit='KiB'>131073</memory><os/>"
                     "<cpu><feature name='aes'/></cpu><devices>"
                     "<disk type='file'><source file='/c'/><target dev='vdc'/><readonly/></disk>"
@@ -196,9 +196,9 @@ END_TEST
 START_TEST (not_a_domain)
 {
   write_without (&loom, 0);
-  ck_assert_int_eq (vl_doc_read_back (loom.ctx, loom.build.doc, NULL, "<network/>", 0), -1);
-  ck_assert_int_eq (vl_doc_read_back (loom.ctx, loom.build.doc, NULL, "<domain", 0), -1);
-  ck_assert_uint_eq (loom.ctx->findings.n, 2);
+  ck_assert_int_eq (vl_doc_read_back (loom.call, loom.build.doc, NULL, "<network/>", 0), -1);
+  ck_assert_int_eq (vl_doc_read_back (loom.call, loom.build.doc, NULL, "<domain", 0), -1);
+  ck_assert_uint_eq (loom.call->findings.n, 2);
 }
 END_TEST
 
@@ -309,7 +309,7 @@ START_TEST (meaning)
 {
   const struct meaning *m = &meanings[_i];
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "*");
-  const char *xml = vl_printf (loom.ctx, "<domain>%s</domain>", m->xml);
+  const char *xml = vl_printf (loom.call, "<domain>%s</domain>", m->xml);
   struct vl_node *node;
 
   vl_host_set (loom.host, "guest.x86_64.canonical.pc", "pc-i440fx-7.2");
@@ -317,18 +317,18 @@ START_TEST (meaning)
   vl_host_add (loom.host, "cpu-model.EPYC.features", "aes");
   loom_as (&loom, a, VL_PHASE_CONTRIBUTE);
   node = m->attr2 && VL_STREQ (m->attr2, "name") ? vl_ensure_keyed (
-             loom.ctx, NULL, m->path, vl_printf (loom.ctx, "name=%s", m->value2), 0, NULL)
-                                                 : vl_ensure (loom.ctx, NULL, m->path, 0, NULL);
+             loom.call, NULL, m->path, vl_printf (loom.call, "name=%s", m->value2), 0, NULL)
+                                                 : vl_ensure (loom.call, NULL, m->path, 0, NULL);
   if (m->attr2)
-    vl_set (loom.ctx, node, m->attr2, m->value2, NULL);
+    vl_set (loom.call, node, m->attr2, m->value2, NULL);
   if (m->attr)
-    vl_set (loom.ctx, node, m->attr, m->value, NULL);
+    vl_set (loom.call, node, m->attr, m->value, NULL);
   else
-    vl_text (loom.ctx, node, m->value, NULL);
+    vl_text (loom.call, node, m->value, NULL);
   ck_assert_ptr_nonnull (loom_seal (&loom));
-  ck_assert_int_eq (vl_doc_read_back (loom.ctx, loom.build.doc, loom.host, xml, m->live),
+  ck_assert_int_eq (vl_doc_read_back (loom.call, loom.build.doc, loom.host, xml, m->live),
                     m->same ? 0 : -1);
-  ck_assert_int_eq (loom.ctx->findings.n == 0, m->same);
+  ck_assert_int_eq (loom.call->findings.n == 0, m->same);
 }
 END_TEST
 
@@ -337,11 +337,11 @@ START_TEST (what_was_added_is_no_fault)
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "*");
 
   loom_as (&loom, a, VL_PHASE_CONTRIBUTE);
-  vl_set (loom.ctx, vl_append (loom.ctx, NULL, "devices/input", NULL), "type", "tablet", NULL);
+  vl_set (loom.call, vl_append (loom.call, NULL, "devices/input", NULL), "type", "tablet", NULL);
   ck_assert_ptr_nonnull (loom_seal (&loom));
   ck_assert_int_eq (
       vl_doc_read_back (
-          loom.ctx, loom.build.doc, NULL,
+          loom.call, loom.build.doc, NULL,
           "<domain type='kvm' id='3'><name>x</name><devices><input type='mouse' bus='ps2'/>"
           "<input type='tablet' bus='usb'><alias name='input0'/></input></devices></domain>",
           1),

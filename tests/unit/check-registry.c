@@ -46,7 +46,7 @@ expect_refused (const char *name, enum vl_err err, const char *reason)
   ck_assert_ptr_nonnull (plugin);
   ck_assert_int_eq (plugin->state, VL_PLUGIN_REFUSED);
   ck_assert_str_eq (rig_plain (&rig, plugin->reason), reason);
-  ck_assert_int_eq (vl_findings_exit (rig.ctx, 0), err);
+  ck_assert_int_eq (vl_findings_exit (rig.call, 0), err);
   ck_assert_int_eq (rig.registry_result, 0);
   ck_assert_uint_eq (plugin->n_props, 0);
 }
@@ -106,7 +106,7 @@ START_TEST (unknown_key)
   expect_conf_refused ("[plugin]\nkind = feature\nenabeld = no\n",
                        "DIR/plugins.d/good.conf:3: unknown key 'enabeld' in [plugin]; accepted: "
                        "auto critical enabled keys kind module");
-  ck_assert_str_eq (rig.ctx->findings.items[0].hint, "did you mean 'enabled'?");
+  ck_assert_str_eq (rig.call->findings.items[0].hint, "did you mean 'enabled'?");
 }
 END_TEST
 
@@ -115,7 +115,7 @@ START_TEST (unknown_section)
   expect_conf_refused ("[plugin]\nkind = feature\n[setings]\nshade = red\n",
                        "DIR/plugins.d/good.conf:3: unknown section [setings]; accepted: plugin "
                        "settings");
-  ck_assert_str_eq (rig.ctx->findings.items[0].hint, "did you mean 'settings'?");
+  ck_assert_str_eq (rig.call->findings.items[0].hint, "did you mean 'settings'?");
 }
 END_TEST
 
@@ -161,7 +161,7 @@ START_TEST (keys_differ)
   expect_refused ("good", VL_ERR_REFUSED,
                   "the keys of its conf and of its tables differ: the conf does not claim "
                   "'good_shade_image'; the tables do not have 'good:hue'");
-  ck_assert_str_eq (rig.ctx->findings.items[0].hint,
+  ck_assert_str_eq (rig.call->findings.items[0].hint,
                     "keys = good:part.N good:shade good_shade good_shade_image");
 }
 END_TEST
@@ -218,7 +218,7 @@ START_TEST (critical_stops_everything)
   rig_write (&rig, "plugins.d/absent.conf", "[plugin]\nkind = feature\ncritical = yes\n");
   rig_load (&rig);
   ck_assert_int_eq (rig.registry_result, -1);
-  ck_assert_int_eq (vl_findings_exit (rig.ctx, 0), VL_ERR_REFUSED);
+  ck_assert_int_eq (vl_findings_exit (rig.call, 0), VL_ERR_REFUSED);
 }
 END_TEST
 
@@ -286,9 +286,9 @@ START_TEST (driver_is_loaded_on_demand)
   plugin = vl_registry_find (rig.registry, "driver");
   ck_assert_int_eq (plugin->state, VL_PLUGIN_UNUSED);
   ck_assert_int_eq (plugin->auto_rank, 20);
-  ck_assert_int_eq (vl_registry_load (rig.ctx, rig.registry, plugin, &rig.places), 0);
+  ck_assert_int_eq (vl_registry_load (rig.call, rig.registry, plugin, &rig.places), 0);
   ck_assert_str_eq (loaded ("driver")->settings[0].value.text, "kvm");
-  ck_assert_str_eq (plugin->driver.virt_type (rig.ctx, NULL), "kvm");
+  ck_assert_str_eq (plugin->driver.virt_type (rig.call, NULL), "kvm");
 }
 END_TEST
 

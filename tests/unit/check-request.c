@@ -12,24 +12,24 @@
 
 #define FLAVOR "\"flavor\":{\"ram\":64,\"vcpus\":1}"
 
-static struct vl_ctx *ctx;
+static struct vl_call *call;
 
 static void
 setup (void)
 {
-  ctx = vl_ctx_new ();
+  call = vl_call_new ();
 }
 
 static void
 teardown (void)
 {
-  vl_ctx_free (ctx);
+  vl_call_free (call);
 }
 
 static struct vl_request *
 read_text (const char *text)
 {
-  return vl_request_read (ctx, text, strlen (text), "FILE");
+  return vl_request_read (call, text, strlen (text), "FILE");
 }
 
 /* The request of TEXT, which must be good. */
@@ -39,7 +39,7 @@ good (const char *text)
   struct vl_request *request = read_text (text);
 
   ck_assert_msg (request != NULL, "%s: %s", text,
-                 ctx->findings.n ? ctx->findings.items[0].message : "?");
+                 call->findings.n ? call->findings.items[0].message : "?");
   return request;
 }
 
@@ -50,8 +50,8 @@ findings (void)
   VL_AUTOSTR struct vl_str text = { 0 };
 
   vl_str_add (&text, "");
-  for (size_t i = 0; i < ctx->findings.n; i++) {
-    const struct vl_finding *finding = &ctx->findings.items[i];
+  for (size_t i = 0; i < call->findings.n; i++) {
+    const struct vl_finding *finding = &call->findings.items[i];
 
     vl_str_printf (&text, "%s%s %s", text.length ? "\n" : "", finding->code, finding->message);
     if (finding->hint)
@@ -59,7 +59,7 @@ findings (void)
     ck_assert_str_eq (finding->origin, "FILE");
     ck_assert_ptr_nonnull (finding->path);
   }
-  return vl_arena_strdup (ctx->arena, text.text);
+  return vl_arena_strdup (call->arena, text.text);
 }
 
 /* ---- reading ---- */
@@ -107,7 +107,7 @@ START_TEST (whole_request)
   ck_assert_ptr_null (request->devices[1].boot_index_text);
   ck_assert_str_eq (request->networks[1].mac, "fa:16:3e:00:00:02");
   ck_assert_str_eq (request->user_data, "#!/bin/sh\n");
-  ck_assert_uint_eq (ctx->findings.n, 0);
+  ck_assert_uint_eq (call->findings.n, 0);
   vl_request_free (request);
 }
 END_TEST
@@ -181,7 +181,7 @@ START_TEST (boot_indexes)
   } rows[] = { { "0", 0, "0" },        { "\"1\"", 1, "1" },  { "10", 10, "10" }, { "-1", -1, "-1" },
                { "\"-1\"", -1, "-1" }, { "null", -1, NULL }, { "-7", -1, "-7" } };
   struct vl_request *request =
-      good (vl_printf (ctx,
+      good (vl_printf (call,
                        "{" FLAVOR ",\"block_devices\":[{\"source_type\":\"blank\","
                        "\"boot_index\":%s}]}",
                        rows[_i].json));
@@ -344,7 +344,7 @@ START_TEST (refused)
 {
   ck_assert_ptr_null (read_text (refusals[_i].json));
   ck_assert_str_eq (findings (), refusals[_i].findings);
-  ck_assert_int_eq (vl_findings_exit (ctx, 0), VL_ERR_REQUEST);
+  ck_assert_int_eq (vl_findings_exit (call, 0), VL_ERR_REQUEST);
 }
 END_TEST
 

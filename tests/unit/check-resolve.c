@@ -29,7 +29,7 @@ teardown (void)
 static void
 as (struct vl_plugin *plugin)
 {
-  s.ctx->plugin = plugin;
+  s.call->plugin = plugin;
 }
 
 /* ---- a chain of features: able reads baker reads charlie ---- */
@@ -47,27 +47,27 @@ static const struct vl_name reads_baker[] = { { "baker.text" } };
 static const struct vl_name reads_charlie[] = { { "charlie.text" }, { "absent.text" } };
 
 static int
-resolve_able (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_able (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   calls++;
   if (! vl_guest_has (guest, "baker.text"))
-    return vl_error (ctx, VL_ERR_REQUEST, NULL, "text", "baker has no text");
-  return vl_guest_set (ctx, guest, "text", vl_guest_str (guest, "baker.text"), "baker.text",
+    return vl_error (call, VL_ERR_REQUEST, NULL, "text", "baker has no text");
+  return vl_guest_set (call, guest, "text", vl_guest_str (guest, "baker.text"), "baker.text",
                        "baker's");
 }
 
 static int
-resolve_baker (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_baker (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   calls++;
   if (vl_guest_has (guest, "absent.text"))
-    return vl_error (ctx, VL_ERR_REQUEST, NULL, NULL, "absent is there");
+    return vl_error (call, VL_ERR_REQUEST, NULL, NULL, "absent is there");
   if (! vl_guest_has (guest, "charlie.text"))
     return 0;
-  return vl_guest_set (ctx, guest, "text",
-                       vl_printf (ctx, "(%s)", vl_guest_str (guest, "charlie.text")),
+  return vl_guest_set (call, guest, "text",
+                       vl_printf (call, "(%s)", vl_guest_str (guest, "charlie.text")),
                        "charlie.text", "in brackets");
 }
 
@@ -112,7 +112,7 @@ START_TEST (who_fails_with_whom)
   ck_assert_int_eq (vl_guest_failed (s.guest, a), 1);
   ck_assert_int_eq (vl_guest_failed (s.guest, b), 1);
   ck_assert_int_eq (vl_guest_failed (s.guest, c), 1);
-  ck_assert_uint_eq (s.ctx->findings.n_errors, 1);
+  ck_assert_uint_eq (s.call->findings.n_errors, 1);
 }
 END_TEST
 
@@ -141,9 +141,9 @@ START_TEST (spoilt_in_a_later_phase)
   ck_assert_ptr_eq (s.registry->plugins[1], c);
   s.guest->failed[1] = 1;
   as (b);
-  vl_error (s.ctx, VL_ERR_REQUEST, NULL, NULL, "mine alone");
+  vl_error (s.call, VL_ERR_REQUEST, NULL, NULL, "mine alone");
   ck_assert_ptr_null (vl_guest_str (s.guest, "charlie.text"));
-  vl_error (s.ctx, VL_ERR_REQUEST, NULL, NULL, "there is no text");
+  vl_error (s.call, VL_ERR_REQUEST, NULL, NULL, "there is no text");
   as (NULL);
   ck_assert_int_eq (vl_guest_spoilt (s.guest, b), 1);
   ck_assert_str_eq (swatch_findings (&s), "error Invalid baker: mine alone");
@@ -159,26 +159,26 @@ static const struct vl_name reads_third[] = { { "third.p" } };
 static const struct vl_name reads_first[] = { { "first.p" } };
 
 static int
-resolve_first (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_first (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
   return vl_guest_bool (guest, "second.p")
              ? 0
-             : vl_error (ctx, VL_ERR_REQUEST, NULL, NULL, "second.p is needed");
+             : vl_error (call, VL_ERR_REQUEST, NULL, NULL, "second.p is needed");
 }
 
 static int
-resolve_second (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_second (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  return vl_guest_set (ctx, guest, "p", vl_guest_bool (guest, "third.p") ? "true" : "false", NULL,
+  return vl_guest_set (call, guest, "p", vl_guest_bool (guest, "third.p") ? "true" : "false", NULL,
                        NULL);
 }
 
 static int
-resolve_third (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_third (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   vl_guest_has (guest, "first.p");
   return 0;
@@ -204,7 +204,7 @@ START_TEST (a_cycle_names_its_chain)
                     "error PropertyCycle third: properties depend on themselves: first -> second "
                     "-> third -> first\n"
                     "  turn one of these features off; the cycle is a fault of theirs");
-  ck_assert_int_eq (vl_findings_exit (s.ctx, 0), VL_ERR_CONFLICT);
+  ck_assert_int_eq (vl_findings_exit (s.call, 0), VL_ERR_CONFLICT);
   for (size_t i = 0; i < 4; i++)
     if (s.registry->plugins[i]->kind == VL_KIND_FEATURE)
       ck_assert_int_eq (s.guest->failed[i], 1);
@@ -222,10 +222,10 @@ static const struct vl_prop filler_prop[] = { { .name = "bus",
 static const struct vl_name reads_bus[] = { { VL_DISK_BUS }, { VL_GUEST_DISK } };
 
 static const char *
-slot_default (struct vl_ctx *ctx, const struct vl_guest *guest, const struct vl_host *host,
+slot_default (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
               const char *slot)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   if (VL_STREQ (slot, VL_DISK_BUS))
     return vl_guest_is (guest, VL_GUEST_ARCH, "x86_64") ? "sata" : "usb";
@@ -252,7 +252,7 @@ START_TEST (slots)
   ck_assert_ptr_null (vl_guest_disk (s.guest, 1));
   as (NULL);
   ck_assert_str_eq (swatch_cause (&s, VL_DISK_BUS), "hw_bus=scsi (image)");
-  ck_assert_str_eq (vl_guest_origin_text (s.ctx, s.guest, VL_DISK_BUS), "hw_bus=scsi, image");
+  ck_assert_str_eq (vl_guest_origin_text (s.call, s.guest, VL_DISK_BUS), "hw_bus=scsi, image");
   swatch_resolve (&s, NULL, NULL, NULL);
   ck_assert_str_eq (swatch_value (&s, VL_DISK_BUS), "sata");
 }
@@ -273,9 +273,9 @@ START_TEST (a_slot_fails_with_what_fills_it)
 END_TEST
 
 static int
-resolve_by_disks (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_by_disks (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   vl_guest_n_disks (guest);
   return 0;
@@ -311,29 +311,29 @@ static const struct vl_prop odd_props[] = {
 };
 
 static int
-resolve_odd (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_odd (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  vl_guest_set (ctx, guest, "list", "a, b", NULL, NULL);
-  vl_guest_set (ctx, guest, "odd.many", "3 1", "number", NULL);
-  vl_guest_set (ctx, guest, "both", "7", "both", "the flavor's and more");
-  return vl_guest_set (ctx, guest, "number", "5", "host.arch", "as the host has it");
+  vl_guest_set (call, guest, "list", "a, b", NULL, NULL);
+  vl_guest_set (call, guest, "odd.many", "3 1", "number", NULL);
+  vl_guest_set (call, guest, "both", "7", "both", "the flavor's and more");
+  return vl_guest_set (call, guest, "number", "5", "host.arch", "as the host has it");
 }
 
 static int
-resolve_wrong (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_wrong (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
   (void)host;
-  vl_guest_set (ctx, guest, "nothing", "1", NULL, NULL);
+  vl_guest_set (call, guest, "nothing", "1", NULL, NULL);
   vl_guest_has (guest, "other.thing");
   vl_guest_n_disks (guest);
-  return vl_guest_set (ctx, guest, "number", "10", NULL, NULL);
+  return vl_guest_set (call, guest, "number", "10", NULL, NULL);
 }
 
 static int
-resolve_silently (struct vl_ctx *ctx, struct vl_guest *guest, const struct vl_host *host)
+resolve_silently (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)guest;
   (void)host;
   return -1;
@@ -361,7 +361,7 @@ START_TEST (values_set_in_resolve)
   ck_assert_int_eq (vl_guest_layer_has (s.guest, "both", VL_LAYER_SETTING), 0);
   ck_assert_int_eq (vl_guest_layer_has (s.guest, "number", VL_LAYER_RESOLVED), 0);
   /* Too late: the guest is frozen. */
-  ck_assert_int_eq (vl_guest_set (s.ctx, s.guest, "number", "1", NULL, NULL), -1);
+  ck_assert_int_eq (vl_guest_set (s.call, s.guest, "number", "1", NULL, NULL), -1);
   as (NULL);
   ck_assert_str_eq (swatch_findings (&s),
                     "error PluginFault odd: vl_guest_set of 'number': properties are set in "
@@ -371,7 +371,7 @@ START_TEST (values_set_in_resolve)
                     "odd.number=5 (as the host has it) < host.arch=x86_64 (host)");
   ck_assert_str_eq (swatch_cause (&s, "odd.both"),
                     "odd.both=7 (the flavor's and more) < odd_both=4 (request)");
-  ck_assert_str_eq (vl_guest_origin_text (s.ctx, s.guest, "odd.both"), "odd_both=4, request");
+  ck_assert_str_eq (vl_guest_origin_text (s.call, s.guest, "odd.both"), "odd_both=4, request");
   ck_assert_str_eq (swatch_cause (&s, "odd.nothing"), "nothing");
 }
 END_TEST

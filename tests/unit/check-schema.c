@@ -14,11 +14,11 @@
 static struct loom loom;
 static struct vl_plugin *a, *b;
 
-static struct vl_ctx *
+static struct vl_call *
 as (struct vl_plugin *plugin)
 {
   loom_as (&loom, plugin, plugin ? VL_PHASE_CONTRIBUTE : VL_PHASE_BEGIN);
-  return loom.ctx;
+  return loom.call;
 }
 
 static void
@@ -77,10 +77,10 @@ check_schema (void)
   int result;
 
   loom_as (&loom, NULL, VL_PHASE_CONTRIBUTE);
-  ck_assert_int_eq (vl_doc_end_contribute (loom.ctx, doc), 0);
+  ck_assert_int_eq (vl_doc_end_contribute (loom.call, doc), 0);
   loom_as (&loom, NULL, VL_PHASE_SCHEMA);
-  result = vl_doc_check_schema (loom.ctx, doc, loom.host);
-  ck_assert_int_eq (result, loom.ctx->findings.n_errors ? -1 : 0);
+  result = vl_doc_check_schema (loom.call, doc, loom.host);
+  ck_assert_int_eq (result, loom.call->findings.n_errors ? -1 : 0);
   return loom_findings (&loom);
 }
 
@@ -99,8 +99,8 @@ START_TEST (unknown_element)
   vl_ensure (as (a), NULL, "features/warp", 0, "speed");
   ck_assert_str_eq (check_schema (),
                     REFUSED ("a", "'/domain/features/warp' (<warp/>)", "a (speed)"));
-  ck_assert_str_eq (loom.ctx->findings.items[0].path, "/domain/features/warp");
-  ck_assert_int_eq (vl_findings_exit (loom.ctx, 0), VL_ERR_UNSUPPORTED);
+  ck_assert_str_eq (loom.call->findings.items[0].path, "/domain/features/warp");
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_UNSUPPORTED);
 }
 END_TEST
 
@@ -233,13 +233,13 @@ END_TEST
 START_TEST (any_text)
 {
   loom_as (&loom, NULL, VL_PHASE_NONE);
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain",
+  ck_assert_int_eq (vl_xml_validate (loom.call, "domain",
                                      "<domain type='kvm'><name>a</name><memory>1</memory>"
                                      "<os><type>hvm</type></os></domain>"),
                     0);
   ck_assert_str_eq (loom_findings (&loom), "");
   ck_assert_int_eq (
-      vl_xml_validate (loom.ctx, "domain",
+      vl_xml_validate (loom.call, "domain",
                        "<domain type='kvm'><name>a</name><memory>1</memory>"
                        "<os><type>hvm</type></os><devices><warp/></devices></domain>"),
       -1);
@@ -247,11 +247,11 @@ START_TEST (any_text)
       loom_findings (&loom),
       "error SchemaInvalid core: '/domain/devices/warp' is not valid by the installed libvirt's "
       "schema 'domain'\n");
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "domain", "<domain"), -1);
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "../domain", "<domain/>"), -1);
-  ck_assert_str_eq (loom.ctx->findings.items[2].message, "there is no schema '../domain'");
-  ck_assert_int_eq (vl_xml_validate (loom.ctx, "nosuchschema", "<domain/>"), -1);
-  ck_assert_str_eq (loom.ctx->findings.items[3].code, "SchemaUnavailable");
+  ck_assert_int_eq (vl_xml_validate (loom.call, "domain", "<domain"), -1);
+  ck_assert_int_eq (vl_xml_validate (loom.call, "../domain", "<domain/>"), -1);
+  ck_assert_str_eq (loom.call->findings.items[2].message, "there is no schema '../domain'");
+  ck_assert_int_eq (vl_xml_validate (loom.call, "nosuchschema", "<domain/>"), -1);
+  ck_assert_str_eq (loom.call->findings.items[3].code, "SchemaUnavailable");
 }
 END_TEST
 

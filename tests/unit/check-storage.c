@@ -36,13 +36,13 @@ static void
 refused (const char *file, const char *format, enum vl_err err, const char *message)
 {
   struct vl_image_facts facts;
-  size_t first = ctx->findings.n;
+  size_t first = call->findings.n;
 
-  ck_assert_int_eq (vl_image_inspect (ctx, file, format, &facts), -1);
-  ck_assert_uint_gt (ctx->findings.n, first);
-  ck_assert_str_eq (ctx->findings.items[first].code, "ImageUnacceptable");
-  ck_assert_str_eq (rig_plain (&rig, ctx->findings.items[first].message), message);
-  ck_assert_int_eq (ctx->findings.items[first].err, err);
+  ck_assert_int_eq (vl_image_inspect (call, file, format, &facts), -1);
+  ck_assert_uint_gt (call->findings.n, first);
+  ck_assert_str_eq (call->findings.items[first].code, "ImageUnacceptable");
+  ck_assert_str_eq (rig_plain (&rig, call->findings.items[first].message), message);
+  ck_assert_int_eq (call->findings.items[first].err, err);
 }
 
 /* ---- the tool wrapper ---- */
@@ -52,7 +52,7 @@ shell (const char *script, unsigned deadline, const char **out, struct vl_tool_a
 {
   const char *argv[] = { "/bin/sh", "-c", script, NULL };
   struct vl_tool tool = { argv, deadline, -1 };
-  int result = vl_tool_try (ctx, &tool, answer);
+  int result = vl_tool_try (call, &tool, answer);
 
   *out = answer->out;
   return result;
@@ -100,7 +100,7 @@ START_TEST (tool_failures)
   ck_assert_str_eq (answer.problem, "said more than 1048576 bytes");
   ck_assert_int_eq (shell ("echo x: No space left on device >&2; exit 1", 5, &out, &answer), -1);
   ck_assert_int_eq (answer.no_space, 1);
-  ck_assert_int_eq (vl_tool_try (ctx, &missing, &answer), -1);
+  ck_assert_int_eq (vl_tool_try (call, &missing, &answer), -1);
   ck_assert_str_eq (answer.problem, "exited with 127");
   ck_assert_int_le (time (NULL) - before, 20);
 }
@@ -108,7 +108,7 @@ END_TEST
 
 START_TEST (tool_missing)
 {
-  ck_assert_ptr_null (vl_tool_need (ctx, "no-such-tool", "some-package"));
+  ck_assert_ptr_null (vl_tool_need (call, "no-such-tool", "some-package"));
   ck_assert_str_eq (rig_findings (&rig),
                     "error ToolMissing core: the program \"no-such-tool\" is not installed\n"
                     "  apt-get install some-package\n");
@@ -127,8 +127,8 @@ START_TEST (accepts)
   const char *file;
 
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-    file = make (vl_printf (ctx, "good-%zu", i), formats[i][0], "16M");
-    ck_assert_msg (vl_image_inspect (ctx, file, formats[i][1], &facts) == 0, "%s",
+    file = make (vl_printf (call, "good-%zu", i), formats[i][0], "16M");
+    ck_assert_msg (vl_image_inspect (call, file, formats[i][1], &facts) == 0, "%s",
                    rig_findings (&rig));
     ck_assert_int_ge (facts.virtual_size, 16 * MIB);
     ck_assert_str_eq (facts.format, formats[i][0]);
@@ -136,8 +136,8 @@ START_TEST (accepts)
   file = path ("stream");
   qemu_img ("convert", "-qfraw", "-Ovmdk", "-osubformat=streamOptimized", path ("good-0"), file,
             NULL);
-  ck_assert_int_eq (vl_image_inspect (ctx, file, "vmdk", &facts), 0);
-  ck_assert_uint_eq (ctx->findings.n, 0);
+  ck_assert_int_eq (vl_image_inspect (call, file, "vmdk", &facts), 0);
+  ck_assert_uint_eq (call->findings.n, 0);
 }
 END_TEST
 
@@ -185,18 +185,18 @@ START_TEST (refuses_mislabelled)
                { "qcow", "qcow2", NULL } };
 
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    const char *name = vl_printf (ctx, "bad-%zu", i);
+    const char *name = vl_printf (call, "bad-%zu", i);
 
     make (name, rows[i].make, "16M");
     if (rows[i].looks)
       refused (path (name), rows[i].as, VL_ERR_REQUEST,
-               vl_printf (ctx,
+               vl_printf (call,
                           "image file \"DIR/%s\" was given as %s, but its bytes are those of %s",
                           name, rows[i].as, rows[i].looks));
     else
       refused (
           path (name), rows[i].as, VL_ERR_REQUEST,
-          vl_printf (ctx, "image file \"DIR/%s\" is qcow2 of version 1; accepted: 2, 3", name));
+          vl_printf (call, "image file \"DIR/%s\" is qcow2 of version 1; accepted: 2, 3", name));
   }
   rig_write (&rig, "descriptor",
              "# Disk DescriptorFile\nversion=1\ncreateType=\"monolithicFlat\"\n"
@@ -215,7 +215,7 @@ END_TEST
 START_TEST (refuses_other_files)
 {
   make ("base", "qcow2", "16M");
-  qemu_img ("create", "-q", "-f", "qcow2", "-Fqcow2", vl_printf (ctx, "-b%s", path ("base")),
+  qemu_img ("create", "-q", "-f", "qcow2", "-Fqcow2", vl_printf (call, "-b%s", path ("base")),
             path ("overlay"));
   refused (path ("overlay"), "qcow2", VL_ERR_REQUEST,
            "image file \"DIR/overlay\" names a backing file \"DIR/base\"; accepted: an image that "
@@ -225,7 +225,7 @@ START_TEST (refuses_other_files)
   refused (path ("json"), "qcow2", VL_ERR_REQUEST,
            "image file \"DIR/json\" names a backing file "
            "\"json:{\"file.filename\":\"/etc/passwd\"}\"; accepted: an image that stands alone");
-  qemu_img ("create", "-q", "-f", "qcow2", vl_printf (ctx, "-odata_file=%s", path ("data")),
+  qemu_img ("create", "-q", "-f", "qcow2", vl_printf (call, "-odata_file=%s", path ("data")),
             path ("external"), "16M");
   refused (path ("external"), "qcow2", VL_ERR_REQUEST,
            "image file \"DIR/external\" keeps its data in an external file");
@@ -272,7 +272,7 @@ START_TEST (refuses_damage)
 
   patch (file, damages[_i].offset, damages[_i].bytes, damages[_i].n);
   refused (file, "qcow2", VL_ERR_REQUEST,
-           vl_printf (ctx, "image file \"DIR/image\" %s", damages[_i].message));
+           vl_printf (call, "image file \"DIR/image\" %s", damages[_i].message));
 }
 END_TEST
 
@@ -300,9 +300,9 @@ START_TEST (refuses_vmdk_text)
   patch (file, found - bytes, descriptors[_i].to, strlen (descriptors[_i].to));
   if (descriptors[_i].message)
     refused (file, "vmdk", VL_ERR_REQUEST,
-             vl_printf (ctx, "image file \"DIR/image\" %s", descriptors[_i].message));
+             vl_printf (call, "image file \"DIR/image\" %s", descriptors[_i].message));
   else
-    ck_assert_int_eq (vl_image_inspect (ctx, file, "vmdk", &facts), 0);
+    ck_assert_int_eq (vl_image_inspect (call, file, "vmdk", &facts), 0);
 }
 END_TEST
 
@@ -316,7 +316,7 @@ START_TEST (refuses_every_truncation)
 
   for (size_t n = 1; n <= 1024; n += n < 128 ? 1 : 61) {
     rig_write_n (&rig, "cut", bytes, n);
-    ck_assert_msg (vl_image_inspect (ctx, path ("cut"), "qcow2", &facts) == -1, "%zu bytes", n);
+    ck_assert_msg (vl_image_inspect (call, path ("cut"), "qcow2", &facts) == -1, "%zu bytes", n);
   }
 }
 END_TEST

@@ -96,7 +96,7 @@ START_TEST (first_opened_by_many)
   for (size_t i = 0; i < 10; i++) {
     children[i] = fork ();
     if (children[i] == 0) {
-      struct vl_flavor_info flavor = { .name = vl_printf (app->ctx, "f%zu", i),
+      struct vl_flavor_info flavor = { .name = vl_printf (app->call, "f%zu", i),
                                        .vcpus = 1,
                                        .ram = 64 };
 
@@ -198,7 +198,7 @@ START_TEST (bad_flavors)
   };
 
   ck_assert_int_eq (vl_flavor_create (app, &flavor), -1);
-  ck_assert_uint_eq (app->ctx->findings.n, 8);
+  ck_assert_uint_eq (app->call->findings.n, 8);
   ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_REQUEST);
   ck_assert_int_eq (exists ("state"), 0);
 }
@@ -231,7 +231,7 @@ START_TEST (images)
   ck_assert_uint_eq (st.st_mode & 07777, 0400);
   ck_assert_int_eq (strncmp (image->checksum, "sha256:", 7), 0);
   ck_assert_str_eq (vl_image_find (app, image->uuid)->name, "cirros");
-  ck_assert_str_eq (listing ("state/images"), vl_printf (rig.ctx, "%s\n", image->uuid));
+  ck_assert_str_eq (listing ("state/images"), vl_printf (rig.call, "%s\n", image->uuid));
   ck_assert_int_eq (vl_image_delete (app, "cirros"), 0);
   ck_assert_str_eq (listing ("state/images"), "");
   ck_assert_int_eq (vl_image_delete (app, "cirros"), -1);
@@ -260,18 +260,18 @@ START_TEST (foreign_file_stays)
 
   ck_assert_int_eq (add_image ("other", make ("a", "qcow2", "8M"), "qcow2"), 0);
   vl_uuid_from_text ("cirros", uuid);
-  rig_write (&rig, vl_printf (rig.ctx, "state/images/%s", uuid), "precious");
+  rig_write (&rig, vl_printf (rig.call, "state/images/%s", uuid), "precious");
   ck_assert_int_eq (add_image ("cirros", path ("a"), "qcow2"), -1);
-  kept = vl_file_read (path (vl_printf (rig.ctx, "state/images/%s", uuid)), 20, NULL, &why);
+  kept = vl_file_read (path (vl_printf (rig.call, "state/images/%s", uuid)), 20, NULL, &why);
   ck_assert_str_eq (kept, "precious");
   ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM operation", ""), 0);
-  ck_assert_int_eq (exists (vl_printf (rig.ctx, "state/images/%s.new", uuid)), 0);
+  ck_assert_int_eq (exists (vl_printf (rig.call, "state/images/%s.new", uuid)), 0);
   /* The same for the folder that it is copied into. */
   vl_findings_clear (app);
   vl_uuid_from_text ("third", uuid);
-  rig_write (&rig, vl_printf (rig.ctx, "state/images/%s.new/mine", uuid), "precious");
+  rig_write (&rig, vl_printf (rig.call, "state/images/%s.new/mine", uuid), "precious");
   ck_assert_int_eq (add_image ("third", path ("a"), "qcow2"), -1);
-  ck_assert_int_eq (exists (vl_printf (rig.ctx, "state/images/%s.new/mine", uuid)), 1);
+  ck_assert_int_eq (exists (vl_printf (rig.call, "state/images/%s.new/mine", uuid)), 1);
 }
 END_TEST
 

@@ -111,7 +111,7 @@ half_an_operation (struct vl_app *other)
       return -1;
   if (vl_db_commit (store) < 0 || mkdir (names[0], 0700) < 0
       || vl_undo_done (store, "u1", VL_MADE_FOLDER, names[0], NULL) < 0
-      || mkdir (vl_printf (other->ctx, "%s/below", names[0]), 0700) < 0
+      || mkdir (vl_printf (other->call, "%s/below", names[0]), 0700) < 0
       || mkdir (names[1], 0700) < 0 || mkdir (names[3], 0700) < 0
       || vl_undo_done (store, "u1", VL_MADE_FOLDER, names[3], NULL) < 0)
     return -1;

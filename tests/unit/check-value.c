@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "context/ctx.h"
+#include "context/call.h"
 #include "plugin/registry.h"
 #include "plugin/text.h"
 

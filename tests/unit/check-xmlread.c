@@ -8,24 +8,24 @@
 
 #include <check.h>
 
-static struct vl_ctx *ctx;
+static struct vl_call *call;
 
 static void
 setup (void)
 {
-  ctx = vl_ctx_new ();
+  call = vl_call_new ();
 }
 
 static void
 teardown (void)
 {
-  vl_ctx_free (ctx);
+  vl_call_free (call);
 }
 
 static const struct vl_xml *
 read_text (const char *text)
 {
-  return vl_xml_read (ctx, text, strlen (text));
+  return vl_xml_read (call, text, strlen (text));
 }
 
 START_TEST (elements_attributes_text)
@@ -96,10 +96,10 @@ START_TEST (refused)
   };
 
   ck_assert_ptr_null (read_text (rows[_i].text));
-  ck_assert_uint_eq (ctx->findings.n, 1);
-  ck_assert_str_eq (ctx->findings.items[0].code, "InvalidXML");
-  ck_assert (VL_STARTS (ctx->findings.items[0].message, rows[_i].message));
-  ck_assert_ptr_null (strchr (ctx->findings.items[0].message, '\n'));
+  ck_assert_uint_eq (call->findings.n, 1);
+  ck_assert_str_eq (call->findings.items[0].code, "InvalidXML");
+  ck_assert (VL_STARTS (call->findings.items[0].message, rows[_i].message));
+  ck_assert_ptr_null (strchr (call->findings.items[0].message, '\n'));
 }
 END_TEST
 
@@ -112,14 +112,14 @@ nested (int depth)
     vl_str_add (&text, "<a>");
   for (int i = 0; i < depth; i++)
     vl_str_add (&text, "</a>");
-  return vl_arena_strdup (ctx->arena, text.text);
+  return vl_arena_strdup (call->arena, text.text);
 }
 
 START_TEST (nested_too_deep)
 {
   ck_assert_ptr_nonnull (read_text (nested (100)));
   ck_assert_ptr_null (read_text (nested (101)));
-  ck_assert_str_eq (ctx->findings.items[0].message, "XML is nested deeper than the 100 accepted");
+  ck_assert_str_eq (call->findings.items[0].message, "XML is nested deeper than the 100 accepted");
   ck_assert_ptr_null (read_text (nested (100000)));
 }
 END_TEST
@@ -130,17 +130,17 @@ START_TEST (too_large)
   VL_AUTOFREE char *text = vl_xcalloc (length + 1, 1);
 
   memset (text, ' ', length);
-  ck_assert_ptr_null (vl_xml_read (ctx, text, length));
-  ck_assert_str_eq (ctx->findings.items[0].message,
+  ck_assert_ptr_null (vl_xml_read (call, text, length));
+  ck_assert_str_eq (call->findings.items[0].message,
                     "XML of 16777217 bytes is larger than the 16777216 accepted");
 }
 END_TEST
 
 START_TEST (length_counts_not_the_nul)
 {
-  ck_assert_ptr_nonnull (vl_xml_read (ctx, "<a/>garbage", 4));
-  ck_assert_ptr_null (vl_xml_read (ctx, "<a/>\0<b/>", 9));
-  ck_assert_str_eq (ctx->findings.items[0].message, "XML holds a NUL byte");
+  ck_assert_ptr_nonnull (vl_xml_read (call, "<a/>garbage", 4));
+  ck_assert_ptr_null (vl_xml_read (call, "<a/>\0<b/>", 9));
+  ck_assert_str_eq (call->findings.items[0].message, "XML holds a NUL byte");
 }
 END_TEST
 

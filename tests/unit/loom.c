@@ -12,16 +12,16 @@
 static void
 start_guest (struct loom *loom)
 {
-  struct vl_guest_work *work = vl_arena_alloc (loom->ctx->arena, sizeof *work);
+  struct vl_guest_work *work = vl_arena_alloc (loom->call->arena, sizeof *work);
   struct vl_guest *guest = &loom->guest;
 
   work->index = vl_index_get (loom->registry);
-  guest->ctx = loom->ctx;
+  guest->call = loom->call;
   guest->registry = loom->registry;
   guest->host = loom->host;
   guest->work = work;
   guest->n_props = work->index->n_props;
-  guest->props = vl_arena_alloc (loom->ctx->arena, guest->n_props * sizeof *guest->props);
+  guest->props = vl_arena_alloc (loom->call->arena, guest->n_props * sizeof *guest->props);
   memcpy (guest->props, work->index->props, guest->n_props * sizeof *guest->props);
 }
 
@@ -29,17 +29,17 @@ void
 loom_start (struct loom *loom)
 {
   memset (loom, 0, sizeof *loom);
-  loom->ctx = vl_ctx_new ();
+  loom->call = vl_call_new ();
   loom->registry = vl_registry_new ();
   loom->host = vl_host_new ();
   loom->config = vl_config_new ();
   start_guest (loom);
-  loom->build.ctx = loom->ctx;
+  loom->build.call = loom->call;
   loom->build.guest = &loom->guest;
   loom->build.host = loom->host;
-  loom->build.doc = vl_doc_new (loom->ctx);
-  loom->ctx->build = &loom->build;
-  loom->ctx->guest = &loom->guest;
+  loom->build.doc = vl_doc_new (loom->call);
+  loom->call->build = &loom->build;
+  loom->call->guest = &loom->guest;
 }
 
 void
@@ -52,7 +52,7 @@ loom_end (struct loom *loom)
   free (loom->build.timings);
   vl_host_free (loom->host);
   vl_registry_free (loom->registry);
-  vl_ctx_free (loom->ctx);
+  vl_call_free (loom->call);
 }
 
 static const char **
@@ -103,25 +103,25 @@ loom_writer (struct loom *loom, const char *name, const char *const *paths, size
 }
 
 static const char *
-type_kvm (struct vl_ctx *ctx, const struct vl_host *host)
+type_kvm (struct vl_call *call, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   return "kvm";
 }
 
 static const char *
-type_qemu (struct vl_ctx *ctx, const struct vl_host *host)
+type_qemu (struct vl_call *call, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   return "qemu";
 }
 
 static const char *
-type_lxc (struct vl_ctx *ctx, const struct vl_host *host)
+type_lxc (struct vl_call *call, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   return "lxc";
 }
@@ -173,22 +173,22 @@ loom_build (struct loom *loom, const char *json)
   vl_doc_free (loom->build.doc);
   loom->build.doc = NULL;
   loom_as (loom, NULL, VL_PHASE_PARSE);
-  loom->ctx->build = NULL;
-  loom->ctx->guest = NULL;
-  loom->request = vl_request_read (loom->ctx, json, strlen (json), "test");
+  loom->call->build = NULL;
+  loom->call->guest = NULL;
+  loom->request = vl_request_read (loom->call, json, strlen (json), "test");
   if (loom->request == NULL)
     return NULL;
-  loom->build.guest = vl_guest_new (loom->ctx, loom->registry, loom->config, loom->driver,
+  loom->build.guest = vl_guest_new (loom->call, loom->registry, loom->config, loom->driver,
                                     loom->request, loom->host);
-  loom->ctx->guest = loom->build.guest;
+  loom->call->guest = loom->build.guest;
   return vl_build_run (&loom->build) == 0 ? vl_doc_xml (loom->build.doc) : NULL;
 }
 
 void
 loom_as (struct loom *loom, struct vl_plugin *plugin, enum vl_phase phase)
 {
-  loom->ctx->plugin = plugin;
-  loom->ctx->phase = phase;
+  loom->call->plugin = plugin;
+  loom->call->phase = phase;
 }
 
 const char *
@@ -197,14 +197,14 @@ loom_seal (struct loom *loom)
   struct vl_doc *doc = loom->build.doc;
 
   loom_as (loom, NULL, VL_PHASE_CONTRIBUTE);
-  if (vl_doc_end_contribute (loom->ctx, doc) < 0)
+  if (vl_doc_end_contribute (loom->call, doc) < 0)
     return NULL;
   loom_as (loom, NULL, VL_PHASE_ADJUST);
-  vl_doc_begin_adjust (loom->ctx, doc);
-  if (vl_doc_end_adjust (loom->ctx, doc) < 0)
+  vl_doc_begin_adjust (loom->call, doc);
+  if (vl_doc_end_adjust (loom->call, doc) < 0)
     return NULL;
   loom_as (loom, NULL, VL_PHASE_SEALED);
-  vl_doc_seal (loom->ctx, doc);
+  vl_doc_seal (loom->call, doc);
   return vl_doc_xml (doc);
 }
 
@@ -214,8 +214,8 @@ loom_findings (struct loom *loom)
   VL_AUTOSTR struct vl_str text = { 0 };
 
   vl_str_add (&text, "");
-  for (size_t i = 0; i < loom->ctx->findings.n; i++) {
-    const struct vl_finding *f = &loom->ctx->findings.items[i];
+  for (size_t i = 0; i < loom->call->findings.n; i++) {
+    const struct vl_finding *f = &loom->call->findings.items[i];
 
     vl_str_printf (&text, "%s %s %s: %s", vl_severity_name (f->severity), f->code, f->plugin,
                    f->message);
@@ -225,7 +225,7 @@ loom_findings (struct loom *loom)
     if (f->hint)
       vl_str_printf (&text, "  %s\n", f->hint);
   }
-  return vl_arena_strdup (loom->ctx->arena, text.text);
+  return vl_arena_strdup (loom->call->arena, text.text);
 }
 
 const char *
@@ -234,11 +234,11 @@ loom_provenance (struct loom *loom)
   VL_AUTOSTR struct vl_str text = { 0 };
   size_t n;
   const struct vl_provenance *rows =
-      vl_doc_provenance (loom->ctx, loom->build.doc, loom->build.guest, &n);
+      vl_doc_provenance (loom->call, loom->build.doc, loom->build.guest, &n);
 
   vl_str_add (&text, "");
   for (size_t i = 0; i < n; i++)
     vl_str_printf (&text, "%s%s%s  <- %s, %s\n", rows[i].path, rows[i].value ? " = " : "",
                    rows[i].value ? rows[i].value : "", rows[i].owners, rows[i].cause);
-  return vl_arena_strdup (loom->ctx->arena, text.text);
+  return vl_arena_strdup (loom->call->arena, text.text);
 }

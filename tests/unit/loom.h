@@ -9,7 +9,7 @@
 #include "domain/doc.h"
 
 struct loom {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_registry *registry;
   struct vl_host *host;
   struct vl_config *config;

@@ -19,7 +19,7 @@ rig_start (struct rig *rig)
   memset (rig->dir + strlen (rig->dir), 'X', 6); /* what mkdtemp replaces */
   ck_assert_ptr_nonnull (mkdtemp (rig->dir));
   umask (022);
-  rig->ctx = vl_ctx_new ();
+  rig->call = vl_call_new ();
   rig->config = vl_config_new ();
   rig->registry = vl_registry_new ();
   rig->places.tree = rig->dir;
@@ -30,14 +30,14 @@ rig_end (struct rig *rig)
 {
   vl_registry_free (rig->registry);
   vl_config_free (rig->config);
-  vl_ctx_free (rig->ctx);
+  vl_call_free (rig->call);
   ck_assert_int_eq (vl_file_remove_tree (rig->dir), 0);
 }
 
 const char *
 rig_path (struct rig *rig, const char *path)
 {
-  return vl_printf (rig->ctx, "%s/%s", rig->dir, path);
+  return vl_printf (rig->call, "%s/%s", rig->dir, path);
 }
 
 void
@@ -59,28 +59,28 @@ rig_write (struct rig *rig, const char *path, const char *text)
 void
 rig_module (struct rig *rig, const char *from, const char *as)
 {
-  const char *built = vl_printf (rig->ctx, "%s/%s.so", VL_TEST_MODS, from), *why = NULL;
+  const char *built = vl_printf (rig->call, "%s/%s.so", VL_TEST_MODS, from), *why = NULL;
   VL_AUTOFREE char *bytes = NULL;
   size_t length = 0;
 
   bytes = vl_file_read (built, 64 * 1024 * 1024, &length, &why);
   ck_assert_msg (bytes != NULL, "%s: %s", built, why);
-  rig_write_n (rig, vl_printf (rig->ctx, "features/.libs/%s.so", as), bytes, length);
+  rig_write_n (rig, vl_printf (rig->call, "features/.libs/%s.so", as), bytes, length);
 }
 
 void
 rig_plugin (struct rig *rig, const char *name, const char *keys)
 {
-  rig_write (rig, vl_printf (rig->ctx, "plugins.d/%s.conf", name),
-             vl_printf (rig->ctx, "[plugin]\nkind = feature\nmodule = %s.so\n%s%s%s", name,
+  rig_write (rig, vl_printf (rig->call, "plugins.d/%s.conf", name),
+             vl_printf (rig->call, "[plugin]\nkind = feature\nmodule = %s.so\n%s%s%s", name,
                         keys ? "keys = " : "", keys ? keys : "", keys ? "\n" : ""));
 }
 
 void
 rig_load (struct rig *rig)
 {
-  rig->config_result = vl_config_read (rig->ctx, rig->config, &rig->places);
-  rig->registry_result = vl_registry_read (rig->ctx, rig->registry, rig->config, &rig->places);
+  rig->config_result = vl_config_read (rig->call, rig->config, &rig->places);
+  rig->registry_result = vl_registry_read (rig->call, rig->registry, rig->config, &rig->places);
 }
 
 const char *
@@ -96,7 +96,7 @@ rig_plain (struct rig *rig, const char *text)
       text += n;
     } else
       vl_str_add_n (&plain, text++, 1);
-  return vl_printf (rig->ctx, "%s", plain.text);
+  return vl_printf (rig->call, "%s", plain.text);
 }
 
 const char *
@@ -105,8 +105,8 @@ rig_findings (struct rig *rig)
   VL_AUTOSTR struct vl_str all = { 0 };
 
   vl_str_add (&all, "");
-  for (size_t i = 0; i < rig->ctx->findings.n; i++) {
-    const struct vl_finding *finding = &rig->ctx->findings.items[i];
+  for (size_t i = 0; i < rig->call->findings.n; i++) {
+    const struct vl_finding *finding = &rig->call->findings.items[i];
 
     vl_str_printf (&all, "%s %s %s: %s", vl_severity_name (finding->severity), finding->code,
                    finding->plugin, finding->message);

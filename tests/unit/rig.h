@@ -6,7 +6,7 @@
 #ifndef VL_TESTS_RIG_H
 #define VL_TESTS_RIG_H
 
-#include "context/ctx.h"
+#include "context/call.h"
 #include "plugin/conf.h"
 #include "plugin/registry.h"
 
@@ -20,7 +20,7 @@
 
 struct rig {
   char dir[64];
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_config *config;
   struct vl_registry *registry;
   struct vl_places places;

@@ -12,14 +12,14 @@
 #include <sys/stat.h>
 
 struct rig rig;
-struct vl_ctx *ctx;
+struct vl_call *call;
 struct vl_app *app;
 
 void
 room_start (const char *conf)
 {
   rig_start (&rig);
-  ctx = rig.ctx;
+  call = rig.call;
   if (conf)
     rig_write (&rig, "packaging/virtloom.conf", conf);
   rig_load (&rig);
@@ -42,7 +42,7 @@ void
 room_app_setup (void)
 {
   rig_start (&rig);
-  ctx = rig.ctx;
+  call = rig.call;
   app = open_app (path ("state"));
 }
 
@@ -72,7 +72,7 @@ listing (const char *name)
 {
   const char *argv[] = { "/bin/ls", "-A", path (name), NULL }, *out;
 
-  ck_assert_int_eq (vl_tool_run (ctx, argv, 10, &out), 0);
+  ck_assert_int_eq (vl_tool_run (call, argv, 10, &out), 0);
   return out;
 }
 
@@ -82,7 +82,7 @@ qemu_img (const char *a, const char *b, const char *c, const char *d, const char
 {
   const char *argv[] = { "/usr/bin/qemu-img", a, b, c, d, e, f, g, NULL };
 
-  ck_assert_msg (vl_tool_run (ctx, argv, 30, NULL) == 0, "%s", rig_findings (&rig));
+  ck_assert_msg (vl_tool_run (call, argv, 30, NULL) == 0, "%s", rig_findings (&rig));
 }
 
 const char *
@@ -107,10 +107,10 @@ findings (struct vl_app *of)
 {
   const char *text;
 
-  rig.ctx = of->ctx;
+  rig.call = of->call;
   text = rig_findings (&rig);
-  rig.ctx = ctx;
-  text = vl_printf (ctx, "%s", text);
+  rig.call = call;
+  text = vl_printf (call, "%s", text);
   vl_findings_clear (of);
   return text;
 }

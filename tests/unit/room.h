@@ -14,7 +14,7 @@
 
 extern struct rig rig;
 /* The rig's context, in tests without an application. */
-extern struct vl_ctx *ctx;
+extern struct vl_call *call;
 /* An application on STATE "state" of the rig. */
 extern struct vl_app *app;
 

@@ -12,9 +12,9 @@
 #include <check.h>
 
 static const char *
-loomy_virt_type (struct vl_ctx *ctx, const struct vl_host *host)
+loomy_virt_type (struct vl_call *call, const struct vl_host *host)
 {
-  (void)ctx;
+  (void)call;
   (void)host;
   return "kvm";
 }
@@ -23,7 +23,7 @@ void
 swatch_start (struct swatch *swatch)
 {
   memset (swatch, 0, sizeof *swatch);
-  swatch->ctx = vl_ctx_new ();
+  swatch->call = vl_call_new ();
   swatch->registry = vl_registry_new ();
   swatch->config = vl_config_new ();
   swatch->host = vl_host_new ();
@@ -40,7 +40,7 @@ swatch_end (struct swatch *swatch)
   vl_host_free (swatch->host);
   vl_config_free (swatch->config);
   vl_registry_free (swatch->registry);
-  vl_ctx_free (swatch->ctx);
+  vl_call_free (swatch->call);
 }
 
 static const char **
@@ -164,11 +164,11 @@ void
 swatch_parse_json (struct swatch *swatch, const char *json)
 {
   vl_request_free (swatch->request);
-  swatch->ctx->findings.n = swatch->ctx->findings.n_errors = 0;
-  swatch->request = vl_request_read (swatch->ctx, json, strlen (json), "FILE");
+  swatch->call->findings.n = swatch->call->findings.n_errors = 0;
+  swatch->request = vl_request_read (swatch->call, json, strlen (json), "FILE");
   ck_assert_msg (swatch->request != NULL, "%s: %s", json, swatch_findings (swatch));
-  swatch->ctx->phase = VL_PHASE_PARSE;
-  swatch->guest = vl_guest_new (swatch->ctx, swatch->registry, swatch->config, swatch->driver,
+  swatch->call->phase = VL_PHASE_PARSE;
+  swatch->guest = vl_guest_new (swatch->call, swatch->registry, swatch->config, swatch->driver,
                                 swatch->request, swatch->host);
 }
 
@@ -176,7 +176,7 @@ void
 swatch_parse (struct swatch *swatch, const char *specs, const char *image, const char *properties)
 {
   swatch_parse_json (
-      swatch, vl_printf (swatch->ctx,
+      swatch, vl_printf (swatch->call,
                          "{\"name\":\"n\",\"flavor\":{\"vcpus\":2,\"ram\":64,\"disk\":1,"
                          "\"extra_specs\":{%s}},\"image\":{\"name\":\"i\","
                          "\"properties\":{%s}},\"properties\":{%s}}",
@@ -187,7 +187,7 @@ void
 swatch_resolve (struct swatch *swatch, const char *specs, const char *image, const char *properties)
 {
   swatch_parse (swatch, specs, image, properties);
-  swatch->ctx->phase = VL_PHASE_RESOLVE;
+  swatch->call->phase = VL_PHASE_RESOLVE;
   vl_guest_resolve (swatch->guest);
 }
 
@@ -197,8 +197,8 @@ swatch_findings (struct swatch *swatch)
   VL_AUTOSTR struct vl_str text = { 0 };
 
   vl_str_add (&text, "");
-  for (size_t i = 0; i < swatch->ctx->findings.n; i++) {
-    const struct vl_finding *f = &swatch->ctx->findings.items[i];
+  for (size_t i = 0; i < swatch->call->findings.n; i++) {
+    const struct vl_finding *f = &swatch->call->findings.items[i];
 
     vl_str_printf (&text, "%s%s %s %s: %s", i ? "\n" : "", vl_severity_name (f->severity), f->code,
                    f->plugin, f->message);
@@ -207,7 +207,7 @@ swatch_findings (struct swatch *swatch)
     if (f->hint)
       vl_str_printf (&text, "\n  %s", f->hint);
   }
-  return vl_arena_strdup (swatch->ctx->arena, text.text);
+  return vl_arena_strdup (swatch->call->arena, text.text);
 }
 
 const char *
@@ -232,5 +232,5 @@ swatch_cause (struct swatch *swatch, const char *name)
     vl_str_printf (&text, " < %.*s", (int)length, line);
     line += length + (line[length] == '\n');
   }
-  return vl_arena_strdup (swatch->ctx->arena, text.text);
+  return vl_arena_strdup (swatch->call->arena, text.text);
 }

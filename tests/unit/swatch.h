@@ -9,7 +9,7 @@
 #include "request/guest.h"
 
 struct swatch {
-  struct vl_ctx *ctx;
+  struct vl_call *call;
   struct vl_registry *registry;
   struct vl_config *config;
   struct vl_host *host;

@@ -3,8 +3,8 @@
  * The context: what every call carries.  It knows which plugin is being called
  * in which phase, collects findings, and owns the memory of one build. */
 
-#ifndef VL_CORE_CTX_H
-#define VL_CORE_CTX_H
+#ifndef VL_CORE_CALL_H
+#define VL_CORE_CALL_H
 
 #include <virtloom/virtloom.h>
 
@@ -36,7 +36,7 @@ struct vl_findings {
   size_t n_errors;
 };
 
-struct vl_ctx {
+struct vl_call {
   struct vl_arena *arena;
   struct vl_findings findings;
   struct vl_plugin *plugin; /* whose code runs; NULL: the core */
@@ -50,8 +50,8 @@ struct vl_ctx {
   void *progress_opaque;
 };
 
-struct vl_ctx *vl_ctx_new (void);
-void vl_ctx_free (struct vl_ctx *ctx);
+struct vl_call *vl_call_new (void);
+void vl_call_free (struct vl_call *call);
 
 /* What vl_error and its sisters fill in.  NULL members are left to the core:
  * plugin from the context, origin from the guest. */
@@ -61,19 +61,19 @@ struct vl_report {
   const char *code, *plugin, *property, *origin, *path;
 };
 /* Records a finding; answers -1.  The same finding twice is kept once. */
-int vl_report (struct vl_ctx *ctx, const struct vl_report *report, const char *fmt, ...)
+int vl_report (struct vl_call *call, const struct vl_report *report, const char *fmt, ...)
     VL_PRINTF (3, 4);
 /* Forgets the findings from number FROM up to TO. */
-void vl_findings_drop (struct vl_ctx *ctx, size_t from, size_t to);
+void vl_findings_drop (struct vl_call *call, size_t from, size_t to);
 /* The exit code of the findings from number FIRST on. */
-int vl_findings_exit (const struct vl_ctx *ctx, size_t first);
+int vl_findings_exit (const struct vl_call *call, size_t first);
 const char *vl_severity_name (enum vl_severity severity);
 
 /* Set by core/request: says "key=value, layer[, file:line]" of PROP in the
- * arena of CTX, or NULL where it came from nowhere. */
-const char *vl_guest_origin_text (struct vl_ctx *ctx, const struct vl_guest *guest,
+ * arena of CALL, or NULL where it came from nowhere. */
+const char *vl_guest_origin_text (struct vl_call *call, const struct vl_guest *guest,
                                   const char *prop);
 /* The full name of PROP: "PLUGIN.PROP" for a short own name. */
-const char *vl_full_name (struct vl_ctx *ctx, const char *prop);
+const char *vl_full_name (struct vl_call *call, const char *prop);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "context/ctx.h"
+#include "context/call.h"
 
 #include "plugin/registry.h"
 
@@ -27,23 +27,23 @@ vl_severity_name (enum vl_severity severity)
   return names[severity];
 }
 
-struct vl_ctx *
-vl_ctx_new (void)
+struct vl_call *
+vl_call_new (void)
 {
-  struct vl_ctx *ctx = VL_NEW (struct vl_ctx);
+  struct vl_call *call = VL_NEW (struct vl_call);
 
-  ctx->arena = vl_arena_new ();
-  return ctx;
+  call->arena = vl_arena_new ();
+  return call;
 }
 
 void
-vl_ctx_free (struct vl_ctx *ctx)
+vl_call_free (struct vl_call *call)
 {
-  if (ctx == NULL)
+  if (call == NULL)
     return;
-  free (ctx->findings.items);
-  vl_arena_free (ctx->arena);
-  free (ctx);
+  free (call->findings.items);
+  vl_arena_free (call->arena);
+  free (call);
 }
 
 static const char *
@@ -84,21 +84,21 @@ same_finding (const struct vl_finding *a, const struct vl_finding *b)
 }
 
 static void VL_PRINTF (3, 0)
-    record (struct vl_ctx *ctx, const struct vl_report *report, const char *fmt, va_list args)
+    record (struct vl_call *call, const struct vl_report *report, const char *fmt, va_list args)
 {
-  struct vl_findings *all = &ctx->findings;
+  struct vl_findings *all = &call->findings;
   struct vl_finding finding = { .severity = report->severity, .err = report->err };
-  struct vl_arena *arena = ctx->arena;
+  struct vl_arena *arena = call->arena;
 
   finding.code = vl_arena_strdup (
       arena, report->code ? report->code : default_code (report->severity, report->err));
   finding.plugin = vl_arena_strdup (arena, report->plugin ? report->plugin
-                                           : ctx->plugin  ? ctx->plugin->name
+                                           : call->plugin ? call->plugin->name
                                                           : "core");
-  finding.property = report->property ? vl_full_name (ctx, report->property) : NULL;
+  finding.property = report->property ? vl_full_name (call, report->property) : NULL;
   finding.origin = vl_arena_strdup (arena, report->origin);
-  if (finding.origin == NULL && finding.property && ctx->guest)
-    finding.origin = vl_guest_origin_text (ctx, ctx->guest, finding.property);
+  if (finding.origin == NULL && finding.property && call->guest)
+    finding.origin = vl_guest_origin_text (call, call->guest, finding.property);
   finding.path = vl_arena_strdup (arena, report->path);
   finding.message = vl_arena_vprintf (arena, fmt, args);
   for (size_t i = 0; i < all->n; i++)
@@ -111,19 +111,19 @@ static void VL_PRINTF (3, 0)
 }
 
 int
-vl_report (struct vl_ctx *ctx, const struct vl_report *report, const char *fmt, ...)
+vl_report (struct vl_call *call, const struct vl_report *report, const char *fmt, ...)
 {
   va_list args;
 
   va_start (args, fmt);
-  record (ctx, report, fmt, args);
+  record (call, report, fmt, args);
   va_end (args);
   return -1;
 }
 
 int
-vl_error (struct vl_ctx *ctx, enum vl_err err, const char *code, const char *prop, const char *fmt,
-          ...)
+vl_error (struct vl_call *call, enum vl_err err, const char *code, const char *prop,
+          const char *fmt, ...)
 {
   struct vl_report report = {
     .severity = VL_SEV_ERROR, .err = err, .code = code, .property = prop
@@ -131,53 +131,53 @@ vl_error (struct vl_ctx *ctx, enum vl_err err, const char *code, const char *pro
   va_list args;
 
   va_start (args, fmt);
-  record (ctx, &report, fmt, args);
+  record (call, &report, fmt, args);
   va_end (args);
   return -1;
 }
 
 void
-vl_warning (struct vl_ctx *ctx, const char *code, const char *prop, const char *fmt, ...)
+vl_warning (struct vl_call *call, const char *code, const char *prop, const char *fmt, ...)
 {
   struct vl_report report = { .severity = VL_SEV_WARNING, .code = code, .property = prop };
   va_list args;
 
   va_start (args, fmt);
-  record (ctx, &report, fmt, args);
+  record (call, &report, fmt, args);
   va_end (args);
 }
 
 void
-vl_advice (struct vl_ctx *ctx, const char *code, const char *prop, const char *fmt, ...)
+vl_advice (struct vl_call *call, const char *code, const char *prop, const char *fmt, ...)
 {
   struct vl_report report = { .severity = VL_SEV_ADVICE, .code = code, .property = prop };
   va_list args;
 
   va_start (args, fmt);
-  record (ctx, &report, fmt, args);
+  record (call, &report, fmt, args);
   va_end (args);
 }
 
 void
-vl_hint (struct vl_ctx *ctx, const char *fmt, ...)
+vl_hint (struct vl_call *call, const char *fmt, ...)
 {
   va_list args;
 
-  if (ctx->findings.n == 0)
+  if (call->findings.n == 0)
     return;
   va_start (args, fmt);
-  ctx->findings.items[ctx->findings.n - 1].hint = vl_arena_vprintf (ctx->arena, fmt, args);
+  call->findings.items[call->findings.n - 1].hint = vl_arena_vprintf (call->arena, fmt, args);
   va_end (args);
 }
 
 void
-vl_debug (struct vl_ctx *ctx, const char *fmt, ...)
+vl_debug (struct vl_call *call, const char *fmt, ...)
 {
   va_list args;
 
-  if (! ctx->verbose)
+  if (! call->verbose)
     return;
-  fprintf (stderr, "debug %s: ", ctx->plugin ? ctx->plugin->name : "core");
+  fprintf (stderr, "debug %s: ", call->plugin ? call->plugin->name : "core");
   va_start (args, fmt);
   vfprintf (stderr, fmt, args);
   va_end (args);
@@ -185,44 +185,44 @@ vl_debug (struct vl_ctx *ctx, const char *fmt, ...)
 }
 
 void
-vl_progress (struct vl_ctx *ctx, const char *fmt, ...)
+vl_progress (struct vl_call *call, const char *fmt, ...)
 {
   VL_AUTOFREE char *text = NULL;
   va_list args;
 
-  if (ctx->quiet || ctx->progress == NULL)
+  if (call->quiet || call->progress == NULL)
     return;
   va_start (args, fmt);
   if (vasprintf (&text, fmt, args) < 0)
     vl_oom ();
   va_end (args);
-  ctx->progress (ctx->progress_opaque, text);
+  call->progress (call->progress_opaque, text);
 }
 
 const char *
-vl_printf (struct vl_ctx *ctx, const char *fmt, ...)
+vl_printf (struct vl_call *call, const char *fmt, ...)
 {
   va_list args;
   char *text;
 
   va_start (args, fmt);
-  text = vl_arena_vprintf (ctx->arena, fmt, args);
+  text = vl_arena_vprintf (call->arena, fmt, args);
   va_end (args);
   return text;
 }
 
 const char *
-vl_full_name (struct vl_ctx *ctx, const char *prop)
+vl_full_name (struct vl_call *call, const char *prop)
 {
-  if (strchr (prop, '.') || ctx->plugin == NULL)
-    return vl_arena_strdup (ctx->arena, prop);
-  return vl_arena_printf (ctx->arena, "%s.%s", ctx->plugin->name, prop);
+  if (strchr (prop, '.') || call->plugin == NULL)
+    return vl_arena_strdup (call->arena, prop);
+  return vl_arena_printf (call->arena, "%s.%s", call->plugin->name, prop);
 }
 
 void
-vl_findings_drop (struct vl_ctx *ctx, size_t from, size_t to)
+vl_findings_drop (struct vl_call *call, size_t from, size_t to)
 {
-  struct vl_findings *f = &ctx->findings;
+  struct vl_findings *f = &call->findings;
 
   for (size_t i = from; i < to; i++)
     f->n_errors -= f->items[i].severity == VL_SEV_ERROR;
@@ -232,20 +232,20 @@ vl_findings_drop (struct vl_ctx *ctx, size_t from, size_t to)
 }
 
 int
-vl_findings_exit (const struct vl_ctx *ctx, size_t first)
+vl_findings_exit (const struct vl_call *call, size_t first)
 {
   static const enum vl_err weight[] = { VL_ERR_REQUEST, VL_ERR_CONFLICT, VL_ERR_UNSUPPORTED };
   int code = 0;
 
-  if (ctx->critical_refused)
+  if (call->critical_refused)
     return VL_ERR_REFUSED;
-  for (size_t i = first; i < ctx->findings.n && code == 0; i++)
-    if (ctx->findings.items[i].severity == VL_SEV_ERROR)
-      code = (int)ctx->findings.items[i].err;
+  for (size_t i = first; i < call->findings.n && code == 0; i++)
+    if (call->findings.items[i].severity == VL_SEV_ERROR)
+      code = (int)call->findings.items[i].err;
   for (size_t w = sizeof weight / sizeof weight[0]; code && w-- > 0;)
-    for (size_t i = first; i < ctx->findings.n; i++)
-      if (ctx->findings.items[i].severity == VL_SEV_ERROR
-          && ctx->findings.items[i].err == weight[w])
+    for (size_t i = first; i < call->findings.n; i++)
+      if (call->findings.items[i].severity == VL_SEV_ERROR
+          && call->findings.items[i].err == weight[w])
         code = (int)weight[w];
   return code;
 }

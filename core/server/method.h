@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Calling a driver: connects where needed, checks that the driver has the call
+ * Calling a driver: connects where needed, checks that the driver has the method
  * (a group may be absent, or shorter than ours), and says whose code runs. */
 
-#ifndef VL_CORE_CALL_H
-#define VL_CORE_CALL_H
+#ifndef VL_CORE_METHOD_H
+#define VL_CORE_METHOD_H
 
 #include "context/app.h"
 
 /* Records that DRIVER has no CALL (exit 4); answers -1. */
-int vl_call_missing (struct vl_ctx *ctx, const struct vl_plugin *driver, const char *call);
+int vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const char *method);
 
 /* The function, or NULL. */
 #define VL_CALL_FN(driver_, group, member)                                                         \
@@ -19,21 +19,21 @@ int vl_call_missing (struct vl_ctx *ctx, const struct vl_plugin *driver, const c
        ? (driver_)->driver.group->member                                                           \
        : NULL)
 
-/* VL_CALL (app, driver, power, pause, uuid): what the call answers, or -1 after
+/* VL_CALL (app, driver, power, pause, uuid): what the method answers, or -1 after
  * a finding. */
 #define VL_CALL(app_, driver_, group, member, ...)                                                 \
   __extension__({                                                                                  \
-    struct vl_plugin *call_driver_ = (driver_), *call_before_ = (app_)->ctx->plugin;               \
+    struct vl_plugin *call_driver_ = (driver_), *call_before_ = (app_)->call->plugin;              \
     __typeof__ (call_driver_->driver.group->member) call_fn_ =                                     \
         VL_CALL_FN (call_driver_, group, member);                                                  \
     struct vl_conn *call_conn_ = call_fn_ ? vl_app_conn ((app_), call_driver_) : NULL;             \
     int call_result_ = -1;                                                                         \
     if (call_fn_ == NULL)                                                                          \
-      vl_call_missing ((app_)->ctx, call_driver_, #member);                                        \
+      vl_call_missing ((app_)->call, call_driver_, #member);                                       \
     else if (call_conn_) {                                                                         \
-      (app_)->ctx->plugin = call_driver_;                                                          \
-      call_result_ = call_fn_ ((app_)->ctx, call_conn_, __VA_ARGS__);                              \
-      (app_)->ctx->plugin = call_before_;                                                          \
+      (app_)->call->plugin = call_driver_;                                                         \
+      call_result_ = call_fn_ ((app_)->call, call_conn_, __VA_ARGS__);                             \
+      (app_)->call->plugin = call_before_;                                                         \
     }                                                                                              \
     call_result_;                                                                                  \
   })
