@@ -6,7 +6,7 @@
 
 #include <config.h>
 
-#include "context/app.h"
+#include "server/session.h"
 #include "domain/doc.h"
 
 #include <libxml/parser.h>
@@ -80,7 +80,7 @@ build_once (struct bench *bench, const struct vl_request *request, int schema, d
 
   build.guest =
       vl_guest_new (call, registry, bench->app->config, bench->driver, request, bench->host);
-  call->guest = build.guest;
+  vl_call_about (call, build.guest);
   if (vl_build_run (&build) < 0)
     die (call, "a build");
   took = now () - start;

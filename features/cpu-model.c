@@ -6,10 +6,10 @@
 
 #include <config.h>
 
+#include <virtloom/ascii.h>
 #include <virtloom/feature.h>
 
 #include <string.h>
-#include <strings.h>
 
 static const char *const modes[] = { "host-model", "host-passthrough", "custom", "none", NULL };
 
@@ -158,8 +158,7 @@ caps_key (struct view *view, const char *what)
       const char *machine = vl_host_item (view->host, machines, i);
 
       key = vl_printf (view->call, "caps.%s.%s.%s.cpu.modes", view->virt, view->arch, machine);
-      if (vl_host_count (view->host, key) > 0)
-        view->machine = machine;
+      view->machine = vl_host_count (view->host, key) > 0 ? machine : NULL;
     }
     view->looked = 1;
   }
@@ -186,7 +185,7 @@ known_model (struct view *view, const char *name)
   if ((! x86 && strncmp (view->arch, "ppc", 3)) || key == NULL)
     return name;
   for (size_t i = 0; i < vl_host_count (view->host, key); i++)
-    if (strcasecmp (vl_host_item (view->host, key, i), name) == 0)
+    if (vl_ascii_casecmp (vl_host_item (view->host, key, i), name) == 0)
       return vl_host_item (view->host, key, i);
   return vl_host_count (view->host, features_key (view, name)) > 0 ? name : NULL;
 }

@@ -10,7 +10,6 @@
 #include <virtloom/cpuset.h>
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The most CPUs of a guest that has NUMA cells. */

@@ -6,12 +6,12 @@
 
 #include <config.h>
 
+#include <virtloom/ascii.h>
 #include <virtloom/feature.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static const struct vl_prop props[] = {
   { .name = "size",
@@ -106,7 +106,7 @@ check_text (struct vl_call *call, const char *text)
             "unit such as '2MB' or '1GB'",
             shown (call, text));
   for (size_t i = 0; i < N_WORDS; i++)
-    if (strncasecmp (text, words[i], strlen (words[i])) == 0) {
+    if (vl_ascii_ncasecmp (text, words[i], strlen (words[i])) == 0) {
       vl_hint (call, "did you mean '%s'?", words[i]);
       return -1;
     }

@@ -9,7 +9,6 @@
 #include <virtloom/feature.h>
 
 #include <string.h>
-#include <strings.h>
 
 static const char *const wishes[] = { "required", "optional", "disabled", NULL };
 
@@ -80,11 +79,7 @@ parameter (const struct vl_guest *guest, const struct vl_host *host)
 static int
 host_nests (const struct vl_guest *guest, const struct vl_host *host)
 {
-  const char *key = parameter (guest, host), *text = vl_host_str (host, key);
-
-  if (text == NULL)
-    return vl_host_flag (host, key);
-  return strcasecmp (text, "y") == 0 || strcmp (text, "1") == 0 || strcasecmp (text, "true") == 0;
+  return vl_host_flag (host, parameter (guest, host));
 }
 
 /* Does the operator's list add the flag (1), take it away (-1), or neither? */

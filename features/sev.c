@@ -9,7 +9,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *const models[] = { "amd-sev", "amd-sev-es", "amd-sev-snp", NULL };
 
@@ -223,18 +222,6 @@ check_disks (struct vl_call *call, const struct vl_guest *guest)
   return result;
 }
 
-/* Kernel parameters read as Nova reads them; -1 where the host does not say. */
-static int
-is_on (const struct vl_host *host, const char *key)
-{
-  const char *text = vl_host_str (host, key);
-
-  if (text == NULL)
-    return vl_host_flag (host, key);
-  return strcasecmp (text, "y") == 0 || strcmp (text, "1") == 0 || strcasecmp (text, "true") == 0
-         || strcasecmp (text, "yes") == 0 || strcasecmp (text, "on") == 0;
-}
-
 static const char *
 also (struct vl_call *call, const char *list, const char *more)
 {
@@ -255,22 +242,22 @@ lacking (struct vl_call *call, const struct vl_guest *guest, const struct vl_hos
     return also (call, list, "an x86_64 CPU");
   if (vendor && strcmp (vendor, "AMD"))
     list = also (call, list, vl_printf (call, "an AMD CPU (this one is '%s')", vendor));
-  if (is_on (host, "module.kvm_amd.sev") != 1)
+  if (vl_host_flag (host, "module.kvm_amd.sev") != 1)
     list = also (call, list, "kernel parameter kvm_amd.sev=1 (fact module.kvm_amd.sev)");
   if (vl_host_cap_any (guest, host, "feature.sev", "true") != 1)
     list =
         also (call, list, "a QEMU and a libvirt that offer SEV (domain capabilities, feature sev)");
   if (vl_host_cap_any (guest, host, "loader.type", "pflash") != 1)
     list = also (call, list, "UEFI firmware (OVMF)");
-  if (kind == 1 && is_on (host, "module.kvm_amd.sev_es") != 1)
+  if (kind == 1 && vl_host_flag (host, "module.kvm_amd.sev_es") != 1)
     list = also (call, list, "kernel parameter kvm_amd.sev_es=1 (fact module.kvm_amd.sev_es)");
   if (kind == 1 && vl_host_at_least (host, "qemu.version", ES_SINCE) != 1)
     list = also (call, list, "QEMU " ES_SINCE " for SEV-ES");
-  if (kind == 1 && is_on (host, "module.kvm_amd.sev_snp") == 1)
+  if (kind == 1 && vl_host_flag (host, "module.kvm_amd.sev_snp") == 1)
     list = also (call, list,
                  "SEV-SNP switched off (kvm_amd.sev_snp=0): with it SEV-ES is unsafe, "
                  "CVE-2025-48514");
-  if (kind == SNP && is_on (host, "module.kvm_amd.sev_snp") != 1)
+  if (kind == SNP && vl_host_flag (host, "module.kvm_amd.sev_snp") != 1)
     list = also (call, list, "kernel parameter kvm_amd.sev_snp=1 (fact module.kvm_amd.sev_snp)");
   if (kind == SNP && vl_host_cap_any (guest, host, "launch-security", "sev-snp") != 1)
     list = also (call, list, "a QEMU and a libvirt that offer SEV-SNP (launchSecurity sev-snp)");
@@ -393,7 +380,7 @@ static int
 ready (struct vl_call *call, const struct vl_host *host)
 {
   if (vl_setting_has (call, "num_memory_encrypted_guests")
-      && is_on (host, "module.kvm_amd.sev") == 0)
+      && vl_host_flag (host, "module.kvm_amd.sev") == 0)
     vl_advice (call, NULL, NULL,
                "num_memory_encrypted_guests is %" PRId64 ", and SEV is off on this host "
                "(fact module.kvm_amd.sev)",

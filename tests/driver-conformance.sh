@@ -149,7 +149,7 @@ case $driver in
     setting fake 'fail = spwan'
     run d server create five --flavor f --image i
     is_rc 4 "a planned failure of no call is refused"
-    has "$err" "'spwan' in setting 'fail' is not a call" "in words"
+    has "$err" "'spwan' in setting 'fail' is not a method" "in words"
     setting fake
     ;;
   qemu-tcg)

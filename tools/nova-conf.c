@@ -9,7 +9,8 @@
 
 #include "tool.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,7 @@ begin_section (struct reader *r, char *line)
   r->section = tool_printf ("%s", trim (line + 1));
   if (strcmp (r->section, "DEFAULT") != 0)
     for (char *p = r->section; *p; p++)
-      *p = (char)tolower ((unsigned char)*p);
+      *p = vl_ascii_lower (*p);
 }
 
 static void

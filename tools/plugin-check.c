@@ -7,7 +7,8 @@
 
 #include "plugin-check.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,7 @@ name_ok (const char *name)
 {
   size_t n = strlen (name);
 
-  return n > 0 && n <= 31 && islower ((unsigned char)*name)
+  return n > 0 && n <= 31 && vl_ascii_is_lower (*name)
          && strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 

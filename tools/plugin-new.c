@@ -8,7 +8,8 @@
 
 #include "tool.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,7 +193,7 @@ plugin_new (struct tool *tool)
   char ident[32] = "";
   size_t n = strlen (name);
 
-  if (n == 0 || n > 31 || ! islower ((unsigned char)*name)
+  if (n == 0 || n > 31 || ! vl_ascii_is_lower (*name)
       || strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
     return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
                      "'%s' cannot be a plugin's name; accepted: a small letter, then up to 30 of "

@@ -7,7 +7,8 @@
 
 #include "tool.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -143,7 +144,7 @@ tool_write_new (struct tool *tool, const char *path, const char *text)
 static int
 same (char a, char b)
 {
-  return tolower ((unsigned char)a) == tolower ((unsigned char)b);
+  return vl_ascii_lower (a) == vl_ascii_lower (b);
 }
 
 /* Insertions, deletions, replacements and swaps of neighbours. */

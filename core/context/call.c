@@ -6,8 +6,6 @@
 
 #include "context/call.h"
 
-#include "plugin/registry.h"
-
 const char *
 vl_phase_name (enum vl_phase phase)
 {
@@ -92,13 +90,13 @@ static void VL_PRINTF (3, 0)
 
   finding.code = vl_arena_strdup (
       arena, report->code ? report->code : default_code (report->severity, report->err));
-  finding.plugin = vl_arena_strdup (arena, report->plugin ? report->plugin
-                                           : call->plugin ? call->plugin->name
-                                                          : "core");
+  finding.plugin = vl_arena_strdup (arena, report->plugin      ? report->plugin
+                                           : call->plugin_name ? call->plugin_name
+                                                               : "core");
   finding.property = report->property ? vl_full_name (call, report->property) : NULL;
   finding.origin = vl_arena_strdup (arena, report->origin);
   if (finding.origin == NULL && finding.property && call->guest)
-    finding.origin = vl_guest_origin_text (call, call->guest, finding.property);
+    finding.origin = call->origin_text (call, call->guest, finding.property);
   finding.path = vl_arena_strdup (arena, report->path);
   finding.message = vl_arena_vprintf (arena, fmt, args);
   for (size_t i = 0; i < all->n; i++)
@@ -177,7 +175,7 @@ vl_debug (struct vl_call *call, const char *fmt, ...)
 
   if (! call->verbose)
     return;
-  fprintf (stderr, "debug %s: ", call->plugin ? call->plugin->name : "core");
+  fprintf (stderr, "debug %s: ", call->plugin_name ? call->plugin_name : "core");
   va_start (args, fmt);
   vfprintf (stderr, fmt, args);
   va_end (args);
@@ -214,9 +212,9 @@ vl_printf (struct vl_call *call, const char *fmt, ...)
 const char *
 vl_full_name (struct vl_call *call, const char *prop)
 {
-  if (strchr (prop, '.') || call->plugin == NULL)
+  if (strchr (prop, '.') || call->plugin_name == NULL)
     return vl_arena_strdup (call->arena, prop);
-  return vl_arena_printf (call->arena, "%s.%s", call->plugin->name, prop);
+  return vl_arena_printf (call->arena, "%s.%s", call->plugin_name, prop);
 }
 
 void

@@ -8,7 +8,7 @@
 
 #include <virtloom/virtloom.h>
 
-#include "context/alloc.h"
+#include "lib/alloc.h"
 
 struct vl_plugin;
 struct vl_build;
@@ -39,10 +39,14 @@ struct vl_findings {
 struct vl_call {
   struct vl_arena *arena;
   struct vl_findings findings;
-  struct vl_plugin *plugin; /* whose code runs; NULL: the core */
+  struct vl_plugin *plugin; /* whose code runs, NULL: the core; set by vl_call_as */
+  const char *plugin_name;  /* or NULL */
   enum vl_phase phase;
-  struct vl_build *build;      /* the build under way, or NULL */
-  struct vl_guest *guest;      /* its guest: gives a finding key, value and layer */
+  struct vl_build *build; /* the build under way, or NULL */
+  struct vl_guest *guest; /* its guest, set by vl_call_about */
+  /* "key=value, layer[, file:line]" of PROP, or NULL where it came from nowhere;
+   * there where GUEST is. */
+  const char *(*origin_text) (struct vl_call *call, const struct vl_guest *guest, const char *prop);
   const char *ready_virt_type; /* in ready: what the driver's guests are, or NULL */
   int critical_refused;
   int quiet, verbose;
@@ -69,10 +73,6 @@ void vl_findings_drop (struct vl_call *call, size_t from, size_t to);
 int vl_findings_exit (const struct vl_call *call, size_t first);
 const char *vl_severity_name (enum vl_severity severity);
 
-/* Set by core/request: says "key=value, layer[, file:line]" of PROP in the
- * arena of CALL, or NULL where it came from nowhere. */
-const char *vl_guest_origin_text (struct vl_call *call, const struct vl_guest *guest,
-                                  const char *prop);
 /* The full name of PROP: "PLUGIN.PROP" for a short own name. */
 const char *vl_full_name (struct vl_call *call, const char *prop);
 

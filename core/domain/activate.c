@@ -38,10 +38,10 @@ ask_all (struct vl_build *build)
     guest->active_why[i] = NULL;
     if (! is_candidate (guest, i))
       continue;
-    call->plugin = plugin;
+    vl_call_as (call, plugin);
     guest->active[i] = plugin->feature.active == NULL || plugin->feature.active (guest) != 0;
   }
-  call->plugin = NULL;
+  vl_call_as (call, NULL);
 }
 
 /* FEATURE depends on NAME, which is not loaded. */

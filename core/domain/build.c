@@ -75,7 +75,7 @@ call_plugin (struct vl_build *build, struct vl_plugin *plugin, build_fn fn)
                               .code = "PluginFault" };
   int result;
 
-  call->plugin = plugin;
+  vl_call_as (call, plugin);
   result = fn (call, build->guest, build->host);
   if (vl_guest_spoilt (build->guest, plugin))
     return -1;
@@ -109,7 +109,7 @@ run_phase (struct vl_build *build, enum vl_phase phase)
     vl_build_time (build, vl_phase_name (phase), plugin->name, since);
     since += build->timings[build->n_timings - 1].ns;
   }
-  call->plugin = NULL;
+  vl_call_as (call, NULL);
   for (size_t i = 0; i < n; i++)
     if (failed[i])
       vl_guest_fail (guest, guest->registry->plugins[i]);
@@ -125,7 +125,7 @@ run_core (struct vl_build *build, enum vl_phase phase, void (*step) (struct vl_b
   int64_t since = vl_now ();
 
   build->call->phase = phase;
-  build->call->plugin = NULL;
+  vl_call_as (build->call, NULL);
   step (build);
   vl_findings_sort (build->call, first);
   vl_build_time (build, vl_phase_name (phase), "core", since);
@@ -207,7 +207,7 @@ vl_build_run (struct vl_build *build)
   int result = -1;
 
   call->build = build;
-  call->guest = build->guest;
+  vl_call_about (call, build->guest);
   run_core (build, VL_PHASE_RESOLVE, resolve);
   run_core (build, VL_PHASE_ACTIVATE, vl_build_activate);
   run_phase (build, VL_PHASE_VALIDATE);
@@ -248,7 +248,7 @@ vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_pl
   size_t first = call->findings.n, errors = call->findings.n_errors;
   int result = 0;
 
-  call->plugin = driver;
+  vl_call_as (call, driver);
   call->ready_virt_type =
       driver && driver->driver.virt_type ? driver->driver.virt_type (call, host) : NULL;
   if (driver && driver->driver.ready)
@@ -259,10 +259,10 @@ vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_pl
     if (plugin->kind != VL_KIND_FEATURE || plugin->state != VL_PLUGIN_LOADED
         || plugin->feature.ready == NULL)
       continue;
-    call->plugin = plugin;
+    vl_call_as (call, plugin);
     result |= plugin->feature.ready (call, host);
   }
-  call->plugin = caller;
+  vl_call_as (call, caller);
   if (call->findings.n > first)
     vl_findings_sort (call, first);
   mark_unsupported (call, first);
@@ -291,13 +291,13 @@ vl_claim (struct vl_call *call, const char *resource, int64_t amount, int64_t to
   }
   VL_GROW (build->claims, build->n_claims, build->claims_size);
   for (place = build->n_claims++; place > 0; place--) {
-    if (strcmp (build->claims[place - 1].plugin, call->plugin->name) <= 0)
+    if (strcmp (build->claims[place - 1].plugin, call->plugin_name) <= 0)
       break;
     build->claims[place] = build->claims[place - 1];
   }
   claim = &build->claims[place];
   claim->resource = vl_arena_strdup (call->arena, resource);
-  claim->plugin = call->plugin->name;
+  claim->plugin = call->plugin_name;
   claim->amount = amount;
   claim->total = total;
   claim->used = -1;

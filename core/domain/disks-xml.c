@@ -6,9 +6,9 @@
 
 #include <config.h>
 
-#include "domain/disks.h"
+#include "domain/doc.h"
 #include "request/connection.h"
-#include "storage/storage.h"
+#include "request/disks.h"
 
 static struct vl_node *
 element (struct vl_call *call, struct vl_node *node, const char *path, const char *why)

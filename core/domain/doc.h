@@ -54,22 +54,4 @@ int vl_build_run (struct vl_build *build);
 int vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *driver,
                     const struct vl_host *host);
 
-/* A plan, as virtloom.h shows it. */
-struct vl_plan {
-  struct vl_call *call; /* its own, with the build's memory and findings */
-  struct vl_request *request;
-  struct vl_build build;
-  struct vl_provenance *provenance;
-  size_t n_provenance;
-  int ok;
-};
-/* Checks the document of PLAN, built without that, by the schema.  0, or -1 with
- * findings in the application's context. */
-int vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan);
-/* Builds the plan of REQUEST (taken) for DRIVER on HOST; findings are moved to
- * the application's context. */
-struct vl_plan *vl_plan_build (struct vl_app *app, struct vl_request *request,
-                               struct vl_plugin *driver, const struct vl_host *host,
-                               int check_schema);
-
 #endif

@@ -272,13 +272,13 @@ judge (struct vl_call *call, struct vl_doc *doc)
   struct vl_plugin *caller = call->plugin;
   size_t errors = call->findings.n_errors;
 
-  call->plugin = NULL;
+  vl_call_as (call, NULL);
   vl_node_sort (doc->root);
   if (any_mixed (&doc->shape))
     judge_shapes (call, &doc->shape);
   judge_forbids (call, doc);
   judge_values (call, doc->root);
-  call->plugin = caller;
+  vl_call_as (call, caller);
   return call->findings.n_errors > errors ? -1 : 0;
 }
 

@@ -7,8 +7,11 @@
 
 #include "domain/meaning.h"
 
+#include "lib/cpuset.h"
+
+#include <virtloom/ascii.h>
+
 #include <errno.h>
-#include <strings.h>
 
 /* Is SHAPE exactly PATH ('*' is any one element)? */
 static int
@@ -92,7 +95,7 @@ same_spelling (const struct vl_reading *r, const struct vl_node *node, const cha
     return 1;
   /* Hexadecimal digits of ids and addresses have no case. */
   if ((name == NULL && shape_is (node->shape, "uuid")) || (name && VL_STREQ (name, "address")))
-    return strcasecmp (want, got) == 0;
+    return vl_ascii_casecmp (want, got) == 0;
   return 0;
 }
 
@@ -122,7 +125,7 @@ unit_factor (const char *unit, unsigned long long *factor)
   };
 
   for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-    if (strcasecmp (units[i].name, unit) == 0) {
+    if (vl_ascii_casecmp (units[i].name, unit) == 0) {
       *factor = units[i].factor;
       return 1;
     }
@@ -290,7 +293,7 @@ vl_same_value (const struct vl_reading *r, const struct vl_node *node, const cha
   const char *got = name ? vl_xml_attr (actual, name) : vl_xml_text (actual);
 
   if (name && VL_STREQ (name, "unit"))
-    return (got && strcasecmp (want, got) == 0) || unit_stands (node, actual);
+    return (got && vl_ascii_casecmp (want, got) == 0) || unit_stands (node, actual);
   if (got == NULL)
     return absent_means (r, node, name, want);
   if (same_spelling (r, node, name, want, got) || same_size (node, name, want, actual, got))

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * libxml2 as core/domain uses it. */
+ * The schema, and what a document must lose to fit it. */
 
 #ifndef VL_CORE_XML_H
 #define VL_CORE_XML_H
 
+#include "context/xml.h"
 #include "domain/node.h"
-
-#include <libxml/tree.h>
-
-/* A parsed document (xmlFreeDoc), or NULL after a finding. */
-xmlDocPtr vl_xml_parse (struct vl_call *call, const char *text, size_t length);
 
 /* ---- schema.c ---- */
 /* 1 valid, 0 not, -1 after a finding where the schema cannot be read. */

@@ -8,7 +8,7 @@
 
 #include "host/host.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 
 #define MAX_BYTES ((size_t)4 * 1024 * 1024)
 #define MAX_BASES 8

@@ -8,9 +8,9 @@
 
 #include "host/host.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <errno.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 static void
@@ -321,7 +321,7 @@ vl_host_flag (const struct vl_host *host, const char *key)
     return -1;
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
     for (int answer = 0; answer < 2; answer++)
-      if (strcasecmp (fact->values[0], words[i][answer]) == 0)
+      if (vl_ascii_casecmp (fact->values[0], words[i][answer]) == 0)
         return answer;
   return -1;
 }
@@ -349,7 +349,7 @@ vl_host_int (const struct vl_host *host, const char *key, int64_t otherwise)
   long long number;
   char *end;
 
-  if (text == NULL || *text == '\0' || isspace ((unsigned char)*text))
+  if (text == NULL || *text == '\0' || vl_ascii_is_space (*text))
     return otherwise;
   errno = 0;
   number = strtoll (text, &end, 10);
@@ -378,7 +378,7 @@ next_number (const char *text, unsigned long long *number)
   char *end;
 
   *number = 0;
-  if (! isdigit ((unsigned char)*text))
+  if (! vl_ascii_is_digit (*text))
     return "";
   *number = strtoull (text, &end, 10);
   return *end == '.' ? end + 1 : "";
@@ -403,7 +403,7 @@ vl_host_at_least (const struct vl_host *host, const char *key, const char *atlea
 {
   const char *version = vl_host_str (host, key);
 
-  if (version == NULL || ! isdigit ((unsigned char)*version))
+  if (version == NULL || ! vl_ascii_is_digit (*version))
     return -1;
   return vl_version_compare (version, atleast) >= 0;
 }

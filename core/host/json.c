@@ -8,9 +8,10 @@
 
 #include "host/host.h"
 
-#include "context/spell.h"
+#include "lib/spell.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <inttypes.h>
 #include <jansson.h>
 
@@ -238,7 +239,7 @@ is_number (const char *text)
   size_t length = strlen (text);
 
   for (size_t i = 0; i < length; i++)
-    if (! isdigit ((unsigned char)text[i]))
+    if (! vl_ascii_is_digit (text[i]))
       return 0;
   return length == 1 || (length > 1 && length < 16 && text[0] != '0');
 }

@@ -6,8 +6,8 @@
 
 #include "host/host.h"
 
-#include "context/file.h"
-#include "context/spell.h"
+#include "lib/file.h"
+#include "lib/spell.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
 
 #include "host/host.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 
 #include <dirent.h>
 #include <dlfcn.h>

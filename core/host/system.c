@@ -7,7 +7,7 @@
 
 #include "host/host.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,10 +8,10 @@
 
 #include "plugin/conf.h"
 
-#include "context/file.h"
-#include "context/spell.h"
+#include "lib/file.h"
+#include "lib/spell.h"
 #include "plugin/ini.h"
-#include "plugin/text.h"
+#include "lib/text.h"
 
 #include <dirent.h>
 #include <errno.h>

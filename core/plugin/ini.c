@@ -9,8 +9,8 @@
 
 #include "plugin/ini.h"
 
-#include "context/file.h"
-#include "plugin/text.h"
+#include "lib/file.h"
+#include "lib/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

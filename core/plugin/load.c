@@ -9,8 +9,8 @@
 
 #include "plugin/load.h"
 
-#include "context/spell.h"
-#include "plugin/text.h"
+#include "lib/spell.h"
+#include "lib/text.h"
 
 #define MOST_ROWS 1024
 #define MOST_ROW_BYTES 4096

@@ -9,7 +9,7 @@
 
 #include "plugin/loader.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 
 #include <dirent.h>
 #include <dlfcn.h>

@@ -8,7 +8,7 @@
 
 #include "plugin/note.h"
 
-#include "plugin/text.h"
+#include "lib/text.h"
 
 #include <elf.h>
 #include <errno.h>

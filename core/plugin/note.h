@@ -8,7 +8,7 @@
 
 #include <virtloom/types.h>
 
-#include "context/alloc.h"
+#include "lib/alloc.h"
 
 /* Reads the note of the module behind FD into *DESC; its texts are terminated.
  * 0, or -1 with *WHY (memory of ARENA): a phrase whose subject is the module. */

@@ -10,7 +10,7 @@
 #include "plugin/conf.h"
 #include "plugin/load.h"
 #include "plugin/loader.h"
-#include "plugin/text.h"
+#include "lib/text.h"
 
 struct vl_registry *
 vl_registry_new (void)
@@ -318,13 +318,13 @@ load_module (struct vl_call *call, struct vl_registry *registry, struct vl_plugi
   if (bad)
     return vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, "%s", why);
   plugin->built_for = vl_arena_strdup (registry->arena, module.note.built_for);
-  call->plugin = plugin;
+  vl_call_as (call, plugin);
   bad = vl_plugin_adopt (call, registry, plugin, module.body);
   if (bad == 0)
     bad = vl_plugin_configure (call, registry, plugin, registry->config);
   if (bad == 0 && plugin->kind == VL_KIND_FEATURE)
     bad = check_claims (call, registry, plugin);
-  call->plugin = caller;
+  vl_call_as (call, caller);
   if (bad)
     forget_module (plugin);
   else

@@ -70,6 +70,14 @@ struct vl_registry {
   const struct vl_prop_index *prop_index; /* core/request/index.c; in ARENA */
 };
 
+/* What is said in CALL from now on, PLUGIN says (NULL: the core). */
+static inline void
+vl_call_as (struct vl_call *call, struct vl_plugin *plugin)
+{
+  call->plugin = plugin;
+  call->plugin_name = plugin ? plugin->name : NULL;
+}
+
 struct vl_config; /* core/plugin/conf.h */
 
 /* Where modules and configuration come from. */

@@ -8,14 +8,14 @@
 
 #include "plugin/registry.h"
 
-#include "context/spell.h"
-#include "plugin/text.h"
-#include "request/guest.h"
+#include "lib/cpuset.h"
+#include "lib/spell.h"
+#include "lib/text.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <errno.h>
 #include <inttypes.h>
-#include <strings.h>
 
 /* The longest text of a value; a kernel command line is the longest that is
  * of any use. */
@@ -28,7 +28,7 @@ static int
 is_one_of (const char *text, const char *const *words)
 {
   for (; *words; words++)
-    if (strcasecmp (text, *words) == 0)
+    if (vl_ascii_casecmp (text, *words) == 0)
       return 1;
   return 0;
 }
@@ -102,7 +102,7 @@ size_shift (const char *suffix)
   const char *letter;
   int shift = 0;
 
-  if (*suffix && (letter = strchr (letters, toupper ((unsigned char)*suffix)))) {
+  if (*suffix && (letter = strchr (letters, vl_ascii_upper (*suffix)))) {
     shift = 10 * (int)(letter - letters + 1);
     suffix++;
     if (*suffix == 'i')
@@ -146,7 +146,7 @@ kept_text (struct vl_arena *arena, const struct vl_type_spec *spec, const char *
 
   if (spec->flags & VL_LOWER)
     for (char *p = copy; *p; p++)
-      *p = (char)tolower ((unsigned char)*p);
+      *p = vl_ascii_lower (*p);
   return copy;
 }
 
@@ -159,7 +159,7 @@ match_choice (struct vl_arena *arena, const struct vl_type_spec *spec, const cha
   VL_AUTOSTR struct vl_str all = { 0 };
 
   for (const char *const *choice = spec->choices; *choice; choice++) {
-    if (spec->flags & (VL_NOCASE | VL_LOWER) ? strcasecmp (text, *choice) == 0
+    if (spec->flags & (VL_NOCASE | VL_LOWER) ? vl_ascii_casecmp (text, *choice) == 0
                                              : VL_STREQ (text, *choice))
       return *choice;
     vl_spell_offer (&spell, *choice);

@@ -175,8 +175,8 @@ vl_guest_cause (const struct vl_guest *guest, const char *name, const char **cha
   return cause;
 }
 
-const char *
-vl_guest_origin_text (struct vl_call *call, const struct vl_guest *guest, const char *name)
+static const char *
+origin_text (struct vl_call *call, const struct vl_guest *guest, const char *name)
 {
   const struct vl_guest_prop *prop = vl_guest_find (guest, name);
 
@@ -195,4 +195,11 @@ vl_guest_origin_text (struct vl_call *call, const struct vl_guest *guest, const 
     prop = vl_guest_find (guest, prop->why);
   }
   return NULL;
+}
+
+void
+vl_call_about (struct vl_call *call, struct vl_guest *guest)
+{
+  call->guest = guest;
+  call->origin_text = origin_text;
 }

@@ -8,7 +8,7 @@
 #include "request/work.h"
 
 #include "request/name.h"
-#include "storage/storage.h"
+#include "request/disks.h"
 
 #include <inttypes.h>
 
@@ -252,9 +252,9 @@ set_virt_type (struct vl_guest *guest)
     return;
   vl_guest_put (guest, VL_DRIVER_NAME, driver->name,
                 vl_printf (guest->call, "driver=%s", driver->name), "chosen");
-  guest->call->plugin = driver;
+  vl_call_as (guest->call, driver);
   type = driver->driver.virt_type ? driver->driver.virt_type (guest->call, guest->host) : NULL;
-  guest->call->plugin = caller;
+  vl_call_as (guest->call, caller);
   if (type == NULL) {
     fail (guest, VL_GUEST_VIRT_TYPE);
     return;

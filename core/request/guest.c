@@ -58,13 +58,13 @@ vl_guest_new (struct vl_call *call, struct vl_registry *registry, const struct v
   guest->active_why = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->active_why);
   /* Each feature, slot and list is in it once at most. */
   guest->chain = vl_arena_alloc (call->arena, (n + index->n_props + 2) * sizeof *guest->chain);
-  call->plugin = NULL;
-  call->guest = guest;
+  vl_call_as (call, NULL);
+  vl_call_about (call, guest);
   vl_guest_parse (guest);
   if (wants_config_drive (guest))
     ((struct vl_request *)request)->config_drive = 1;
   vl_core_set (guest);
   vl_request_check (guest);
-  call->plugin = caller;
+  vl_call_as (call, caller);
   return guest;
 }

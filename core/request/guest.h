@@ -80,20 +80,17 @@ struct vl_guest_prop *vl_guest_find (const struct vl_guest *guest, const char *f
 /* Sets a core property (core only). */
 void vl_guest_put (struct vl_guest *guest, const char *name, const char *text, const char *why,
                    const char *reason);
+/* CALL is about GUEST (or NULL): findings about its properties say where their
+ * values come from. */
+void vl_call_about (struct vl_call *call, struct vl_guest *guest);
 /* "hw:watchdog_action=reset (flavor)" and, in *CHAIN, one line for each step
  * below it down to a request key, a setting or a host fact; arena memory. */
 const char *vl_guest_cause (const struct vl_guest *guest, const char *prop, const char **chain);
 /* One advice finding for each required trait that no active feature honours. */
 void vl_guest_advise_traits (struct vl_guest *guest);
 
-/* core/domain/disks.c, nics.c: lay out guest->disks, guest->nics.  0 or -1. */
-int vl_disks_lay_out (struct vl_call *call, struct vl_guest *guest);
-int vl_nics_lay_out (struct vl_call *call, struct vl_guest *guest);
-/* core/domain/defaults.c: what an empty slot takes under libvirt. */
+/* defaults.c: what an empty slot takes under libvirt. */
 const char *vl_slot_default (struct vl_call *call, const struct vl_guest *guest,
                              const struct vl_host *host, const char *slot);
-
-/* CPU sets: "0-3,^2"; canonical text in ARENA, or NULL with *WHY. */
-const char *vl_cpuset_canonical (struct vl_arena *arena, const char *text, const char **why);
 
 #endif

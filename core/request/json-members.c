@@ -6,10 +6,11 @@
 
 #include "request/json-members.h"
 
-#include "context/spell.h"
+#include "lib/spell.h"
 #include "request/name.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <inttypes.h>
 
 int
@@ -35,7 +36,7 @@ vl_json_path (struct vl_reader *r, const char *path, const char *name)
 {
   const char *p = name;
 
-  while (isalnum ((unsigned char)*p) || *p == '_')
+  while (vl_ascii_is_alnum (*p) || *p == '_')
     p++;
   if (*p == '\0' && p > name)
     return vl_arena_printf (r->arena, "%s.%s", path, name);

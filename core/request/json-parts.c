@@ -7,7 +7,7 @@
 
 #include "request/json-members.h"
 
-#include "plugin/text.h"
+#include "lib/text.h"
 #include "request/name.h"
 
 #include <inttypes.h>

@@ -7,9 +7,9 @@
 
 #include "request/json-members.h"
 
-#include "plugin/text.h"
+#include "lib/text.h"
 #include "request/name.h"
-#include "storage/storage.h"
+#include "request/disks.h"
 
 #define N(array) (sizeof (array) / sizeof ((array)[0]))
 

@@ -8,11 +8,12 @@
 
 #include "request/work.h"
 
-#include "context/spell.h"
+#include "lib/spell.h"
 #include "request/name.h"
 
+#include <virtloom/ascii.h>
+
 #include <fnmatch.h>
-#include <strings.h>
 
 /* Image properties of old, by what Nova calls them today. */
 static const struct {
@@ -188,7 +189,7 @@ namespace_claimed (const struct vl_guest *guest, const char *key)
 
   for (size_t i = 0; i < guest->registry->n; i++)
     for (const char **claim = guest->registry->plugins[i]->keys; *claim; claim++)
-      if (strncasecmp (*claim, key, length) == 0)
+      if (vl_ascii_ncasecmp (*claim, key, length) == 0)
         return 1;
   return 0;
 }
@@ -200,7 +201,7 @@ bare_key (const char *key, char *bare, size_t size)
 {
   size_t n = 0;
 
-  if (strncasecmp (key, "hw", 2) == 0 && (key[2] == ':' || key[2] == '_'))
+  if (vl_ascii_ncasecmp (key, "hw", 2) == 0 && (key[2] == ':' || key[2] == '_'))
     key += 3;
   for (; *key && n + 1 < size; key++)
     if (*key != ':' && *key != '_' && *key != '-')
@@ -222,7 +223,7 @@ near_miss (struct vl_guest *guest, const char *key)
   bare_key (key, wanted, sizeof wanted);
   for (size_t i = 0; i < index->n_keys; i++) {
     bare_key (index->keys[i].key, found, sizeof found);
-    if (strcasecmp (wanted, found) == 0)
+    if (vl_ascii_casecmp (wanted, found) == 0)
       return 1;
   }
   return 0;

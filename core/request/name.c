@@ -7,9 +7,9 @@
 
 #include "request/name.h"
 
-#include "plugin/text.h"
+#include "lib/text.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
 
 #define NAME_BYTES 255
 #define INTERFACE_BYTES 15 /* IFNAMSIZ less the NUL */
@@ -29,7 +29,7 @@ vl_server_name_problem (const char *name)
   problem = vl_text_problem (name, n);
   if (problem)
     return problem;
-  if (isspace ((unsigned char)name[0]) || isspace ((unsigned char)name[n - 1]))
+  if (vl_ascii_is_space (name[0]) || vl_ascii_is_space (name[n - 1]))
     return "begins or ends with a blank; accepted: text without blanks around it";
   return NULL;
 }
@@ -103,8 +103,7 @@ vl_uuid_problem (const char *text)
   size_t n = strlen (text);
 
   for (size_t i = 0; n == 36 && i < n; i++)
-    if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-'
-                                                : ! isxdigit ((unsigned char)text[i]))
+    if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-' : ! vl_ascii_is_xdigit (text[i]))
       n = 0;
   return n == 36 ? NULL : "is no uuid; accepted: 8-4-4-4-12 hexadecimal digits";
 }
@@ -116,7 +115,7 @@ vl_mac_problem (const char *text)
   unsigned first;
 
   for (size_t i = 0; n == 17 && i < n; i++)
-    if (i % 3 == 2 ? text[i] != ':' : ! isxdigit ((unsigned char)text[i]))
+    if (i % 3 == 2 ? text[i] != ':' : ! vl_ascii_is_xdigit (text[i]))
       n = 0;
   if (n != 17)
     return "is no MAC address; accepted: six bytes in hexadecimal, '52:54:00:12:34:56'";

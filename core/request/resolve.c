@@ -6,6 +6,7 @@
 
 #include <config.h>
 
+#include "request/disks.h"
 #include "request/work.h"
 
 #define FAULT_HINT "this is a fault of the plugin"
@@ -153,10 +154,10 @@ resolve_feature (struct vl_guest *guest, size_t i)
 
   guest->resolution[i] = VL_RESOLVING;
   push (guest, plugin->name);
-  call->plugin = plugin;
+  vl_call_as (call, plugin);
   if (plugin->feature.resolve)
     result = plugin->feature.resolve (call, guest, guest->host);
-  call->plugin = caller;
+  vl_call_as (call, caller);
   pop (guest);
   spoilt = vl_guest_spoilt (guest, plugin);
   said = has_error_of (guest, plugin, first);
@@ -205,13 +206,13 @@ fill_by_default (struct vl_guest *guest, struct vl_guest_prop *slot)
   const char *text;
 
   if (driver && driver->driver.slot_default) {
-    call->plugin = driver;
+    vl_call_as (call, driver);
     text = driver->driver.slot_default (call, guest, guest->host, slot->name);
   } else {
-    call->plugin = NULL;
+    vl_call_as (call, NULL);
     text = vl_slot_default (call, guest, guest->host, slot->name);
   }
-  call->plugin = caller;
+  vl_call_as (call, caller);
   vl_guest_put (guest, slot->name, text, NULL,
                 driver ? vl_printf (call, "default of driver '%s'", driver->name) : "default");
 }
@@ -346,14 +347,14 @@ vl_guest_resolve (struct vl_guest *guest)
         && guest->resolution[i] == VL_UNRESOLVED)
       resolve_feature (guest, i);
   }
-  guest->call->plugin = NULL;
+  vl_call_as (guest->call, NULL);
   for (size_t i = 0; i < guest->n_props; i++)
     if (guest->props[i].plugin == NULL && guest->props[i].row->fills
         && guest->props[i].state == VL_UNRESOLVED)
       resolve_slot (guest, &guest->props[i]);
   vl_guest_settle_disks (guest, NULL);
   vl_guest_settle_nics (guest, NULL);
-  guest->call->plugin = caller;
+  vl_call_as (guest->call, caller);
   guest->frozen = 1;
 }
 

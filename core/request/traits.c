@@ -8,7 +8,7 @@
 
 #include "request/work.h"
 
-#include "context/spell.h"
+#include "lib/spell.h"
 #include "request/name.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 
 #include "server/session.h"
 
-#include "context/spell.h"
+#include "lib/spell.h"
 #include "server/method.h"
 #include "server/db.h"
 #include "server/facts.h"
@@ -14,34 +14,29 @@
 static struct vl_open_driver *
 slot_of (struct vl_app *app, struct vl_plugin *plugin)
 {
-  struct vl_session *session = (struct vl_session *)app;
-
-  for (size_t i = 0; i < session->n; i++)
-    if (session->drivers[i].plugin == plugin)
-      return &session->drivers[i];
-  VL_GROW (session->drivers, session->n, session->size);
-  session->drivers[session->n] = (struct vl_open_driver) { .plugin = plugin };
-  return &session->drivers[session->n++];
+  for (size_t i = 0; i < app->n_drivers; i++)
+    if (app->drivers[i].plugin == plugin)
+      return &app->drivers[i];
+  VL_GROW (app->drivers, app->n_drivers, app->drivers_size);
+  app->drivers[app->n_drivers] = (struct vl_open_driver) { .plugin = plugin };
+  return &app->drivers[app->n_drivers++];
 }
 
 void
 vl_app_disconnect (struct vl_app *app)
 {
-  struct vl_session *session = (struct vl_session *)app;
-
-  for (size_t i = 0; i < session->n; i++) {
-    struct vl_open_driver *open = &session->drivers[i];
+  for (size_t i = 0; i < app->n_drivers; i++) {
+    struct vl_open_driver *open = &app->drivers[i];
 
     if (open->conn && open->plugin->driver.close) {
       struct vl_plugin *before = app->call->plugin;
 
-      app->call->plugin = open->plugin;
+      vl_call_as (app->call, open->plugin);
       open->plugin->driver.close (open->conn);
-      app->call->plugin = before;
+      vl_call_as (app->call, before);
     }
     open->conn = NULL;
   }
-  app->conn = NULL;
 }
 
 /* ---- choosing ---- */
@@ -82,9 +77,9 @@ try_driver (struct vl_app *app, struct vl_plugin *plugin, const char **why)
   }
   if (plugin->driver.usable == NULL)
     return 1;
-  app->call->plugin = plugin;
+  vl_call_as (app->call, plugin);
   answer = plugin->driver.usable (app->call, why);
-  app->call->plugin = before;
+  vl_call_as (app->call, before);
   return answer == 1;
 }
 
@@ -224,15 +219,13 @@ vl_app_conn (struct vl_app *app, struct vl_plugin *driver)
   open.state_dir = vl_state_make (app);
   if (open.state_dir == NULL)
     return NULL;
-  app->call->plugin = driver;
+  vl_call_as (app->call, driver);
   if (driver->driver.open == NULL || driver->driver.open (app->call, &open, &slot->conn) < 0)
     slot->conn = NULL;
   if (slot->conn == NULL && app->call->findings.n_errors == errors)
     vl_error (app->call, VL_ERR_UNREACHABLE, NULL, NULL, "driver \"%s\" did not open",
               driver->name);
-  app->call->plugin = before;
-  if (driver == app->driver)
-    app->conn = slot->conn;
+  vl_call_as (app->call, before);
   return slot->conn;
 }
 
@@ -249,15 +242,13 @@ host_of (struct vl_app *app, struct vl_plugin *driver, int anew)
   }
   if (slot->host == NULL) {
     if (file == NULL && driver->driver.host_file) {
-      app->call->plugin = driver;
+      vl_call_as (app->call, driver);
       file = driver->driver.host_file (app->call);
-      app->call->plugin = before;
+      vl_call_as (app->call, before);
     }
     slot->host = file ? vl_host_load (app->call, app->places.tree, file)
                       : vl_facts_probe (app, driver, anew);
   }
-  if (driver == app->driver)
-    app->host = slot->host;
   return slot->host;
 }
 

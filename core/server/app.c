@@ -7,7 +7,7 @@
 
 #include "server/session.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 #include "server/db.h"
 #include "storage/tool.h"
 
@@ -21,8 +21,7 @@
 struct vl_app *
 vl_app_new (const struct vl_app_options *options)
 {
-  struct vl_session *session = VL_NEW (struct vl_session);
-  struct vl_app *app = &session->app;
+  struct vl_app *app = VL_NEW (struct vl_app);
   struct vl_arena *arena;
 
   app->call = vl_call_new ();
@@ -43,19 +42,17 @@ vl_app_new (const struct vl_app_options *options)
 void
 vl_app_free (struct vl_app *app)
 {
-  struct vl_session *session = (struct vl_session *)app;
-
   if (app == NULL)
     return;
   vl_app_disconnect (app);
-  for (size_t i = 0; i < session->n; i++)
-    vl_host_free (session->drivers[i].host);
-  free (session->drivers);
+  for (size_t i = 0; i < app->n_drivers; i++)
+    vl_host_free (app->drivers[i].host);
+  free (app->drivers);
   vl_store_close (app->store);
   vl_registry_free (app->registry);
   vl_config_free (app->config);
   vl_call_free (app->call);
-  free (session);
+  free (app);
 }
 
 int

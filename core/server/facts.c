@@ -25,9 +25,9 @@ stamp_of (struct vl_app *app, struct vl_plugin *driver, const char *state)
   vl_stamp_system (&stamp);
   if (module)
     vl_stamp_file (&stamp, module);
-  app->call->plugin = driver;
+  vl_call_as (app->call, driver);
   result = driver->driver.stamp (app->call, &open, &stamp);
-  app->call->plugin = before;
+  vl_call_as (app->call, before);
   if (result == 0)
     return stamp.text.text;
   vl_str_free (&stamp.text);
@@ -81,10 +81,10 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
   /* To open is to write what is missing; before the question is early enough. */
   stamp = stamp_of (app, driver, state);
   host = vl_host_new ();
-  app->call->plugin = driver;
+  vl_call_as (app->call, driver);
   if (driver->driver.probe)
     result = driver->driver.probe (app->call, conn, host);
-  app->call->plugin = before;
+  vl_call_as (app->call, before);
   if (result == 0) {
     if (stamp)
       keep (app, driver, stamp, host);
@@ -107,12 +107,12 @@ look (struct vl_app *app, struct vl_host *host, const char *state)
   for (size_t i = 0; i < app->registry->n && result == 0; i++) {
     struct vl_plugin *plugin = app->registry->plugins[i];
 
-    app->call->plugin = plugin;
+    vl_call_as (app->call, plugin);
     if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
         && plugin->feature.probe)
       result = plugin->feature.probe (app->call, host);
   }
-  app->call->plugin = before;
+  vl_call_as (app->call, before);
   return result;
 }
 

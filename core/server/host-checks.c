@@ -196,12 +196,12 @@ check_driver (struct rows *rows, struct vl_plugin *plugin, const struct vl_plugi
     add (rows, name, bad, NULL, "was refused: %s", plugin->reason ? plugin->reason : "");
     return;
   }
-  call->plugin = plugin;
+  vl_call_as (call, plugin);
   if (plugin->driver.usable == NULL || plugin->driver.usable (call, &why) == 1)
     add (rows, name, "PASS", NULL, "can be used%s", plugin == chosen ? ", and is" : "");
   else
     add (rows, name, bad, NULL, "%s", why ? why : "cannot be used on this machine");
-  call->plugin = before;
+  vl_call_as (call, before);
 }
 
 /* The choice of `auto` is kept from the first server on. */

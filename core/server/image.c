@@ -9,7 +9,7 @@
 #include "server/record.h"
 #include "server/undo.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 #include "request/request.h"
 #include "server/lock.h"
 #include "storage/disk.h"

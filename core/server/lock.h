@@ -6,7 +6,7 @@
 #ifndef VL_CORE_LOCK_H
 #define VL_CORE_LOCK_H
 
-#include "context/app.h"
+#include "server/session.h"
 
 struct vl_lock {
   int fd; /* -1: not held */

@@ -6,7 +6,7 @@
 #ifndef VL_CORE_METHOD_H
 #define VL_CORE_METHOD_H
 
-#include "context/app.h"
+#include "server/session.h"
 
 /* Records that DRIVER has no CALL (exit 4); answers -1. */
 int vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const char *method);
@@ -31,9 +31,9 @@ int vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const
     if (call_fn_ == NULL)                                                                          \
       vl_call_missing ((app_)->call, call_driver_, #member);                                       \
     else if (call_conn_) {                                                                         \
-      (app_)->call->plugin = call_driver_;                                                         \
+      vl_call_as ((app_)->call, call_driver_);                                                     \
       call_result_ = call_fn_ ((app_)->call, call_conn_, __VA_ARGS__);                             \
-      (app_)->call->plugin = call_before_;                                                         \
+      vl_call_as ((app_)->call, call_before_);                                                     \
     }                                                                                              \
     call_result_;                                                                                  \
   })

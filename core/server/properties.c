@@ -6,7 +6,7 @@
 
 #include "server/properties.h"
 
-#include "context/spell.h"
+#include "lib/spell.h"
 #include "request/request.h"
 
 #include <jansson.h>

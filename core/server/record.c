@@ -9,7 +9,6 @@
 
 #include "server/method.h"
 #include "server/properties.h"
-#include "server/store.h"
 
 const char *
 vl_server_dir (struct vl_app *app, const char *uuid)

@@ -5,8 +5,8 @@
 #ifndef VL_CORE_RECORD_H
 #define VL_CORE_RECORD_H
 
-#include "domain/doc.h"
 #include "server/db.h"
+#include "server/plan.h"
 #include "server/session.h"
 
 struct vl_record {
@@ -24,6 +24,9 @@ const char *vl_server_dir (struct vl_app *app, const char *uuid);
 int vl_record_load (struct vl_store *store, const char *server, struct vl_record *record);
 /* The same, with the store: NULL after InstanceNotFound. */
 const struct vl_record *vl_record_find (struct vl_app *app, const char *server);
+/* How much of RESOURCE live servers (records, not a counter) have claimed; -1
+ * where there is no STATE yet. */
+int64_t vl_store_claimed (struct vl_app *app, const char *resource);
 int vl_record_set_status (struct vl_store *store, const char *uuid, const char *status,
                           const char *fault);
 /* The text of the findings from number FIRST on, for the record's fault. */

@@ -133,18 +133,18 @@ ask_features (const struct act *act)
 
   /* The guest knows by its context who reads it: short names are that plugin's. */
   guest->call = call;
-  call->guest = guest;
+  vl_call_about (call, guest);
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
 
     if (plugin->kind != VL_KIND_FEATURE || plugin->state != VL_PLUGIN_LOADED
         || plugin->feature.permit == NULL || ! guest->active[i])
       continue;
-    call->plugin = plugin;
+    vl_call_as (call, plugin);
     bad |= plugin->feature.permit (call, guest, actions[act->what].permit);
   }
-  call->plugin = before;
-  call->guest = before_guest;
+  vl_call_as (call, before);
+  vl_call_about (call, before_guest);
   guest->call = own;
   return bad;
 }

@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include "request/disks.h"
 #include "server/method.h"
 #include "server/lock.h"
 #include "server/properties.h"

@@ -7,11 +7,12 @@
 
 #include "server/server-disks.h"
 
-#include "domain/disks.h"
+#include "request/disks.h"
 #include "storage/disk.h"
 #include "storage/inspect.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <jansson.h>
 
 #define GIB ((int64_t)1 << 30)
@@ -84,8 +85,8 @@ host_name (const struct vl_request *request)
   size_t n = 0;
 
   for (const char *p = request->name; *p && n < 63; p++)
-    if (isalnum ((unsigned char)*p) && (unsigned char)*p < 0x80)
-      name[n++] = (char)tolower ((unsigned char)*p);
+    if (vl_ascii_is_alnum (*p))
+      name[n++] = vl_ascii_lower (*p);
     else if (n && name[n - 1] != '-')
       name[n++] = '-';
   while (n && name[n - 1] == '-')

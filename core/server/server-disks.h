@@ -5,8 +5,7 @@
 #ifndef VL_CORE_SERVER_DISKS_H
 #define VL_CORE_SERVER_DISKS_H
 
-#include "context/app.h"
-#include "domain/doc.h"
+#include "server/plan.h"
 
 /* Makes every local disk of PLAN in its run-dir, which exists; looks at the
  * volumes, which it never changes.  0, or -1 after a finding: whatever was made

@@ -4,22 +4,10 @@
 
 #include <config.h>
 
-#include "domain/plan.h"
+#include "server/plan.h"
 #include "server/record.h"
 
 #include <virtloom/virtloom.h>
-
-/* A plan of nothing, for what failed before there was a request: its findings
- * are the application's already. */
-static struct vl_plan *
-no_plan (void)
-{
-  struct vl_plan *plan = VL_NEW (struct vl_plan);
-
-  plan->call = vl_call_new ();
-  plan->build.call = plan->call;
-  return plan;
-}
 
 int
 vl_plan_create (struct vl_app *app, const struct vl_create_options *options, struct vl_plan **plan)
@@ -30,7 +18,7 @@ vl_plan_create (struct vl_app *app, const struct vl_create_options *options, str
   struct vl_request *request = json ? vl_stored_request (app, json, "the command line") : NULL;
 
   if (request == NULL) {
-    *plan = no_plan ();
+    *plan = vl_plan_new (app);
     return -1;
   }
   *plan = vl_plan_build (app, request, driver, host, 1);
@@ -57,6 +45,6 @@ vl_plan_server (struct vl_app *app, const char *server, struct vl_plan **plan)
 
   *plan = record ? vl_record_plan (app, record) : NULL;
   if (*plan == NULL)
-    *plan = no_plan ();
+    *plan = vl_plan_new (app);
   return (*plan)->ok ? 0 : -1;
 }

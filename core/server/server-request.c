@@ -7,7 +7,7 @@
 
 #include "server/record.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 #include "request/request.h"
 #include "server/properties.h"
 

@@ -7,7 +7,7 @@
 
 #include "server/undo.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 #include "server/method.h"
 #include "server/lock.h"
 
@@ -206,14 +206,13 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
 void
 vl_recover (struct vl_app *app, struct vl_store *store)
 {
-  struct vl_session *session = (struct vl_session *)app;
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   VL_AUTOFREE struct left *list = NULL;
   size_t n = 0, size = 0;
 
-  if (session->recovered)
+  if (app->recovered)
     return;
-  session->recovered = 1;
+  app->recovered = 1;
   stmt =
       vl_db_query (store, "SELECT object, kind, driver FROM operation ORDER BY begun, object", "");
   while (vl_db_step (store, stmt) == 1) {

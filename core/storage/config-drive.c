@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "context/file.h"
+#include "lib/file.h"
 #include "storage/inspect.h"
 #include "storage/storage.h"
 #include "storage/tool.h"

@@ -7,6 +7,8 @@
 #include <config.h>
 
 #include "storage/disk.h"
+
+#include "request/disks.h"
 #include "storage/inspect.h"
 #include "storage/storage.h"
 #include "storage/tool.h"
@@ -18,48 +20,6 @@
 
 #define CREATE_DEADLINE 60u
 #define SECTOR 512
-
-static int
-is_flat (const struct vl_config *config)
-{
-  const char *type = vl_config_str (config, "storage.images_type");
-
-  if (type == NULL)
-    return 0;
-  if (VL_STREQ (type, "default"))
-    return ! vl_config_bool (config, "storage.use_cow_images");
-  return VL_STREQ (type, "flat") || VL_STREQ (type, "raw");
-}
-
-const char *
-vl_disk_kind (const struct vl_config *config)
-{
-  if (! is_flat (config))
-    return "overlay";
-  return vl_config_bool (config, "storage.force_raw_images") ? "raw" : "flat";
-}
-
-const char *
-vl_disk_kind_problem (const char *kind)
-{
-  return VL_STREQ (kind, "overlay") || VL_STREQ (kind, "flat") || VL_STREQ (kind, "raw")
-             ? NULL
-             : "is no kind of disks; accepted: overlay, flat, raw";
-}
-
-int
-vl_disk_is_overlay (const char *kind)
-{
-  return VL_STREQ (kind, "overlay");
-}
-
-const char *
-vl_disk_format (const char *kind, const char *image_format)
-{
-  if (vl_disk_is_overlay (kind))
-    return "qcow2";
-  return VL_STREQ (image_format, "qcow2") && VL_STREQ (kind, "flat") ? "qcow2" : "raw";
-}
 
 static int64_t
 whole_sectors (int64_t size)
@@ -205,7 +165,7 @@ create_from (struct vl_call *call, const struct vl_config *config, const struct 
              (header.virtual_size + (1 << 30) - 1) >> 30);
     return -1;
   }
-  result = is_flat (config)
+  result = ! vl_disk_is_overlay (vl_disk_kind (config))
                ? make_flat (call, file, qemu, vl_disk_format (vl_disk_kind (config), format),
                             target, header.virtual_size, size)
                : make_qcow2 (call, target, file->path, qemu, size);

@@ -7,9 +7,9 @@
 
 #include "storage/inspect.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <errno.h>
-#include <strings.h>
 
 /* No disk of a guest is larger; a header that says so is a lie. */
 #define LARGEST ((uint64_t)1 << 50)
@@ -195,7 +195,7 @@ vmdk_line (const char *line, const char *key, char *value, size_t size)
 {
   size_t n = strlen (key);
 
-  if (strncasecmp (line, key, n) != 0)
+  if (vl_ascii_ncasecmp (line, key, n) != 0)
     return 0;
   line += n;
   line += strspn (line, " \t");
@@ -214,11 +214,11 @@ vmdk_extent (const char *line, int *bad)
   char access[16], type[32];
   unsigned long long sectors;
 
-  if (strncasecmp (line, "RW", 2) != 0 && strncasecmp (line, "RDONLY", 6) != 0
-      && strncasecmp (line, "NOACCESS", 8) != 0)
+  if (vl_ascii_ncasecmp (line, "RW", 2) != 0 && vl_ascii_ncasecmp (line, "RDONLY", 6) != 0
+      && vl_ascii_ncasecmp (line, "NOACCESS", 8) != 0)
     return 0;
   *bad = sscanf (line, "%15s %llu %31s", access, &sectors, type) != 3
-         || strcasecmp (type, "SPARSE") != 0 || strchr (line, '/') != NULL;
+         || vl_ascii_casecmp (type, "SPARSE") != 0 || strchr (line, '/') != NULL;
   return 1;
 }
 
@@ -240,7 +240,7 @@ vmdk_descriptor (struct vl_call *call, const struct vl_image_file *file, char *t
             value);
     } else if (vmdk_line (line, "parentFileNameHint", value, sizeof value)
                || (vmdk_line (line, "parentCID", value, sizeof value)
-                   && strcasecmp (value, "ffffffff") != 0))
+                   && vl_ascii_casecmp (value, "ffffffff") != 0))
       return vl_image_refuse (call, file, "names a parent; accepted: an image that stands alone");
     else if (vmdk_extent (line, &bad) && (bad || ++extents > 1))
       return vl_image_refuse (call, file, "has an extent outside itself");

@@ -8,7 +8,7 @@
 
 #include "storage/inspect.h"
 
-#include "context/spell.h"
+#include "lib/spell.h"
 #include "storage/tool.h"
 
 #include <errno.h>

@@ -35,18 +35,6 @@ int vl_disk_create_empty (struct vl_call *call, const struct vl_config *config, 
 /* The config drive: an ISO 9660 or vfat image of metadata and user data. */
 int vl_disk_create_config (struct vl_call *call, const struct vl_config *config, const char *target,
                            const char *metadata_json, const char *user_data);
-/* What kind of disks servers get by images_type and force_raw_images: "overlay",
- * "flat" (copies in the image's own format where QEMU can write that) or "raw".
- * It is kept with a server, whose disks do not change with the settings. */
-const char *vl_disk_kind (const struct vl_config *config);
-/* NULL if KIND is one, else what is wrong. */
-const char *vl_disk_kind_problem (const char *kind);
-/* "qcow2" or "raw": what a root disk of an image of IMAGE_FORMAT is; used by plan
- * and create alike. */
-const char *vl_disk_format (const char *kind, const char *image_format);
-/* 1 where a root disk is an overlay whose backing file is the image's copy. */
-int vl_disk_is_overlay (const char *kind);
-
 /* Runs ARGV (absolute program) with limits: CPU seconds, address space, 64
  * files, no core, closed stdin, LC_ALL=C, a wall-clock deadline in seconds.
  * *OUT gets at most 1 MiB of stdout (arena).  0, or -1 after a finding with what

@@ -10,7 +10,8 @@
 
 #include "storage/storage.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -206,7 +207,7 @@ first_line (struct vl_call *call, const char *text)
 {
   char *line;
 
-  while (text && *text && isspace ((unsigned char)*text))
+  while (text && *text && vl_ascii_is_space (*text))
     text++;
   if (text == NULL || *text == '\0')
     return NULL;

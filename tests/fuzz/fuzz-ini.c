@@ -6,7 +6,7 @@
 #include <config.h>
 
 #include "plugin/ini.h"
-#include "plugin/text.h"
+#include "lib/text.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 

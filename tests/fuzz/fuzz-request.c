@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "plugin/text.h"
+#include "lib/text.h"
 #include "request/name.h"
 #include "request/request.h"
 

@@ -7,8 +7,8 @@
 
 #include "rig.h"
 
-#include "context/app.h"
-#include "context/file.h"
+#include "server/session.h"
+#include "lib/file.h"
 
 #include <check.h>
 #include <sys/stat.h>
@@ -99,7 +99,7 @@ START_TEST (settings_of_the_running_plugin)
 {
   rig_write (&rig, "mine/plugins.d/good.conf", "[settings]\nlimit = 3\nparts = a,b\n");
   load ();
-  rig.call->plugin = vl_registry_find (rig.registry, "good");
+  vl_call_as (rig.call, vl_registry_find (rig.registry, "good"));
   ck_assert_int_eq (vl_setting_int (rig.call, "limit"), 3);
   ck_assert_str_eq (vl_setting_str (rig.call, "shade"), "red");
   ck_assert_uint_eq (vl_setting_count (rig.call, "parts"), 2);
@@ -110,7 +110,7 @@ START_TEST (settings_of_the_running_plugin)
   ck_assert_str_eq (rig_findings (&rig),
                     "error Failed good: asks for setting 'virt_type', which its table has not\n"
                     "  this is a fault of the plugin\n");
-  rig.call->plugin = NULL;
+  vl_call_as (rig.call, NULL);
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 
 #include <config.h>
 
+#include "lib/cpuset.h"
 #include "request/guest.h"
 #include "request/name.h"
 #include "request/request.h"

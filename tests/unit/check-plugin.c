@@ -7,7 +7,7 @@
 
 #include "rig.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 
 #include <check.h>
 #include <dlfcn.h>

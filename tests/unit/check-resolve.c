@@ -29,7 +29,7 @@ teardown (void)
 static void
 as (struct vl_plugin *plugin)
 {
-  s.call->plugin = plugin;
+  vl_call_as (s.call, plugin);
 }
 
 /* ---- a chain of features: able reads baker reads charlie ---- */
@@ -252,7 +252,7 @@ START_TEST (slots)
   ck_assert_ptr_null (vl_guest_disk (s.guest, 1));
   as (NULL);
   ck_assert_str_eq (swatch_cause (&s, VL_DISK_BUS), "hw_bus=scsi (image)");
-  ck_assert_str_eq (vl_guest_origin_text (s.call, s.guest, VL_DISK_BUS), "hw_bus=scsi, image");
+  ck_assert_str_eq (s.call->origin_text (s.call, s.guest, VL_DISK_BUS), "hw_bus=scsi, image");
   swatch_resolve (&s, NULL, NULL, NULL);
   ck_assert_str_eq (swatch_value (&s, VL_DISK_BUS), "sata");
 }
@@ -371,7 +371,7 @@ START_TEST (values_set_in_resolve)
                     "odd.number=5 (as the host has it) < host.arch=x86_64 (host)");
   ck_assert_str_eq (swatch_cause (&s, "odd.both"),
                     "odd.both=7 (the flavor's and more) < odd_both=4 (request)");
-  ck_assert_str_eq (vl_guest_origin_text (s.call, s.guest, "odd.both"), "odd_both=4, request");
+  ck_assert_str_eq (s.call->origin_text (s.call, s.guest, "odd.both"), "odd_both=4, request");
   ck_assert_str_eq (swatch_cause (&s, "odd.nothing"), "nothing");
 }
 END_TEST

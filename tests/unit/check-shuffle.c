@@ -6,7 +6,7 @@
 
 #include <config.h>
 
-#include "context/app.h"
+#include "server/session.h"
 #include "domain/doc.h"
 #include "request/guest.h"
 

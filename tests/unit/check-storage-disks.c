@@ -7,7 +7,8 @@
 
 #include "room.h"
 
-#include "context/file.h"
+#include "lib/file.h"
+#include "request/disks.h"
 #include "storage/disk.h"
 #include "storage/inspect.h"
 #include "storage/storage.h"

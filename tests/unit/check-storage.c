@@ -7,7 +7,7 @@
 
 #include "room.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 #include "storage/disk.h"
 #include "storage/inspect.h"
 #include "storage/storage.h"

@@ -7,13 +7,12 @@
 
 #include "room.h"
 
-#include "context/file.h"
+#include "lib/file.h"
 #include "server/lock.h"
 #include "server/properties.h"
 #include "server/record.h"
 #include "server/schema.h"
 #include "server/session.h"
-#include "server/store.h"
 #include "server/undo.h"
 #include "storage/storage.h"
 

@@ -7,7 +7,7 @@
 
 #include "context/call.h"
 #include "plugin/registry.h"
-#include "plugin/text.h"
+#include "lib/text.h"
 
 #include <check.h>
 #include <inttypes.h>

@@ -39,7 +39,7 @@ loom_start (struct loom *loom)
   loom->build.host = loom->host;
   loom->build.doc = vl_doc_new (loom->call);
   loom->call->build = &loom->build;
-  loom->call->guest = &loom->guest;
+  vl_call_about (loom->call, &loom->guest);
 }
 
 void
@@ -174,20 +174,20 @@ loom_build (struct loom *loom, const char *json)
   loom->build.doc = NULL;
   loom_as (loom, NULL, VL_PHASE_PARSE);
   loom->call->build = NULL;
-  loom->call->guest = NULL;
+  vl_call_about (loom->call, NULL);
   loom->request = vl_request_read (loom->call, json, strlen (json), "test");
   if (loom->request == NULL)
     return NULL;
   loom->build.guest = vl_guest_new (loom->call, loom->registry, loom->config, loom->driver,
                                     loom->request, loom->host);
-  loom->call->guest = loom->build.guest;
+  vl_call_about (loom->call, loom->build.guest);
   return vl_build_run (&loom->build) == 0 ? vl_doc_xml (loom->build.doc) : NULL;
 }
 
 void
 loom_as (struct loom *loom, struct vl_plugin *plugin, enum vl_phase phase)
 {
-  loom->call->plugin = plugin;
+  vl_call_as (loom->call, plugin);
   loom->call->phase = phase;
 }
 

@@ -8,7 +8,7 @@
 
 #include "rig.h"
 
-#include "context/app.h"
+#include "server/session.h"
 
 #define MIB (1 << 20)
 

@@ -5,9 +5,7 @@
 
 #include <config.h>
 
-#include "host/host.h"
-
-#include "domain/doc.h"
+#include "request/guest.h"
 
 struct scope {
   const char *virt_type, *arch, *machine;
@@ -21,11 +19,11 @@ scope_of (const struct vl_guest *guest, struct scope *scope)
   struct vl_call *call = guest->call;
   struct vl_plugin *asking = call->plugin;
 
-  call->plugin = NULL;
+  vl_call_as (call, NULL);
   scope->virt_type = vl_guest_str (guest, VL_GUEST_VIRT_TYPE);
   scope->arch = vl_guest_str (guest, VL_GUEST_ARCH);
   scope->machine = vl_guest_str (guest, VL_GUEST_MACHINE);
-  call->plugin = asking;
+  vl_call_as (call, asking);
   return scope->virt_type && scope->arch ? 0 : -1;
 }
 
@@ -125,7 +123,7 @@ vl_host_cap_any (const struct vl_guest *guest, const struct vl_host *host, const
 int
 vl_host_unknown (struct vl_call *call, const char *prop, const char *key)
 {
-  const struct vl_host *host = call->build ? call->build->host : NULL;
+  const struct vl_host *host = call->guest ? call->guest->host : NULL;
 
   if (key == NULL)
     key = "what this guest's machine can do";

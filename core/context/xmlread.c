@@ -6,7 +6,7 @@
 
 #include <config.h>
 
-#include "domain/xml.h"
+#include "context/xml.h"
 
 #include <libxml/parser.h>
 #include <libxml/tree.h>

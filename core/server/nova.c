@@ -6,10 +6,10 @@
 
 #include <config.h>
 
-#include "context/app.h"
-#include "context/file.h"
+#include "server/session.h"
+#include "lib/file.h"
 #include "plugin/ini.h"
-#include "plugin/text.h"
+#include "lib/text.h"
 
 #include <errno.h>
 

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "request/guest.h"
+#include "lib/cpuset.h"
 
 /* More CPUs than any host that libvirt knows has. */
 #define MOST_CPUS 16384

@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "context/alloc.h"
+#include "lib/alloc.h"
 
 #include <errno.h>
 #include <stdint.h>

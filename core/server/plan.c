@@ -6,14 +6,14 @@
 
 #include <config.h>
 
-#include "context/app.h"
+#include "server/plan.h"
+
 #include "domain/build.h"
 #include "domain/node.h"
-#include "domain/plan.h"
-#include "server/store.h"
+#include "server/record.h"
 
-static struct vl_plan *
-new_plan (struct vl_app *app)
+struct vl_plan *
+vl_plan_new (struct vl_app *app)
 {
   struct vl_plan *plan = VL_NEW (struct vl_plan);
 
@@ -54,7 +54,7 @@ struct vl_plan *
 vl_plan_build (struct vl_app *app, struct vl_request *request, struct vl_plugin *driver,
                const struct vl_host *host, int check_schema)
 {
-  struct vl_plan *plan = new_plan (app);
+  struct vl_plan *plan = vl_plan_new (app);
   struct vl_build *build = &plan->build;
   int64_t since = vl_now ();
 
@@ -65,7 +65,6 @@ vl_plan_build (struct vl_app *app, struct vl_request *request, struct vl_plugin 
   vl_host_forget_use ((struct vl_host *)host);
   plan->call->phase = VL_PHASE_PARSE;
   build->guest = vl_guest_new (plan->call, app->registry, app->config, driver, request, host);
-  plan->call->guest = build->guest;
   vl_build_time (build, vl_phase_name (VL_PHASE_PARSE), "core", since);
   plan->call->phase = VL_PHASE_NONE;
   vl_build_ready (plan->call, app->registry, driver, host);
@@ -130,7 +129,7 @@ vl_plan_request (struct vl_app *app, const char *text, size_t length, const char
   if (driver && host && state)
     request = vl_request_read (app->call, text, length, origin);
   if (request == NULL) {
-    *plan = new_plan (app);
+    *plan = vl_plan_new (app);
     return -1;
   }
   if (request->state_dir == NULL)

@@ -2,8 +2,8 @@
  *
  * Files: bounded reading, atomic writing, trust in owner and mode. */
 
-#ifndef VL_CORE_FILE_H
-#define VL_CORE_FILE_H
+#ifndef VL_LIB_FILE_H
+#define VL_LIB_FILE_H
 
 #include <stddef.h>
 #include <sys/stat.h>

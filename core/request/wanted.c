@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "domain/disks.h"
+#include "request/disks.h"
 
 void
 vl_wanted_disks_free (struct vl_wanted_disks *wanted)

@@ -2,8 +2,8 @@
  *
  * Nearest spelling, for "did you mean". */
 
-#ifndef VL_CORE_SPELL_H
-#define VL_CORE_SPELL_H
+#ifndef VL_LIB_SPELL_H
+#define VL_LIB_SPELL_H
 
 #include <stddef.h>
 

@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "domain/doc.h"
+#include "request/guest.h"
 
 struct default_row {
   const char *prefix, *value;

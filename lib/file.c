@@ -4,9 +4,9 @@
 
 #include <config.h>
 
-#include "context/file.h"
+#include "lib/file.h"
 
-#include "context/alloc.h"
+#include "lib/alloc.h"
 
 #include <dirent.h>
 #include <errno.h>

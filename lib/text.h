@@ -2,8 +2,8 @@
  *
  * Small judgements on text: UTF-8, control characters, the form of names. */
 
-#ifndef VL_CORE_PLUGIN_TEXT_H
-#define VL_CORE_PLUGIN_TEXT_H
+#ifndef VL_LIB_TEXT_H
+#define VL_LIB_TEXT_H
 
 #include <stddef.h>
 

@@ -4,8 +4,8 @@
  * Running out of memory ends the process with a message (vl_oom); whatever was
  * under way is found again from the undo log.  Callers never see NULL. */
 
-#ifndef VL_CORE_ALLOC_H
-#define VL_CORE_ALLOC_H
+#ifndef VL_LIB_ALLOC_H
+#define VL_LIB_ALLOC_H
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -5,9 +5,9 @@
 
 #include <config.h>
 
-#include "domain/disks.h"
+#include "request/disks.h"
+
 #include "request/connection.h"
-#include "storage/storage.h"
 
 #define IDE_DISKS 4
 
@@ -23,12 +23,6 @@ struct layout {
 /* ---- bus ---- */
 
 static const char *const guest_buses[] = { "virtio", "scsi", "ide", "usb", "fdc", "sata", NULL };
-
-const char *
-vl_guest_disk_kind (const struct vl_guest *guest)
-{
-  return guest->request->disk_kind ? guest->request->disk_kind : vl_disk_kind (guest->config);
-}
 
 static int
 is_one_of (const char *text, const char *const *list)
@@ -416,13 +410,13 @@ vl_disks_lay_out (struct vl_call *call, struct vl_guest *guest)
 
   vl_wanted_disks_list (l.request, &wanted);
   l.disks = vl_arena_alloc (call->arena, (wanted.n + 1) * sizeof *l.disks);
-  call->plugin = NULL;
+  vl_call_as (call, NULL);
   limit = vl_config_int (guest->config, "storage.max_disk_devices_to_attach");
   if (limit > 0)
     l.limit = limit;
   result = vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc") ? lay_out_container (&l)
                                                           : lay_out_all (&l, &wanted);
-  call->plugin = caller;
+  vl_call_as (call, caller);
   guest->disks = l.disks;
   guest->n_disks = result == 0 ? l.n : 0;
   return result;

@@ -5,9 +5,9 @@
 
 #include <config.h>
 
-#include "context/app.h"
-#include "context/file.h"
-#include "context/spell.h"
+#include "server/session.h"
+#include "lib/file.h"
+#include "lib/spell.h"
 #include "plugin/ini.h"
 #include "plugin/load.h"
 

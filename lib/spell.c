@@ -4,9 +4,10 @@
 
 #include <config.h>
 
-#include "context/spell.h"
+#include "lib/spell.h"
 
-#include <ctype.h>
+#include <virtloom/ascii.h>
+
 #include <limits.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ least (unsigned a, unsigned b, unsigned c)
 static int
 same (char a, char b)
 {
-  return tolower ((unsigned char)a) == tolower ((unsigned char)b);
+  return vl_ascii_lower (a) == vl_ascii_lower (b);
 }
 
 unsigned

@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "plugin/text.h"
+#include "lib/text.h"
 
 #include <stdint.h>
 #include <string.h>
