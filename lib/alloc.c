@@ -60,17 +60,24 @@ vl_xstrndup (const char *text, size_t n)
 }
 
 char *
-vl_xasprintf (const char *fmt, ...)
+vl_xvasprintf (const char *fmt, va_list args)
 {
   char *text = NULL;
+
+  if (vasprintf (&text, fmt, args) < 0)
+    vl_oom ();
+  return text;
+}
+
+char *
+vl_xasprintf (const char *fmt, ...)
+{
   va_list args;
-  int n;
+  char *text;
 
   va_start (args, fmt);
-  n = vasprintf (&text, fmt, args);
+  text = vl_xvasprintf (fmt, args);
   va_end (args);
-  if (n < 0)
-    vl_oom ();
   return text;
 }
 

@@ -19,6 +19,7 @@ void *vl_xcalloc (size_t n, size_t size);
 void *vl_xrealloc (void *p, size_t n, size_t size);
 char *vl_xstrdup (const char *text);
 char *vl_xstrndup (const char *text, size_t n);
+char *vl_xvasprintf (const char *fmt, va_list args) __attribute__ ((format (printf, 1, 0)));
 char *vl_xasprintf (const char *fmt, ...) __attribute__ ((format (printf, 1, 2)));
 
 #define VL_NEW(type) ((type *)vl_xcalloc (1, sizeof (type)))

@@ -13,45 +13,55 @@
 #include <fcntl.h>
 
 char *
-vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why)
+vl_file_read_all (int fd, size_t limit, size_t *length, const char **why)
 {
   static __thread char too_large[64];
   VL_AUTOFREE char *text = NULL;
-  struct stat st;
-  size_t n = 0;
+  size_t n = 0, size = 0;
 
-  if (fstat (fd, &st) < 0) {
-    *why = strerror (errno);
-    return NULL;
-  }
-  if (! S_ISREG (st.st_mode)) {
-    *why = "is not a regular file";
-    return NULL;
-  }
-  text = vl_xcalloc (1, (size_t)(st.st_size < (off_t)limit ? (size_t)st.st_size : limit) + 2);
   for (;;) {
-    size_t room = (size_t)(st.st_size < (off_t)limit ? (size_t)st.st_size : limit) + 1 - n;
-    ssize_t got = room ? read (fd, text + n, room) : 0;
+    ssize_t got;
 
+    /* One byte beyond the limit tells that there is more, one is for the NUL. */
+    if (size - n < 2) {
+      size = size < limit / 2 ? 2 * size + 4096 : limit + 2;
+      text = vl_xrealloc (text, size, 1);
+    }
+    got = read (fd, text + n, size - n - 1);
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0) {
       *why = strerror (errno);
       return NULL;
     }
+    n += (size_t)got;
+    if (n > limit) {
+      snprintf (too_large, sizeof too_large, "is larger than %zu bytes", limit);
+      *why = too_large;
+      errno = EFBIG;
+      return NULL;
+    }
     if (got == 0)
       break;
-    n += (size_t)got;
-  }
-  if (n > limit) {
-    snprintf (too_large, sizeof too_large, "is larger than %zu bytes", limit);
-    *why = too_large;
-    return NULL;
   }
   text[n] = '\0';
   if (length)
     *length = n;
   return VL_STEAL (text);
+}
+
+char *
+vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why)
+{
+  struct stat st;
+
+  if (fstat (fd, &st) < 0)
+    *why = strerror (errno);
+  else if (! S_ISREG (st.st_mode))
+    *why = "is not a regular file";
+  else
+    return vl_file_read_all (fd, limit, length, why);
+  return NULL;
 }
 
 char *
@@ -83,8 +93,8 @@ write_all (int fd, const char *text, size_t length)
   return 0;
 }
 
-static int
-sync_folder_of (const char *path)
+int
+vl_file_sync_folder (const char *path)
 {
   VL_AUTOFREE char *folder = vl_xstrdup (path);
   char *slash = strrchr (folder, '/');
@@ -118,7 +128,7 @@ vl_file_write (const char *path, const char *text, size_t length, mode_t mode)
     errno = saved;
     return -1;
   }
-  return sync_folder_of (path);
+  return vl_file_sync_folder (path);
 }
 
 const char *
@@ -170,12 +180,14 @@ remove_below (int parent, const char *name, dev_t device)
     errno = EXDEV;
     return -1;
   }
-  dir = fdopendir (dup (fd));
+  dir = fdopendir (fd);
   if (dir == NULL)
     return -1;
+  /* It is the folder's from here on. */
+  fd = -1;
   for (struct dirent *entry; (entry = readdir (dir));)
     if (! VL_STREQ (entry->d_name, ".") && ! VL_STREQ (entry->d_name, "..")
-        && remove_below (fd, entry->d_name, device) < 0)
+        && remove_below (dirfd (dir), entry->d_name, device) < 0)
       bad = errno;
   closedir (dir);
   if (bad) {

@@ -14,6 +14,12 @@
 char *vl_file_read (const char *path, size_t limit, size_t *length, const char **why);
 char *vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why);
 
+/* The same from what is open as FD, whatever it is, up to its end; errno is
+ * EFBIG where that is beyond LIMIT. */
+char *vl_file_read_all (int fd, size_t limit, size_t *length, const char **why);
+
+/* fsync of the folder that PATH is in.  0, or -1 with errno. */
+int vl_file_sync_folder (const char *path);
 /* Temp file, fsync, rename, fsync of the folder.  0, or -1 with errno. */
 int vl_file_write (const char *path, const char *text, size_t length, mode_t mode);
 

@@ -6,46 +6,124 @@
 
 #include "lib/text.h"
 
-#include <stdint.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 character at P, at most N; 0 where it is none (overlong
- * forms, surrogates and what lies beyond U+10FFFF included). */
-static size_t
-utf8_length (const unsigned char *p, size_t n)
+#define SHOWN_BYTES 64 /* of a value in a message */
+
+size_t
+vl_utf8_read (const char *text, size_t n, uint32_t *code)
 {
   static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+  const unsigned char *p = (const unsigned char *)text;
   size_t length = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-  uint32_t code = length < 2 ? *p : *p & (0x7fu >> length);
 
+  *code = length < 2 ? *p : *p & (0x7fu >> length);
   if (length == 0 || length > n)
     return 0;
   for (size_t i = 1; i < length; i++) {
     if ((p[i] & 0xc0) != 0x80)
       return 0;
-    code = code << 6 | (p[i] & 0x3fu);
+    *code = *code << 6 | (p[i] & 0x3fu);
   }
-  if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+  if (*code < least[length] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
     return 0;
   return length;
+}
+
+/* C0, DEL, and the C1 set, which terminals obey too. */
+static int
+is_control (uint32_t code)
+{
+  return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+/* What is not seen, or changes the order of what is: Unicode's categories Cf
+ * (but for signs of Arabic and other scripts that are seen), Zl, Zp and Co, and
+ * what is no character.  Nova's judgement of names is the same. */
+static int
+is_hidden (uint32_t code)
+{
+  static const uint32_t ranges[][2] = {
+    { 0xad, 0xad },       { 0x61c, 0x61c },     { 0x180e, 0x180e },   { 0x200b, 0x200f },
+    { 0x2028, 0x202e },   { 0x2060, 0x206f },   { 0xe000, 0xf8ff },   { 0xfdd0, 0xfdef },
+    { 0xfeff, 0xfeff },   { 0xfff9, 0xfffb },   { 0xfffe, 0xffff },   { 0x13430, 0x1343f },
+    { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe007f }, { 0xf0000, 0x10ffff },
+  };
+
+  for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+    if (code >= ranges[i][0] && code <= ranges[i][1])
+      return 1;
+  return 0;
 }
 
 const char *
 vl_text_problem (const char *text, size_t length)
 {
-  const unsigned char *p = (const unsigned char *)text, *end = p + length;
+  uint32_t code;
 
-  while (p < end) {
-    size_t n = utf8_length (p, (size_t)(end - p));
-
+  for (size_t i = 0, n; i < length; i += n) {
+    n = vl_utf8_read (text + i, length - i, &code);
     if (n == 0)
       return "is not UTF-8 text";
-    /* C0, DEL, and the C1 set, which terminals obey too. */
-    if (*p < 0x20 || *p == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0))
+    if (is_control (code))
       return "has a control character; accepted: printable text";
-    p += n;
+    if (is_hidden (code))
+      return "has a character that is not seen; accepted: printable text";
   }
   return NULL;
+}
+
+char *
+vl_text_clean_n (const char *text, size_t length)
+{
+  struct vl_str clean = { 0 };
+  uint32_t code;
+
+  vl_str_add (&clean, "");
+  for (size_t i = 0, n, end; i < length; i = end) {
+    n = vl_utf8_read (text + i, length - i, &code);
+    end = i + (n ? n : 1);
+    if (n && ! is_control (code) && ! is_hidden (code))
+      vl_str_add_n (&clean, text + i, n);
+    else
+      for (size_t k = i; k < end; k++)
+        vl_str_printf (&clean, "\\x%02x", (unsigned)(unsigned char)text[k]);
+  }
+  return clean.text;
+}
+
+char *
+vl_text_clean (const char *text)
+{
+  return vl_text_clean_n (text, strlen (text));
+}
+
+const char *
+vl_shown (struct vl_arena *arena, const char *text)
+{
+  size_t n = strlen (text), cut = n > SHOWN_BYTES ? SHOWN_BYTES : n;
+  VL_AUTOFREE char *clean = NULL;
+
+  /* Not in the middle of a character. */
+  while (cut < n && cut > 0 && (text[cut] & 0xc0) == 0x80)
+    cut--;
+  clean = vl_text_clean_n (text, cut);
+  return vl_arena_printf (arena, "%s%s", clean, cut < n ? "..." : "");
+}
+
+int
+vl_text_same (const char *a, const char *b)
+{
+  return a == b || (a && b && strcmp (a, b) == 0);
+}
+
+int
+vl_text_among (const char *text, const char *const *list)
+{
+  for (; text && *list; list++)
+    if (strcmp (text, *list) == 0)
+      return 1;
+  return 0;
 }
 
 int

@@ -5,11 +5,26 @@
 #ifndef VL_LIB_TEXT_H
 #define VL_LIB_TEXT_H
 
-#include <stddef.h>
+#include "lib/alloc.h"
 
+#include <stdint.h>
+
+/* Bytes of the UTF-8 character at TEXT, at most N, and the character in *CODE; 0
+ * where it is none (overlong forms, surrogates, beyond U+10FFFF, cut off). */
+size_t vl_utf8_read (const char *text, size_t n, uint32_t *code);
 /* What is wrong with TEXT as printable UTF-8 ("has a control character"), or
- * NULL. */
+ * NULL.  This is the one rule for what virtloom keeps or shows. */
 const char *vl_text_problem (const char *text, size_t length);
+/* TEXT by the same rule, each byte of what is not printable as "\x1b".  The
+ * caller frees. */
+char *vl_text_clean (const char *text);
+char *vl_text_clean_n (const char *text, size_t length);
+/* The same for a message: cut to 64 bytes and "..." where it is longer. */
+const char *vl_shown (struct vl_arena *arena, const char *text);
+/* Are A and B equal, or both NULL? */
+int vl_text_same (const char *a, const char *b);
+/* Is TEXT (NULL: no) in LIST, which ends with NULL? */
+int vl_text_among (const char *text, const char *const *list);
 
 /* [a-z][a-z0-9-]{0,30}: a plugin's name. */
 int vl_plugin_name_ok (const char *name);

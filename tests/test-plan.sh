@@ -27,6 +27,22 @@ has "$out" "<source bridge='br0'/>" "and its network"
 xml=$out
 run plan --request - < "$tmp/request.json"
 is "$out" "$xml" "a request from stdin gives the same bytes"
+
+# In Turkish the capital of i is another letter.
+if localedef -i tr_TR -f UTF-8 "$tmp/tr_TR.UTF-8" > "$tmp/localedef" 2>&1; then
+  sed 's/"q35" }/"q35", "hw_vif_model": "VIRTIO" }/' "$tmp/request.json" > "$tmp/upper.json"
+  run plan --request "$tmp/upper.json"
+  is_rc 0 "values in capitals"
+  upper=$out
+  export LOCPATH=$tmp LC_ALL=tr_TR.UTF-8
+  is "$(printf 'i' | sed 's/./\U&/')" İ "the locale is Turkish"
+  run plan --request "$tmp/upper.json"
+  unset LOCPATH LC_ALL
+  is "$out" "$upper" "are the same plan in Turkish"
+else
+  skip "no Turkish locale can be made here"
+fi
+
 run plan --request "$tmp/request.json" -o json
 is_rc 0 "plan -o json"
 for member in xml findings provenance claims active; do

@@ -136,16 +136,16 @@ static void VL_PRINTF (2, 3) complain (struct args *args, const char *fmt, ...)
   if (args->bad)
     return;
   va_start (list, fmt);
-  args->message = tool_vprintf (fmt, list);
+  args->message = vl_xvasprintf (fmt, list);
   va_end (list);
   args->bad = 1;
 }
 
 static void
-hint_spelling (struct args *args, const struct spelling *spelling, const char *before)
+hint_spelling (struct args *args, const struct vl_spell *spelling, const char *before)
 {
   if (spelling->best && args->hint == NULL)
-    args->hint = tool_printf ("did you mean '%s%s'?", before, spelling->best);
+    args->hint = vl_xasprintf ("did you mean '%s%s'?", before, spelling->best);
 }
 
 /* NOUN VERB, as it is typed. */
@@ -170,10 +170,10 @@ gap (const struct args *args)
 static char *
 join_nouns (void)
 {
-  char *all = tool_printf ("%s", nouns[0]->name);
+  char *all = vl_xasprintf ("%s", nouns[0]->name);
 
   for (size_t i = 1; nouns[i]; i++) {
-    char *longer = tool_printf ("%s, %s", all, nouns[i]->name);
+    char *longer = vl_xasprintf ("%s, %s", all, nouns[i]->name);
 
     free (all);
     all = longer;
@@ -184,10 +184,10 @@ join_nouns (void)
 static char *
 join_verbs (const struct noun *noun)
 {
-  char *all = tool_printf ("%s", noun->verbs[0].name);
+  char *all = vl_xasprintf ("%s", noun->verbs[0].name);
 
   for (const struct verb *verb = noun->verbs + 1; verb->run; verb++) {
-    char *longer = tool_printf ("%s, %s", all, verb->name);
+    char *longer = vl_xasprintf ("%s, %s", all, verb->name);
 
     free (all);
     all = longer;
@@ -198,11 +198,11 @@ join_verbs (const struct noun *noun)
 static void
 unknown_noun (struct args *args, const char *name)
 {
-  struct spelling spelling = { .wanted = name };
+  struct vl_spell spelling = { .wanted = name };
   char *all = join_nouns ();
 
   for (size_t i = 0; nouns[i]; i++)
-    spelling_offer (&spelling, nouns[i]->name);
+    vl_spell_offer (&spelling, nouns[i]->name);
   complain (args, "there is no noun '%s'; accepted: %s", name, all);
   hint_spelling (args, &spelling, "");
   free (all);
@@ -211,11 +211,11 @@ unknown_noun (struct args *args, const char *name)
 static void
 unknown_verb (struct args *args, const char *name)
 {
-  struct spelling spelling = { .wanted = name ? name : "" };
+  struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = join_verbs (args->noun);
 
   for (const struct verb *verb = args->noun->verbs; verb->run; verb++)
-    spelling_offer (&spelling, verb->name);
+    vl_spell_offer (&spelling, verb->name);
   if (name)
     complain (args, "'%s' has no verb '%s'; accepted: %s", args->noun->name, name, all);
   else
@@ -234,17 +234,17 @@ args_takes (const struct verb *verb, const struct option *option)
 static void
 unknown_option (struct args *args, const char *name, const char *dashes)
 {
-  struct spelling spelling = { .wanted = name };
+  struct vl_spell spelling = { .wanted = name };
 
   for (size_t i = 0; i < N_OPTIONS; i++)
     if (options[i].name && options[i].help && args_takes (args->verb, &options[i]))
-      spelling_offer (&spelling, options[i].name);
+      vl_spell_offer (&spelling, options[i].name);
   complain (args, "'%s%s%s' has no option '%s%s'", verb_noun (args), gap (args), verb_name (args),
             dashes, name);
   hint_spelling (args, &spelling, "--");
   if (args->hint == NULL)
     args->hint =
-        tool_printf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));
+        vl_xasprintf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));
 }
 
 /* ---- parsing ---- */
@@ -261,7 +261,7 @@ struct parsing {
 static void
 add_given (struct args *args, const struct option *option, const char *value)
 {
-  args->given = tool_grow (args->given, args->n_given + 1, sizeof *args->given);
+  args->given = vl_xrealloc (args->given, args->n_given + 1, sizeof *args->given);
   args->given[args->n_given++] = (struct given) { option, value };
   args->help |= strcmp (option->name, "help") == 0;
   args->version |= strcmp (option->name, "version") == 0;
@@ -284,7 +284,7 @@ remember_unknown (struct parsing *p, const char *name, size_t length, const char
 {
   if (p->unknown)
     return;
-  p->owned = tool_printf ("%.*s", (int)length, name);
+  p->owned = vl_xstrndup (name, length);
   p->unknown = p->owned;
   p->dashes = dashes;
 }
@@ -300,7 +300,7 @@ parse_long (struct parsing *p, const char *text)
     remember_unknown (p, text, length, "--");
     return;
   }
-  shown = tool_printf ("--%s", option->name);
+  shown = vl_xasprintf ("--%s", option->name);
   if (option->value)
     take_value (p, option, text[length] ? text + length + 1 : NULL, shown);
   else if (text[length])
@@ -343,7 +343,7 @@ name_things (struct parsing *p)
   if (args->n_words == 0) {
     if (! args->help && ! args->version && p->unknown == NULL) {
       complain (args, "a noun is missing");
-      args->hint = tool_printf ("virtloom --help");
+      args->hint = vl_xasprintf ("virtloom --help");
     }
     return;
   }
@@ -372,7 +372,7 @@ check_options (struct parsing *p)
   } else if (p->unknown) {
     complain (args, "there is no option '%s%s'", p->dashes, p->unknown);
     if (args->hint == NULL)
-      args->hint = tool_printf ("virtloom --help");
+      args->hint = vl_xasprintf ("virtloom --help");
   }
   for (size_t i = 0; i < args->n_given && args->verb; i++)
     if (! args_takes (args->verb, args->given[i].option))
@@ -393,9 +393,9 @@ check_words (struct args *args)
               verb_name (args), verb->words ? verb->words : "no words", args->words[verb->most]);
   if (args->bad && args->hint == NULL)
     args->hint =
-        tool_printf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));
+        vl_xasprintf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));
   if (output && ! has_word (verb->formats, output)) {
-    char *formats = tool_printf ("%s", verb->formats), *blank = strchr (formats, ' ');
+    char *formats = vl_xasprintf ("%s", verb->formats), *blank = strchr (formats, ' ');
 
     if (blank)
       *blank = '\0';
@@ -412,7 +412,7 @@ args_parse (struct args *args, int argc, char **argv)
   struct parsing p = { .args = args, .argc = argc, .argv = argv };
   int only_words = 0;
 
-  args->words = tool_alloc ((size_t)argc + 1, sizeof *args->words);
+  args->words = vl_xcalloc ((size_t)argc + 1, sizeof *args->words);
   for (p.at = 1; p.at < argc; p.at++) {
     const char *text = argv[p.at];
 
@@ -466,7 +466,7 @@ args_has (const struct args *args, const char *name)
 const char *const *
 args_list (struct args *args, const char *name)
 {
-  const char **list = tool_alloc (args->n_given + 1, sizeof *list);
+  const char **list = vl_xcalloc (args->n_given + 1, sizeof *list);
   size_t n = 0;
 
   for (size_t i = 0; i < args->n_given; i++)
@@ -500,7 +500,7 @@ args_properties (struct tool *tool, const char *name, struct vl_property **list,
   int bad = 0;
 
   *n = 0;
-  *list = tool_alloc (tool->args->n_given + 1, sizeof **list);
+  *list = vl_xcalloc (tool->args->n_given + 1, sizeof **list);
   for (; *texts; texts++) {
     const char *equals = strchr (*texts, '=');
 

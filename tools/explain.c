@@ -14,10 +14,10 @@
 static void
 print_chain (const char *chain)
 {
-  char *copy = tool_printf ("%s", chain), *state = NULL;
+  char *copy = vl_xstrdup (chain), *state = NULL;
 
   for (char *line = strtok_r (copy, "\n", &state); line; line = strtok_r (NULL, "\n", &state)) {
-    char *clean = table_clean (line);
+    char *clean = vl_text_clean (line);
 
     printf ("    %s\n", clean);
     free (clean);
@@ -28,8 +28,8 @@ print_chain (const char *chain)
 static void
 print_row (const struct vl_provenance *row, int with_chain)
 {
-  char *path = table_clean (row->path), *value = row->value ? table_clean (row->value) : NULL;
-  char *cause = row->cause ? table_clean (row->cause) : NULL;
+  char *path = vl_text_clean (row->path), *value = row->value ? vl_text_clean (row->value) : NULL;
+  char *cause = row->cause ? vl_text_clean (row->cause) : NULL;
 
   printf ("%s%s%s  <- %s%s%s\n", path, value ? " = " : "", value ? value : "", row->owners,
           cause ? ", " : "", cause ? cause : "");

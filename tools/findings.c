@@ -12,9 +12,9 @@ void
 findings_print_one (const struct vl_finding *finding, FILE *file)
 {
   static const char *const severities[] = { "", "error", "warning", "advice" };
-  char *message = table_clean (finding->message);
-  char *origin = finding->origin ? table_clean (finding->origin) : NULL;
-  char *hint = finding->hint ? table_clean (finding->hint) : NULL;
+  char *message = vl_text_clean (finding->message);
+  char *origin = finding->origin ? vl_text_clean (finding->origin) : NULL;
+  char *hint = finding->hint ? vl_text_clean (finding->hint) : NULL;
 
   fprintf (file, "%s %s %s: %s", severities[finding->severity], finding->code, finding->plugin,
            message);

@@ -14,9 +14,9 @@ static void
 print_option (const struct option *option, FILE *file)
 {
   char *left =
-      tool_printf ("%s%s%s--%s%s%s", option->letter ? "-" : "    ",
-                   option->letter ? option->letter : "", option->letter ? ", " : "", option->name,
-                   option->value ? " " : "", option->value ? option->value : "");
+      vl_xasprintf ("%s%s%s--%s%s%s", option->letter ? "-" : "    ",
+                    option->letter ? option->letter : "", option->letter ? ", " : "", option->name,
+                    option->value ? " " : "", option->value ? option->value : "");
 
   fprintf (file, "  %-28s  %s\n", left, option->help);
   free (left);

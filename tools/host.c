@@ -23,7 +23,7 @@ print_facts (const struct vl_host *host)
 
     printf ("%s =", key);
     for (size_t j = 0; j < n; j++) {
-      char *clean = table_clean (vl_host_item (host, key, j));
+      char *clean = vl_text_clean (vl_host_item (host, key, j));
 
       printf ("%s %s", j ? "," : "", clean);
       free (clean);

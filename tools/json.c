@@ -14,7 +14,7 @@
 static json_t *
 repaired (const char *text)
 {
-  char *copy = tool_printf ("%s", text);
+  char *copy = vl_xstrdup (text);
   json_t *value;
 
   for (char *p = copy; *p; p++)
@@ -121,9 +121,9 @@ tool_done (struct tool *tool, const char *fmt, ...)
   char *text, *clean;
 
   va_start (args, fmt);
-  text = tool_vprintf (fmt, args);
+  text = vl_xvasprintf (fmt, args);
   va_end (args);
-  clean = table_clean (text);
+  clean = vl_text_clean (text);
   if (! tool->json)
     puts (clean);
   json_put (tool->data, "done", text);

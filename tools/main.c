@@ -24,7 +24,7 @@ static int progress_shown;
 static void
 show_progress (void *opaque, const char *text)
 {
-  char *clean = table_clean (text);
+  char *clean = vl_text_clean (text);
 
   (void)opaque;
   fprintf (stderr, "\r\033[K%s ...", clean);

@@ -58,12 +58,12 @@ flush (struct reader *r)
     return;
   if (conf->n == conf->size) {
     conf->size = conf->size ? 2 * conf->size : 64;
-    conf->options = tool_grow (conf->options, conf->size, sizeof *conf->options);
+    conf->options = vl_xrealloc (conf->options, conf->size, sizeof *conf->options);
   }
   option = &conf->options[conf->n++];
-  option->name = tool_printf ("%s.%s", r->section, r->key);
+  option->name = vl_xasprintf ("%s.%s", r->section, r->key);
   option->value = r->value;
-  option->origin = tool_printf ("%s:%d", r->path, r->first_line);
+  option->origin = vl_xasprintf ("%s:%d", r->path, r->first_line);
   free (r->key);
   r->key = r->value = NULL;
 }
@@ -80,7 +80,7 @@ begin_section (struct reader *r, char *line)
   }
   line[length - 1] = '\0';
   free (r->section);
-  r->section = tool_printf ("%s", trim (line + 1));
+  r->section = vl_xasprintf ("%s", trim (line + 1));
   if (strcmp (r->section, "DEFAULT") != 0)
     for (char *p = r->section; *p; p++)
       *p = vl_ascii_lower (*p);
@@ -112,8 +112,8 @@ begin_assignment (struct reader *r, char *line)
     value[length - 1] = '\0';
     value++;
   }
-  r->key = tool_printf ("%s", line);
-  r->value = tool_printf ("%s", value);
+  r->key = vl_xstrdup (line);
+  r->value = vl_xstrdup (value);
   r->first_line = r->line;
 }
 
@@ -127,7 +127,7 @@ continue_value (struct reader *r, char *line)
     return;
   }
   line = trim (line);
-  longer = tool_printf ("%s%s%s", r->value, *r->value && *line ? " " : "", line);
+  longer = vl_xasprintf ("%s%s%s", r->value, *r->value && *line ? " " : "", line);
   free (r->value);
   r->value = longer;
 }
@@ -203,8 +203,8 @@ sort_options (struct nova_conf *conf)
 static const char *
 value_of (const struct nova_conf *conf, const char *group, const char *name, size_t length)
 {
-  char *key = memchr (name, '.', length) ? tool_printf ("%.*s", (int)length, name)
-                                         : tool_printf ("%s.%.*s", group, (int)length, name);
+  char *key = memchr (name, '.', length) ? vl_xstrndup (name, length)
+                                         : vl_xasprintf ("%s.%.*s", group, (int)length, name);
   struct vl_nova_option wanted = { .name = key };
   const struct vl_nova_option *found = NULL;
 
@@ -222,7 +222,7 @@ struct growing {
 static void
 append (struct growing *out, const char *text, size_t n)
 {
-  out->text = tool_grow (out->text, out->length + n + 1, 1);
+  out->text = vl_xrealloc (out->text, out->length + n + 1, 1);
   memcpy (out->text + out->length, text, n);
   out->length += n;
   out->text[out->length] = '\0';
@@ -276,11 +276,11 @@ substitute (const struct nova_conf *conf, const char *group, const char *value, 
 static void
 substitute_all (struct nova_conf *conf)
 {
-  struct growing *values = tool_alloc (conf->n, sizeof *values);
+  struct growing *values = vl_xcalloc (conf->n, sizeof *values);
 
   for (size_t i = 0; i < conf->n; i++) {
     const char *name = conf->options[i].name;
-    char *group = tool_printf ("%.*s", (int)strcspn (name, "."), name);
+    char *group = vl_xasprintf ("%.*s", (int)strcspn (name, "."), name);
 
     substitute (conf, group, conf->options[i].value, 0, &values[i]);
     free (group);
@@ -296,7 +296,7 @@ int
 nova_conf_read (struct tool *tool, const char *path, const char *text, struct nova_conf *conf)
 {
   struct reader r = { .tool = tool, .conf = conf, .path = path };
-  char *copy = tool_printf ("%s", text), *rest = copy, *line;
+  char *copy = vl_xstrdup (text), *rest = copy, *line;
 
   while ((line = strsep (&rest, "\n")))
     read_line (&r, line);

@@ -7,8 +7,6 @@
 
 #include "plugin-check.h"
 
-#include <virtloom/ascii.h>
-
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +25,9 @@ tap_note (const char *fmt, ...)
   char *text, *clean;
 
   va_start (args, fmt);
-  text = tool_vprintf (fmt, args);
+  text = vl_xvasprintf (fmt, args);
   va_end (args);
-  clean = table_clean (text);
+  clean = vl_text_clean (text);
   printf ("# %s\n", clean);
   free (clean);
   free (text);
@@ -46,7 +44,7 @@ tap_ok (struct tap *tap, int ok, const char *what, const char *fmt, ...)
   printf ("%sok %d - %s\n", ok ? "" : "not ", tap->tests, what);
   if (! ok) {
     va_start (args, fmt);
-    text = tool_vprintf (fmt, args);
+    text = vl_xvasprintf (fmt, args);
     va_end (args);
     tap_note ("%s", text);
     free (text);
@@ -64,20 +62,11 @@ tap_skip (struct tap *tap, const char *what, const char *why)
 
 /* ---- the file ---- */
 
-static int
-name_ok (const char *name)
-{
-  size_t n = strlen (name);
-
-  return n > 0 && n <= 31 && vl_ascii_is_lower (*name)
-         && strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
-}
-
 /* "acme_tpm_LTX_virtloom_module" of "acme-tpm". */
 static char *
 symbol_of (const char *name)
 {
-  char *symbol = tool_printf ("%s_LTX_virtloom_module", name);
+  char *symbol = vl_xasprintf ("%s_LTX_virtloom_module", name);
 
   for (char *p = symbol; *p; p++)
     if (*p == '-')
@@ -92,7 +81,7 @@ check_file (struct checking *c)
   struct elf_facts *elf = &c->elf;
   struct tap *tap = c->tap;
   char *symbol = symbol_of (c->name);
-  int ok = tap_ok (tap, name_ok (c->name), "the file's name is a plugin's",
+  int ok = tap_ok (tap, vl_plugin_name_ok (c->name), "the file's name is a plugin's",
                    "'%s.so'; accepted: [a-z][a-z0-9-]{0,30}.so", c->name);
 
   ok &= tap_ok (tap, elf->problem == NULL && elf->shared, "it is a shared object", "%s",
@@ -150,7 +139,8 @@ name_of (const char *file)
   const char *slash = strrchr (file, '/'), *base = slash ? slash + 1 : file;
   size_t n = strlen (base);
 
-  return n > 3 && strcmp (base + n - 3, ".so") == 0 ? tool_printf ("%.*s", (int)n - 3, base) : NULL;
+  return n > 3 && strcmp (base + n - 3, ".so") == 0 ? vl_xasprintf ("%.*s", (int)n - 3, base)
+                                                    : NULL;
 }
 
 static int

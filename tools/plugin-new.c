@@ -8,8 +8,6 @@
 
 #include "tool.h"
 
-#include <virtloom/ascii.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,7 +153,7 @@ fill (const char *template, const char *name, const char *ident)
     size_t length;
   } marks[] = { { "@name@", 6 }, { "@ident@", 7 } };
   const char *words[2] = { name, ident };
-  char *out = tool_printf ("%s", ""), *longer;
+  char *out = vl_xstrdup (""), *longer;
 
   while (*template) {
     size_t plain = strcspn (template, "@"), taken = plain;
@@ -168,7 +166,7 @@ fill (const char *template, const char *name, const char *ident)
       }
     if (*word == '\0' && template[plain])
       taken = ++plain;
-    longer = tool_printf ("%s%.*s%s", out, (int)plain, template, word);
+    longer = vl_xasprintf ("%s%.*s%s", out, (int)plain, template, word);
     free (out);
     out = longer;
     template += taken;
@@ -193,8 +191,7 @@ plugin_new (struct tool *tool)
   char ident[32] = "";
   size_t n = strlen (name);
 
-  if (n == 0 || n > 31 || ! vl_ascii_is_lower (*name)
-      || strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
+  if (! vl_plugin_name_ok (name))
     return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
                      "'%s' cannot be a plugin's name; accepted: a small letter, then up to 30 of "
                      "small letters, digits and '-'",

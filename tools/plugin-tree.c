@@ -22,7 +22,7 @@
 static int
 make_folder (struct checking *c, const char *below)
 {
-  char *path = tool_printf ("%s/%s", c->folder, below);
+  char *path = vl_xasprintf ("%s/%s", c->folder, below);
   int result = mkdir (path, 0755);
 
   if (result < 0)
@@ -36,7 +36,7 @@ make_folder (struct checking *c, const char *below)
 static int
 write_bytes (struct checking *c, const char *below, const void *bytes, size_t length)
 {
-  char *path = tool_printf ("%s/%s", c->folder, below);
+  char *path = vl_xasprintf ("%s/%s", c->folder, below);
   FILE *file = fopen (path, "we");
   int result = 0;
 
@@ -76,9 +76,9 @@ copy_plugin (struct checking *c, const struct vl_plugin_info *info)
 
   if (strcmp (info->name, c->name) == 0)
     return 0;
-  module = tool_printf ("%s/.libs/%s.so",
-                        info->kind == VL_KIND_DRIVER ? "drivers/" DRIVER : "features", info->name);
-  conf = tool_printf ("plugins.d/%s.conf", info->name);
+  module = vl_xasprintf ("%s/.libs/%s.so",
+                         info->kind == VL_KIND_DRIVER ? "drivers/" DRIVER : "features", info->name);
+  conf = vl_xasprintf ("plugins.d/%s.conf", info->name);
   result = copy (c, info->module, module);
   result |= copy (c, info->conf, conf);
   free (module);
@@ -101,8 +101,8 @@ write_hosts (struct checking *c, struct vl_app *app)
   free (text);
   result |= write_text (c, "bare.json",
                         "{\"virtloom_host\": 1, \"facts\": {\"host.arch\": \"x86_64\"}}\n");
-  c->host = tool_printf ("%s/host.json", c->folder);
-  c->bare = tool_printf ("%s/bare.json", c->folder);
+  c->host = vl_xasprintf ("%s/host.json", c->folder);
+  c->bare = vl_xasprintf ("%s/bare.json", c->folder);
   return result;
 }
 
@@ -159,7 +159,7 @@ check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
                                          "drivers/" DRIVER, "drivers/" DRIVER "/.libs", "plugins.d",
                                          "packaging" };
   const char *base = getenv ("TMPDIR");
-  char *path = tool_printf ("%s/vl-XXXXXX", base && *base == '/' ? base : "/tmp"), *module, *conf;
+  char *path = vl_xasprintf ("%s/vl-XXXXXX", base && *base == '/' ? base : "/tmp"), *module, *conf;
   char *beside;
   int result = 0;
 
@@ -173,9 +173,9 @@ check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
     result = make_folder (c, folders[i]);
   if (result == 0)
     result = write_text (c, "packaging/virtloom.conf", "[virtloom]\n") | copy_shipped (c);
-  module = tool_printf ("features/.libs/%s.so", c->name);
-  conf = tool_printf ("plugins.d/%s.conf", c->name);
-  beside = tool_printf ("%.*s.conf", (int)(strlen (c->file) - 3), c->file);
+  module = vl_xasprintf ("features/.libs/%s.so", c->name);
+  conf = vl_xasprintf ("plugins.d/%s.conf", c->name);
+  beside = vl_xasprintf ("%.*s.conf", (int)(strlen (c->file) - 3), c->file);
   if (result == 0)
     result = write_bytes (c, module, bytes, length);
   if (result == 0 && access (beside, R_OK) == 0) {
@@ -210,10 +210,10 @@ check_tree_remove (struct checking *c)
 int
 check_tree_conf (struct checking *c, enum vl_kind kind, const char *keys)
 {
-  char *below = tool_printf ("plugins.d/%s.conf", c->name);
-  char *text = tool_printf ("[plugin]\nkind = %s\nmodule = %s.so\n%s%s\n",
-                            kind == VL_KIND_DRIVER ? "driver" : "feature", c->name,
-                            *keys ? "keys =" : "", keys);
+  char *below = vl_xasprintf ("plugins.d/%s.conf", c->name);
+  char *text = vl_xasprintf ("[plugin]\nkind = %s\nmodule = %s.so\n%s%s\n",
+                             kind == VL_KIND_DRIVER ? "driver" : "feature", c->name,
+                             *keys ? "keys =" : "", keys);
   int result = write_text (c, below, text);
 
   free (below);

@@ -21,7 +21,7 @@ static char *
 keys_of (const struct vl_feature *body)
 {
   const struct vl_table *table = &body->props;
-  char *keys = tool_printf ("%s", "");
+  char *keys = vl_xstrdup ("");
 
   for (uint32_t i = 0; i < table->count; i++) {
     const struct vl_prop *row =
@@ -38,7 +38,7 @@ keys_of (const struct vl_feature *body)
 
       if (key == NULL)
         continue;
-      longer = tool_printf ("%s\n  %s", keys, key);
+      longer = vl_xasprintf ("%s\n  %s", keys, key);
       free (keys);
       keys = longer;
     }
@@ -50,7 +50,7 @@ keys_of (const struct vl_feature *body)
 static int
 open_module (struct checking *c)
 {
-  char *path = tool_printf ("%s/features/.libs/%s.so", c->folder, c->name), *keys;
+  char *path = vl_xasprintf ("%s/features/.libs/%s.so", c->folder, c->name), *keys;
   void *handle = dlopen (path, RTLD_NOW | RTLD_LOCAL);
   const struct vl_feature *body;
   int result;
@@ -65,7 +65,7 @@ open_module (struct checking *c)
     return -1;
   if (c->conf_beside)
     return 0;
-  keys = c->elf.note.kind == VL_KIND_FEATURE ? keys_of (body) : tool_printf ("%s", "");
+  keys = c->elf.note.kind == VL_KIND_FEATURE ? keys_of (body) : vl_xstrdup ("");
   result = check_tree_conf (c, (enum vl_kind)c->elf.note.kind, keys);
   free (keys);
   return result;
@@ -233,8 +233,8 @@ first_key (const char *key)
 
   if (key == NULL)
     return NULL;
-  return n > 2 && strcmp (key + n - 2, ".N") == 0 ? tool_printf ("%.*s.0", (int)n - 2, key)
-                                                  : tool_printf ("%s", key);
+  return n > 2 && strcmp (key + n - 2, ".N") == 0 ? vl_xasprintf ("%.*s.0", (int)n - 2, key)
+                                                  : vl_xstrdup (key);
 }
 
 static void
@@ -252,7 +252,7 @@ check_junk (struct checking *c, struct vl_app *app, const struct vl_prop *row)
     if (key == NULL)
       continue;
     result = make_plan (app, keys[k][0], keys[k][1], JUNK, &plan);
-    what = tool_printf ("%s=%s is refused", key, JUNK);
+    what = vl_xasprintf ("%s=%s is refused", key, JUNK);
     if (! tap_ok (c->tap, result < 0 && refused (app), what, "exit code %d",
                   result < 0 ? vl_findings_exit_code (app) : 0))
       note_findings (app);
@@ -275,8 +275,8 @@ check_choices (struct checking *c, struct vl_app *app, const struct vl_prop *row
     struct vl_plan *plan = NULL;
     int result = make_plan (app, flavor, image, row->choices[i], &plan);
     int code = result < 0 ? vl_findings_exit_code (app) : 0;
-    char *what = tool_printf ("%s=%s makes a plan, or is refused with a reason",
-                              flavor ? flavor : image, row->choices[i]);
+    char *what = vl_xasprintf ("%s=%s makes a plan, or is refused with a reason",
+                               flavor ? flavor : image, row->choices[i]);
 
     if (! tap_ok (c->tap,
                   result == 0 || code == VL_ERR_REQUEST || code == VL_ERR_UNSUPPORTED

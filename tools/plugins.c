@@ -258,13 +258,13 @@ named (struct tool *tool, enum vl_kind kind)
 {
   const char *name = tool->args->words[0];
   const struct vl_plugin_info *info = vl_plugins_find (tool->app, name);
-  struct spelling spelling = { .wanted = name };
+  struct vl_spell spelling = { .wanted = name };
 
   if (info && info->kind == kind)
     return info;
   for (size_t i = 0; i < vl_plugins_count (tool->app); i++)
     if (vl_plugins_get (tool->app, i)->kind == kind)
-      spelling_offer (&spelling, vl_plugins_get (tool->app, i)->name);
+      vl_spell_offer (&spelling, vl_plugins_get (tool->app, i)->name);
   (void)vl_error (tool->call, VL_ERR_NOT_FOUND, NULL, NULL, "there is no %s '%s'", kind_name (kind),
                   name);
   if (info)

@@ -307,7 +307,7 @@ server_console (struct tool *tool)
 
   if (server == NULL)
     return -1;
-  path = tool_printf ("%s/console.log", server->run_dir);
+  path = vl_xasprintf ("%s/console.log", server->run_dir);
   if (tool->json) {
     json_put (tool->data, "file", path);
     free (path);

@@ -11,25 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *
-table_clean (const char *text)
-{
-  char *clean = tool_alloc (4 * strlen (text) + 1, 1), *end = clean;
-
-  /* What a guest or a request says must not move the cursor. */
-  for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-    if (*p < ' ' || *p == 0x7f)
-      end += sprintf (end, "\\x%02x", *p);
-    else
-      *end++ = (char)*p;
-  return clean;
-}
-
 /* A + BETWEEN + B; frees A and B. */
 static char *
 join (char *a, const char *between, char *b)
 {
-  char *all = a ? tool_printf ("%s%s%s", a, between, b) : tool_printf ("%s", b);
+  char *all = a ? vl_xasprintf ("%s%s%s", a, between, b) : vl_xstrdup (b);
 
   free (a);
   free (b);
@@ -43,7 +29,7 @@ list_cell (const json_t *list)
 
   for (size_t i = 0; i < json_array_size (list); i++)
     all = join (all, ", ", table_cell (json_array_get (list, i)));
-  return all ? all : tool_printf ("%s", "");
+  return all ? all : vl_xstrdup ("");
 }
 
 static char *
@@ -55,13 +41,13 @@ object_cell (const json_t *object)
 
   json_object_foreach ((json_t *)object, key, value)
   {
-    char *cell = table_cell (value), *clean = table_clean (key);
+    char *cell = table_cell (value), *clean = vl_text_clean (key);
 
-    all = join (all, ", ", tool_printf ("%s=%s", clean, cell));
+    all = join (all, ", ", vl_xasprintf ("%s=%s", clean, cell));
     free (cell);
     free (clean);
   }
-  return all ? all : tool_printf ("%s", "");
+  return all ? all : vl_xstrdup ("");
 }
 
 char *
@@ -69,15 +55,15 @@ table_cell (const json_t *value)
 {
   switch (value ? json_typeof (value) : JSON_NULL) {
   case JSON_STRING:
-    return table_clean (json_string_value (value));
+    return vl_text_clean (json_string_value (value));
   case JSON_INTEGER:
-    return tool_printf ("%" JSON_INTEGER_FORMAT, json_integer_value (value));
+    return vl_xasprintf ("%" JSON_INTEGER_FORMAT, json_integer_value (value));
   case JSON_REAL:
-    return tool_printf ("%g", json_real_value (value));
+    return vl_xasprintf ("%g", json_real_value (value));
   case JSON_TRUE:
-    return tool_printf ("%s", "yes");
+    return vl_xstrdup ("yes");
   case JSON_FALSE:
-    return tool_printf ("%s", "no");
+    return vl_xstrdup ("no");
   case JSON_ARRAY:
     return list_cell (value);
   case JSON_OBJECT:
@@ -85,7 +71,7 @@ table_cell (const json_t *value)
   case JSON_NULL:
     break;
   }
-  return tool_printf ("%s", "-");
+  return vl_xstrdup ("-");
 }
 
 /* Places on a terminal: UTF-8's following bytes take none. */
@@ -117,8 +103,8 @@ table_list (const json_t *list, const struct column *columns)
 
   while (columns[n].key)
     n++;
-  cells = tool_alloc (n * (rows + 1), sizeof *cells);
-  wide = tool_alloc (n, sizeof *wide);
+  cells = vl_xcalloc (n * (rows + 1), sizeof *cells);
+  wide = vl_xcalloc (n, sizeof *wide);
   for (size_t c = 0; c < n; c++)
     wide[c] = width (columns[c].title);
   for (size_t r = 0; r < rows; r++)

@@ -9,8 +9,11 @@
 
 #include <virtloom/virtloom.h>
 
+#include "lib/alloc.h"
+#include "lib/spell.h"
+#include "lib/text.h"
+
 #include <jansson.h>
-#include <stdio.h>
 
 struct args;
 
@@ -105,8 +108,6 @@ void table_show (const json_t *object, const struct column *columns);
 /* VALUE as a cell: "a, b" of a list, "k=v, l=w" of an object, "-" of null.  The
  * caller frees. */
 char *table_cell (const json_t *value);
-/* Text for a terminal: control characters as "\x1b".  The caller frees. */
-char *table_clean (const char *text);
 
 /* ---- json.c ---- */
 
@@ -131,22 +132,11 @@ void findings_print_one (const struct vl_finding *finding, FILE *file);
 
 /* ---- text.c ---- */
 
-void *tool_alloc (size_t n, size_t size); /* zeroed; never NULL */
-void *tool_grow (void *p, size_t n, size_t size);
-char *tool_printf (const char *fmt, ...) VL_PRINTF (1, 2); /* the caller frees */
-char *tool_vprintf (const char *fmt, va_list args) VL_PRINTF (1, 0);
 /* Reads a whole file, "-" being stdin, of at most LIMIT bytes; NUL-terminated,
  * the caller frees.  NULL after a finding. */
 char *tool_read (struct tool *tool, const char *path, size_t limit, size_t *length);
 /* Writes a file that must not exist.  0; -1 after a finding. */
 int tool_write_new (struct tool *tool, const char *path, const char *text);
-
-/* Keeps the nearest of many spellings: zero-initialise but for WANTED. */
-struct spelling {
-  const char *wanted, *best; /* BEST NULL: nothing near enough */
-  unsigned distance;
-};
-void spelling_offer (struct spelling *spelling, const char *candidate);
 
 /* ---- plan.c, feature.c: shared by two nouns each ---- */
 

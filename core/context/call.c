@@ -6,6 +6,8 @@
 
 #include "context/call.h"
 
+#include "lib/text.h"
+
 const char *
 vl_phase_name (enum vl_phase phase)
 {
@@ -67,18 +69,12 @@ default_code (enum vl_severity severity, enum vl_err err)
 }
 
 static int
-same_text (const char *a, const char *b)
-{
-  return a == b || (a && b && VL_STREQ (a, b));
-}
-
-static int
 same_finding (const struct vl_finding *a, const struct vl_finding *b)
 {
-  return a->severity == b->severity && a->err == b->err && same_text (a->code, b->code)
-         && same_text (a->plugin, b->plugin) && same_text (a->property, b->property)
-         && same_text (a->origin, b->origin) && same_text (a->path, b->path)
-         && same_text (a->message, b->message);
+  return a->severity == b->severity && a->err == b->err && vl_text_same (a->code, b->code)
+         && vl_text_same (a->plugin, b->plugin) && vl_text_same (a->property, b->property)
+         && vl_text_same (a->origin, b->origin) && vl_text_same (a->path, b->path)
+         && vl_text_same (a->message, b->message);
 }
 
 static void VL_PRINTF (3, 0)
@@ -191,8 +187,7 @@ vl_progress (struct vl_call *call, const char *fmt, ...)
   if (call->quiet || call->progress == NULL)
     return;
   va_start (args, fmt);
-  if (vasprintf (&text, fmt, args) < 0)
-    vl_oom ();
+  text = vl_xvasprintf (fmt, args);
   va_end (args);
   call->progress (call->progress_opaque, text);
 }

@@ -8,11 +8,7 @@
 
 #include "domain/node.h"
 
-static int
-same_text (const char *a, const char *b)
-{
-  return a == b || (a && b && VL_STREQ (a, b));
-}
+#include "lib/text.h"
 
 static int
 compare_plugins (const struct vl_plugin *a, const struct vl_plugin *b)
@@ -33,7 +29,7 @@ vl_owner_add (struct vl_arena *arena, struct vl_owner **list, const struct vl_pl
   while (*list && compare_plugins ((*list)->plugin, plugin) < 0)
     list = &(*list)->next;
   for (; *list && (*list)->plugin == plugin; list = &(*list)->next)
-    if (same_text ((*list)->why, why)) {
+    if (vl_text_same ((*list)->why, why)) {
       (*list)->weak &= weak;
       return;
     }

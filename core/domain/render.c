@@ -8,6 +8,8 @@
 
 #include "domain/node.h"
 
+#include "lib/text.h"
+
 /* Runs of plain bytes are copied whole.  Line ends and tabs in an attribute
  * become references: a reader turns raw ones into blanks. */
 static void
@@ -88,46 +90,17 @@ vl_doc_render (const struct vl_doc *doc, struct vl_str *out)
   render_node (doc->root, 0, out);
 }
 
-/* The length of the UTF-8 sequence at S, its code point in *POINT; 0 where it
- * is not one (overlong, surrogate, beyond U+10FFFF, cut off). */
-static size_t
-utf8_sequence (const unsigned char *s, unsigned *point)
-{
-  static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-  size_t n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
-  unsigned p;
-
-  if (n == 0)
-    return 0;
-  p = n == 1 ? s[0] : s[0] & (0xffu >> (n + 1));
-  for (size_t i = 1; i < n; i++) {
-    if (s[i] >> 6 != 2)
-      return 0;
-    p = p << 6 | (s[i] & 0x3fu);
-  }
-  if (p < least[n] || p > 0x10ffff || (p >= 0xd800 && p <= 0xdfff))
-    return 0;
-  *point = p;
-  return n;
-}
-
 const char *
 vl_xml_text_problem (struct vl_arena *arena, const char *text)
 {
-  const unsigned char *s = (const unsigned char *)text;
-  unsigned point = 0;
+  const char *s = text, *end = text + strlen (text);
+  uint32_t point;
 
   while (*s) {
-    size_t n;
+    size_t n = vl_utf8_read (s, (size_t)(end - s), &point);
 
-    if (*s >= 0x20 && *s < 0x80) {
-      s++;
-      continue;
-    }
-    n = utf8_sequence (s, &point);
     if (n == 0)
-      return vl_arena_printf (arena, "is not UTF-8 at byte %zu",
-                              (size_t)(s - (const unsigned char *)text) + 1);
+      return vl_arena_printf (arena, "is not UTF-8 at byte %zu", (size_t)(s - text) + 1);
     if ((point < 0x20 && point != '\t' && point != '\n' && point != '\r') || point == 0xfffe
         || point == 0xffff)
       return vl_arena_printf (arena, "holds the character U+%04X, which XML cannot carry", point);

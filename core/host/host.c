@@ -8,6 +8,8 @@
 
 #include "host/host.h"
 
+#include "lib/text.h"
+
 #include <virtloom/ascii.h>
 
 #include <errno.h>
@@ -152,12 +154,10 @@ fact_problem (const char *key, size_t key_length, const char *value)
     return "has no key";
   if (key_length > 255)
     return "has a key of more than 255 bytes";
-  for (size_t i = 0; i < key_length; i++)
-    if ((unsigned char)key[i] <= ' ' || key[i] == 0x7f)
-      return "has a blank or a control character in its key";
-  for (const char *p = value; *p; p++)
-    if ((unsigned char)*p < ' ' || *p == 0x7f)
-      return "has a control character in its value";
+  if (memchr (key, ' ', key_length) || vl_text_problem (key, key_length))
+    return "has a blank, a control character or no UTF-8 in its key";
+  if (vl_text_problem (value, strlen (value)))
+    return "has a control character or no UTF-8 in its value";
   return NULL;
 }
 
@@ -172,7 +172,7 @@ vl_host_import_fact (struct vl_call *call, struct vl_host *host, const char *tex
 
   if (problem) {
     vl_error (call, VL_ERR_USAGE, "InvalidFact", NULL, "the fact '%s' %s; accepted: KEY=VALUE",
-              text, problem);
+              vl_shown (call->arena, text), problem);
     vl_hint (call, "for example --fact module.kvm_amd.sev=Y");
     return -1;
   }

@@ -9,6 +9,7 @@
 #include "host/host.h"
 
 #include "lib/spell.h"
+#include "lib/text.h"
 
 #include <virtloom/ascii.h>
 
@@ -85,10 +86,7 @@ text_problem (const char *text, size_t length)
 {
   if (length > MAX_VALUE)
     return "is longer than 65536 bytes";
-  for (size_t i = 0; i < length; i++)
-    if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-      return "has a control character";
-  return NULL;
+  return vl_text_problem (text, length);
 }
 
 /* One value as text, in BUFFER or borrowed from VALUE; NULL after a finding. */

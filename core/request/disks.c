@@ -7,6 +7,7 @@
 
 #include "request/disks.h"
 
+#include "lib/text.h"
 #include "request/connection.h"
 
 #define IDE_DISKS 4
@@ -23,15 +24,6 @@ struct layout {
 /* ---- bus ---- */
 
 static const char *const guest_buses[] = { "virtio", "scsi", "ide", "usb", "fdc", "sata", NULL };
-
-static int
-is_one_of (const char *text, const char *const *list)
-{
-  for (; text && *list; list++)
-    if (VL_STREQ (text, *list))
-      return 1;
-  return 0;
-}
 
 /* The bus that a device name stands for, as far as it tells. */
 static const char *
@@ -52,7 +44,7 @@ slot_bus (struct layout *l, const char *slot)
 {
   const char *bus = vl_guest_str (l->guest, slot);
 
-  if (bus == NULL || is_one_of (bus, guest_buses))
+  if (bus == NULL || vl_text_among (bus, guest_buses))
     return bus;
   vl_error (
       l->call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", slot,
@@ -76,7 +68,7 @@ bus_of_bdm (struct layout *l, const struct vl_block_device *bdm, const char *dev
 {
   const char *bus;
 
-  if (is_one_of (bdm->disk_bus, guest_buses))
+  if (vl_text_among (bdm->disk_bus, guest_buses))
     return bdm->disk_bus;
   bus = bus_of_name (bdm->device_name);
   return bus ? bus : bus_of_device (l, device);
@@ -241,10 +233,10 @@ device_of (struct layout *l, const struct vl_wanted_disk *want)
   if (VL_STREQ (want->role, "config"))
     return drive && VL_STREQ (drive, "vfat") ? "disk" : "cdrom";
   if (want->bdm && vl_is_volume (want->bdm))
-    return is_one_of (want->bdm->device_type, devices) ? want->bdm->device_type : "disk";
+    return vl_text_among (want->bdm->device_type, devices) ? want->bdm->device_type : "disk";
   if (VL_STREQ (want->role, "root"))
     return image && VL_STREQ (image, "iso") ? "cdrom" : "disk";
-  if (want->bdm && is_one_of (want->bdm->device_type, devices))
+  if (want->bdm && vl_text_among (want->bdm->device_type, devices))
     return want->bdm->device_type;
   return "disk";
 }

@@ -14,7 +14,6 @@
 #define NAME_BYTES 255
 #define INTERFACE_BYTES 15 /* IFNAMSIZ less the NUL */
 #define PATH_BYTES 4095    /* PATH_MAX less the NUL */
-#define SHOWN_BYTES 64     /* of a value in a message */
 
 const char *
 vl_server_name_problem (const char *name)
@@ -125,37 +124,4 @@ vl_mac_problem (const char *text)
   if (strspn (text, "0:") == n)
     return "is the zero address; accepted: any other";
   return NULL;
-}
-
-/* Bytes of the control character at P, 0 where it is none: C0, DEL, and C1,
- * which terminals obey too. */
-static size_t
-control_length (const unsigned char *p)
-{
-  if (*p < 0x20 || *p == 0x7f)
-    return 1;
-  return *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
-}
-
-const char *
-vl_shown (struct vl_arena *arena, const char *text)
-{
-  const unsigned char *p = (const unsigned char *)text;
-  VL_AUTOSTR struct vl_str shown = { 0 };
-  size_t n = strlen (text), cut = n > SHOWN_BYTES ? SHOWN_BYTES : n;
-
-  /* Not in the middle of a character. */
-  while (cut < n && cut > 0 && (p[cut] & 0xc0) == 0x80)
-    cut--;
-  vl_str_add (&shown, "");
-  for (size_t i = 0; i < cut;) {
-    size_t control = control_length (p + i), end = i + (control ? control : 1);
-
-    for (; i < end; i++)
-      if (control)
-        vl_str_printf (&shown, "\\x%02x", p[i]);
-      else
-        vl_str_add_n (&shown, text + i, 1);
-  }
-  return vl_arena_printf (arena, "%s%s", shown.text, cut < n ? "..." : "");
 }

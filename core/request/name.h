@@ -6,6 +6,7 @@
 #ifndef VL_CORE_NAME_H
 #define VL_CORE_NAME_H
 
+#include "lib/text.h"
 #include "request/request.h"
 
 /* Any short text: 1 to 255 bytes, printable. */
@@ -19,8 +20,5 @@ const char *vl_image_ref_problem (const char *text);
 const char *vl_uuid_problem (const char *text);
 /* A MAC address that an interface can have. */
 const char *vl_mac_problem (const char *text);
-
-/* TEXT for a message: cut where it is long, control characters escaped. */
-const char *vl_shown (struct vl_arena *arena, const char *text);
 
 #endif

@@ -8,6 +8,7 @@
 #include "server/session.h"
 
 #include "lib/file.h"
+#include "lib/text.h"
 #include "server/db.h"
 #include "storage/tool.h"
 
@@ -160,10 +161,10 @@ judge_state (struct vl_call *call, const char *path)
     vl_hint (call, "give a shorter one: --state DIR, or state_dir in virtloom.conf");
     return -1;
   }
-  for (const char *p = path; *p; p++)
-    if ((unsigned char)*p < ' ' || *p == 0x7f)
-      return vl_error (call, VL_ERR_USAGE, "StateUnusable", NULL,
-                       "the name of the STATE folder has a control character");
+  why = vl_text_problem (path, strlen (path));
+  if (why)
+    return vl_error (call, VL_ERR_USAGE, "StateUnusable", NULL, "the name of the STATE folder %s",
+                     why);
   if (stat (path, &st) < 0 && errno == ENOENT)
     return 0;
   if (stat (path, &st) < 0)

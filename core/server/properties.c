@@ -7,9 +7,8 @@
 #include "server/properties.h"
 
 #include "lib/spell.h"
+#include "lib/text.h"
 #include "request/request.h"
-
-#include <jansson.h>
 
 #define KEY_LIMIT 255u
 #define VALUE_LIMIT 4096u
@@ -32,19 +31,10 @@ vl_name_check (struct vl_call *call, const struct vl_noun *noun, const char *nam
                    problem);
 }
 
-/* Control characters, or no UTF-8: neither could be written as JSON or XML. */
 static int
 is_unprintable (const char *text)
 {
-  json_t *utf8 = json_string (text);
-
-  if (utf8 == NULL)
-    return 1;
-  json_decref (utf8);
-  for (; *text; text++)
-    if ((unsigned char)*text < ' ' || *text == 0x7f)
-      return 1;
-  return 0;
+  return vl_text_problem (text, strlen (text)) != NULL;
 }
 
 int
@@ -54,9 +44,9 @@ vl_property_check (struct vl_call *call, const struct vl_property *property)
 
   if (key == 0 || key > KEY_LIMIT || is_unprintable (property->key) || strchr (property->key, '='))
     return vl_error (call, VL_ERR_REQUEST, "InvalidProperty", NULL,
-                     "the property key \"%.64s\" cannot be kept; accepted: 1 to %u bytes of UTF-8 "
+                     "the property key \"%s\" cannot be kept; accepted: 1 to %u bytes of UTF-8 "
                      "without '=' and control characters",
-                     is_unprintable (property->key) ? "?" : property->key, KEY_LIMIT);
+                     vl_shown (call->arena, property->key), KEY_LIMIT);
   if (value > VALUE_LIMIT || is_unprintable (property->value))
     return vl_error (
         call, VL_ERR_REQUEST, "InvalidProperty", NULL,

@@ -5,13 +5,13 @@
 
 #include <config.h>
 
+#include "lib/file.h"
 #include "storage/inspect.h"
 #include "storage/storage.h"
 #include "storage/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -129,15 +129,6 @@ copy_data (struct copying *copying)
   return 0;
 }
 
-static int
-sync_folder_of (const char *path)
-{
-  VL_AUTOFREE char *copy = vl_xstrdup (path);
-  VL_AUTOCLOSE int fd = open (dirname (copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-  return fd < 0 ? -1 : fsync (fd);
-}
-
 int
 vl_file_clone (struct vl_call *call, int fd, const char *path, const char *target)
 {
@@ -158,7 +149,7 @@ vl_file_clone (struct vl_call *call, int fd, const char *path, const char *targe
     error = ESTALE;
   if (close (copying.to) < 0 && error == 0)
     error = errno;
-  if (error == 0 && sync_folder_of (target) < 0)
+  if (error == 0 && vl_file_sync_folder (target) < 0)
     error = errno;
   if (error == 0)
     return 0;

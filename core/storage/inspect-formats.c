@@ -7,6 +7,8 @@
 
 #include "storage/inspect.h"
 
+#include "lib/text.h"
+
 #include <virtloom/ascii.h>
 
 #include <errno.h>
@@ -46,14 +48,13 @@ static const char *
 text_at (struct vl_call *call, const struct vl_image_file *file, uint64_t offset, size_t length)
 {
   char *text = vl_arena_alloc (call->arena, length + 1);
+  VL_AUTOFREE char *clean = NULL;
 
   if (offset > (uint64_t)file->size || length > (uint64_t)file->size - offset
       || pread (file->fd, text, length, (off_t)offset) != (ssize_t)length)
     return NULL;
-  for (size_t i = 0; i < length; i++)
-    if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-      text[i] = '?';
-  return text;
+  clean = vl_text_clean_n (text, length);
+  return vl_arena_strdup (call->arena, clean);
 }
 
 static int

@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "storage/inspect.h"
+#include "lib/text.h"
 
 #include "lib/spell.h"
 #include "storage/tool.h"
@@ -305,12 +306,6 @@ vl_image_check_path (struct vl_call *call, const char *path, const char *format,
   return result;
 }
 
-static int
-same_text (const char *a, const char *b)
-{
-  return a == b || (a && b && VL_STREQ (a, b));
-}
-
 int
 vl_disk_verify (struct vl_call *call, const char *path, const char *format, const char *backing,
                 const char *backing_format)
@@ -324,10 +319,10 @@ vl_disk_verify (struct vl_call *call, const char *path, const char *format, cons
   /* The bytes of a raw disk are the guest's own; they are never probed. */
   if (VL_STREQ (format, "qcow2"))
     result = judge_magic (call, &file, format) < 0 ? -1 : vl_qcow2_read (call, &file, &header);
-  if (result == 0 && ! same_text (header.backing, backing))
+  if (result == 0 && ! vl_text_same (header.backing, backing))
     result = vl_image_refuse (call, &file, "names backing file \"%s\" instead of \"%s\"",
                               header.backing ? header.backing : "none", backing ? backing : "none");
-  if (result == 0 && backing && ! same_text (header.backing_format, backing_format))
+  if (result == 0 && backing && ! vl_text_same (header.backing_format, backing_format))
     result = vl_image_refuse (call, &file, "says that its backing file is %s instead of %s",
                               header.backing_format ? header.backing_format : "of no format",
                               backing_format);

@@ -178,9 +178,13 @@ START_TEST (import_bad_fact)
   } rows[] = {
     { "novalue", "the fact 'novalue' has no '='; accepted: KEY=VALUE" },
     { "=x", "the fact '=x' has no key; accepted: KEY=VALUE" },
-    { "a b=x", "the fact 'a b=x' has a blank or a control character in its key; accepted: "
-               "KEY=VALUE" },
-    { "a=\n", "the fact 'a=\n' has a control character in its value; accepted: KEY=VALUE" },
+    { "a b=x",
+      "the fact 'a b=x' has a blank, a control character or no UTF-8 in its key; accepted: "
+      "KEY=VALUE" },
+    { "a=\n", "the fact 'a=\\x0a' has a control character or no UTF-8 in its value; accepted: "
+              "KEY=VALUE" },
+    { "a=\xff", "the fact 'a=\\xff' has a control character or no UTF-8 in its value; accepted: "
+                "KEY=VALUE" },
   };
 
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -272,7 +276,8 @@ START_TEST (json_refused)
       "$.facts['a'] is an object; accepted: text, a whole number, true, false, or a list of them",
       "$.facts['a']" },
     { FILE_OF ("{\"a\": [1, [2]]}"), "$.facts['a'][1] is a list in a list", "$.facts['a'][1]" },
-    { FILE_OF ("{\"a\": \"x\\ny\"}"), "$.facts['a'] has a control character", "$.facts['a']" },
+    { FILE_OF ("{\"a\": \"x\\ny\"}"),
+      "$.facts['a'] has a control character; accepted: printable text", "$.facts['a']" },
     { FILE_OF ("{\"\": 1}"), "$.facts[''] is no key; accepted: 1 to 255 bytes without blanks",
       "$.facts['']" },
     { FILE_OF ("{\"a\": 1, \"a\": 2}"),

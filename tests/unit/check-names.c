@@ -78,6 +78,10 @@ START_TEST (server_names)
     { "", "is empty; accepted: 1 to 255 bytes" },
     { "a\nb", "has a control character; accepted: printable text" },
     { "a\x7f", "has a control character; accepted: printable text" },
+    { "a\xc2\x9b", "has a control character; accepted: printable text" },
+    { "a\xe2\x80\xae", "has a character that is not seen; accepted: printable text" },
+    { "a\xc2\xad", "has a character that is not seen; accepted: printable text" },
+    { "\xed\xa0\x80", "is not UTF-8 text" },
     { "\xc3", "is not UTF-8 text" },
     { " a", "begins or ends with a blank; accepted: text without blanks around it" },
     { "a ", "begins or ends with a blank; accepted: text without blanks around it" },
@@ -103,6 +107,7 @@ START_TEST (shown_values)
 
   memset (large, 'a', sizeof large);
   memcpy (large + 63, "\xc3\xa9zz", 5);
+  ck_assert_str_eq (vl_shown (call->arena, "a\xff\xe2\x80\xae"), "a\\xff\\xe2\\x80\\xae");
   ck_assert_str_eq (vl_shown (call->arena, "a\tb\x1b[1m\xc2\x9b\xc3\xa9"),
                     "a\\x09b\\x1b[1m\\xc2\\x9b\xc3\xa9");
   ck_assert_int_eq (strlen (vl_shown (call->arena, large)), 63 + 3);
@@ -165,7 +170,7 @@ main (void)
   tcase_add_loop_test (tests, uuids_of_text, 0, 4);
   tcase_add_test (tests, random_uuids);
   tcase_add_test (tests, domain_names);
-  tcase_add_loop_test (tests, server_names, 0, 8);
+  tcase_add_loop_test (tests, server_names, 0, 12);
   tcase_add_test (tests, shown_values);
   tcase_add_test (tests, cpu_sets);
   suite_add_tcase (suite, tests);
