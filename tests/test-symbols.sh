@@ -8,7 +8,7 @@
 top=${top_srcdir:-$(dirname "$0")/..}
 build=${top_builddir:-$top}
 headers () {
-  cat "$top"/include/virtloom/{types,feature,driver,virtloom}.h | tr '\n' ' ' \
+  cat "$top"/include/virtloom/{types,feature,driver,tool,virtloom}.h | tr '\n' ' ' \
     | grep -oE 'VL_EXPORT [a-z_0-9 *]*\bvl_[a-z_0-9]+ \(' | grep -oE 'vl_[a-z_0-9]+ \($' | tr -d ' (' | LC_ALL=C sort -u
 }
 map () { sed -nE 's/^ +(vl_[a-z_0-9]+);$/\1/p' "$top/core/libvirtloom.map"; }

@@ -122,6 +122,9 @@ check_tables (struct checking *c, const struct vl_plugin_info *info)
   tap_ok (c->tap, undated == NULL, "each property and setting says since when", "'%s' does not",
           undated ? undated : "");
   tap_ok (c->tap, info->summary && *info->summary, "it has a summary", "there is none");
+  for (size_t i = 0; i < info->n_tools; i++)
+    tap_note ("it runs the program %s, which has: %s", info->tools[i].program,
+              program_has (c->tool, &info->tools[i]));
 }
 
 /* ---- plans ---- */

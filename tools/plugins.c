@@ -173,6 +173,95 @@ writes_json (const struct vl_plugin_info *info)
   return list;
 }
 
+static const char *
+also (struct tool *tool, const char *text, const char *what, const char *which)
+{
+  return vl_printf (tool->call, "%s%s%s%s%s", text, *text ? ", " : "", what, which ? " " : "",
+                    which ? which : "");
+}
+
+const char *
+program_has (struct tool *tool, const struct vl_tool_row *row)
+{
+  static const char *const capabilities[] = { "chown",
+                                              "dac_override",
+                                              "dac_read_search",
+                                              "fowner",
+                                              "fsetid",
+                                              "kill",
+                                              "setgid",
+                                              "setuid",
+                                              "setpcap",
+                                              "linux_immutable",
+                                              "net_bind_service",
+                                              "net_broadcast",
+                                              "net_admin",
+                                              "net_raw",
+                                              "ipc_lock",
+                                              "ipc_owner",
+                                              "sys_module",
+                                              "sys_rawio",
+                                              "sys_chroot",
+                                              "sys_ptrace",
+                                              "sys_pacct",
+                                              "sys_admin",
+                                              "sys_boot",
+                                              "sys_nice",
+                                              "sys_resource",
+                                              "sys_time",
+                                              "sys_tty_config",
+                                              "mknod",
+                                              "lease",
+                                              "audit_write",
+                                              "audit_control",
+                                              "setfcap",
+                                              "mac_override",
+                                              "mac_admin",
+                                              "syslog",
+                                              "wake_alarm",
+                                              "block_suspend",
+                                              "audit_read",
+                                              "perfmon",
+                                              "bpf",
+                                              "checkpoint_restore" };
+  const char *text = "";
+
+  if (row->flags & VL_TOOL_TENANT)
+    text = also (tool, text, "tenants' bytes", NULL);
+  if (row->flags & VL_TOOL_WRITES)
+    text = also (tool, text, "files to write", NULL);
+  if (row->flags & VL_TOOL_CONNECT)
+    text = also (tool, text, "network", NULL);
+  if (row->user)
+    text = also (tool, text, "user", row->user);
+  for (size_t i = 0; i < sizeof capabilities / sizeof capabilities[0]; i++)
+    if (row->capabilities >> i & 1)
+      text = also (tool, text, "capability", capabilities[i]);
+  for (const char *const *path = row->paths; path && *path; path++)
+    text = also (tool, text, "path", *path);
+  for (const char *const *device = row->devices; device && *device; device++)
+    text = also (tool, text, "device", *device);
+  return text;
+}
+
+/* The outside programs that it may run, and what each may have. */
+static json_t *
+programs_json (struct tool *tool, const struct vl_plugin_info *info)
+{
+  json_t *list = json_array ();
+
+  for (size_t i = 0; i < info->n_tools; i++) {
+    json_t *object = json_object ();
+
+    json_put (object, "name", info->tools[i].name);
+    json_put (object, "program", info->tools[i].program);
+    json_put (object, "has", program_has (tool, &info->tools[i]));
+    json_put (object, "help", info->tools[i].help);
+    json_array_append_new (list, object);
+  }
+  return list;
+}
+
 static json_t *
 plugin_json (struct tool *tool, const struct vl_plugin_info *info)
 {
@@ -192,6 +281,7 @@ plugin_json (struct tool *tool, const struct vl_plugin_info *info)
   json_object_set_new (object, "properties", props_json (tool, info));
   json_object_set_new (object, "settings", settings_json (tool, info));
   json_object_set_new (object, "writes", writes_json (info));
+  json_object_set_new (object, "programs", programs_json (tool, info));
   return object;
 }
 
@@ -246,10 +336,16 @@ show_tables (const json_t *object)
     { NULL, NULL },
   };
 
+  static const struct column programs[] = {
+    { "name", "Tool" }, { "program", "Program" }, { "has", "Has" },
+    { "help", "Help" }, { NULL, NULL },
+  };
+
   table_show (object, head);
   show_section (object, "properties", props);
   show_section (object, "settings", settings);
   show_section (object, "writes", writes);
+  show_section (object, "programs", programs);
 }
 
 /* The plugin that the command line names; NULL after a finding. */

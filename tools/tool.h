@@ -180,4 +180,7 @@ void elf_read (const unsigned char *bytes, size_t length, struct elf_facts *fact
 extern const struct noun config_noun, driver_noun, explain_noun, feature_noun, flavor_noun;
 extern const struct noun host_noun, image_noun, plan_noun, plugin_noun, server_noun;
 
+/* plugins.c: what the program of ROW may have, "files to write, network". */
+const char *program_has (struct tool *tool, const struct vl_tool_row *row);
+
 #endif

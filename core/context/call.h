@@ -50,6 +50,10 @@ struct vl_call {
   const char *ready_virt_type; /* in ready: what the driver's guests are, or NULL */
   int critical_refused;
   int quiet, verbose;
+  struct {
+    unsigned seconds, gib; /* what inspecting an image may take; 0: 30 and 2 */
+    int64_t max_size;      /* bytes that an image may become; 0: 1 TiB */
+  } image_limits;
   void (*progress) (void *, const char *);
   void *progress_opaque;
 };

@@ -105,6 +105,13 @@ static const struct vl_setting table[] = {
     .nova = "libvirt.images_address_space_limit",
     .help = "address space that inspecting an image may take",
     .since = "0.1" },
+  { .name = "storage.max_image_size",
+    .type = VL_SIZE,
+    .deflt = "1T",
+    .min = 1 << 20,
+    .max = (int64_t)1 << 50,
+    .help = "size of the disk that an image may be, and of its file",
+    .since = "0.1" },
 };
 
 const struct vl_setting *

@@ -12,6 +12,8 @@
 #include "lib/spell.h"
 #include "lib/text.h"
 
+#include <linux/capability.h>
+
 #define MOST_ROWS 1024
 #define MOST_ROW_BYTES 4096
 
@@ -22,6 +24,7 @@
 #define LEAST_PROP UP_TO (struct vl_prop, since)
 #define LEAST_SETTING UP_TO (struct vl_setting, since)
 #define LEAST_WRITE UP_TO (struct vl_write, since)
+#define LEAST_TOOL UP_TO (struct vl_tool_row, output)
 #define LEAST_NAME UP_TO (struct vl_name, name)
 #define LEAST_ALIAS UP_TO (struct vl_alias, value_map)
 
@@ -255,6 +258,66 @@ adopt_settings (struct loading *l, const struct vl_table *table)
     plugin->settings[i].row = &rows[i];
 }
 
+#define KNOWN_FLAGS (VL_TOOL_TENANT | VL_TOOL_WRITES | VL_TOOL_CONNECT)
+
+static int
+relative_one (const char *const *list)
+{
+  while (list && *list && **list == '/')
+    list++;
+  return list && *list;
+}
+
+const char *
+vl_tool_row_problem (struct vl_arena *arena, const struct vl_tool_row *row)
+{
+  if (row->program == NULL || *row->program == '\0'
+      || (*row->program != '/' && strchr (row->program, '/')))
+    return "names no program; accepted: the name of one in the system's folders, or an absolute "
+           "path";
+  if (row->flags & ~KNOWN_FLAGS)
+    return vl_arena_printf (arena, "has flags 0x%x, which virtloom %s does not know",
+                            row->flags & ~KNOWN_FLAGS, PACKAGE_VERSION);
+  if (row->capabilities >> (CAP_LAST_CAP + 1))
+    return vl_arena_printf (arena, "asks for capabilities 0x%llx, which virtloom %s does not know",
+                            (unsigned long long)row->capabilities, PACKAGE_VERSION);
+  if (relative_one (row->paths) || relative_one (row->devices))
+    return "lists a path that is not absolute";
+  if (row->memory < 0 || row->output < 0)
+    return "has a limit below 0";
+  if ((row->flags & VL_TOOL_TENANT)
+      && ((row->flags & VL_TOOL_CONNECT) || row->capabilities || row->user || row->devices))
+    return vl_arena_printf (arena,
+                            "reads what tenants made, and asks for %s as well; accepted: "
+                            "VL_TOOL_WRITES alone beside VL_TOOL_TENANT",
+                            row->flags & VL_TOOL_CONNECT ? "the network"
+                            : row->capabilities          ? "capabilities"
+                            : row->user                  ? "a user"
+                                                         : "devices");
+  return NULL;
+}
+
+static void
+adopt_tools (struct loading *l, const struct vl_table *table)
+{
+  struct vl_plugin *plugin = l->plugin;
+  const struct vl_tool_row *rows =
+      copy_rows (l, table, "tools", sizeof *rows, LEAST_TOOL, &plugin->n_tools);
+
+  plugin->tools = rows;
+  for (size_t i = 0; i < plugin->n_tools; i++) {
+    const char *problem = vl_tool_row_problem (l->registry->arena, &rows[i]);
+
+    if (! name_ok (rows[i].name))
+      REFUSE (l, "row %zu of its tools has no proper name", i);
+    else if (problem)
+      REFUSE (l, "its tool '%s' %s", rows[i].name, problem);
+    for (size_t j = 0; j < i; j++)
+      if (rows[i].name && rows[j].name && VL_STREQ (rows[i].name, rows[j].name))
+        REFUSE (l, "it has tool '%s' twice", rows[i].name);
+  }
+}
+
 static void
 adopt_feature (struct loading *l)
 {
@@ -276,6 +339,7 @@ adopt_feature (struct loading *l)
   plugin->needs = copy_names (l, &feature->needs, "needs");
   plugin->conflicts = copy_names (l, &feature->conflicts, "conflicts");
   plugin->traits = copy_names (l, &feature->traits, "traits");
+  adopt_tools (l, &feature->tools);
 }
 
 static void
@@ -286,6 +350,7 @@ adopt_driver (struct loading *l)
   plugin->version = plugin->driver.version;
   plugin->summary = plugin->driver.summary;
   adopt_settings (l, &plugin->driver.settings);
+  adopt_tools (l, &plugin->driver.tools);
   if (plugin->driver.virt_type == NULL || plugin->driver.open == NULL
       || plugin->driver.close == NULL)
     REFUSE (l, "it lacks one of the calls virt_type, open and close, which every driver has");

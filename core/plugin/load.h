@@ -24,6 +24,11 @@ int vl_plugin_adopt (struct vl_call *call, struct vl_registry *registry, struct 
 int vl_plugin_configure (struct vl_call *call, struct vl_registry *registry,
                          struct vl_plugin *plugin, const struct vl_config *config);
 
+/* What is wrong with ROW of a table of tools ("asks for ..."), or NULL.  The loader
+ * refuses the module: a program that reads a tenant's bytes has no network,
+ * capability, user or device beside them. */
+const char *vl_tool_row_problem (struct vl_arena *arena, const struct vl_tool_row *row);
+
 /* "plugins.d/NAME.conf" of PLUGIN, in the registry's arena. */
 const char *vl_plugin_file (struct vl_registry *registry, const struct vl_plugin *plugin);
 

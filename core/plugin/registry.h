@@ -47,6 +47,8 @@ struct vl_plugin {
   size_t n_settings;
   const struct vl_write *writes;
   size_t n_writes;
+  const struct vl_tool_row *tools;
+  size_t n_tools;
   const char **reads, **wakes, **needs, **conflicts, **traits; /* NULL-terminated */
 
   struct vl_plugin_info info; /* filled by vl_plugins_get */

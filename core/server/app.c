@@ -10,7 +10,6 @@
 #include "lib/file.h"
 #include "lib/text.h"
 #include "server/db.h"
-#include "storage/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,8 +62,11 @@ vl_app_load (struct vl_app *app)
   app->registry = vl_registry_new ();
   if (vl_config_read (app->call, app->config, &app->places) < 0)
     return -1;
-  vl_tool_set_limits ((unsigned)vl_config_int (app->config, "storage.images_cpu_time_limit"),
-                      (unsigned)vl_config_int (app->config, "storage.images_address_space_limit"));
+  app->call->image_limits.seconds =
+      (unsigned)vl_config_int (app->config, "storage.images_cpu_time_limit");
+  app->call->image_limits.gib =
+      (unsigned)vl_config_int (app->config, "storage.images_address_space_limit");
+  app->call->image_limits.max_size = vl_config_int (app->config, "storage.max_image_size");
   return vl_registry_read (app->call, app->registry, app->config, &app->places);
 }
 

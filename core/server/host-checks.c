@@ -102,6 +102,29 @@ check_programs (struct rows *rows)
   check_program (rows, "config drive", iso, "genisoimage", "WARN");
 }
 
+/* The programs that plugins run, and what confines them. */
+static void
+check_tools (struct rows *rows)
+{
+  const struct vl_registry *registry = rows->app->registry;
+  struct vl_call *call = rows->app->call;
+  const char *lacks = vl_tool_lacks (call);
+
+  if (lacks)
+    add (rows, "confinement", "WARN",
+         "boot a kernel with Landlock (lsm=landlock,...) and allow namespaces",
+         "outside programs run without %s here", lacks);
+  else
+    add (rows, "confinement", "PASS", NULL, "outside programs run in namespaces, under Landlock");
+  for (size_t i = 0; i < registry->n; i++)
+    for (size_t k = 0; k < registry->plugins[i]->n_tools; k++) {
+      const struct vl_tool_row *tool = &registry->plugins[i]->tools[k];
+
+      check_program (rows, vl_printf (call, "%s %s", registry->plugins[i]->name, tool->name),
+                     tool->program, tool->package ? tool->package : "...", "WARN");
+    }
+}
+
 static void
 check_kvm (struct rows *rows)
 {
@@ -279,6 +302,7 @@ vl_host_checks (struct vl_app *app, const struct vl_host_check **checks, size_t 
   check_state (&rows);
   check_schema (&rows);
   check_programs (&rows);
+  check_tools (&rows);
   check_kvm (&rows);
   first = app->call->findings.n;
   chosen = vl_app_driver_plugin (app);

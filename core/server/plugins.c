@@ -69,6 +69,8 @@ vl_plugins_get (const struct vl_app *app, size_t i)
   info->needs = plugin->needs;
   info->conflicts = plugin->conflicts;
   info->traits = plugin->traits;
+  info->tools = plugin->tools;
+  info->n_tools = plugin->n_tools;
   return info;
 }
 

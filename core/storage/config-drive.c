@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define DEADLINE 60u
 /* As Nova: room for what a guest may be told later. */
 #define VFAT_SIZE ((off_t)64 << 20)
 
@@ -37,48 +36,62 @@ write_tree (struct vl_call *call, const char *folder, const char *metadata_json,
   return 0;
 }
 
+/* The drive is what the program says: xorriso writes to no file that it finds by a
+ * link, as a descriptor's name is. */
 static int
-make_iso (struct vl_call *call, const char *folder, const char *target)
+make_iso (struct vl_call *call, const char *folder, const char *target, int fd)
 {
-  const char *genisoimage = vl_tool_find (call, "genisoimage");
-  const char *xorriso = genisoimage ? NULL : vl_tool_find (call, "xorriso");
-  const char *argv[20];
-  size_t n = 0;
+  static const char *const args[] = { "-as",
+                                      "mkisofs",
+                                      "-quiet",
+                                      "-J",
+                                      "-r",
+                                      "-V",
+                                      "config-2",
+                                      "-graft-points",
+                                      "openstack=" VL_TOOL_FILE_0 "/openstack",
+                                      NULL };
+  const struct vl_tool_file tree = { .path = folder, .fd = -1 };
+  int xorriso = vl_tool_find (call, "genisoimage") == NULL && vl_tool_find (call, "xorriso");
+  const struct vl_tool tool = { .size = sizeof tool,
+                                .name = xorriso ? "xorriso" : "genisoimage",
+                                .args = args + (xorriso ? 0 : 2),
+                                .files = { &tree, 1, sizeof tree } };
+  struct vl_tool_result drive = { .size = sizeof drive };
 
-  if (genisoimage == NULL && xorriso == NULL)
-    return vl_tool_need (call, "genisoimage", "genisoimage") ? 0 : -1;
-  argv[n++] = genisoimage ? genisoimage : xorriso;
-  if (xorriso) {
-    argv[n++] = "-as";
-    argv[n++] = "mkisofs";
+  if (vl_tool_core (call, &tool, &drive) < 0)
+    return -1;
+  for (size_t done = 0; done < drive.length;) {
+    ssize_t put = write (fd, drive.out + done, drive.length - done);
+
+    if (put <= 0)
+      return vl_storage_failed (call, "cannot write", target, put < 0 ? errno : EIO);
+    done += (size_t)put;
   }
-  argv[n++] = "-quiet";
-  argv[n++] = "-J";
-  argv[n++] = "-r";
-  argv[n++] = "-V";
-  argv[n++] = "config-2";
-  argv[n++] = "-o";
-  argv[n++] = target;
-  argv[n++] = folder;
-  argv[n] = NULL;
-  return vl_tool_run (call, argv, DEADLINE, NULL);
+  return 0;
 }
 
 static int
-make_vfat (struct vl_call *call, const char *folder, const char *target)
+make_vfat (struct vl_call *call, const char *folder, const char *target, int fd)
 {
-  const char *mkfs = vl_tool_need (call, "mkfs.vfat", "dosfstools");
-  const char *mcopy = mkfs ? vl_tool_need (call, "mcopy", "mtools") : NULL;
-  const char *tree = vl_arena_printf (call->arena, "%s/openstack", folder);
-  const char *format[] = { mkfs, "-n", "config-2", target, NULL };
-  const char *copy[] = { mcopy, "-s", "-i", target, tree, "::", NULL };
+  static const char *const format[] = { "-n", "config-2", VL_TOOL_FILE_0, NULL };
+  static const char *const copy[] = { "-s", "-i", VL_TOOL_FILE_0, VL_TOOL_FILE_1 "/openstack",
+                                      "::", NULL };
+  const struct vl_tool_file files[] = { { .path = target, .fd = fd, .write = 1 },
+                                        { .path = folder, .fd = -1 } };
+  struct vl_tool tool = { .size = sizeof tool,
+                          .name = "mkfs.vfat",
+                          .args = format,
+                          .files = VL_TABLE (files),
+                          .file_size = VFAT_SIZE };
 
-  if (mcopy == NULL)
-    return -1;
-  if (truncate (target, VFAT_SIZE) < 0)
+  if (ftruncate (fd, VFAT_SIZE) < 0)
     return vl_storage_failed (call, "cannot size", target, errno);
-  return vl_tool_run (call, format, DEADLINE, NULL) < 0 ? -1
-                                                        : vl_tool_run (call, copy, DEADLINE, NULL);
+  if (vl_tool_core (call, &tool, NULL) < 0)
+    return -1;
+  tool.name = "mcopy";
+  tool.args = copy;
+  return vl_tool_core (call, &tool, NULL);
 }
 
 int
@@ -99,8 +112,8 @@ vl_disk_create_config (struct vl_call *call, const struct vl_config *config, con
   }
   result = write_tree (call, folder, metadata_json, user_data);
   if (result == 0)
-    result = kind && VL_STREQ (kind, "vfat") ? make_vfat (call, folder, target)
-                                             : make_iso (call, folder, target);
+    result = kind && VL_STREQ (kind, "vfat") ? make_vfat (call, folder, target, fd)
+                                             : make_iso (call, folder, target, fd);
   if (vl_file_remove_tree (folder) < 0 && result == 0)
     result = vl_storage_failed (call, "cannot remove", folder, errno);
   if (result < 0)

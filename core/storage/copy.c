@@ -165,28 +165,30 @@ vl_file_clone (struct vl_call *call, int fd, const char *path, const char *targe
 static const char *
 digest (struct vl_call *call, const char *path)
 {
-  const char *program = vl_tool_need (call, "sha256sum", "coreutils");
-  const char *argv[] = { program, "--", VL_TOOL_FD_PATH, NULL };
+  const char *args[] = { "--", VL_TOOL_FILE_0, NULL };
   VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  const char *out;
+  const struct vl_tool_file file = { .path = path, .fd = fd };
+  struct vl_tool tool = {
+    .size = sizeof tool, .name = "sha256sum", .args = args, .files = { &file, 1, sizeof file }
+  };
+  struct vl_tool_result result = { .size = sizeof result };
   struct stat st;
   size_t n;
 
-  if (program == NULL)
-    return NULL;
   if (fd < 0 || fstat (fd, &st) < 0) {
     vl_storage_failed (call, "cannot read", path, errno);
     return NULL;
   }
   vl_progress (call, "computing the digest of \"%s\"", path);
-  if (vl_tool_run_on (call, argv, vl_tool_time_for (st.st_size), fd, &out) < 0)
+  tool.deadline = vl_tool_time_for (st.st_size);
+  if (vl_tool_core (call, &tool, &result) < 0)
     return NULL;
-  n = strspn (out, "0123456789abcdef");
+  n = strspn (result.out, "0123456789abcdef");
   if (n != 64) {
     vl_error (call, VL_ERR_FAILED, "ToolFailed", NULL, "sha256sum answered without a digest");
     return NULL;
   }
-  return vl_arena_printf (call->arena, "sha256:%.64s", out);
+  return vl_arena_printf (call->arena, "sha256:%.64s", result.out);
 }
 
 int

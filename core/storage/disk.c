@@ -18,8 +18,9 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-#define CREATE_DEADLINE 60u
 #define SECTOR 512
+/* A vhd's geometry may round its size up to a whole one. */
+#define CYLINDER ((int64_t)16 * 255 * SECTOR)
 
 static int64_t
 whole_sectors (int64_t size)
@@ -58,38 +59,84 @@ make_raw (struct vl_call *call, const char *target, int64_t size)
   return -1;
 }
 
+/* ---- qemu-img ---- */
+
+/* A file of SIZE bytes as qcow2 at most takes: all of its clusters, and the tables. */
+static int64_t
+with_tables (int64_t size)
+{
+  return size + size / 64 + (64 << 20);
+}
+
+/* Runs program NAME for up to DEADLINE milliseconds on disk FD, its first file, that
+ * may become of MOST bytes, and on IMAGE, its second, if that is not NULL. */
+static int
+run_on (struct vl_call *call, const char *name, const char *const *args, unsigned deadline,
+        const char *path, int fd, int64_t most, const struct vl_image_file *image)
+{
+  const struct vl_tool_file files[] = { { .path = path, .fd = fd, .write = 1 },
+                                        { .path = image ? image->path : NULL,
+                                          .fd = image ? image->fd : -1 } };
+  const struct vl_tool tool = { .size = sizeof tool,
+                                .name = name,
+                                .args = args,
+                                .files = { files, image ? 2 : 1, sizeof files[0] },
+                                .deadline = deadline,
+                                .file_size = most };
+
+  return vl_tool_core (call, &tool, NULL);
+}
+
+/* A new file at TARGET, empty, or -1 after a finding. */
+static int
+make_file (struct vl_call *call, const char *target)
+{
+  int fd = open (target, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+  return fd >= 0 ? fd : vl_storage_failed (call, "cannot make", target, errno);
+}
+
 /* qemu-img create; with IMAGE an overlay over it.  -u: the size is known, so
  * the backing file is not opened. */
 static int
 make_qcow2 (struct vl_call *call, const char *target, const char *image, const char *image_format,
             int64_t size)
 {
-  const char *program = vl_tool_need (call, "qemu-img", "qemu-utils");
+  VL_AUTOCLOSE int fd = make_file (call, target);
   const char *text = vl_arena_printf (call->arena, "%" PRId64, size);
-  const char *overlay[] = { program,      "create", "-q",  "-f", "qcow2", "-u", "-F",
-                            image_format, "-b",     image, "--", target,  text, NULL };
-  const char *empty[] = { program, "create", "-q", "-f", "qcow2", "--", target, text, NULL };
-  struct stat st;
+  const char *overlay[] = { "create", "-q",  "-f", "qcow2",        "-u", "-F", image_format,
+                            "-b",     image, "--", VL_TOOL_FILE_0, text, NULL };
+  const char *empty[] = { "create", "-q", "-f", "qcow2", "--", VL_TOOL_FILE_0, text, NULL };
 
-  if (program == NULL)
+  if (fd < 0)
     return -1;
-  if (lstat (target, &st) == 0)
-    return vl_storage_failed (call, "cannot make", target, EEXIST);
-  if (vl_tool_run (call, image ? overlay : empty, CREATE_DEADLINE, NULL) == 0
-      && chmod (target, 0600) == 0)
+  if (run_on (call, "qemu-img", image ? overlay : empty, 0, target, fd, with_tables (0) + size / 64,
+              NULL)
+      == 0)
     return 0;
   unlink (target);
   return -1;
 }
 
 static int
-resize_qcow2 (struct vl_call *call, const char *target, int64_t size)
+resize_qcow2 (struct vl_call *call, const char *target, int fd, int64_t size)
 {
-  const char *program = vl_tool_need (call, "qemu-img", "qemu-utils");
   const char *text = vl_arena_printf (call->arena, "%" PRId64, size);
-  const char *argv[] = { program, "resize", "-q", "-f", "qcow2", "--", target, text, NULL };
+  const char *args[] = { "resize", "-q", "-f", "qcow2", "--", VL_TOOL_FILE_0, text, NULL };
 
-  return program ? vl_tool_run (call, argv, CREATE_DEADLINE, NULL) : -1;
+  return run_on (call, "qemu-img", args, 0, target, fd, with_tables (size), NULL);
+}
+
+/* IMAGE of format FROM, a disk of SIZE bytes, as format TO in FD, an empty file. */
+static int
+convert (struct vl_call *call, const struct vl_image_file *image, const char *from, const char *to,
+         const char *target, int fd, int64_t size)
+{
+  const char *args[] = { "convert", "-q", "-f",           from,           "-O",
+                         to,        "--", VL_TOOL_FILE_1, VL_TOOL_FILE_0, NULL };
+
+  return run_on (call, "qemu-img", args, vl_tool_time_for (size), target, fd,
+                 VL_STREQ (to, "raw") ? size + CYLINDER : with_tables (size), image);
 }
 
 /* The image itself as FORMAT, raw or qcow2, copied and grown to SIZE. */
@@ -97,30 +144,20 @@ static int
 make_flat (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
            const char *format, const char *target, int64_t old_size, int64_t size)
 {
-  const char *program;
+  VL_AUTOCLOSE int fd = -1;
   int result = 0;
 
-  if (VL_STREQ (qemu, format))
-    result = vl_file_clone (call, file->fd, file->path, target);
-  else {
-    const char *argv[] = { program = vl_tool_need (call, "qemu-img", "qemu-utils"),
-                           "convert",
-                           "-q",
-                           "-f",
-                           qemu,
-                           "-O",
-                           format,
-                           "--",
-                           VL_TOOL_FD_PATH,
-                           target,
-                           NULL };
-
-    result =
-        program ? vl_tool_run_on (call, argv, vl_tool_time_for (old_size), file->fd, NULL) : -1;
-  }
+  if (VL_STREQ (qemu, format)) {
+    if (vl_file_clone (call, file->fd, file->path, target) < 0)
+      return -1;
+    fd = open (target, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  } else if ((fd = make_file (call, target)) < 0)
+    return -1;
+  else
+    result = convert (call, file, qemu, format, target, fd, old_size);
   if (result == 0 && VL_STREQ (format, "qcow2"))
-    result = size > old_size ? resize_qcow2 (call, target, size) : 0;
-  else if (result == 0 && (chmod (target, 0600) < 0 || truncate (target, size) < 0))
+    result = size > old_size ? resize_qcow2 (call, target, fd, size) : 0;
+  else if (result == 0 && ftruncate (fd, size) < 0)
     result = vl_storage_failed (call, "cannot size", target, errno);
   if (result < 0)
     unlink (target);
@@ -152,6 +189,8 @@ create_from (struct vl_call *call, const struct vl_config *config, const struct 
 
   if (vl_image_check (call, file, format, &header) < 0
       || ask_size (call, file->path, format, &header) < 0)
+    return -1;
+  if (vl_image_bound (call, file, header.virtual_size) < 0)
     return -1;
   if (size == 0)
     size = whole_sectors (header.virtual_size);
@@ -210,20 +249,40 @@ static int
 put_on (struct vl_call *call, const char *program, const char *package, const char *const *options,
         const char *raw, int64_t size)
 {
-  const char *argv[8] = { vl_tool_find (call, program) };
-  size_t n = 1;
+  const char *args[8];
+  VL_AUTOCLOSE int fd = -1;
+  size_t n = 0;
 
-  if (argv[0] == NULL) {
+  if (vl_tool_find (call, program) == NULL) {
     vl_advice (call, "ToolMissing", NULL,
                "the disk \"%s\" is left empty: the program \"%s\" is not installed", raw, program);
     vl_hint (call, "apt-get install %s", package);
     return 0;
   }
+  fd = open (raw, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return vl_storage_failed (call, "cannot open", raw, errno);
   while (*options)
-    argv[n++] = *options++;
-  argv[n++] = raw;
-  argv[n] = NULL;
-  return vl_tool_run (call, argv, vl_tool_time_for (size), NULL);
+    args[n++] = *options++;
+  args[n++] = VL_TOOL_FILE_0;
+  args[n] = NULL;
+  return run_on (call, program, args, vl_tool_time_for (size), raw, fd, size, NULL);
+}
+
+/* The raw disk RAW as qcow2 at TARGET. */
+static int
+make_converted (struct vl_call *call, const char *raw, const char *target, int64_t size)
+{
+  struct vl_image_file file;
+  VL_AUTOCLOSE int fd = -1;
+  int result;
+
+  if (vl_image_open (call, raw, &file) < 0)
+    return -1;
+  fd = make_file (call, target);
+  result = fd < 0 ? -1 : convert (call, &file, "raw", "qcow2", target, fd, size);
+  vl_image_close (&file);
+  return result;
 }
 
 /* An empty disk at TARGET that PROGRAM has been at.  It writes on a raw file,
@@ -235,16 +294,13 @@ make_prepared (struct vl_call *call, const struct vl_config *config, const char 
 {
   int flat = VL_STREQ (format, "raw");
   const char *raw = flat ? target : vl_arena_printf (call->arena, "%s.raw", target);
-  const char *qemu_img = flat ? NULL : vl_tool_need (call, "qemu-img", "qemu-utils");
-  const char *argv[] = { qemu_img, "convert", "-q", "-f",   "raw", "-O",
-                         "qcow2",  "--",      raw,  target, NULL };
   int result;
 
-  if ((! flat && qemu_img == NULL) || make_raw (call, raw, size) < 0)
+  if (make_raw (call, raw, size) < 0)
     return -1;
   result = put_on (call, program, package, options, raw, size);
   if (result == 0 && ! flat)
-    result = vl_tool_run (call, argv, vl_tool_time_for (size), NULL);
+    result = make_converted (call, raw, target, size);
   if (result == 0)
     result = preallocate (call, config, target, size);
   if (! flat)
@@ -280,39 +336,26 @@ vl_disk_create_ephemeral (struct vl_call *call, const struct vl_config *config, 
                         is_xfs ? "xfsprogs" : "e2fsprogs", is_xfs ? xfs : ext);
 }
 
-/* qemu-img does not wait for the disk by itself. */
-static int
-sync_file (struct vl_call *call, const char *path)
-{
-  VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-  return fd >= 0 && fsync (fd) == 0 ? 0 : vl_storage_failed (call, "cannot write", path, errno);
-}
-
 int
 vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,
                   const char *target)
 {
-  const char *program = vl_tool_need (call, "qemu-img", "qemu-utils");
-  const char *argv[] = {
-    program, "convert",       "-q",   "-f", vl_image_qemu_format (format), "-O", to,
-    "--",    VL_TOOL_FD_PATH, target, NULL
-  };
   struct vl_image_facts facts;
   struct vl_image_file file;
-  struct stat st;
+  VL_AUTOCLOSE int fd = -1;
   int result;
 
-  if (program == NULL || vl_image_inspect (call, path, format, &facts) < 0
-      || vl_image_open (call, path, &file) < 0)
+  if (vl_image_inspect (call, path, format, &facts) < 0 || vl_image_open (call, path, &file) < 0)
     return -1;
-  result = lstat (target, &st) == 0
-               ? vl_storage_failed (call, "cannot make", target, EEXIST)
-               : vl_tool_run_on (call, argv, vl_tool_time_for (facts.virtual_size), file.fd, NULL);
+  fd = make_file (call, target);
+  result = fd < 0 ? -1
+                  : convert (call, &file, vl_image_qemu_format (format), to, target, fd,
+                             facts.virtual_size);
   vl_image_close (&file);
-  if (result == 0)
-    result = sync_file (call, target);
-  if (result < 0)
+  /* qemu-img does not wait for the disk by itself. */
+  if (result == 0 && fsync (fd) < 0)
+    result = vl_storage_failed (call, "cannot write", target, errno);
+  if (result < 0 && fd >= 0)
     unlink (target);
   return result;
 }

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <sys/stat.h>
 
@@ -330,6 +331,22 @@ vl_disk_verify (struct vl_call *call, const char *path, const char *format, cons
   return result;
 }
 
+int
+vl_image_bound (struct vl_call *call, const struct vl_image_file *file, int64_t virtual_size)
+{
+  int64_t most = call->image_limits.max_size ? call->image_limits.max_size : (int64_t)1 << 40;
+  int disk = virtual_size > most;
+
+  if (! disk && file->size <= most)
+    return 0;
+  vl_image_refuse (call, file,
+                   "is a %s of %" PRId64 " bytes; accepted: at most %" PRId64
+                   ", the max_image_size of [storage]",
+                   disk ? "disk" : "file", disk ? virtual_size : (int64_t)file->size, most);
+  vl_hint (call, "where such images are wanted, set a larger max_image_size in virtloom.conf");
+  return -1;
+}
+
 /* What qemu-img says, JSON, must agree and must name no other file. */
 static int
 judge_info (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
@@ -357,33 +374,39 @@ judge_info (struct vl_call *call, const struct vl_image_file *file, const char *
   {
     const char *name = json_string_value (json_object_get (extent, "filename"));
 
-    if (name == NULL || ! VL_STREQ (name, VL_TOOL_FD_PATH))
+    if (name == NULL || ! VL_STREQ (name, VL_TOOL_FILE_0))
       return vl_image_refuse (call, file, "has an extent outside itself");
   }
   facts->virtual_size = json_integer_value (virtual_size);
   facts->actual_size = json_integer_value (json_object_get (info, "actual-size"));
   if (facts->virtual_size <= 0)
     return vl_image_refuse (call, file, "is a disk of no size");
-  return 0;
+  return vl_image_bound (call, file, facts->virtual_size);
 }
 
 static int
 ask_qemu_img (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
               struct vl_image_facts *facts)
 {
-  const char *program = vl_tool_need (call, "qemu-img", "qemu-utils");
-  const char *argv[] = {
-    program, "info", "-f", qemu, "--output=json", "--", VL_TOOL_FD_PATH, NULL
-  };
-  struct vl_tool tool = { argv, vl_tool_inspect_time (), file->fd };
-  struct vl_tool_answer answer;
+  const char *args[] = { "info", "-f", qemu, "--output=json", "--", VL_TOOL_FILE_0, NULL };
+  const struct vl_tool_file image = { .path = file->path, .fd = file->fd };
+  const struct vl_tool tool = { .size = sizeof tool,
+                                .name = "qemu-img",
+                                .args = args,
+                                .files = { &image, 1, sizeof image },
+                                .deadline = vl_tool_inspect_time (call) };
+  struct vl_tool_result answer = { .size = sizeof answer };
+  size_t first = call->findings.n;
   json_t *info;
   int result;
 
-  if (program == NULL)
-    return -1;
-  if (vl_tool_try (call, &tool, &answer) < 0)
+  if (vl_tool_core (call, &tool, &answer) < 0) {
+    /* What qemu-img does not take is the image's fault, not the tool's. */
+    if (answer.end == VL_TOOL_NOT_STARTED || answer.end == VL_TOOL_UNKNOWN)
+      return -1;
+    vl_findings_drop (call, first, call->findings.n);
     return vl_image_refuse (call, file, "was refused by qemu-img as %s: %s", qemu, answer.problem);
+  }
   info = json_loads (answer.out, 0, NULL);
   result = judge_info (call, file, qemu, info, facts);
   json_decref (info);
@@ -402,6 +425,8 @@ vl_image_inspect (struct vl_call *call, const char *path, const char *format,
   if (vl_image_open (call, path, &file) < 0)
     return -1;
   result = vl_image_check (call, &file, format, &header);
+  if (result == 0)
+    result = vl_image_bound (call, &file, header.virtual_size);
   if (result == 0)
     result = ask_qemu_img (call, &file, vl_image_qemu_format (format), facts);
   facts->format = vl_image_qemu_format (format);

@@ -43,6 +43,9 @@ int vl_image_check (struct vl_call *call, const struct vl_image_file *file, cons
 /* The same, opening PATH. */
 int vl_image_check_path (struct vl_call *call, const char *path, const char *format,
                          struct vl_image_header *header);
+/* 0 if FILE and the disk of VIRTUAL_SIZE bytes that it is are no larger than
+ * max_image_size, else -1 after ImageUnacceptable. */
+int vl_image_bound (struct vl_call *call, const struct vl_image_file *file, int64_t virtual_size);
 /* A disk of a server, that its guest may have written to: PATH must be what we
  * made it, an overlay over BACKING of BACKING_FORMAT, or with BACKING NULL a
  * disk of FORMAT that names no other file. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Images and disks: inspection before anything is believed, copies in STATE,
- * root disks as overlays or flat copies.  Every tool runs through one wrapper
- * with limits and a deadline, and never without a format. */
+ * root disks as overlays or flat copies.  Every tool runs confined (tool.h), and
+ * qemu-img never without a format. */
 
 #ifndef VL_CORE_STORAGE_H
 #define VL_CORE_STORAGE_H
@@ -35,11 +35,5 @@ int vl_disk_create_empty (struct vl_call *call, const struct vl_config *config, 
 /* The config drive: an ISO 9660 or vfat image of metadata and user data. */
 int vl_disk_create_config (struct vl_call *call, const struct vl_config *config, const char *target,
                            const char *metadata_json, const char *user_data);
-/* Runs ARGV (absolute program) with limits: CPU seconds, address space, 64
- * files, no core, closed stdin, LC_ALL=C, a wall-clock deadline in seconds.
- * *OUT gets at most 1 MiB of stdout (arena).  0, or -1 after a finding with what
- * the tool said. */
-int vl_tool_run (struct vl_call *call, const char *const *argv, unsigned deadline,
-                 const char **out);
 
 #endif

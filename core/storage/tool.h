@@ -1,43 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Running outside tools: one wrapper with limits, a clean environment and a
- * deadline, so that neither a hostile image nor a hung tool holds us up. */
+ * The one place that runs outside programs, confined: the core's own, and those
+ * of plugins by their tables (vl_tool_run in <virtloom/tool.h>). */
 
 #ifndef VL_CORE_TOOL_H
 #define VL_CORE_TOOL_H
 
 #include "context/call.h"
 
-/* How a tool names the descriptor that it was handed. */
-#define VL_TOOL_FD_PATH "/proc/self/fd/3"
+#include <virtloom/tool.h>
 
-struct vl_tool {
-  const char *const *argv; /* absolute program first, NULL-terminated */
-  unsigned deadline;       /* seconds, of wall clock and of CPU */
-  int fd;                  /* is VL_TOOL_FD_PATH in the tool; -1: none */
-};
+/* As vl_tool_run, of a program that the core itself runs, whatever plugin is running;
+ * it reads what tenants made, and may be handed files for writing. */
+int vl_tool_core (struct vl_call *call, const struct vl_tool *tool, struct vl_tool_result *result);
+/* Runs TOOL as ROW without recording a finding; RESULT->problem says what went
+ * wrong.  PROGRAM is its absolute path.  0 if it exited with 0, else -1. */
+int vl_tool_try (struct vl_call *call, const struct vl_tool_row *row, const char *program,
+                 const struct vl_tool *tool, struct vl_tool_result *result);
 
-struct vl_tool_answer {
-  const char *out;     /* stdout, arena memory, never NULL */
-  const char *problem; /* of a failure: what happened, in a few words */
-  int no_space;        /* the failure was a full disk */
-};
-
-/* Runs TOOL without recording a finding.  0 if it exited with 0, else -1. */
-int vl_tool_try (struct vl_call *call, const struct vl_tool *tool, struct vl_tool_answer *answer);
-/* vl_tool_run with a descriptor handed over. */
-int vl_tool_run_on (struct vl_call *call, const char *const *argv, unsigned deadline, int fd,
-                    const char **out);
 /* The absolute path of NAME in the system's own folders (the environment has
  * no say), or NULL. */
 const char *vl_tool_find (struct vl_call *call, const char *name);
 /* The same; NULL after a finding that names the Debian PACKAGE. */
 const char *vl_tool_need (struct vl_call *call, const char *name, const char *package);
-/* What inspecting an image may take, for the whole process: seconds of CPU and
- * GiB of address space; 0 leaves one as it is. */
-void vl_tool_set_limits (unsigned seconds, unsigned gib);
-unsigned vl_tool_inspect_time (void);
-/* A deadline for reading or writing BYTES once, seconds. */
+/* What this machine lacks of what confines a program ("Landlock, namespaces"), or
+ * NULL. */
+const char *vl_tool_lacks (struct vl_call *call);
+
+/* Deadlines in milliseconds: for inspecting an image, and for reading or writing
+ * BYTES once. */
+unsigned vl_tool_inspect_time (const struct vl_call *call);
 unsigned vl_tool_time_for (int64_t bytes);
 
 #endif

@@ -163,6 +163,7 @@ struct vl_driver {
    * Then a server is made without checking that twice; where SPAWN fails, the core
    * looks for the culprit. */
   int validates;
+  struct vl_table tools; /* struct vl_tool_row: outside programs, see tool.h */
   /* New members go below this line only. */
 };
 

@@ -6,6 +6,7 @@
 #ifndef VIRTLOOM_FEATURE_H
 #define VIRTLOOM_FEATURE_H
 
+#include <virtloom/tool.h>
 #include <virtloom/types.h>
 #include <virtloom/version.h>
 
@@ -60,6 +61,7 @@ struct vl_feature {
   int (*ready) (struct vl_call *, const struct vl_host *); /* are my settings possible here? */
   int (*permit) (struct vl_call *, const struct vl_guest *, enum vl_op);
   int (*event) (struct vl_call *, const struct vl_guest *, enum vl_event);
+  struct vl_table tools; /* struct vl_tool_row: outside programs, see tool.h */
   /* New members go below this line only. */
 };
 

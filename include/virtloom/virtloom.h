@@ -102,6 +102,8 @@ struct vl_plugin_info {
   const struct vl_write *writes;
   size_t n_writes;
   const char *const *reads, *const *wakes, *const *needs, *const *conflicts, *const *traits;
+  const struct vl_tool_row *tools; /* outside programs that it may run */
+  size_t n_tools;
 };
 
 VL_EXPORT size_t vl_plugins_count (const struct vl_app *app);

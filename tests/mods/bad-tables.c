@@ -23,4 +23,11 @@ static const struct vl_prop props[] = {
   { .name = "settled", .type = VL_STRING, .help = "twice", .since = "0.1" },
 };
 
-VL_FEATURE (bad_tables, "bad-tables", .summary = "bad tables", .props = VL_TABLE (props));
+static const struct vl_tool_row tools[] = {
+  { .name = "convert", .program = "qemu-img", .flags = VL_TOOL_TENANT | VL_TOOL_CONNECT },
+  { .program = "qemu-img" },
+  { .name = "convert", .program = "qemu-img" },
+};
+
+VL_FEATURE (bad_tables, "bad-tables", .summary = "bad tables", .props = VL_TABLE (props),
+            .tools = VL_TABLE (tools));

@@ -257,7 +257,7 @@ static const struct {
   { "[storage]\nimage_type = flat\n",
     "unknown key 'image_type' in [storage]; accepted: images_type use_cow_images force_raw_images "
     "preallocate_images config_drive_format force_config_drive default_ephemeral_format "
-    "max_disk_devices_to_attach images_cpu_time_limit images_address_space_limit "
+    "max_disk_devices_to_attach images_cpu_time_limit images_address_space_limit max_image_size "
     "(DIR/packaging/virtloom.conf:2)\n  did you mean 'images_type'?" },
   { "[storag]\n",
     "unknown section [storag]; accepted: virtloom storage (DIR/packaging/virtloom.conf:1)\n"

@@ -424,6 +424,14 @@ START_TEST (bad_tables)
           "error PluginRefused bad-tables: its property 'settled' begins with setting "
           "'none', which its settings have not (DIR/plugins.d/bad-tables.conf)\n"
           "error PluginRefused bad-tables: it has property 'settled' twice "
+          "(DIR/plugins.d/bad-tables.conf)\n"
+          "error PluginRefused bad-tables: its tool 'convert' reads what tenants made, and asks "
+          "for "
+          "the network as well; accepted: VL_TOOL_WRITES alone beside VL_TOOL_TENANT "
+          "(DIR/plugins.d/bad-tables.conf)\n"
+          "error PluginRefused bad-tables: row 1 of its tools has no proper name "
+          "(DIR/plugins.d/bad-tables.conf)\n"
+          "error PluginRefused bad-tables: it has tool 'convert' twice "
           "(DIR/plugins.d/bad-tables.conf)\n",
           PACKAGE_VERSION));
 }

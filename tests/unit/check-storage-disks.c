@@ -61,10 +61,9 @@ END_TEST
 static const char *
 info (const char *file, const char *format)
 {
-  const char *argv[] = { "/usr/bin/qemu-img", "info", "-f", format, file, NULL }, *out;
+  const char *argv[] = { "/usr/bin/qemu-img", "info", "-f", format, file, NULL };
 
-  ck_assert_int_eq (vl_tool_run (call, argv, 10, &out), 0);
-  return rig_plain (&rig, out);
+  return rig_plain (&rig, run (argv));
 }
 
 START_TEST (overlay)
@@ -235,7 +234,7 @@ END_TEST
 
 START_TEST (config_drive)
 {
-  const char *isoinfo = vl_tool_find (call, "isoinfo"), *out, *why;
+  const char *isoinfo = vl_tool_find (call, "isoinfo"), *why;
   const char *list[] = { isoinfo, "-f", "-R", "-i", path ("config"), NULL };
   const char *read[] = { isoinfo,         "-R", "-x", "/openstack/latest/meta_data.json", "-i",
                          path ("config"), NULL };
@@ -247,10 +246,8 @@ START_TEST (config_drive)
     ck_assert_int_eq (vl_disk_create_config (call, rig.config, path ("config"), "{\"uuid\":\"u\"}",
                                              "#cloud-config\n"),
                       0);
-    ck_assert_int_eq (vl_tool_run (call, list, 10, &out), 0);
-    ck_assert_ptr_nonnull (strstr (out, "/openstack/latest/user_data"));
-    ck_assert_int_eq (vl_tool_run (call, read, 10, &out), 0);
-    ck_assert_str_eq (out, "{\"uuid\":\"u\"}");
+    ck_assert_ptr_nonnull (strstr (run (list), "/openstack/latest/user_data"));
+    ck_assert_str_eq (run (read), "{\"uuid\":\"u\"}");
     bytes = vl_file_read (path ("config"), 8 * MIB, NULL, &why);
     ck_assert_mem_eq (bytes + 0x8028, "config-2", 8);
   }

@@ -28,6 +28,9 @@ void room_app_teardown (void);
 /* Path NAME of the rig's folder. */
 const char *path (const char *name);
 int exists (const char *name);
+/* Runs ARGV, absolute program first, as it is; answers what it says, and ends the
+ * test where it fails. */
+const char *run (const char *const *argv);
 /* The names in folder NAME, one a line. */
 const char *listing (const char *name);
 /* Runs qemu-img with up to seven words. */
