@@ -81,7 +81,7 @@ check_program (struct rows *rows, const char *name, const char *program, const c
   if (path)
     add (rows, name, "PASS", NULL, "%s", path);
   else
-    add (rows, name, missing, vl_printf (call, "apt-get install %s", package),
+    add (rows, name, missing, package ? vl_printf (call, "apt-get install %s", package) : NULL,
          "the program \"%s\" is not installed", program);
 }
 
@@ -116,13 +116,16 @@ check_tools (struct rows *rows)
          "outside programs run without %s here", lacks);
   else
     add (rows, "confinement", "PASS", NULL, "outside programs run in namespaces, under Landlock");
-  for (size_t i = 0; i < registry->n; i++)
-    for (size_t k = 0; k < registry->plugins[i]->n_tools; k++) {
-      const struct vl_tool_row *tool = &registry->plugins[i]->tools[k];
+  for (size_t i = 0; i < registry->n; i++) {
+    const struct vl_plugin *plugin = registry->plugins[i];
 
-      check_program (rows, vl_printf (call, "%s %s", registry->plugins[i]->name, tool->name),
-                     tool->program, tool->package ? tool->package : "...", "WARN");
+    for (size_t k = 0; plugin->state == VL_PLUGIN_LOADED && k < plugin->n_tools; k++) {
+      const struct vl_tool_row *tool = &plugin->tools[k];
+
+      check_program (rows, vl_printf (call, "%s %s", plugin->name, tool->name), tool->program,
+                     tool->package, "WARN");
     }
+  }
 }
 
 static void

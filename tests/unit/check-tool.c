@@ -758,6 +758,28 @@ START_TEST (capabilities)
 }
 END_TEST
 
+/* Mounts that are declared are the host's. */
+START_TEST (mounting)
+{
+  const char *script;
+  struct stat before, after;
+
+  if (! is_root () || unshare (CLONE_NEWNS) < 0)
+    return;
+  ck_assert_int_eq (mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+  ck_assert_int_eq (mkdir (path ("mnt"), 0700), 0);
+  ck_assert_int_eq (stat (path ("mnt"), &before), 0);
+  script = vl_printf (call, "mount -t tmpfs none %s", path ("mnt"));
+  row.user = "root";
+  ck_assert_int_eq (shell (script), -1);
+  row.capabilities = (uint64_t)1 << CAP_SYS_ADMIN;
+  ck_assert_msg (shell (script) == 0, "%s", result.problem);
+  ck_assert_int_eq (stat (path ("mnt"), &after), 0);
+  ck_assert_uint_ne (before.st_dev, after.st_dev);
+  ck_assert_int_eq (umount (path ("mnt")), 0);
+}
+END_TEST
+
 START_TEST (disk_full)
 {
   const struct vl_tool_row rows[] = { { .name = "shell", .program = "sh" } };
@@ -806,6 +828,7 @@ main (void)
   tcase_add_test (tests, rows_refused);
   tcase_add_test (tests, declared_only);
   tcase_add_test (tests, capabilities);
+  tcase_add_test (tests, mounting);
   tcase_add_test (tests, disk_full);
   suite_add_tcase (suite, tests);
   runner = srunner_create (suite);
