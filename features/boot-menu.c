@@ -17,23 +17,20 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "os/bootmenu", NULL } };
+static const struct vl_write writes[] = { { .path = "os/bootmenu" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "enable") && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_bool (c, "enable") && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)guest;
-  (void)host;
-  vl_set (call, vl_ensure (call, NULL, "os/bootmenu", 0, "enable"), "enable", "yes", "enable");
-  return 0;
+  return vl_set (vl_ensure (c, "os/bootmenu", "enable"), "enable", "yes");
 }
 
 VL_FEATURE (boot_menu, "boot-menu", .version = VL_VERSION, .summary = "boot menu of the firmware",

@@ -17,60 +17,54 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "clock", NULL } };
+static const struct vl_write writes[] = { { .path = "clock" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_VIRT_TYPE },
-                                        { "os-type.type" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "os-type.type", .flags = VL_OPTIONAL } };
 
 static int
-is_x86 (const struct vl_guest *guest)
+is_x86 (struct vl_call *c)
 {
-  return vl_guest_is (guest, VL_GUEST_ARCH, "x86_64") || vl_guest_is (guest, VL_GUEST_ARCH, "i686");
+  return vl_is (c, VL_GUEST_ARCH, "x86_64") || vl_is (c, VL_GUEST_ARCH, "i686");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  (void)host;
-  if (! vl_guest_bool (guest, "hpet"))
+  if (! vl_bool (c, "hpet"))
     return 0;
-  if (! is_x86 (guest))
-    vl_warning (call, NULL, "hpet", "'%s' guests have no HPET; only x86 ones do",
-                vl_guest_str (guest, VL_GUEST_ARCH));
-  else if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
-    vl_warning (call, NULL, "hpet", "timers are only set up for 'kvm' guests, this one is '%s'",
-                vl_guest_str (guest, VL_GUEST_VIRT_TYPE));
+  if (! is_x86 (c))
+    vl_warn (c, "hpet", NULL, "'%s' guests have no HPET; only x86 ones do",
+             vl_str (c, VL_GUEST_ARCH));
+  else if (! vl_is (c, VL_GUEST_VIRT_TYPE, "kvm"))
+    vl_warn (c, "hpet", NULL, "timers are only set up for 'kvm' guests, this one is '%s'",
+             vl_str (c, VL_GUEST_VIRT_TYPE));
   return 0;
 }
 
 static void
-add_timer (struct vl_call *call, struct vl_node *clock, const char *name, const char *attr,
-           const char *value, const char *why)
+add_timer (struct vl_call *c, const char *name, const char *attr, const char *value,
+           const char *why)
 {
-  struct vl_node *timer =
-      vl_ensure_keyed (call, clock, "timer", vl_printf (call, "name=%s", name), 0, why);
-
-  vl_set (call, timer, attr, value, why);
+  vl_set (vl_keyed (c, "clock/timer", why, "name", name, NULL), attr, value);
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  int windows = vl_guest_is (guest, "os-type.type", "windows");
-  struct vl_node *clock = vl_ensure (call, NULL, "clock", 0, "os-type.type");
+  int windows = vl_is (c, "os-type.type", "windows");
 
-  (void)host;
-  vl_set (call, clock, "offset", windows ? "localtime" : "utc", "os-type.type");
-  if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
+  vl_set (vl_ensure (c, "clock", "os-type.type"), "offset", windows ? "localtime" : "utc");
+  if (! vl_is (c, VL_GUEST_VIRT_TYPE, "kvm"))
     return 0;
-  add_timer (call, clock, "pit", "tickpolicy", "delay", VL_GUEST_VIRT_TYPE);
-  add_timer (call, clock, "rtc", "tickpolicy", "catchup", VL_GUEST_VIRT_TYPE);
-  if (! is_x86 (guest))
+  add_timer (c, "pit", "tickpolicy", "delay", VL_GUEST_VIRT_TYPE);
+  add_timer (c, "rtc", "tickpolicy", "catchup", VL_GUEST_VIRT_TYPE);
+  if (! is_x86 (c))
     return 0;
-  add_timer (call, clock, "hpet", "present", vl_guest_bool (guest, "hpet") ? "yes" : "no", "hpet");
+  add_timer (c, "hpet", "present", vl_bool (c, "hpet") ? "yes" : "no", "hpet");
   if (windows)
-    add_timer (call, clock, "hypervclock", "present", "yes", "os-type.type");
+    add_timer (c, "hypervclock", "present", "yes", "os-type.type");
   return 0;
 }
 

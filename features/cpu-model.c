@@ -16,357 +16,225 @@ static const char *const modes[] = { "host-model", "host-passthrough", "custom",
 static const struct vl_prop props[] = {
   { .name = "mode",
     .type = VL_CHOICE,
+    .flags = VL_PUBLIC,
     .choices = modes,
     .setting = "cpu_mode",
-    .help = "how the guest's CPU follows the host's; unset for a guest of another architecture",
+    .nova = "libvirt.cpu_mode",
+    .help = "how guests' CPUs follow the host's; unset: host-model, on aarch64 host-passthrough",
     .since = "0.1.0" },
   { .name = "models",
     .type = VL_LIST,
     .setting = "cpu_models",
-    .help = "models that a custom CPU may have, in order of preference",
+    .nova = "libvirt.cpu_models",
+    .help = "models for cpu_mode = custom, the first that meets a flavor's traits is taken",
     .since = "0.1.0" },
   { .name = "flags",
     .type = VL_LIST,
-    .flags = VL_LOWER,
+    .flags = VL_LOWER | VL_PUBLIC,
     .setting = "cpu_model_extra_flags",
-    .help = "CPU flags added to the model, or with '-' taken from it",
+    .nova = "libvirt.cpu_model_extra_flags",
+    .help = "CPU flags to add (flag or +flag) or to take away (-flag), in every mode but none",
+    .since = "0.1.0" },
+  { .name = "skip-compare",
+    .type = VL_BOOL,
+    .deflt = "false",
+    .setting = "skip_cpu_compare_at_startup",
+    .nova = "workarounds.skip_cpu_compare_at_startup",
+    .help = "take cpu_models and flags without asking whether the host can run them",
     .since = "0.1.0" },
   { .name = "model",
     .type = VL_STRING,
+    .flags = VL_PUBLIC,
     .help = "the model that was chosen; unset where the mode says all",
     .since = "0.1.0" },
   { .name = "element",
     .type = VL_BOOL,
+    .flags = VL_PUBLIC,
     .help = "has the guest's domain a cpu element",
     .since = "0.1.0" },
 };
 
-static const struct vl_setting settings[] = {
-  { .name = "cpu_mode",
-    .type = VL_CHOICE,
-    .choices = modes,
-    .nova = "libvirt.cpu_mode",
-    .help = "how guests' CPUs follow the host's; unset: host-model, on aarch64 host-passthrough",
-    .since = "0.1.0" },
-  { .name = "cpu_models",
-    .type = VL_LIST,
-    .nova = "libvirt.cpu_models",
-    .help = "models for cpu_mode = custom, the first that meets a flavor's traits is taken",
-    .since = "0.1.0" },
-  { .name = "cpu_model_extra_flags",
-    .type = VL_LIST,
-    .flags = VL_LOWER,
-    .nova = "libvirt.cpu_model_extra_flags",
-    .help = "CPU flags to add (flag or +flag) or to take away (-flag), in every mode but none",
-    .since = "0.1.0" },
-  { .name = "skip_cpu_compare_at_startup",
-    .type = VL_BOOL,
-    .deflt = "false",
-    .nova = "workarounds.skip_cpu_compare_at_startup",
-    .help = "take cpu_models and flags without asking whether the host can run them",
-    .since = "0.1.0" },
-};
-
 static const struct vl_write writes[] = {
-  { "cpu/@mode", NULL },
-  { "cpu/@match", NULL },
-  { "cpu/model", NULL },
-  { "cpu/feature", NULL },
+  { .path = "cpu/@mode" },
+  { .path = "cpu/@match" },
+  { .path = "cpu/model" },
+  { .path = "cpu/feature", .flags = VL_GUARDED },
 };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH }, { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH }, { .name = VL_GUEST_VIRT_TYPE } };
 
-/* CPU flags by trait, in byte order of the trait, as Nova maps them.  libvirt
- * calls SSE3 "pni". */
-static const struct trait_flag {
-  const char *trait, *flag, *other;
-} trait_flags[] = {
-#define X86(t, f)                                                                                  \
+/* ---- traits that are CPU flags ---- */
+
+#define PREFIX "HW_CPU_X86_"
+#define X86(what)                                                                                  \
   {                                                                                                \
-    "HW_CPU_X86_" t, f, NULL                                                                       \
+    .name = PREFIX what                                                                            \
   }
-  X86 ("3DNOW", "3dnow"),
-  X86 ("ABM", "abm"),
-  X86 ("AESNI", "aes"),
-  X86 ("AMD_SVM", "svm"),
-  X86 ("AMXBF16", "amx-bf16"),
-  X86 ("AMXINT8", "amx-int8"),
-  X86 ("AMXTILE", "amx-tile"),
-  X86 ("AVX", "avx"),
-  X86 ("AVX2", "avx2"),
-  X86 ("AVX512BITALG", "avx512bitalg"),
-  X86 ("AVX512BW", "avx512bw"),
-  X86 ("AVX512CD", "avx512cd"),
-  X86 ("AVX512DQ", "avx512dq"),
-  X86 ("AVX512ER", "avx512er"),
-  X86 ("AVX512F", "avx512f"),
-  X86 ("AVX512GFNI", "gfni"),
-  X86 ("AVX512IFMA", "avx512ifma"),
-  X86 ("AVX512PF", "avx512pf"),
-  X86 ("AVX512VAES", "vaes"),
-  X86 ("AVX512VBMI", "avx512vbmi"),
-  X86 ("AVX512VBMI2", "avx512vbmi2"),
-  X86 ("AVX512VL", "avx512vl"),
-  X86 ("AVX512VNNI", "avx512vnni"),
-  X86 ("AVX512VPCLMULQDQ", "vpclmulqdq"),
-  X86 ("AVX512VPOPCNTDQ", "avx512-vpopcntdq"),
-  X86 ("BMI", "bmi1"),
-  X86 ("BMI2", "bmi2"),
-  X86 ("CLMUL", "pclmuldq"),
-  X86 ("F16C", "f16c"),
-  X86 ("FMA3", "fma"),
-  X86 ("FMA4", "fma4"),
-  X86 ("INTEL_VMX", "vmx"),
-  X86 ("MMX", "mmx"),
-  X86 ("MPX", "mpx"),
-  X86 ("SHA", "sha-ni"),
-  X86 ("SSE", "sse"),
-  X86 ("SSE2", "sse2"),
-  { "HW_CPU_X86_SSE3", "pni", "sse3" },
-  X86 ("SSE41", "sse4.1"),
-  X86 ("SSE42", "sse4.2"),
-  X86 ("SSE4A", "sse4a"),
-  X86 ("SSSE3", "ssse3"),
-  X86 ("SVM", "svm"),
-  X86 ("TBM", "tbm"),
-  X86 ("VMX", "vmx"),
-  X86 ("XOP", "xop"),
-#undef X86
+#define FOUR(w, x, y, z) X86 (w), X86 (x), X86 (y), X86 (z)
+
+static const struct vl_name traits[] = {
+  FOUR ("3DNOW", "ABM", "AESNI", "AMD_SVM"),
+  FOUR ("AMXBF16", "AMXINT8", "AMXTILE", "AVX"),
+  FOUR ("AVX2", "AVX512BITALG", "AVX512BW", "AVX512CD"),
+  FOUR ("AVX512DQ", "AVX512ER", "AVX512F", "AVX512GFNI"),
+  FOUR ("AVX512IFMA", "AVX512PF", "AVX512VAES", "AVX512VBMI"),
+  FOUR ("AVX512VBMI2", "AVX512VL", "AVX512VNNI", "AVX512VPCLMULQDQ"),
+  FOUR ("AVX512VPOPCNTDQ", "BMI", "BMI2", "CLMUL"),
+  FOUR ("F16C", "FMA3", "FMA4", "INTEL_VMX"),
+  FOUR ("MMX", "MPX", "SHA", "SSE"),
+  FOUR ("SSE2", "SSE3", "SSE41", "SSE42"),
+  FOUR ("SSE4A", "SSSE3", "SVM", "TBM"),
+  X86 ("VMX"),
+  X86 ("XOP"),
 };
 
-#define N_TRAITS (sizeof trait_flags / sizeof trait_flags[0])
+#define N_TRAITS (sizeof traits / sizeof traits[0])
+#define MAX_SHOWN 512
 
-/* Where the look-ups below look: the host's facts for one domain type. */
-struct view {
-  struct vl_call *call;
-  const struct vl_host *host;
-  const char *virt, *arch;
-  const char *machine; /* the first one whose domain capabilities are known */
-  int looked;          /* for the machine */
-};
-
-/* The key of the fact caps.VIRT.ARCH.MACHINE.WHAT, or NULL where it is not
- * known.  CPU models do not depend on the machine, so any will do. */
-static const char *
-caps_key (struct view *view, const char *what)
+/* The traits of the table that flavor and image require; how many. */
+static size_t
+required_traits (struct vl_call *c, const char **found)
 {
-  const char *machines, *key;
+  const unsigned layers = 1u << VL_LAYER_FLAVOR | 1u << VL_LAYER_IMAGE;
+  const char *trait;
+  size_t n = 0;
 
-  if (! view->looked) {
-    machines = vl_printf (view->call, "guest.%s.machines", view->arch);
-    for (size_t i = 0; i < vl_host_count (view->host, machines) && view->machine == NULL; i++) {
-      const char *machine = vl_host_item (view->host, machines, i);
-
-      key = vl_printf (view->call, "caps.%s.%s.%s.cpu.modes", view->virt, view->arch, machine);
-      view->machine = vl_host_count (view->host, key) > 0 ? machine : NULL;
-    }
-    view->looked = 1;
-  }
-  if (view->machine == NULL)
-    return NULL;
-  key = vl_printf (view->call, "caps.%s.%s.%s.%s", view->virt, view->arch, view->machine, what);
-  return vl_host_count (view->host, key) > 0 ? key : NULL;
+  for (size_t i = 0; (trait = vl_trait_item (c, PREFIX, layers, i)) != NULL; i++)
+    for (size_t k = 0; k < N_TRAITS && n < N_TRAITS; k++)
+      if (strcmp (traits[k].name, trait) == 0 && vl_trait_flag (c, trait))
+        found[n++] = trait;
+  return n;
 }
 
+/* ---- models ---- */
+
 static const char *
-features_key (struct view *view, const char *model)
+features_key (struct vl_call *c, const char *model)
 {
-  return vl_printf (view->call, "cpu-model.%s.features", model);
+  return vl_printf (c, "cpu-model.%s.features", model);
+}
+
+/* libvirt calls SSE3 "pni", and some of its models have it as "sse3". */
+static int
+model_has (struct vl_call *c, const char *model, const char *flag)
+{
+  return vl_fact_offers (c, features_key (c, model), flag) == 1
+         || (strcmp (flag, "pni") == 0 && vl_fact_offers (c, features_key (c, model), "sse3") == 1);
+}
+
+static int
+same_letters (const char *a, const char *b)
+{
+  for (;
+       *a && (*a == *b || ((*a | 0x20) == (*b | 0x20) && (*a | 0x20) >= 'a' && (*a | 0x20) <= 'z'));
+       a++, b++)
+    ;
+  return *a == *b;
 }
 
 /* libvirt's spelling of model NAME, or NULL where the host knows no such model.
  * Architectures other than x86 and POWER take names as they are typed. */
 static const char *
-known_model (struct view *view, const char *name)
+known_model (struct vl_call *c, const char *arch, const char *name)
 {
-  int x86 = strcmp (view->arch, "i686") == 0 || strcmp (view->arch, "x86_64") == 0;
-  const char *key = caps_key (view, "cpu.models");
+  int x86 = strcmp (arch, "i686") == 0 || strcmp (arch, "x86_64") == 0;
+  const char *key = vl_cap_key (c, "cpu.models");
 
-  if ((! x86 && strncmp (view->arch, "ppc", 3)) || key == NULL)
+  if ((! x86 && strncmp (arch, "ppc", 3)) || vl_fact_count (c, key) == 0)
     return name;
-  for (size_t i = 0; i < vl_host_count (view->host, key); i++)
-    if (vl_ascii_casecmp (vl_host_item (view->host, key, i), name) == 0)
-      return vl_host_item (view->host, key, i);
-  return vl_host_count (view->host, features_key (view, name)) > 0 ? name : NULL;
+  for (size_t i = 0; i < vl_fact_count (c, key); i++)
+    if (same_letters (vl_fact_item (c, key, i), name))
+      return vl_fact_item (c, key, i);
+  return vl_fact_count (c, features_key (c, name)) > 0 ? name : NULL;
 }
 
 /* The models that the host can run, else those that it knows, as text. */
 static const char *
-accepted_models (struct view *view)
+accepted_models (struct vl_call *c)
 {
-  const char *key = caps_key (view, "cpu.usable"), *text = "";
-  size_t n;
+  const char *key = vl_cap_key (c, "cpu.usable"), *names[MAX_SHOWN];
+  size_t n = 0;
 
-  if (key == NULL)
-    key = caps_key (view, "cpu.models");
-  n = key ? vl_host_count (view->host, key) : 0;
-  for (size_t i = 0; i < n; i++)
-    text = vl_printf (view->call, "%s%s%s", text, i ? ", " : "", vl_host_item (view->host, key, i));
-  return n ? text : "none that this host names";
+  if (vl_fact_count (c, key) == 0)
+    key = vl_cap_key (c, "cpu.models");
+  for (; n < vl_fact_count (c, key) && n < MAX_SHOWN; n++)
+    names[n] = vl_fact_item (c, key, n);
+  return n ? vl_join (c, ", ", names, n) : "none that this host names";
 }
 
-/* Can a guest on this host have FLAG?  1, 0, or -1 where no fact says anything
- * of CPU flags.  What the hypervisor takes from its host-model no guest gets. */
+/* ---- the settings ---- */
+
+/* Can the host run MODEL with the operator's flags?  Nova asks for KVM only, TCG
+ * emulates what the host has not; and never on aarch64, where libvirt cannot tell. */
 static int
-host_has_flag (struct view *view, const char *flag)
+check_model (struct vl_call *c, const char *arch, const char *model)
 {
-  const char *models[] = { vl_host_str (view->host, "host.cpu.model"), NULL };
-  const char *key = caps_key (view, "cpu.host-model");
-  const char *extra = caps_key (view, "cpu.host-model.features");
-  int known = vl_host_count (view->host, "host.cpu.features") > 0, added = 0;
+  const char *flags = vl_str (c, "flags"), *key = features_key (c, model), *lacks;
 
-  models[1] = key ? vl_host_str (view->host, key) : NULL;
-  for (size_t i = 0; extra && i < vl_host_count (view->host, extra); i++) {
-    const char *item = vl_host_item (view->host, extra, i);
-
-    known = 1;
-    if (strcmp (item + 1, flag))
-      continue;
-    if (item[0] == '-')
-      return 0;
-    added = 1;
+  if (! vl_is (c, VL_GUEST_VIRT_TYPE, "kvm") || strcmp (arch, "aarch64") == 0
+      || vl_bool (c, "skip-compare"))
+    return 0;
+  switch (vl_cpu_lacks (c, model, flags, &lacks)) {
+  case 0:
+    return 0;
+  case 1:
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
+                         "change cpu_models or cpu_model_extra_flags in cpu-model.conf",
+                         "CPU model '%s'%s cannot run on this host, which lacks %s; accepted: %s",
+                         model, flags ? vl_printf (c, " with '%s'", flags) : "", lacks,
+                         accepted_models (c));
+  default:
+    return vl_unsaid (c, "models", vl_fact_count (c, key) ? "host.cpu.features" : key);
   }
-  if (added || vl_host_offers (view->host, "host.cpu.features", flag) == 1)
-    return 1;
-  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
-    if (models[i] && vl_host_count (view->host, features_key (view, models[i])) > 0) {
-      known = 1;
-      if (vl_host_offers (view->host, features_key (view, models[i]), flag) == 1)
-        return 1;
-    }
-  return known ? 0 : -1;
 }
 
-/* A flag of the list: its name, and in *ON whether it is added or taken away. */
-static const char *
-flag_name (const char *item, int *on)
-{
-  *on = item[0] != '-';
-  return item[0] == '-' || item[0] == '+' ? item + 1 : item;
-}
-
-/* Does the operator's list take FLAG away? */
 static int
-flag_is_off (struct vl_call *call, const char *flag)
-{
-  int on;
-
-  for (size_t i = 0; i < vl_setting_count (call, "cpu_model_extra_flags"); i++) {
-    const char *name = flag_name (vl_setting_item (call, "cpu_model_extra_flags", i), &on);
-
-    if (! on && strcmp (name, flag) == 0)
-      return 1;
-  }
-  return 0;
-}
-
-/* The flags that MODEL with the operator's list needs and the host lacks, as
- * text; "" if none, NULL after a finding where no fact says. */
-static const char *
-lacking_flags (struct view *view, const char *model)
-{
-  const char *key = features_key (view, model), *usable = caps_key (view, "cpu.usable"), *text = "";
-  int proven = usable && vl_host_offers (view->host, usable, model) == 1, on;
-  size_t n = proven ? 0 : vl_host_count (view->host, key);
-  size_t m = vl_setting_count (view->call, "cpu_model_extra_flags");
-
-  if (! proven && n == 0) {
-    vl_host_unknown (view->call, "models", key);
-    return NULL;
-  }
-  for (size_t i = 0; i < n + m; i++) {
-    const char *flag;
-
-    on = 1;
-    if (i < n)
-      flag = vl_host_item (view->host, key, i);
-    else
-      flag = flag_name (vl_setting_item (view->call, "cpu_model_extra_flags", i - n), &on);
-    if (! on || (i < n && flag_is_off (view->call, flag)))
-      continue;
-    switch (host_has_flag (view, flag)) {
-    case 0:
-      text = vl_printf (view->call, "%s%s%s", text, text[0] ? ", " : "", flag);
-      break;
-    case -1:
-      vl_host_unknown (view->call, "models", "host.cpu.features");
-      return NULL;
-    default:
-      break;
-    }
-  }
-  return text;
-}
-
-/* " with '+pcid,-hle'", or "" without flags. */
-static const char *
-with_flags (struct vl_call *call)
-{
-  size_t n = vl_setting_count (call, "cpu_model_extra_flags");
-  const char *text = "";
-
-  for (size_t i = 0; i < n; i++)
-    text = vl_printf (call, "%s%s%s", text, i ? "," : " with '",
-                      vl_setting_item (call, "cpu_model_extra_flags", i));
-  return n ? vl_printf (call, "%s'", text) : "";
-}
-
-/* Can the host run each of the operator's models with the operator's flags?
- * Nova asks for KVM only, TCG emulates what the host has not; and never on
- * aarch64, where libvirt cannot tell. */
-static int
-check_models (struct view *view)
+check_models (struct vl_call *c, const char *arch)
 {
   int result = 0;
 
-  for (size_t i = 0; i < vl_setting_count (view->call, "cpu_models"); i++) {
-    const char *name = vl_setting_item (view->call, "cpu_models", i);
-    const char *model = known_model (view, name), *lacking;
+  for (size_t i = 0; i < vl_count (c, "models"); i++) {
+    const char *name = vl_item (c, "models", i), *model = known_model (c, arch, name);
 
-    if (model == NULL) {
-      result = vl_error (view->call, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
-                         "cpu_models names '%s', which is no CPU model; accepted: %s", name,
-                         accepted_models (view));
-      vl_hint (view->call, "mend cpu_models in cpu-model.conf");
-      continue;
-    }
-    if (strcmp (view->virt, "kvm") || strcmp (view->arch, "aarch64") == 0
-        || vl_setting_bool (view->call, "skip_cpu_compare_at_startup"))
-      continue;
-    lacking = lacking_flags (view, model);
-    if (lacking && lacking[0]) {
-      vl_error (view->call, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
-                "CPU model '%s'%s cannot run on this host, which lacks %s; accepted: %s", model,
-                with_flags (view->call), lacking, accepted_models (view));
-      vl_hint (view->call, "change cpu_models or cpu_model_extra_flags in cpu-model.conf");
-    }
-    if (lacking == NULL || lacking[0])
-      result = -1;
+    if (model)
+      result |= check_model (c, arch, model);
+    else
+      result = vl_refuse_as (
+          c, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models", "mend cpu_models in cpu-model.conf",
+          "cpu_models names '%s', which is no CPU model; accepted: %s", name, accepted_models (c));
   }
   return result;
 }
 
+/* A flag of the list: its name, and in *ON whether it is added or taken away. */
+static const char *
+flag_name (struct vl_call *c, size_t i, int *on)
+{
+  const char *item = vl_item (c, "flags", i);
+
+  *on = item[0] != '-';
+  return item[0] == '-' || item[0] == '+' ? item + 1 : item;
+}
+
 /* A flag is a word, once, either added or taken away. */
 static int
-check_flags (struct vl_call *call)
+check_flags (struct vl_call *c)
 {
-  size_t n = vl_setting_count (call, "cpu_model_extra_flags");
   int on, other, result = 0;
 
-  for (size_t i = 0; i < n; i++) {
-    const char *item = vl_setting_item (call, "cpu_model_extra_flags", i);
-    const char *flag = flag_name (item, &on);
+  for (size_t i = 0; i < vl_count (c, "flags"); i++) {
+    const char *flag = flag_name (c, i, &on);
 
     if (flag[0] == '\0' || flag[strspn (flag, "abcdefghijklmnopqrstuvwxyz0123456789._-")]) {
-      result = vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "flags",
-                         "cpu_model_extra_flags has '%s'; accepted: flag, +flag or -flag", item);
+      result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", "flags", NULL,
+                             "cpu_model_extra_flags has '%s'; accepted: flag, +flag or -flag",
+                             vl_item (c, "flags", i));
       continue;
     }
     for (size_t k = 0; k < i; k++)
-      if (strcmp (flag_name (vl_setting_item (call, "cpu_model_extra_flags", k), &other), flag) == 0
-          && on != other)
-        result = vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "flags",
-                           "cpu_model_extra_flags both adds '%s' and takes it away", flag);
+      if (strcmp (flag_name (c, k, &other), flag) == 0 && on != other)
+        result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", "flags", NULL,
+                               "cpu_model_extra_flags both adds '%s' and takes it away", flag);
   }
   return result;
 }
@@ -374,227 +242,178 @@ check_flags (struct vl_call *call)
 /* As Nova at start-up: the settings by themselves, then with what the host can
  * run. */
 static int
-ready (struct vl_call *call, const struct vl_host *host)
+ready (struct vl_call *c)
 {
-  const char *mode = vl_setting_str (call, "cpu_mode");
-  int custom = mode && strcmp (mode, "custom") == 0, result = check_flags (call);
-  struct view view = { call, host, vl_ready_virt_type (call), vl_host_str (host, "host.arch"),
-                       NULL, 0 };
+  const char *mode = vl_str (c, "mode"), *arch = vl_fact_str (c, "host.arch");
+  int custom = vl_is (c, "mode", "custom"), result = check_flags (c);
 
-  if (! custom && vl_setting_count (call, "cpu_models") > 0) {
-    result = vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "models",
-                       "cpu_models is set while cpu_mode is %s%s%s; accepted: cpu_models with "
-                       "'custom' only",
-                       mode ? "'" : "", mode ? mode : "unset", mode ? "'" : "");
-    vl_hint (call, "set cpu_mode = custom in cpu-model.conf, or take cpu_models out");
-  }
-  if (custom && vl_setting_count (call, "cpu_models") == 0) {
-    result = vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "models",
-                       "cpu_mode is 'custom' and cpu_models is empty");
-    vl_hint (call, "name one or more models in cpu_models, for instance 'Nehalem'");
-  }
-  if (custom && result == 0 && view.virt && view.arch && strcmp (view.virt, "lxc"))
-    result = check_models (&view);
+  if (! custom && vl_count (c, "models") > 0)
+    result = vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "Invalid", "models",
+        "set cpu_mode = custom in cpu-model.conf, or take cpu_models out",
+        "cpu_models is set while cpu_mode is %s; accepted: cpu_models with 'custom' only",
+        mode ? vl_printf (c, "'%s'", mode) : "unset");
+  if (custom && vl_count (c, "models") == 0)
+    result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", "models",
+                           "name one or more models in cpu_models, for instance 'Nehalem'",
+                           "cpu_mode is 'custom' and cpu_models is empty");
+  if (custom && result == 0 && arch && vl_has (c, VL_GUEST_VIRT_TYPE)
+      && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    result = check_models (c, arch);
   return result;
 }
 
-/* The rows of the table whose traits the flavor requires; how many. */
-static size_t
-required_flags (const struct vl_guest *guest, const struct trait_flag **found)
-{
-  const char *trait;
-  size_t n = 0;
-
-  for (size_t i = 0;
-       (trait = vl_guest_trait_item (guest, "HW_CPU_X86_", 1u << VL_LAYER_FLAVOR, i)) != NULL; i++)
-    for (size_t k = 0; k < N_TRAITS; k++)
-      if (strcmp (trait_flags[k].trait, trait) == 0 && n < N_TRAITS)
-        found[n++] = &trait_flags[k];
-  return n;
-}
-
-static int
-model_has (struct view *view, const char *model, const struct trait_flag *row)
-{
-  const char *key = features_key (view, model);
-
-  return vl_host_offers (view->host, key, row->flag) == 1
-         || (row->other && vl_host_offers (view->host, key, row->other) == 1);
-}
+/* ---- the guest ---- */
 
 /* The first of the operator's models that has all flags which the flavor's
  * traits require, as Nova chooses it.  Extra flags do not count. */
 static int
-choose_model (struct view *view, struct vl_guest *guest)
+choose_model (struct vl_call *c)
 {
-  const struct trait_flag *wanted[N_TRAITS];
-  size_t n = required_flags (guest, wanted), n_models = vl_guest_count (guest, "models"), k;
-  const char *flags = "", *models = "";
+  const char *wanted[N_TRAITS], *said[N_TRAITS], *names[MAX_SHOWN], *flags;
+  size_t n = required_traits (c, wanted), n_models = vl_count (c, "models"), k;
 
-  for (size_t i = 0; i < n; i++)
-    flags = vl_printf (view->call, "%s%s%s for trait:%s", flags, i ? ", " : "", wanted[i]->flag,
-                       wanted[i]->trait);
+  for (size_t i = 0; i < n; i++) {
+    const char *flag = vl_trait_flag (c, wanted[i]);
+
+    said[i] = vl_printf (c, "%s for trait:%s", flag, wanted[i]);
+    wanted[i] = flag;
+  }
+  flags = vl_join (c, ", ", said, n);
   for (size_t i = 0; i < n_models; i++) {
-    const char *item = vl_guest_item (guest, "models", i), *model = known_model (view, item);
+    const char *model = known_model (c, vl_str (c, VL_GUEST_ARCH), vl_item (c, "models", i));
 
-    models = vl_printf (view->call, "%s%s%s", models, i ? ", " : "", item);
-    if (model == NULL)
-      continue;
-    for (k = 0; k < n && model_has (view, model, wanted[k]); k++)
+    if (i < MAX_SHOWN)
+      names[i] = vl_item (c, "models", i);
+    for (k = 0; model && k < n && model_has (c, model, wanted[k]); k++)
       ;
-    if (k == n)
-      return vl_guest_set (view->call, guest, "model", model, "models",
-                           n ? vl_printf (view->call, "the first of cpu_models that has %s", flags)
-                             : "the first of cpu_models");
+    if (model && k == n)
+      return vl_put (c, "model", model, "models",
+                     n ? vl_printf (c, "the first of cpu_models that has %s", flags)
+                       : "the first of cpu_models");
   }
   if (n == 0)
     return 0;
-  vl_error (view->call, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
-            "no CPU model of cpu_models (%s) has %s", models, flags);
-  vl_hint (view->call, "add a model with these flags to cpu_models in cpu-model.conf");
-  return -1;
+  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "models",
+                       "add a model with these flags to cpu_models in cpu-model.conf",
+                       "no CPU model of cpu_models (%s) has %s",
+                       vl_join (c, ", ", names, n_models < MAX_SHOWN ? n_models : MAX_SHOWN),
+                       flags);
 }
 
 /* A guest of another architecture than the host's, as Nova has it. */
 static int
-resolve_foreign (struct vl_call *call, struct vl_guest *guest, const char *arch)
+resolve_foreign (struct vl_call *c)
 {
   const char *reason = "the host is of another architecture, so the CPU is emulated";
-  const char *model = strcmp (arch, "aarch64") == 0   ? "cortex-a57"
-                      : strcmp (arch, "ppc64le") == 0 ? "POWER8"
-                                                      : NULL;
+  const char *model = vl_is (c, VL_GUEST_ARCH, "aarch64")   ? "cortex-a57"
+                      : vl_is (c, VL_GUEST_ARCH, "ppc64le") ? "POWER8"
+                                                            : NULL;
 
-  return vl_guest_set (call, guest, "mode", NULL, VL_GUEST_ARCH, reason)
-         | vl_guest_set (call, guest, "flags", NULL, VL_GUEST_ARCH, reason)
-         | vl_guest_set (call, guest, "model", model, VL_GUEST_ARCH, reason)
-         | vl_guest_set (call, guest, "element", strcmp (arch, "mipsel") ? "true" : "false",
-                         VL_GUEST_ARCH, reason);
+  return vl_put (c, "mode", NULL, VL_GUEST_ARCH, reason)
+         | vl_put (c, "flags", NULL, VL_GUEST_ARCH, reason)
+         | vl_put (c, "model", model, VL_GUEST_ARCH, reason)
+         | vl_put (c, "element", vl_is (c, VL_GUEST_ARCH, "mipsel") ? "false" : "true",
+                   VL_GUEST_ARCH, reason);
 }
 
 /* What an unset cpu_mode is.  Where libvirt knows that emulation has no such
  * mode (aarch64), QEMU's richest model stands in for it. */
 static int
-resolve_default (struct view *view, struct vl_guest *guest)
+resolve_default (struct vl_call *c)
 {
-  const char *mode = strcmp (view->arch, "aarch64") ? "host-model" : "host-passthrough";
+  const char *arch = vl_str (c, VL_GUEST_ARCH);
+  const char *mode = strcmp (arch, "aarch64") ? "host-model" : "host-passthrough";
 
-  if (strcmp (view->virt, "qemu") == 0 && vl_host_cap (guest, view->host, "cpu.modes", mode) == 0
-      && vl_host_cap (guest, view->host, "cpu.models", "max") == 1)
-    return vl_guest_set (view->call, guest, "mode", "custom", VL_GUEST_ARCH,
-                         vl_printf (view->call, "emulation has no %s here", mode))
-           | vl_guest_set (view->call, guest, "model", "max", VL_GUEST_ARCH,
-                           "all that the emulator can do");
-  return vl_guest_set (view->call, guest, "mode", mode, VL_GUEST_ARCH,
-                       vl_printf (view->call, "the usual mode on %s", view->arch));
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "qemu") && vl_cap (c, "cpu.modes", mode) == 0
+      && vl_cap (c, "cpu.models", "max") == 1)
+    return vl_put (c, "mode", "custom", VL_GUEST_ARCH,
+                   vl_printf (c, "emulation has no %s here", mode))
+           | vl_put (c, "model", "max", VL_GUEST_ARCH, "all that the emulator can do");
+  return vl_put (c, "mode", mode, VL_GUEST_ARCH, vl_printf (c, "the usual mode on %s", arch));
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  const char *host_arch = vl_host_str (host, "host.arch");
-  struct view view = {
-    call, host, vl_guest_str (guest, VL_GUEST_VIRT_TYPE), vl_guest_str (guest, VL_GUEST_ARCH),
-    NULL, 0
-  };
+  const char *virt = vl_str (c, VL_GUEST_VIRT_TYPE), *arch = vl_str (c, VL_GUEST_ARCH);
+  const char *host_arch = vl_fact_str (c, "host.arch");
 
-  if (view.virt == NULL || view.arch == NULL)
+  if (virt == NULL || arch == NULL)
     return 0;
-  if (strcmp (view.virt, "kvm") && strcmp (view.virt, "qemu")) {
-    if (vl_guest_has (guest, "mode") && ! vl_guest_is (guest, "mode", "none")) {
-      vl_error (call, VL_ERR_UNSUPPORTED, "Invalid", "mode",
-                "cpu_mode is '%s', and '%s' guests have no CPU model; accepted: 'none', unset",
-                vl_guest_str (guest, "mode"), view.virt);
-      vl_hint (call, "take cpu_mode out of cpu-model.conf");
-      return -1;
-    }
-    return vl_guest_set (call, guest, "element", "false", VL_GUEST_VIRT_TYPE,
-                         "such guests have no CPU of their own");
+  if (strcmp (virt, "kvm") && strcmp (virt, "qemu")) {
+    if (vl_has (c, "mode") && ! vl_is (c, "mode", "none"))
+      return vl_refuse_as (
+          c, VL_ERR_UNSUPPORTED, "Invalid", "mode", "take cpu_mode out of cpu-model.conf",
+          "cpu_mode is '%s', and '%s' guests have no CPU model; accepted: 'none', unset",
+          vl_str (c, "mode"), virt);
+    return vl_put (c, "element", "false", VL_GUEST_VIRT_TYPE,
+                   "such guests have no CPU of their own");
   }
-  if (host_arch && strcmp (host_arch, view.arch))
-    return resolve_foreign (call, guest, view.arch);
-  if (! vl_guest_has (guest, "mode") && resolve_default (&view, guest) < 0)
+  if (host_arch && strcmp (host_arch, arch))
+    return resolve_foreign (c);
+  if (! vl_has (c, "mode") && resolve_default (c) < 0)
     return -1;
-  if (vl_guest_is (guest, "mode", "custom") && ! vl_guest_has (guest, "model")
-      && choose_model (&view, guest) < 0)
+  if (vl_is (c, "mode", "custom") && ! vl_has (c, "model") && choose_model (c) < 0)
     return -1;
-  if (vl_guest_is (guest, "mode", "none") && vl_guest_count (guest, "flags") > 0
-      && vl_guest_set (call, guest, "flags", NULL, "mode", "a CPU without a model has no flags")
-             < 0)
+  if (vl_is (c, "mode", "none") && vl_count (c, "flags") > 0
+      && vl_put (c, "flags", NULL, "mode", "a CPU without a model has no flags") < 0)
     return -1;
-  return vl_guest_set (call, guest, "element", "true", VL_GUEST_VIRT_TYPE,
-                       "such guests have a CPU");
+  return vl_put (c, "element", "true", VL_GUEST_VIRT_TYPE, "such guests have a CPU");
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "element");
-}
-
-/* In the other modes the guest has what the host has. */
-static void
-advise_traits (struct view *view, const struct vl_guest *guest)
-{
-  const struct trait_flag *wanted[N_TRAITS];
-  size_t n = required_flags (guest, wanted);
-
-  for (size_t i = 0; i < n; i++)
-    if (host_has_flag (view, wanted[i]->flag) == 0) {
-      vl_advice (view->call, NULL, "mode",
-                 "the flavor requires trait:%s, and this host does not offer CPU flag '%s'",
-                 wanted[i]->trait, wanted[i]->flag);
-      vl_hint (view->call,
-               "take a host that has the flag, or cpu_mode = custom with a model that has it");
-    }
+  return vl_bool (c, "element");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  const char *mode = vl_guest_str (guest, "mode");
-  struct view view = {
-    call, host, vl_guest_str (guest, VL_GUEST_VIRT_TYPE), vl_guest_str (guest, VL_GUEST_ARCH),
-    NULL, 0
-  };
+  const char *mode = vl_str (c, "mode"), *wanted[N_TRAITS], *lacks;
+  size_t n = required_traits (c, wanted);
+  int result = 0;
 
-  if (mode == NULL || strcmp (mode, "none") == 0)
+  if (mode == NULL)
     return 0;
-  if (vl_host_cap (guest, host, "cpu.modes", mode) == 0) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "mode",
-              "the hypervisor of this host has no CPU mode '%s' for a '%s' guest", mode, view.virt);
-    vl_hint (call, "set another cpu_mode in cpu-model.conf");
-    return -1;
-  }
-  if (strcmp (mode, "custom"))
-    advise_traits (&view, guest);
-  return 0;
+  if (strcmp (mode, "none") && vl_cap (c, "cpu.modes", mode) == 0)
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "mode",
+                         "set another cpu_mode in cpu-model.conf",
+                         "the hypervisor of this host has no CPU mode '%s' for a '%s' guest", mode,
+                         vl_str (c, VL_GUEST_VIRT_TYPE));
+  /* A custom model has the flags; in the other modes the guest has what the host has. */
+  for (size_t i = 0; i < n && strcmp (mode, "custom"); i++)
+    if (vl_cpu_lacks (c, NULL, vl_trait_flag (c, wanted[i]), &lacks) == 1)
+      result = vl_refuse_as (
+          c, VL_ERR_UNSUPPORTED, "NoValidHost", "mode",
+          "take a host that has the flag, or cpu_mode = custom with a model that has it",
+          "trait:%s is required, and this host does not offer CPU flag '%s'", wanted[i], lacks);
+  return result;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *cpu = vl_ensure (call, NULL, "cpu", 0, "element");
+  struct vl_node *cpu = vl_ensure (c, "cpu", "element");
+  int on;
 
-  (void)host;
-  if (vl_guest_has (guest, "mode") && ! vl_guest_is (guest, "mode", "none"))
-    vl_set (call, cpu, "mode", vl_guest_str (guest, "mode"), "mode");
-  vl_set (call, cpu, "match", "exact", "element");
-  if (vl_guest_has (guest, "model"))
-    vl_text (call, vl_ensure (call, cpu, "model", 0, "model"), vl_guest_str (guest, "model"),
-             "model");
-  for (size_t i = 0; i < vl_guest_count (guest, "flags"); i++) {
-    int on;
-    const char *name = flag_name (vl_guest_item (guest, "flags", i), &on);
-    struct vl_node *node =
-        vl_ensure_keyed (call, cpu, "feature", vl_printf (call, "name=%s", name), 0, "flags");
+  if (vl_has (c, "mode") && ! vl_is (c, "mode", "none"))
+    vl_set_from (cpu, "mode", "mode");
+  vl_set (cpu, "match", "exact");
+  if (vl_has (c, "model"))
+    vl_text_from (vl_ensure (c, "cpu/model", "model"), "model");
+  for (size_t i = 0; i < vl_count (c, "flags"); i++) {
+    const char *name = flag_name (c, i, &on);
 
-    vl_set (call, node, "policy", on ? "require" : "disable", "flags");
+    vl_set (vl_keyed (c, "cpu/feature", "flags", "name", name, NULL), "policy",
+            on ? "require" : "disable");
   }
   return 0;
 }
 
 VL_FEATURE (cpu_model, "cpu-model", .version = VL_VERSION,
             .summary = "the mode, model and flags of the guest's CPU", .props = VL_TABLE (props),
-            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .traits = VL_TABLE (trait_flags), .resolve = resolve, .active = active,
-            .validate = validate, .contribute = contribute, .ready = ready);
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .traits = VL_TABLE (traits),
+            .resolve = resolve, .active = active, .validate = validate, .contribute = contribute,
+            .ready = ready);

@@ -40,66 +40,61 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "cputune/shares", NULL },
-                                          { "cputune/period", NULL },
-                                          { "cputune/quota", NULL } };
+static const struct vl_write writes[] = { { .path = "cputune/shares" },
+                                          { .path = "cputune/period" },
+                                          { .path = "cputune/quota" } };
 
 #define N_PROPS (sizeof props / sizeof props[0])
 
-static int
-active (const struct vl_guest *guest)
-{
-  for (size_t i = 0; i < N_PROPS; i++)
-    if (vl_guest_has (guest, props[i].name))
-      return 1;
-  return 0;
-}
-
+/* The first row that is set, or NULL. */
 static const char *
-first (const struct vl_guest *guest)
+first (struct vl_call *c)
 {
   for (size_t i = 0; i < N_PROPS; i++)
-    if (vl_guest_has (guest, props[i].name))
+    if (vl_has (c, props[i].name))
       return props[i].name;
   return NULL;
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+active (struct vl_call *c)
 {
-  int64_t quota = vl_guest_int (guest, "quota");
+  return first (c) != NULL;
+}
 
-  if (quota > 0 && quota < LEAST) {
-    vl_error (call, VL_ERR_REQUEST, NULL, "quota",
-              "'%s' is too little; accepted: -1, 0, %d to %" PRId64, vl_guest_str (guest, "quota"),
-              LEAST, (int64_t)MOST_QUOTA);
-    vl_hint (call, "the quota is in us; with a longer quota:cpu_period it can be longer too");
-    return -1;
-  }
-  switch (vl_host_flag (host, "cgroup.cpu")) {
+static int
+validate (struct vl_call *c)
+{
+  int64_t quota = vl_int (c, "quota");
+
+  if (quota > 0 && quota < LEAST)
+    return vl_refuse (c, VL_ERR_REQUEST, "quota",
+                      "the quota is in us; with a longer quota:cpu_period it can be longer too",
+                      "'%s' is too little; accepted: -1, 0, %d to %" PRId64, vl_str (c, "quota"),
+                      LEAST, (int64_t)MOST_QUOTA);
+  switch (vl_need_flag (c, first (c), "cgroup.cpu")) {
   case 1:
     return 0;
   case 0:
-    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHostCPUControlPolicy", first (guest),
-              "this host has no cgroup controller 'cpu', so CPU time cannot be shared out");
-    vl_hint (call, "enable the controller, or take quota:cpu_... out of the flavor");
-    return -1;
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "UnsupportedHostCPUControlPolicy", first (c),
+        "enable the controller, or take quota:cpu_... out of the flavor",
+        "this host has no cgroup controller 'cpu', so CPU time cannot be shared out");
   default:
-    return vl_host_unknown (call, first (guest), "cgroup.cpu");
+    return -1;
   }
 }
 
 /* A quota of 0 is libvirt's word for none, which it does not keep. */
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)host;
-  for (size_t i = 0; i < N_PROPS; i++)
-    if (vl_guest_int (guest, props[i].name) != 0)
-      vl_text (
-          call,
-          vl_ensure (call, NULL, vl_printf (call, "cputune/%s", props[i].name), 0, props[i].name),
-          vl_guest_str (guest, props[i].name), props[i].name);
+  for (size_t i = 0; i < N_PROPS; i++) {
+    const char *name = props[i].name;
+
+    if (vl_int (c, name) != 0)
+      vl_text_from (vl_ensure (c, vl_printf (c, "cputune/%s", name), name), name);
+  }
   return 0;
 }
 

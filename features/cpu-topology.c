@@ -56,11 +56,11 @@ static const struct vl_prop props[] = {
   RESULT ("chosen-threads", "threads of a core"),
 };
 
-static const struct vl_write writes[] = { { "cpu/topology", NULL } };
+static const struct vl_write writes[] = { { .path = "cpu/topology" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_VCPUS },
-                                        { VL_GUEST_VIRT_TYPE },
-                                        { "cpu-model.element" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_VCPUS },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "cpu-model.element", .flags = VL_OPTIONAL } };
 
 /* Three numbers; 0: none is asked for. */
 struct triple {
@@ -68,13 +68,13 @@ struct triple {
 };
 
 static struct triple
-layer (const struct vl_guest *guest, enum vl_layer which)
+layer (struct vl_call *c, enum vl_layer which)
 {
   struct triple got = { { 0, 0, 0 } };
 
   for (int i = 0; i < N_KINDS; i++)
-    if (vl_guest_layer_has (guest, prefer[i], which))
-      got.of[i] = vl_guest_layer_int (guest, prefer[i], which);
+    if (vl_layer_has (c, prefer[i], which))
+      got.of[i] = vl_layer_int (c, prefer[i], which);
   return got;
 }
 
@@ -96,34 +96,31 @@ any (const struct triple *a)
 
 /* The limits: the image's, else the flavor's. */
 static struct triple
-limits (const struct vl_guest *guest)
+limits (struct vl_call *c)
 {
   struct triple max;
 
   for (int i = 0; i < N_KINDS; i++)
-    max.of[i] = vl_guest_has (guest, most[i]) ? vl_guest_int (guest, most[i]) : NO_LIMIT;
+    max.of[i] = vl_has (c, most[i]) ? vl_int (c, most[i]) : NO_LIMIT;
   return max;
 }
 
 /* What is preferred, as Nova has it.  An image that prefers anything puts
  * all the flavor's preferences aside; *FROM is the layer it came from. */
 static int
-preferences (struct vl_call *call, const struct vl_guest *guest, const struct triple *max,
-             struct triple *want, enum vl_layer *from)
+preferences (struct vl_call *c, const struct triple *max, struct triple *want, enum vl_layer *from)
 {
-  struct triple flavor = layer (guest, VL_LAYER_FLAVOR), image = layer (guest, VL_LAYER_IMAGE);
+  struct triple flavor = layer (c, VL_LAYER_FLAVOR), image = layer (c, VL_LAYER_IMAGE);
   int bad = above (&image, max);
 
-  if (bad >= 0) {
-    vl_error (call, VL_ERR_REQUEST, "ImageVCPUTopologyRangeExceeded", prefer[bad],
-              "the image prefers %" PRId64 " %s, and the most is %" PRId64, image.of[bad],
-              kinds[bad], max->of[bad]);
-    vl_hint (call, "lower hw_cpu_%s in the image", kinds[bad]);
-    return -1;
-  }
+  if (bad >= 0)
+    return vl_refuse_as (c, VL_ERR_REQUEST, "ImageVCPUTopologyRangeExceeded", prefer[bad],
+                         vl_printf (c, "lower hw_cpu_%s in the image", kinds[bad]),
+                         "the image prefers %" PRId64 " %s, and the most is %" PRId64,
+                         image.of[bad], kinds[bad], max->of[bad]);
   bad = above (&flavor, max);
   if (bad >= 0) {
-    vl_advice (call, NULL, prefer[bad],
+    vl_advise (c, prefer[bad], NULL,
                "the flavor prefers %" PRId64 " %s, and the most is %" PRId64
                ": none of its preferences is followed",
                flavor.of[bad], kinds[bad], max->of[bad]);
@@ -172,82 +169,76 @@ best_topology (int64_t vcpus, const struct triple *max, const struct triple *wan
 
 /* Which property made the number what it is, and in *REASON how. */
 static const char *
-cause (struct vl_call *call, const struct vl_guest *guest, const struct triple *want,
-       const struct triple *best, int i, enum vl_layer from, const char **reason)
+cause (struct vl_call *c, const struct triple *want, const struct triple *best, int i,
+       enum vl_layer from, const char **reason)
 {
   const char *who = from == VL_LAYER_IMAGE ? "image" : "flavor";
 
   if (want->of[i] && want->of[i] == best->of[i]) {
-    *reason = vl_printf (call, "the %s prefers it", who);
+    *reason = vl_printf (c, "the %s prefers it", who);
     return prefer[i];
   }
   for (int k = 0; k < N_KINDS; k++)
-    if (vl_guest_has (guest, most[k])) {
+    if (vl_has (c, most[k])) {
       *reason = "the topology with the fewest threads and most sockets within the limits";
       return most[k];
     }
-  *reason = any (want) ? vl_printf (call, "nearest to what the %s prefers", who)
+  *reason = any (want) ? vl_printf (c, "nearest to what the %s prefers", who)
                        : "the fewest threads and most sockets";
   return VL_GUEST_VCPUS;
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  int64_t vcpus = vl_guest_int (guest, VL_GUEST_VCPUS);
-  struct triple max = limits (guest), want, best;
+  int64_t vcpus = vl_int (c, VL_GUEST_VCPUS);
+  struct triple max = limits (c), want, best;
   const char *limit = NULL;
-  enum vl_layer from;
+  enum vl_layer from = VL_LAYER_DEFAULT;
   int result = 0;
 
-  (void)host;
-  for (int i = 0; i < N_KINDS; i++)
-    if (limit == NULL && vl_guest_has (guest, most[i]))
+  for (int i = N_KINDS - 1; i >= 0; i--)
+    if (vl_has (c, most[i]))
       limit = most[i];
   for (int i = 0; i < N_KINDS; i++)
-    if (vl_guest_has (guest, unread[i])) {
-      vl_warning (call, NULL, unread[i],
-                  "hw:max_cpu_%s limits nothing: Nova accepts it and never reads it", kinds[i]);
-      vl_hint (call, "say hw:cpu_max_%s", kinds[i]);
-    }
-  if (preferences (call, guest, &max, &want, &from) < 0)
+    if (vl_has (c, unread[i]))
+      vl_warn (c, unread[i], vl_printf (c, "say hw:cpu_max_%s", kinds[i]),
+               "hw:max_cpu_%s limits nothing: Nova accepts it and never reads it", kinds[i]);
+  if (preferences (c, &max, &want, &from) < 0)
     return -1;
   best = best_topology (vcpus, &max, &want);
-  if (best.of[0] == 0) {
-    vl_error (call, VL_ERR_REQUEST, "ImageVCPULimitsRangeImpossible", limit,
-              "%" PRId64 " CPUs cannot be made of at most %" PRId64 " sockets, %" PRId64
-              " cores and %" PRId64 " threads",
-              vcpus, max.of[0], max.of[1], max.of[2]);
-    vl_hint (call, "raise hw:cpu_max_sockets, hw:cpu_max_cores or hw:cpu_max_threads, or what the "
-                   "image says of them");
-    return -1;
-  }
+  if (best.of[0] == 0)
+    return vl_refuse_as (
+        c, VL_ERR_REQUEST, "ImageVCPULimitsRangeImpossible", limit,
+        "raise hw:cpu_max_sockets, hw:cpu_max_cores or hw:cpu_max_threads, or what the image says "
+        "of them",
+        "%" PRId64 " CPUs cannot be made of at most %" PRId64 " sockets, %" PRId64
+        " cores and %" PRId64 " threads",
+        vcpus, max.of[0], max.of[1], max.of[2]);
   for (int i = 0; i < N_KINDS; i++) {
-    const char *reason, *why = cause (call, guest, &want, &best, i, from, &reason);
+    const char *reason, *why = cause (c, &want, &best, i, from, &reason);
 
-    result |= vl_guest_set (call, guest, chosen[i], vl_printf (call, "%" PRId64, best.of[i]), why,
-                            reason);
+    result |= vl_put (c, chosen[i], vl_printf (c, "%" PRId64, best.of[i]), why, reason);
   }
   return result;
 }
 
 /* Where nothing chooses a CPU model, a virtual machine still has CPUs. */
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  if (vl_guest_has (guest, "cpu-model.element"))
-    return vl_guest_bool (guest, "cpu-model.element");
-  return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  if (vl_has (c, "cpu-model.element"))
+    return vl_bool (c, "cpu-model.element");
+  return ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *node = vl_ensure (call, NULL, "cpu/topology", 0, VL_GUEST_VCPUS);
+  struct vl_node *node = vl_ensure (c, "cpu/topology", VL_GUEST_VCPUS);
 
-  (void)host;
   for (int i = 0; i < N_KINDS; i++)
-    vl_set (call, node, kinds[i], vl_guest_str (guest, chosen[i]), chosen[i]);
+    vl_set_from (node, kinds[i], chosen[i]);
   return 0;
 }
 

@@ -38,101 +38,114 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_DISK },
-                                        { VL_GUEST_MACHINE },
-                                        { VL_GUEST_VIRT_TYPE },
-                                        { "scsi-controller.adapter" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_DISK },
+                                        { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "scsi-controller.adapter",
+                                          .flags = VL_OPTIONAL } };
+
+/* One row for each slot: disks and CD-ROM drives share the buses. */
+#define BUS(...)                                                                                   \
+  { .slot = VL_DISK_BUS, .virt = "kvm qemu", __VA_ARGS__ },                                        \
+  {                                                                                                \
+    .slot = VL_CDROM_BUS, .virt = "kvm qemu", __VA_ARGS__                                          \
+  }
+
+/* An IDE machine has two channels of two devices; a floppy controller drives two. */
+static const struct vl_offer offers[] = {
+  BUS (.name = "virtio", .prefix = "vd"),         BUS (.name = "scsi", .prefix = "sd"),
+  BUS (.name = "ide", .prefix = "hd", .most = 4), BUS (.name = "usb", .prefix = "sd"),
+  BUS (.name = "fdc", .prefix = "fd", .most = 2), BUS (.name = "sata", .prefix = "sd"),
+};
 
 static int
-check_bus (struct vl_call *call, const struct vl_guest *guest, const char *prop)
+is_offered (const char *bus)
 {
-  static const char *const none_of_qemu[] = { "lxc", "uml", "xen", NULL };
-  const char *bus = vl_guest_str (guest, prop), *type = vl_guest_str (guest, VL_GUEST_VIRT_TYPE);
-  int container = strcmp (type, "lxc") == 0, allowed;
+  for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++)
+    if (strcmp (offers[i].name, bus) == 0)
+      return 1;
+  return 0;
+}
 
-  if (bus == NULL)
+static int
+check_bus (struct vl_call *c, const char *prop)
+{
+  const char *bus = vl_str (c, prop);
+  int container = vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
+
+  if (bus == NULL || (container ? strcmp (bus, "lxc") == 0 : is_offered (bus)))
     return 0;
-  allowed = ! container || strcmp (bus, "lxc") == 0;
-  for (const char *const *other = none_of_qemu; *other && ! container; other++)
-    allowed = allowed && strcmp (bus, *other) != 0;
-  if (allowed)
-    return 0;
-  vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", prop,
-            "a '%s' guest has no bus '%s'; accepted: %s", type, bus,
-            container ? "lxc" : "fdc ide sata scsi usb virtio");
-  vl_hint (call, "leave the property out to have the usual bus");
-  return -1;
+  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "UnsupportedHardware", prop,
+                       "leave the property out to have the usual bus",
+                       "a '%s' guest has no bus '%s'; accepted: %s", vl_str (c, VL_GUEST_VIRT_TYPE),
+                       bus, container ? "lxc" : "fdc ide sata scsi usb virtio");
 }
 
 /* An image made for another hypervisor names its adapter, not its bus. */
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  const char *adapter = vl_guest_str (guest, "scsi-controller.adapter");
+  const char *adapter = vl_str (c, "scsi-controller.adapter");
   int disk, cdrom;
 
-  (void)host;
-  if (adapter && ! vl_guest_has (guest, "disk")
-      && vl_guest_set (call, guest, "disk", strcmp (adapter, "ide") == 0 ? "ide" : "scsi",
-                       "scsi-controller.adapter", "the bus of that adapter")
+  if (adapter && ! vl_has (c, "disk")
+      && vl_put (c, "disk", strcmp (adapter, "ide") == 0 ? "ide" : "scsi",
+                 "scsi-controller.adapter", "the bus of that adapter")
              < 0)
     return -1;
-  disk = check_bus (call, guest, "disk");
-  cdrom = check_bus (call, guest, "cdrom");
+  disk = check_bus (c, "disk");
+  cdrom = check_bus (c, "cdrom");
   return disk < 0 || cdrom < 0 ? -1 : 0;
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 /* Why this machine cannot have DISK where it is, or NULL. */
 static const char *
-misplaced (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
-           const struct vl_disk *disk)
+misplaced (struct vl_call *c, const struct vl_disk *disk)
 {
   if (strcmp (disk->bus, "fdc") == 0 && strcmp (disk->device, "floppy") != 0)
     return "which only has floppies";
   if (strcmp (disk->bus, "virtio") == 0 && strcmp (disk->device, "cdrom") == 0)
     return "which has no CD-ROM drives";
-  if (vl_host_cap (guest, host, "disk.bus", disk->bus) == 0)
-    return vl_printf (call, "which machine type '%s' does not have on this host",
-                      vl_guest_str (guest, VL_GUEST_MACHINE));
+  if (vl_cap (c, "disk.bus", disk->bus) == 0)
+    return vl_printf (c, "which machine type '%s' does not have on this host",
+                      vl_str (c, VL_GUEST_MACHINE));
   return NULL;
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
   int result = 0;
 
-  for (size_t i = 0; i < vl_guest_n_disks (guest); i++) {
-    const struct vl_disk *disk = vl_guest_disk (guest, i);
-    const char *prop = strcmp (disk->device, "cdrom") == 0 ? "cdrom" : "disk";
-    const char *why = misplaced (call, guest, host, disk);
+  for (size_t i = 0; i < vl_n_disks (c); i++) {
+    const struct vl_disk *disk = vl_disk (c, i);
+    const char *why = misplaced (c, disk);
+    int cdrom = strcmp (disk->device, "cdrom") == 0;
+    const char *prop = cdrom ? "cdrom" : "disk";
 
-    if (strcmp (disk->device, "floppy") == 0 && vl_guest_has (guest, "floppy")
-        && ! vl_guest_is (guest, "floppy", disk->bus)) {
-      result = vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "floppy",
-                         "floppy '%s' cannot be on bus '%s'; accepted: %s", disk->dev,
-                         vl_guest_str (guest, "floppy"), disk->bus);
-      vl_hint (call, "leave the property out");
-      continue;
-    }
-    if (why == NULL)
-      continue;
-    result = vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware",
-                       vl_guest_is (guest, prop, disk->bus) ? prop : NULL,
-                       "%s '%s' is on bus '%s', %s", disk->device, disk->dev, disk->bus, why);
-    vl_hint (call, "buses that every machine has: scsi usb%s",
-             strcmp (disk->device, "cdrom") == 0 ? "" : " virtio");
+    if (strcmp (disk->device, "floppy") == 0 && vl_has (c, "floppy")
+        && ! vl_is (c, "floppy", disk->bus))
+      result =
+          vl_refuse_as (c, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "floppy",
+                        "leave the property out", "floppy '%s' cannot be on bus '%s'; accepted: %s",
+                        disk->dev, vl_str (c, "floppy"), disk->bus);
+    else if (why)
+      result = vl_refuse_as (
+          c, VL_ERR_UNSUPPORTED, "UnsupportedHardware", vl_is (c, prop, disk->bus) ? prop : NULL,
+          vl_printf (c, "buses that every machine has: scsi usb%s", cdrom ? "" : " virtio"),
+          "%s '%s' is on bus '%s', %s", disk->device, disk->dev, disk->bus, why);
   }
   return result;
 }
 
 VL_FEATURE (disk_bus, "disk-bus", .version = VL_VERSION,
             .summary = "buses of disks and CD-ROM drives", .props = VL_TABLE (props),
-            .reads = VL_TABLE (reads), .resolve = resolve, .active = active, .validate = validate);
+            .reads = VL_TABLE (reads), .offers = VL_TABLE (offers), .resolve = resolve,
+            .active = active, .validate = validate);

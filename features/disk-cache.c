@@ -20,7 +20,9 @@ static const struct vl_prop props[] = {
   { .name = "modes",
     .type = VL_LIST,
     .setting = "disk_cachemodes",
-    .help = "cache modes by kind of disk",
+    .nova = "libvirt.disk_cachemodes",
+    .help = "cache modes of disks, as kind=mode items; kinds file block network mount, modes "
+            "default none writethrough writeback directsync unsafe",
     .since = "0.1.0" },
   { .name = "local",
     .type = VL_CHOICE,
@@ -31,32 +33,18 @@ static const struct vl_prop props[] = {
     .type = VL_CHOICE,
     .choices = discards,
     .setting = "hw_disk_discard",
-    .help = "what becomes of discard requests to local disks",
-    .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "disk_cachemodes",
-    .type = VL_LIST,
-    .nova = "libvirt.disk_cachemodes",
-    .help = "kind=mode items; kinds file block network mount, modes default none writethrough "
-            "writeback directsync unsafe",
-    .since = "0.1.0" },
-  { .name = "hw_disk_discard",
-    .type = VL_CHOICE,
-    .choices = discards,
     .nova = "libvirt.hw_disk_discard",
-    .help = "discard requests of guests to local disks; unset: libvirt's default",
+    .help = "what becomes of discard requests to local disks; unset: libvirt's default",
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/disk/driver/@cache", NULL },
-                                          { "devices/disk/driver/@discard", NULL },
-                                          { "devices/disk/driver/@io", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/disk/driver/@cache" },
+                                          { .path = "devices/disk/driver/@discard" },
+                                          { .path = "devices/disk/driver/@io" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_DISK },
-                                        { VL_GUEST_VIRT_TYPE },
-                                        { VL_STORAGE_PREALLOCATE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_DISK },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = VL_STORAGE_PREALLOCATE } };
 
 static int
 is_one_of (const char *text, size_t length, const char *const *list)
@@ -69,9 +57,9 @@ is_one_of (const char *text, size_t length, const char *const *list)
 
 /* The mode that item I of `modes` gives; NULL where it is not kind=mode. */
 static const char *
-mode_of_item (const struct vl_guest *guest, size_t i)
+mode_of_item (struct vl_call *c, size_t i)
 {
-  const char *item = vl_guest_item (guest, "modes", i), *sign = strchr (item, '=');
+  const char *item = vl_item (c, "modes", i), *sign = strchr (item, '=');
 
   if (sign == NULL || ! is_one_of (item, (size_t)(sign - item), kinds)
       || ! is_one_of (sign + 1, strlen (sign + 1), caches))
@@ -80,27 +68,27 @@ mode_of_item (const struct vl_guest *guest, size_t i)
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  int direct = vl_host_flag (host, FACT_DIRECT_IO);
+  int direct = vl_fact_flag (c, FACT_DIRECT_IO);
 
   if (direct < 0)
     return 0;
-  return vl_guest_set (call, guest, "local", direct ? "none" : "writeback", FACT_DIRECT_IO,
-                       direct ? "the disks' file system can do direct I/O"
-                              : "the disks' file system can do no direct I/O");
+  return vl_put (c, "local", direct ? "none" : "writeback", NULL,
+                 direct ? "the disks' file system can do direct I/O"
+                        : "the disks' file system can do no direct I/O");
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc") && vl_guest_n_disks (guest) > 0;
+  return ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc") && vl_n_disks (c) > 0;
 }
 
 /* The cache mode of DISK, and the property behind it; NULL where it depends on a
  * fact that is not known. */
 static const char *
-cache_of (const struct vl_guest *guest, const struct vl_disk *disk, const char **why)
+cache_of (struct vl_call *c, const struct vl_disk *disk, const char **why)
 {
   const char *mode = NULL;
   size_t length = strlen (disk->type);
@@ -110,32 +98,30 @@ cache_of (const struct vl_guest *guest, const struct vl_disk *disk, const char *
     *why = disk->why;
     return "none";
   }
-  for (size_t i = 0; i < vl_guest_count (guest, "modes"); i++)
-    if (mode_of_item (guest, i)
-        && strncmp (vl_guest_item (guest, "modes", i), disk->type, length) == 0
-        && vl_guest_item (guest, "modes", i)[length] == '=')
-      mode = mode_of_item (guest, i);
+  for (size_t i = 0; i < vl_count (c, "modes"); i++)
+    if (mode_of_item (c, i) && strncmp (vl_item (c, "modes", i), disk->type, length) == 0
+        && vl_item (c, "modes", i)[length] == '=')
+      mode = mode_of_item (c, i);
   if (mode)
     return mode;
   *why = disk->serial ? disk->why : "local";
-  return disk->serial ? "none" : vl_guest_str (guest, "local");
+  return disk->serial ? "none" : vl_str (c, "local");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
   const char *why;
 
-  (void)host;
-  for (size_t i = 0; i < vl_guest_count (guest, "modes"); i++)
-    if (mode_of_item (guest, i) == NULL)
-      vl_warning (call, NULL, "modes",
-                  "'%s' is passed over; accepted: kind=mode, kinds file block network mount, modes "
-                  "default none writethrough writeback directsync unsafe",
-                  vl_guest_item (guest, "modes", i));
-  for (size_t i = 0; i < vl_guest_n_disks (guest); i++)
-    if (cache_of (guest, vl_guest_disk (guest, i), &why) == NULL)
-      return vl_host_unknown (call, NULL, FACT_DIRECT_IO);
+  for (size_t i = 0; i < vl_count (c, "modes"); i++)
+    if (mode_of_item (c, i) == NULL)
+      vl_warn (c, "modes", NULL,
+               "'%s' is passed over; accepted: kind=mode, kinds file block network mount, modes "
+               "default none writethrough writeback directsync unsafe",
+               vl_item (c, "modes", i));
+  for (size_t i = 0; i < vl_n_disks (c); i++)
+    if (cache_of (c, vl_disk (c, i), &why) == NULL)
+      return vl_unsaid (c, NULL, FACT_DIRECT_IO);
   return 0;
 }
 
@@ -146,36 +132,39 @@ io_of (const char *mode)
   return strcmp (mode, "none") == 0 || strcmp (mode, "directsync") == 0 ? "native" : "threads";
 }
 
-static int
-tune_disk (struct vl_call *call, struct vl_node *node, void *opaque)
+static void
+tune (struct vl_call *c, const struct vl_disk *disk, struct vl_node *driver)
 {
-  const struct vl_guest *guest = opaque;
-  const char *dev = vl_get (call, node, "target/@dev"), *why, *mode;
-  struct vl_node *driver = vl_ensure (call, node, "driver", 0, NULL);
+  const char *why, *mode = cache_of (c, disk, &why);
 
-  for (size_t i = 0; dev && i < vl_guest_n_disks (guest); i++) {
-    const struct vl_disk *disk = vl_guest_disk (guest, i);
+  vl_set_why (driver, "cache", mode, why);
+  if (disk->serial)
+    return;
+  if (vl_is (c, VL_STORAGE_PREALLOCATE, "space"))
+    vl_set_why (driver, "io", io_of (mode), VL_STORAGE_PREALLOCATE);
+  if (vl_has (c, "discard"))
+    vl_set_from (driver, "discard", "discard");
+}
 
-    if (strcmp (disk->dev, dev) != 0)
-      continue;
-    mode = cache_of (guest, disk, &why);
-    vl_set (call, driver, "cache", mode, why);
-    if (disk->serial == NULL && vl_guest_is (guest, VL_STORAGE_PREALLOCATE, "space"))
-      vl_set (call, driver, "io", io_of (mode), VL_STORAGE_PREALLOCATE);
-    if (disk->serial == NULL && vl_guest_has (guest, "discard"))
-      vl_set (call, driver, "discard", vl_guest_str (guest, "discard"), "discard");
-  }
+static int
+tune_disk (struct vl_call *c, struct vl_node *node, void *opaque)
+{
+  const char *id = vl_node_device (node);
+
+  (void)opaque;
+  for (size_t i = 0; id && i < vl_n_disks (c); i++)
+    if (strcmp (vl_disk (c, i)->id, id) == 0)
+      tune (c, vl_disk (c, i), vl_ensure_in (node, "driver"));
   return 0;
 }
 
 static int
-adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *c)
 {
-  (void)host;
-  return vl_each (call, "devices/disk", tune_disk, (void *)guest);
+  return vl_each (c, "devices/disk", tune_disk, NULL);
 }
 
 VL_FEATURE (disk_cache, "disk-cache", .version = VL_VERSION,
             .summary = "cache mode and discard of disks", .props = VL_TABLE (props),
-            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .resolve = resolve, .active = active, .validate = validate, .adjust = adjust);
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .resolve = resolve,
+            .active = active, .validate = validate, .adjust = adjust);

@@ -27,16 +27,16 @@ static const struct vl_prop props[] = {
   LIMIT ("write-iops", "write_iops_sec", "write operations per second", "operations"),
 };
 
-static const struct vl_write writes[] = { { "devices/disk/iotune", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/disk/iotune", .flags = VL_GUARDED } };
 
-static const struct vl_name reads[] = { { VL_GUEST_DISK }, { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_DISK }, { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
   for (size_t i = 0; i < sizeof props / sizeof props[0]; i++)
-    if (vl_guest_has (guest, props[i].name))
-      return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+    if (vl_has (c, props[i].name))
+      return ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
   return 0;
 }
 
@@ -48,20 +48,20 @@ static const char *const groups[][3] = {
 
 /* QEMU limits either the sum or the parts. */
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
   int result = 0;
 
-  (void)host;
   for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
-    const char *part = vl_guest_int (guest, groups[i][1]) ? groups[i][1] : groups[i][2];
+    const char *part = vl_int (c, groups[i][1]) ? groups[i][1] : groups[i][2];
 
-    if (vl_guest_int (guest, groups[i][0]) == 0 || vl_guest_int (guest, part) == 0)
+    if (vl_int (c, groups[i][0]) == 0 || vl_int (c, part) == 0)
       continue;
-    result = vl_error (call, VL_ERR_REQUEST, NULL, groups[i][0],
-                       "a limit on the total and one on reads or writes exclude each other");
-    vl_hint (call, "give either quota:disk_total_%s_sec, or the read and write ones",
-             strchr (part, '-') + 1);
+    result =
+        vl_refuse (c, VL_ERR_REQUEST, groups[i][0],
+                   vl_printf (c, "give either quota:disk_total_%s_sec, or the read and write ones",
+                              strchr (part, '-') + 1),
+                   "a limit on the total and one on reads or writes exclude each other");
   }
   return result;
 }
@@ -69,46 +69,49 @@ validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_ho
 /* Is property NAME written?  A 0 is not where the schema takes no more beside the
  * limit that it stands beside. */
 static int
-is_written (const struct vl_guest *guest, const char *name)
+is_written (struct vl_call *c, const char *name)
 {
   for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
     const char *const *group = groups[i];
     int part = strcmp (name, group[1]) == 0 || strcmp (name, group[2]) == 0;
 
-    if (strcmp (name, group[0]) == 0 && vl_guest_int (guest, name) == 0
-        && (vl_guest_has (guest, group[1]) || vl_guest_has (guest, group[2])))
+    if (strcmp (name, group[0]) == 0 && vl_int (c, name) == 0
+        && (vl_has (c, group[1]) || vl_has (c, group[2])))
       return 0;
-    if (part && vl_guest_int (guest, group[0]) > 0)
+    if (part && vl_int (c, group[0]) > 0)
       return 0;
   }
-  return vl_guest_has (guest, name);
+  return vl_has (c, name);
+}
+
+static void
+limit (struct vl_call *c, struct vl_node *disk)
+{
+  for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
+    const char *name = props[i].name, *element = props[i].flavor_key + strlen ("quota:disk_");
+
+    if (is_written (c, name))
+      vl_text_from (vl_ensure_in (vl_because (disk, name), vl_printf (c, "iotune/%s", element)),
+                    name);
+  }
 }
 
 static int
-limit_disk (struct vl_call *call, struct vl_node *node, void *opaque)
+limit_disk (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const struct vl_guest *guest = opaque;
-  const char *dev = vl_get (call, node, "target/@dev");
-  int local = 0;
+  const char *id = vl_node_device (node);
 
-  for (size_t i = 0; dev && i < vl_guest_n_disks (guest); i++)
-    if (strcmp (vl_guest_disk (guest, i)->dev, dev) == 0)
-      local = vl_guest_disk (guest, i)->serial == NULL;
-  for (size_t i = 0; local && i < sizeof props / sizeof props[0]; i++) {
-    const char *name = props[i].name, *element = props[i].flavor_key + strlen ("quota:disk_");
-
-    if (is_written (guest, name))
-      vl_text (call, vl_ensure (call, node, vl_printf (call, "iotune/%s", element), 0, name),
-               vl_guest_str (guest, name), name);
-  }
+  (void)opaque;
+  for (size_t i = 0; id && i < vl_n_disks (c); i++)
+    if (strcmp (vl_disk (c, i)->id, id) == 0 && vl_disk (c, i)->serial == NULL)
+      limit (c, node);
   return 0;
 }
 
 static int
-adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *c)
 {
-  (void)host;
-  return vl_each (call, "devices/disk", limit_disk, (void *)guest);
+  return vl_each (c, "devices/disk", limit_disk, NULL);
 }
 
 VL_FEATURE (disk_qos, "disk-qos", .version = VL_VERSION,

@@ -15,6 +15,7 @@ static const char *const policies[] = { "disabled", "optional", "required", NULL
 static const struct vl_prop props[] = {
   { .name = "type",
     .type = VL_CHOICE,
+    .flags = VL_PUBLIC,
     .choices = types,
     .image_key = "hw_firmware_type",
     .help = "firmware of the guest; unset: uefi on aarch64, else bios",
@@ -30,6 +31,7 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "stateless",
     .type = VL_BOOL,
+    .flags = VL_PUBLIC,
     .deflt = "false",
     .image_key = "hw_firmware_stateless",
     .help = "UEFI without a variable store, which forgets its settings",
@@ -41,33 +43,33 @@ static const struct vl_prop props[] = {
 };
 
 static const struct vl_write writes[] = {
-  { "os/@firmware", NULL },
-  { "os/firmware", NULL },
-  { "os/loader", NULL },
+  { .path = "os/@firmware" },
+  { .path = "os/firmware" },
+  { .path = "os/loader", .flags = VL_GUARDED },
 };
 
 static const struct vl_name reads[] = {
-  { VL_GUEST_ARCH },
-  { VL_GUEST_MACHINE },
-  { VL_GUEST_VIRT_TYPE },
+  { .name = VL_GUEST_ARCH },
+  { .name = VL_GUEST_MACHINE },
+  { .name = VL_GUEST_VIRT_TYPE },
 };
 
 /* Libvirt that knows loader/@stateless. */
 #define STATELESS_SINCE "8.6.0"
 
 static int
-is_uefi (const struct vl_guest *guest)
+is_uefi (struct vl_call *c)
 {
-  return vl_guest_is (guest, "type", "uefi");
+  return vl_is (c, "type", "uefi");
 }
 
 /* Secure boot of x86 takes system management mode, which q35 alone has. */
 static int
-machine_can_secure (const struct vl_guest *guest)
+machine_can_secure (struct vl_call *c)
 {
-  const char *machine = vl_guest_str (guest, VL_GUEST_MACHINE);
+  const char *machine = vl_str (c, VL_GUEST_MACHINE);
 
-  if (! vl_guest_is (guest, VL_GUEST_ARCH, "x86_64"))
+  if (! vl_is (c, VL_GUEST_ARCH, "x86_64"))
     return 1;
   return machine && strstr (machine, "q35") != NULL;
 }
@@ -76,20 +78,18 @@ machine_can_secure (const struct vl_guest *guest)
  * The firmware files are the same for KVM and emulation, so what is known of one
  * is known of the other. */
 static int
-host_offers (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
-             const char *what, const char *value)
+host_offers (struct vl_call *c, const char *what, const char *value)
 {
   static const char *const kinds[] = { "kvm", "qemu" };
-  const char *arch = vl_guest_str (guest, VL_GUEST_ARCH);
-  const char *machines = vl_printf (call, "guest.%s.machines", arch);
-  int best = vl_host_cap_any (guest, host, what, value);
+  const char *arch = vl_str (c, VL_GUEST_ARCH);
+  const char *machines = vl_printf (c, "guest.%s.machines", arch);
+  int best = vl_cap_any (c, what, value);
 
   for (size_t k = 0; best < 0 && k < sizeof kinds / sizeof kinds[0]; k++)
-    for (size_t i = 0; best < 1 && i < vl_host_count (host, machines); i++) {
-      int one = vl_host_offers (host,
-                                vl_printf (call, "caps.%s.%s.%s.%s", kinds[k], arch,
-                                           vl_host_item (host, machines, i), what),
-                                value);
+    for (size_t i = 0; best < 1 && i < vl_fact_count (c, machines); i++) {
+      int one = vl_fact_offers (
+          c, vl_printf (c, "caps.%s.%s.%s.%s", kinds[k], arch, vl_fact_item (c, machines, i), what),
+          value);
 
       best = one > best ? one : best;
     }
@@ -97,151 +97,140 @@ host_offers (struct vl_call *call, const struct vl_guest *guest, const struct vl
 }
 
 static const char *
-package (const struct vl_guest *guest)
+package (struct vl_call *c)
 {
-  return vl_guest_is (guest, VL_GUEST_ARCH, "aarch64") ? "qemu-efi-aarch64" : "ovmf";
+  return vl_is (c, VL_GUEST_ARCH, "aarch64") ? "qemu-efi-aarch64" : "ovmf";
 }
 
 static int
-resolve_type (struct vl_call *call, struct vl_guest *guest)
+resolve_type (struct vl_call *c)
 {
-  int arm = vl_guest_is (guest, VL_GUEST_ARCH, "aarch64");
+  int arm = vl_is (c, VL_GUEST_ARCH, "aarch64");
 
-  if (vl_guest_has (guest, "type") || vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
+  if (vl_has (c, "type") || vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return 0;
-  return vl_guest_set (call, guest, "type", arm ? "uefi" : "bios", VL_GUEST_ARCH,
-                       arm ? "aarch64 machines have UEFI" : "the usual firmware");
+  return vl_put (c, "type", arm ? "uefi" : "bios", VL_GUEST_ARCH,
+                 arm ? "aarch64 machines have UEFI" : "the usual firmware");
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
   const char *reason;
   int on;
 
-  if (resolve_type (call, guest) < 0)
+  if (resolve_type (c) < 0)
     return -1;
-  if (vl_guest_layer_has (guest, "secure-boot", VL_LAYER_FLAVOR)
-      && strcmp (vl_guest_layer_str (guest, "secure-boot", VL_LAYER_FLAVOR), "optional") == 0) {
-    vl_error (call, VL_ERR_REQUEST, "Invalid", "secure-boot",
-              "'optional' is for images; accepted in a flavor: required, disabled");
-    vl_hint (call, "say os_secure_boot=optional in the image");
-    return -1;
-  }
-  if (! is_uefi (guest)) {
-    if (vl_guest_bool (guest, "stateless")) {
-      vl_warning (call, NULL, "stateless", "only UEFI can be stateless; the guest has BIOS");
-      vl_hint (call, "add hw_firmware_type=uefi to the image");
-    }
+  if (vl_layer_has (c, "secure-boot", VL_LAYER_FLAVOR)
+      && strcmp (vl_layer_str (c, "secure-boot", VL_LAYER_FLAVOR), "optional") == 0)
+    return vl_refuse_as (c, VL_ERR_REQUEST, "Invalid", "secure-boot",
+                         "say os_secure_boot=optional in the image",
+                         "'optional' is for images; accepted in a flavor: required, disabled");
+  if (! is_uefi (c)) {
+    if (vl_bool (c, "stateless"))
+      vl_warn (c, "stateless", "add hw_firmware_type=uefi to the image",
+               "only UEFI can be stateless; the guest has BIOS");
     return 0;
   }
-  if (vl_guest_is (guest, "secure-boot", "optional")) {
-    on = machine_can_secure (guest) && host_offers (call, guest, host, "loader.secure", "yes") == 1;
+  if (vl_is (c, "secure-boot", "optional")) {
+    on = machine_can_secure (c) && host_offers (c, "loader.secure", "yes") == 1;
     reason = on ? "host and machine type can do it" : "host or machine type cannot do it";
   } else {
-    on = vl_guest_is (guest, "secure-boot", "required");
-    reason = vl_guest_origin (guest, "secure-boot") == VL_LAYER_DEFAULT ? "nobody asks for it"
-                                                                        : "as asked for";
+    on = vl_is (c, "secure-boot", "required");
+    reason =
+        vl_origin (c, "secure-boot") == VL_LAYER_DEFAULT ? "nobody asks for it" : "as asked for";
   }
-  return vl_guest_set (call, guest, "secure", on ? "true" : "false", "secure-boot", reason);
+  return vl_put (c, "secure", on ? "true" : "false", "secure-boot", reason);
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return is_uefi (guest) || vl_guest_is (guest, "secure-boot", "required");
+  return is_uefi (c) || vl_is (c, "secure-boot", "required");
 }
 
 /* A guest that must boot signed code only never starts without. */
 static int
-validate_secure (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate_secure (struct vl_call *c)
 {
-  if (! is_uefi (guest)) {
-    vl_error (call, VL_ERR_REQUEST, "SecureBootNotSupported", "secure-boot",
-              "secure boot is required, and the guest has no UEFI");
-    vl_hint (call, "add hw_firmware_type=uefi to the image");
-    return -1;
-  }
-  if (! machine_can_secure (guest)) {
-    vl_error (call, VL_ERR_REQUEST, "SecureBootNotSupported", "secure-boot",
-              "secure boot is required, and machine type '%s' cannot do it; accepted: q35",
-              vl_guest_str (guest, VL_GUEST_MACHINE));
-    vl_hint (call, "add hw_machine_type=q35 to the image");
-    return -1;
-  }
-  switch (host_offers (call, guest, host, "loader.secure", "yes")) {
+  static const char code[] = "SecureBootNotSupported";
+
+  if (! is_uefi (c))
+    return vl_refuse_as (c, VL_ERR_REQUEST, code, "secure-boot",
+                         "add hw_firmware_type=uefi to the image",
+                         "secure boot is required, and the guest has no UEFI");
+  if (! machine_can_secure (c))
+    return vl_refuse_as (
+        c, VL_ERR_REQUEST, code, "secure-boot", "add hw_machine_type=q35 to the image",
+        "secure boot is required, and machine type '%s' cannot do it; accepted: q35",
+        vl_str (c, VL_GUEST_MACHINE));
+  switch (host_offers (c, "loader.secure", "yes")) {
   case 1:
     return 0;
   case 0:
-    vl_error (call, VL_ERR_UNSUPPORTED, "SecureBootNotSupported", "secure-boot",
-              "secure boot is required, and this host has no UEFI firmware that can do it");
-    vl_hint (call, "install such firmware on the host (Debian: package %s), or take another host",
-             package (guest));
-    return -1;
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, code, "secure-boot",
+        vl_printf (c,
+                   "install such firmware on the host (Debian: package %s), or take another host",
+                   package (c)),
+        "secure boot is required, and this host has no UEFI firmware that can do it");
   default:
-    return vl_host_unknown (call, "secure-boot", vl_host_cap_key (guest, host, "loader.secure"));
+    return vl_unsaid (c, "secure-boot", vl_cap_key (c, "loader.secure"));
   }
 }
 
 static int
-validate_uefi (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate_uefi (struct vl_call *c)
 {
-  switch (host_offers (call, guest, host, "loader.type", "pflash")) {
+  switch (host_offers (c, "loader.type", "pflash")) {
   case 1:
     return 0;
   case 0:
-    vl_error (call, VL_ERR_UNSUPPORTED, "UEFINotSupported", "type",
-              "this host has no UEFI firmware for '%s' guests",
-              vl_guest_str (guest, VL_GUEST_ARCH));
-    vl_hint (call, "install it (Debian: package %s), or say hw_firmware_type=bios",
-             package (guest));
-    return -1;
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "UEFINotSupported", "type",
+        vl_printf (c, "install it (Debian: package %s), or say hw_firmware_type=bios", package (c)),
+        "this host has no UEFI firmware for '%s' guests", vl_str (c, VL_GUEST_ARCH));
   default:
-    return vl_host_unknown (call, "type", vl_host_cap_key (guest, host, "loader.type"));
+    return vl_unsaid (c, "type", vl_cap_key (c, "loader.type"));
   }
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
   int result = 0;
 
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, is_uefi (guest) ? "type" : "secure-boot",
-                     "a container has no firmware");
-  if (is_uefi (guest))
-    result |= validate_uefi (call, guest, host);
-  if (vl_guest_is (guest, "secure-boot", "required"))
-    result |= validate_secure (call, guest, host);
-  if (is_uefi (guest) && vl_guest_bool (guest, "stateless")
-      && vl_host_at_least (host, "libvirt.version", STATELESS_SINCE) == 0) {
-    result |= vl_error (call, VL_ERR_UNSUPPORTED, NULL, "stateless",
-                        "stateless firmware takes libvirt " STATELESS_SINCE "; this host has %s",
-                        vl_host_str (host, "libvirt.version"));
-    vl_hint (call, "take a host with a newer libvirt");
-  }
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, is_uefi (c) ? "type" : "secure-boot", NULL,
+                      "a container has no firmware");
+  if (is_uefi (c))
+    result |= validate_uefi (c);
+  if (vl_is (c, "secure-boot", "required"))
+    result |= validate_secure (c);
+  if (is_uefi (c) && vl_bool (c, "stateless")
+      && vl_fact_at_least (c, "libvirt.version", STATELESS_SINCE) == 0)
+    result |= vl_refuse (c, VL_ERR_UNSUPPORTED, "stateless", "take a host with a newer libvirt",
+                         "stateless firmware takes libvirt " STATELESS_SINCE "; this host has %s",
+                         vl_fact_str (c, "libvirt.version"));
   return result;
 }
 
 /* libvirt 9.0 refuses loader/@secure='no' where it selects the firmware, so the
  * feature says yes or no, and the attribute is written for yes alone. */
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  int secure = vl_guest_bool (guest, "secure");
+  int secure = vl_bool (c, "secure");
 
-  (void)host;
-  if (! is_uefi (guest))
+  if (! is_uefi (c))
     return 0;
-  vl_set (call, vl_ensure (call, NULL, "os", 0, "type"), "firmware", "efi", "type");
-  vl_set (call,
-          vl_ensure_keyed (call, NULL, "os/firmware/feature", "name=secure-boot", 0, "secure"),
-          "enabled", secure ? "yes" : "no", "secure");
+  vl_set (vl_ensure (c, "os", "type"), "firmware", "efi");
+  vl_set (vl_keyed (c, "os/firmware/feature", "secure", "name", "secure-boot", NULL), "enabled",
+          secure ? "yes" : "no");
   if (secure)
-    vl_set (call, vl_ensure (call, NULL, "os/loader", 0, "secure"), "secure", "yes", "secure");
-  if (vl_guest_bool (guest, "stateless"))
-    vl_set (call, vl_ensure (call, NULL, "os/loader", 0, "stateless"), "stateless", "yes",
-            "stateless");
+    vl_set (vl_ensure (c, "os/loader", "secure"), "secure", "yes");
+  if (vl_bool (c, "stateless"))
+    vl_set (vl_ensure (c, "os/loader", "stateless"), "stateless", "yes");
   return 0;
 }
 

@@ -13,157 +13,93 @@ static const char *const image_modes[] = {
 static const char *const wan_modes[] = { "auto", "never", "always", NULL };
 static const char *const stream_modes[] = { "filter", "all", "off", NULL };
 
-/* A property that is what the setting NAME says. */
-#define FROM_SETTING(prop, kind, key, text)                                                        \
+#define ROW(row, text, ...)                                                                        \
   {                                                                                                \
-    .name = prop, .type = kind, .setting = key, .help = text, .since = "0.1.0"                     \
-  }
-#define CHOICE_FROM_SETTING(prop, list, key, text)                                                 \
-  {                                                                                                \
-    .name = prop, .type = VL_CHOICE, .choices = list, .setting = key, .help = text,                \
-    .since = "0.1.0"                                                                               \
+    .name = row, .help = text, .since = "0.1.0", __VA_ARGS__                                       \
   }
 
 static const struct vl_prop props[] = {
-  { .name = "display", .type = VL_BOOL, .help = "the guest has a display", .since = "0.1.0" },
-  FROM_SETTING ("vnc", VL_BOOL, "vnc_enabled", "there is a VNC display"),
-  FROM_SETTING ("vnc-listen", VL_STRING, "vnc_server_listen", "address that VNC listens on"),
-  FROM_SETTING ("spice", VL_BOOL, "spice_enabled", "there is a SPICE display"),
-  FROM_SETTING ("spice-agent", VL_BOOL, "spice_agent_enabled",
-                "the guest has the SPICE agent's channel"),
-  FROM_SETTING ("spice-listen", VL_STRING, "spice_server_listen", "address that SPICE listens on"),
-  FROM_SETTING ("spice-secure", VL_BOOL, "spice_require_secure",
-                "all SPICE channels are encrypted"),
-  CHOICE_FROM_SETTING ("spice-image", image_modes, "spice_image_compression", "image compression"),
-  CHOICE_FROM_SETTING ("spice-jpeg", wan_modes, "spice_jpeg_compression", "JPEG on slow links"),
-  CHOICE_FROM_SETTING ("spice-zlib", wan_modes, "spice_zlib_compression", "zlib on slow links"),
-  FROM_SETTING ("spice-playback", VL_BOOL, "spice_playback_compression", "sound is compressed"),
-  CHOICE_FROM_SETTING ("spice-streaming", stream_modes, "spice_streaming_mode", "video streams"),
+  ROW ("display", "the guest has a display", .type = VL_BOOL, .flags = VL_PUBLIC),
+  ROW ("vnc", "guests have a VNC display", .type = VL_BOOL, .flags = VL_PUBLIC, .deflt = "true",
+       .setting = "vnc_enabled", .nova = "vnc.enabled"),
+  ROW ("vnc-listen", "address that VNC displays listen on; they have no password",
+       .type = VL_STRING, .deflt = "127.0.0.1", .setting = "vnc_server_listen",
+       .nova = "vnc.server_listen"),
+  ROW ("spice", "guests have a SPICE display", .type = VL_BOOL, .flags = VL_PUBLIC,
+       .deflt = "false", .setting = "spice_enabled", .nova = "spice.enabled"),
+  ROW ("spice-agent", "guests with SPICE have its agent's channel", .type = VL_BOOL,
+       .flags = VL_PUBLIC, .deflt = "true", .setting = "spice_agent_enabled",
+       .nova = "spice.agent_enabled"),
+  ROW ("spice-listen", "address that SPICE displays listen on", .type = VL_STRING,
+       .deflt = "127.0.0.1", .setting = "spice_server_listen", .nova = "spice.server_listen"),
+  ROW ("spice-secure", "every SPICE channel must be encrypted", .type = VL_BOOL, .deflt = "false",
+       .setting = "spice_require_secure", .nova = "spice.require_secure"),
+  ROW ("spice-image", "how SPICE compresses images; unset: its own default", .type = VL_CHOICE,
+       .choices = image_modes, .setting = "spice_image_compression",
+       .nova = "spice.image_compression"),
+  ROW ("spice-jpeg", "when SPICE uses JPEG; unset: its own default", .type = VL_CHOICE,
+       .choices = wan_modes, .setting = "spice_jpeg_compression", .nova = "spice.jpeg_compression"),
+  ROW ("spice-zlib", "when SPICE uses zlib over glz; unset: its own default", .type = VL_CHOICE,
+       .choices = wan_modes, .setting = "spice_zlib_compression", .nova = "spice.zlib_compression"),
+  ROW ("spice-playback", "SPICE compresses sound; unset: its own default", .type = VL_BOOL,
+       .setting = "spice_playback_compression", .nova = "spice.playback_compression"),
+  ROW ("spice-streaming", "which video SPICE streams; unset: its own default", .type = VL_CHOICE,
+       .choices = stream_modes, .setting = "spice_streaming_mode", .nova = "spice.streaming_mode"),
 };
 
-static const struct vl_setting settings[] = {
-  { .name = "vnc_enabled",
-    .type = VL_BOOL,
-    .deflt = "yes",
-    .nova = "vnc.enabled",
-    .help = "guests have a VNC display",
-    .since = "0.1.0" },
-  { .name = "vnc_server_listen",
-    .type = VL_STRING,
-    .deflt = "127.0.0.1",
-    .nova = "vnc.server_listen",
-    .help = "address that VNC displays listen on; they have no password",
-    .since = "0.1.0" },
-  { .name = "spice_enabled",
-    .type = VL_BOOL,
-    .deflt = "no",
-    .nova = "spice.enabled",
-    .help = "guests have a SPICE display",
-    .since = "0.1.0" },
-  { .name = "spice_agent_enabled",
-    .type = VL_BOOL,
-    .deflt = "yes",
-    .nova = "spice.agent_enabled",
-    .help = "guests with SPICE have its agent's channel",
-    .since = "0.1.0" },
-  { .name = "spice_server_listen",
-    .type = VL_STRING,
-    .deflt = "127.0.0.1",
-    .nova = "spice.server_listen",
-    .help = "address that SPICE displays listen on",
-    .since = "0.1.0" },
-  { .name = "spice_require_secure",
-    .type = VL_BOOL,
-    .deflt = "no",
-    .nova = "spice.require_secure",
-    .help = "every SPICE channel must be encrypted",
-    .since = "0.1.0" },
-  { .name = "spice_image_compression",
-    .type = VL_CHOICE,
-    .choices = image_modes,
-    .nova = "spice.image_compression",
-    .help = "how SPICE compresses images; unset: its own default",
-    .since = "0.1.0" },
-  { .name = "spice_jpeg_compression",
-    .type = VL_CHOICE,
-    .choices = wan_modes,
-    .nova = "spice.jpeg_compression",
-    .help = "when SPICE uses JPEG; unset: its own default",
-    .since = "0.1.0" },
-  { .name = "spice_zlib_compression",
-    .type = VL_CHOICE,
-    .choices = wan_modes,
-    .nova = "spice.zlib_compression",
-    .help = "when SPICE uses zlib over glz; unset: its own default",
-    .since = "0.1.0" },
-  { .name = "spice_playback_compression",
-    .type = VL_BOOL,
-    .nova = "spice.playback_compression",
-    .help = "SPICE compresses sound; unset: its own default",
-    .since = "0.1.0" },
-  { .name = "spice_streaming_mode",
-    .type = VL_CHOICE,
-    .choices = stream_modes,
-    .nova = "spice.streaming_mode",
-    .help = "which video SPICE streams; unset: its own default",
-    .since = "0.1.0" },
-};
+static const struct vl_write writes[] = { { .path = "devices/channel" },
+                                          { .path = "devices/graphics" } };
 
-static const struct vl_write writes[] = { { "devices/channel", NULL },
-                                          { "devices/graphics", NULL } };
-
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_MACHINE },
-                                        { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  const char *why = vl_guest_bool (guest, "vnc") ? "vnc" : "spice";
+  const char *why = vl_bool (c, "vnc") ? "vnc" : "spice";
 
-  (void)host;
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc") || ! vl_guest_bool (guest, why))
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc") || ! vl_bool (c, why))
     return 0;
-  return vl_guest_set (call, guest, "display", "yes", why, "a display is configured");
+  return vl_put (c, "display", "yes", why, "a display is configured");
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "display");
+  return vl_bool (c, "display");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
   static const char *const types[] = { "vnc", "spice", NULL };
   int result = 0;
 
   for (const char *const *type = types; *type; type++)
-    if (vl_guest_bool (guest, *type) && vl_host_cap (guest, host, "graphics.type", *type) == 0) {
-      result = vl_error (call, VL_ERR_UNSUPPORTED, NULL, *type,
-                         "this host's QEMU has no '%s' display", *type);
-      vl_hint (call,
-               "set %s_enabled = no in plugins.d/graphics.conf, or install QEMU's module for it",
-               *type);
-    }
+    if (vl_bool (c, *type) && vl_cap (c, "graphics.type", *type) == 0)
+      result = vl_refuse (
+          c, VL_ERR_UNSUPPORTED, *type,
+          vl_printf (
+              c, "set %s_enabled = no in plugins.d/graphics.conf, or install QEMU's module for it",
+              *type),
+          "this host's QEMU has no '%s' display", *type);
   return result;
 }
 
 static struct vl_node *
-add_display (struct vl_call *call, const struct vl_guest *guest, const char *type,
-             const char *listen)
+add_display (struct vl_call *c, const char *type, const char *listen)
 {
-  struct vl_node *node = vl_append (call, NULL, "devices/graphics", type);
+  struct vl_node *node = vl_append (c, "devices/graphics", type);
 
-  vl_set (call, node, "type", type, type);
-  vl_set (call, node, "autoport", "yes", type);
-  vl_set (call, node, "listen", vl_guest_str (guest, listen), listen);
+  vl_set (node, "type", type);
+  vl_set (node, "autoport", "yes");
+  vl_set_from (node, "listen", listen);
   return node;
 }
 
 static void
-tune_spice (struct vl_call *call, const struct vl_guest *guest, struct vl_node *spice)
+tune_spice (struct vl_call *c, struct vl_node *spice)
 {
   static const struct {
     const char *prop, *element, *attr;
@@ -176,43 +112,38 @@ tune_spice (struct vl_call *call, const struct vl_guest *guest, struct vl_node *
                                           "record", "smartcard", "usbredir", NULL };
 
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-    const char *value = vl_guest_str (guest, parts[i].prop);
+    const char *prop = parts[i].prop, *value = vl_str (c, prop);
 
     if (value == NULL)
       continue;
-    if (parts[i].prop[6] == 'p')
-      value = vl_guest_bool (guest, parts[i].prop) ? "on" : "off";
-    vl_set (call, vl_ensure (call, spice, parts[i].element, 0, parts[i].prop), parts[i].attr, value,
-            parts[i].prop);
+    if (vl_is (c, prop, "true") || vl_is (c, prop, "false"))
+      value = vl_bool (c, prop) ? "on" : "off";
+    vl_set (vl_ensure_in (vl_because (spice, prop), parts[i].element), parts[i].attr, value);
   }
-  for (const char *const *name = channels; *name && vl_guest_bool (guest, "spice-secure"); name++)
-    vl_set (call,
-            vl_ensure_keyed (call, spice, "channel", vl_printf (call, "name=%s", *name), 0,
-                             "spice-secure"),
-            "mode", "secure", "spice-secure");
+  for (const char *const *name = channels; *name && vl_bool (c, "spice-secure"); name++)
+    vl_set (vl_keyed_in (vl_because (spice, "spice-secure"), "channel", "name", *name, NULL),
+            "mode", "secure");
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_bool (guest, "vnc"))
-    add_display (call, guest, "vnc", "vnc-listen");
-  if (! vl_guest_bool (guest, "spice"))
+  if (vl_bool (c, "vnc"))
+    add_display (c, "vnc", "vnc-listen");
+  if (! vl_bool (c, "spice"))
     return 0;
-  tune_spice (call, guest, add_display (call, guest, "spice", "spice-listen"));
-  if (vl_guest_bool (guest, "spice-agent")) {
-    struct vl_node *channel = vl_append (call, NULL, "devices/channel", "spice-agent"), *target;
+  tune_spice (c, add_display (c, "spice", "spice-listen"));
+  if (vl_bool (c, "spice-agent")) {
+    struct vl_node *channel = vl_append (c, "devices/channel", "spice-agent"), *target;
 
-    vl_set (call, channel, "type", "spicevmc", "spice-agent");
-    target = vl_ensure (call, channel, "target", 0, "spice-agent");
-    vl_set (call, target, "type", "virtio", "spice-agent");
-    vl_set (call, target, "name", "com.redhat.spice.0", "spice-agent");
+    vl_set (channel, "type", "spicevmc");
+    target = vl_ensure_in (channel, "target");
+    vl_set (target, "type", "virtio");
+    vl_set (target, "name", "com.redhat.spice.0");
   }
   return 0;
 }
 
 VL_FEATURE (graphics, "graphics", .version = VL_VERSION, .summary = "VNC and SPICE displays",
-            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .writes = VL_TABLE (writes),
-            .reads = VL_TABLE (reads), .resolve = resolve, .active = active, .validate = validate,
-            .contribute = contribute);
+            .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
+            .resolve = resolve, .active = active, .validate = validate, .contribute = contribute);

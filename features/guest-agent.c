@@ -32,74 +32,70 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/channel", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/channel" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_RUN_DIR }, { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_RUN_DIR },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-is_container (const struct vl_guest *guest)
+is_container (struct vl_call *c)
 {
-  return vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_bool (guest, "enabled") && is_container (guest))
-    vl_advice (call, NULL, "enabled", "a container has no channel for a guest agent");
-  if (vl_guest_bool (guest, "require-quiesce") && ! vl_guest_bool (guest, "enabled")) {
-    vl_advice (call, NULL, "require-quiesce",
+  if (vl_bool (c, "enabled") && is_container (c))
+    vl_advise (c, "enabled", NULL, "a container has no channel for a guest agent");
+  if (vl_bool (c, "require-quiesce") && ! vl_bool (c, "enabled"))
+    vl_advise (c, "require-quiesce", "add hw_qemu_guest_agent=yes to the image",
                "snapshots must freeze the guest, which nothing can do without a guest agent");
-    vl_hint (call, "add hw_qemu_guest_agent=yes to the image");
-  }
   return 0;
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "enabled") && ! is_container (guest);
+  return vl_bool (c, "enabled") && ! is_container (c);
 }
 
 static const char *
-socket_path (struct vl_call *call, const struct vl_guest *guest)
+socket_path (struct vl_call *c)
 {
-  return vl_printf (call, "%s/qga.sock", vl_guest_str (guest, VL_GUEST_RUN_DIR));
+  return vl_printf (c, "%s/qga.sock", vl_str (c, VL_GUEST_RUN_DIR));
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  size_t length = strlen (socket_path (call, guest));
+  size_t length = strlen (socket_path (c));
 
-  if (length > SOCKET_PATH_MAX) {
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "enabled",
-              "the agent's socket would have a path of %zu bytes; a UNIX socket takes at most %d",
-              length, SOCKET_PATH_MAX);
-    vl_hint (call, "take a state folder with a path that is %zu bytes shorter",
-             length - SOCKET_PATH_MAX);
-    return -1;
-  }
-  if (vl_host_cap (guest, host, "channel.type", "unix") == 0)
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "enabled",
-                     "the hypervisor of this host offers no channel over a UNIX socket");
+  if (length > SOCKET_PATH_MAX)
+    return vl_refuse (
+        c, VL_ERR_UNSUPPORTED, "enabled",
+        vl_printf (c, "take a state folder with a path that is %zu bytes shorter",
+                   length - SOCKET_PATH_MAX),
+        "the agent's socket would have a path of %zu bytes; a UNIX socket takes at most %d", length,
+        SOCKET_PATH_MAX);
+  if (vl_cap (c, "channel.type", "unix") == 0)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "enabled", NULL,
+                      "the hypervisor of this host offers no channel over a UNIX socket");
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *node = vl_append (call, NULL, "devices/channel", "enabled"), *child;
+  struct vl_node *node = vl_append (c, "devices/channel", "enabled"), *child;
 
-  (void)host;
-  vl_set (call, node, "type", "unix", "enabled");
-  child = vl_ensure (call, node, "source", 0, "enabled");
-  vl_set (call, child, "mode", "bind", "enabled");
-  vl_set (call, child, "path", socket_path (call, guest), VL_GUEST_RUN_DIR);
-  child = vl_ensure (call, node, "target", 0, "enabled");
-  vl_set (call, child, "type", "virtio", "enabled");
-  return vl_set (call, child, "name", "org.qemu.guest_agent.0", "enabled");
+  vl_set (node, "type", "unix");
+  child = vl_ensure_in (node, "source");
+  vl_set (child, "mode", "bind");
+  vl_set_why (child, "path", socket_path (c), VL_GUEST_RUN_DIR);
+  child = vl_ensure_in (node, "target");
+  vl_set (child, "type", "virtio");
+  return vl_set (child, "name", "org.qemu.guest_agent.0");
 }
 
 VL_FEATURE (guest_agent, "guest-agent", .version = VL_VERSION,

@@ -15,6 +15,7 @@ static const struct vl_prop props[] = {
   { .name = "hidden",
     .type = VL_BOOL,
     .rule = VL_EITHER,
+    .flags = VL_PUBLIC,
     .deflt = "false",
     .flavor_key = "hw:hide_hypervisor_id",
     .image_key = "img_hide_hypervisor_id",
@@ -23,23 +24,20 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "features/kvm/hidden", NULL } };
+static const struct vl_write writes[] = { { .path = "features/kvm/hidden" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "hidden") && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_bool (c, "hidden") && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)guest;
-  (void)host;
-  return vl_set (call, vl_ensure (call, NULL, "features/kvm/hidden", 0, "hidden"), "state", "on",
-                 "hidden");
+  return vl_set (vl_ensure (c, "features/kvm/hidden", "hidden"), "state", "on");
 }
 
 VL_FEATURE (hide_hypervisor_id, "hide-hypervisor-id", .version = VL_VERSION,

@@ -28,116 +28,105 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "host-pointer",
     .type = VL_CHOICE,
+    .deflt = "usbtablet",
     .choices = pointers,
     .setting = "pointer_model",
-    .help = "pointer of guests whose image names none",
+    .nova = "DEFAULT.pointer_model",
+    .help = "pointer of guests whose image names none: a USB tablet, or the machine's own mouse",
     .since = "0.1.0" },
   { .name = "tablet",
     .type = VL_CHOICE,
+    .flags = VL_PUBLIC,
     .choices = buses,
     .help = "bus of the tablet",
     .since = "0.1.0" },
   { .name = "keyboard",
     .type = VL_CHOICE,
+    .flags = VL_PUBLIC,
     .choices = buses,
     .help = "bus of the keyboard",
     .since = "0.1.0" },
 };
 
-static const struct vl_setting settings[] = {
-  { .name = "pointer_model",
-    .type = VL_CHOICE,
-    .choices = pointers,
-    .deflt = "usbtablet",
-    .nova = "DEFAULT.pointer_model",
-    .help = "pointer of guests: a USB tablet, or only the mouse that the machine has",
-    .since = "0.1.0" },
-};
+static const struct vl_write writes[] = { { .path = "devices/input" } };
 
-static const struct vl_write writes[] = { { "devices/input", NULL } };
-
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { "graphics.display" },
-                                        { "graphics.vnc" },
-                                        { "graphics.spice" },
-                                        { "graphics.spice-agent" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = "graphics.display", .flags = VL_OPTIONAL },
+                                        { .name = "graphics.vnc", .flags = VL_OPTIONAL },
+                                        { .name = "graphics.spice", .flags = VL_OPTIONAL },
+                                        { .name = "graphics.spice-agent", .flags = VL_OPTIONAL } };
 
 /* SPICE's agent moves the pointer itself; VNC still needs a tablet. */
 static int
-agent_is_pointer (const struct vl_guest *guest)
+agent_is_pointer (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "graphics.spice") && vl_guest_bool (guest, "graphics.spice-agent")
-         && ! vl_guest_bool (guest, "graphics.vnc");
+  return vl_bool (c, "graphics.spice") && vl_bool (c, "graphics.spice-agent")
+         && ! vl_bool (c, "graphics.vnc");
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  const char *bus = vl_guest_str (guest, "bus"), *why = "bus";
+  const char *bus = vl_str (c, "bus"), *why = "bus";
 
-  (void)host;
-  if (! vl_guest_bool (guest, "graphics.display"))
+  if (! vl_bool (c, "graphics.display"))
     return 0;
-  if (bus
-      && vl_guest_set (call, guest, "keyboard", bus, "bus", "on the bus that the image names") < 0)
+  if (bus && vl_put (c, "keyboard", bus, "bus", "on the bus that the image names") < 0)
     return -1;
-  if (bus == NULL && vl_guest_is (guest, VL_GUEST_ARCH, "aarch64")
-      && vl_guest_set (call, guest, "keyboard", "usb", VL_GUEST_ARCH, "the machine brings none")
-             < 0)
+  if (bus == NULL && vl_is (c, VL_GUEST_ARCH, "aarch64")
+      && vl_put (c, "keyboard", "usb", VL_GUEST_ARCH, "the machine brings none") < 0)
     return -1;
   if (bus == NULL) {
-    why = vl_guest_has (guest, "pointer") ? "pointer" : "host-pointer";
-    bus = vl_guest_is (guest, why, "usbtablet") ? "usb" : NULL;
+    why = vl_has (c, "pointer") ? "pointer" : "host-pointer";
+    bus = vl_is (c, why, "usbtablet") ? "usb" : NULL;
   }
-  if (bus == NULL || agent_is_pointer (guest))
+  if (bus == NULL || agent_is_pointer (c))
     return 0;
-  return vl_guest_set (call, guest, "tablet", bus, why, "an absolute pointer for the display");
+  return vl_put (c, "tablet", bus, why, "an absolute pointer for the display");
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "tablet") || vl_guest_has (guest, "keyboard")
-         || vl_guest_has (guest, "bus") || vl_guest_has (guest, "pointer");
+  return vl_has (c, "tablet") || vl_has (c, "keyboard") || vl_has (c, "bus")
+         || vl_has (c, "pointer");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  const char *asked = vl_guest_has (guest, "bus") ? "bus" : "pointer";
+  const char *asked = vl_has (c, "bus") ? "bus" : "pointer";
 
-  (void)host;
-  if (vl_guest_has (guest, "tablet") || ! vl_guest_has (guest, asked))
+  if (vl_has (c, "tablet") || ! vl_has (c, asked))
     return 0;
-  if (vl_guest_bool (guest, "graphics.display"))
-    vl_warning (call, NULL, asked, "no tablet is made: the SPICE agent moves the pointer");
+  if (vl_bool (c, "graphics.display"))
+    vl_warn (c, asked, NULL, "no tablet is made: the SPICE agent moves the pointer");
   else
-    vl_advice (call, NULL, asked, "it has no effect: guests have no display on this host");
+    vl_advise (c, asked, NULL, "it has no effect: guests have no display on this host");
   return 0;
 }
 
 static void
-add_input (struct vl_call *call, const struct vl_guest *guest, const char *type)
+add_input (struct vl_call *c, const char *type)
 {
   struct vl_node *input;
 
-  if (! vl_guest_has (guest, type))
+  if (! vl_has (c, type))
     return;
-  input = vl_append (call, NULL, "devices/input", type);
-  vl_set (call, input, "type", type, type);
-  vl_set (call, input, "bus", vl_guest_str (guest, type), type);
+  input = vl_append (c, "devices/input", type);
+  vl_set (input, "type", type);
+  vl_set_from (input, "bus", type);
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)host;
-  add_input (call, guest, "tablet");
-  add_input (call, guest, "keyboard");
+  add_input (c, "tablet");
+  add_input (c, "keyboard");
   return 0;
 }
 
 VL_FEATURE (input_devices, "input-devices", .version = VL_VERSION,
             .summary = "tablet and keyboard of guests with a display", .props = VL_TABLE (props),
-            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .resolve = resolve, .active = active, .validate = validate, .contribute = contribute);
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .resolve = resolve,
+            .active = active, .validate = validate, .contribute = contribute);

@@ -7,15 +7,12 @@
 
 #include <virtloom/feature.h>
 
-static const struct vl_write writes[] = { { "iothreads", NULL } };
+static const struct vl_write writes[] = { { .path = "iothreads" } };
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)guest;
-  (void)host;
-  vl_text (call, vl_ensure (call, NULL, "iothreads", 0, NULL), "1", NULL);
-  return 0;
+  return vl_text (vl_ensure (c, "iothreads", NULL), "1");
 }
 
 VL_FEATURE (iothreads, "iothreads", .version = VL_VERSION, .summary = "one I/O thread per guest",

@@ -18,63 +18,57 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "os/cmdline", NULL },
-                                          { "os/initrd", NULL },
-                                          { "os/kernel", NULL } };
+static const struct vl_write writes[] = { { .path = "os/cmdline" },
+                                          { .path = "os/initrd" },
+                                          { .path = "os/kernel" } };
 
-static const struct vl_name reads[] = {
-  { VL_GUEST_DISK }, { VL_GUEST_KERNEL }, { VL_GUEST_RAMDISK }, { VL_GUEST_VIRT_TYPE }
-};
+static const struct vl_name reads[] = { { .name = VL_GUEST_DISK },
+                                        { .name = VL_GUEST_KERNEL },
+                                        { .name = VL_GUEST_RAMDISK },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, VL_GUEST_KERNEL) && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_has (c, VL_GUEST_KERNEL) && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 /* The disk that the guest's system is on. */
 static const char *
-root_device (const struct vl_guest *guest)
+root_device (struct vl_call *c)
 {
-  for (size_t i = 0; i < vl_guest_n_disks (guest); i++)
-    if (vl_guest_disk (guest, i)->boot == 1)
-      return vl_guest_disk (guest, i)->dev;
+  for (size_t i = 0; i < vl_n_disks (c); i++)
+    if (vl_disk (c, i)->boot == 1)
+      return vl_disk (c, i)->dev;
   return NULL;
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
   const char *root;
 
-  (void)host;
-  if (! active (guest)) {
-    if (vl_guest_has (guest, "command-line"))
-      vl_advice (call, NULL, "command-line", "it has no effect: the image comes with no kernel");
+  if (! active (c)) {
+    if (vl_has (c, "command-line"))
+      vl_advise (c, "command-line", NULL, "it has no effect: the image comes with no kernel");
     return 0;
   }
-  if (vl_guest_has (guest, "command-line"))
+  if (vl_has (c, "command-line"))
     return 0;
-  root = root_device (guest);
-  return vl_guest_set (
-      call, guest, "command-line",
-      vl_printf (call, "root=/dev/%s " CONSOLES "%s", root ? root : "vda",
-                 vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "qemu") ? " no_timer_check" : ""),
-      VL_GUEST_KERNEL, "the image names none");
+  root = root_device (c);
+  return vl_put (c, "command-line",
+                 vl_printf (c, "root=/dev/%s " CONSOLES "%s", root ? root : "vda",
+                            vl_is (c, VL_GUEST_VIRT_TYPE, "qemu") ? " no_timer_check" : ""),
+                 VL_GUEST_KERNEL, "the image names none");
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)host;
-  vl_text (call, vl_ensure (call, NULL, "os/kernel", 0, VL_GUEST_KERNEL),
-           vl_guest_str (guest, VL_GUEST_KERNEL), VL_GUEST_KERNEL);
-  if (vl_guest_has (guest, VL_GUEST_RAMDISK))
-    vl_text (call, vl_ensure (call, NULL, "os/initrd", 0, VL_GUEST_RAMDISK),
-             vl_guest_str (guest, VL_GUEST_RAMDISK), VL_GUEST_RAMDISK);
-  vl_text (call, vl_ensure (call, NULL, "os/cmdline", 0, "command-line"),
-           vl_guest_str (guest, "command-line"), "command-line");
-  return 0;
+  vl_text_from (vl_ensure (c, "os/kernel", VL_GUEST_KERNEL), VL_GUEST_KERNEL);
+  if (vl_has (c, VL_GUEST_RAMDISK))
+    vl_text_from (vl_ensure (c, "os/initrd", VL_GUEST_RAMDISK), VL_GUEST_RAMDISK);
+  return vl_text_from (vl_ensure (c, "os/cmdline", "command-line"), "command-line");
 }
 
 VL_FEATURE (kernel_boot, "kernel-boot", .version = VL_VERSION,

@@ -13,6 +13,7 @@ static const struct vl_prop props[] = {
   { .name = "locked",
     .type = VL_TRISTATE,
     .rule = VL_MUST_AGREE,
+    .flags = VL_PUBLIC,
     .flavor_key = "hw:locked_memory",
     .image_key = "hw_locked_memory",
     .conflict_code = "FlavorImageLockedMemoryConflict",
@@ -20,46 +21,42 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "memoryBacking/locked", NULL } };
+static const struct vl_write writes[] = { { .path = "memoryBacking/locked", .flags = VL_GUARDED } };
 
-static const struct vl_name reads[] = { { VL_GUEST_MEMORY },
-                                        { VL_GUEST_VIRT_TYPE },
-                                        { "memory-pages.size" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_MEMORY },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "memory-pages.size", .flags = VL_OPTIONAL } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "locked");
+  return vl_bool (c, "locked");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "locked",
-                     "the memory of a container cannot be locked");
-  if (! vl_guest_has (guest, "memory-pages.size")) {
-    vl_error (call, VL_ERR_REQUEST, "LockMemoryForbidden", "locked",
-              "memory is locked only together with a page size: without one nothing counts it per "
-              "NUMA node of the host");
-    vl_hint (call, "add hw:mem_page_size to the flavor; accepted: small, large, any, a size in KiB "
-                   "such as 2048, or '2MB'");
-    return -1;
-  }
-  vl_advice (call, NULL, "locked",
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "locked", NULL,
+                      "the memory of a container cannot be locked");
+  if (! vl_has (c, "memory-pages.size"))
+    return vl_refuse_as (
+        c, VL_ERR_REQUEST, "LockMemoryForbidden", "locked",
+        "add hw:mem_page_size to the flavor; accepted: small, large, any, a size in KiB such as "
+        "2048, or '2MB'",
+        "memory is locked only together with a page size: without one nothing counts it per NUMA "
+        "node of the host");
+  vl_advise (c, "locked", NULL,
              "%" PRId64 " MiB of the host's memory are this guest's as long as it runs: never "
              "swapped, shared or overcommitted",
-             vl_guest_int (guest, VL_GUEST_MEMORY) / 1024);
+             vl_int (c, VL_GUEST_MEMORY) / 1024);
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)guest;
-  (void)host;
-  vl_ensure (call, NULL, "memoryBacking/locked", 0, "locked");
+  vl_ensure (c, "memoryBacking/locked", "locked");
   return 0;
 }
 

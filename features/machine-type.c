@@ -21,19 +21,12 @@ static const struct vl_prop props[] = {
   { .name = "defaults",
     .type = VL_LIST,
     .setting = "hw_machine_type",
-    .help = "machine types by architecture for images that name none",
-    .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "hw_machine_type",
-    .type = VL_LIST,
     .nova = "libvirt.hw_machine_type",
     .help = "arch=type items: the machine type of guests of that architecture",
     .since = "0.1.0" },
 };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH }, { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH }, { .name = VL_GUEST_VIRT_TYPE } };
 
 /* What an architecture's guests usually get; NULL: the driver's default. */
 static const char *
@@ -56,17 +49,17 @@ usual_type (const char *arch)
 /* The first item of the setting for ARCH, or NULL; warns of items that are not
  * arch=type. */
 static const char *
-configured_type (struct vl_call *call, const struct vl_guest *guest, const char *arch)
+configured_type (struct vl_call *c, const char *arch)
 {
   const char *type = NULL;
   size_t length = strlen (arch);
 
-  for (size_t i = 0; i < vl_guest_count (guest, "defaults"); i++) {
-    const char *item = vl_guest_item (guest, "defaults", i), *sign = strchr (item, '=');
+  for (size_t i = 0; i < vl_count (c, "defaults"); i++) {
+    const char *item = vl_item (c, "defaults", i), *sign = strchr (item, '=');
 
     if (sign == NULL || sign == item || sign[1] == '\0') {
-      vl_warning (call, NULL, "defaults",
-                  "'%s' is passed over; accepted: arch=type, as in 'x86_64=q35'", item);
+      vl_warn (c, "defaults", NULL, "'%s' is passed over; accepted: arch=type, as in 'x86_64=q35'",
+               item);
       continue;
     }
     if (type == NULL && strncmp (item, arch, length) == 0 && item[length] == '=')
@@ -76,17 +69,16 @@ configured_type (struct vl_call *call, const struct vl_guest *guest, const char 
 }
 
 static int
-take_default (struct vl_call *call, struct vl_guest *guest, const char *arch)
+take_default (struct vl_call *c, const char *arch)
 {
-  const char *type = configured_type (call, guest, arch);
+  const char *type = configured_type (c, arch);
 
   if (type)
-    return vl_guest_set (call, guest, "type", type, "defaults",
-                         vl_printf (call, "hw_machine_type names it for %s", arch));
+    return vl_put (c, "type", type, "defaults",
+                   vl_printf (c, "hw_machine_type names it for %s", arch));
   type = usual_type (arch);
   if (type)
-    return vl_guest_set (call, guest, "type", type, VL_GUEST_ARCH,
-                         vl_printf (call, "the usual type for %s", arch));
+    return vl_put (c, "type", type, VL_GUEST_ARCH, vl_printf (c, "the usual type for %s", arch));
   return 0;
 }
 
@@ -105,54 +97,50 @@ likeness (const char *a, const char *b)
 
 /* Versioned names ("pc-q35-7.2") are many; the others are what people write. */
 static int
-refuse (struct vl_call *call, const struct vl_host *host, const char *key, const char *type)
+refuse (struct vl_call *c, const char *key, const char *type)
 {
-  const char *few = "", *nearest = NULL;
-  size_t n = vl_host_count (host, key), best = 1;
+  const char *few[6], *nearest = NULL;
+  size_t n = vl_fact_count (c, key), shown = 0, best = 1;
 
-  for (size_t i = 0, shown = 0; i < n; i++) {
-    const char *name = vl_host_item (host, key, i);
+  for (size_t i = 0; i < n; i++) {
+    const char *name = vl_fact_item (c, key, i);
     size_t alike = likeness (type, name);
 
     if (alike > best) {
       best = alike;
       nearest = name;
     }
-    if (shown < 6 && strchr (name, '.') == NULL) {
-      few = vl_printf (call, "%s%s'%s'", few, shown ? ", " : "", name);
-      shown++;
-    }
+    if (shown < sizeof few / sizeof few[0] && strchr (name, '.') == NULL)
+      few[shown++] = vl_printf (c, "'%s'", name);
   }
-  vl_error (call, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
-            "machine type '%s' is not one of the %zu that this host offers: %s and versioned ones",
-            type, n, few);
-  if (nearest)
-    vl_hint (call, "did you mean '%s'? the whole list is the host fact '%s'", nearest, key);
-  else
-    vl_hint (call, "the whole list is the host fact '%s'", key);
-  return -1;
+  return vl_refuse_as (
+      c, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
+      vl_printf (c, "%sthe whole list is the host fact '%s'",
+                 nearest ? vl_printf (c, "did you mean '%s'? ", nearest) : "", key),
+      "machine type '%s' is not one of the %zu that this host offers: %s and versioned ones", type,
+      n, vl_join (c, ", ", few, shown));
 }
 
 static const char *
-machines_key (struct vl_call *call, const struct vl_guest *guest)
+machines_key (struct vl_call *c)
 {
-  return vl_printf (call, "guest.%s.machines", vl_guest_str (guest, VL_GUEST_ARCH));
+  return vl_printf (c, "guest.%s.machines", vl_str (c, VL_GUEST_ARCH));
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  const char *arch = vl_guest_str (guest, VL_GUEST_ARCH), *type, *key;
+  const char *arch = vl_str (c, VL_GUEST_ARCH), *type, *key;
 
-  if (arch == NULL || vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
+  if (arch == NULL || vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return 0;
-  if (! vl_guest_has (guest, "type") && take_default (call, guest, arch) < 0)
+  if (! vl_has (c, "type") && take_default (c, arch) < 0)
     return -1;
-  type = vl_guest_str (guest, "type");
+  type = vl_str (c, "type");
   if (type == NULL)
     return 0;
-  key = machines_key (call, guest);
-  return vl_host_offers (host, key, type) == 0 ? refuse (call, host, key, type) : 0;
+  key = machines_key (c);
+  return vl_fact_offers (c, key, type) == 0 ? refuse (c, key, type) : 0;
 }
 
 /* Machines without PCI, on which libvirt finds no place for any virtio device. */
@@ -169,24 +157,22 @@ lacks_pci (const char *type)
 
 /* Here rather than in resolve, so that all others can still say what is wrong. */
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  const char *type = vl_guest_str (guest, "type"), *key = machines_key (call, guest);
+  const char *type = vl_str (c, "type"), *key = machines_key (c);
 
   if (type == NULL)
     return 0;
-  if (lacks_pci (type)) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type",
-              "machine type '%s' has no PCI bus, which the devices of every guest need", type);
-    vl_hint (call, "'q35' and 'pc' have one");
-    return -1;
-  }
-  if (vl_host_offers (host, key, type) < 0)
-    return vl_host_unknown (call, "type", key);
+  if (lacks_pci (type))
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "InvalidMachineType", "type", "'q35' and 'pc' have one",
+        "machine type '%s' has no PCI bus, which the devices of every guest need", type);
+  if (vl_fact_offers (c, key, type) < 0)
+    return vl_unsaid (c, "type", key);
   return 0;
 }
 
 VL_FEATURE (machine_type, "machine-type", .version = VL_VERSION,
             .summary = "machine type, by image, architecture and what the host offers",
-            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .reads = VL_TABLE (reads),
-            .resolve = resolve, .validate = validate);
+            .props = VL_TABLE (props), .reads = VL_TABLE (reads), .resolve = resolve,
+            .validate = validate);

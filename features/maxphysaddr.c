@@ -34,94 +34,83 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "cpu/maxphysaddr", SINCE } };
+static const struct vl_write writes[] = { { .path = "cpu/maxphysaddr", .since = SINCE } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH }, { "cpu-model.element" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = "cpu-model.element", .flags = VL_OPTIONAL } };
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_has (guest, "bits") && ! vl_guest_has (guest, "mode")) {
-    vl_advice (call, NULL, "bits", "without a mode the number of bits is ignored");
-    vl_hint (call, "add hw:maxphysaddr_mode=emulate to the flavor");
-  }
+  if (vl_has (c, "bits") && ! vl_has (c, "mode"))
+    vl_advise (c, "bits", "add hw:maxphysaddr_mode=emulate to the flavor",
+               "without a mode the number of bits is ignored");
   return 0;
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "mode");
+  return vl_has (c, "mode");
 }
 
 /* libvirt takes no width that is not said, and none that the host has not. */
 static int
-validate_bits (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate_bits (struct vl_call *c)
 {
-  int64_t most = vl_host_int (host, vl_host_cap_key (guest, host, "cpu.max-phys-bits"), 0);
+  const char *key = vl_cap_key (c, "cpu.max-phys-bits");
+  int64_t most = INT64_MAX;
 
-  if (! vl_guest_has (guest, "bits")) {
-    vl_error (call, VL_ERR_REQUEST, "Invalid", "mode",
-              "mode 'emulate' takes a number of bits, and none is given");
-    vl_hint (call, "add hw:maxphysaddr_bits to the flavor, for instance 42");
+  if (! vl_has (c, "bits"))
+    return vl_refuse (c, VL_ERR_REQUEST, "mode",
+                      "add hw:maxphysaddr_bits to the flavor, for instance 42",
+                      "mode 'emulate' takes a number of bits, and none is given");
+  if (key && vl_fact_int (c, key, 1, &most) < 0)
     return -1;
-  }
-  if (most > 0 && vl_guest_int (guest, "bits") > most) {
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "bits",
-              "'%s' is more than the host's CPU has; accepted: at most %" PRId64,
-              vl_guest_str (guest, "bits"), most);
-    vl_hint (call, "take fewer bits, or another host");
-    return -1;
-  }
+  if (vl_int (c, "bits") > most)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "bits", "take fewer bits, or another host",
+                      "'%s' is more than the host's CPU has; accepted: at most %" PRId64,
+                      vl_str (c, "bits"), most);
   return 0;
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
   int result = 0;
 
-  if (! vl_guest_bool (guest, "cpu-model.element"))
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "mode",
-                     "this guest's domain says nothing of its CPU, so no address width either");
-  if (! vl_guest_is (guest, VL_GUEST_ARCH, "x86_64")
-      && ! vl_guest_is (guest, VL_GUEST_ARCH, "i686"))
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "mode",
-                     "'%s' guests have no address width to set; accepted: x86_64, i686",
-                     vl_guest_str (guest, VL_GUEST_ARCH));
-  if (vl_guest_is (guest, "mode", "passthrough") && vl_guest_has (guest, "bits")) {
-    result = vl_error (call, VL_ERR_REQUEST, "Invalid", "bits",
-                       "mode 'passthrough' takes the host's width, so no number of bits goes "
-                       "with it");
-    vl_hint (call, "say hw:maxphysaddr_mode=emulate, or take the bits out");
-  }
-  if (vl_guest_is (guest, "mode", "emulate"))
-    result |= validate_bits (call, guest, host);
-  switch (vl_host_at_least (host, "libvirt.version", SINCE)) {
+  if (! vl_bool (c, "cpu-model.element"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "mode", NULL,
+                      "this guest's domain says nothing of its CPU, so no address width either");
+  if (! vl_is (c, VL_GUEST_ARCH, "x86_64") && ! vl_is (c, VL_GUEST_ARCH, "i686"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "mode", NULL,
+                      "'%s' guests have no address width to set; accepted: x86_64, i686",
+                      vl_str (c, VL_GUEST_ARCH));
+  if (vl_is (c, "mode", "passthrough") && vl_has (c, "bits"))
+    result = vl_refuse (
+        c, VL_ERR_REQUEST, "bits", "say hw:maxphysaddr_mode=emulate, or take the bits out",
+        "mode 'passthrough' takes the host's width, so no number of bits goes with it");
+  if (vl_is (c, "mode", "emulate"))
+    result = validate_bits (c);
+  switch (vl_fact_at_least (c, "libvirt.version", SINCE)) {
   case 1:
     return result;
   case 0:
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "mode",
-              "the address width takes libvirt " SINCE "; this host has %s",
-              vl_host_str (host, "libvirt.version"));
-    vl_hint (call, "take a host with a newer libvirt");
-    return -1;
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "mode", "take a host with a newer libvirt",
+                      "the address width takes libvirt " SINCE "; this host has %s",
+                      vl_fact_str (c, "libvirt.version"));
   default:
-    return vl_host_unknown (call, "mode", "libvirt.version");
+    return vl_unsaid (c, "mode", "libvirt.version");
   }
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *node = vl_ensure (call, NULL, "cpu/maxphysaddr", 0, "mode");
+  struct vl_node *node = vl_ensure (c, "cpu/maxphysaddr", "mode");
 
-  (void)host;
-  vl_set (call, node, "mode", vl_guest_str (guest, "mode"), "mode");
-  if (vl_guest_has (guest, "bits"))
-    vl_set (call, node, "bits", vl_guest_str (guest, "bits"), "bits");
-  return 0;
+  vl_set_from (node, "mode", "mode");
+  return vl_has (c, "bits") ? vl_set_from (node, "bits", "bits") : 0;
 }
 
 VL_FEATURE (maxphysaddr, "maxphysaddr", .version = VL_VERSION,

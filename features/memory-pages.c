@@ -10,13 +10,13 @@
 #include <virtloom/feature.h>
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct vl_prop props[] = {
   { .name = "size",
     .type = VL_STRING,
     .rule = VL_IMAGE_WINS,
+    .flags = VL_PUBLIC,
     .flavor_key = "hw:mem_page_size",
     .image_key = "hw_mem_page_size",
     .invalid_code = "MemoryPageSizeInvalid",
@@ -24,20 +24,23 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "wanted",
     .type = VL_STRING,
+    .flags = VL_PUBLIC,
     .help = "the same as small, large, any or a number of KiB",
+    .since = "0.1.0" },
+  { .name = "reserved",
+    .type = VL_LIST,
+    .flags = VL_PUBLIC,
+    .setting = "reserved_huge_pages",
+    .help = "pages that no guest gets, numbers in threes: cell of the host, KiB of a page, pages",
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "memoryBacking/hugepages", NULL } };
+static const struct vl_write writes[] = { { .path = "memoryBacking/hugepages" } };
 
-static const struct vl_name reads[] = {
-  { VL_GUEST_VIRT_TYPE },
-  { "numa.huge-pages" },
-  { "numa.host-cells" },
-  { "numa.cell-memory" },
-};
+static const struct vl_name reads[] = { { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "numa.huge-pages" } };
 
-static const struct vl_name wakes[] = { { "numa" } };
+static const struct vl_name wakes[] = { { .name = "numa" } };
 
 static const char *const words[] = { "small", "large", "any" };
 
@@ -59,33 +62,34 @@ kib_of (const char *text)
 {
   static const char units[] = "KMGT";
   size_t digits = strspn (text, "0123456789");
-  const char *rest = text + digits, *unit;
-  int64_t number;
+  int64_t number = 0;
+  const char *unit;
 
   if (digits == 0 || digits > 15)
     return -1;
-  number = strtoll (text, NULL, 10);
-  if (*rest == '\0')
+  for (; digits > 0; digits--)
+    number = number * 10 + (*text++ - '0');
+  if (*text == '\0')
     return number > 0 ? number : -1;
-  unit = strchr (units, *rest);
+  unit = strchr (units, *text);
   if (unit) {
     for (const char *step = units; step <= unit; step++) {
       if (number > INT64_MAX / 1024)
         return -1;
       number *= 1024;
     }
-    rest += rest[1] == 'i' ? 2 : 1;
+    text += text[1] == 'i' ? 2 : 1;
   }
-  if (strcmp (rest, "b") == 0 || strcmp (rest, "bit") == 0)
+  if (strcmp (text, "b") == 0 || strcmp (text, "bit") == 0)
     number /= 8;
-  else if (strcmp (rest, "B"))
+  else if (strcmp (text, "B"))
     return -1;
   return number >= 1024 && number % 1024 == 0 ? number / 1024 : -1;
 }
 
 /* TEXT as it is shown in a finding: no more than 64 bytes of it. */
 static const char *
-shown (struct vl_call *call, const char *text)
+shown (struct vl_call *c, const char *text)
 {
   size_t n = 64;
 
@@ -93,149 +97,150 @@ shown (struct vl_call *call, const char *text)
     return text;
   while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
     n--;
-  return vl_printf (call, "%.*s...", (int)n, text);
+  return vl_printf (c, "%.*s...", (int)n, text);
+}
+
+/* Does TEXT begin with WORD, which is small, in any case? */
+static int
+begins_like (const char *text, const char *word)
+{
+  while (*word && (*text | 0x20) == *word)
+    text++, word++;
+  return *word == '\0';
 }
 
 static int
-check_text (struct vl_call *call, const char *text)
+check_text (struct vl_call *c, const char *text)
 {
+  const char *hint = "for pages of 2 MiB say '2MB' or '2048'";
+
   if (is_word (text) || kib_of (text) > 0)
     return 0;
-  vl_error (call, VL_ERR_REQUEST, "MemoryPageSizeInvalid", "size",
-            "'%s' is not a page size; accepted: small, large, any, a number of KiB, or a size with "
-            "unit such as '2MB' or '1GB'",
-            shown (call, text));
   for (size_t i = 0; i < N_WORDS; i++)
-    if (vl_ascii_ncasecmp (text, words[i], strlen (words[i])) == 0) {
-      vl_hint (call, "did you mean '%s'?", words[i]);
-      return -1;
-    }
-  vl_hint (call, "for pages of 2 MiB say '2MB' or '2048'");
-  return -1;
+    if (begins_like (text, words[i]))
+      hint = vl_printf (c, "did you mean '%s'?", words[i]);
+  return vl_refuse_as (
+      c, VL_ERR_REQUEST, "MemoryPageSizeInvalid", "size", hint,
+      "'%s' is not a page size; accepted: small, large, any, a number of KiB, or a size with unit "
+      "such as '2MB' or '1GB'",
+      shown (c, text));
 }
 
 /* The image may choose only where the flavor leaves a choice. */
 static int
-check_layers (struct vl_call *call, const struct vl_guest *guest)
+check_layers (struct vl_call *c)
 {
-  const char *flavor = NULL, *image = NULL;
+  const char *flavor = vl_layer_str (c, "size", VL_LAYER_FLAVOR);
+  const char *image = vl_layer_str (c, "size", VL_LAYER_IMAGE);
 
-  if (vl_guest_layer_has (guest, "size", VL_LAYER_FLAVOR))
-    flavor = vl_guest_layer_str (guest, "size", VL_LAYER_FLAVOR);
-  if (vl_guest_layer_has (guest, "size", VL_LAYER_IMAGE))
-    image = vl_guest_layer_str (guest, "size", VL_LAYER_IMAGE);
-  if (image && flavor == NULL) {
-    vl_error (call, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
-              "page size '%s' of the image is forbidden: the flavor has no hw:mem_page_size",
-              shown (call, image));
-    vl_hint (call, "add hw:mem_page_size=any or hw:mem_page_size=large to the flavor");
+  if (image && flavor == NULL)
+    return vl_refuse_as (c, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
+                         "add hw:mem_page_size=any or hw:mem_page_size=large to the flavor",
+                         "page size '%s' of the image is forbidden: the flavor has no "
+                         "hw:mem_page_size",
+                         shown (c, image));
+  if (flavor && check_text (c, flavor) < 0)
     return -1;
-  }
-  if (flavor && check_text (call, flavor) < 0)
-    return -1;
-  if (image && strcmp (flavor, "any") && strcmp (flavor, "large")) {
-    vl_error (call, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
-              "page size '%s' of the image is forbidden: the flavor says '%s'", shown (call, image),
-              flavor);
-    vl_hint (call, "take hw_mem_page_size out of the image; it counts only where the flavor says "
-                   "'any' or 'large'");
-    return -1;
-  }
-  return image ? check_text (call, image) : 0;
+  if (image && strcmp (flavor, "any") && strcmp (flavor, "large"))
+    return vl_refuse_as (
+        c, VL_ERR_REQUEST, "MemoryPageSizeForbidden", "size",
+        "take hw_mem_page_size out of the image; it counts only where the flavor says 'any' or "
+        "'large'",
+        "page size '%s' of the image is forbidden: the flavor says '%s'", shown (c, image), flavor);
+  return image ? check_text (c, image) : 0;
 }
 
 /* Has the host pages of this size at all? */
 static int
-check_host (struct vl_call *call, const struct vl_host *host, int64_t kib)
+check_host (struct vl_call *c, const char *kib)
 {
-  const char *sizes = "";
+  static const char key[] = "host.page-sizes";
+  const char *sizes[16];
+  size_t n = 0;
 
-  switch (vl_host_offers (host, "host.page-sizes", vl_printf (call, "%" PRId64, kib))) {
+  switch (vl_fact_offers (c, key, kib)) {
   case 1:
     return 0;
   case 0:
-    for (size_t i = 0; i < vl_host_count (host, "host.page-sizes"); i++)
-      sizes = vl_printf (call, "%s%s%s", sizes, i ? ", " : "",
-                         vl_host_item (host, "host.page-sizes", i));
-    vl_error (call, VL_ERR_UNSUPPORTED, "MemoryPageSizeNotSupported", "size",
-              "this host has no pages of %" PRId64 " KiB; accepted, in KiB: %s", kib, sizes);
-    vl_hint (call, "name one of these sizes, or say 'large' or 'any'");
-    return -1;
+    for (; n < vl_fact_count (c, key) && n < sizeof sizes / sizeof sizes[0]; n++)
+      sizes[n] = vl_fact_item (c, key, n);
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "MemoryPageSizeNotSupported", "size",
+                         "name one of these sizes, or say 'large' or 'any'",
+                         "this host has no pages of %s KiB; accepted, in KiB: %s", kib,
+                         vl_join (c, ", ", sizes, n));
   default:
-    return vl_host_unknown (call, "size", "host.page-sizes");
+    return vl_unsaid (c, "size", key);
   }
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  const char *size;
-  int64_t kib;
+  const char *size, *kib;
 
-  if (check_layers (call, guest) < 0)
+  if (check_layers (c) < 0)
     return -1;
-  size = vl_guest_str (guest, "size");
+  size = vl_str (c, "size");
   if (size == NULL)
     return 0;
   if (is_word (size))
-    return vl_guest_set (call, guest, "wanted", size, "size", "as asked for");
-  kib = kib_of (size);
-  if (check_host (call, host, kib) < 0)
+    return vl_put (c, "wanted", size, "size", "as asked for");
+  kib = vl_printf (c, "%" PRId64, kib_of (size));
+  if (check_host (c, kib) < 0)
     return -1;
-  return vl_guest_set (call, guest, "wanted", vl_printf (call, "%" PRId64, kib), "size",
-                       "the same in KiB");
+  return vl_put (c, "wanted", kib, "size", "the same in KiB");
+}
+
+/* Reserved pages are described in threes. */
+static int
+ready (struct vl_call *c)
+{
+  size_t n = vl_count (c, "reserved");
+  int wrong = n % 3 != 0;
+
+  for (size_t i = 0; i < n; i++) {
+    const char *item = vl_item (c, "reserved", i);
+
+    wrong |=
+        item[strspn (item, "0123456789")] != '\0' || (i % 3 && vl_item_int (c, "reserved", i) < 1);
+  }
+  if (! wrong)
+    return 0;
+  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidConfiguration", "reserved",
+                       "for 64 pages of 2 MiB in cell 0 of the host write '0, 2048, 64' in "
+                       "plugins.d/memory-pages.conf",
+                       "reserved_huge_pages are numbers in threes: cell of the host, KiB of a "
+                       "page, pages");
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "wanted");
+  return vl_has (c, "wanted");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "size",
-                     "the memory of a container has no page size of its own");
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "size", NULL,
+                      "the memory of a container has no page size of its own");
   return 0;
 }
 
-/* Huge pages are reserved: two guests cannot have the same ones. */
 static int
-claim (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  int result = 0;
-
-  for (size_t i = 0; i < vl_guest_count (guest, "numa.huge-pages"); i++) {
-    const char *cell = vl_guest_item (guest, "numa.host-cells", i);
-    int64_t kib = atoll (vl_guest_item (guest, "numa.huge-pages", i)), total;
-
-    if (kib == 0 || cell == NULL)
-      continue;
-    total = vl_host_int (host, vl_printf (call, "host.cell.%s.pages.%" PRId64, cell, kib), 0);
-    result |= vl_claim (call, vl_printf (call, "MEMORY_PAGES_%" PRId64 "KIB:cell-%s", kib, cell),
-                        atoll (vl_guest_item (guest, "numa.cell-memory", i)) / kib, total, "size");
-  }
-  return result;
-}
-
-static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
-{
-  struct vl_node *page;
-
-  (void)host;
-  for (size_t i = 0; i < vl_guest_count (guest, "numa.huge-pages"); i++) {
-    const char *kib = vl_guest_item (guest, "numa.huge-pages", i);
+  for (size_t i = 0; i < vl_count (c, "numa.huge-pages"); i++) {
+    const char *kib = vl_item (c, "numa.huge-pages", i);
+    struct vl_node *page;
 
     if (strcmp (kib, "0") == 0)
       continue;
-    page = vl_ensure_keyed (call, NULL, "memoryBacking/hugepages/page",
-                            vl_printf (call, "nodeset=%zu", i), 0, "size");
-    vl_set (call, page, "size", kib, "numa.huge-pages");
-    vl_set (call, page, "unit", "KiB", "size");
+    page = vl_keyed (c, "memoryBacking/hugepages/page", "size", "nodeset", vl_printf (c, "%zu", i),
+                     NULL);
+    vl_set_why (page, "size", kib, "numa.huge-pages");
+    vl_set (page, "unit", "KiB");
   }
   return 0;
 }
@@ -244,4 +249,4 @@ VL_FEATURE (memory_pages, "memory-pages", .version = VL_VERSION,
             .summary = "page size of the guest's memory on the host", .props = VL_TABLE (props),
             .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .wakes = VL_TABLE (wakes),
             .needs = VL_TABLE (wakes), .resolve = resolve, .active = active, .validate = validate,
-            .claim = claim, .contribute = contribute);
+            .contribute = contribute, .ready = ready);

@@ -44,7 +44,9 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "virtio",
     .type = VL_BOOL,
+    .deflt = "true",
     .setting = "use_virtio_for_bridges",
+    .nova = "libvirt.use_virtio_for_bridges",
     .help = "interfaces are virtio where the image names no model",
     .since = "0.1.0" },
   { .name = "taken",
@@ -54,16 +56,23 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_setting settings[] = {
-  { .name = "use_virtio_for_bridges",
-    .type = VL_BOOL,
-    .deflt = "yes",
-    .nova = "libvirt.use_virtio_for_bridges",
-    .help = "interfaces are virtio where the image names no model",
-    .since = "0.1.0" },
+#define OFFER(model, types)                                                                        \
+  {                                                                                                \
+    .slot = VL_NIC_MODEL, .name = model, .virt = types                                             \
+  }
+
+/* Of the models that an image may name, netfront, sriov and vmxnet are for no
+ * domain type that there is. */
+static const struct vl_offer offers[] = {
+  OFFER ("e1000", "kvm qemu"),   OFFER ("e1000e", "kvm qemu"),     OFFER ("igb", "kvm qemu"),
+  OFFER ("lan9118", "qemu"),     OFFER ("ne2k_pci", "kvm qemu"),   OFFER ("pcnet", "kvm qemu"),
+  OFFER ("rtl8139", "kvm qemu"), OFFER ("spapr-vlan", "kvm qemu"), OFFER ("virtio", "kvm qemu"),
+  OFFER ("vmxnet3", "kvm qemu"), OFFER (NO_MODEL, "kvm qemu"),
 };
 
-static const struct vl_name reads[] = { { VL_GUEST_VIRT_TYPE } };
+#define N_OFFERS (sizeof offers / sizeof offers[0])
+
+static const struct vl_name reads[] = { { .name = VL_GUEST_VIRT_TYPE } };
 
 /* Images made for VMware call the models otherwise. */
 static const char *
@@ -84,59 +93,58 @@ our_name (const char *model)
 static int
 is_possible (const char *model, const char *type)
 {
-  static const char *const never[] = { "netfront", "sriov", "vmxnet", NULL };
+  for (size_t i = 0; i < N_OFFERS; i++)
+    if (strcmp (offers[i].name, model) == 0 && strstr (offers[i].virt, type))
+      return 1;
+  return 0;
+}
 
-  if (strcmp (type, "lxc") == 0)
-    return 0;
-  if (strcmp (model, "lan9118") == 0)
-    return strcmp (type, "qemu") == 0;
-  for (const char *const *other = never; *other; other++)
-    if (strcmp (model, *other) == 0)
-      return 0;
-  return 1;
+/* The models that a guest of domain TYPE may have. */
+static const char *
+accepted (struct vl_call *c, const char *type)
+{
+  const char *names[N_OFFERS];
+  size_t n = 0;
+
+  for (size_t i = 0; i < N_OFFERS; i++)
+    if (strcmp (offers[i].name, NO_MODEL) && strstr (offers[i].virt, type))
+      names[n++] = offers[i].name;
+  return n ? vl_join (c, " ", names, n) : "no model at all";
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  const char *model = vl_guest_str (guest, "model"),
-             *type = vl_guest_str (guest, VL_GUEST_VIRT_TYPE);
+  const char *model = vl_str (c, "model"), *type = vl_str (c, VL_GUEST_VIRT_TYPE);
 
-  (void)host;
-  if (model && ! is_possible (our_name (model), type)) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
-              "a '%s' guest has no interface model '%s'; accepted: %s", type, model,
-              strcmp (type, "lxc") == 0
-                  ? "no model at all"
-                  : "e1000 e1000e igb ne2k_pci pcnet rtl8139 spapr-vlan virtio vmxnet3");
-    vl_hint (call, "leave the property out to have the usual model");
-    return -1;
-  }
+  if (model && ! is_possible (our_name (model), type))
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
+                         "leave the property out to have the usual model",
+                         "a '%s' guest has no interface model '%s'; accepted: %s", type, model,
+                         accepted (c, type));
   if (model)
-    return vl_guest_set (call, guest, "taken", our_name (model), "model",
-                         "what the image asks for");
+    return vl_put (c, "taken", our_name (model), "model", "what the image asks for");
   if (strcmp (type, "lxc") == 0)
     return 0;
-  return vl_guest_set (call, guest, "taken", vl_guest_bool (guest, "virtio") ? "virtio" : NO_MODEL,
-                       "virtio", "the image names no model");
+  return vl_put (c, "taken", vl_bool (c, "virtio") ? "virtio" : NO_MODEL, "virtio",
+                 "the image names no model");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  if (! vl_guest_is (guest, "taken", "igb"))
+  if (! vl_is (c, "taken", "igb"))
     return 0;
-  if (vl_host_at_least (host, "libvirt.version", "9.3.0") == 0
-      || vl_host_at_least (host, "qemu.version", "8.0.0") == 0) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
-              "interface model 'igb' needs libvirt 9.3.0 and QEMU 8.0.0; this host has %s and %s",
-              vl_host_str (host, "libvirt.version"), vl_host_str (host, "qemu.version"));
-    vl_hint (call, "'e1000e' is the nearest that this host has");
-    return -1;
-  }
+  if (vl_fact_at_least (c, "libvirt.version", "9.3.0") == 0
+      || vl_fact_at_least (c, "qemu.version", "8.0.0") == 0)
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
+        "'e1000e' is the nearest that this host has",
+        "interface model 'igb' needs libvirt 9.3.0 and QEMU 8.0.0; this host has %s and %s",
+        vl_fact_str (c, "libvirt.version"), vl_fact_str (c, "qemu.version"));
   return 0;
 }
 
 VL_FEATURE (nic_model, "nic-model", .version = VL_VERSION, .summary = "model of network interfaces",
-            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .reads = VL_TABLE (reads),
+            .props = VL_TABLE (props), .reads = VL_TABLE (reads), .offers = VL_TABLE (offers),
             .resolve = resolve, .validate = validate);

@@ -24,66 +24,61 @@ static const struct vl_prop props[] = {
   LIMIT ("outbound-peak", "outbound_peak", "highest rate that an interface sends", "KiB/s"),
 };
 
-static const struct vl_write writes[] = { { "devices/interface/bandwidth", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/interface/bandwidth" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_NIC } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_NIC } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
   for (size_t i = 0; i < sizeof props / sizeof props[0]; i++)
-    if (vl_guest_has (guest, props[i].name))
+    if (vl_has (c, props[i].name))
       return 1;
   return 0;
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
   static const char *const averages[] = { "inbound-average", "outbound-average" };
 
-  (void)host;
   for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
     const char *name = props[i].name, *average = averages[name[0] == 'o'];
 
-    if (! vl_guest_has (guest, name) || vl_guest_has (guest, average))
-      continue;
-    vl_warning (call, NULL, name, "a limit without an average has no effect");
-    vl_hint (call, "set quota:vif_%s_average too", name[0] == 'o' ? "outbound" : "inbound");
+    if (vl_has (c, name) && ! vl_has (c, average))
+      vl_warn (
+          c, name,
+          vl_printf (c, "set quota:vif_%s_average too", name[0] == 'o' ? "outbound" : "inbound"),
+          "a limit without an average has no effect");
   }
-  for (size_t i = 0; i < vl_guest_n_nics (guest); i++)
-    if (strcmp (vl_guest_nic (guest, i)->type, "user") == 0) {
-      vl_warning (call, NULL, NULL,
-                  "network %zu is of type 'user', whose traffic cannot be limited", i);
-      vl_hint (call, "connect it to a bridge");
-    }
+  for (size_t i = 0; i < vl_n_nics (c); i++)
+    if (strcmp (vl_nic (c, i)->type, "user") == 0)
+      vl_warn (c, NULL, "connect it to a bridge",
+               "network %zu is of type 'user', whose traffic cannot be limited", i);
   return 0;
 }
 
 static int
-limit_nic (struct vl_call *call, struct vl_node *node, void *opaque)
+limit_nic (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const struct vl_guest *guest = opaque;
-
-  if (strcmp (vl_get (call, node, "@type"), "user") == 0)
+  (void)opaque;
+  if (strcmp (vl_get (node, "@type"), "user") == 0)
     return 0;
   for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
     const char *name = props[i].name, *dash = strchr (name, '-');
-    const char *direction = vl_printf (call, "%.*s", (int)(dash - name), name);
+    const char *direction = vl_printf (c, "%.*s", (int)(dash - name), name);
 
-    if (vl_guest_has (guest, name)
-        && vl_guest_has (guest, vl_printf (call, "%s-average", direction)))
-      vl_set (call, vl_ensure (call, node, vl_printf (call, "bandwidth/%s", direction), 0, name),
-              dash + 1, vl_guest_str (guest, name), name);
+    if (vl_has (c, name) && vl_has (c, vl_printf (c, "%s-average", direction)))
+      vl_set_from (vl_ensure_in (vl_because (node, name), vl_printf (c, "bandwidth/%s", direction)),
+                   dash + 1, name);
   }
   return 0;
 }
 
 static int
-adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *c)
 {
-  (void)host;
-  return vl_each (call, "devices/interface", limit_nic, (void *)guest);
+  return vl_each (c, "devices/interface", limit_nic, NULL);
 }
 
 VL_FEATURE (nic_qos, "nic-qos", .version = VL_VERSION,

@@ -8,7 +8,6 @@
 #include <virtloom/feature.h>
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FACT_KERNEL "kernel.release"
@@ -38,156 +37,133 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "max",
     .type = VL_INT,
+    .min = 1,
+    .max = 65535,
     .setting = "max_queues",
-    .help = "most queues of an interface",
+    .nova = "libvirt.max_queues",
+    .help = "most queues of an interface; unset: as many as the host's kernel can serve",
     .since = "0.1.0" },
   { .name = "rx-size",
     .type = VL_CHOICE,
     .choices = sizes,
     .setting = "rx_queue_size",
-    .help = "length of receive queues (KVM)",
+    .nova = "libvirt.rx_queue_size",
+    .help = "length of receive queues (KVM); unset: QEMU's default",
     .since = "0.1.0" },
   { .name = "tx-size",
     .type = VL_CHOICE,
     .choices = sizes,
     .setting = "tx_queue_size",
-    .help = "length of transmit queues of vhost-user and vDPA interfaces",
-    .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "max_queues",
-    .type = VL_INT,
-    .min = 1,
-    .max = 65535,
-    .nova = "libvirt.max_queues",
-    .help = "most queues of an interface; unset: as many as the host's kernel can serve",
-    .since = "0.1.0" },
-  { .name = "rx_queue_size",
-    .type = VL_CHOICE,
-    .choices = sizes,
-    .nova = "libvirt.rx_queue_size",
-    .help = "length of receive queues; unset: QEMU's default",
-    .since = "0.1.0" },
-  { .name = "tx_queue_size",
-    .type = VL_CHOICE,
-    .choices = sizes,
     .nova = "libvirt.tx_queue_size",
     .help = "length of transmit queues of vhost-user and vDPA interfaces; unset: QEMU's default",
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/interface/driver", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/interface/driver" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_NIC },
-                                        { VL_GUEST_VCPUS },
-                                        { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_NIC },
+                                        { .name = VL_GUEST_VCPUS },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 /* Queues that a tap device of this host's kernel can have; 0: no limit, -1: not
  * known. */
 static int64_t
-kernel_limit (const struct vl_host *host)
+kernel_limit (struct vl_call *c)
 {
-  const char *release = vl_host_str (host, FACT_KERNEL);
-  long major = release ? strtol (release, NULL, 10) : 0;
+  static const struct {
+    const char *since;
+    int64_t limit;
+  } kernels[] = { { "5", 0 }, { "4", 256 }, { "3", 8 }, { "1", 1 } };
 
-  if (major <= 0)
-    return -1;
-  if (major <= 2)
-    return 1;
-  if (major == 3)
-    return 8;
-  return major == 4 ? 256 : 0;
+  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
+    if (vl_fact_at_least (c, FACT_KERNEL, kernels[i].since) == 1)
+      return kernels[i].limit;
+  return -1;
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  int64_t queues = vl_guest_int (guest, VL_GUEST_VCPUS);
-  int64_t most = vl_guest_has (guest, "max") ? vl_guest_int (guest, "max") : kernel_limit (host);
+  int64_t queues = vl_int (c, VL_GUEST_VCPUS);
+  int64_t most = vl_has (c, "max") ? vl_int (c, "max") : kernel_limit (c);
 
-  if (! vl_guest_bool (guest, "multiqueue") || queues < 2
-      || ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
+  if (! vl_bool (c, "multiqueue") || queues < 2 || ! vl_is (c, VL_GUEST_VIRT_TYPE, "kvm"))
     return 0;
   if (most < 0)
-    return vl_host_unknown (call, "multiqueue", FACT_KERNEL);
+    return vl_unsaid (c, "multiqueue", FACT_KERNEL);
   if (most > 0 && most < queues)
-    return vl_guest_set (call, guest, "queues", vl_printf (call, "%" PRId64, most),
-                         vl_guest_has (guest, "max") ? "max" : "multiqueue",
-                         vl_printf (call, "no more than %" PRId64 " of %" PRId64, most, queues));
-  return vl_guest_set (call, guest, "queues", vl_printf (call, "%" PRId64, queues), "multiqueue",
-                       "one for each vCPU");
+    return vl_put (c, "queues", vl_printf (c, "%" PRId64, most),
+                   vl_has (c, "max") ? "max" : "multiqueue",
+                   vl_printf (c, "no more than %" PRId64 " of %" PRId64, most, queues));
+  return vl_put (c, "queues", vl_printf (c, "%" PRId64, queues), "multiqueue", "one for each vCPU");
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")
-         && (vl_guest_bool (guest, "multiqueue") || vl_guest_bool (guest, "packed")
-             || vl_guest_has (guest, "rx-size") || vl_guest_has (guest, "tx-size"));
+  return ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc")
+         && (vl_bool (c, "multiqueue") || vl_bool (c, "packed") || vl_has (c, "rx-size")
+             || vl_has (c, "tx-size"));
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_bool (guest, "multiqueue") && ! vl_guest_has (guest, "queues"))
-    vl_advice (call, NULL, "multiqueue",
-               "each interface has one queue: more need KVM and two vCPUs");
-  if (vl_guest_has (guest, "tx-size"))
-    vl_advice (call, NULL, "tx-size",
+  if (vl_bool (c, "multiqueue") && ! vl_has (c, "queues"))
+    vl_advise (c, "multiqueue", NULL, "each interface has one queue: more need KVM and two vCPUs");
+  if (vl_has (c, "tx-size"))
+    vl_advise (c, "tx-size", NULL,
                "transmit queues keep their length: the guest has no vhost-user or "
                "vDPA interface");
   return 0;
 }
 
 static const struct vl_nic *
-nic_of (const struct vl_guest *guest, const char *mac)
+nic_of (struct vl_call *c, const char *id)
 {
-  for (size_t i = 0; mac && i < vl_guest_n_nics (guest); i++)
-    if (strcmp (vl_guest_nic (guest, i)->mac, mac) == 0)
-      return vl_guest_nic (guest, i);
+  for (size_t i = 0; id && i < vl_n_nics (c); i++)
+    if (strcmp (vl_nic (c, i)->id, id) == 0)
+      return vl_nic (c, i);
   return NULL;
 }
 
 /* An interface that QEMU serves by itself ("user") has one queue pair, and none
  * that vhost could serve. */
 static int
-tune_nic (struct vl_call *call, struct vl_node *node, void *opaque)
+tune_nic (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const struct vl_guest *guest = opaque;
-  const struct vl_nic *nic = nic_of (guest, vl_get (call, node, "mac/@address"));
+  const struct vl_nic *nic = nic_of (c, vl_node_device (node));
   struct vl_node *driver;
   int kernel;
 
+  (void)opaque;
   if (nic == NULL || nic->model == NULL || strcmp (nic->model, "virtio") != 0)
     return 0;
-  kernel = strcmp (nic->type, "user") != 0 && vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm");
-  if (vl_guest_bool (guest, "packed")) {
-    driver = vl_ensure (call, node, "driver", 0, "packed");
-    vl_set (call, driver, "packed", "on", "packed");
+  kernel = strcmp (nic->type, "user") != 0 && vl_is (c, VL_GUEST_VIRT_TYPE, "kvm");
+  if (vl_bool (c, "packed")) {
+    driver = vl_ensure_in (vl_because (node, "packed"), "driver");
+    vl_set (driver, "packed", "on");
   }
-  if (kernel && vl_guest_has (guest, "queues")) {
-    driver = vl_ensure (call, node, "driver", 0, "queues");
-    vl_set (call, driver, "name", "vhost", "queues");
-    vl_set (call, driver, "queues", vl_guest_str (guest, "queues"), "queues");
+  if (kernel && vl_has (c, "queues")) {
+    driver = vl_ensure_in (vl_because (node, "queues"), "driver");
+    vl_set (driver, "name", "vhost");
+    vl_set_from (driver, "queues", "queues");
   }
-  if (kernel && vl_guest_has (guest, "rx-size")) {
-    driver = vl_ensure (call, node, "driver", 0, "rx-size");
-    vl_set (call, driver, "name", "vhost", "rx-size");
-    vl_set (call, driver, "rx_queue_size", vl_guest_str (guest, "rx-size"), "rx-size");
+  if (kernel && vl_has (c, "rx-size")) {
+    driver = vl_ensure_in (vl_because (node, "rx-size"), "driver");
+    vl_set (driver, "name", "vhost");
+    vl_set_from (driver, "rx_queue_size", "rx-size");
   }
   return 0;
 }
 
 static int
-adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *c)
 {
-  (void)host;
-  return vl_each (call, "devices/interface", tune_nic, (void *)guest);
+  return vl_each (c, "devices/interface", tune_nic, NULL);
 }
 
 VL_FEATURE (nic_queues, "nic-queues", .version = VL_VERSION,
             .summary = "queues of virtio network interfaces", .props = VL_TABLE (props),
-            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .resolve = resolve, .active = active, .validate = validate, .adjust = adjust);
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .resolve = resolve,
+            .active = active, .validate = validate, .adjust = adjust);

@@ -12,7 +12,7 @@ static const char *const types[] = { "linux", "windows", NULL };
 static const struct vl_prop props[] = {
   { .name = "type",
     .type = VL_CHOICE,
-    .flags = VL_NOCASE,
+    .flags = VL_NOCASE | VL_PUBLIC,
     .choices = types,
     .image_key = "os_type",
     .invalid_code = "InvalidRequest",
@@ -20,38 +20,37 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "features/hyperv", NULL } };
+static const struct vl_write writes[] = { { .path = "features/hyperv" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_VIRT_TYPE },
-                                        { "hide-hypervisor-id.hidden" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "hide-hypervisor-id.hidden",
+                                          .flags = VL_OPTIONAL } };
 
 /* QEMU has the Hyper-V interface for x86 under KVM alone; libvirt does not start a
  * guest that lacks what it was promised. */
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_is (guest, "type", "windows") && vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm")
-         && (vl_guest_is (guest, VL_GUEST_ARCH, "x86_64")
-             || vl_guest_is (guest, VL_GUEST_ARCH, "i686"));
+  return vl_is (c, "type", "windows") && vl_is (c, VL_GUEST_VIRT_TYPE, "kvm")
+         && (vl_is (c, VL_GUEST_ARCH, "x86_64") || vl_is (c, VL_GUEST_ARCH, "i686"));
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
   static const char *const lights[] = { "relaxed",  "vapic", "spinlocks", "vpindex",
                                         "runtime",  "synic", "reset",     "frequencies",
                                         "tlbflush", "ipi",   NULL };
-  struct vl_node *hyperv = vl_ensure (call, NULL, "features/hyperv", 0, "type"), *node;
+  struct vl_node *hyperv = vl_ensure (c, "features/hyperv", "type"), *vendor;
 
-  (void)host;
   for (const char *const *light = lights; *light; light++)
-    vl_set (call, vl_ensure (call, hyperv, *light, 0, "type"), "state", "on", "type");
-  vl_set (call, vl_ensure (call, hyperv, "spinlocks", 0, "type"), "retries", "8191", "type");
-  if (vl_guest_bool (guest, "hide-hypervisor-id.hidden")) {
-    node = vl_ensure (call, hyperv, "vendor_id", 0, "hide-hypervisor-id.hidden");
-    vl_set (call, node, "state", "on", "hide-hypervisor-id.hidden");
-    vl_set (call, node, "value", "1234567890ab", "hide-hypervisor-id.hidden");
+    vl_set (vl_ensure_in (hyperv, *light), "state", "on");
+  vl_set (vl_ensure_in (hyperv, "spinlocks"), "retries", "8191");
+  if (vl_bool (c, "hide-hypervisor-id.hidden")) {
+    vendor = vl_ensure_in (vl_because (hyperv, "hide-hypervisor-id.hidden"), "vendor_id");
+    vl_set (vendor, "state", "on");
+    vl_set (vendor, "value", "1234567890ab");
   }
   return 0;
 }

@@ -13,63 +13,50 @@
 static const struct vl_prop props[] = {
   { .name = "ports",
     .type = VL_INT,
-    .setting = "num_pcie_ports",
-    .help = "number of root ports",
-    .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "num_pcie_ports",
-    .type = VL_INT,
     .deflt = "0",
     .min = 0,
     .max = 28,
+    .setting = "num_pcie_ports",
     .nova = "libvirt.num_pcie_ports",
     .help = "number of PCI Express root ports of q35 and ARM virt guests; 0: as libvirt sees fit",
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/controller", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/controller" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_MACHINE },
-                                        { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-has_pcie (const struct vl_guest *guest)
+has_pcie (struct vl_call *c)
 {
-  const char *machine = vl_guest_str (guest, VL_GUEST_MACHINE);
+  const char *machine = vl_str (c, VL_GUEST_MACHINE);
 
-  if (machine == NULL || vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
+  if (machine == NULL || vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return 0;
-  if (vl_guest_is (guest, VL_GUEST_ARCH, "aarch64"))
+  if (vl_is (c, VL_GUEST_ARCH, "aarch64"))
     return strncmp (machine, "virt", 4) == 0;
-  return vl_guest_is (guest, VL_GUEST_ARCH, "x86_64") && strstr (machine, "q35");
+  return vl_is (c, VL_GUEST_ARCH, "x86_64") && strstr (machine, "q35");
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_int (guest, "ports") > 0 && has_pcie (guest);
+  return vl_int (c, "ports") > 0 && has_pcie (c);
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *port =
-      vl_ensure_keyed (call, NULL, "devices/controller", "type=pci,index=0", 0, "ports");
-
-  (void)host;
-  vl_set (call, port, "model", "pcie-root", "ports");
-  for (int64_t i = 1; i <= vl_guest_int (guest, "ports"); i++) {
-    port = vl_ensure_keyed (call, NULL, "devices/controller",
-                            vl_printf (call, "type=pci,index=%" PRId64, i), 0, "ports");
-    vl_set (call, port, "model", "pcie-root-port", "ports");
-  }
+  for (int64_t i = 0; i <= vl_int (c, "ports"); i++)
+    vl_set (vl_keyed (c, "devices/controller", "ports", "type", "pci", "index",
+                      vl_printf (c, "%" PRId64, i), NULL),
+            "model", i ? "pcie-root-port" : "pcie-root");
   return 0;
 }
 
 VL_FEATURE (pcie_ports, "pcie-ports", .version = VL_VERSION,
             .summary = "free PCI Express root ports", .props = VL_TABLE (props),
-            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .active = active, .contribute = contribute);
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .active = active,
+            .contribute = contribute);

@@ -13,21 +13,14 @@ static const struct vl_prop props[] = {
   { .name = "events",
     .type = VL_LIST,
     .setting = "enabled_perf_events",
-    .help = "events that are counted",
-    .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "enabled_perf_events",
-    .type = VL_LIST,
     .nova = "libvirt.enabled_perf_events",
     .help = "names of libvirt perf events that are counted for each guest",
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "perf", NULL } };
+static const struct vl_write writes[] = { { .path = "perf" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_VIRT_TYPE } };
 
 /* Linux 4.14 took cmt, mbmt and mbml away. */
 static int
@@ -60,44 +53,37 @@ is_known (const char *event)
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_count (guest, "events") > 0 && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_count (c, "events") > 0 && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  (void)host;
-  for (size_t i = 0; i < vl_guest_count (guest, "events"); i++) {
-    const char *event = vl_guest_item (guest, "events", i);
+  for (size_t i = 0; i < vl_count (c, "events"); i++) {
+    const char *event = vl_item (c, "events", i);
 
-    if (is_known (event))
-      continue;
-    vl_warning (call, NULL, "events", "'%s' is passed over: it is no event that can be counted",
-                event);
-    vl_hint (call, "virtloom-feature-perf-events(7) lists the events");
+    if (! is_known (event))
+      vl_warn (c, "events", "virtloom-feature-perf-events(7) lists the events",
+               "'%s' is passed over: it is no event that can be counted", event);
   }
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)host;
-  for (size_t i = 0; i < vl_guest_count (guest, "events"); i++) {
-    const char *event = vl_guest_item (guest, "events", i);
+  for (size_t i = 0; i < vl_count (c, "events"); i++) {
+    const char *event = vl_item (c, "events", i);
 
     if (is_known (event))
-      vl_set (call,
-              vl_ensure_keyed (call, NULL, "perf/event", vl_printf (call, "name=%s", event), 0,
-                               "events"),
-              "enabled", "yes", "events");
+      vl_set (vl_keyed (c, "perf/event", "events", "name", event, NULL), "enabled", "yes");
   }
   return 0;
 }
 
 VL_FEATURE (perf_events, "perf-events", .version = VL_VERSION,
             .summary = "performance events counted for guests", .props = VL_TABLE (props),
-            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .active = active, .validate = validate, .contribute = contribute);
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .active = active,
+            .validate = validate, .contribute = contribute);

@@ -17,31 +17,29 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "features/pmu", NULL } };
+static const struct vl_write writes[] = { { .path = "features/pmu" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_has (guest, "state") && vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    vl_advice (call, NULL, "state", "a container uses the host's performance monitoring unit");
+  if (vl_has (c, "state") && vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    vl_advise (c, "state", NULL, "a container uses the host's performance monitoring unit");
   return 0;
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "state") && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_has (c, "state") && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)host;
-  return vl_set (call, vl_ensure (call, NULL, "features/pmu", 0, "state"), "state",
-                 vl_guest_bool (guest, "state") ? "on" : "off", "state");
+  return vl_set (vl_ensure (c, "features/pmu", "state"), "state",
+                 vl_bool (c, "state") ? "on" : "off");
 }
 
 VL_FEATURE (pmu, "pmu", .version = VL_VERSION,

@@ -5,11 +5,9 @@
 
 #include <config.h>
 
-#include <virtloom/feature.h>
+#include <virtloom/cpuset.h>
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define MASK_CODE "RealtimeMaskNotFoundOrInvalid"
 
@@ -29,123 +27,110 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "cpus",
     .type = VL_CPUSET,
+    .flags = VL_PUBLIC,
     .invalid_code = MASK_CODE,
     .help = "the guest's realtime CPUs; unset: it has none",
     .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "realtime_scheduler_priority",
+  { .name = "priority",
     .type = VL_INT,
     .deflt = "1",
     .min = 1,
     .max = 99,
+    .setting = "realtime_scheduler_priority",
     .nova = "libvirt.realtime_scheduler_priority",
     .help = "priority of realtime CPUs in the host's fifo scheduler",
     .since = "0.1.0" },
 };
 
 static const struct vl_write writes[] = {
-  { "memoryBacking/locked", NULL },
-  { "memoryBacking/nosharepages", NULL },
-  { "cputune/vcpusched", NULL },
+  { .path = "memoryBacking/locked", .flags = VL_GUARDED },
+  { .path = "memoryBacking/nosharepages" },
+  { .path = "cputune/vcpusched" },
 };
 
 static const struct vl_name reads[] = {
-  { VL_GUEST_VCPUS },       { VL_GUEST_VIRT_TYPE },
-  { "cpu-pinning.chosen" }, { "cpu-pinning.emulator-threads" },
-  { "cpu-pinning.shared" },
+  { .name = VL_GUEST_VCPUS },
+  { .name = VL_GUEST_VIRT_TYPE },
+  { .name = "cpu-pinning.chosen", .flags = VL_OPTIONAL },
+  { .name = "cpu-pinning.emulator-threads", .flags = VL_OPTIONAL },
+  { .name = "cpu-pinning.shared", .flags = VL_OPTIONAL },
 };
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  int64_t vcpus = vl_guest_int (guest, VL_GUEST_VCPUS);
-  const char *mask = vl_guest_str (guest, "mask"), *last;
+  int64_t vcpus = vl_int (c, VL_GUEST_VCPUS), out;
+  const char *mask = vl_str (c, "mask");
+  struct vl_cpuset cpus;
 
-  (void)host;
-  if (! vl_guest_bool (guest, "enabled")) {
-    if (mask) {
-      vl_advice (call, NULL, "mask", "the guest has no realtime CPUs, so the mask has no effect");
-      vl_hint (call, "add hw:cpu_realtime=yes to the flavor");
-    }
+  if (! vl_bool (c, "enabled")) {
+    if (mask)
+      vl_advise (c, "mask", "add hw:cpu_realtime=yes to the flavor",
+                 "the guest has no realtime CPUs, so the mask has no effect");
     return 0;
   }
   if (mask == NULL)
-    return vl_guest_set (call, guest, "cpus", vl_printf (call, "0-%" PRId64, vcpus - 1), "enabled",
-                         "all of the guest's CPUs");
+    return vl_put (c, "cpus", vl_printf (c, "0-%" PRId64, vcpus - 1), "enabled",
+                   "all of the guest's CPUs");
   if (mask[0] == '^')
-    mask = vl_printf (call, "0-%" PRId64 ",%s", vcpus - 1, mask);
-  if (vl_guest_set (call, guest, "cpus", mask, "mask", "as the mask says") < 0)
+    mask = vl_printf (c, "0-%" PRId64 ",%s", vcpus - 1, mask);
+  if (vl_put (c, "cpus", mask, "mask", "as the mask says") < 0)
     return -1;
-  mask = vl_guest_str (guest, "cpus");
-  last = mask + strlen (mask);
-  while (last > mask && last[-1] >= '0' && last[-1] <= '9')
-    last--;
-  if (strtoll (last, NULL, 10) < vcpus)
+  vl_cpus (c, "cpus", &cpus);
+  out = vl_cpuset_next (&cpus, vcpus);
+  if (out < 0)
     return 0;
-  return vl_error (call, VL_ERR_REQUEST, MASK_CODE, "mask",
-                   "CPU %s is none of the guest's; accepted: 0 to %" PRId64, last, vcpus - 1);
+  return vl_refuse_as (c, VL_ERR_REQUEST, MASK_CODE, "mask", NULL,
+                       "CPU %" PRId64 " is none of the guest's; accepted: 0 to %" PRId64, out,
+                       vcpus - 1);
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "cpus");
+  return vl_has (c, "cpus");
 }
 
 /* Realtime CPUs never yield, so something must be left for QEMU's own threads. */
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  int64_t vcpus = vl_guest_int (guest, VL_GUEST_VCPUS);
-  const char *all = vcpus == 1 ? "0" : vl_printf (call, "0-%" PRId64, vcpus - 1);
+  int64_t vcpus = vl_int (c, VL_GUEST_VCPUS);
+  struct vl_cpuset cpus;
 
-  (void)host;
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "enabled", "a container has no realtime CPUs");
-  if (! vl_guest_is (guest, "cpu-pinning.chosen", "dedicated")
-      && ! vl_guest_is (guest, "cpu-pinning.chosen", "mixed")) {
-    vl_error (call, VL_ERR_REQUEST, "RealtimeConfigurationInvalid", "enabled",
-              "realtime CPUs need CPU policy 'dedicated' or 'mixed'");
-    vl_hint (call, "add hw:cpu_policy=dedicated to the flavor");
-    return -1;
-  }
-  if (vl_guest_is (guest, "cpu-pinning.emulator-threads", "share")
-      && ! vl_guest_has (guest, "cpu-pinning.shared")) {
-    vl_error (call, VL_ERR_REQUEST, MASK_CODE, "cpu-pinning.emulator-threads",
-              "QEMU's own threads are to share CPUs, and this host has no CPUs to share");
-    vl_hint (call, "set cpu_shared_set in plugins.d/cpu-pinning.conf, or say "
-                   "hw:emulator_threads_policy=isolate");
-    return -1;
-  }
-  if (vl_guest_is (guest, "cpus", all) && ! vl_guest_has (guest, "cpu-pinning.emulator-threads")) {
-    vl_error (call, VL_ERR_REQUEST, MASK_CODE, vl_guest_has (guest, "mask") ? "mask" : "enabled",
-              "all of the guest's CPUs are realtime, and none is left for QEMU's own threads");
-    vl_hint (call, "say hw:cpu_realtime_mask=^0, or hw:emulator_threads_policy=isolate");
-    return -1;
-  }
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "enabled", NULL, "a container has no realtime CPUs");
+  if (! vl_is (c, "cpu-pinning.chosen", "dedicated") && ! vl_is (c, "cpu-pinning.chosen", "mixed"))
+    return vl_refuse_as (c, VL_ERR_REQUEST, "RealtimeConfigurationInvalid", "enabled",
+                         "add hw:cpu_policy=dedicated to the flavor",
+                         "realtime CPUs need CPU policy 'dedicated' or 'mixed'");
+  if (vl_is (c, "cpu-pinning.emulator-threads", "share") && ! vl_has (c, "cpu-pinning.shared"))
+    return vl_refuse_as (
+        c, VL_ERR_REQUEST, MASK_CODE, "cpu-pinning.emulator-threads",
+        "set cpu_shared_set in plugins.d/cpu-pinning.conf, or say "
+        "hw:emulator_threads_policy=isolate",
+        "QEMU's own threads are to share CPUs, and this host has no CPUs to share");
+  vl_cpus (c, "cpus", &cpus);
+  if (vl_cpuset_count (&cpus) == vcpus && ! vl_has (c, "cpu-pinning.emulator-threads"))
+    return vl_refuse_as (
+        c, VL_ERR_REQUEST, MASK_CODE, vl_has (c, "mask") ? "mask" : "enabled",
+        "say hw:cpu_realtime_mask=^0, or hw:emulator_threads_policy=isolate",
+        "all of the guest's CPUs are realtime, and none is left for QEMU's own threads");
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *node;
+  struct vl_node *node =
+      vl_keyed (c, "cputune/vcpusched", "cpus", "vcpus", vl_str (c, "cpus"), NULL);
 
-  (void)host;
-  vl_ensure (call, NULL, "memoryBacking/locked", 0, "enabled");
-  vl_ensure (call, NULL, "memoryBacking/nosharepages", 0, "enabled");
-  node = vl_ensure_keyed (call, NULL, "cputune/vcpusched",
-                          vl_printf (call, "vcpus=%s", vl_guest_str (guest, "cpus")), 0, "cpus");
-  vl_set (call, node, "scheduler", "fifo", "cpus");
-  vl_set (call, node, "priority",
-          vl_printf (call, "%" PRId64, vl_setting_int (call, "realtime_scheduler_priority")),
-          "cpus");
-  return 0;
+  vl_ensure (c, "memoryBacking/locked", "enabled");
+  vl_ensure (c, "memoryBacking/nosharepages", "enabled");
+  vl_set (node, "scheduler", "fifo");
+  return vl_set (node, "priority", vl_str (c, "priority"));
 }
 
 VL_FEATURE (realtime, "realtime", .version = VL_VERSION, .summary = "realtime CPUs of the guest",
-            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .writes = VL_TABLE (writes),
-            .reads = VL_TABLE (reads), .resolve = resolve, .active = active, .validate = validate,
-            .contribute = contribute);
+            .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
+            .resolve = resolve, .active = active, .validate = validate, .contribute = contribute);

@@ -44,38 +44,30 @@ static const struct vl_prop props[] = {
   { .name = "source",
     .type = VL_STRING,
     .flags = VL_EMPTY_OK,
-    .setting = "rng_dev_path",
-    .help = "device of the host that random numbers are read from; empty: the hypervisor's choice",
-    .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "rng_dev_path",
-    .type = VL_STRING,
-    .flags = VL_EMPTY_OK,
     .deflt = "/dev/urandom",
+    .setting = "rng_dev_path",
     .nova = "libvirt.rng_dev_path",
     .help = "device of the host that random numbers are read from; empty: the hypervisor's choice",
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/rng", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/rng" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_VIRT_TYPE } };
 
 /* The path of the host's device, NULL where the hypervisor chooses. */
 static const char *
-source_path (const struct vl_guest *guest)
+source_path (struct vl_call *c)
 {
-  const char *path = vl_guest_str (guest, "source");
+  const char *path = vl_str (c, "source");
 
   return path && path[0] ? path : NULL;
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "allowed") && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_bool (c, "allowed") && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 /* Every Linux kernel has these two, whether a recorded host lists them or not. */
@@ -86,74 +78,65 @@ is_always_there (const char *path)
 }
 
 static int
-check_source (struct vl_call *call, const char *path, const struct vl_host *host)
+check_source (struct vl_call *c, const char *path)
 {
-  if (path[0] != '/') {
-    vl_error (call, VL_ERR_UNSUPPORTED, "RngDeviceNotExist", "source",
-              "rng_dev_path is '%s', which is not an absolute path", path);
-    vl_hint (call, "set rng_dev_path in rng.conf to a device such as '/dev/urandom'");
-    return -1;
-  }
-  switch (vl_host_device (host, path)) {
+  if (path[0] != '/')
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "RngDeviceNotExist", "source",
+                         "set rng_dev_path in rng.conf to a device such as '/dev/urandom'",
+                         "rng_dev_path is '%s', which is not an absolute path", path);
+  switch (vl_fact_device (c, path)) {
   case 1:
     return 0;
   case 0:
-    vl_error (call, VL_ERR_UNSUPPORTED, "RngDeviceNotExist", "source",
-              "the host has no '%s', from which guests are to get random numbers", path);
-    vl_hint (call,
-             "set rng_dev_path in rng.conf to a device that is there, such as '/dev/urandom'");
-    return -1;
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "RngDeviceNotExist", "source",
+        "set rng_dev_path in rng.conf to a device that is there, such as '/dev/urandom'",
+        "the host has no '%s', from which guests are to get random numbers", path);
   default:
-    return is_always_there (path) ? 0 : vl_host_unknown (call, "source", "device");
+    return is_always_there (path) ? 0 : vl_unsaid (c, "source", "device");
   }
 }
 
 /* A rate needs both numbers, unlike libvirt's own default of one second. */
 static int
-has_rate (const struct vl_guest *guest)
+has_rate (struct vl_call *c)
 {
-  return vl_guest_int (guest, "rate-bytes") > 0 && vl_guest_int (guest, "rate-period") > 0;
+  return vl_int (c, "rate-bytes") > 0 && vl_int (c, "rate-period") > 0;
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  int bytes = vl_guest_has (guest, "rate-bytes"), period = vl_guest_has (guest, "rate-period");
-  const char *path = source_path (guest);
+  int bytes = vl_has (c, "rate-bytes"), period = vl_has (c, "rate-period");
+  const char *path = source_path (c);
 
-  if (bytes != period) {
-    vl_advice (call, NULL, bytes ? "rate-bytes" : "rate-period",
+  if (bytes != period)
+    vl_advise (c, bytes ? "rate-bytes" : "rate-period",
+               bytes ? "add hw_rng:rate_period, in ms" : "add hw_rng:rate_bytes",
                "the rate is not limited: that takes both hw_rng:rate_bytes and hw_rng:rate_period");
-    vl_hint (call, bytes ? "add hw_rng:rate_period, in ms" : "add hw_rng:rate_bytes");
-  }
-  if (vl_host_cap (guest, host, "rng.model", "virtio") == 0) {
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "allowed",
-              "the hypervisor of this host offers no virtio random number generator");
-    vl_hint (call, "say hw_rng:allowed=false in the flavor");
-    return -1;
-  }
-  return path ? check_source (call, path, host) : 0;
+  if (vl_cap (c, "rng.model", "virtio") == 0)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "allowed", "say hw_rng:allowed=false in the flavor",
+                      "the hypervisor of this host offers no virtio random number generator");
+  return path ? check_source (c, path) : 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *node = vl_append (call, NULL, "devices/rng", "allowed"), *child;
+  struct vl_node *node = vl_append (c, "devices/rng", "allowed"), *child;
 
-  (void)host;
-  vl_set (call, node, "model", vl_guest_str (guest, "model"), "model");
-  if (has_rate (guest)) {
-    child = vl_ensure (call, node, "rate", 0, "rate-bytes");
-    vl_set (call, child, "period", vl_guest_str (guest, "rate-period"), "rate-period");
-    vl_set (call, child, "bytes", vl_guest_str (guest, "rate-bytes"), "rate-bytes");
+  vl_set_from (node, "model", "model");
+  if (has_rate (c)) {
+    child = vl_ensure_in (vl_because (node, "rate-bytes"), "rate");
+    vl_set_from (child, "period", "rate-period");
+    vl_set_from (child, "bytes", "rate-bytes");
   }
-  child = vl_ensure (call, node, "backend", 0, "source");
-  vl_set (call, child, "model", "random", "source");
-  return source_path (guest) ? vl_text (call, child, source_path (guest), "source") : 0;
+  child = vl_ensure_in (vl_because (node, "source"), "backend");
+  vl_set (child, "model", "random");
+  return source_path (c) ? vl_text (child, source_path (c)) : 0;
 }
 
 VL_FEATURE (rng, "rng", .version = VL_VERSION,
             .summary = "a virtio random number generator, with an optional rate",
-            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .writes = VL_TABLE (writes),
-            .reads = VL_TABLE (reads), .active = active, .validate = validate,
-            .contribute = contribute);
+            .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
+            .active = active, .validate = validate, .contribute = contribute);

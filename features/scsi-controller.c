@@ -28,7 +28,7 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "adapter",
     .type = VL_CHOICE,
-    .flags = VL_NOCASE,
+    .flags = VL_NOCASE | VL_PUBLIC,
     .choices = adapters,
     .image_key = "vmware_adaptertype",
     .invalid_code = "InvalidRequest",
@@ -36,12 +36,22 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/controller", NULL },
-                                          { "devices/disk/address", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/controller" },
+                                          { .path = "devices/disk/address" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_BOOT_FROM_VOLUME },
-                                        { VL_GUEST_DISK },
-                                        { VL_GUEST_VIRT_TYPE } };
+#define OFFER(adapter)                                                                             \
+  {                                                                                                \
+    .slot = VL_SCSI_MODEL, .name = adapter, .virt = "kvm qemu"                                     \
+  }
+
+static const struct vl_offer offers[] = {
+  OFFER ("ibmvscsi"),   OFFER ("lsilogic"),    OFFER ("lsisas1068"),
+  OFFER ("lsisas1078"), OFFER ("virtio-scsi"), OFFER ("vmpvscsi"),
+};
+
+static const struct vl_name reads[] = { { .name = VL_GUEST_BOOT_FROM_VOLUME },
+                                        { .name = VL_GUEST_DISK },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 /* VMware's name of a model, or MODEL. */
 static const char *
@@ -53,64 +63,57 @@ our_name (const char *model)
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  const char *model = vl_guest_str (guest, "model"), *adapter = vl_guest_str (guest, "adapter");
+  const char *model = vl_str (c, "model"), *adapter = vl_str (c, "adapter");
 
-  (void)host;
   if (model && strcmp (our_name (model), model) != 0)
-    return vl_guest_set (call, guest, "model", our_name (model), "model", "VMware's name of it");
+    return vl_put (c, "model", our_name (model), "model", "VMware's name of it");
   if (model == NULL && adapter && strcmp (adapter, "ide") != 0)
-    return vl_guest_set (call, guest, "model", our_name (adapter), "adapter",
-                         "the image is made for it");
+    return vl_put (c, "model", our_name (adapter), "adapter", "the image is made for it");
   return 0;
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "model") && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_has (c, "model") && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_is (guest, "model", "buslogic")) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
-              "libvirt gives QEMU guests no SCSI adapter 'buslogic'; accepted: ibmvscsi lsilogic "
-              "lsisas1068 lsisas1078 virtio-scsi vmpvscsi");
-    vl_hint (call, "'virtio-scsi' works on every machine");
-    return -1;
-  }
+  if (vl_is (c, "model", "buslogic"))
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "UnsupportedHardware", "model",
+        "'virtio-scsi' works on every machine",
+        "libvirt gives QEMU guests no SCSI adapter 'buslogic'; accepted: ibmvscsi lsilogic "
+        "lsisas1068 lsisas1078 virtio-scsi vmpvscsi");
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *controller =
-      vl_ensure_keyed (call, NULL, "devices/controller", "type=scsi,index=0", 0, "model");
-
-  (void)host;
-  vl_set (call, controller, "model", vl_guest_str (guest, "model"), "model");
-  return 0;
+  return vl_set_from (
+      vl_keyed (c, "devices/controller", "model", "type", "scsi", "index", "0", NULL), "model",
+      "model");
 }
 
 /* Where a disk sits on the adapter: in their order, but the volume that the
  * guest boots from comes first, as it did before it had company. */
 static int
-unit_of (const struct vl_guest *guest, const char *dev)
+unit_of (struct vl_call *c, const char *id)
 {
-  int from_volume = vl_guest_bool (guest, VL_GUEST_BOOT_FROM_VOLUME), unit = from_volume;
+  int from_volume = vl_bool (c, VL_GUEST_BOOT_FROM_VOLUME), unit = from_volume;
 
-  for (size_t i = 0; i < vl_guest_n_disks (guest); i++) {
-    const struct vl_disk *disk = vl_guest_disk (guest, i);
+  for (size_t i = 0; i < vl_n_disks (c); i++) {
+    const struct vl_disk *disk = vl_disk (c, i);
     int boots = from_volume && disk->boot == 1 && disk->serial;
 
     if (strcmp (disk->bus, "scsi") != 0)
       continue;
-    if (strcmp (disk->dev, dev) == 0)
+    if (strcmp (disk->id, id) == 0)
       return boots ? 0 : unit;
     unit += ! boots;
   }
@@ -118,31 +121,31 @@ unit_of (const struct vl_guest *guest, const char *dev)
 }
 
 static int
-place_disk (struct vl_call *call, struct vl_node *disk, void *opaque)
+place_disk (struct vl_call *c, struct vl_node *disk, void *opaque)
 {
-  const char *dev = vl_get (call, disk, "target/@dev");
-  int unit = dev ? unit_of (opaque, dev) : -1;
+  const char *id = vl_node_device (disk);
+  int unit = id ? unit_of (c, id) : -1;
   struct vl_node *address;
 
+  (void)opaque;
   if (unit < 0)
     return 0;
-  address = vl_ensure (call, disk, "address", 0, "model");
-  vl_set (call, address, "type", "drive", "model");
-  vl_set (call, address, "controller", "0", "model");
-  vl_set (call, address, "unit", vl_printf (call, "%d", unit), "model");
-  return 0;
+  address = vl_ensure_in (vl_because (disk, "model"), "address");
+  vl_set (address, "type", "drive");
+  vl_set_int (address, "controller", 0);
+  return vl_set_int (address, "unit", unit);
 }
 
 static int
-adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *c)
 {
-  (void)host;
-  if (! vl_guest_is (guest, "model", "virtio-scsi"))
+  if (! vl_is (c, "model", "virtio-scsi"))
     return 0;
-  return vl_each (call, "devices/disk", place_disk, (void *)guest);
+  return vl_each (c, "devices/disk", place_disk, NULL);
 }
 
 VL_FEATURE (scsi_controller, "scsi-controller", .version = VL_VERSION,
             .summary = "SCSI adapter, and the disks' places on it", .props = VL_TABLE (props),
-            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .resolve = resolve,
-            .active = active, .validate = validate, .contribute = contribute, .adjust = adjust);
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .offers = VL_TABLE (offers),
+            .resolve = resolve, .active = active, .validate = validate, .contribute = contribute,
+            .adjust = adjust);

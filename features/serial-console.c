@@ -9,10 +9,14 @@
 #include <virtloom/feature.h>
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* QEMU has four ISA ports; Nova leaves one free. */
 #define MOST_PORTS 3
+#define LAST_TCP_PORT 65535
+
+/* The ports of the host that servers hold. */
+#define POOL "TCP_PORT"
 
 static const struct vl_prop props[] = {
   { .name = "count",
@@ -29,171 +33,173 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "tcp",
     .type = VL_BOOL,
+    .deflt = "false",
     .setting = "serial_console_enabled",
-    .help = "TCP serial consoles are on",
-    .since = "0.1.0" },
-  { .name = "ports",
-    .type = VL_STRING,
-    .setting = "port_range",
-    .help = "range of TCP ports, FIRST:LAST",
-    .since = "0.1.0" },
-  { .name = "address",
-    .type = VL_STRING,
-    .setting = "proxyclient_address",
-    .help = "address that the ports listen on",
-    .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "serial_console_enabled",
-    .type = VL_BOOL,
-    .deflt = "no",
     .nova = "serial_console.enabled",
     .help = "serial ports are TCP ports of the host",
     .since = "0.1.0" },
-  { .name = "port_range",
+  { .name = "ports",
     .type = VL_STRING,
     .deflt = "10000:20000",
+    .setting = "port_range",
     .nova = "serial_console.port_range",
     .help = "the TCP ports that may be taken, FIRST:LAST",
     .since = "0.1.0" },
-  { .name = "proxyclient_address",
+  { .name = "address",
     .type = VL_STRING,
     .deflt = "127.0.0.1",
+    .setting = "proxyclient_address",
     .nova = "serial_console.proxyclient_address",
     .help = "the address that serial consoles listen on",
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/console", NULL }, { "devices/serial", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/console" },
+                                          { .path = "devices/serial" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_RUN_DIR },
-                                        { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_RUN_DIR },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
-/* Reads FIRST:LAST; 0, or -1 where TEXT is no range of ports. */
-static int
-read_range (const char *text, long *first, long *last)
+/* The port that TEXT begins with, in *PORT: what stands behind it, or NULL where
+ * there is none. */
+static const char *
+read_port (const char *text, int64_t *port)
 {
-  char *end;
+  for (*port = 0; *text >= '0' && *text <= '9' && *port <= LAST_TCP_PORT; text++)
+    *port = *port * 10 + (*text - '0');
+  return *port >= 1 && *port <= LAST_TCP_PORT ? text : NULL;
+}
 
-  if (*text < '0' || *text > '9')
-    return -1;
-  *first = strtol (text, &end, 10);
-  if (*end != ':' || end[1] < '0' || end[1] > '9')
-    return -1;
-  *last = strtol (end + 1, &end, 10);
-  return *end || *first < 1 || *last > 65535 || *first > *last ? -1 : 0;
+/* Reads FIRST:LAST; 0, or -1 where the row is no range of ports. */
+static int
+read_range (struct vl_call *c, int64_t *first, int64_t *last)
+{
+  const char *text = read_port (vl_str (c, "ports"), first);
+
+  text = text && *text == ':' ? read_port (text + 1, last) : NULL;
+  return text && *text == '\0' && *first <= *last ? 0 : -1;
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_int (guest, "count") == 0)
-    return vl_guest_set (call, guest, "count", "1", "count", "0 counts as not given");
+  if (vl_int (c, "count") == 0)
+    return vl_put (c, "count", "1", "count", "0 counts as not given");
   return 0;
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  int64_t count = vl_guest_int (guest, "count");
-  const char *range = vl_guest_str (guest, "ports"),
-             *type = vl_guest_str (guest, VL_GUEST_VIRT_TYPE);
-  long first, last;
+  int64_t count = vl_int (c, "count"), first, last;
 
-  (void)host;
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return 0;
-  if (! vl_guest_bool (guest, "tcp")) {
-    if (count > 1) {
-      vl_advice (call, NULL, "count",
+  if (! vl_bool (c, "tcp")) {
+    if (count > 1)
+      vl_advise (c, "count",
+                 "set serial_console_enabled = yes in plugins.d/serial-console.conf for more",
                  "one serial port is made: serial consoles are off on this host");
-      vl_hint (call, "set serial_console_enabled = yes in plugins.d/serial-console.conf for more");
-    }
     return 0;
   }
-  if (count > MOST_PORTS && ! vl_guest_is (guest, VL_GUEST_ARCH, "s390x"))
-    return vl_error (call, VL_ERR_REQUEST, "SerialPortNumberLimitExceeded", "count",
-                     "%" PRId64
-                     " serial ports are more than a '%s' guest can have; accepted: 1 to %d",
-                     count, type, MOST_PORTS);
-  if (read_range (range, &first, &last) < 0) {
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "ports",
-              "'%s' is no range of TCP ports; accepted: FIRST:LAST, from 1 to 65535", range);
-    vl_hint (call, "set port_range = 10000:20000 in plugins.d/serial-console.conf");
-    return -1;
-  }
+  if (count > MOST_PORTS && ! vl_is (c, VL_GUEST_ARCH, "s390x"))
+    return vl_refuse_as (c, VL_ERR_REQUEST, "SerialPortNumberLimitExceeded", "count", NULL,
+                         "%" PRId64
+                         " serial ports are more than a '%s' guest can have; accepted: 1 to %d",
+                         count, vl_str (c, VL_GUEST_VIRT_TYPE), MOST_PORTS);
+  if (read_range (c, &first, &last) < 0)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "ports",
+                      "set port_range = 10000:20000 in plugins.d/serial-console.conf",
+                      "'%s' is no range of TCP ports; accepted: FIRST:LAST, from 1 to %d",
+                      vl_str (c, "ports"), LAST_TCP_PORT);
   if (last - first + 1 < count)
-    return vl_error (call, VL_ERR_UNSUPPORTED, "SocketPortRangeExhaustedException", "ports",
-                     "the range '%s' has %ld ports, this server needs %" PRId64, range,
-                     last - first + 1, count);
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "SocketPortRangeExhaustedException", "ports", NULL,
+                         "the range '%s' has %" PRId64 " ports, this server needs %" PRId64,
+                         vl_str (c, "ports"), last - first + 1, count);
+  return 0;
+}
+
+/* The name under which the guest holds its I-th port. */
+static const char *
+holder (struct vl_call *c, int64_t i)
+{
+  return vl_printf (c, "port.%" PRId64, i);
+}
+
+/* The ports of a guest ascend, and each leaves room for those after it. */
+static int
+claim (struct vl_call *c)
+{
+  int64_t count = vl_int (c, "count"), port, last;
+
+  if (! vl_bool (c, "tcp") || vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return 0;
+  if (read_range (c, &port, &last) < 0)
+    return -1;
+  for (int64_t i = 0; i < count; i++, port++) {
+    port = vl_claim_number (c, POOL, holder (c, i), port, last - (count - 1 - i), "ports");
+    if (port < 0)
+      return -1;
+  }
   return 0;
 }
 
 static void
-add_log (struct vl_call *call, const struct vl_guest *guest, struct vl_node *port)
+add_log (struct vl_call *c, struct vl_node *port)
 {
-  struct vl_node *log = vl_ensure (call, port, "log", 0, VL_GUEST_RUN_DIR);
+  struct vl_node *log = vl_ensure_in (vl_because (port, VL_GUEST_RUN_DIR), "log");
 
-  vl_set (call, log, "file",
-          vl_printf (call, "%s/console.log", vl_guest_str (guest, VL_GUEST_RUN_DIR)),
-          VL_GUEST_RUN_DIR);
-  vl_set (call, log, "append", "off", VL_GUEST_RUN_DIR);
+  vl_set (log, "file", vl_printf (c, "%s/console.log", vl_str (c, VL_GUEST_RUN_DIR)));
+  vl_set (log, "append", "off");
 }
 
 static void
-add_tcp (struct vl_call *call, const struct vl_guest *guest, const char *path, const char *target)
+set_target (struct vl_node *port, const char *type)
 {
-  int64_t count = vl_guest_int (guest, "count");
-  long first = 0, last = 0;
+  vl_set (vl_ensure_in (vl_because (port, VL_GUEST_ARCH), "target"), "type", type);
+}
 
-  read_range (vl_guest_str (guest, "ports"), &first, &last);
-  for (int64_t i = 0; i < count; i++) {
-    struct vl_node *port = vl_append (call, NULL, path, "count"), *source;
+static void
+add_tcp (struct vl_call *c, const char *path, int mainframe)
+{
+  for (int64_t i = 0; i < vl_int (c, "count"); i++) {
+    struct vl_node *port = vl_append (c, path, "count"), *source;
 
-    vl_set (call, port, "type", "tcp", "tcp");
-    source = vl_ensure (call, port, "source", 0, "tcp");
-    vl_set (call, source, "mode", "bind", "tcp");
-    vl_set (call, source, "host", vl_guest_str (guest, "address"), "address");
-    vl_set (call, source, "service", vl_printf (call, "%ld", first + (long)i), "ports");
+    vl_set_why (port, "type", "tcp", "tcp");
+    source = vl_ensure_in (vl_because (port, "tcp"), "source");
+    vl_set (source, "mode", "bind");
+    vl_set_from (source, "host", "address");
+    vl_set_why (source, "service", vl_claimed (c, POOL, holder (c, i)), "ports");
     if (i == 0)
-      add_log (call, guest, port);
-    if (target)
-      vl_set (call, vl_ensure (call, port, "target", 0, VL_GUEST_ARCH), "type",
-              i == 0 ? target : "virtio", VL_GUEST_ARCH);
+      add_log (c, port);
+    if (mainframe)
+      set_target (port, i == 0 ? "sclp" : "virtio");
   }
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  int mainframe = vl_guest_is (guest, VL_GUEST_ARCH, "s390x");
+  int mainframe = vl_is (c, VL_GUEST_ARCH, "s390x");
   const char *path = mainframe ? "devices/console" : "devices/serial";
   struct vl_node *port;
 
-  (void)host;
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")) {
-    vl_set (call, vl_append (call, NULL, "devices/console", VL_GUEST_VIRT_TYPE), "type", "pty",
-            NULL);
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return vl_set (vl_append (c, "devices/console", VL_GUEST_VIRT_TYPE), "type", "pty");
+  if (vl_bool (c, "tcp")) {
+    add_tcp (c, path, mainframe);
     return 0;
   }
-  if (vl_guest_bool (guest, "tcp")) {
-    add_tcp (call, guest, path, mainframe ? "sclp" : NULL);
-    return 0;
-  }
-  port = vl_append (call, NULL, path, "tcp");
-  vl_set (call, port, "type", "pty", "tcp");
-  add_log (call, guest, port);
+  port = vl_append (c, path, "tcp");
+  vl_set (port, "type", "pty");
+  add_log (c, port);
   if (mainframe)
-    vl_set (call, vl_ensure (call, port, "target", 0, VL_GUEST_ARCH), "type", "sclp",
-            VL_GUEST_ARCH);
+    set_target (port, "sclp");
   return 0;
 }
 
 VL_FEATURE (serial_console, "serial-console", .version = VL_VERSION,
             .summary = "serial port with its log, or TCP serial consoles",
-            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .writes = VL_TABLE (writes),
-            .reads = VL_TABLE (reads), .resolve = resolve, .validate = validate,
-            .contribute = contribute);
+            .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
+            .resolve = resolve, .validate = validate, .claim = claim, .contribute = contribute);

@@ -20,8 +20,12 @@ static const struct vl_prop props[] = {
   { .name = "serial-from",
     .type = VL_CHOICE,
     .choices = sources,
+    .deflt = "unique",
     .setting = "sysinfo_serial",
-    .help = "where the serial number comes from",
+    .nova = "libvirt.sysinfo_serial",
+    .help =
+        "serial number: none, the host's machine-id (os), the host's uuid (hardware), the first "
+        "of those two that there is (auto), the server's uuid (unique)",
     .since = "0.1.0" },
   { .name = "serial",
     .type = VL_STRING,
@@ -29,94 +33,69 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_setting settings[] = {
-  { .name = "sysinfo_serial",
-    .type = VL_CHOICE,
-    .choices = sources,
-    .deflt = "unique",
-    .nova = "libvirt.sysinfo_serial",
-    .help =
-        "serial number: none, the host's machine-id (os), the host's uuid (hardware), the first "
-        "of those two that there is (auto), the server's uuid (unique)",
-    .since = "0.1.0" },
-};
+static const struct vl_write writes[] = { { .path = "os/smbios" }, { .path = "sysinfo" } };
 
-static const struct vl_write writes[] = { { "os/smbios", NULL }, { "sysinfo", NULL } };
-
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_UUID },
-                                        { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_UUID },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")
-         && (vl_guest_is (guest, VL_GUEST_ARCH, "x86_64")
-             || vl_guest_is (guest, VL_GUEST_ARCH, "i686"));
+  return ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc")
+         && (vl_is (c, VL_GUEST_ARCH, "x86_64") || vl_is (c, VL_GUEST_ARCH, "i686"));
 }
 
 /* The host fact KEY as a uuid, dashes included, as libvirt and Nova show it. */
 static int
-serial_from_host (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host,
-                  const char *key)
+serial_from_host (struct vl_call *c, const char *key)
 {
-  const char *id = vl_host_str (host, key);
+  const char *id = vl_fact_str (c, key);
 
   if (id == NULL)
-    return vl_host_unknown (call, "serial-from", key);
+    return vl_unsaid (c, "serial-from", key);
   if (strlen (id) == 32)
-    id = vl_printf (call, "%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20);
-  return vl_guest_set (call, guest, "serial", id, "serial-from",
-                       vl_printf (call, "host fact %s", key));
+    id = vl_printf (c, "%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20);
+  return vl_put (c, "serial", id, "serial-from", vl_printf (c, "host fact %s", key));
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  if (! active (guest) || vl_guest_is (guest, "serial-from", "none"))
+  if (! active (c) || vl_is (c, "serial-from", "none"))
     return 0;
-  if (vl_guest_is (guest, "serial-from", "unique"))
-    return vl_guest_set (call, guest, "serial", vl_guest_str (guest, VL_GUEST_UUID), "serial-from",
-                         "the server's uuid");
-  if (vl_guest_is (guest, "serial-from", "os")
-      || (vl_guest_is (guest, "serial-from", "auto") && vl_host_str (host, FACT_MACHINE_ID)))
-    return serial_from_host (call, guest, host, FACT_MACHINE_ID);
-  return serial_from_host (call, guest, host, FACT_HOST_UUID);
+  if (vl_is (c, "serial-from", "unique"))
+    return vl_put (c, "serial", vl_str (c, VL_GUEST_UUID), "serial-from", "the server's uuid");
+  if (vl_is (c, "serial-from", "os")
+      || (vl_is (c, "serial-from", "auto") && vl_fact_str (c, FACT_MACHINE_ID)))
+    return serial_from_host (c, FACT_MACHINE_ID);
+  return serial_from_host (c, FACT_HOST_UUID);
 }
 
 static void
-add_entry (struct vl_call *call, struct vl_node *system, const char *name, const char *text,
-           const char *why)
+add_entry (struct vl_node *system, const char *name, const char *text)
 {
-  struct vl_node *entry =
-      vl_ensure_keyed (call, system, "entry", vl_printf (call, "name=%s", name), 0, why);
-
-  vl_text (call, entry, text, why);
+  vl_text (vl_keyed_in (system, "entry", "name", name, NULL), text);
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *sysinfo =
-                     vl_ensure_keyed (call, NULL, "sysinfo", "type=smbios", 0, VL_GUEST_ARCH),
-                 *system;
+  struct vl_node *system =
+      vl_ensure_in (vl_keyed (c, "sysinfo", VL_GUEST_ARCH, "type", "smbios", NULL), "system");
 
-  (void)host;
-  system = vl_ensure (call, sysinfo, "system", 0, VL_GUEST_ARCH);
-  add_entry (call, system, "manufacturer", "virtloom", VL_GUEST_ARCH);
-  add_entry (call, system, "product", "virtloom", VL_GUEST_ARCH);
-  add_entry (call, system, "version", VL_VERSION, VL_GUEST_ARCH);
-  if (vl_guest_has (guest, "serial"))
-    add_entry (call, system, "serial", vl_guest_str (guest, "serial"), "serial");
-  add_entry (call, system, "uuid", vl_guest_str (guest, VL_GUEST_UUID), VL_GUEST_UUID);
-  add_entry (call, system, "family", "Virtual Machine", VL_GUEST_ARCH);
-  vl_set (call, vl_ensure (call, NULL, "os/smbios", 0, VL_GUEST_ARCH), "mode", "sysinfo",
-          VL_GUEST_ARCH);
-  return 0;
+  add_entry (system, "manufacturer", "virtloom");
+  add_entry (system, "product", "virtloom");
+  add_entry (system, "version", VL_VERSION);
+  if (vl_has (c, "serial"))
+    add_entry (vl_because (system, "serial"), "serial", vl_str (c, "serial"));
+  add_entry (vl_because (system, VL_GUEST_UUID), "uuid", vl_str (c, VL_GUEST_UUID));
+  add_entry (system, "family", "Virtual Machine");
+  return vl_set (vl_ensure (c, "os/smbios", VL_GUEST_ARCH), "mode", "sysinfo");
 }
 
 static int
-probe (struct vl_call *call, struct vl_host *host)
+probe (struct vl_call *c)
 {
   char id[34] = "";
   FILE *file = fopen (MACHINE_ID, "re");
@@ -124,12 +103,12 @@ probe (struct vl_call *call, struct vl_host *host)
   if (file == NULL)
     return 0;
   if (fgets (id, sizeof id, file) && strspn (id, "0123456789abcdef") == 32)
-    vl_host_set (host, FACT_MACHINE_ID, vl_printf (call, "%.32s", id));
+    vl_fact_set (c, FACT_MACHINE_ID, vl_printf (c, "%.32s", id));
   fclose (file);
   return 0;
 }
 
 VL_FEATURE (smbios, "smbios", .version = VL_VERSION,
             .summary = "system information table of x86 guests", .props = VL_TABLE (props),
-            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .resolve = resolve, .active = active, .contribute = contribute, .probe = probe);
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .resolve = resolve,
+            .active = active, .contribute = contribute, .probe = probe);

@@ -16,6 +16,7 @@ static const struct vl_prop props[] = {
   { .name = "model",
     .type = VL_CHOICE,
     .rule = VL_MUST_AGREE,
+    .flags = VL_PUBLIC,
     .choices = models,
     .flavor_key = "hw:sound_model",
     .image_key = "hw_sound_model",
@@ -23,45 +24,43 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/sound", VIRTIO_LIBVIRT } };
+static const struct vl_write writes[] = {
+  { .path = "devices/sound" },
+  { .path = "devices/sound[model=virtio]", .since = VIRTIO_LIBVIRT },
+};
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "model");
+  return vl_has (c, "model");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
   static const struct {
     const char *fact, *least;
   } needs[] = { { "libvirt.version", VIRTIO_LIBVIRT }, { "qemu.version", VIRTIO_QEMU } };
 
-  for (size_t i = 0; vl_guest_is (guest, "model", "virtio") && i < 2; i++)
-    switch (vl_host_at_least (host, needs[i].fact, needs[i].least)) {
+  for (size_t i = 0; vl_is (c, "model", "virtio") && i < 2; i++)
+    switch (vl_fact_at_least (c, needs[i].fact, needs[i].least)) {
     case 0:
-      vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model",
-                "sound model 'virtio' needs libvirt " VIRTIO_LIBVIRT " and QEMU " VIRTIO_QEMU
-                "; this host's %s is %s",
-                needs[i].fact, vl_host_str (host, needs[i].fact));
-      vl_hint (call, "'ich9' works on every host");
-      return -1;
+      return vl_refuse (c, VL_ERR_UNSUPPORTED, "model", "'ich9' works on every host",
+                        "sound model 'virtio' needs libvirt " VIRTIO_LIBVIRT
+                        " and QEMU " VIRTIO_QEMU "; this host's %s is %s",
+                        needs[i].fact, vl_fact_str (c, needs[i].fact));
     case 1:
       break;
     default:
-      return vl_host_unknown (call, "model", needs[i].fact);
+      return vl_unsaid (c, "model", needs[i].fact);
     }
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  (void)host;
-  vl_set (call, vl_append (call, NULL, "devices/sound", "model"), "model",
-          vl_guest_str (guest, "model"), "model");
-  return 0;
+  return vl_set_from (vl_append (c, "devices/sound", "model"), "model", "model");
 }
 
 VL_FEATURE (sound, "sound", .version = VL_VERSION, .summary = "sound device",

@@ -22,71 +22,71 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/controller", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/controller" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },          { VL_GUEST_DISK },
-                                        { VL_GUEST_VIRT_TYPE },     { "input-devices.keyboard" },
-                                        { "input-devices.tablet" }, { "sound.model" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_DISK },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "input-devices.keyboard", .flags = VL_OPTIONAL },
+                                        { .name = "input-devices.tablet", .flags = VL_OPTIONAL },
+                                        { .name = "sound.model", .flags = VL_OPTIONAL } };
 
 /* The property behind a USB device that the guest has, or NULL. */
 static const char *
-needs_usb (const struct vl_guest *guest)
+needs_usb (struct vl_call *c)
 {
-  if (vl_guest_is (guest, "input-devices.tablet", "usb"))
+  if (vl_is (c, "input-devices.tablet", "usb"))
     return "input-devices.tablet";
-  if (vl_guest_is (guest, "input-devices.keyboard", "usb"))
+  if (vl_is (c, "input-devices.keyboard", "usb"))
     return "input-devices.keyboard";
-  if (vl_guest_is (guest, "sound.model", "usb"))
+  if (vl_is (c, "sound.model", "usb"))
     return "sound.model";
-  for (size_t i = 0; i < vl_guest_n_disks (guest); i++)
-    if (strcmp (vl_guest_disk (guest, i)->bus, "usb") == 0)
-      return vl_guest_disk (guest, i)->why;
+  for (size_t i = 0; i < vl_n_disks (c); i++)
+    if (strcmp (vl_disk (c, i)->bus, "usb") == 0)
+      return vl_disk (c, i)->why;
   return NULL;
 }
 
 /* POWER machines bring a USB keyboard and mouse, and no "none". */
 static int
-is_power (const struct vl_guest *guest)
+is_power (struct vl_call *c)
 {
-  return vl_guest_is (guest, VL_GUEST_ARCH, "ppc") || vl_guest_is (guest, VL_GUEST_ARCH, "ppc64")
-         || vl_guest_is (guest, VL_GUEST_ARCH, "ppc64le");
+  return vl_is (c, VL_GUEST_ARCH, "ppc") || vl_is (c, VL_GUEST_ARCH, "ppc64")
+         || vl_is (c, VL_GUEST_ARCH, "ppc64le");
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  const char *need = needs_usb (guest);
+  const char *need = needs_usb (c);
 
-  (void)host;
-  if (vl_guest_has (guest, "model") && (need || is_power (guest))) {
-    vl_advice (call, NULL, "model", "'%s' has no effect: the machine's own controller serves %s",
-               vl_guest_str (guest, "model"), need ? "the guest's USB devices" : "POWER guests");
-    if (need && strncmp (need, "input", 5) == 0)
-      vl_hint (call, "hw_input_bus=virtio in the image makes a guest without USB devices");
-  }
+  if (vl_has (c, "model") && (need || is_power (c)))
+    vl_advise (c, "model",
+               need && strncmp (need, "input", 5) == 0
+                   ? "hw_input_bus=virtio in the image makes a guest without USB devices"
+                   : NULL,
+               "'%s' has no effect: the machine's own controller serves %s", vl_str (c, "model"),
+               need ? "the guest's USB devices" : "POWER guests");
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  const char *need = needs_usb (guest);
-  struct vl_node *controller = vl_ensure_keyed (call, NULL, "devices/controller",
-                                                "type=usb,index=0", VL_WEAK, need ? need : "model");
+  const char *need = needs_usb (c);
+  const char *model = vl_str (c, "model");
+  struct vl_node *controller = vl_keyed_weak (c, "devices/controller", need ? need : "model",
+                                              "type", "usb", "index", "0", NULL);
 
-  (void)host;
-  if (need == NULL && ! is_power (guest)) {
-    const char *model = vl_guest_str (guest, "model");
-
-    vl_set (call, controller, "model", model ? model : "none", "model");
-  }
-  return 0;
+  if (need || is_power (c))
+    return 0;
+  return vl_set (controller, "model", model ? model : "none");
 }
 
 VL_FEATURE (usb_controller, "usb-controller", .version = VL_VERSION,

@@ -19,9 +19,9 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/interface/driver", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/interface/driver" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_NIC }, { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_NIC }, { .name = VL_GUEST_VIRT_TYPE } };
 
 /* An interface of type user is served by QEMU alone. */
 static int
@@ -31,77 +31,71 @@ could_use_vhost (const struct vl_nic *nic)
 }
 
 static int
-has_such_nic (const struct vl_guest *guest)
+has_such_nic (struct vl_call *c)
 {
-  for (size_t i = 0; i < vl_guest_n_nics (guest); i++)
-    if (could_use_vhost (vl_guest_nic (guest, i)))
+  for (size_t i = 0; i < vl_n_nics (c); i++)
+    if (could_use_vhost (vl_nic (c, i)))
       return 1;
   return 0;
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
   int there;
 
-  if (! has_such_nic (guest))
+  if (! has_such_nic (c))
     return 0;
-  if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm"))
-    return vl_guest_set (call, guest, "used", "false", VL_GUEST_VIRT_TYPE,
-                         "emulation has no vhost");
-  there = vl_host_device (host, DEVICE);
+  if (! vl_is (c, VL_GUEST_VIRT_TYPE, "kvm"))
+    return vl_put (c, "used", "false", VL_GUEST_VIRT_TYPE, "emulation has no vhost");
+  there = vl_fact_device (c, DEVICE);
   if (there < 0)
     return 0;
-  return vl_guest_set (call, guest, "used", there ? "true" : "false", NULL,
-                       there ? "the host has " DEVICE : "the host has no " DEVICE);
+  return vl_put (c, "used", there ? "true" : "false", NULL,
+                 there ? "the host has " DEVICE : "the host has no " DEVICE);
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "used") && ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc");
+  return vl_has (c, "used") && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  (void)host;
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm") && ! vl_guest_bool (guest, "used")) {
-    vl_advice (call, NULL, "used", "virtio interfaces do without vhost: the host has no " DEVICE);
-    vl_hint (call, "modprobe vhost_net");
-  }
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "kvm") && ! vl_bool (c, "used"))
+    vl_advise (c, "used", "modprobe vhost_net",
+               "virtio interfaces do without vhost: the host has no " DEVICE);
   return 0;
 }
 
 static int
-forbid_vhost (struct vl_call *call, struct vl_node *node, void *opaque)
+forbid_vhost (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const struct vl_guest *guest = opaque;
-  const char *mac = vl_get (call, node, "mac/@address");
+  const char *id = vl_node_device (node);
 
-  for (size_t i = 0; mac && i < vl_guest_n_nics (guest); i++)
-    if (strcmp (vl_guest_nic (guest, i)->mac, mac) == 0
-        && could_use_vhost (vl_guest_nic (guest, i)))
-      vl_set (call, vl_ensure (call, node, "driver", 0, "used"), "name", "qemu", "used");
+  (void)opaque;
+  for (size_t i = 0; id && i < vl_n_nics (c); i++)
+    if (strcmp (vl_nic (c, i)->id, id) == 0 && could_use_vhost (vl_nic (c, i)))
+      vl_set (vl_ensure_in (vl_because (node, "used"), "driver"), "name", "qemu");
   return 0;
 }
 
 /* libvirt takes vhost for an emulated guest too, where it is not told not to. */
 static int
-adjust (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+adjust (struct vl_call *c)
 {
-  (void)host;
-  if (! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "qemu"))
+  if (! vl_is (c, VL_GUEST_VIRT_TYPE, "qemu"))
     return 0;
-  return vl_each (call, "devices/interface", forbid_vhost, (void *)guest);
+  return vl_each (c, "devices/interface", forbid_vhost, NULL);
 }
 
 /* A KVM host that lacks the module is slow rather than wrong. */
 static int
-probe (struct vl_call *call, struct vl_host *host)
+probe (struct vl_call *c)
 {
-  (void)call;
-  vl_host_set (host, "vhost-net.usable", vl_host_device (host, DEVICE) == 1 ? "true" : "false");
+  vl_fact_set (c, "vhost-net.usable", vl_fact_device (c, DEVICE) == 1 ? "true" : "false");
   return 0;
 }
 

@@ -42,101 +42,91 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/video", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/video" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_MACHINE },
-                                        { VL_GUEST_VIRT_TYPE },
-                                        { "graphics.display" },
-                                        { "graphics.spice" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "graphics.display", .flags = VL_OPTIONAL },
+                                        { .name = "graphics.spice", .flags = VL_OPTIONAL } };
 
 static int
-is_one_of (const struct vl_guest *guest, const char *prop, const char *const *texts)
+is_one_of (struct vl_call *c, const char *prop, const char *const *texts)
 {
   for (; *texts; texts++)
-    if (vl_guest_is (guest, prop, *texts))
+    if (vl_is (c, prop, *texts))
       return 1;
   return 0;
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
   static const char *const x86[] = { "i686", "x86_64", NULL };
   static const char *const power[] = { "ppc", "ppc64", "ppc64le", NULL };
 
-  (void)host;
-  if (vl_guest_has (guest, "model"))
+  if (vl_has (c, "model"))
     return 0;
-  if (is_one_of (guest, VL_GUEST_ARCH, power))
-    return vl_guest_set (call, guest, "model", "vga", VL_GUEST_ARCH,
-                         "what POWER firmware can show");
-  if (is_one_of (guest, VL_GUEST_ARCH, x86) && vl_guest_bool (guest, "graphics.spice"))
-    return vl_guest_set (call, guest, "model", "qxl", "graphics.spice", "SPICE's own adapter");
-  return vl_guest_set (call, guest, "model", "virtio", NULL, "works with and without a driver");
+  if (is_one_of (c, VL_GUEST_ARCH, power))
+    return vl_put (c, "model", "vga", VL_GUEST_ARCH, "what POWER firmware can show");
+  if (is_one_of (c, VL_GUEST_ARCH, x86) && vl_bool (c, "graphics.spice"))
+    return vl_put (c, "model", "qxl", "graphics.spice", "SPICE's own adapter");
+  return vl_put (c, "model", "virtio", NULL, "works with and without a driver");
 }
 
 static int
-asked_for (const struct vl_guest *guest)
+asked_for (struct vl_call *c)
 {
-  return vl_guest_origin (guest, "model") != VL_LAYER_RESOLVED || vl_guest_int (guest, "ram") > 0;
+  return vl_origin (c, "model") != VL_LAYER_RESOLVED || vl_int (c, "ram") > 0;
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "graphics.display") || asked_for (guest);
+  return vl_bool (c, "graphics.display") || asked_for (c);
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  const char *model = vl_guest_str (guest, "model");
-  int64_t ram = vl_guest_int (guest, "ram"), most = vl_guest_int (guest, "ram-max");
+  const char *model = vl_str (c, "model");
+  int64_t ram = vl_int (c, "ram"), most = vl_int (c, "ram-max");
 
-  if (! vl_guest_bool (guest, "graphics.display")) {
-    vl_advice (call, NULL, vl_guest_has (guest, "ram") ? "ram" : "model",
+  if (! vl_bool (c, "graphics.display")) {
+    vl_advise (c, vl_has (c, "ram") ? "ram" : "model", NULL,
                "it has no effect: guests have no display on this host");
     return 0;
   }
-  if (ram > most) {
-    vl_error (call, VL_ERR_REQUEST, "RequestedVRamTooHigh", "ram",
-              "%" PRId64
-              " MiB of video memory are more than the flavor allows; accepted: up to %" PRId64
-              " MiB",
-              ram, most);
-    vl_hint (call, "set hw_video:ram_max_mb=%" PRId64 " in the flavor", ram);
-    return -1;
-  }
-  if (vl_guest_is (guest, "model", "gop") || vl_guest_is (guest, "model", "xen")) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidVideoMode", "model",
-              "QEMU has no video model '%s'; accepted: bochs cirrus none qxl vga virtio vmvga",
-              model);
-    vl_hint (call, "'virtio' works with and without a driver in the guest");
-    return -1;
-  }
+  if (ram > most)
+    return vl_refuse_as (
+        c, VL_ERR_REQUEST, "RequestedVRamTooHigh", "ram",
+        vl_printf (c, "set hw_video:ram_max_mb=%" PRId64 " in the flavor", ram),
+        "%" PRId64 " MiB of video memory are more than the flavor allows; accepted: up to %" PRId64
+        " MiB",
+        ram, most);
+  if (vl_is (c, "model", "gop") || vl_is (c, "model", "xen"))
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "InvalidVideoMode", "model",
+        "'virtio' works with and without a driver in the guest",
+        "QEMU has no video model '%s'; accepted: bochs cirrus none qxl vga virtio vmvga", model);
   /* libvirt does not list 'none', and old ones leave out more that they have. */
-  if (! vl_guest_is (guest, "model", "none")
-      && vl_host_cap (guest, host, "video.model", model) == 0)
-    vl_warning (call, "UnsupportedHardware", "model", "this host does not list video model '%s'",
+  if (! vl_is (c, "model", "none") && vl_cap (c, "video.model", model) == 0)
+    vl_warn_as (c, "UnsupportedHardware", "model", NULL, "this host does not list video model '%s'",
                 model);
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  int64_t ram = vl_guest_int (guest, "ram");
+  int64_t ram = vl_int (c, "ram");
   struct vl_node *model;
 
-  (void)host;
-  if (! vl_guest_bool (guest, "graphics.display"))
+  if (! vl_bool (c, "graphics.display"))
     return 0;
-  model = vl_ensure (call, vl_append (call, NULL, "devices/video", "model"), "model", 0, "model");
-  vl_set (call, model, "type", vl_guest_str (guest, "model"), "model");
-  if (ram > 0)
-    vl_set (call, model, "vram", vl_printf (call, "%" PRId64, ram * 1024), "ram");
-  return 0;
+  model = vl_ensure_in (vl_append (c, "devices/video", "model"), "model");
+  vl_set_from (model, "type", "model");
+  return ram > 0 ? vl_set_int (vl_because (model, "ram"), "vram", ram * 1024) : 0;
 }
 
 VL_FEATURE (video, "video", .version = VL_VERSION, .summary = "display adapter and its memory",

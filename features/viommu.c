@@ -25,142 +25,132 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/iommu", NULL }, { "features/ioapic", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/iommu" },
+                                          { .path = "features/ioapic" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_MACHINE },
-                                        { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-is_x86 (const struct vl_guest *guest)
+is_x86 (struct vl_call *c)
 {
-  return vl_guest_is (guest, VL_GUEST_ARCH, "x86_64") || vl_guest_is (guest, VL_GUEST_ARCH, "i686");
+  return vl_is (c, VL_GUEST_ARCH, "x86_64") || vl_is (c, VL_GUEST_ARCH, "i686");
 }
 
 static int
-is_arm (const struct vl_guest *guest)
+is_arm (struct vl_call *c)
 {
-  return vl_guest_is (guest, VL_GUEST_ARCH, "aarch64");
+  return vl_is (c, VL_GUEST_ARCH, "aarch64");
 }
 
 static int
-machine_has (const struct vl_guest *guest, const char *part)
+machine_has (struct vl_call *c, const char *part)
 {
-  const char *machine = vl_guest_str (guest, VL_GUEST_MACHINE);
+  const char *machine = vl_str (c, VL_GUEST_MACHINE);
 
   return machine && strstr (machine, part) != NULL;
 }
 
 /* QEMU has extended interrupt mode under KVM only, and libvirt for q35 only. */
 static int
-can_eim (const struct vl_guest *guest)
+can_eim (struct vl_call *c)
 {
-  return machine_has (guest, "q35") && vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "kvm");
+  return machine_has (c, "q35") && vl_is (c, VL_GUEST_VIRT_TYPE, "kvm");
 }
 
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  if (! vl_guest_is (guest, "model", "auto") || (! is_x86 (guest) && ! is_arm (guest)))
+  if (! vl_is (c, "model", "auto") || (! is_x86 (c) && ! is_arm (c)))
     return 0;
-  switch (vl_host_at_least (host, "libvirt.version", VIRTIO_SINCE)) {
+  switch (vl_fact_at_least (c, "libvirt.version", VIRTIO_SINCE)) {
   case 1:
-    return vl_guest_set (call, guest, "model", "virtio", "model",
-                         "libvirt " VIRTIO_SINCE " and later have it");
+    return vl_put (c, "model", "virtio", "model", "libvirt " VIRTIO_SINCE " and later have it");
   case 0:
-    return vl_guest_set (call, guest, "model", is_arm (guest) ? "smmuv3" : "intel", "model",
-                         "libvirt before " VIRTIO_SINCE " has no virtio IOMMU");
+    return vl_put (c, "model", is_arm (c) ? "smmuv3" : "intel", "model",
+                   "libvirt before " VIRTIO_SINCE " has no virtio IOMMU");
   default:
     return 0;
   }
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "model");
+  return vl_has (c, "model");
 }
 
 static int
-validate_machine (struct vl_call *call, const struct vl_guest *guest)
+validate_machine (struct vl_call *c)
 {
-  const char *needed = is_arm (guest) ? "virt" : "q35";
+  const char *needed = is_arm (c) ? "virt" : "q35";
 
-  if (! is_arm (guest) && ! is_x86 (guest)) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidVIOMMUArchitecture", "model",
-              "there is no IOMMU for guests of architecture '%s'; accepted: x86_64, i686, aarch64",
-              vl_guest_str (guest, VL_GUEST_ARCH));
-    vl_hint (call, "take hw:viommu_model and hw_viommu_model out");
-    return -1;
-  }
-  if (! machine_has (guest, needed)) {
-    vl_error (call, VL_ERR_REQUEST, "InvalidVIOMMUMachineType", "model",
-              "machine type '%s' cannot have an IOMMU; accepted: %s",
-              vl_guest_str (guest, VL_GUEST_MACHINE), needed);
-    vl_hint (call, "add hw_machine_type=%s to the image", needed);
-    return -1;
-  }
+  if (! is_arm (c) && ! is_x86 (c))
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "InvalidVIOMMUArchitecture", "model",
+        "take hw:viommu_model and hw_viommu_model out",
+        "there is no IOMMU for guests of architecture '%s'; accepted: x86_64, i686, aarch64",
+        vl_str (c, VL_GUEST_ARCH));
+  if (! machine_has (c, needed))
+    return vl_refuse_as (c, VL_ERR_REQUEST, "InvalidVIOMMUMachineType", "model",
+                         vl_printf (c, "add hw_machine_type=%s to the image", needed),
+                         "machine type '%s' cannot have an IOMMU; accepted: %s",
+                         vl_str (c, VL_GUEST_MACHINE), needed);
   return 0;
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  const char *other = is_arm (guest) ? "intel" : "smmuv3";
+  const char *other = is_arm (c) ? "intel" : "smmuv3";
   int newer;
 
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model", "a container has no IOMMU");
-  if (validate_machine (call, guest) < 0)
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "model", NULL, "a container has no IOMMU");
+  if (validate_machine (c) < 0)
     return -1;
-  if (vl_guest_is (guest, "model", other)) {
-    vl_error (call, VL_ERR_REQUEST, "UnsupportedHardware", "model",
-              "there is no '%s' IOMMU for '%s' guests; accepted: %s, virtio, auto", other,
-              vl_guest_str (guest, VL_GUEST_ARCH), is_arm (guest) ? "smmuv3" : "intel");
-    vl_hint (call, "'auto' takes a model that fits");
-    return -1;
-  }
-  if (vl_guest_is (guest, "model", "intel"))
+  if (vl_is (c, "model", other))
+    return vl_refuse_as (c, VL_ERR_REQUEST, "UnsupportedHardware", "model",
+                         "'auto' takes a model that fits",
+                         "there is no '%s' IOMMU for '%s' guests; accepted: %s, virtio, auto",
+                         other, vl_str (c, VL_GUEST_ARCH), is_arm (c) ? "smmuv3" : "intel");
+  if (vl_is (c, "model", "intel"))
     return 0;
-  newer = vl_host_at_least (host, "libvirt.version", VIRTIO_SINCE);
+  newer = vl_fact_at_least (c, "libvirt.version", VIRTIO_SINCE);
   if (newer < 0)
-    return vl_host_unknown (call, "model", "libvirt.version");
-  if (newer == 0 && vl_guest_is (guest, "model", "virtio")) {
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model",
-              "IOMMU model 'virtio' takes libvirt " VIRTIO_SINCE "; this host has %s",
-              vl_host_str (host, "libvirt.version"));
-    vl_hint (call, "say 'auto', which takes what this host has");
-    return -1;
-  }
+    return vl_unsaid (c, "model", "libvirt.version");
+  if (newer == 0 && vl_is (c, "model", "virtio"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "model", "say 'auto', which takes what this host has",
+                      "IOMMU model 'virtio' takes libvirt " VIRTIO_SINCE "; this host has %s",
+                      vl_fact_str (c, "libvirt.version"));
   return 0;
 }
 
 /* Nova gives these to every model; libvirt takes them on intel's alone. */
 static void
-write_driver (struct vl_call *call, const struct vl_guest *guest, struct vl_node *iommu)
+write_driver (struct vl_call *c, struct vl_node *iommu)
 {
-  struct vl_node *driver = vl_ensure (call, iommu, "driver", 0, "model");
+  struct vl_node *driver = vl_ensure_in (iommu, "driver");
 
-  vl_set (call, driver, "intremap", "on", "model");
-  vl_set (call, driver, "caching_mode", "on", "model");
-  vl_set (call, driver, "aw_bits", "48", "model");
-  vl_set (call, driver, "eim", can_eim (guest) ? "on" : "off", "model");
-  vl_set (call, driver, "iotlb", "on", "model");
+  vl_set (driver, "intremap", "on");
+  vl_set (driver, "caching_mode", "on");
+  vl_set_int (driver, "aw_bits", 48);
+  vl_set (driver, "eim", can_eim (c) ? "on" : "off");
+  vl_set (driver, "iotlb", "on");
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *iommu = vl_append (call, NULL, "devices/iommu", "model");
+  struct vl_node *iommu = vl_append (c, "devices/iommu", "model");
 
-  (void)host;
-  vl_set (call, iommu, "model", vl_guest_str (guest, "model"), "model");
-  if (vl_guest_is (guest, "model", "intel"))
-    write_driver (call, guest, iommu);
-  if (! is_x86 (guest))
+  vl_set_from (iommu, "model", "model");
+  if (vl_is (c, "model", "intel"))
+    write_driver (c, iommu);
+  if (! is_x86 (c))
     return 0;
-  return vl_set (call, vl_ensure (call, NULL, "features/ioapic", 0, "model"), "driver", "qemu",
-                 "model");
+  return vl_set (vl_ensure (c, "features/ioapic", "model"), "driver", "qemu");
 }
 
 VL_FEATURE (viommu, "viommu", .version = VL_VERSION, .summary = "an IOMMU for the guest",

@@ -7,28 +7,26 @@
 
 #include <virtloom/feature.h>
 
-static const struct vl_write writes[] = { { "features/vmcoreinfo", NULL } };
+static const struct vl_write writes[] = { { .path = "features/vmcoreinfo" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_MACHINE },
-                                        { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return ! vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")
-         && (vl_guest_is (guest, VL_GUEST_ARCH, "x86_64")
-             || vl_guest_is (guest, VL_GUEST_ARCH, "i686")
-             || vl_guest_is (guest, VL_GUEST_ARCH, "aarch64"));
+  return ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc")
+         && (vl_is (c, VL_GUEST_ARCH, "x86_64") || vl_is (c, VL_GUEST_ARCH, "i686")
+             || vl_is (c, VL_GUEST_ARCH, "aarch64"));
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  if (vl_host_flag (host, vl_host_cap_key (guest, host, "feature.vmcoreinfo")) != 0)
-    vl_set (call, vl_ensure (call, NULL, "features/vmcoreinfo", VL_WEAK, NULL), "state", "on",
-            NULL);
-  return 0;
+  if (vl_cap (c, "feature.vmcoreinfo", "true") == 0)
+    return 0;
+  return vl_set (vl_ensure_weak (c, "features/vmcoreinfo", NULL), "state", "on");
 }
 
 VL_FEATURE (vmcoreinfo, "vmcoreinfo", .version = VL_VERSION,

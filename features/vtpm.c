@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * vtpm: an emulated TPM whose state is encrypted.  The key is a secret of
- * libvirt's that the operator defines; it has the guest's uuid. */
+ * libvirt's that has the guest's uuid; it is made before the guest starts for the
+ * first time and lives as long as the guest. */
 
 #include <config.h>
 
 #include <virtloom/feature.h>
+
+#include <string.h>
+
+/* What is kept: the uuid of the guest's secret, before it is made; that it was made. */
+#define SECRET "secret"
+#define MADE "made"
+#define KEY_BYTES 32
+
+#define INSTALL "install it (Debian: packages swtpm swtpm-tools)"
 
 static const char *const versions[] = { "1.2", "2.0", NULL };
 static const char *const models[] = { "tpm-tis", "tpm-crb", NULL };
@@ -36,139 +46,175 @@ static const struct vl_prop props[] = {
     .flavor_key = "hw:tpm_secret_security",
     .help = "who keeps the key of the TPM's state; 'host' alone can be had",
     .since = "0.1.0" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "swtpm_enabled",
+  { .name = "swtpm-enabled",
     .type = VL_BOOL,
     .deflt = "false",
+    .setting = "swtpm_enabled",
     .nova = "libvirt.swtpm_enabled",
     .help = "may guests have an emulated TPM; the host needs swtpm",
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/tpm", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/tpm", .flags = VL_GUARDED } };
 
-static const struct vl_name reads[] = { { VL_GUEST_UUID }, { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_DRIVER_NAME },
+                                        { .name = VL_DRIVER_SECRETS },
+                                        { .name = VL_GUEST_UUID },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "version");
+  return vl_has (c, "version");
 }
 
 /* A key that is said and does nothing. */
 static int
-resolve (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve (struct vl_call *c)
 {
-  (void)host;
-  if (! vl_guest_has (guest, "version") && vl_guest_origin (guest, "model") != VL_LAYER_DEFAULT) {
-    vl_advice (call, NULL, "model", "a TPM's model without its version gives no TPM");
-    vl_hint (call, "add hw:tpm_version=2.0 to the flavor, or hw_tpm_version=2.0 to the image");
-  }
+  if (! vl_has (c, "version") && vl_origin (c, "model") != VL_LAYER_DEFAULT)
+    vl_advise (c, "model",
+               "add hw:tpm_version=2.0 to the flavor, or hw_tpm_version=2.0 to the image",
+               "a TPM's model without its version gives no TPM");
   return 0;
 }
 
 static int
-validate_request (struct vl_call *call, const struct vl_guest *guest)
+validate_request (struct vl_call *c)
 {
   int result = 0;
 
-  if (vl_guest_is (guest, "model", "tpm-crb") && ! vl_guest_is (guest, "version", "2.0")) {
-    result = vl_error (call, VL_ERR_REQUEST, "Invalid", "model",
-                       "TPM model 'tpm-crb' takes version 2.0; the version is '%s'",
-                       vl_guest_str (guest, "version"));
-    vl_hint (call, "say tpm-tis, or version 2.0");
-  }
-  if (! vl_guest_is (guest, "secret-security", "host")) {
-    result = vl_error (call, VL_ERR_UNSUPPORTED, NULL, "secret-security",
-                       "'%s' takes a key manager, and there is none; accepted: host",
-                       vl_guest_str (guest, "secret-security"));
-    vl_hint (call, "say hw:tpm_secret_security=host, or take it out: the key is a libvirt secret");
-  }
+  if (vl_is (c, "model", "tpm-crb") && ! vl_is (c, "version", "2.0"))
+    result = vl_refuse (c, VL_ERR_REQUEST, "model", "say tpm-tis, or version 2.0",
+                        "TPM model 'tpm-crb' takes version 2.0; the version is '%s'",
+                        vl_str (c, "version"));
+  if (! vl_is (c, "secret-security", "host"))
+    result =
+        vl_refuse (c, VL_ERR_UNSUPPORTED, "secret-security",
+                   "say hw:tpm_secret_security=host, or take it out: the key is a libvirt secret",
+                   "'%s' takes a key manager, and there is none; accepted: host",
+                   vl_str (c, "secret-security"));
   return result;
 }
 
 /* Old versions of libvirt do not list versions; what is not known is left to them. */
 static int
-validate_host (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate_host (struct vl_call *c)
 {
-  switch (vl_host_flag (host, "swtpm")) {
+  switch (vl_fact_flag (c, "swtpm")) {
   case 1:
     break;
   case 0:
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version", "this host has no program 'swtpm'");
-    vl_hint (call, "install it (Debian: packages swtpm swtpm-tools)");
-    return -1;
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "version", INSTALL,
+                      "this host has no program 'swtpm'");
   default:
-    return vl_host_unknown (call, "version", "swtpm");
+    return vl_unsaid (c, "version", "swtpm");
   }
-  if (vl_host_cap (guest, host, "tpm.backend", "emulator") == 0)
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version",
-                     "the hypervisor of this host offers no emulated TPM");
-  if (vl_host_cap (guest, host, "tpm.version", vl_guest_str (guest, "version")) == 0)
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version",
-                     "the hypervisor of this host offers no TPM of version '%s'",
-                     vl_guest_str (guest, "version"));
-  if (vl_host_cap (guest, host, "tpm.model", vl_guest_str (guest, "model")) == 0)
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model",
-                     "the hypervisor of this host offers no TPM model '%s'",
-                     vl_guest_str (guest, "model"));
+  if (vl_cap (c, "tpm.backend", "emulator") == 0)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "version", NULL,
+                      "the hypervisor of this host offers no emulated TPM");
+  if (vl_cap (c, "tpm.version", vl_str (c, "version")) == 0)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "version", NULL,
+                      "the hypervisor of this host offers no TPM of version '%s'",
+                      vl_str (c, "version"));
+  if (vl_cap (c, "tpm.model", vl_str (c, "model")) == 0)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "model", NULL,
+                      "the hypervisor of this host offers no TPM model '%s'", vl_str (c, "model"));
   return 0;
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  int result = validate_request (call, guest);
+  int result = validate_request (c);
 
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc"))
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version", "a container has no TPM");
-  if (! vl_setting_bool (call, "swtpm_enabled")) {
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "version",
-              "guests of this host get no TPM: swtpm_enabled is off");
-    vl_hint (call, "set swtpm_enabled = yes in section [settings] of plugins.d/vtpm.conf");
-    return -1;
-  }
-  if (result < 0 || validate_host (call, guest, host) < 0)
-    return -1;
-  vl_advice (call, NULL, "version",
-             "the TPM's state is encrypted with libvirt's secret '%s'; the guest starts only where "
-             "it is defined and has a value",
-             vl_guest_str (guest, VL_GUEST_UUID));
-  vl_hint (call, "virsh secret-define, virsh secret-set-value; a server that is created gets a new "
-                 "uuid, so it has no secret yet and is not started");
-  return 0;
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "version", NULL, "a container has no TPM");
+  if (! vl_bool (c, "swtpm-enabled"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "version",
+                      "set swtpm_enabled = yes in section [settings] of plugins.d/vtpm.conf",
+                      "guests of this host get no TPM: swtpm_enabled is off");
+  if (! vl_bool (c, VL_DRIVER_SECRETS))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "version",
+                      vl_printf (c, "set connection_uri = qemu:///system in plugins.d/%s.conf",
+                                 vl_str (c, VL_DRIVER_NAME)),
+                      "the TPM's state is encrypted with a secret of libvirt's, and libvirt's "
+                      "embedded driver starts no guest that needs one");
+  return result < 0 ? -1 : validate_host (c);
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *tpm = vl_append (call, NULL, "devices/tpm", "version"), *backend;
+  struct vl_node *tpm = vl_append (c, "devices/tpm", "version"), *backend;
 
-  (void)host;
-  vl_set (call, tpm, "model", vl_guest_str (guest, "model"), "model");
-  backend = vl_ensure (call, tpm, "backend", 0, "version");
-  vl_set (call, backend, "type", "emulator", "version");
-  vl_set (call, backend, "version", vl_guest_str (guest, "version"), "version");
-  return vl_set (call, vl_ensure (call, backend, "encryption", 0, "secret-security"), "secret",
-                 vl_guest_str (guest, VL_GUEST_UUID), "secret-security");
+  vl_set_from (tpm, "model", "model");
+  backend = vl_ensure_in (tpm, "backend");
+  vl_set (backend, "type", "emulator");
+  vl_set_from (backend, "version", "version");
+  return vl_set (vl_ensure_in (vl_because (backend, "secret-security"), "encryption"), "secret",
+                 vl_str (c, VL_GUEST_UUID));
 }
 
 /* Is the setting possible here?  What the host does not say is asked per guest. */
 static int
-ready (struct vl_call *call, const struct vl_host *host)
+ready (struct vl_call *c)
 {
-  if (vl_setting_bool (call, "swtpm_enabled") && vl_host_flag (host, "swtpm") == 0) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "InvalidConfiguration", NULL,
-              "swtpm_enabled is on, and this host has no program 'swtpm'");
-    vl_hint (call, "install it (Debian: packages swtpm swtpm-tools), or set swtpm_enabled = no");
-    return -1;
-  }
+  if (vl_bool (c, "swtpm-enabled") && vl_fact_flag (c, "swtpm") == 0)
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidConfiguration", NULL,
+                         INSTALL ", or set swtpm_enabled = no",
+                         "swtpm_enabled is on, and this host has no program 'swtpm'");
   return 0;
 }
 
+/* The key is text, since a program on its way to the TPM may take a zero byte or the end
+ * of a line for the end of the key. */
+static int
+make_secret (struct vl_call *c, const char *uuid)
+{
+  static const char digits[] = "0123456789abcdef";
+  unsigned char bytes[KEY_BYTES];
+  char key[2 * KEY_BYTES];
+  int result;
+
+  vl_random (bytes, sizeof bytes);
+  for (size_t i = 0; i < sizeof key; i++)
+    key[i] = digits[bytes[i / 2] >> (i % 2 ? 0 : 4) & 15];
+  result =
+      vl_secret_put (c, uuid, "vtpm", vl_printf (c, "virtloom vtpm %s", uuid), key, sizeof key);
+  explicit_bzero (bytes, sizeof bytes);
+  explicit_bzero (key, sizeof key);
+  return result;
+}
+
+/* A secret that is there stays as it is: another key would not open the state that the TPM
+ * has.  For the same reason none is made in place of one that was lost. */
+static int
+prepare (struct vl_call *c)
+{
+  const char *uuid = vl_str (c, VL_GUEST_UUID);
+  int there = vl_secret_has (c, uuid);
+
+  if (there < 0)
+    return -1;
+  if (there == 0 && vl_kept (c, MADE))
+    return vl_refuse (c, VL_ERR_FAILED, "version",
+                      vl_printf (c, "give libvirt the secret '%s' back with its old value", uuid),
+                      "libvirt has lost the secret that opens what the TPM of this guest keeps; "
+                      "with another one all of that would be lost");
+  if (there == 0 && (vl_keep (c, SECRET, uuid) < 0 || make_secret (c, uuid) < 0))
+    return -1;
+  return vl_keep (c, MADE, "yes");
+}
+
+/* The secret goes with the guest, not with one of its devices. */
+static int
+release (struct vl_call *c)
+{
+  return vl_op_device (c) ? 0 : vl_secret_drop (c, vl_str (c, VL_GUEST_UUID));
+}
+
 VL_FEATURE (vtpm, "vtpm", .version = VL_VERSION, .summary = "an emulated TPM, its state encrypted",
-            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .writes = VL_TABLE (writes),
-            .reads = VL_TABLE (reads), .resolve = resolve, .active = active, .validate = validate,
-            .contribute = contribute, .ready = ready);
+            .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
+            .resolve = resolve, .active = active, .validate = validate, .contribute = contribute,
+            .ready = ready, .prepare = prepare, .release = release);

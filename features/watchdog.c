@@ -25,11 +25,11 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_write writes[] = { { "devices/watchdog", NULL } };
+static const struct vl_write writes[] = { { .path = "devices/watchdog" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH },
-                                        { VL_GUEST_MACHINE },
-                                        { VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 /* Machines of other architectures, and other machines of these ones, have PCI.
  * Which have not is libvirt's own rule for devices on PCI. */
@@ -62,40 +62,35 @@ has_pci (const char *arch, const char *machine)
 }
 
 static int
-active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "action") && ! vl_guest_is (guest, "action", "disabled");
+  return vl_has (c, "action") && ! vl_is (c, "action", "disabled");
 }
 
 static int
-validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  const char *machine = vl_guest_str (guest, VL_GUEST_MACHINE);
+  const char *machine = vl_str (c, VL_GUEST_MACHINE);
 
-  (void)host;
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")) {
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "action",
-              "a container cannot have a watchdog: the i6300esb is a PCI device");
-    vl_hint (call, "say 'disabled', or use a driver that runs virtual machines");
-    return -1;
-  }
-  if (! has_pci (vl_guest_str (guest, VL_GUEST_ARCH), machine)) {
-    vl_error (call, VL_ERR_UNSUPPORTED, NULL, "action",
-              "machine type '%s' has no PCI bus, which the i6300esb watchdog sits on", machine);
-    vl_hint (call, "say 'disabled', or take a machine type with PCI such as 'q35' or 'virt'");
-    return -1;
-  }
+  if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "action",
+                      "say 'disabled', or use a driver that runs virtual machines",
+                      "a container cannot have a watchdog: the i6300esb is a PCI device");
+  if (! has_pci (vl_str (c, VL_GUEST_ARCH), machine))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "action",
+                      "say 'disabled', or take a machine type with PCI such as 'q35' or 'virt'",
+                      "machine type '%s' has no PCI bus, which the i6300esb watchdog sits on",
+                      machine);
   return 0;
 }
 
 static int
-contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *node = vl_append (call, NULL, "devices/watchdog", "action");
+  struct vl_node *dog = vl_append (c, "devices/watchdog", "action");
 
-  (void)host;
-  vl_set (call, node, "model", "i6300esb", "action");
-  return vl_set (call, node, "action", vl_guest_str (guest, "action"), "action");
+  vl_set (dog, "model", "i6300esb");
+  return vl_set_from (dog, "action", "action");
 }
 
 VL_FEATURE (watchdog, "watchdog", .version = VL_VERSION,

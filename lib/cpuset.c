@@ -7,12 +7,10 @@
 
 #include "lib/cpuset.h"
 
-/* More CPUs than any host that libvirt knows has. */
-#define MOST_CPUS 16384
+#include <inttypes.h>
 
-struct cpus {
-  unsigned char in[MOST_CPUS / 8], out[MOST_CPUS / 8];
-};
+#define NO_SET                                                                                     \
+  "is no CPU set; accepted: numbers, ranges and exclusions with a comma between, as in '0-3,^2,6'"
 
 static const char *
 skip_blanks (const char *p)
@@ -22,36 +20,32 @@ skip_blanks (const char *p)
 
 /* Reads a CPU's number at *P.  NULL, or what is wrong. */
 static const char *
-read_number (const char **p, unsigned *number)
+read_number (const char **p, int64_t *number)
 {
   const char *start = skip_blanks (*p);
   size_t n = strspn (start, "0123456789");
 
   if (n == 0)
-    return "is no CPU set; accepted: numbers, ranges and exclusions with a comma between, as in "
-           "'0-3,^2,6'";
+    return NO_SET;
   *p = skip_blanks (start + n);
   *number = 0;
   for (size_t i = 0; i < n; i++) {
-    *number = *number * 10 + (unsigned)(start[i] - '0');
-    if (*number >= MOST_CPUS)
+    *number = *number * 10 + (start[i] - '0');
+    if (*number >= VL_CPUSET_MAX)
       return "names a CPU beyond all hosts; accepted: 0 to 16383";
   }
   return NULL;
 }
 
-/* Reads "N", "A-B", "^N" or "^A-B" at *P into CPUS. */
+/* Reads "N", "A-B", "^N" or "^A-B" at *P: into IN, or OUT behind a '^'. */
 static const char *
-read_item (const char **p, struct cpus *cpus)
+read_item (const char **p, struct vl_cpuset *in, struct vl_cpuset *out)
 {
   const char *at = skip_blanks (*p), *problem;
-  unsigned char *set = cpus->in;
-  unsigned low, high;
+  struct vl_cpuset *set = *at == '^' ? out : in;
+  int64_t low, high;
 
-  if (*at == '^') {
-    set = cpus->out;
-    at++;
-  }
+  at += *at == '^';
   problem = read_number (&at, &low);
   high = low;
   if (problem == NULL && *at == '-') {
@@ -62,67 +56,55 @@ read_item (const char **p, struct cpus *cpus)
     return problem;
   if (high < low)
     return "has a range that runs backwards; accepted: the lower number first";
-  for (unsigned cpu = low; cpu <= high; cpu++)
-    set[cpu / 8] |= (unsigned char)(1u << cpu % 8);
+  for (; low <= high; low++)
+    vl_cpuset_add (set, low);
   *p = at;
   return NULL;
 }
 
-static int
-has (const struct cpus *cpus, unsigned cpu)
+const char *
+vl_cpuset_read (const char *text, struct vl_cpuset *set)
 {
-  return cpu < MOST_CPUS && (cpus->in[cpu / 8] & ~cpus->out[cpu / 8] & 1u << cpu % 8);
+  struct vl_cpuset out = { { 0 } };
+
+  memset (set, 0, sizeof *set);
+  for (const char *p = text;; p++) {
+    const char *problem = read_item (&p, set, &out);
+
+    if (problem == NULL && *p && *p != ',')
+      problem = NO_SET;
+    if (problem)
+      return problem;
+    if (*p == '\0')
+      break;
+  }
+  vl_cpuset_without (set, &out);
+  return vl_cpuset_next (set, 0) >= 0 ? NULL
+                                      : "leaves no CPU over; accepted: at least one that is not "
+                                        "taken out again";
 }
 
-/* The ranges in rising order, "" where there is none. */
-static void
-write_ranges (const struct cpus *cpus, struct vl_str *text)
+const char *
+vl_cpuset_write (struct vl_arena *arena, const struct vl_cpuset *set)
 {
-  vl_str_add (text, "");
-  for (unsigned cpu = 0; cpu < MOST_CPUS; cpu++) {
-    unsigned last = cpu;
+  VL_AUTOSTR struct vl_str text = { 0 };
 
-    if (cpus->in[cpu / 8] == 0) {
-      cpu |= 7;
-      continue;
-    }
-    if (! has (cpus, cpu))
-      continue;
-    while (has (cpus, last + 1))
+  for (int64_t first = vl_cpuset_next (set, 0), last; first >= 0;
+       first = vl_cpuset_next (set, last + 1)) {
+    for (last = first; vl_cpuset_has (set, last + 1);)
       last++;
-    vl_str_printf (text, "%s%u", text->length ? "," : "", cpu);
-    if (last > cpu)
-      vl_str_printf (text, "-%u", last);
-    cpu = last;
+    vl_str_printf (&text, "%s%" PRId64, text.length ? "," : "", first);
+    if (last > first)
+      vl_str_printf (&text, "-%" PRId64, last);
   }
+  return vl_arena_strdup (arena, text.text);
 }
 
 const char *
 vl_cpuset_canonical (struct vl_arena *arena, const char *text, const char **why)
 {
-  VL_AUTOSTR struct vl_str ranges = { 0 };
-  struct cpus cpus = { 0 };
-  const char *p = text;
+  struct vl_cpuset set;
 
-  for (;;) {
-    const char *problem = read_item (&p, &cpus);
-
-    if (problem == NULL && *p && *p != ',')
-      problem = "is no CPU set; accepted: numbers, ranges and exclusions with a comma between, as "
-                "in '0-3,^2,6'";
-    if (problem) {
-      *why = vl_arena_strdup (arena, problem);
-      return NULL;
-    }
-    if (*p == '\0')
-      break;
-    p++;
-  }
-  write_ranges (&cpus, &ranges);
-  if (ranges.length == 0) {
-    *why = vl_arena_strdup (arena, "leaves no CPU over; accepted: at least one that is not taken "
-                                   "out again");
-    return NULL;
-  }
-  return vl_arena_strdup (arena, ranges.text);
+  *why = vl_cpuset_read (text, &set);
+  return *why ? NULL : vl_cpuset_write (arena, &set);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Bounded reading, atomic writing, trust, folders. */
+ * Bounded reading, atomic writing, folders. */
 
 #include <config.h>
 
@@ -129,22 +129,6 @@ vl_file_write (const char *path, const char *text, size_t length, mode_t mode)
     return -1;
   }
   return vl_file_sync_folder (path);
-}
-
-const char *
-vl_file_distrust (const struct stat *st)
-{
-  static __thread char text[64];
-
-  if (st->st_uid != 0 && st->st_uid != geteuid ()) {
-    snprintf (text, sizeof text, "is owned by uid %u", (unsigned)st->st_uid);
-    return text;
-  }
-  if (st->st_mode & S_IWGRP)
-    return "is writable by its group";
-  if (st->st_mode & S_IWOTH)
-    return "is writable by everyone";
-  return NULL;
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files: bounded reading, atomic writing, trust in owner and mode. */
+ * Files: bounded reading, atomic writing, folders. */
 
 #ifndef VL_LIB_FILE_H
 #define VL_LIB_FILE_H
@@ -22,11 +22,6 @@ char *vl_file_read_all (int fd, size_t limit, size_t *length, const char **why);
 int vl_file_sync_folder (const char *path);
 /* Temp file, fsync, rename, fsync of the folder.  0, or -1 with errno. */
 int vl_file_write (const char *path, const char *text, size_t length, mode_t mode);
-
-/* Why a file or folder is not to be trusted as the operator's own ("is owned
- * by uid 1000", "is writable by its group"), or NULL where it is: owned by root
- * or by us, not writable by group or others. */
-const char *vl_file_distrust (const struct stat *st);
 
 /* mkdir -p; each new folder gets MODE.  0, or -1 with errno. */
 int vl_file_mkdirs (const char *path, mode_t mode);

@@ -1,20 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# driver-conformance.sh DRIVER: what every driver has to do, tried over the real
-# program, each command a process of its own.  Skips with the reason where this
-# machine lacks what the driver needs.
+# driver-conformance.sh DRIVER [libvirtd]: what every driver has to do, tried over the
+# real program, each command a process of its own.  Skips with the reason where this
+# machine lacks what the driver needs.  With "libvirtd", the guests are those of a
+# private libvirtd.
 
 . "$(dirname "$0")/tap.sh"
-driver=$1
+. "$(dirname "$0")/rig/rig-lib.sh"
+driver=$1 daemon=${2:-}
 needs qemu-img qemu-utils
 
 # What the driver's page says that it needs; nothing else is excused.
 case $driver in
-  qemu-tcg)
+  qemu-tcg) if [ -n "$daemon" ]; then hosts_or_skip; fi
     [ "$(uname -m)" = x86_64 ] || skip_all "the test's guest is for x86-64"
     needs qemu-system-x86_64 qemu-system-x86
-    if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && ! getent passwd libvirt-qemu > /dev/null; then
+    if [ -z "$daemon" ] && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && ! getent passwd libvirt-qemu > /dev/null; then
       skip_all "root needs the user libvirt-qemu (Debian: libvirt-daemon-system)"
     fi
     ;;
@@ -24,7 +26,13 @@ d () { vl --driver "$driver" "$@"; }
 delete_all () {
   for each_server in one two three four five; do d server delete $each_server > /dev/null 2>&1; done
 }
-CLEANUPS=delete_all
+CLEANUPS="delete_all $CLEANUPS"
+settings=()
+if [ -n "$daemon" ]; then
+  host_up one
+  settings=("connection_uri = $(host_uri one)")
+  setting "$driver" "${settings[@]}"
+fi
 
 # The state that a server is in, for the core and for the driver.
 states () {
@@ -39,7 +47,7 @@ does () {
 }
 # What is left of servers in STATE: folders, definitions, fake guests.
 left () {
-  find "$state/servers" "$state/libvirt/etc/qemu" "$state/libvirt/run/qemu" "$state/fake/guests" \
+  find "$state/servers" "$state/libvirt/etc/qemu" "$state/libvirt/run/qemu" "$state/libvirt/guests" "$state/fake/guests" \
     -mindepth 1 -maxdepth 1 \( -name '*-*-*' -o -name 'vl-*' \) ! -name '*.new' 2> /dev/null | sort
 }
 processes () { pgrep -fc "[g]uest=vl-.*$state"; }
@@ -82,7 +90,7 @@ is_eq "$(states one)" "PAUSED PAUSED" "a paused guest is paused"
 does "unpause" server unpause one
 is_eq "$(states one)" "ACTIVE RUNNING" "an unpaused guest runs"
 
-if [ "$driver" = qemu-tcg ]; then
+if [ "$driver" = qemu-tcg ] && [ -z "$daemon" ]; then
   # Times of boot that differ make libvirt's children complain, and those have
   # forgotten where its log goes.
   stale='import os, sys; [os.setxattr (f, "trusted.libvirt.security.timestamp_dac", b"1") for f in sys.argv[1:]]'

@@ -192,7 +192,7 @@ verdict (struct vl_app *app, const struct vl_plan *plan, const struct vl_create_
     word = "refused";
   else
     word = is_named (app, plan, path) ? "mismatch" : "WRONG";
-  if (made && vl_server_delete (app, options->name) < 0)
+  if (made && vl_server_delete (app, options->name, 0, NULL) < 0)
     word = "WRONG";
   return left (state) == 0 ? word : "WRONG";
 }

@@ -53,7 +53,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, feature, driver, plugin, config, host" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, pause, unpause, suspend, resume, log, console" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, diff, pause, unpause, suspend, resume, log, console" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -167,8 +167,7 @@ is "$err" "error InvalidFact core: the fact 'nonsense' has no '='; accepted: KEY
 echo '<domain/>' > "$tmp/domain.xml"
 run vl host import --capabilities "$tmp/domain.xml"
 is_rc 3 "a document of another kind"
-is "$err" "error InvalidXML core: the document is <domain>; accepted: <capabilities>, as libvirt writes it
-  it is in '$tmp/domain.xml'" "with its file"
+is "$err" "error InvalidXML core: the document is <domain>; accepted: <capabilities>, as libvirt writes it ($tmp/domain.xml)" "with its file"
 run vl host import --capabilities "$tmp/none.xml"
 is_rc 5 "a file that is not there"
 run fake --host nonesuch host show
@@ -187,6 +186,12 @@ run vl plugin new acme-test
 is_rc 6 "not over a folder that is there"
 run vl plugin new Acme
 is_rc 2 "a name that no plugin can have"
+run vl plugin new guest
+is_rc 2 "a name that the core keeps"
+is "$err" "error Usage core: the name 'guest' is reserved: the core's own values begin with it" "is refused for that"
+run vl plugin new watchdog
+is_rc 6 "the name of a plugin that is there"
+has "$err" "error Conflict core: there is a plugin 'watchdog' (" "is refused for that"
 if command -v "${CC:-gcc}" > /dev/null && [ -e "$top_builddir/core/.libs/libvirtloom.so" ]; then
   run ${CC:-gcc} -std=c11 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -I"$top_srcdir/include" \
     -I"$top_builddir/include" acme-test/acme-test.c -o acme-test/acme-test.so -shared -Wl,-z,defs \
@@ -197,10 +202,16 @@ if command -v "${CC:-gcc}" > /dev/null && [ -e "$top_builddir/core/.libs/libvirt
     is_rc 0 "and conforms"
     has "$out" "acme-test:model=isa makes a plan" "its choices were tried"
     lacks "$out" "not ok" "all tests pass"
+    chmod 646 acme-test/acme-test.so
+    run vl plugin check acme-test/acme-test.so
+    is_rc 1 "a module that others may write to is not run"
+    has "$out" "not ok 2 - the gate lets it in
+# it cannot be trusted: '$tmp/acme-test/acme-test.so' is writable by everyone (owner " "but refused as it would be loaded"
+    chmod 644 acme-test/acme-test.so
     cp acme-test/acme-test.so other.so
     run vl plugin check other.so
     is_rc 1 "under another name it does not"
-    has "$out" "not ok 5 - its name is the file's" "the name is told"
+    has "$out" "not ok 4 - its name is the file's" "the name is told"
   else
     skip "a sanitized core takes other flags: $err"
   fi
@@ -208,8 +219,8 @@ fi
 echo text > text.so
 run vl plugin check text.so
 is_rc 1 "what is not ELF does not conform"
-has "$out" "not ok 2 - it is a shared object
-# is not an ELF file" "and is told why"
+has "$out" "not ok 2 - the gate lets it in
+# it is not an ELF file" "and is told why"
 run vl plugin check text
 is_rc 2 "what is not called a module is not tried"
 

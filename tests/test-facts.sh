@@ -51,9 +51,11 @@ is_rc 8 "a changed qemu.conf"
 
 t host show -o json > "$tmp/asked.json"
 run in_use plan --flavor f --image i -o json
-kept=$out
+# What servers of this host hold is not seen under a host file.
+used () { sed -E 's/"used": (null|[0-9]+)/"used": null/' <<< "$1"; }
+kept=$(used "$out")
 run t --host "$tmp/asked.json" plan --flavor f --image i -o json
-is "$out" "$kept" "kept facts decide as a host file does"
+is "$(used "$out")" "$kept" "kept facts decide as a host file does"
 
 # ---- what libvirt refuses ----
 

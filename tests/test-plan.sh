@@ -143,4 +143,52 @@ has "$out" "/domain/uuid = $uuid  <- core" "is about that server"
 run vl --driver fake explain nope
 is_rc 5 "a server that is not there"
 
+# ---- facts that cannot be ----
+
+pages='{"name":"p","flavor":{"name":"f","vcpus":1,"ram":512,"disk":1,"extra_specs":{"hw:mem_page_size":"small"}},
+  "image":{"name":"i","disk_format":"qcow2"}}'
+for wrong in '0' '"2M"'; do
+  sed -E "s/\"host.page-sizes\": \[4,/\"host.page-sizes\": [$wrong,/" "$hosts/kvm-x86_64.json" > "$tmp/wrong.json"
+  run vl --driver fake --host "$tmp/wrong.json" plan --request - <<< "$pages"
+  is_rc 3 "a page size of $wrong"
+  has "$err" "error InvalidHostFile numa: fact host.page-sizes of the host is '${wrong//\"/}'; accepted: a whole number of at \
+least 1" "is refused in words"
+done
+
+# ---- keys ----
+
+nothing="advice Advice core: no plugin answers for these properties of the image, which have no effect: a note, owner_of (image)"
+cat > "$tmp/keys.json" << 'EOF2'
+{ "flavor": { "vcpus": 1, "ram": 512, "extra_specs": { "aggregate_instance_extra_specs:ssd": "true" } },
+  "image": { "disk_format": "qcow2",
+             "properties": { "a note": "1", "owner_of": "2", "os_purpose": "generic", "architecture": "x86_64" } } }
+EOF2
+run plan --request "$tmp/keys.json"
+is_rc 0 "properties that are for catalogues"
+is "$err" "" "are passed over"
+run plan -v --request "$tmp/keys.json"
+has "$err" "$nothing" "with -v those that nobody knows are told"
+sed -i 's/"aggregate_[a-z_]*:ssd": "true"/"accel:device_profile": "fpga"/' "$tmp/keys.json"
+run plan --request "$tmp/keys.json"
+is_rc 4 "a key that Nova knows"
+is "$err" "error NotSupported core: 'accel:device_profile' is not supported: guests are given no accelerators \
+(accel:device_profile=fpga, flavor)
+  take it out of the flavor" "is refused as one"
+mkdir -p "$tmp/more"
+printf '[virtloom]\nignored_extra_specs += accel:*\ntraits = CUSTOM_GOLD\n' > "$tmp/more/virtloom.conf"
+chmod go-w "$tmp/more" "$tmp/more/virtloom.conf"
+run vl --config "$tmp/more" --driver libvirt-kvm --host "$hosts/kvm-x86_64.json" plan --request "$tmp/keys.json"
+is_rc 0 "but where the operator has it passed over"
+sed -i 's/"accel:device_profile": "fpga"/"trait:CUSTOM_GOLD": "required"/' "$tmp/keys.json"
+run plan --request "$tmp/keys.json"
+is_rc 4 "a trait that the host has not"
+run vl --config "$tmp/more" --driver libvirt-kvm --host "$hosts/kvm-x86_64.json" plan --request "$tmp/keys.json"
+is_rc 0 "and that the operator says it has"
+
+for what in 'flavor create twice' "plan --flavor m1"; do
+  run vl --driver fake $what --property hw:boot_menu=yes --property hw:boot_menu=no
+  is_rc 2 "$what: a property twice"
+  has "$err" 'the property key "hw:boot_menu" is given twice' "is refused"
+done
+
 done_testing

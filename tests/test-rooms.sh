@@ -26,13 +26,15 @@ room () {
 read -r -a xml <<< "${VL_LIBXML2_LIBS:-$(pkg-config --libs libxml-2.0)}"
 read -r -a conf <<< "${VL_CONF_LIBS:-$(pkg-config --libs inih) -lltdl}"
 read -r -a json <<< "${VL_JANSSON_LIBS:-$(pkg-config --libs jansson)}"
+read -r -a uuid <<< "${VL_UUID_LIBS:-$(pkg-config --libs uuid)}"
 read -r -a filter <<< "${VL_SECCOMP_LIBS:-$(pkg-config --libs libseccomp)}"
 read -r -a sql <<< "${VL_SQLITE_LIBS:-$(pkg-config --libs sqlite3)}"
 room base "$build/lib/.libs/libbase.a"
 room context "$build/core/.libs/libcontext.a" "${xml[@]}"
 room plugin "$build/core/.libs/libplugin.a" "${conf[@]}"
 room host "$build/core/.libs/libhost.a" "${json[@]}"
-for name in request domain; do room $name "$build/core/.libs/lib$name.a"; done
+room request "$build/core/.libs/librequest.a" "${uuid[@]}"
+room domain "$build/core/.libs/libdomain.a"
 room storage "$build/core/.libs/libstorage.a" "${filter[@]}"
 room server "$build/core/.libs/libserver.a" "${sql[@]}"
 done_testing

@@ -26,6 +26,7 @@ static const struct option options[] = {
   { "tree", NULL, "DIR", NULL },
   { "version", NULL, NULL, NULL },
   { NULL, NULL, NULL, NULL },
+  { "abandon", NULL, "PLUGIN", "give up what this plugin holds on the host; repeatable" },
   { "capabilities", NULL, "FILE", "libvirt's capabilities; repeatable" },
   { "config-drive", NULL, NULL, "with a config drive" },
   { "disk", NULL, "GIB", "root disk; 0: the image's own size" },
@@ -37,7 +38,10 @@ static const struct option options[] = {
   { "file", NULL, "FILE", "the image's bytes; they are copied" },
   { "flavor", NULL, "FLAVOR", "the flavor" },
   { "follow", "f", NULL, "go on with what comes, until interrupted" },
+  { "force", NULL, NULL, "although a plugin forbids it; that is recorded" },
   { "hard", NULL, NULL, "pull the plug and make the guest anew" },
+  { "update", NULL, NULL, "with --hard: from a plan of today, not from what is on record" },
+  { "accept-loss", NULL, "PATH", "with --update: what guards the guest may go at or below PATH" },
   { "image", NULL, "IMAGE", "the image" },
   { "lines", NULL, "N", "only the last N lines" },
   { "long", NULL, NULL, "more columns" },
@@ -489,8 +493,8 @@ args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *nu
   *number = strtoll (text, &end, 10);
   if (errno == 0 && *text && *end == '\0' && strchr ("-0123456789", *text))
     return 0;
-  return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
-                   "--%s '%s' is not a whole number that can be counted with", name, text);
+  return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                    "--%s '%s' is not a whole number that can be counted with", name, text);
 }
 
 int
@@ -505,8 +509,8 @@ args_properties (struct tool *tool, const char *name, struct vl_property **list,
     const char *equals = strchr (*texts, '=');
 
     if (equals == NULL || equals == *texts) {
-      bad = vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "--%s '%s'; accepted: KEY=VALUE", name,
-                      *texts);
+      bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--%s '%s'; accepted: KEY=VALUE", name,
+                       *texts);
       continue;
     }
     (*list)[*n].key = vl_printf (tool->call, "%.*s", (int)(equals - *texts), *texts);

@@ -32,13 +32,13 @@ driver_disable (struct tool *tool)
 
 static const struct verb verbs[] = {
   { "list", NULL, 0, 0, "long", "table json", "lists all drivers; --long: keys, why not loaded",
-    "virtloom driver list --long", 0, driver_list },
+    "virtloom driver list --long", VERB_READ, driver_list },
   { "show", "DRIVER", 1, 1, NULL, "table json", "shows what a driver declares, and its settings",
-    "virtloom driver show qemu-tcg", 0, driver_show },
+    "virtloom driver show qemu-tcg", VERB_WATCHED, driver_show },
   { "enable", "DRIVER", 1, 1, NULL, "table json", "writes enabled = yes into the operator's layer",
-    "virtloom driver enable qemu-tcg", 0, driver_enable },
+    "virtloom driver enable qemu-tcg", VERB_READ, driver_enable },
   { "disable", "DRIVER", 1, 1, NULL, "table json", "writes enabled = no into the operator's layer",
-    "virtloom driver disable qemu-tcg", 0, driver_disable },
+    "virtloom driver disable qemu-tcg", VERB_READ, driver_disable },
   { .run = NULL },
 };
 

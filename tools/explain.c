@@ -44,13 +44,23 @@ static int
 explain_run (struct tool *tool)
 {
   const char *server = tool->args->n_words ? tool->args->words[0] : NULL;
-  struct vl_plan *plan;
-  int result = plan_make (tool, server, &plan);
+  int planned = args_has (tool->args, "flavor") || args_has (tool->args, "request");
+  const struct vl_provenance *rows = NULL;
+  struct vl_plan *plan = NULL;
+  size_t n = 0;
+  int result;
 
-  if (plan && tool->json)
-    json_object_set_new (tool->data, "provenance", plan_provenance (plan));
-  for (size_t i = 0; result == 0 && ! tool->json && i < vl_plan_n_provenance (plan); i++)
-    print_row (vl_plan_provenance (plan, i), tool->verbose);
+  if (server && ! planned) {
+    result = vl_server_provenance (tool->app, server, &rows, &n);
+  } else {
+    result = plan_make (tool, server, &plan);
+    rows = plan ? vl_plan_provenance (plan, 0) : NULL;
+    n = plan ? vl_plan_n_provenance (plan) : 0;
+  }
+  if (tool->json)
+    json_object_set_new (tool->data, "provenance", plan_provenance (rows, n));
+  for (size_t i = 0; result == 0 && ! tool->json && i < n; i++)
+    print_row (&rows[i], tool->verbose);
   vl_plan_free (plan);
   return result;
 }

@@ -32,13 +32,13 @@ feature_disable (struct tool *tool)
 
 static const struct verb verbs[] = {
   { "list", NULL, 0, 0, "long", "table json", "lists all features; --long: keys, why not loaded",
-    "virtloom feature list --long", 0, feature_list },
+    "virtloom feature list --long", VERB_WATCHED, feature_list },
   { "show", "FEATURE", 1, 1, NULL, "table json", "shows what a feature declares, and its settings",
-    "virtloom feature show watchdog", 0, feature_show },
+    "virtloom feature show watchdog", VERB_WATCHED, feature_show },
   { "enable", "FEATURE", 1, 1, NULL, "table json", "writes enabled = yes into the operator's layer",
-    "virtloom feature enable watchdog", 0, feature_enable },
+    "virtloom feature enable watchdog", VERB_READ, feature_enable },
   { "disable", "FEATURE", 1, 1, NULL, "table json", "writes enabled = no into the operator's layer",
-    "virtloom feature disable watchdog", 0, feature_disable },
+    "virtloom feature disable watchdog", VERB_READ, feature_disable },
   { .run = NULL },
 };
 

@@ -34,3 +34,16 @@ findings_print (const struct vl_app *app, size_t first, FILE *file)
   for (size_t i = first; i < vl_findings_count (app); i++)
     findings_print_one (vl_findings_get (app, i), file);
 }
+
+void
+findings_copy (struct tool *tool, const struct vl_app *app)
+{
+  for (size_t i = 0; i < vl_findings_count (app); i++) {
+    const struct vl_finding *finding = vl_findings_get (app, i);
+
+    if (finding->severity != VL_SEV_ERROR)
+      continue;
+    (void)vl_refuse_as (tool->call, finding->err, finding->code, NULL, finding->hint, "%s: %s",
+                        finding->plugin, finding->message);
+  }
+}

@@ -74,7 +74,7 @@ flavor_set (struct tool *tool)
 
   if (! bad && n == 0)
     bad =
-        vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'flavor set' needs --property KEY=VALUE");
+        vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "'flavor set' needs --property KEY=VALUE");
   if (! bad)
     bad = vl_flavor_change (tool->app, tool->args->words[0], properties, n, NULL);
   free (properties);
@@ -87,7 +87,7 @@ flavor_unset (struct tool *tool)
   const char *const *keys = args_list (tool->args, "property");
 
   if (*keys == NULL)
-    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'flavor unset' needs --property KEY");
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "'flavor unset' needs --property KEY");
   if (vl_flavor_change (tool->app, tool->args->words[0], NULL, 0, keys) < 0)
     return -1;
   return show_flavor (tool, tool->args->words[0]);

@@ -93,7 +93,7 @@ host_check (struct tool *tool)
 
 static int
 import_files (struct tool *tool, struct vl_host *host, const char *option,
-              int (*import) (struct vl_call *, struct vl_host *, const char *))
+              int (*import) (struct vl_call *, const char *))
 {
   int bad = 0;
 
@@ -104,10 +104,12 @@ import_files (struct tool *tool, struct vl_host *host, const char *option,
     if (text == NULL)
       bad = -1;
     else if (strlen (text) != length)
-      bad = vl_error (tool->call, VL_ERR_REQUEST, "InvalidXML", NULL, "'%s' has a NUL byte", *path);
-    else if (import (tool->call, host, text) < 0) {
-      vl_hint (tool->call, "it is in '%s'", *path);
-      bad = -1;
+      bad = vl_refuse_as (tool->call, VL_ERR_REQUEST, "InvalidXML", NULL, NULL,
+                          "'%s' has a NUL byte", *path);
+    else {
+      vl_host_import_into (tool->call, host, *path);
+      bad |= import (tool->call, text);
+      vl_host_import_into (tool->call, NULL, NULL);
     }
     free (text);
   }
@@ -122,12 +124,10 @@ host_import (struct tool *tool)
   int bad = 0;
 
   if (! args_has (tool->args, "capabilities") && ! args_has (tool->args, "domcapabilities")
-      && ! args_has (tool->args, "fact")) {
-    bad = vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
-                    "'host import' needs --capabilities, --domcapabilities or --fact");
-    vl_hint (tool->call,
-             "`virsh capabilities > FILE` and `virsh domcapabilities > FILE` make them");
-  }
+      && ! args_has (tool->args, "fact"))
+    bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                     "`virsh capabilities > FILE` and `virsh domcapabilities > FILE` make them",
+                     "'host import' needs --capabilities, --domcapabilities or --fact");
   bad |= import_files (tool, host, "capabilities", vl_host_import_capabilities);
   bad |= import_files (tool, host, "domcapabilities", vl_host_import_domcapabilities);
   for (; *facts; facts++)

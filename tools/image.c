@@ -73,12 +73,10 @@ image_create (struct tool *tool)
   bad |= args_properties (tool, "property", &properties, &image.n_properties);
   image.properties = properties;
   image.disk_format = args_value (tool->args, "disk-format");
-  if (file == NULL || image.disk_format == NULL) {
-    bad = vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'image create' needs --%s",
-                    file == NULL ? "file FILE" : "disk-format FORMAT");
-    if (file)
-      vl_hint (tool->call, "the format is never guessed from what is in the file");
-  }
+  if (file == NULL || image.disk_format == NULL)
+    bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                     file ? "the format is never guessed from what is in the file" : NULL,
+                     "'image create' needs --%s", file ? "disk-format FORMAT" : "file FILE");
   if (! bad)
     bad = vl_image_create (tool->app, file, &image);
   free (properties);
@@ -93,7 +91,8 @@ image_set (struct tool *tool)
   int bad = args_properties (tool, "property", &properties, &n);
 
   if (! bad && n == 0)
-    bad = vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'image set' needs --property KEY=VALUE");
+    bad =
+        vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "'image set' needs --property KEY=VALUE");
   if (! bad)
     bad = vl_image_change (tool->app, tool->args->words[0], properties, n, NULL);
   free (properties);
@@ -106,7 +105,7 @@ image_unset (struct tool *tool)
   const char *const *keys = args_list (tool->args, "property");
 
   if (*keys == NULL)
-    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'image unset' needs --property KEY");
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "'image unset' needs --property KEY");
   if (vl_image_change (tool->app, tool->args->words[0], NULL, 0, keys) < 0)
     return -1;
   return show_image (tool, tool->args->words[0]);

@@ -41,6 +41,28 @@ wipe_progress (void)
   progress_shown = 0;
 }
 
+/* ---- the process, which is ours ---- */
+
+/* libvirt's own driver runs threads until the process ends: some ends of many by exit ()
+ * were crashes in libraries that tidied up under them. */
+static int end_quickly;
+
+static void
+prepare_process (void *opaque, const struct vl_process *process)
+{
+  char *lines = process->environment ? strdup (process->environment) : NULL, *rest, *line, *value;
+
+  (void)opaque;
+  end_quickly |= process->quick_exit != 0;
+  for (line = lines ? strtok_r (lines, "\n", &rest) : NULL; line;
+       line = strtok_r (NULL, "\n", &rest))
+    if ((value = strchr (line, '='))) {
+      *value = '\0';
+      setenv (line, value + 1, 0);
+    }
+  free (lines);
+}
+
 /* ---- one run ---- */
 
 static const char *
@@ -65,6 +87,8 @@ start (struct tool *tool, struct args *args)
     .tree_dir = args_value (args, "tree"),
     .quiet = args_has (args, "quiet"),
     .verbose = args_has (args, "verbose"),
+    .strict = args->verb && (args->verb->flags & VERB_STRICT),
+    .on_load = fault_loading,
   };
 
   tool->args = args;
@@ -75,62 +99,49 @@ start (struct tool *tool, struct args *args)
   if (args->verb && (args->verb->flags & VERB_NO_DEBUG))
     options.verbose = 0;
   tool->data = json_object ();
+  tool->options = options;
   tool->app = vl_app_new (&options);
   tool->call = vl_app_call (tool->app);
+  vl_app_on_process (tool->app, prepare_process, NULL);
   if (! tool->quiet && isatty (STDERR_FILENO))
     vl_app_on_progress (tool->app, show_progress, NULL);
 }
 
-/* The exit code of the findings from number FIRST on: a plugin that was refused
- * at the start is no reason why a server is not found. */
 static int
-exit_code (const struct tool *tool, size_t first)
+load (struct tool *tool)
 {
-  static const enum vl_err weight[] = { VL_ERR_REQUEST, VL_ERR_CONFLICT, VL_ERR_UNSUPPORTED };
-  size_t best = sizeof weight / sizeof weight[0];
-  int code = 0;
+  unsigned flags = tool->args->verb->flags;
 
-  for (size_t i = first; i < vl_findings_count (tool->app); i++) {
-    const struct vl_finding *finding = vl_findings_get (tool->app, i);
-
-    if (finding->severity != VL_SEV_ERROR)
-      continue;
-    if (code == 0)
-      code = (int)finding->err;
-    for (size_t w = 0; w < best; w++)
-      if (finding->err == weight[w]) {
-        code = (int)weight[w];
-        best = w;
-      }
-  }
-  return code;
+  if (flags & VERB_NO_LOAD)
+    return 0;
+  if (vl_app_read (tool->app) < 0)
+    return -1;
+  fault_refuse (tool->app);
+  return flags & VERB_READ ? 0 : vl_app_load (tool->app);
 }
 
 static int
 run (struct tool *tool)
 {
-  const struct verb *verb = tool->args->verb;
-  size_t first = 0;
-  int result;
+  int result, code;
 
   if (tool->args->bad) {
-    (void)vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "%s", tool->args->message);
-    if (tool->args->hint)
-      vl_hint (tool->call, "%s", tool->args->hint);
+    (void)vl_refuse (tool->call, VL_ERR_USAGE, NULL, tool->args->hint, "%s", tool->args->message);
     return VL_ERR_USAGE;
   }
-  if (! (verb->flags & VERB_NO_LOAD) && vl_app_load (tool->app) < 0) {
-    result = -1;
-  } else {
-    first = vl_findings_count (tool->app);
-    result = verb->run (tool);
-  }
-  if (result >= 0)
-    return result;
-  result = first ? exit_code (tool, first) : 0;
+  result = load (tool);
   if (result == 0)
-    result = vl_findings_exit_code (tool->app);
-  return result ? result : VL_ERR_FAILED;
+    result = tool->args->verb->run (tool);
+  if (result > 0)
+    return result;
+  /* Success beside an error, and failure without one, are both no answer. */
+  code = vl_findings_exit_code (tool->app);
+  if (result < 0 && code == 0)
+    code = -vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL,
+                       "'%s%s%s' failed without saying why (a fault of virtloom)",
+                       tool->args->noun->name, tool->args->verb->name ? " " : "",
+                       tool->args->verb->name ? tool->args->verb->name : "");
+  return code;
 }
 
 static int
@@ -143,7 +154,7 @@ finish (struct tool *tool, int code)
   }
   /* A reader that has seen enough, such as head, is no failure. */
   if ((fflush (stdout) != 0 || ferror (stdout)) && errno != EPIPE) {
-    (void)vl_error (tool->call, VL_ERR_FAILED, NULL, NULL, "the answer cannot be written: %m");
+    (void)vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "the answer cannot be written: %m");
     code = code ? code : VL_ERR_FAILED;
   }
   if (! tool->json || tool->printed)
@@ -166,10 +177,16 @@ main (int argc, char **argv)
     args_help (&args, stdout);
   } else if (args.version && ! args.bad) {
     printf ("virtloom %s\n", VL_VERSION);
-  } else {
+  } else if (args.bad || ! (args.verb->flags & VERB_WATCHED) || ! fault_fork (&code)) {
+    fault_watch ();
     start (&tool, &args);
     code = finish (&tool, run (&tool));
+    fault_finished ();
   }
   args_free (&args);
+  if (end_quickly) {
+    fflush (NULL);
+    _exit (code);
+  }
   return code;
 }

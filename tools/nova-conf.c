@@ -31,8 +31,8 @@ struct reader {
 static void
 refuse (struct reader *r, const char *what, const char *accepted)
 {
-  r->bad = vl_error (r->tool->call, VL_ERR_REQUEST, NULL, NULL, "%s; accepted: %s (%s:%d)", what,
-                     accepted, r->path, r->line);
+  r->bad = vl_refuse (r->tool->call, VL_ERR_REQUEST, NULL, NULL, "%s; accepted: %s (%s:%d)", what,
+                      accepted, r->path, r->line);
 }
 
 /* TEXT without blanks at either end, cut in place. */

@@ -42,25 +42,25 @@ plan_make (struct tool *tool, const char *server, struct vl_plan **plan)
 
   *plan = NULL;
   if (ways != 1) {
-    (void)vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'%s' needs one request, not %s",
-                    tool->args->noun->name, ways ? "several" : "none");
-    vl_hint (tool->call, "--request FILE, or --flavor FLAVOR with --image IMAGE%s",
-             tool->args->verb->words ? ", or the name of a server" : "");
+    (void)vl_refuse (
+        tool->call, VL_ERR_USAGE, NULL,
+        vl_printf (tool->call, "--request FILE, or --flavor FLAVOR with --image IMAGE%s",
+                   tool->args->verb->words ? ", or the name of a server" : ""),
+        "'%s' needs one request, not %s", tool->args->noun->name, ways ? "several" : "none");
     return -1;
   }
   if (request)
     return plan_file (tool, request, plan);
-  return server ? vl_plan_server (tool->app, server, plan)
-                : vl_plan_create (tool->app, &options, plan);
+  return vl_plan_create (tool->app, &options, plan);
 }
 
 json_t *
-plan_provenance (const struct vl_plan *plan)
+plan_provenance (const struct vl_provenance *rows, size_t n)
 {
   json_t *list = json_array ();
 
-  for (size_t i = 0; i < vl_plan_n_provenance (plan); i++) {
-    const struct vl_provenance *row = vl_plan_provenance (plan, i);
+  for (size_t i = 0; i < n; i++) {
+    const struct vl_provenance *row = &rows[i];
     json_t *object = json_object ();
 
     json_put (object, "path", row->path);
@@ -73,23 +73,39 @@ plan_provenance (const struct vl_plan *plan)
   return list;
 }
 
+/* A number that is not known is null. */
+static void
+put_known (json_t *object, const char *key, int64_t n)
+{
+  if (n < 0)
+    json_put (object, key, NULL);
+  else
+    json_put_int (object, key, n);
+}
+
+/* What is taken for certain, or what is chosen and may come out otherwise. */
 static json_t *
-claims (const struct vl_plan *plan)
+claims (const struct vl_plan *plan, int provisional)
 {
   json_t *list = json_array ();
 
   for (size_t i = 0; i < vl_plan_n_claims (plan); i++) {
     const struct vl_claim_info *claim = vl_plan_claim (plan, i);
-    json_t *object = json_object ();
+    json_t *object;
 
-    json_put (object, "resource", claim->resource);
+    if (claim->provisional != provisional)
+      continue;
+    object = json_object ();
+    json_put (object, claim->member ? "pool" : "resource", claim->resource);
     json_put (object, "plugin", claim->plugin);
-    json_put_int (object, "amount", claim->amount);
-    json_put_int (object, "total", claim->total);
-    if (claim->used < 0)
-      json_put (object, "used", NULL);
-    else
-      json_put_int (object, "used", claim->used);
+    if (claim->member) {
+      json_put (object, "holder", claim->holder);
+      json_put (object, "member", claim->member);
+    } else {
+      json_put_int (object, "amount", claim->amount);
+      put_known (object, "total", claim->total);
+      put_known (object, "used", claim->used);
+    }
     json_array_append_new (list, object);
   }
   return list;
@@ -154,8 +170,11 @@ plan_run (struct tool *tool)
 
   if (plan && tool->json) {
     json_put (tool->data, "xml", vl_plan_xml (plan));
-    json_object_set_new (tool->data, "provenance", plan_provenance (plan));
-    json_object_set_new (tool->data, "claims", claims (plan));
+    json_object_set_new (
+        tool->data, "provenance",
+        plan_provenance (vl_plan_provenance (plan, 0), vl_plan_n_provenance (plan)));
+    json_object_set_new (tool->data, "claims", claims (plan, 0));
+    json_object_set_new (tool->data, "provisional", claims (plan, 1));
     json_object_set_new (tool->data, "active", active (plan));
   }
   if (plan && args_has (tool->args, "timing"))

@@ -11,6 +11,7 @@
 /* In memory that the child, where the module's code runs, shares. */
 struct tap {
   int tests, failures;
+  int finished; /* the child came to its end */
 };
 
 struct checking {
@@ -21,7 +22,8 @@ struct checking {
   char *folder;      /* the small tree; NULL: not made */
   char *host, *bare; /* host files in it */
   struct elf_facts elf;
-  int conf_beside; /* NAME.conf stands beside FILE and was taken */
+  struct vl_note_desc note; /* as the gate read it */
+  int conf_beside;          /* NAME.conf stands beside FILE and was taken */
 };
 
 /* "ok N - WHAT" or "not ok N - WHAT" with "# why" below; answers OK. */

@@ -32,43 +32,37 @@ static const char code_template[] =
     "};\n"
     "\n"
     "/* The subtrees of the domain that this plugin may touch. */\n"
-    "static const struct vl_write writes[] = { { \"devices/panic\", NULL } };\n"
+    "static const struct vl_write writes[] = { { .path = \"devices/panic\" } };\n"
     "\n"
-    "/* Properties of others that it reads. */\n"
-    "static const struct vl_name reads[] = { { VL_GUEST_ARCH } };\n"
+    "/* Rows of others that it reads. */\n"
+    "static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH } };\n"
     "\n"
     "static int\n"
-    "@ident@_active (const struct vl_guest *guest)\n"
+    "active (struct vl_call *c)\n"
     "{\n"
-    "  return vl_guest_has (guest, \"model\");\n"
+    "  return vl_has (c, \"model\");\n"
     "}\n"
     "\n"
     "static int\n"
-    "@ident@_validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host "
-    "*host)\n"
+    "validate (struct vl_call *c)\n"
     "{\n"
-    "  (void) host;\n"
-    "  if (vl_guest_is (guest, VL_GUEST_ARCH, \"x86_64\"))\n"
+    "  if (vl_is (c, VL_GUEST_ARCH, \"x86_64\"))\n"
     "    return 0;\n"
-    "  return vl_error (call, VL_ERR_UNSUPPORTED, NULL, \"model\",\n"
-    "                   \"a panic device needs an x86_64 guest\");\n"
+    "  return vl_refuse (c, VL_ERR_UNSUPPORTED, \"model\",\n"
+    "                    \"leave @name@:model out of flavors for other machines\",\n"
+    "                    \"a panic device needs an x86_64 guest\");\n"
     "}\n"
     "\n"
     "static int\n"
-    "@ident@_contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host "
-    "*host)\n"
+    "contribute (struct vl_call *c)\n"
     "{\n"
-    "  struct vl_node *node = vl_append (call, NULL, \"devices/panic\", \"model\");\n"
-    "\n"
-    "  (void) host;\n"
-    "  return vl_set (call, node, \"model\", vl_guest_str (guest, \"model\"), \"model\");\n"
+    "  return vl_set_from (vl_append (c, \"devices/panic\", \"model\"), \"model\", \"model\");\n"
     "}\n"
     "\n"
     "VL_FEATURE (@ident@, \"@name@\", .version = \"0.1\", .summary = \"a panic device\",\n"
     "            .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE "
     "(reads),\n"
-    "            .active = @ident@_active, .validate = @ident@_validate,\n"
-    "            .contribute = @ident@_contribute);\n";
+    "            .active = active, .validate = validate, .contribute = contribute);\n";
 
 static const char conf_template[] = "# See virtloom-feature-@name@(7) and virtloom-plugins.d(5).\n"
                                     "[plugin]\n"
@@ -191,16 +185,13 @@ plugin_new (struct tool *tool)
   char ident[32] = "";
   size_t n = strlen (name);
 
-  if (! vl_plugin_name_ok (name))
-    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
-                     "'%s' cannot be a plugin's name; accepted: a small letter, then up to 30 of "
-                     "small letters, digits and '-'",
-                     name);
+  if (vl_plugins_check_name (tool->app, name) < 0)
+    return -1;
   for (size_t i = 0; i < n; i++)
     ident[i] = name[i] == '-' ? '_' : name[i];
   if (mkdir (name, 0755) < 0)
-    return vl_error (tool->call, errno == EEXIST ? VL_ERR_CONFLICT : VL_ERR_FAILED, NULL, NULL,
-                     "the folder '%s' cannot be made: %m", name);
+    return vl_refuse (tool->call, errno == EEXIST ? VL_ERR_CONFLICT : VL_ERR_FAILED, NULL, NULL,
+                      "the folder '%s' cannot be made: %m", name);
   if (write_template (tool, code_template, vl_printf (tool->call, "%s/%s.c", name, name), ident) < 0
       || write_template (tool, conf_template, vl_printf (tool->call, "%s/%s.conf", name, name),
                          ident)

@@ -26,7 +26,7 @@ make_folder (struct checking *c, const char *below)
   int result = mkdir (path, 0755);
 
   if (result < 0)
-    (void)vl_error (c->tool->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %m", path);
+    (void)vl_refuse (c->tool->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %m", path);
   else
     chmod (path, 0755);
   free (path);
@@ -43,7 +43,7 @@ write_bytes (struct checking *c, const char *below, const void *bytes, size_t le
   if (file == NULL || fwrite (bytes, 1, length, file) != length || fflush (file) != 0
       || fchmod (fileno (file), 0644) != 0)
     result =
-        vl_error (c->tool->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %m", path);
+        vl_refuse (c->tool->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %m", path);
   if (file)
     fclose (file);
   free (path);
@@ -106,19 +106,17 @@ write_hosts (struct checking *c, struct vl_app *app)
   return result;
 }
 
-static void
-copy_findings (struct checking *c, const struct vl_app *app)
+/* Shipped plugins ask it what a trait is. */
+static int
+copy_names (struct checking *c)
 {
-  for (size_t i = 0; i < vl_findings_count (app); i++) {
-    const struct vl_finding *finding = vl_findings_get (app, i);
+  const char *tree = args_value (c->tool->args, "tree");
+  char *from = tree ? vl_xasprintf ("%s/packaging/nova-names.conf", tree)
+                    : vl_xstrdup (VL_DATADIR "/nova-names.conf");
+  int result = copy (c, from, "packaging/nova-names.conf");
 
-    if (finding->severity != VL_SEV_ERROR)
-      continue;
-    (void)vl_error (c->tool->call, finding->err, finding->code, NULL, "%s: %s", finding->plugin,
-                    finding->message);
-    if (finding->hint)
-      vl_hint (c->tool->call, "%s", finding->hint);
-  }
+  free (from);
+  return result;
 }
 
 static int
@@ -147,7 +145,7 @@ copy_shipped (struct checking *c)
   if (result == 0)
     result = write_hosts (c, app);
   if (result < 0)
-    copy_findings (c, app);
+    findings_copy (c->tool, app);
   vl_app_free (app);
   return result;
 }
@@ -165,7 +163,7 @@ check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
 
   c->folder = mkdtemp (path);
   if (c->folder == NULL) {
-    (void)vl_error (c->tool->call, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
+    (void)vl_refuse (c->tool->call, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
     free (path);
     return -1;
   }
@@ -173,6 +171,8 @@ check_tree_make (struct checking *c, const unsigned char *bytes, size_t length)
     result = make_folder (c, folders[i]);
   if (result == 0)
     result = write_text (c, "packaging/virtloom.conf", "[virtloom]\n") | copy_shipped (c);
+  if (result == 0)
+    result = copy_names (c);
   module = vl_xasprintf ("features/.libs/%s.so", c->name);
   conf = vl_xasprintf ("plugins.d/%s.conf", c->name);
   beside = vl_xasprintf ("%.*s.conf", (int)(strlen (c->file) - 3), c->file);
@@ -235,7 +235,7 @@ check_tree_open (struct checking *c, const char *host)
 
   if (vl_app_load (app) == 0)
     return app;
-  copy_findings (c, app);
+  findings_copy (c->tool, app);
   vl_app_free (app);
   return NULL;
 }

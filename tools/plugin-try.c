@@ -65,8 +65,8 @@ open_module (struct checking *c)
     return -1;
   if (c->conf_beside)
     return 0;
-  keys = c->elf.note.kind == VL_KIND_FEATURE ? keys_of (body) : vl_xstrdup ("");
-  result = check_tree_conf (c, (enum vl_kind)c->elf.note.kind, keys);
+  keys = c->note.kind == VL_KIND_FEATURE ? keys_of (body) : vl_xstrdup ("");
+  result = check_tree_conf (c, (enum vl_kind)c->note.kind, keys);
   free (keys);
   return result;
 }
@@ -111,15 +111,9 @@ check_tables (struct checking *c, const struct vl_plugin_info *info)
     if (info->props[i].since == NULL)
       undated = info->props[i].name;
   }
-  for (size_t i = 0; i < info->n_settings; i++) {
-    if (info->settings[i].row->help == NULL || *info->settings[i].row->help == '\0')
-      helpless = info->settings[i].row->name;
-    if (info->settings[i].row->since == NULL)
-      undated = info->settings[i].row->name;
-  }
-  tap_ok (c->tap, helpless == NULL, "each property and setting has a line of help", "'%s' has none",
+  tap_ok (c->tap, helpless == NULL, "each property has a line of help", "'%s' has none",
           helpless ? helpless : "");
-  tap_ok (c->tap, undated == NULL, "each property and setting says since when", "'%s' does not",
+  tap_ok (c->tap, undated == NULL, "each property says since when", "'%s' does not",
           undated ? undated : "");
   tap_ok (c->tap, info->summary && *info->summary, "it has a summary", "there is none");
   for (size_t i = 0; i < info->n_tools; i++)
@@ -196,9 +190,13 @@ check_unasked (struct checking *c, struct vl_app *app)
   if (! tap_ok (c->tap, result == 0, "a plan that does not ask for it is made",
                 "the findings are below"))
     note_findings (app);
-  if (result == 0 && is_active (first, c->name))
+  if (result == 0 && is_active (first, c->name)) {
     tap_skip (c->tap, "inactive, it contributes nothing", "it is active without being asked");
-  else
+    if (c->conf_beside)
+      tap_ok (c->tap, vl_plugins_find (app, c->name)->critical,
+              "as it acts on every guest, its conf says that it is critical",
+              "critical = yes in [plugin]: no guest may be made without it");
+  } else
     tap_ok (c->tap, path == NULL, "inactive, it contributes nothing", "%s", path ? path : "");
   if (result == 0)
     result = make_plan (app, NULL, NULL, NULL, &second);

@@ -78,8 +78,8 @@ plugins_list (struct tool *tool, enum vl_kind kind)
 static const char *
 type_name (enum vl_type type)
 {
-  static const char *const names[] = { "",       "bool",   "tristate", "int",   "size",
-                                       "string", "choice", "list",     "cpuset" };
+  static const char *const names[] = { "",       "bool",   "tristate", "int",    "size",
+                                       "string", "choice", "list",     "cpuset", "decimal" };
 
   return (size_t)type < sizeof names / sizeof names[0] ? names[type] : "?";
 }
@@ -126,32 +126,13 @@ props_json (struct tool *tool, const struct vl_plugin_info *info)
     json_put (object, "flavor", row->flavor_key);
     json_put (object, "image", row->image_key);
     json_put (object, "setting", row->setting);
+    json_put (object, "value", row->setting ? info->values[i].text : NULL);
+    json_put (object, "origin", row->setting ? info->values[i].origin : NULL);
+    json_put (object, "nova", row->nova);
+    json_put (object, "of", row->of);
     json_put (object, "rule", rule_name (row->rule));
     json_put (object, "fills", row->fills);
     json_put (object, "since", row->since);
-    json_put (object, "help", row->help);
-    json_array_append_new (list, object);
-  }
-  return list;
-}
-
-static json_t *
-settings_json (struct tool *tool, const struct vl_plugin_info *info)
-{
-  json_t *list = json_array ();
-
-  for (size_t i = 0; i < info->n_settings; i++) {
-    const struct vl_setting_value *value = &info->settings[i];
-    const struct vl_setting *row = value->row;
-    json_t *object = json_object ();
-
-    json_put (object, "name", row->name);
-    json_put (object, "type", type_name (row->type));
-    json_put (object, "accepted",
-              accepted (tool, row->type, row->choices, row->min, row->max, row->unit));
-    json_put (object, "value", value->text);
-    json_put (object, "origin", value->origin);
-    json_put (object, "nova", row->nova);
     json_put (object, "help", row->help);
     json_array_append_new (list, object);
   }
@@ -279,7 +260,6 @@ plugin_json (struct tool *tool, const struct vl_plugin_info *info)
   json_object_set_new (object, "conflicts", json_texts (info->conflicts));
   json_object_set_new (object, "traits", json_texts (info->traits));
   json_object_set_new (object, "properties", props_json (tool, info));
-  json_object_set_new (object, "settings", settings_json (tool, info));
   json_object_set_new (object, "writes", writes_json (info));
   json_object_set_new (object, "programs", programs_json (tool, info));
   return object;
@@ -323,12 +303,8 @@ show_tables (const json_t *object)
   static const struct column props[] = {
     { "name", "Property" },   { "type", "Type" },         { "accepted", "Accepted" },
     { "default", "Default" }, { "flavor", "Flavor key" }, { "image", "Image key" },
-    { "rule", "Rule" },       { "help", "Help" },         { NULL, NULL },
-  };
-  static const struct column settings[] = {
-    { "name", "Setting" }, { "type", "Type" },     { "accepted", "Accepted" },
-    { "value", "Value" },  { "origin", "Origin" }, { "nova", "nova.conf" },
-    { "help", "Help" },    { NULL, NULL },
+    { "rule", "Rule" },       { "setting", "Setting" },   { "value", "Value" },
+    { "origin", "Origin" },   { "help", "Help" },         { NULL, NULL },
   };
   static const struct column writes[] = {
     { "path", "Path" },
@@ -343,7 +319,6 @@ show_tables (const json_t *object)
 
   table_show (object, head);
   show_section (object, "properties", props);
-  show_section (object, "settings", settings);
   show_section (object, "writes", writes);
   show_section (object, "programs", programs);
 }
@@ -361,12 +336,12 @@ named (struct tool *tool, enum vl_kind kind)
   for (size_t i = 0; i < vl_plugins_count (tool->app); i++)
     if (vl_plugins_get (tool->app, i)->kind == kind)
       vl_spell_offer (&spelling, vl_plugins_get (tool->app, i)->name);
-  (void)vl_error (tool->call, VL_ERR_NOT_FOUND, NULL, NULL, "there is no %s '%s'", kind_name (kind),
-                  name);
-  if (info)
-    vl_hint (tool->call, "virtloom %s show %s", kind_name (info->kind), name);
-  else if (spelling.best)
-    vl_hint (tool->call, "did you mean '%s'?", spelling.best);
+  (void)vl_refuse (tool->call, VL_ERR_NOT_FOUND, NULL,
+                   info
+                       ? vl_printf (tool->call, "virtloom %s show %s", kind_name (info->kind), name)
+                   : spelling.best ? vl_printf (tool->call, "did you mean '%s'?", spelling.best)
+                                   : NULL,
+                   "there is no %s '%s'", kind_name (kind), name);
   return NULL;
 }
 

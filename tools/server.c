@@ -24,7 +24,8 @@ static const struct column columns[] = {
   { "name", "Name" },     { "uuid", "UUID" },         { "domain", "Domain" },
   { "status", "Status" }, { "power_state", "Power" }, { "flavor", "Flavor" },
   { "image", "Image" },   { "driver", "Driver" },     { "created", "Created" },
-  { "fault", "Fault" },   { "run_dir", "Folder" },    { NULL, NULL },
+  { "fault", "Fault" },   { "run_dir", "Folder" },    { "overruled", "Overruled" },
+  { NULL, NULL },
 };
 
 static json_t *
@@ -43,6 +44,7 @@ server_json (const struct vl_server_info *server)
   json_put (object, "created", server->created);
   json_put (object, "fault", server->fault);
   json_put (object, "run_dir", server->run_dir);
+  json_put (object, "overruled", server->overruled);
   return object;
 }
 
@@ -77,13 +79,13 @@ wait_for (struct tool *tool, const char *uuid, int64_t seconds)
     if (strcmp (server->status, "ACTIVE") == 0)
       return 0;
     if (strcmp (server->status, "BUILD") != 0)
-      return vl_error (tool->call, VL_ERR_FAILED, NULL, NULL, "server '%s' is %s%s%s", server->name,
-                       server->status, server->fault ? ": " : "",
-                       server->fault ? server->fault : "");
+      return vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "server '%s' is %s%s%s",
+                        server->name, server->status, server->fault ? ": " : "",
+                        server->fault ? server->fault : "");
     if (time (NULL) >= until)
-      return vl_error (tool->call, VL_ERR_FAILED, NULL, NULL,
-                       "server '%s' is still %s after %lld seconds", server->name, server->status,
-                       (long long)seconds);
+      return vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL,
+                        "server '%s' is still %s after %lld seconds", server->name, server->status,
+                        (long long)seconds);
     vl_progress (tool->call, "waiting for '%s' to run", server->name);
     nanosleep (&pause, NULL);
   }
@@ -123,7 +125,8 @@ server_create (struct tool *tool)
   if (args_number (tool, "timeout", DEFAULT_WAIT, &seconds) < 0)
     return -1;
   if (options.flavor == NULL)
-    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "'server create' needs --flavor FLAVOR");
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "'server create' needs --flavor FLAVOR");
   if (args_has (tool->args, "dry-run"))
     return dry_run (tool, &options);
   if (vl_server_create (tool->app, &options, &uuid) < 0)
@@ -166,7 +169,8 @@ server_delete (struct tool *tool)
   int bad = 0;
 
   for (size_t i = 0; i < tool->args->n_words; i++)
-    bad |= vl_server_delete (tool->app, tool->args->words[i]);
+    bad |= vl_server_delete (tool->app, tool->args->words[i], args_has (tool->args, "force"),
+                             args_list (tool->args, "abandon"));
   return bad ? -1 : 0;
 }
 
@@ -181,10 +185,11 @@ act (struct tool *tool, enum vl_server_action action)
   if (args_number (tool, "timeout", DEFAULT_STOP, &seconds) < 0)
     return -1;
   if (seconds < 0 || seconds > 86400)
-    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL,
-                     "--timeout %lld; accepted: 0 to 86400 seconds", (long long)seconds);
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "--timeout %lld; accepted: 0 to 86400 seconds", (long long)seconds);
   for (size_t i = 0; i < tool->args->n_words; i++)
-    bad |= vl_server_act (tool->app, tool->args->words[i], action, (uint32_t)seconds);
+    bad |= vl_server_act (tool->app, tool->args->words[i], action, (uint32_t)seconds,
+                          args_has (tool->args, "force"));
   return bad ? -1 : 0;
 }
 
@@ -203,6 +208,16 @@ server_stop (struct tool *tool)
 static int
 server_reboot (struct tool *tool)
 {
+  const char *const *accept = args_list (tool->args, "accept-loss");
+  int update = args_has (tool->args, "update"), bad = 0;
+
+  if ((update && ! args_has (tool->args, "hard")) || (accept && *accept && ! update))
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--%s needs --%s",
+                      update ? "update" : "accept-loss", update ? "hard" : "update");
+  for (size_t i = 0; update && i < tool->args->n_words; i++)
+    bad |= vl_server_update (tool->app, tool->args->words[i], accept);
+  if (update)
+    return bad ? -1 : 0;
   return act (tool, args_has (tool->args, "hard") ? VL_SERVER_REBOOT_HARD : VL_SERVER_REBOOT_SOFT);
 }
 
@@ -230,6 +245,66 @@ server_resume (struct tool *tool)
   return act (tool, VL_SERVER_RESUME);
 }
 
+/* ---- diff ---- */
+
+static json_t *
+change_json (const struct vl_change *change)
+{
+  const struct vl_provenance *row = change->is ? change->is : change->was;
+  json_t *object = json_object ();
+
+  json_put (object, "change",
+            change->was && change->is ? "changed"
+            : change->is              ? "added"
+                                      : "removed");
+  json_put (object, "path", row->path);
+  json_put (object, "was", change->was ? change->was->value : NULL);
+  json_put (object, "is", change->is ? change->is->value : NULL);
+  json_put (object, "owners", row->owners);
+  json_put (object, "cause", row->cause);
+  json_object_set_new (object, "guarded", json_boolean (change->was && change->was->guarded));
+  return object;
+}
+
+static void
+print_change (const struct vl_change *change)
+{
+  const struct vl_provenance *row = change->is ? change->is : change->was;
+  char *path = vl_text_clean (row->path), *cause = vl_text_clean (row->cause ? row->cause : "");
+  char *was = change->was && change->was->value ? vl_text_clean (change->was->value) : NULL;
+  char *is = change->is && change->is->value ? vl_text_clean (change->is->value) : NULL;
+
+  printf ("%c %s%s%s%s%s  <- %s%s%s\n",
+          change->was && change->is ? '~'
+          : change->is              ? '+'
+                                    : '-',
+          path, was || is ? " = " : "", was ? was : "", was && is ? " -> " : "", is ? is : "",
+          row->owners, *cause ? ", " : "", cause);
+  free (path);
+  free (cause);
+  free (was);
+  free (is);
+}
+
+static int
+server_diff (struct tool *tool)
+{
+  const struct vl_change *changes;
+  json_t *list;
+  size_t n;
+
+  if (vl_server_diff (tool->app, tool->args->words[0], &changes, &n) < 0)
+    return -1;
+  list = json_array ();
+  for (size_t i = 0; i < n; i++)
+    if (tool->json)
+      json_array_append_new (list, change_json (&changes[i]));
+    else
+      print_change (&changes[i]);
+  json_object_set_new (tool->data, "changes", list);
+  return 0;
+}
+
 /* ---- console ---- */
 
 /* Where the last LINES lines of TEXT begin. */
@@ -255,8 +330,8 @@ server_log (struct tool *tool)
   if (args_number (tool, "lines", 0, &lines) < 0)
     return -1;
   if (lines < 0 || (lines == 0 && args_has (tool->args, "lines")))
-    return vl_error (tool->call, VL_ERR_USAGE, NULL, NULL, "--lines %lld; accepted: 1 or more",
-                     (long long)lines);
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--lines %lld; accepted: 1 or more",
+                      (long long)lines);
   if (vl_server_log (tool->app, tool->args->words[0], &text, &length) < 0)
     return -1;
   if (lines)
@@ -280,9 +355,9 @@ follow (struct tool *tool, const char *path)
   size_t n;
 
   if (file == NULL) {
-    (void)vl_error (tool->call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
-                    "the console's file '%s' cannot be read: %m", path);
-    vl_hint (tool->call, "virtloom server log asks the driver");
+    (void)vl_refuse_as (tool->call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
+                        "virtloom server log asks the driver",
+                        "the console's file '%s' cannot be read: %m", path);
     return -1;
   }
   while (! ferror (stdout)) {
@@ -337,14 +412,18 @@ static const struct verb verbs[] = {
   { "show", "SERVER", 1, 1, NULL, "table json",
     "shows a server; -o json has the domain it was made from", "virtloom server show web1", 0,
     server_show },
-  { "delete", "SERVER...", 1, -1, NULL, "table json", "stops guests and removes what is theirs",
-    "virtloom server delete web1", 0, server_delete },
+  { "delete", "SERVER...", 1, -1, "force abandon", "table json",
+    "stops guests and removes what is theirs", "virtloom server delete web1", 0, server_delete },
   POWER (start, "switches guests on", server_start),
-  { "stop", "SERVER...", 1, -1, "timeout", "table json",
+  { "stop", "SERVER...", 1, -1, "timeout force", "table json",
     "asks guests to shut down, then pulls the plug; --timeout 0 does not ask",
     "virtloom server stop web1 --timeout 30", 0, server_stop },
-  { "reboot", "SERVER...", 1, -1, "hard timeout", "table json", "restarts guests",
-    "virtloom server reboot web1 --hard", 0, server_reboot },
+  { "reboot", "SERVER...", 1, -1, "hard timeout update accept-loss", "table json",
+    "restarts guests; --hard --update: from a plan of today", "virtloom server reboot web1 --hard",
+    0, server_reboot },
+  { "diff", "SERVER", 1, 1, NULL, "table json",
+    "shows what a plan of today would change; nothing where that is nothing",
+    "virtloom server diff web1", 0, server_diff },
   POWER (pause, "stops guests where they are", server_pause),
   POWER (unpause, "lets paused guests go on", server_unpause),
   POWER (suspend, "writes guests to disk and stops them", server_suspend),

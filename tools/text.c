@@ -23,10 +23,10 @@ tool_read (struct tool *tool, const char *path, size_t limit, size_t *length)
   if (is_stdin || file >= 0)
     text = vl_file_read_all (is_stdin ? STDIN_FILENO : file, limit, length, &why);
   if (text == NULL && errno == EFBIG)
-    vl_error (tool->call, VL_ERR_REQUEST, NULL, NULL, "'%s' %s", path, why);
+    vl_refuse (tool->call, VL_ERR_REQUEST, NULL, NULL, "'%s' %s", path, why);
   else if (text == NULL)
-    vl_error (tool->call, errno == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_NOT_FOUND, NULL, NULL,
-              "'%s' cannot be read: %s", path, why);
+    vl_refuse (tool->call, errno == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_NOT_FOUND, NULL, NULL,
+               "'%s' cannot be read: %s", path, why);
   return text;
 }
 
@@ -51,6 +51,6 @@ tool_write_new (struct tool *tool, const char *path, const char *text)
     error = errno;
   if (error == 0)
     return 0;
-  return vl_error (tool->call, error == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED, NULL, NULL,
-                   "'%s' cannot be written: %s", path, strerror (error));
+  return vl_refuse (tool->call, error == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED, NULL, NULL,
+                    "'%s' cannot be written: %s", path, strerror (error));
 }

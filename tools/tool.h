@@ -19,8 +19,9 @@ struct args;
 
 /* One run of the command. */
 struct tool {
+  struct vl_app_options options; /* of the session */
   struct vl_app *app;
-  struct vl_call *call; /* of APP, for vl_error and vl_printf */
+  struct vl_call *call; /* of APP, for vl_refuse and vl_printf */
   struct args *args;
   const char *format; /* "table", "json", "xml" */
   int json;           /* FORMAT is "json" */
@@ -39,6 +40,9 @@ struct option {
 
 #define VERB_NO_LOAD 0x1u  /* needs neither configuration nor plugins */
 #define VERB_NO_DEBUG 0x2u /* -v means something of its own */
+#define VERB_READ 0x4u     /* needs the configuration, and no module */
+#define VERB_WATCHED 0x8u  /* looks at plugins: in a child, which may crash */
+#define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
 
 struct verb {
   const char *name;    /* NULL: the noun alone */
@@ -125,9 +129,24 @@ void tool_show (struct tool *tool, json_t *object, const struct column *columns)
 void tool_done (struct tool *tool, const char *fmt, ...) VL_PRINTF (2, 3);
 void json_print (const json_t *value, FILE *file);
 
+/* ---- fault.c ---- */
+
+/* From here on, a fatal signal in a plugin's code, or exit, is told with its name. */
+void fault_watch (void);
+/* Goes on in a child, and in another as often as one died of a plugin.  0: this is the
+ * child, or there can be none; 1: it has finished, with *CODE. */
+int fault_fork (int *code);
+/* In the child: what earlier ones died of is refused; which module is being loaded, NULL
+ * none; it has answered. */
+void fault_refuse (struct vl_app *app);
+void fault_loading (void *opaque, const char *plugin);
+void fault_finished (void);
+
 /* ---- findings.c ---- */
 
 void findings_print (const struct vl_app *app, size_t first, FILE *file);
+/* The errors of APP, as the command's own. */
+void findings_copy (struct tool *tool, const struct vl_app *app);
 void findings_print_one (const struct vl_finding *finding, FILE *file);
 
 /* ---- text.c ---- */
@@ -140,10 +159,11 @@ int tool_write_new (struct tool *tool, const char *path, const char *text);
 
 /* ---- plan.c, feature.c: shared by two nouns each ---- */
 
-/* The plan that --flavor, --image and --request, or server SERVER, ask for.
- * Like vl_plan_request it answers -1 with a plan that has no XML. */
+/* The plan that --flavor, --image and --request ask for; that SERVER is asked for
+ * beside them is refused.  Like vl_plan_request it answers -1 with a plan that has no
+ * XML. */
 int plan_make (struct tool *tool, const char *server, struct vl_plan **plan);
-json_t *plan_provenance (const struct vl_plan *plan);
+json_t *plan_provenance (const struct vl_provenance *rows, size_t n);
 
 int plugins_list (struct tool *tool, enum vl_kind kind);
 int plugins_show (struct tool *tool, enum vl_kind kind);
@@ -166,9 +186,7 @@ int plugin_new (struct tool *tool);
 
 /* What a module's file says without being loaded. */
 struct elf_facts {
-  const char *problem; /* why it cannot be read, or NULL */
-  int shared, has_note, exec_stack, text_relocations, binds_now, constructors;
-  struct vl_note_desc note;
+  int binds_now, constructors;
   const char *symbols[16]; /* exported and defined */
   size_t n_symbols;
 };

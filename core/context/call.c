@@ -6,14 +6,17 @@
 
 #include "context/call.h"
 
+#include <pthread.h>
+
 #include "lib/text.h"
 
 const char *
 vl_phase_name (enum vl_phase phase)
 {
   static const char *const names[] = {
-    "none",  "declare",    "parse",  "resolve", "activate", "validate", "claim",
-    "begin", "contribute", "adjust", "check",   "schema",   "sealed",
+    "none",   "declare", "parse",      "resolve", "activate", "validate",
+    "claim",  "begin",   "contribute", "adjust",  "check",    "schema",
+    "sealed", "permit",  "prepare",    "release", "event",    "group",
   };
 
   return names[phase];
@@ -27,21 +30,54 @@ vl_severity_name (enum vl_severity severity)
   return names[severity];
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vl_call *newest;
+
 struct vl_call *
 vl_call_new (void)
 {
   struct vl_call *call = VL_NEW (struct vl_call);
 
   call->arena = vl_arena_new ();
+  pthread_mutex_lock (&lock);
+  call->older = newest;
+  newest = call;
+  pthread_mutex_unlock (&lock);
   return call;
+}
+
+/* In a signal handler, where no lock is to be had: while a plugin's code runs nobody
+ * makes or frees a call, in a process that keeps to one thread. */
+int
+vl_app_fault (struct vl_fault *fault)
+{
+  const struct vl_call *call = newest;
+
+  while (call && call->plugin_name == NULL)
+    call = call->older;
+  if (call == NULL)
+    return 0;
+  fault->plugin = call->plugin_name;
+  fault->phase = call->doing ? call->doing : vl_phase_name (call->phase);
+  fault->module = call->module ? call->module : "";
+  return 1;
 }
 
 void
 vl_call_free (struct vl_call *call)
 {
+  struct vl_call **place = &newest;
+
   if (call == NULL)
     return;
+  pthread_mutex_lock (&lock);
+  while (*place && *place != call)
+    place = &(*place)->older;
+  if (*place)
+    *place = call->older;
+  pthread_mutex_unlock (&lock);
   free (call->findings.items);
+  free (call->findings.table);
   vl_arena_free (call->arena);
   free (call);
 }
@@ -77,12 +113,61 @@ same_finding (const struct vl_finding *a, const struct vl_finding *b)
          && vl_text_same (a->message, b->message);
 }
 
-static void VL_PRINTF (3, 0)
-    record (struct vl_call *call, const struct vl_report *report, const char *fmt, va_list args)
+/* What is changed in a finding after it was recorded does not count. */
+static size_t
+hash_finding (const struct vl_finding *f)
+{
+  const char *const texts[] = { f->plugin, f->message, f->path, f->code };
+  uint32_t hash = 2166136261u;
+
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    for (const char *c = texts[i]; c && *c; c++)
+      hash = (hash ^ (unsigned char)*c) * 16777619u;
+  return hash;
+}
+
+/* The place in the table of FINDING, or of one that says the same. */
+static uint32_t *
+find_place (struct vl_findings *all, const struct vl_finding *finding)
+{
+  size_t at = hash_finding (finding) & (all->table_size - 1);
+
+  while (all->table[at] && ! same_finding (&all->items[all->table[at] - 1], finding))
+    at = (at + 1) & (all->table_size - 1);
+  return &all->table[at];
+}
+
+/* Keeps the table true, and at most half full. */
+static void
+make_table (struct vl_findings *all)
+{
+  size_t size = 64;
+
+  if (all->n == all->n_listed && 2 * (all->n + 1) <= all->table_size)
+    return;
+  while (size < 4 * (all->n + 1))
+    size *= 2;
+  free (all->table);
+  all->table = vl_xcalloc (size, sizeof *all->table);
+  all->table_size = size;
+  all->n_listed = all->n;
+  for (size_t i = 0; i < all->n; i++)
+    *find_place (all, &all->items[i]) = (uint32_t)i + 1;
+}
+
+void
+vl_findings_moved (struct vl_call *call)
+{
+  call->findings.n_listed = SIZE_MAX;
+}
+
+int
+vl_vreport (struct vl_call *call, const struct vl_report *report, const char *fmt, va_list args)
 {
   struct vl_findings *all = &call->findings;
   struct vl_finding finding = { .severity = report->severity, .err = report->err };
   struct vl_arena *arena = call->arena;
+  uint32_t *place;
 
   finding.code = vl_arena_strdup (
       arena, report->code ? report->code : default_code (report->severity, report->err));
@@ -91,17 +176,23 @@ static void VL_PRINTF (3, 0)
                                                                : "core");
   finding.property = report->property ? vl_full_name (call, report->property) : NULL;
   finding.origin = vl_arena_strdup (arena, report->origin);
-  if (finding.origin == NULL && finding.property && call->guest)
-    finding.origin = call->origin_text (call, call->guest, finding.property);
+  if (finding.origin == NULL && finding.property && call->origin_text)
+    finding.origin = call->origin_text (call, finding.property);
+  if (finding.origin == NULL)
+    finding.origin = vl_arena_strdup (arena, call->origin);
   finding.path = vl_arena_strdup (arena, report->path);
+  finding.hint = vl_arena_strdup (arena, report->hint);
   finding.message = vl_arena_vprintf (arena, fmt, args);
-  for (size_t i = 0; i < all->n; i++)
-    if (same_finding (&all->items[i], &finding))
-      return;
+  make_table (all);
+  place = find_place (all, &finding);
+  if (*place)
+    return -1;
+  *place = (uint32_t)all->n + 1;
   VL_GROW (all->items, all->n, all->size);
   all->items[all->n++] = finding;
-  if (finding.severity == VL_SEV_ERROR)
-    all->n_errors++;
+  all->n_listed++;
+  all->n_errors += finding.severity == VL_SEV_ERROR;
+  return -1;
 }
 
 int
@@ -110,58 +201,9 @@ vl_report (struct vl_call *call, const struct vl_report *report, const char *fmt
   va_list args;
 
   va_start (args, fmt);
-  record (call, report, fmt, args);
+  vl_vreport (call, report, fmt, args);
   va_end (args);
   return -1;
-}
-
-int
-vl_error (struct vl_call *call, enum vl_err err, const char *code, const char *prop,
-          const char *fmt, ...)
-{
-  struct vl_report report = {
-    .severity = VL_SEV_ERROR, .err = err, .code = code, .property = prop
-  };
-  va_list args;
-
-  va_start (args, fmt);
-  record (call, &report, fmt, args);
-  va_end (args);
-  return -1;
-}
-
-void
-vl_warning (struct vl_call *call, const char *code, const char *prop, const char *fmt, ...)
-{
-  struct vl_report report = { .severity = VL_SEV_WARNING, .code = code, .property = prop };
-  va_list args;
-
-  va_start (args, fmt);
-  record (call, &report, fmt, args);
-  va_end (args);
-}
-
-void
-vl_advice (struct vl_call *call, const char *code, const char *prop, const char *fmt, ...)
-{
-  struct vl_report report = { .severity = VL_SEV_ADVICE, .code = code, .property = prop };
-  va_list args;
-
-  va_start (args, fmt);
-  record (call, &report, fmt, args);
-  va_end (args);
-}
-
-void
-vl_hint (struct vl_call *call, const char *fmt, ...)
-{
-  va_list args;
-
-  if (call->findings.n == 0)
-    return;
-  va_start (args, fmt);
-  call->findings.items[call->findings.n - 1].hint = vl_arena_vprintf (call->arena, fmt, args);
-  va_end (args);
 }
 
 void
@@ -204,6 +246,35 @@ vl_printf (struct vl_call *call, const char *fmt, ...)
   return text;
 }
 
+void *
+vl_memory (struct vl_call *call, size_t length)
+{
+  return vl_arena_alloc (call->arena, length);
+}
+
+const char *
+vl_did_you_mean (struct vl_call *call, char quote, const char *best, const char *otherwise)
+{
+  return best ? vl_printf (call, "did you mean %c%s%c?", quote, best, quote) : otherwise;
+}
+
+const char *
+vl_join (struct vl_call *call, const char *between, const char *const *items, size_t n)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  vl_str_add (&text, "");
+  for (size_t i = 0; i < n; i++)
+    vl_str_printf (&text, "%s%s", i && between ? between : "", items[i]);
+  return vl_arena_strdup (call->arena, text.text);
+}
+
+const char *
+vl_op_device (struct vl_call *call)
+{
+  return call->op_device;
+}
+
 const char *
 vl_full_name (struct vl_call *call, const char *prop)
 {
@@ -222,16 +293,16 @@ vl_findings_drop (struct vl_call *call, size_t from, size_t to)
   if (from < to)
     memmove (&f->items[from], &f->items[to], (f->n - to) * sizeof *f->items);
   f->n -= to - from;
+  vl_findings_moved (call);
 }
 
 int
 vl_findings_exit (const struct vl_call *call, size_t first)
 {
-  static const enum vl_err weight[] = { VL_ERR_REQUEST, VL_ERR_CONFLICT, VL_ERR_UNSUPPORTED };
+  static const enum vl_err weight[] = { VL_ERR_REFUSED, VL_ERR_REQUEST, VL_ERR_CONFLICT,
+                                        VL_ERR_UNSUPPORTED };
   int code = 0;
 
-  if (call->critical_refused)
-    return VL_ERR_REFUSED;
   for (size_t i = first; i < call->findings.n && code == 0; i++)
     if (call->findings.items[i].severity == VL_SEV_ERROR)
       code = (int)call->findings.items[i].err;

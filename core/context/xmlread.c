@@ -14,6 +14,10 @@
 #define MAX_BYTES ((size_t)16 * 1024 * 1024)
 #define MAX_DEPTH 100
 
+static const struct vl_report invalid = { .severity = VL_SEV_ERROR,
+                                          .err = VL_ERR_FAILED,
+                                          .code = "InvalidXML" };
+
 struct xml_attr {
   const char *name, *value;
   struct xml_attr *next;
@@ -54,13 +58,20 @@ vl_xml_parse (struct vl_call *call, const char *text, size_t length)
   xmlParserCtxtPtr parser;
   xmlDocPtr doc;
 
+  if (text == NULL) {
+    vl_report (call,
+               &(struct vl_report) {
+                   .severity = VL_SEV_ERROR, .err = VL_ERR_FAILED, .code = "PluginFault" },
+               "reads no XML: NULL where text is needed");
+    return NULL;
+  }
   if (length > MAX_BYTES) {
-    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL,
-              "XML of %zu bytes is larger than the %zu accepted", length, MAX_BYTES);
+    vl_report (call, &invalid, "XML of %zu bytes is larger than the %zu accepted", length,
+               MAX_BYTES);
     return NULL;
   }
   if (memchr (text, '\0', length)) {
-    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL, "XML holds a NUL byte");
+    vl_report (call, &invalid, "XML holds a NUL byte");
     return NULL;
   }
   parser = xmlNewParserCtxt ();
@@ -70,15 +81,14 @@ vl_xml_parse (struct vl_call *call, const char *text, size_t length)
   doc = xmlCtxtReadMemory (parser, text, (int)length, NULL, NULL,
                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
   if (parser->_private) {
-    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL,
-              "XML has a document type, which is not accepted");
+    vl_report (call, &invalid, "XML has a document type, which is not accepted");
     xmlFreeDoc (doc);
     doc = NULL;
   } else if (doc == NULL) {
     const xmlError *error = xmlCtxtGetLastError (parser);
 
-    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL, "XML is not well-formed: line %d: %s",
-              error ? error->line : 1, first_line (call, error ? error->message : NULL));
+    vl_report (call, &invalid, "XML is not well-formed: line %d: %s", error ? error->line : 1,
+               first_line (call, error ? error->message : NULL));
   }
   xmlFreeParserCtxt (parser);
   return doc;
@@ -140,8 +150,7 @@ copy_node (struct vl_call *call, xmlNodePtr node, const struct vl_xml *parent, i
   VL_AUTOSTR struct vl_str text = { 0 };
 
   if (depth > MAX_DEPTH) {
-    vl_error (call, VL_ERR_FAILED, "InvalidXML", NULL, "XML is nested deeper than the %d accepted",
-              MAX_DEPTH);
+    vl_report (call, &invalid, "XML is nested deeper than the %d accepted", MAX_DEPTH);
     return NULL;
   }
   copy->name = qualified_name (call, node->ns, node->name);

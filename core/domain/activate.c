@@ -25,6 +25,20 @@ is_candidate (const struct vl_guest *guest, size_t i)
   return plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED && ! guest->failed[i];
 }
 
+/* Is PLUGIN active, which says nothing of it itself?  One that reaches disks or networks
+ * is where it reaches one. */
+static int
+is_used (const struct vl_guest *guest, const struct vl_plugin *plugin)
+{
+  for (size_t i = 0; plugin->feature.storage && i < guest->n_disks; i++)
+    if (guest->disks[i].plugin && VL_STREQ (guest->disks[i].plugin, plugin->name))
+      return 1;
+  for (size_t i = 0; plugin->feature.network && i < guest->n_nics; i++)
+    if (VL_STREQ (guest->nics[i].plugin, plugin->name))
+      return 1;
+  return plugin->feature.storage == NULL && plugin->feature.network == NULL;
+}
+
 static void
 ask_all (struct vl_build *build)
 {
@@ -39,7 +53,8 @@ ask_all (struct vl_build *build)
     if (! is_candidate (guest, i))
       continue;
     vl_call_as (call, plugin);
-    guest->active[i] = plugin->feature.active == NULL || plugin->feature.active (guest) != 0;
+    guest->active[i] =
+        plugin->feature.active ? plugin->feature.active (call) != 0 : is_used (guest, plugin);
   }
   vl_call_as (call, NULL);
 }
@@ -50,23 +65,42 @@ not_loaded (struct vl_build *build, const struct vl_plugin *plugin, const char *
             const char *verb)
 {
   const struct vl_plugin *other = vl_registry_find (build->guest->registry, name);
+  int refused = other && other->state == VL_PLUGIN_REFUSED;
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
-    .err = VL_ERR_UNSUPPORTED,
-    .code = "FeatureUnavailable",
+    .err = refused ? VL_ERR_REFUSED : VL_ERR_UNSUPPORTED,
+    .code = refused ? "PluginRefused" : "FeatureUnavailable",
     .plugin = plugin->name,
+    .hint = vl_printf (build->call,
+                       refused ? "'virtloom feature show %s' tells what to mend"
+                               : "virtloom feature enable %s",
+                       name),
   };
 
   vl_report (build->call, &report, "'%s' %s feature '%s', which is not loaded%s%s", plugin->name,
              verb, name, other && other->reason ? ": " : "",
              other && other->reason ? other->reason : "");
-  vl_hint (build->call, "virtloom feature enable %s", name);
+}
+
+/* May the feature that row ROW of TABLE names be absent? */
+static int
+is_optional (const struct vl_table *table, size_t row)
+{
+  const struct vl_name *name = (const void *)((const char *)table->rows + row * table->row_size);
+
+  return (name->flags & VL_OPTIONAL) != 0;
+}
+
+static int
+is_loaded (const struct vl_guest *guest, size_t i)
+{
+  return i < guest->registry->n && guest->registry->plugins[i]->state == VL_PLUGIN_LOADED;
 }
 
 /* Makes NAME active for plugin I; answers 1 where that is news.  Of several
  * wakers the first by name is kept, so that the reason is always the same. */
 static int
-wake (struct vl_build *build, size_t i, const char *name)
+wake (struct vl_build *build, size_t i, const char *name, int optional)
 {
   struct vl_guest *guest = build->guest;
   const char *waker = guest->registry->plugins[i]->name;
@@ -74,8 +108,9 @@ wake (struct vl_build *build, size_t i, const char *name)
   const char *why;
   int news;
 
-  if (other == guest->registry->n || guest->registry->plugins[other]->state != VL_PLUGIN_LOADED) {
-    not_loaded (build, guest->registry->plugins[i], name, "wakes");
+  if (! is_loaded (guest, other)) {
+    if (! optional)
+      not_loaded (build, guest->registry->plugins[i], name, "wakes");
     return 0;
   }
   if (! is_candidate (guest, other) || (guest->active[other] && guest->active_why[other] == NULL))
@@ -96,15 +131,17 @@ wake_all (struct vl_build *build)
 
   while (news) {
     news = 0;
-    for (size_t i = 0; i < guest->registry->n; i++)
-      for (const char **name = guest->registry->plugins[i]->wakes;
-           guest->active[i] && name && *name; name++)
-        news |= wake (build, i, *name);
+    for (size_t i = 0; i < guest->registry->n; i++) {
+      const struct vl_plugin *plugin = guest->registry->plugins[i];
+
+      for (size_t w = 0; guest->active[i] && plugin->wakes && plugin->wakes[w]; w++)
+        news |= wake (build, i, plugin->wakes[w], is_optional (&plugin->feature.wakes, w));
+    }
   }
 }
 
 static void
-check_need (struct vl_build *build, size_t i, const char *name)
+check_need (struct vl_build *build, size_t i, const char *name, int optional)
 {
   struct vl_guest *guest = build->guest;
   const struct vl_plugin *plugin = guest->registry->plugins[i];
@@ -114,17 +151,18 @@ check_need (struct vl_build *build, size_t i, const char *name)
     .err = VL_ERR_REQUEST,
     .code = "FeatureNeeded",
     .plugin = plugin->name,
+    .hint = vl_printf (build->call, "virtloom feature show %s lists what asks for it", name),
   };
 
-  if (other == guest->registry->n || guest->registry->plugins[other]->state != VL_PLUGIN_LOADED) {
-    not_loaded (build, plugin, name, "needs");
+  if (! is_loaded (guest, other)) {
+    if (! optional)
+      not_loaded (build, plugin, name, "needs");
     return;
   }
   if (guest->active[other] || guest->failed[other])
     return;
   vl_report (build->call, &report, "'%s' (%s) needs feature '%s', which nothing asks for",
              plugin->name, vl_active_why (guest, i), name);
-  vl_hint (build->call, "virtloom feature show %s lists what asks for it", name);
 }
 
 static void
@@ -134,7 +172,8 @@ check_conflict (struct vl_build *build, size_t i, const char *name)
   size_t other = index_of (guest->registry, name);
   struct vl_report report = { .severity = VL_SEV_ERROR,
                               .err = VL_ERR_CONFLICT,
-                              .code = "FeatureConflict" };
+                              .code = "FeatureConflict",
+                              .hint = "ask for one of them only" };
 
   if (other == guest->registry->n || ! guest->active[other] || other == i)
     return;
@@ -149,7 +188,6 @@ check_conflict (struct vl_build *build, size_t i, const char *name)
   vl_report (build->call, &report, "'%s' (%s) and '%s' (%s) exclude each other", report.plugin,
              vl_active_why (guest, i), guest->registry->plugins[other]->name,
              vl_active_why (guest, other));
-  vl_hint (build->call, "ask for one of them only");
 }
 
 void
@@ -164,10 +202,10 @@ vl_build_activate (struct vl_build *build)
 
     if (! guest->active[i])
       continue;
-    for (const char **name = plugin->needs; name && *name; name++)
-      check_need (build, i, *name);
+    for (size_t k = 0; plugin->needs && plugin->needs[k]; k++)
+      check_need (build, i, plugin->needs[k], is_optional (&plugin->feature.needs, k));
     for (const char **name = plugin->conflicts; name && *name; name++)
       check_conflict (build, i, *name);
   }
-  vl_guest_advise_traits (guest);
+  vl_guest_judge_traits (guest);
 }

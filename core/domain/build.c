@@ -28,25 +28,63 @@ vl_build_time (struct vl_build *build, const char *phase, const char *plugin, in
   build->timings[build->n_timings++].ns = vl_now () - since;
 }
 
-/* An insertion sort: it is stable, and findings are few. */
+/* A merge sort, which is stable; SPARE has room for N. */
+static void
+sort_findings (struct vl_finding *items, struct vl_finding *spare, size_t n)
+{
+  size_t half = n / 2, a = 0, b = half;
+
+  if (n < 2)
+    return;
+  sort_findings (items, spare, half);
+  sort_findings (items + half, spare, n - half);
+  memcpy (spare, items, n * sizeof *items);
+  for (size_t i = 0; i < n; i++)
+    items[i] = b == n || (a < half && strcmp (spare[a].plugin, spare[b].plugin) <= 0) ? spare[a++]
+                                                                                      : spare[b++];
+}
+
 void
 vl_findings_sort (struct vl_call *call, size_t first)
 {
-  struct vl_finding *items = call->findings.items;
+  size_t n = call->findings.n - first;
+  VL_AUTOFREE struct vl_finding *spare = NULL;
 
-  for (size_t i = first + 1; i < call->findings.n; i++) {
-    struct vl_finding finding = items[i];
-    size_t place = i;
+  if (n < 2)
+    return;
+  spare = vl_xcalloc (n, sizeof *spare);
+  sort_findings (call->findings.items + first, spare, n);
+  vl_findings_moved (call);
+}
 
-    for (; place > first && strcmp (items[place - 1].plugin, finding.plugin) > 0; place--)
-      items[place] = items[place - 1];
-    items[place] = finding;
-  }
+/* A build that others wait for ends where it takes too long. */
+static void
+check_deadline (struct vl_build *build)
+{
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR,
+    .err = VL_ERR_FAILED,
+    .code = "BuildTooSlow",
+    .plugin = "core",
+    .hint = "try again; what takes long shows in: virtloom plan --timing",
+  };
+  size_t slow = 0;
+
+  if (build->call->deadline == 0 || vl_now () <= build->call->deadline)
+    return;
+  build->call->deadline = 0;
+  for (size_t i = 0; i < build->n_timings; i++)
+    if (build->timings[i].ns > build->timings[slow].ns)
+      slow = i;
+  vl_report (build->call, &report,
+             "the build that is recorded took more than a second, for which all other commands "
+             "wait; '%s' took longest, in %s",
+             build->timings[slow].plugin, build->timings[slow].phase);
 }
 
 /* ---- one phase over all active features ---- */
 
-typedef int (*build_fn) (struct vl_call *, const struct vl_guest *, const struct vl_host *);
+typedef int (*build_fn) (struct vl_call *);
 
 static build_fn
 callback_of (const struct vl_feature *feature, enum vl_phase phase)
@@ -76,7 +114,7 @@ call_plugin (struct vl_build *build, struct vl_plugin *plugin, build_fn fn)
   int result;
 
   vl_call_as (call, plugin);
-  result = fn (call, build->guest, build->host);
+  result = fn (call);
   if (vl_guest_spoilt (build->guest, plugin))
     return -1;
   if (result == 0)
@@ -108,6 +146,7 @@ run_phase (struct vl_build *build, enum vl_phase phase)
     failed[i] = call_plugin (build, plugin, fn) < 0;
     vl_build_time (build, vl_phase_name (phase), plugin->name, since);
     since += build->timings[build->n_timings - 1].ns;
+    check_deadline (build);
   }
   vl_call_as (call, NULL);
   for (size_t i = 0; i < n; i++)
@@ -129,6 +168,7 @@ run_core (struct vl_build *build, enum vl_phase phase, void (*step) (struct vl_b
   step (build);
   vl_findings_sort (build->call, first);
   vl_build_time (build, vl_phase_name (phase), "core", since);
+  check_deadline (build);
 }
 
 static void
@@ -141,9 +181,9 @@ static void
 begin (struct vl_build *build)
 {
   build->doc = vl_doc_new (build->call);
-  vl_begin_write (build->call, build->guest, build->host);
-  vl_disks_write (build->call, build->guest, build->host);
-  vl_nics_write (build->call, build->guest, build->host);
+  vl_begin_write (build->call);
+  vl_disks_write (build->call, build->guest);
+  vl_nics_write (build->call, build->guest);
 }
 
 static void
@@ -156,6 +196,12 @@ static void
 end_adjust (struct vl_build *build)
 {
   vl_doc_end_adjust (build->call, build->doc);
+}
+
+static void
+check_able (struct vl_build *build)
+{
+  vl_doc_check_able (build->call, build->doc);
 }
 
 static void
@@ -192,6 +238,7 @@ write_document (struct vl_build *build)
   if (! is_clean (build))
     return -1;
   run_phase (build, VL_PHASE_CHECK);
+  run_core (build, VL_PHASE_CHECK, check_able);
   if (is_clean (build) && build->check_schema)
     run_core (build, VL_PHASE_SCHEMA, check_schema);
   if (! is_clean (build))
@@ -208,10 +255,14 @@ vl_build_run (struct vl_build *build)
 
   call->build = build;
   vl_call_about (call, build->guest);
+  call->host = build->host;
+  call->driver = build->guest->driver;
   run_core (build, VL_PHASE_RESOLVE, resolve);
   run_core (build, VL_PHASE_ACTIVATE, vl_build_activate);
   run_phase (build, VL_PHASE_VALIDATE);
   run_phase (build, VL_PHASE_CLAIM);
+  run_core (build, VL_PHASE_CLAIM, vl_core_claim);
+  run_core (build, VL_PHASE_CLAIM, vl_claims_judge);
   if (is_clean (build))
     result = write_document (build);
   if (result < 0) {
@@ -223,12 +274,6 @@ vl_build_run (struct vl_build *build)
 }
 
 /* ---- ready ---- */
-
-const char *
-vl_ready_virt_type (const struct vl_call *call)
-{
-  return call->ready_virt_type;
-}
 
 /* Whatever code a plugin chose: what its settings ask for is impossible on this
  * host, which is exit 4. */
@@ -245,14 +290,19 @@ vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_pl
                 const struct vl_host *host)
 {
   struct vl_plugin *caller = call->plugin;
+  const struct vl_host *host_before = call->host;
+  const struct vl_plugin *driver_before = call->driver;
   size_t first = call->findings.n, errors = call->findings.n_errors;
   int result = 0;
 
   vl_call_as (call, driver);
+  call->doing = "ready";
+  call->driver = driver;
+  call->host = host;
   call->ready_virt_type =
-      driver && driver->driver.virt_type ? driver->driver.virt_type (call, host) : NULL;
+      driver && driver->driver.virt_type ? driver->driver.virt_type (call) : NULL;
   if (driver && driver->driver.ready)
-    result |= driver->driver.ready (call, host);
+    result |= driver->driver.ready (call);
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
 
@@ -260,46 +310,15 @@ vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_pl
         || plugin->feature.ready == NULL)
       continue;
     vl_call_as (call, plugin);
-    result |= plugin->feature.ready (call, host);
+    call->doing = "ready";
+    result |= plugin->feature.ready (call);
   }
   vl_call_as (call, caller);
+  call->driver = driver_before;
+  call->host = host_before;
+  call->ready_virt_type = NULL;
   if (call->findings.n > first)
     vl_findings_sort (call, first);
   mark_unsupported (call, first);
   return result < 0 || call->findings.n_errors > errors ? -1 : 0;
-}
-
-/* ---- claims ---- */
-
-int
-vl_claim (struct vl_call *call, const char *resource, int64_t amount, int64_t total,
-          const char *why)
-{
-  struct vl_build *build = call->build;
-  struct vl_claim_info *claim;
-  size_t place;
-
-  if (build == NULL || call->phase != VL_PHASE_CLAIM || call->plugin == NULL)
-    return vl_error (call, VL_ERR_FAILED, "PluginFault", why,
-                     "vl_claim is called in phase '%s'; claims are stated in claim",
-                     vl_phase_name (call->phase));
-  if (amount > total) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", why,
-              "the guest needs %lld of '%s' and the host has %lld", (long long)amount, resource,
-              (long long)total);
-    return -1;
-  }
-  VL_GROW (build->claims, build->n_claims, build->claims_size);
-  for (place = build->n_claims++; place > 0; place--) {
-    if (strcmp (build->claims[place - 1].plugin, call->plugin_name) <= 0)
-      break;
-    build->claims[place] = build->claims[place - 1];
-  }
-  claim = &build->claims[place];
-  claim->resource = vl_arena_strdup (call->arena, resource);
-  claim->plugin = call->plugin_name;
-  claim->amount = amount;
-  claim->total = total;
-  claim->used = -1;
-  return 0;
 }

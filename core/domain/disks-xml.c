@@ -6,99 +6,63 @@
 
 #include <config.h>
 
-#include "domain/doc.h"
-#include "request/connection.h"
-#include "request/disks.h"
-
-static struct vl_node *
-element (struct vl_call *call, struct vl_node *node, const char *path, const char *why)
-{
-  return vl_ensure (call, node, path, 0, why);
-}
-
-/* What QEMU calls the format of an image. */
-static const char *
-qemu_format (const char *format)
-{
-  static const char *const rows[][2] = {
-    { "aki", "raw" }, { "ami", "raw" }, { "ari", "raw" }, { "iso", "raw" }, { "vhd", "vpc" },
-  };
-
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-    if (VL_STREQ (format, rows[i][0]))
-      return rows[i][1];
-  return format;
-}
-
-/* The image's copy in STATE; a plan without a stored image names the place that
- * an image of this name would have. */
-static const char *
-image_path (struct vl_call *call, const struct vl_guest *guest)
-{
-  const struct vl_request *request = guest->request;
-  char id[37];
-
-  if (request->image.file)
-    return request->image.file;
-  vl_uuid_from_text (request->image.name ? request->image.name : "", id);
-  return vl_printf (call, "%s/images/%s", vl_state_of (call, guest), id);
-}
+#include "domain/node.h"
 
 static void
-write_backing (struct vl_call *call, const struct vl_guest *guest, const struct vl_disk *disk,
-               struct vl_node *node, int overlay)
+write_backing (const struct vl_source *below, struct vl_node *node)
 {
-  struct vl_node *store = element (call, node, "backingStore", disk->why);
-  const char *format = guest->request->image.disk_format;
+  struct vl_node *store = vl_ensure_in (node, "backingStore");
 
-  if (! overlay)
+  if (below == NULL)
     return;
-  vl_set (call, store, "type", "file", disk->why);
-  vl_set (call, element (call, store, "format", disk->why), "type",
-          qemu_format (format ? format : "raw"), VL_GUEST_IMAGE);
-  vl_set (call, element (call, store, "source", disk->why), "file", image_path (call, guest),
-          VL_GUEST_IMAGE);
-  element (call, store, "backingStore", disk->why);
+  vl_set (store, "type", below->type);
+  vl_set_why (vl_ensure_in (store, "format"), "type", below->format, VL_GUEST_IMAGE);
+  vl_set_why (vl_ensure_in (store, "source"), VL_STREQ (below->type, "block") ? "dev" : "file",
+              below->path, VL_GUEST_IMAGE);
+  write_backing (below->backing, store);
 }
 
 static void
-write_network_source (struct vl_call *call, const struct vl_connection *connection,
-                      const struct vl_disk *disk, struct vl_node *node)
+set_if (struct vl_node *node, const char *attr, const char *value)
 {
-  struct vl_node *source = element (call, node, "source", disk->why), *part;
+  if (value)
+    vl_set (node, attr, value);
+}
 
-  vl_set (call, source, "protocol", connection->protocol, disk->why);
-  vl_set (call, source, "name", connection->source, disk->why);
-  for (size_t i = 0; i < connection->n_hosts; i++) {
-    part = vl_append (call, source, "host", disk->why);
-    vl_set (call, part, "name", connection->hosts[i], disk->why);
-    if (connection->ports[i])
-      vl_set (call, part, "port", connection->ports[i], disk->why);
-  }
-  if (connection->auth_user == NULL)
+static void
+write_source (const struct vl_source *from, struct vl_node *disk)
+{
+  const struct vl_endpoint *hosts = from->hosts.rows;
+  struct vl_node *source = vl_ensure_in (disk, "source"), *part;
+
+  if (! VL_STREQ (from->type, "network")) {
+    vl_set (source, VL_STREQ (from->type, "block") ? "dev" : "file", from->path);
     return;
-  part = element (call, node, "auth", disk->why);
-  vl_set (call, part, "username", connection->auth_user, disk->why);
-  if (connection->secret) {
-    part = element (call, part, "secret", disk->why);
-    vl_set (call, part, "type", "ceph", disk->why);
-    vl_set (call, part, "uuid", connection->secret, disk->why);
   }
-}
-
-static void
-write_source (struct vl_call *call, const struct vl_disk *disk, struct vl_node *node)
-{
-  struct vl_node *source = element (call, node, "source", disk->why);
-
-  vl_set (call, source, VL_STREQ (disk->type, "block") ? "dev" : "file", disk->source, disk->why);
+  vl_set (source, "protocol", from->protocol);
+  vl_set (source, "name", from->name);
+  for (size_t i = 0; i < from->hosts.count; i++) {
+    part = vl_append_in (source, "host");
+    set_if (part, "name", hosts[i].name);
+    set_if (part, "port", hosts[i].port);
+    set_if (part, "transport", hosts[i].transport);
+    set_if (part, "socket", hosts[i].socket);
+  }
+  if (from->auth_user == NULL)
+    return;
+  part = vl_ensure_in (disk, "auth");
+  vl_set (part, "username", from->auth_user);
+  if (from->secret_uuid) {
+    part = vl_ensure_in (part, "secret");
+    set_if (part, "type", from->auth_type);
+    vl_set (part, "uuid", from->secret_uuid);
+  }
 }
 
 /* The limits that Cinder's QoS sets on a volume; a flavor's are for local disks
  * and a feature's business. */
 static void
-write_limits (struct vl_call *call, const struct vl_connection *connection,
-              const struct vl_disk *disk, struct vl_node *node)
+write_limits (struct vl_call *call, const struct vl_volume *volume, struct vl_node *disk)
 {
   static const char *const known[] = {
     "group_name",
@@ -123,70 +87,54 @@ write_limits (struct vl_call *call, const struct vl_connection *connection,
     "write_iops_sec_max_length",
   };
 
-  for (size_t i = 0; i < connection->n_limits; i++)
-    for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
-      if (VL_STREQ (connection->limits[i].key, known[k]))
-        vl_text (call, element (call, node, vl_printf (call, "iotune/%s", known[k]), disk->why),
-                 connection->limits[i].value, disk->why);
-}
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    const char *limit = vl_info (call, volume, vl_printf (call, "data.qos_specs.%s", known[i]));
 
-static const struct vl_connection *
-connection_of (struct vl_call *call, const struct vl_request *request,
-               const struct vl_wanted_disk *want)
-{
-  const struct vl_block_device *bdm = want->bdm;
-
-  if (bdm == NULL || bdm->path || bdm->connection_info == NULL || ! vl_is_volume (bdm))
-    return NULL;
-  return vl_connection_read (call, bdm->connection_info, vl_bdm_path (call, request, bdm));
+    if (limit)
+      vl_text (vl_ensure_in (disk, vl_printf (call, "iotune/%s", known[i])), limit);
+  }
 }
 
 /* The slot behind the disk's bus, or what the disk itself is there for. */
 static const char *
-bus_why (const struct vl_guest *guest, const struct vl_disk *disk,
-         const struct vl_wanted_disk *want)
+bus_why (struct vl_call *call, const struct vl_disk *disk, const struct vl_block_device *bdm)
 {
   const char *slot = VL_STREQ (disk->device, "cdrom") ? VL_CDROM_BUS : VL_DISK_BUS;
-  int own = want->bdm && (want->bdm->disk_bus || want->bdm->device_name);
+  int own = bdm && (bdm->disk_bus || bdm->device_name);
 
   if (own || VL_STREQ (disk->device, "floppy") || VL_STREQ (disk->device, "lun")
-      || ! vl_guest_is (guest, slot, disk->bus))
+      || ! vl_is (call, slot, disk->bus))
     return disk->why;
   return slot;
 }
 
 static void
-write_disk (struct vl_call *call, const struct vl_guest *guest, const struct vl_disk *disk,
-            const struct vl_wanted_disk *want)
+write_disk (struct vl_call *call, const struct vl_guest *guest, size_t i)
 {
-  const struct vl_connection *connection = connection_of (call, guest->request, want);
-  struct vl_node *node = vl_append (call, NULL, "devices/disk", disk->why), *part;
-  int volume = want->bdm && vl_is_volume (want->bdm);
-  int overlay =
-      VL_STREQ (disk->role, "root") && ! volume && vl_disk_is_overlay (vl_guest_disk_kind (guest));
+  const struct vl_disk *disk = &guest->disks[i];
+  struct vl_node *node = vl_append (call, "devices/disk", disk->why), *part;
 
-  vl_set (call, node, "type", disk->type, disk->why);
-  vl_set (call, node, "device", disk->device, disk->why);
-  part = element (call, node, "driver", disk->why);
-  vl_set (call, part, "name", "qemu", VL_GUEST_VIRT_TYPE);
-  vl_set (call, part, "type", disk->format, disk->why);
-  if (connection && VL_STREQ (disk->type, "network"))
-    write_network_source (call, connection, disk, node);
-  else
-    write_source (call, disk, node);
-  write_backing (call, guest, disk, node, overlay);
-  part = element (call, node, "target", disk->why);
-  vl_set (call, part, "dev", disk->dev, disk->why);
-  vl_set (call, part, "bus", disk->bus, bus_why (guest, disk, want));
+  vl_node_describe (node, disk->id);
+  vl_set (node, "type", disk->type);
+  vl_set (node, "device", disk->device);
+  part = vl_ensure_in (node, "driver");
+  vl_set_why (part, "name", "qemu", VL_GUEST_VIRT_TYPE);
+  vl_set (part, "type", disk->format);
+  write_source (&guest->sources[i], node);
+  write_backing (guest->sources[i].backing, node);
+  part = vl_ensure_in (node, "target");
+  vl_set (part, "dev", disk->dev);
+  vl_set_why (part, "bus", disk->bus, bus_why (call, disk, guest->disk_devices[i]));
   /* A LUN shows its own serial number; libvirt takes no other. */
   if (disk->serial && ! VL_STREQ (disk->device, "lun"))
-    vl_text (call, element (call, node, "serial", disk->why), disk->serial, disk->why);
+    vl_text (vl_ensure_in (node, "serial"), disk->serial);
+  vl_address_write (call, node, disk->id, disk->bus);
   if (disk->readonly)
-    element (call, node, "readonly", disk->why);
+    vl_ensure_in (node, "readonly");
   if (disk->shareable)
-    element (call, node, "shareable", disk->why);
-  if (connection)
-    write_limits (call, connection, disk, node);
+    vl_ensure_in (node, "shareable");
+  if (guest->volumes[i].connection)
+    write_limits (call, &guest->volumes[i], node);
 }
 
 /* <boot dev=>: one entry per kind of device, in the order in which disks are
@@ -199,7 +147,7 @@ write_boot (struct vl_call *call, const struct vl_guest *guest)
   };
   unsigned done = 0;
 
-  if (vl_guest_has (guest, VL_GUEST_KERNEL))
+  if (vl_has (call, VL_GUEST_KERNEL))
     return;
   for (int32_t place = 1; place <= (int32_t)guest->n_disks; place++)
     for (size_t i = 0; i < guest->n_disks; i++)
@@ -211,37 +159,31 @@ write_boot (struct vl_call *call, const struct vl_guest *guest)
         if (disk->boot != place || ! VL_STREQ (disk->device, rows[k][0]) || (done & bit))
           continue;
         done |= bit;
-        vl_set (call, vl_append (call, NULL, "os/boot", disk->why), "dev", rows[k][1], disk->why);
+        vl_set (vl_append (call, "os/boot", disk->why), "dev", rows[k][1]);
       }
 }
 
 static void
 write_container (struct vl_call *call, const struct vl_disk *disk)
 {
-  struct vl_node *node = vl_append (call, NULL, "devices/filesystem", disk->why);
+  struct vl_node *node = vl_append (call, "devices/filesystem", disk->why);
 
-  vl_set (call, node, "type", "mount", disk->why);
-  vl_set (call, element (call, node, "source", disk->why), "dir", disk->source, disk->why);
-  vl_set (call, element (call, node, "target", disk->why), "dir", "/", disk->why);
-  vl_text (call, element (call, NULL, "os/init", VL_GUEST_VIRT_TYPE), "/sbin/init",
-           VL_GUEST_VIRT_TYPE);
+  vl_node_describe (node, disk->id);
+  vl_set (node, "type", "mount");
+  vl_set (vl_ensure_in (node, "source"), "dir", disk->source);
+  vl_set (vl_ensure_in (node, "target"), "dir", "/");
+  vl_text (vl_ensure (call, "os/init", VL_GUEST_VIRT_TYPE), "/sbin/init");
 }
 
-int
-vl_disks_write (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+void
+vl_disks_write (struct vl_call *call, const struct vl_guest *guest)
 {
-  VL_AUTOWANTED struct vl_wanted_disks wanted = { 0 };
-  size_t errors = call->findings.n_errors;
-
-  (void)host;
-  vl_wanted_disks_list (guest->request, &wanted);
-  if (vl_guest_is (guest, VL_GUEST_VIRT_TYPE, "lxc")) {
+  if (vl_is (call, VL_GUEST_VIRT_TYPE, "lxc")) {
     if (guest->n_disks)
       write_container (call, &guest->disks[0]);
-  } else {
-    for (size_t i = 0; i < guest->n_disks && i < wanted.n; i++)
-      write_disk (call, guest, &guest->disks[i], &wanted.items[i]);
-    write_boot (call, guest);
+    return;
   }
-  return call->findings.n_errors > errors ? -1 : 0;
+  for (size_t i = 0; i < guest->n_disks; i++)
+    write_disk (call, guest, i);
+  write_boot (call, guest);
 }

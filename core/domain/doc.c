@@ -7,35 +7,121 @@
 
 #include "domain/node.h"
 
-struct vl_node *
-vl_dead_node (void)
-{
-  /* Never written: every call tests `dead` first. */
-  static struct vl_node dead = { .dead = 1 };
+/* ---- handles ---- */
 
-  return &dead;
+/* Swallows what is written to it; the same one for every document. */
+static struct vl_node dead;
+
+struct vl_node *
+vl_node_of (struct vl_call *call, struct vl_element *element, const char *why)
+{
+  struct vl_node *node;
+
+  if (element == NULL)
+    return &dead;
+  node = vl_arena_alloc (element->doc->arena, sizeof *node);
+  node->call = call;
+  node->element = element;
+  node->why = why;
+  return node;
 }
 
-static struct vl_node *
-new_node (struct vl_doc *doc, struct vl_node *parent, struct vl_shape *shape,
-          enum vl_node_kind kind)
+void
+vl_node_describe (struct vl_node *node, const char *device)
 {
-  struct vl_node *node = vl_arena_alloc (doc->arena, sizeof *node);
+  if (node->element)
+    node->element->device = device;
+}
 
-  node->doc = doc;
-  node->parent = parent;
-  node->shape = shape;
-  node->kind = kind;
-  node->adjusted = doc->adjusting;
-  node->seq = ++doc->seq;
+struct vl_node *
+vl_because (struct vl_node *node, const char *why)
+{
+  return node->element ? vl_node_of (node->call, node->element,
+                                     vl_arena_strdup (node->element->doc->arena, why))
+                       : node;
+}
+
+/* ---- elements by parent, shape and key ---- */
+
+static uint32_t
+hash_bytes (uint32_t hash, const void *bytes, size_t length)
+{
+  for (const unsigned char *b = bytes; length > 0; length--)
+    hash = (hash ^ *b++) * 16777619u;
+  return hash;
+}
+
+static uint32_t
+hash_of (const struct vl_element *parent, const struct vl_shape *shape, const struct vl_pair *keys,
+         size_t n)
+{
+  uint32_t hash = hash_bytes (2166136261u, &parent->seq, sizeof parent->seq);
+
+  hash = hash_bytes (hash, &shape, sizeof shape);
+  for (size_t i = 0; i < n; i++)
+    hash = hash_bytes (hash, keys[i].value, strlen (keys[i].value) + 1);
+  return hash;
+}
+
+static int
+same_keys (const struct vl_element *element, const struct vl_pair *keys, size_t n)
+{
+  for (size_t i = 0; i < n && element->n_keys == n; i++)
+    if (! VL_STREQ (element->keys[i].name, keys[i].name)
+        || ! VL_STREQ (element->keys[i].value, keys[i].value))
+      return 0;
+  return element->n_keys == n;
+}
+
+static struct vl_element *
+find_child (const struct vl_element *parent, const struct vl_shape *shape,
+            const struct vl_pair *keys, size_t n)
+{
+  uint32_t hash = hash_of (parent, shape, keys, n);
+  struct vl_element *e = parent->doc->buckets[hash % VL_DOC_BUCKETS];
+
+  while (e
+         && (e->hash != hash || e->parent != parent || e->shape != shape || e->gone
+             || ! same_keys (e, keys, n)))
+    e = e->chain;
+  return e;
+}
+
+struct vl_element *
+vl_element_new (struct vl_doc *doc, struct vl_element *parent, struct vl_shape *shape,
+                enum vl_element_kind kind, const struct vl_pair *keys, size_t n_keys)
+{
+  struct vl_element *element = vl_arena_alloc (doc->arena, sizeof *element);
+
+  element->doc = doc;
+  element->parent = parent;
+  element->shape = shape;
+  element->kind = kind;
+  element->adjusted = doc->adjusting;
+  element->seq = ++doc->seq;
+  element->depth = parent ? parent->depth + 1 : 1;
+  if (n_keys) {
+    struct vl_pair *copy = vl_arena_alloc (doc->arena, n_keys * sizeof *copy);
+
+    for (size_t i = 0; i < n_keys; i++)
+      copy[i] = (struct vl_pair) { vl_arena_strdup (doc->arena, keys[i].name),
+                                   vl_arena_strdup (doc->arena, keys[i].value) };
+    element->keys = copy;
+    element->n_keys = n_keys;
+  }
   if (parent == NULL)
-    return node;
-  if (parent->last)
-    parent->last->next = node;
-  else
-    parent->first = node;
-  parent->last = node;
-  return node;
+    return element;
+  *(parent->last ? &parent->last->next : &parent->first) = element;
+  parent->last = element;
+  if (kind != VL_ELEMENT_LISTED) {
+    struct vl_element **bucket;
+
+    element->hash = hash_of (parent, shape, keys, n_keys);
+    bucket = &doc->buckets[element->hash % VL_DOC_BUCKETS];
+    element->chain = *bucket;
+    *bucket = element;
+  }
+  return element;
 }
 
 struct vl_doc *
@@ -46,7 +132,7 @@ vl_doc_new (struct vl_call *call)
   doc->call = call;
   doc->arena = call->arena;
   doc->shape.name = "domain";
-  doc->root = new_node (doc, NULL, &doc->shape, VL_NODE_SINGLE);
+  doc->root = vl_element_new (doc, NULL, &doc->shape, VL_ELEMENT_SINGLE, NULL, 0);
   return doc;
 }
 
@@ -67,27 +153,29 @@ vl_doc_xml (const struct vl_doc *doc)
 
 /* ---- who may, and when ---- */
 
-static int
-fault (struct vl_call *call, const char *path, const char *why, const char *fmt, const char *a,
-       const char *b)
+int
+vl_doc_fault (struct vl_call *call, const char *path, const char *why, const char *hint,
+              const char *fmt, ...)
 {
+  struct vl_owner owner = { .plugin = call->plugin, .why = why };
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
     .err = VL_ERR_FAILED,
     .code = "PluginFault",
-    .property = why && call->guest && call->plugin && strchr (why, '.') == NULL ? why : NULL,
+    .property = vl_owner_property (call->guest, &owner),
     .path = path,
+    .hint = hint,
   };
+  va_list args;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  return vl_report (call, &report, fmt, a, b);
-#pragma GCC diagnostic pop
+  va_start (args, fmt);
+  vl_vreport (call, &report, fmt, args);
+  va_end (args);
+  return -1;
 }
 
-/* The document that CALL may write to now, or NULL after a finding. */
-static struct vl_doc *
-writable (struct vl_call *call, const char *verb)
+struct vl_doc *
+vl_doc_writable (struct vl_call *call, const char *verb)
 {
   struct vl_doc *doc = call->build ? call->build->doc : NULL;
   int ours = call->plugin == NULL && call->phase == VL_PHASE_BEGIN;
@@ -95,32 +183,31 @@ writable (struct vl_call *call, const char *verb)
   if (doc && ! doc->sealed
       && (ours || call->phase == VL_PHASE_CONTRIBUTE || call->phase == VL_PHASE_ADJUST))
     return doc;
-  fault (call, NULL, NULL,
-         "%s is called in phase '%s'; the document is written in contribute and adjust", verb,
-         vl_phase_name (call->phase));
+  vl_doc_fault (call, NULL, NULL, NULL,
+                "%s is called in phase '%s'; the document is written in contribute and adjust",
+                verb, vl_phase_name (call->phase));
   return NULL;
 }
 
-static struct vl_node *
-outside (struct vl_call *call, const struct vl_shape *shape, const char *attr, const char *why)
+int
+vl_doc_outside (struct vl_call *call, const struct vl_shape *shape, const char *attr,
+                const char *why)
 {
   const char *path = vl_shape_path (call->arena, shape);
 
   if (attr)
     path = vl_arena_printf (call->arena, "%s/@%s", path, attr);
-  fault (call, path, why, "'%s' writes '%s', which is not in its writes table", call->plugin->name,
-         path);
-  vl_hint (call, "list '%s' (or an element above it) in the feature's `writes`",
-           path + sizeof "/domain/" - 1);
-  return vl_dead_node ();
+  return vl_doc_fault (
+      call, path, why,
+      vl_printf (call, "list '%s' (or an element above it) in the feature's `writes`",
+                 path + sizeof "/domain/" - 1),
+      "'%s' writes '%s', which is not in its writes table", call->plugin->name, path);
 }
 
 /* ---- shapes and elements ---- */
 
-/* Element and attribute names are the plugins' own text: letters, digits and
- * "_-.:" only, so that no path can smuggle markup. */
-static int
-good_name (const char *name, size_t length)
+int
+vl_name_is_good (const char *name, size_t length)
 {
   static const char more[] = "_-.:";
 
@@ -136,8 +223,8 @@ good_name (const char *name, size_t length)
   return 1;
 }
 
-static struct vl_shape *
-shape_child (struct vl_doc *doc, struct vl_shape *shape, const char *name, size_t length)
+struct vl_shape *
+vl_shape_child (struct vl_doc *doc, struct vl_shape *shape, const char *name, size_t length)
 {
   struct vl_shape *child;
 
@@ -152,42 +239,33 @@ shape_child (struct vl_doc *doc, struct vl_shape *shape, const char *name, size_
   return child;
 }
 
+/* Someone goes through ELEMENT without a right to it of their own. */
 static void
-pass_through (struct vl_node *node, const struct vl_plugin *plugin, const char *why)
+pass_through (struct vl_element *element, const struct vl_plugin *plugin, const char *why)
 {
-  if (! node->passed) {
-    node->passed = 1;
-    node->through.plugin = plugin;
-    node->through.why = vl_arena_strdup (node->doc->arena, why);
-  } else if (node->through.plugin != plugin) {
-    node->shared = 1;
+  if (! element->passed) {
+    element->passed = 1;
+    element->through.plugin = plugin;
+    element->through.why = why;
+  } else if (element->through.plugin != plugin) {
+    element->shared = 1;
   }
-}
-
-static struct vl_node *
-find_child (struct vl_node *parent, const struct vl_shape *shape, enum vl_node_kind kind,
-            const char *key)
-{
-  for (struct vl_node *child = parent->first; child; child = child->next)
-    if (child->shape == shape && child->kind == kind && (key == NULL || VL_STREQ (child->key, key)))
-      return child;
-  return NULL;
 }
 
 /* What a call wants made. */
 struct making {
   struct vl_call *call;
-  struct vl_doc *doc;
   const char *verb, *why;
-  enum vl_node_kind kind;
-  unsigned flags;
-  const char *key; /* sorted */
+  enum vl_element_kind kind;
+  unsigned weak;
+  struct vl_pair keys[VL_MAX_KEYS]; /* sorted by name */
+  size_t n_keys;
 };
 
 /* The first by name of those who use a path as this kind is kept: that is
  * enough for a message, and does not depend on who came first. */
 static void
-use_as (const struct making *m, struct vl_shape *shape, enum vl_node_kind kind)
+use_as (const struct making *m, struct vl_shape *shape, enum vl_element_kind kind)
 {
   const struct vl_plugin *plugin = m->call->plugin;
   struct vl_owner *user = &shape->users[kind];
@@ -198,286 +276,243 @@ use_as (const struct making *m, struct vl_shape *shape, enum vl_node_kind kind)
       return;
   shape->kinds |= 1u << kind;
   user->plugin = plugin;
-  user->why = vl_arena_strdup (m->doc->arena, m->why);
+  user->why = m->why;
 }
 
 /* Walks to the element that holds the last name of PATH, making parents on the
  * way; *NAME is that last name.  NULL after a finding. */
-static struct vl_node *
-walk (const struct making *m, struct vl_node *node, const char *path, const char **name)
+static struct vl_element *
+walk (const struct making *m, struct vl_element *element, const char *path, const char **name)
 {
   const char *whole = path;
-  int depth = 2;
 
-  if (node == NULL)
-    node = m->doc->root;
-  for (struct vl_node *n = node; n->parent; n = n->parent)
-    depth++;
-  for (;; depth++) {
+  for (;;) {
     size_t length = strcspn (path, "/");
     struct vl_shape *shape;
-    struct vl_node *child;
+    struct vl_element *child;
 
-    if (! good_name (path, length) || depth > VL_DOC_MAX_DEPTH) {
-      fault (m->call, NULL, m->why, "%s: '%s' is not a path of element names, divided by '/'",
-             m->verb, whole);
+    if (! vl_name_is_good (path, length) || element->depth >= VL_DOC_MAX_DEPTH) {
+      vl_doc_fault (m->call, NULL, m->why, NULL,
+                    "%s: '%s' is not a path of element names, divided by '/'", m->verb, whole);
       return NULL;
     }
     *name = path;
     if (path[length] == '\0')
-      return node;
-    shape = shape_child (m->doc, node->shape, path, length);
+      return element;
+    shape = vl_shape_child (element->doc, element->shape, path, length);
     if (vl_shape_right (shape, m->call->plugin) == VL_RIGHT_NONE) {
-      outside (m->call, shape, NULL, m->why);
+      vl_doc_outside (m->call, shape, NULL, m->why);
       return NULL;
     }
-    child = find_child (node, shape, VL_NODE_SINGLE, NULL);
+    child = find_child (element, shape, NULL, 0);
     if (child == NULL)
-      child = new_node (m->doc, node, shape, VL_NODE_SINGLE);
-    use_as (m, shape, VL_NODE_SINGLE);
+      child = vl_element_new (element->doc, element, shape, VL_ELEMENT_SINGLE, NULL, 0);
+    use_as (m, shape, VL_ELEMENT_SINGLE);
     pass_through (child, m->call->plugin, m->why);
-    node = child;
+    element = child;
     path += length + 1;
   }
 }
 
-static struct vl_node *
-make (const struct making *m, struct vl_node *node, const char *path)
+static struct vl_element *
+make_below (const struct making *m, struct vl_element *element, const char *path)
 {
-  const char *name;
+  struct vl_doc *doc = element->doc;
+  struct vl_element *made = NULL;
   struct vl_shape *shape;
-  struct vl_node *made;
   enum vl_right right;
+  const char *name;
 
-  if (node && node->dead)
-    return node;
-  node = walk (m, node, path, &name);
-  if (node == NULL)
-    return vl_dead_node ();
-  shape = shape_child (m->doc, node->shape, name, strlen (name));
+  element = walk (m, element, path, &name);
+  if (element == NULL)
+    return NULL;
+  shape = vl_shape_child (doc, element->shape, name, strlen (name));
   right = vl_shape_right (shape, m->call->plugin);
-  if (right == VL_RIGHT_NONE || (right == VL_RIGHT_THROUGH && m->kind != VL_NODE_SINGLE))
-    return outside (m->call, shape, NULL, m->why);
-  use_as (m, shape, m->kind);
-  made = m->kind == VL_NODE_LISTED ? NULL : find_child (node, shape, m->kind, m->key);
-  node = made ? made : new_node (m->doc, node, shape, m->kind);
-  node->key = m->key;
-  if (right == VL_RIGHT_THROUGH)
-    pass_through (node, m->call->plugin, m->why);
-  else
-    vl_owner_add (m->doc->arena, &node->owners, m->call->plugin, m->why, m->flags & VL_WEAK);
-  return node;
-}
-
-struct vl_node *
-vl_ensure (struct vl_call *call, struct vl_node *node, const char *path, unsigned flags,
-           const char *why)
-{
-  struct making m = { call, writable (call, "vl_ensure"), "vl_ensure", why, VL_NODE_SINGLE, flags,
-                      NULL };
-
-  return m.doc ? make (&m, node, path) : vl_dead_node ();
-}
-
-struct vl_node *
-vl_append (struct vl_call *call, struct vl_node *node, const char *path, const char *why)
-{
-  struct making m = {
-    call, writable (call, "vl_append"), "vl_append", why, VL_NODE_LISTED, 0, NULL
-  };
-
-  if (m.doc == NULL)
-    return vl_dead_node ();
-  if (call->phase == VL_PHASE_ADJUST) {
-    fault (call, NULL, why, "vl_append of '%s' in adjust, which appends to no list%s", path, "");
-    vl_hint (call, "append it in contribute");
-    return vl_dead_node ();
+  if (right == VL_RIGHT_NONE || (right == VL_RIGHT_THROUGH && m->kind != VL_ELEMENT_SINGLE)) {
+    vl_doc_outside (m->call, shape, NULL, m->why);
+    return NULL;
   }
+  use_as (m, shape, m->kind);
+  if (m->kind != VL_ELEMENT_LISTED)
+    made = find_child (element, shape, m->keys, m->n_keys);
+  if (made == NULL)
+    made = vl_element_new (doc, element, shape, m->kind, m->keys, m->n_keys);
+  if (right == VL_RIGHT_THROUGH)
+    pass_through (made, m->call->plugin, m->why);
+  else
+    vl_owner_add (doc->arena, &made->owners, m->call->plugin, m->why, m->weak);
+  return made;
+}
+
+/* Makes what M says at PATH below PARENT, NULL: below the domain. */
+static struct vl_node *
+make (struct making *m, const struct vl_node *parent, const char *path)
+{
+  struct vl_doc *doc;
+  struct vl_element *made;
+
+  if (parent && parent->element == NULL)
+    return &dead;
+  doc = vl_doc_writable (m->call, m->verb);
+  if (doc == NULL)
+    return &dead;
+  if (path == NULL) {
+    vl_doc_fault (m->call, NULL, m->why, NULL, "%s is called without a path", m->verb);
+    return &dead;
+  }
+  if (parent == NULL)
+    m->why = vl_arena_strdup (doc->arena, m->why);
+  made = make_below (m, parent ? parent->element : doc->root, path);
+  for (size_t i = 0; made && i < m->n_keys; i++)
+    if (vl_element_wish (m->call, made, m->keys[i].name, m->keys[i].value, 0, m->why) < 0)
+      made = NULL;
+  return vl_node_of (m->call, made, m->why);
+}
+
+struct vl_node *
+vl_domain (struct vl_call *c)
+{
+  struct vl_doc *doc = c->build ? c->build->doc : NULL;
+
+  if (doc == NULL)
+    vl_doc_fault (c, NULL, NULL, NULL,
+                  "vl_domain is called in phase '%s'; there is no document yet",
+                  vl_phase_name (c->phase));
+  return vl_node_of (c, doc ? doc->root : NULL, NULL);
+}
+
+struct vl_node *
+vl_ensure (struct vl_call *c, const char *path, const char *why)
+{
+  struct making m = { .call = c, .verb = "vl_ensure", .why = why };
+
+  return make (&m, NULL, path);
+}
+
+struct vl_node *
+vl_ensure_weak (struct vl_call *c, const char *path, const char *why)
+{
+  struct making m = { .call = c, .verb = "vl_ensure_weak", .why = why, .weak = 1 };
+
+  return make (&m, NULL, path);
+}
+
+struct vl_node *
+vl_ensure_in (struct vl_node *node, const char *path)
+{
+  struct making m = { .call = node->call, .verb = "vl_ensure_in", .why = node->why };
+
   return make (&m, node, path);
 }
 
-/* ---- values ---- */
+/* ---- lists ---- */
 
-static int
-wish (struct vl_call *call, struct vl_node *node, struct vl_slot *slot, const char *value, int weak,
-      const char *why)
+static struct vl_node *
+append (struct making *m, const struct vl_node *parent, const char *path)
 {
-  struct vl_arena *arena = node->doc->arena;
-  struct vl_wish **place = &slot->wishes;
-
-  while (*place && ((*place)->weak != weak || ! VL_STREQ ((*place)->value, value)))
-    place = &(*place)->next;
-  if (*place == NULL) {
-    const char *problem = vl_xml_text_problem (arena, value);
-
-    if (problem) {
-      struct vl_owner owner = { .plugin = call->plugin, .why = why };
-      struct vl_report report = {
-        .severity = VL_SEV_ERROR,
-        .err = VL_ERR_REQUEST,
-        .property = vl_owner_property (call->guest, &owner),
-        .path = vl_shape_path (arena, node->shape),
-      };
-
-      vl_report (call, &report, "the text for '%s%s%s' %s", report.path, slot->name ? "/@" : "",
-                 slot->name ? slot->name : "", problem);
-      vl_hint (call, "write it without that character");
-      return -1;
-    }
-    *place = vl_arena_alloc (arena, sizeof **place);
-    (*place)->value = vl_arena_strdup (arena, value);
-    (*place)->weak = weak;
+  if (m->call && m->call->phase == VL_PHASE_ADJUST && path) {
+    vl_doc_fault (m->call, NULL, m->why, "append it in contribute",
+                  "%s of '%s' in adjust, which appends to no list", m->verb, path);
+    return &dead;
   }
-  vl_owner_add (arena, &(*place)->owners, call->plugin, why, 0);
-  return 0;
+  return make (m, parent, path);
 }
 
-static struct vl_slot *
-add_slot (struct vl_node *node, const char *attr)
+struct vl_node *
+vl_append (struct vl_call *c, const char *path, const char *why)
 {
-  struct vl_slot *slot = vl_node_slot (node, attr);
+  struct making m = { .call = c, .verb = "vl_append", .why = why, .kind = VL_ELEMENT_LISTED };
 
-  if (slot)
-    return slot;
-  slot = vl_arena_alloc (node->doc->arena, sizeof *slot);
-  slot->name = vl_arena_strdup (node->doc->arena, attr);
-  slot->next = attr ? node->slots : NULL;
-  *(attr ? &node->slots : &node->text) = slot;
-  return slot;
+  return append (&m, NULL, path);
 }
 
-static int
-set (struct vl_call *call, const char *verb, struct vl_node *node, const char *attr,
-     const char *value, int weak, const char *why)
+struct vl_node *
+vl_append_in (struct vl_node *node, const char *path)
 {
-  struct vl_doc *doc = writable (call, verb);
+  struct making m = {
+    .call = node->call, .verb = "vl_append_in", .why = node->why, .kind = VL_ELEMENT_LISTED
+  };
 
-  if (doc == NULL || (node && node->dead))
-    return -1;
-  if (node == NULL)
-    node = doc->root;
-  if (value == NULL || (attr && ! good_name (attr, strlen (attr))))
-    return fault (call, vl_shape_path (call->arena, node->shape), why, "%s is called with %s", verb,
-                  value ? "a name that no attribute can have" : "no value");
-  if (vl_shape_right (node->shape, call->plugin) != VL_RIGHT_ALL
-      && (attr == NULL || ! vl_shape_attr_right (node->shape, call->plugin, attr))) {
-    outside (call, node->shape, attr, why);
-    return -1;
-  }
-  return wish (call, node, add_slot (node, attr), value, weak, why);
-}
-
-int
-vl_set (struct vl_call *call, struct vl_node *node, const char *attr, const char *value,
-        const char *why)
-{
-  return set (call, "vl_set", node, attr ? attr : "", value, 0, why);
-}
-
-int
-vl_set_default (struct vl_call *call, struct vl_node *node, const char *attr, const char *value,
-                const char *why)
-{
-  return set (call, "vl_set_default", node, attr ? attr : "", value, 1, why);
-}
-
-int
-vl_text (struct vl_call *call, struct vl_node *node, const char *value, const char *why)
-{
-  return set (call, "vl_text", node, NULL, value, 0, why);
+  return append (&m, node, path);
 }
 
 /* ---- elements with a key ---- */
 
-#define MAX_KEYS 8
-
-struct pair {
-  const char *name, *value;
-};
-
-/* Splits KEY into at most MAX_KEYS pairs, sorted by name; 0 where it is not
- * "attr=value[,attr=value]". */
-static size_t
-split_key (struct vl_arena *arena, const char *key, struct pair *pairs)
+/* Reads the pairs of a call into M, sorted by name.  0, or -1 after a finding. */
+static int
+read_pairs (struct making *m, const char *path, const char *attr, const char *value, va_list args)
 {
-  char *copy = vl_arena_strdup (arena, key), *save = NULL;
-  size_t n = 0;
+  for (; attr; attr = va_arg (args, const char *)) {
+    size_t place = m->n_keys;
 
-  for (char *item = strtok_r (copy, ",", &save); item; item = strtok_r (NULL, ",", &save)) {
-    char *value = strchr (item, '=');
-    size_t place = n;
-
-    if (value == NULL || n == MAX_KEYS || ! good_name (item, (size_t)(value - item)))
-      return 0;
-    *value++ = '\0';
-    for (; place > 0 && strcmp (pairs[place - 1].name, item) > 0; place--)
-      pairs[place] = pairs[place - 1];
-    pairs[place] = (struct pair) { item, value };
-    n++;
+    if (m->n_keys > 0)
+      value = va_arg (args, const char *);
+    while (place > 0 && strcmp (m->keys[place - 1].name, attr) >= 0)
+      place--;
+    if (value == NULL || m->n_keys == VL_MAX_KEYS || ! vl_name_is_good (attr, strlen (attr))
+        || (place < m->n_keys && VL_STREQ (m->keys[place].name, attr)))
+      return vl_doc_fault (
+          m->call, NULL, m->why, NULL,
+          "%s of '%s': '%s' = '%s' is no part of a key; accepted: up to %d pairs of the "
+          "name of an attribute and its value",
+          m->verb, path ? path : "", attr, value ? value : "NULL", VL_MAX_KEYS);
+    memmove (&m->keys[place + 1], &m->keys[place], (m->n_keys - place) * sizeof m->keys[0]);
+    m->keys[place] = (struct vl_pair) { attr, value };
+    m->n_keys++;
   }
-  return n;
+  if (m->n_keys == 0)
+    return vl_doc_fault (m->call, NULL, m->why, NULL, "%s of '%s' is called without a key", m->verb,
+                         path ? path : "");
+  return 0;
+}
+
+static struct vl_node *
+keyed (struct making *m, const struct vl_node *parent, const char *path, const char *attr,
+       const char *value, va_list args)
+{
+  m->kind = VL_ELEMENT_KEYED;
+  if (parent && parent->element == NULL)
+    return &dead;
+  return path && read_pairs (m, path, attr, value, args) < 0 ? &dead : make (m, parent, path);
 }
 
 struct vl_node *
-vl_ensure_keyed (struct vl_call *call, struct vl_node *node, const char *path, const char *key,
-                 unsigned flags, const char *why)
+vl_keyed (struct vl_call *c, const char *path, const char *why, const char *attr, const char *value,
+          ...)
 {
-  struct making m = {
-    call, writable (call, "vl_ensure_keyed"), "vl_ensure_keyed", why, VL_NODE_KEYED, flags, NULL
-  };
-  VL_AUTOSTR struct vl_str sorted = { 0 };
-  struct pair pairs[MAX_KEYS];
-  size_t n;
+  struct making m = { .call = c, .verb = "vl_keyed", .why = why };
+  struct vl_node *node;
+  va_list args;
 
-  if (m.doc == NULL)
-    return vl_dead_node ();
-  n = split_key (m.doc->arena, key, pairs);
-  if (n == 0) {
-    fault (call, NULL, why,
-           "vl_ensure_keyed of '%s': '%s' is not a key; accepted: attr=value[,attr=value]", path,
-           key);
-    return vl_dead_node ();
-  }
-  for (size_t i = 0; i < n; i++)
-    vl_str_printf (&sorted, "%s%s=%s", i ? "," : "", pairs[i].name, pairs[i].value);
-  m.key = vl_arena_strdup (m.doc->arena, sorted.text);
-  node = make (&m, node, path);
-  for (size_t i = 0; i < n && ! node->dead; i++)
-    if (wish (call, node, add_slot (node, pairs[i].name), pairs[i].value, 0, why) < 0)
-      return vl_dead_node ();
+  va_start (args, value);
+  node = keyed (&m, NULL, path, attr, value, args);
+  va_end (args);
   return node;
 }
 
-int
-vl_forbid (struct vl_call *call, const char *path, const char *why)
+struct vl_node *
+vl_keyed_weak (struct vl_call *c, const char *path, const char *why, const char *attr,
+               const char *value, ...)
 {
-  struct vl_doc *doc = writable (call, "vl_forbid");
-  struct vl_forbid_record *record;
-  struct vl_shape *shape;
+  struct making m = { .call = c, .verb = "vl_keyed_weak", .why = why, .weak = 1 };
+  struct vl_node *node;
+  va_list args;
 
-  if (doc == NULL)
-    return -1;
-  if (call->phase == VL_PHASE_ADJUST)
-    return fault (call, NULL, why,
-                  "vl_forbid of '%s' in adjust; it is judged when contribute ends%s", path, "");
-  shape = &doc->shape;
-  for (const char *part = path; *part;) {
-    size_t name = strcspn (part, "/[");
+  va_start (args, value);
+  node = keyed (&m, NULL, path, attr, value, args);
+  va_end (args);
+  return node;
+}
 
-    shape = shape_child (doc, shape, part, name);
-    part += name;
-    part += *part == '[' ? strcspn (part, "]") + (strchr (part, ']') != NULL) : 0;
-    part += *part == '/';
-  }
-  if (vl_shape_right (shape, call->plugin) != VL_RIGHT_ALL) {
-    outside (call, shape, NULL, why);
-    return -1;
-  }
-  record = vl_arena_alloc (doc->arena, sizeof *record);
-  record->path = vl_arena_strdup (doc->arena, path);
-  record->owner.plugin = call->plugin;
-  record->owner.why = vl_arena_strdup (doc->arena, why);
-  record->next = doc->forbids;
-  doc->forbids = record;
-  return 0;
+struct vl_node *
+vl_keyed_in (struct vl_node *node, const char *path, const char *attr, const char *value, ...)
+{
+  struct making m = { .call = node->call, .verb = "vl_keyed_in", .why = node->why };
+  struct vl_node *made;
+  va_list args;
+
+  va_start (args, value);
+  made = keyed (&m, node, path, attr, value, args);
+  va_end (args);
+  return made;
 }

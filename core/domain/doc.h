@@ -36,16 +36,56 @@ void vl_doc_begin_adjust (struct vl_call *call, struct vl_doc *doc);
 int vl_doc_end_adjust (struct vl_call *call, struct vl_doc *doc);
 /* Canonical order, serialised; after it nothing can be written. */
 int vl_doc_seal (struct vl_call *call, struct vl_doc *doc);
+/* Can the driver carry out the whole document, and does the host's libvirt know it?
+ * 0 or -1. */
+int vl_doc_check_able (struct vl_call *call, const struct vl_doc *doc);
 /* The Relax-NG check, with the culprit named.  0 or -1. */
 int vl_doc_check_schema (struct vl_call *call, struct vl_doc *doc, const struct vl_host *host);
-/* Provenance rows in document order; arena memory of CALL. */
+/* Provenance rows in document order; arena memory of CALL.  An element that has a
+ * text is one row, the text's; with ALL it has one of its own before that.  GUEST is
+ * NULL for a document that was loaded. */
 struct vl_provenance *vl_doc_provenance (struct vl_call *call, const struct vl_doc *doc,
-                                         const struct vl_guest *guest, size_t *n);
+                                         const struct vl_registry *registry,
+                                         const struct vl_guest *guest, int all, size_t *n);
+
+/* The reason of an address that the hypervisor gave a device, and that it keeps. */
+#define VL_WHY_ADDRESS "the hypervisor's choice"
+
+/* The sealed document that is on record as XML and its N ROWS, as vl_doc_provenance
+ * gave them with ALL: the same bytes, with the same owners, whether those are there
+ * or not.  N is 0 where no rows are on record.  Vl_doc_free; NULL after a finding. */
+struct vl_doc *vl_doc_load (struct vl_call *call, const struct vl_registry *registry,
+                            const char *xml, const struct vl_provenance *rows, size_t n);
+#define VL_HINT_DAMAGED                                                                            \
+  "put a copy of STATE back, or give the server up: virtloom server delete --force"
+/* What A must lose, get and change to become B: rows of A and B, which are those of
+ * vl_doc_provenance with ALL.  Elements that stand for one device are one, whatever
+ * their place.  Arena memory of CALL. */
+void vl_doc_difference (struct vl_call *call, const struct vl_doc *a,
+                        const struct vl_provenance *a_rows, const struct vl_doc *b,
+                        const struct vl_provenance *b_rows, struct vl_change **changes, size_t *n);
 
 /* The core's own contributions; CALL in phase begin, plugin NULL. */
-int vl_begin_write (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host);
-int vl_disks_write (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host);
-int vl_nics_write (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host);
+void vl_begin_write (struct vl_call *call);
+void vl_disks_write (struct vl_call *call, const struct vl_guest *guest);
+void vl_nics_write (struct vl_call *call, const struct vl_guest *guest);
+
+/* The core's own claims: CPUs, memory, disk space, MAC addresses, volumes. */
+void vl_core_claim (struct vl_build *build);
+/* One member that the core must have.  SHARED: others may have it too that share it. */
+struct vl_wanted_member {
+  const char *pool, *holder, *member;
+  int shared;
+  int (*same) (const char *, const char *); /* do both name one thing?  NULL: by their text */
+  const char *what, *hint;                  /* for the refusal where somebody has it */
+};
+int vl_claim_member (struct vl_call *call, const struct vl_wanted_member *want);
+/* An AMOUNT of the core; a TOTAL of -1 is not known, and is not judged. */
+int vl_claim_amount (struct vl_call *call, const char *resource, int64_t amount, int64_t total,
+                     const char *why);
+/* Holds what is claimed against what there is and what others hold.  A server that
+ * exists keeps what it has even where that is too much. */
+void vl_claims_judge (struct vl_build *build);
 
 /* Runs every phase.  The document is in build->doc, sealed, where 0 comes
  * back; -1 with findings otherwise. */

@@ -39,12 +39,13 @@ sort_wishes (struct vl_slot *slot)
 }
 
 static int
-conflict (struct vl_call *call, const struct vl_node *node, const struct vl_slot *slot, int weak)
+conflict (struct vl_call *call, const struct vl_element *node, const struct vl_slot *slot, int weak)
 {
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
     .err = VL_ERR_CONFLICT,
-    .path = vl_node_path (call->arena, node, slot->name),
+    .path = vl_element_path (call->arena, node, slot->name),
+    .hint = "change one of them; no side silently wins",
   };
   VL_AUTOSTR struct vl_str text = { 0 };
 
@@ -58,9 +59,7 @@ conflict (struct vl_call *call, const struct vl_node *node, const struct vl_slot
     vl_str_printf (&text, "%s'%s' by %s", text.length ? ", " : "", wish->value,
                    vl_owners_text (call->guest, wish->owners));
   }
-  vl_report (call, &report, "'%s' is wanted as %s", report.path, text.text);
-  vl_hint (call, "change one of them; no side silently wins");
-  return -1;
+  return vl_report (call, &report, "'%s' is wanted as %s", report.path, text.text);
 }
 
 /* The one value among the wishes that are WEAK or not; NULL: none; *TWICE: more
@@ -79,7 +78,7 @@ only_value (const struct vl_slot *slot, int weak, int *twice)
 }
 
 static void
-judge_slot (struct vl_call *call, const struct vl_node *node, struct vl_slot *slot)
+judge_slot (struct vl_call *call, const struct vl_element *node, struct vl_slot *slot)
 {
   const char *value;
   int twice = 0, weak = 0;
@@ -101,13 +100,13 @@ judge_slot (struct vl_call *call, const struct vl_node *node, struct vl_slot *sl
 }
 
 static void
-judge_values (struct vl_call *call, struct vl_node *node)
+judge_values (struct vl_call *call, struct vl_element *node)
 {
   for (struct vl_slot *slot = node->slots; slot; slot = slot->next)
     judge_slot (call, node, slot);
   if (node->text)
     judge_slot (call, node, node->text);
-  for (struct vl_node *child = node->first; child; child = child->next)
+  for (struct vl_element *child = node->first; child; child = child->next)
     judge_values (call, child);
 }
 
@@ -116,11 +115,15 @@ judge_values (struct vl_call *call, struct vl_node *node)
 static void
 judge_shape (struct vl_call *call, const struct vl_shape *shape)
 {
-  static const char *const calls[] = { "vl_ensure", "vl_ensure_keyed", "vl_append" };
-  struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_CONFLICT };
+  static const char *const calls[] = { "vl_ensure", "vl_keyed", "vl_append" };
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR,
+    .err = VL_ERR_CONFLICT,
+    .hint = "a path is a singleton, a keyed set or a list for all features alike",
+  };
   VL_AUTOSTR struct vl_str text = { 0 };
 
-  for (int kind = 0; kind < VL_N_NODE_KINDS; kind++)
+  for (int kind = 0; kind < VL_N_ELEMENT_KINDS; kind++)
     if (shape->kinds & 1u << kind) {
       const struct vl_owner *user = &shape->users[kind];
 
@@ -131,7 +134,6 @@ judge_shape (struct vl_call *call, const struct vl_shape *shape)
     }
   report.path = vl_shape_path (call->arena, shape);
   vl_report (call, &report, "'%s' is made in more than one way: %s", report.path, text.text);
-  vl_hint (call, "a path is a singleton, a keyed set or a list for all features alike");
 }
 
 /* In byte order of the names, which is not the order in which shapes came. */
@@ -178,13 +180,13 @@ owns (const struct vl_owner *owners, const struct vl_plugin *plugin)
 /* Who wants NODE, which stands at or below TOP, in spite of a forbid; NULL where
  * nobody does.  What the makers of a weak element put into it goes with it. */
 static const struct vl_owner *
-strong_owner (const struct vl_node *top, const struct vl_node *node)
+strong_owner (const struct vl_element *top, const struct vl_element *node)
 {
   for (const struct vl_owner *o = node->owners; o; o = o->next)
     if (! o->weak && (node == top || ! owns (top->owners, o->plugin)))
       return o;
-  for (const struct vl_node *child = node->first; child; child = child->next) {
-    const struct vl_owner *o = strong_owner (top, child);
+  for (const struct vl_element *child = node->first; child; child = child->next) {
+    const struct vl_owner *o = child->gone ? NULL : strong_owner (top, child);
 
     if (o)
       return o;
@@ -192,47 +194,57 @@ strong_owner (const struct vl_node *top, const struct vl_node *node)
   return NULL;
 }
 
-static void
-unlink_node (struct vl_node *node)
-{
-  struct vl_node *parent = node->parent, **place = &parent->first;
-
-  while (*place != node)
-    place = &(*place)->next;
-  *place = node->next;
-  parent->last = parent->first;
-  while (parent->last && parent->last->next)
-    parent->last = parent->last->next;
-  /* A parent that stood only for what was in it goes too. */
-  if (parent->first == NULL && parent->parent && parent->owners == NULL && parent->slots == NULL
-      && parent->text == NULL)
-    unlink_node (parent);
-}
-
 struct forbidding {
   struct vl_call *call;
   const struct vl_forbid_record *record;
+  int some_gone;
 };
 
 static int
-forbid_node (struct vl_node *node, void *opaque)
+forbid_element (struct vl_element *node, void *opaque)
 {
-  const struct forbidding *f = opaque;
-  const struct vl_owner *strong = strong_owner (node, node);
-  struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_CONFLICT };
+  struct forbidding *f = opaque;
+  const struct vl_guest *guest = f->call->guest;
+  const struct vl_owner *strong = strong_owner (node, node), *by = &f->record->owner;
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR,
+    .err = VL_ERR_CONFLICT,
+    .plugin = vl_owner_name (by),
+    .hint = "change one of them; no side silently wins",
+  };
 
   if (strong == NULL) {
-    unlink_node (node);
-    return 1;
+    node->gone = f->some_gone = 1;
+    return 0;
   }
-  report.plugin = vl_owner_name (&f->record->owner);
-  report.property = vl_owner_property (f->call->guest, &f->record->owner);
-  report.path = vl_node_path (f->call->arena, node, NULL);
+  report.property = vl_owner_property (guest, by);
+  report.path = vl_element_path (f->call->arena, node, NULL);
   vl_report (f->call, &report, "'%s' is forbidden by %s (%s) and wanted by %s (%s)", report.path,
-             report.plugin, vl_owner_cause (f->call->guest, &f->record->owner, NULL),
-             vl_owner_name (strong), vl_owner_cause (f->call->guest, strong, NULL));
-  vl_hint (f->call, "change one of them; no side silently wins");
+             report.plugin, vl_owner_cause (guest, by, NULL), vl_owner_name (strong),
+             vl_owner_cause (guest, strong, NULL));
   return 0;
+}
+
+/* Takes what is gone out of NODE.  1: NODE stood only for that, and goes too. */
+static int
+sweep (struct vl_element *node)
+{
+  struct vl_element **place = &node->first;
+  int lost = 0;
+
+  for (node->last = NULL; *place;) {
+    struct vl_element *child = *place;
+
+    if (child->gone || sweep (child)) {
+      child->gone = lost = 1;
+      *place = child->next;
+    } else {
+      node->last = child;
+      place = &child->next;
+    }
+  }
+  return lost && node->first == NULL && node->parent && node->owners == NULL && node->slots == NULL
+         && node->text == NULL;
 }
 
 static int
@@ -247,7 +259,7 @@ static void
 judge_forbids (struct vl_call *call, struct vl_doc *doc)
 {
   struct vl_forbid_record *sorted = NULL;
-  struct forbidding f = { call, NULL };
+  struct forbidding f = { .call = call };
 
   while (doc->forbids) {
     struct vl_forbid_record *record = doc->forbids, **place = &sorted;
@@ -260,8 +272,9 @@ judge_forbids (struct vl_call *call, struct vl_doc *doc)
   }
   doc->forbids = sorted;
   for (f.record = sorted; f.record; f.record = f.record->next)
-    while (vl_node_match (doc->root, f.record->path, forbid_node, &f))
-      ; /* one went: the list has changed, so look again */
+    vl_element_match (doc->root, f.record->steps, f.record->n_steps, forbid_element, &f);
+  if (f.some_gone)
+    sweep (doc->root);
 }
 
 /* ---- ends of phases ---- */
@@ -273,7 +286,7 @@ judge (struct vl_call *call, struct vl_doc *doc)
   size_t errors = call->findings.n_errors;
 
   vl_call_as (call, NULL);
-  vl_node_sort (doc->root);
+  vl_element_sort (doc->root);
   if (any_mixed (&doc->shape))
     judge_shapes (call, &doc->shape);
   judge_forbids (call, doc);

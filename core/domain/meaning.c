@@ -28,7 +28,7 @@ shape_is (const struct vl_shape *shape, const char *path)
 
 /* Is NAME of NODE the attribute PATH ("os/type/@machine")? */
 static int
-attr_is (const struct vl_node *node, const char *name, const char *path)
+attr_is (const struct vl_element *node, const char *name, const char *path)
 {
   const char *attr = strchr (path, '@');
   VL_AUTOFREE char *element = vl_xstrndup (path, (size_t)(attr - path) - 1);
@@ -87,7 +87,7 @@ same_trimmed (const char *want, const char *got)
 }
 
 static int
-same_spelling (const struct vl_reading *r, const struct vl_node *node, const char *name,
+same_spelling (const struct vl_reading *r, const struct vl_element *node, const char *name,
                const char *want, const char *got)
 {
   if (VL_STREQ (want, got) || (name == NULL && same_trimmed (want, got)) || same_number (want, got)
@@ -132,35 +132,66 @@ unit_factor (const char *unit, unsigned long long *factor)
   return 0;
 }
 
+static int
+bytes (const char *text, const char *unit, unsigned long long *value)
+{
+  unsigned long long factor;
+
+  return unit_factor (unit ? unit : "KiB", &factor) && number (text, value)
+         && ! __builtin_mul_overflow (*value, factor, value);
+}
+
 /* Sizes with their units; an absent unit is KiB, as libvirt has it. */
 static int
-same_size (const struct vl_node *node, const char *name, const char *want,
+same_size (const struct vl_element *node, const char *name, const char *want,
            const struct vl_xml *actual, const char *got)
 {
-  const char *want_unit = vl_node_value (node, "unit"), *got_unit = vl_xml_attr (actual, "unit");
-  unsigned long long x, y, fx, fy;
+  const char *want_unit = vl_element_value (node, "unit"), *got_unit = vl_xml_attr (actual, "unit");
+  unsigned long long x, y;
 
   if (name && ! VL_STREQ (name, "size") && ! VL_STREQ (name, "memory"))
     return 0;
   if (want_unit == NULL && got_unit == NULL)
     return 0;
-  return unit_factor (want_unit ? want_unit : "KiB", &fx)
-         && unit_factor (got_unit ? got_unit : "KiB", &fy) && number (want, &x) && number (got, &y)
-         && ! __builtin_mul_overflow (x, fx, &x) && ! __builtin_mul_overflow (y, fy, &y) && x == y;
+  return bytes (want, want_unit, &x) && bytes (got, got_unit, &y) && x == y;
+}
+
+/* libvirt's <memory> counts what is plugged in: with the document's own number it is the
+ * sum of that and of the sizes of all memory devices that are there. */
+static int
+same_memory (const struct vl_reading *r, const struct vl_element *node, const char *want,
+             const struct vl_xml *actual)
+{
+  const struct vl_xml *device = vl_xml_child (vl_xml_child (r->domain, "devices"), "memory");
+  const char *want_unit = vl_element_value (node, "unit");
+  unsigned long long total, got, size;
+
+  if (! shape_is (node->shape, "memory") || device == NULL || ! bytes (want, want_unit, &total)
+      || ! bytes (vl_xml_text (actual), vl_xml_attr (actual, "unit"), &got))
+    return 0;
+  for (; device; device = vl_xml_next (device, "memory")) {
+    const struct vl_xml *target = vl_xml_find (device, "target/size");
+
+    if (target == NULL || ! bytes (vl_xml_text (target), vl_xml_attr (target, "unit"), &size)
+        || __builtin_add_overflow (total, size, &total))
+      return 0;
+  }
+  return total == got;
 }
 
 /* The unit is there if what it measures is. */
 static int
-unit_stands (const struct vl_node *node, const struct vl_xml *actual)
+unit_stands (const struct vl_reading *r, const struct vl_element *node, const struct vl_xml *actual)
 {
   static const char *const measured[] = { NULL, "size", "memory" };
 
   for (size_t i = 0; i < sizeof measured / sizeof measured[0]; i++) {
-    const char *want = vl_node_value (node, measured[i]);
+    const char *want = vl_element_value (node, measured[i]);
     const char *got = measured[i] ? vl_xml_attr (actual, measured[i]) : vl_xml_text (actual);
 
     if (want && got)
-      return same_size (node, measured[i], want, actual, got);
+      return same_size (node, measured[i], want, actual, got)
+             || (measured[i] == NULL && same_memory (r, node, want, actual));
   }
   return 0;
 }
@@ -168,10 +199,10 @@ unit_stands (const struct vl_node *node, const struct vl_xml *actual)
 /* ---- machine, firmware ---- */
 
 static int
-same_machine (const struct vl_reading *r, const struct vl_node *node, const char *want,
+same_machine (const struct vl_reading *r, const struct vl_element *node, const char *want,
               const char *got)
 {
-  const char *arch = vl_node_value (node, "arch"), *canonical;
+  const char *arch = vl_element_value (node, "arch"), *canonical;
 
   if (r->host == NULL || arch == NULL)
     return 0;
@@ -190,10 +221,10 @@ live_loader (const struct vl_reading *r)
 }
 
 static int
-loader_means (const struct vl_xml *loader, const struct vl_node *node)
+loader_means (const struct vl_xml *loader, const struct vl_element *node)
 {
   const char *secure = vl_xml_attr (loader, "secure");
-  const char *name = vl_node_value (node, "name"), *enabled = vl_node_value (node, "enabled");
+  const char *name = vl_element_value (node, "name"), *enabled = vl_element_value (node, "enabled");
 
   if (! shape_is (node->shape, "os/firmware/feature") || name == NULL || enabled == NULL
       || ! VL_STREQ (name, "secure-boot"))
@@ -230,9 +261,9 @@ same_policy (const char *want, const char *got)
 }
 
 static int
-feature_meant (const struct vl_reading *r, const struct vl_node *node)
+feature_meant (const struct vl_reading *r, const struct vl_element *node)
 {
-  const char *policy = vl_node_value (node, "policy"), *name = vl_node_value (node, "name");
+  const char *policy = vl_element_value (node, "policy"), *name = vl_element_value (node, "name");
 
   if (! r->live || name == NULL)
     return 0;
@@ -244,7 +275,7 @@ feature_meant (const struct vl_reading *r, const struct vl_node *node)
 }
 
 static int
-same_live_cpu (const struct vl_node *node, const char *name, const char *want, const char *got)
+same_live_cpu (const struct vl_element *node, const char *name, const char *want, const char *got)
 {
   if (shape_is (node->shape, "cpu")) {
     if (VL_STREQ (name, "mode"))
@@ -267,7 +298,7 @@ static const struct {
 };
 
 static int
-is_default (const struct vl_node *node, const char *name, const char *want)
+is_default (const struct vl_element *node, const char *name, const char *want)
 {
   for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
     if (VL_STREQ (defaults[i].value, want) && attr_is (node, name, defaults[i].path))
@@ -278,7 +309,7 @@ is_default (const struct vl_node *node, const char *name, const char *want)
 /* ---- together ---- */
 
 static int
-absent_means (const struct vl_reading *r, const struct vl_node *node, const char *name,
+absent_means (const struct vl_reading *r, const struct vl_element *node, const char *name,
               const char *want)
 {
   if (is_default (node, name, want))
@@ -287,16 +318,18 @@ absent_means (const struct vl_reading *r, const struct vl_node *node, const char
 }
 
 int
-vl_same_value (const struct vl_reading *r, const struct vl_node *node, const char *name,
+vl_same_value (const struct vl_reading *r, const struct vl_element *node, const char *name,
                const char *want, const struct vl_xml *actual)
 {
   const char *got = name ? vl_xml_attr (actual, name) : vl_xml_text (actual);
 
   if (name && VL_STREQ (name, "unit"))
-    return (got && vl_ascii_casecmp (want, got) == 0) || unit_stands (node, actual);
+    return (got && vl_ascii_casecmp (want, got) == 0) || unit_stands (r, node, actual);
   if (got == NULL)
     return absent_means (r, node, name, want);
   if (same_spelling (r, node, name, want, got) || same_size (node, name, want, actual, got))
+    return 1;
+  if (name == NULL && same_memory (r, node, want, actual))
     return 1;
   if (attr_is (node, name, "os/type/@machine"))
     return same_machine (r, node, want, got);
@@ -304,7 +337,7 @@ vl_same_value (const struct vl_reading *r, const struct vl_node *node, const cha
 }
 
 int
-vl_meant_anyway (const struct vl_reading *r, const struct vl_node *node,
+vl_meant_anyway (const struct vl_reading *r, const struct vl_element *node,
                  const struct vl_xml *parent)
 {
   const struct vl_xml *loader = live_loader (r);
@@ -314,7 +347,7 @@ vl_meant_anyway (const struct vl_reading *r, const struct vl_node *node,
     return feature_meant (r, node);
   if (loader
       && (shape_is (node->shape, "os/firmware") || shape_is (node->shape, "os/firmware/feature"))) {
-    for (const struct vl_node *child = node->first; child; child = child->next)
+    for (const struct vl_element *child = node->first; child; child = child->next)
       if (! loader_means (loader, child))
         return 0;
     return loader_means (loader, node);

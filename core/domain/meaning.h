@@ -16,10 +16,10 @@ struct vl_reading {
 };
 
 /* Is NAME (NULL: the text) of NODE, which was made WANT, there in ACTUAL? */
-int vl_same_value (const struct vl_reading *r, const struct vl_node *node, const char *name,
+int vl_same_value (const struct vl_reading *r, const struct vl_element *node, const char *name,
                    const char *want, const struct vl_xml *actual);
 /* Does the domain as a whole mean NODE although the element is not there? */
-int vl_meant_anyway (const struct vl_reading *r, const struct vl_node *node,
+int vl_meant_anyway (const struct vl_reading *r, const struct vl_element *node,
                      const struct vl_xml *parent);
 
 #endif

@@ -1,52 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The XML of network interfaces. */
+ * The XML of network interfaces: what all have is written here, the rest by the
+ * plugin that reaches the network. */
 
 #include <config.h>
 
-#include "domain/doc.h"
-
-#define TAP_NAME_BYTES 14 /* IFNAMSIZ 16 less the NUL, and one to spare as Nova does */
-
-/* A name that no other server's interface has, and that is the same each time
- * the same server is planned. */
-static const char *
-tap_name (struct vl_call *call, const struct vl_guest *guest, const struct vl_nic *nic)
-{
-  char id[37];
-
-  vl_uuid_from_text (
-      vl_printf (call, "%s port %d", vl_guest_str (guest, VL_GUEST_UUID), nic->index), id);
-  return vl_printf (call, "tap%.*s", TAP_NAME_BYTES - 3, id);
-}
+#include "domain/node.h"
 
 static void
 write_nic (struct vl_call *call, const struct vl_guest *guest, const struct vl_nic *nic)
 {
-  struct vl_node *node = vl_append (call, NULL, "devices/interface", nic->why);
+  struct vl_node *node = vl_append (call, "devices/interface", nic->why);
   const char *model_why = guest->request->networks[nic->index].model ? nic->why : VL_NIC_MODEL;
-
-  vl_set (call, node, "type", nic->type, nic->why);
-  vl_set (call, vl_ensure (call, node, "mac", 0, nic->why), "address", nic->mac, nic->why);
-  if (nic->model)
-    vl_set (call, vl_ensure (call, node, "model", 0, model_why), "type", nic->model, model_why);
-  if (nic->mtu)
-    vl_set (call, vl_ensure (call, node, "mtu", 0, nic->why), "size",
-            vl_printf (call, "%d", nic->mtu), nic->why);
-  if (nic->source == NULL)
-    return;
-  vl_set (call, vl_ensure (call, node, "source", 0, nic->why), "bridge", nic->source, nic->why);
-  vl_set (call, vl_ensure (call, node, "target", 0, nic->why), "dev", tap_name (call, guest, nic),
-          nic->why);
-}
-
-int
-vl_nics_write (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
-{
+  struct vl_plugin *plugin = vl_registry_find (guest->registry, nic->plugin);
   size_t errors = call->findings.n_errors;
 
-  (void)host;
+  vl_node_describe (node, nic->id);
+  vl_set (vl_ensure_in (node, "mac"), "address", nic->mac);
+  if (nic->model)
+    vl_set (vl_ensure_in (vl_because (node, model_why), "model"), "type", nic->model);
+  if (nic->mtu)
+    vl_set_int (vl_ensure_in (node, "mtu"), "size", nic->mtu);
+  vl_address_write (call, node, nic->id, nic->model);
+  /* The plugin may write as in contribute, and no other time before that. */
+  call->phase = VL_PHASE_CONTRIBUTE;
+  vl_call_as (call, plugin);
+  if (plugin->feature.network->describe (call, nic, node) < 0 && call->findings.n_errors == errors)
+    vl_fault (call, "'%s' failed in describe without saying why", plugin->name);
+  vl_call_as (call, NULL);
+  call->phase = VL_PHASE_BEGIN;
+  if (vl_element_slot (node->element, "type") == NULL)
+    vl_set (node, "type", nic->type);
+}
+
+void
+vl_nics_write (struct vl_call *call, const struct vl_guest *guest)
+{
   for (size_t i = 0; i < guest->n_nics; i++)
     write_nic (call, guest, &guest->nics[i]);
-  return call->findings.n_errors > errors ? -1 : 0;
 }

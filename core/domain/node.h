@@ -10,12 +10,15 @@
 
 #include "domain/doc.h"
 
-enum vl_node_kind {
-  VL_NODE_SINGLE = 0, /* ensure: one per parent */
-  VL_NODE_KEYED = 1,  /* ensure_keyed: one per key */
-  VL_NODE_LISTED = 2, /* append: any number */
+#define VL_MAX_KEYS 8
+#define VL_DOC_BUCKETS 2048
+
+enum vl_element_kind {
+  VL_ELEMENT_SINGLE = 0, /* ensure: one per parent */
+  VL_ELEMENT_KEYED = 1,  /* keyed: one per key */
+  VL_ELEMENT_LISTED = 2, /* append: any number */
 };
-#define VL_N_NODE_KINDS 3
+#define VL_N_ELEMENT_KINDS 3
 
 /* Someone behind an element or value, and the property that made them do it. */
 struct vl_owner {
@@ -29,9 +32,9 @@ struct vl_owner {
 struct vl_shape {
   const char *name;
   struct vl_shape *parent, *first, *next;
-  struct vl_owner users[VL_N_NODE_KINDS]; /* one who uses it as this, the first by name */
-  unsigned kinds;                         /* bits: as what it is used */
-  const struct vl_plugin *asked;          /* whose right is kept here */
+  struct vl_owner users[VL_N_ELEMENT_KINDS]; /* one who uses it as this, the first by name */
+  unsigned kinds;                            /* bits: as what it is used */
+  const struct vl_plugin *asked;             /* whose right is kept here */
   int right;
 };
 
@@ -51,24 +54,50 @@ struct vl_slot {
   struct vl_slot *next;
 };
 
-struct vl_node {
+struct vl_element {
   struct vl_doc *doc;
   struct vl_shape *shape;
-  struct vl_node *parent, *first, *last, *next;
-  const char *key; /* keyed: "index=0,type=usb", sorted by attribute */
+  struct vl_element *parent, *first, *last, *next;
+  struct vl_element *chain;   /* of the same bucket */
+  const struct vl_pair *keys; /* keyed: what it is found by, sorted by attribute */
+  size_t n_keys;
+  const char *device; /* the id of the disk or NIC that it describes, or NULL */
   struct vl_slot *slots;
   struct vl_slot *text;
   struct vl_owner *owners; /* who asked for the element itself */
   struct vl_owner through; /* the first who only went through it */
-  enum vl_node_kind kind;
+  enum vl_element_kind kind;
+  uint32_t hash;
   uint32_t seq;       /* listed: order of the appends */
+  uint32_t place;     /* listed: its number among its like, from 1, once sorted */
+  size_t row;         /* the number of its first row of provenance, once asked for */
+  int depth;          /* of the domain: 1 */
   int passed, shared; /* gone through by one, by several plugins */
   int adjusted;       /* made in adjust */
-  int dead;           /* swallows what is written */
+  int gone;           /* forbidden */
 };
+
+/* An element as one plugin sees it. */
+struct vl_node {
+  struct vl_call *call;
+  struct vl_element *element; /* NULL: what is written is dropped */
+  const char *why;            /* the reason for what is written without one */
+};
+
+/* One step of a path as it is written: "disk", "*" or "[*]", which is any one
+ * element, "controller[type=usb,model='a, b']". */
+struct vl_step {
+  const char *name;
+  size_t length;
+  struct vl_pair keys[VL_MAX_KEYS];
+  size_t n_keys;
+};
+#define VL_DOC_MAX_DEPTH 32
 
 struct vl_forbid_record {
   const char *path;
+  const struct vl_step *steps;
+  int n_steps;
   struct vl_owner owner;
   struct vl_forbid_record *next;
 };
@@ -76,29 +105,68 @@ struct vl_forbid_record {
 struct vl_doc {
   struct vl_arena *arena;
   struct vl_call *call;
-  struct vl_node *root;
+  struct vl_element *root;
   struct vl_shape shape; /* of the domain */
   struct vl_forbid_record *forbids;
+  struct vl_element *buckets[VL_DOC_BUCKETS]; /* all but listed elements, by hash */
   uint32_t seq;
   int adjusting; /* elements made from now on are not seen yet */
   int sealed;
   struct vl_str xml;
 };
 
-#define VL_DOC_MAX_DEPTH 32
+/* ---- doc.c ---- */
+/* A handle of ELEMENT (NULL: one that drops what is written to it). */
+struct vl_node *vl_node_of (struct vl_call *call, struct vl_element *element, const char *why);
+/* One more child of PARENT (NULL: the domain itself), which KEYS (copied) tell from
+ * others. */
+struct vl_element *vl_element_new (struct vl_doc *doc, struct vl_element *parent,
+                                   struct vl_shape *shape, enum vl_element_kind kind,
+                                   const struct vl_pair *keys, size_t n_keys);
+/* NODE describes the disk or NIC whose id is DEVICE. */
+void vl_node_describe (struct vl_node *node, const char *device);
+/* Records a PluginFault; WHY and HINT may be NULL.  Answers -1. */
+int vl_doc_fault (struct vl_call *call, const char *path, const char *why, const char *hint,
+                  const char *fmt, ...) VL_PRINTF (5, 6);
+/* The document that CALL may write to now, or NULL after a finding. */
+struct vl_doc *vl_doc_writable (struct vl_call *call, const char *verb);
+/* The plugin of CALL has no right to SHAPE; answers -1. */
+int vl_doc_outside (struct vl_call *call, const struct vl_shape *shape, const char *attr,
+                    const char *why);
+/* Element and attribute names are the plugins' own text: letters, digits and
+ * "_-.:" only, so that no path can smuggle markup. */
+int vl_name_is_good (const char *name, size_t length);
+struct vl_shape *vl_shape_child (struct vl_doc *doc, struct vl_shape *shape, const char *name,
+                                 size_t length);
 
-/* Swallows what is written to it; the same one for every document. */
-struct vl_node *vl_dead_node (void);
+/* ---- set.c ---- */
+/* CALL wants attribute ATTR (NULL: the text) of ELEMENT to be VALUE.  WHY is
+ * borrowed.  0, or -1 after refusing what XML cannot carry. */
+int vl_element_wish (struct vl_call *call, struct vl_element *element, const char *attr,
+                     const char *value, int weak, const char *why);
+
+/* ---- address.c ---- */
+/* The address that the hypervisor gave device ID, which is NODE, goes in again if its
+ * guest is the same machine and the device is on BUS (or is that model) still. */
+void vl_address_write (struct vl_call *call, struct vl_node *node, const char *id, const char *bus);
+/* Notes the address that XML, a hypervisor's rendering of device ID, has. */
+void vl_address_note (struct vl_call *call, const char *id, const struct vl_xml *xml);
 
 /* ---- rights.c ---- */
 enum vl_right { VL_RIGHT_NONE = 0, VL_RIGHT_THROUGH = 1, VL_RIGHT_ALL = 2 };
+/* How far the N ROWS cover SHAPE or, with ATTR, that attribute of it: wholly, or
+ * only something below it. */
+enum vl_right vl_rows_right (const struct vl_write *rows, size_t n, const struct vl_shape *shape,
+                             const char *attr);
+/* What PLUGIN may do to SHAPE. */
 enum vl_right vl_shape_right (struct vl_shape *shape, const struct vl_plugin *plugin);
-/* May PLUGIN write attribute NAME of an element that it does not cover? */
-int vl_shape_attr_right (const struct vl_shape *shape, const struct vl_plugin *plugin,
-                         const char *name);
-/* The `writes` row of PLUGIN with a `since` that covers SHAPE, or NULL. */
-const struct vl_write *vl_shape_since (const struct vl_shape *shape,
-                                       const struct vl_plugin *plugin);
+/* The `writes` row of PLUGIN that covers ELEMENT (ATTR as above) and needs the newest
+ * libvirt; NULL where none says that it needs one. */
+const struct vl_write *vl_element_since (const struct vl_element *element, const char *attr,
+                                         const struct vl_plugin *plugin);
+/* Does a row of a loaded feature that covers ELEMENT (ATTR as above) say VL_GUARDED? */
+int vl_element_guarded (const struct vl_element *element, const char *attr,
+                        const struct vl_registry *registry);
 /* Does SHAPE lie at or below PATTERN? */
 int vl_shape_matches (const struct vl_shape *shape, const char *pattern);
 /* "/domain/devices/disk", without keys. */
@@ -106,18 +174,28 @@ const char *vl_shape_path (struct vl_arena *arena, const struct vl_shape *shape)
 
 /* ---- path.c ---- */
 /* "/domain/devices/disk[1]"; ATTR (or NULL) adds "/@attr".  Needs sorted children. */
-const char *vl_node_path (struct vl_arena *arena, const struct vl_node *node, const char *attr);
-struct vl_slot *vl_node_slot (const struct vl_node *node, const char *name);
+const char *vl_element_path (struct vl_arena *arena, const struct vl_element *element,
+                             const char *attr);
+struct vl_slot *vl_element_slot (const struct vl_element *element, const char *name);
 /* The judged value of attribute NAME (NULL: the text), or NULL. */
-const char *vl_node_value (const struct vl_node *node, const char *name);
-int vl_node_visible (const struct vl_node *node);
-/* Calls FN for each visible element that PATH ("a/b[x=y]", '*' any) matches below
- * NODE; stops at the first answer that is not 0. */
-typedef int (*vl_match_fn) (struct vl_node *node, void *opaque);
-int vl_node_match (struct vl_node *node, const char *path, vl_match_fn fn, void *opaque);
+const char *vl_element_value (const struct vl_element *element, const char *name);
+/* The id of the disk or NIC that ELEMENT describes or is part of, or NULL. */
+const char *vl_element_device (const struct vl_element *element);
+int vl_element_visible (const struct vl_element *element);
+/* Reads PATH into STEPS, of which there are VL_DOC_MAX_DEPTH; *ATTR is the name of
+ * a last step "@name", else NULL.  The number of steps, or -1: PATH is no path. */
+int vl_path_read (struct vl_arena *arena, const char *path, struct vl_step *steps,
+                  const char **attr);
+/* Is ELEMENT what STEP says?  Values that are not judged yet count as first written. */
+int vl_element_is (const struct vl_element *element, const struct vl_step *step);
+/* Calls FN for each visible element that the N STEPS match below ELEMENT; stops at
+ * the first answer that is not 0. */
+typedef int (*vl_match_fn) (struct vl_element *element, void *opaque);
+int vl_element_match (struct vl_element *element, const struct vl_step *steps, int n,
+                      vl_match_fn fn, void *opaque);
 
 /* ---- order.c ---- */
-void vl_node_sort (struct vl_node *node);
+void vl_element_sort (struct vl_element *element);
 
 /* ---- render.c ---- */
 void vl_doc_render (const struct vl_doc *doc, struct vl_str *out);
@@ -133,6 +211,7 @@ const char *vl_owner_cause (const struct vl_guest *guest, const struct vl_owner 
                             const char **chain);
 /* What made feature I of the registry active. */
 const char *vl_active_why (const struct vl_guest *guest, size_t i);
+/* WHY, which lives as long as ARENA, is borrowed. */
 void vl_owner_add (struct vl_arena *arena, struct vl_owner **list, const struct vl_plugin *plugin,
                    const char *why, unsigned weak);
 /* "a (cause) and b (cause)", in byte order of the names. */
@@ -141,7 +220,7 @@ const char *vl_owners_text (const struct vl_guest *guest, const struct vl_owner 
 const char *vl_owners_names (struct vl_arena *arena, const struct vl_owner *owners);
 /* The owners of the value that SLOT has: a new list in ARENA. */
 struct vl_owner *vl_slot_owners (struct vl_arena *arena, const struct vl_slot *slot);
-/* Those who asked for NODE, else who went through it; NULL where it is shared. */
-struct vl_owner *vl_node_owners (const struct vl_node *node);
+/* Those who asked for ELEMENT, else who went through it; NULL where it is shared. */
+struct vl_owner *vl_element_owners (const struct vl_element *element);
 
 #endif

@@ -10,7 +10,7 @@
 #include "domain/node.h"
 
 static int
-head_rank (const struct vl_node *node)
+head_rank (const struct vl_element *node)
 {
   static const char *const head[] = { "uuid", "name", "genid" };
 
@@ -24,7 +24,7 @@ head_rank (const struct vl_node *node)
 
 /* In <iotune> "read_bytes_sec" and "write_bytes_sec" stand together. */
 static const char *
-sort_name (const struct vl_node *node)
+sort_name (const struct vl_element *node)
 {
   const char *name = node->shape->name;
 
@@ -34,7 +34,7 @@ sort_name (const struct vl_node *node)
 }
 
 static int
-compare_listed (const struct vl_node *a, const struct vl_node *b)
+compare_listed (const struct vl_element *a, const struct vl_element *b)
 {
   const struct vl_plugin *pa = a->owners->plugin, *pb = b->owners->plugin;
 
@@ -44,7 +44,20 @@ compare_listed (const struct vl_node *a, const struct vl_node *b)
 }
 
 static int
-compare_nodes (const struct vl_node *a, const struct vl_node *b)
+compare_keys (const struct vl_element *a, const struct vl_element *b)
+{
+  int order = 0;
+
+  for (size_t i = 0; order == 0 && i < a->n_keys && i < b->n_keys; i++) {
+    order = strcmp (a->keys[i].name, b->keys[i].name);
+    if (order == 0)
+      order = strverscmp (a->keys[i].value, b->keys[i].value);
+  }
+  return order ? order : (int)a->n_keys - (int)b->n_keys;
+}
+
+static int
+compare_nodes (const struct vl_element *a, const struct vl_element *b)
 {
   int order;
 
@@ -56,18 +69,18 @@ compare_nodes (const struct vl_node *a, const struct vl_node *b)
   }
   if (a->kind != b->kind)
     return (int)a->kind - (int)b->kind;
-  if (a->kind == VL_NODE_KEYED)
-    return strverscmp (a->key, b->key);
-  return a->kind == VL_NODE_LISTED ? compare_listed (a, b) : 0;
+  if (a->kind == VL_ELEMENT_KEYED)
+    return compare_keys (a, b);
+  return a->kind == VL_ELEMENT_LISTED ? compare_listed (a, b) : 0;
 }
 
-static struct vl_node *
-merge (struct vl_node *a, struct vl_node *b)
+static struct vl_element *
+merge (struct vl_element *a, struct vl_element *b)
 {
-  struct vl_node *first = NULL, **end = &first;
+  struct vl_element *first = NULL, **end = &first;
 
   while (a && b) {
-    struct vl_node **taken = compare_nodes (a, b) <= 0 ? &a : &b;
+    struct vl_element **taken = compare_nodes (a, b) <= 0 ? &a : &b;
 
     *end = *taken;
     *taken = (*taken)->next;
@@ -77,10 +90,10 @@ merge (struct vl_node *a, struct vl_node *b)
   return first;
 }
 
-static struct vl_node *
-sort_list (struct vl_node *list)
+static struct vl_element *
+sort_list (struct vl_element *list)
 {
-  struct vl_node *slow = list, *fast, *half;
+  struct vl_element *slow = list, *fast, *half;
 
   if (list == NULL || list->next == NULL)
     return list;
@@ -92,7 +105,7 @@ sort_list (struct vl_node *list)
 }
 
 static int
-is_sorted (const struct vl_node *list)
+is_sorted (const struct vl_element *list)
 {
   for (; list && list->next; list = list->next)
     if (compare_nodes (list, list->next) > 0)
@@ -101,7 +114,7 @@ is_sorted (const struct vl_node *list)
 }
 
 static void
-sort_slots (struct vl_node *node)
+sort_slots (struct vl_element *node)
 {
   struct vl_slot *sorted = NULL;
 
@@ -118,7 +131,7 @@ sort_slots (struct vl_node *node)
 }
 
 void
-vl_node_sort (struct vl_node *node)
+vl_element_sort (struct vl_element *node)
 {
   sort_slots (node);
   if (! is_sorted (node->first)) {
@@ -126,6 +139,11 @@ vl_node_sort (struct vl_node *node)
     for (node->last = node->first; node->last->next; node->last = node->last->next)
       ;
   }
-  for (struct vl_node *child = node->first; child; child = child->next)
-    vl_node_sort (child);
+  for (struct vl_element *child = node->first, *before = NULL; child;
+       before = child, child = child->next) {
+    child->place = before && before->shape == child->shape && before->kind == child->kind
+                       ? before->place + 1
+                       : 1;
+    vl_element_sort (child);
+  }
 }

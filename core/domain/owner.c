@@ -35,7 +35,7 @@ vl_owner_add (struct vl_arena *arena, struct vl_owner **list, const struct vl_pl
     }
   owner = vl_arena_alloc (arena, sizeof *owner);
   owner->plugin = plugin;
-  owner->why = vl_arena_strdup (arena, why);
+  owner->why = why;
   owner->weak = weak;
   owner->next = *list;
   *list = owner;
@@ -51,12 +51,14 @@ const char *
 vl_owner_property (const struct vl_guest *guest, const struct vl_owner *owner)
 {
   const char *name = owner->why;
+  const struct vl_guest_prop *prop;
 
   if (name == NULL || guest == NULL)
     return NULL;
   if (owner->plugin && strchr (name, '.') == NULL)
     name = vl_arena_printf (guest->call->arena, "%s.%s", owner->plugin->name, name);
-  return vl_guest_find (guest, name) ? name : NULL;
+  prop = vl_guest_find (guest, name);
+  return prop ? prop->name : NULL;
 }
 
 /* The property of PLUGIN that a request gave, else one that its configuration
@@ -104,6 +106,8 @@ vl_owner_cause (const struct vl_guest *guest, const struct vl_owner *owner, cons
     chain = &ignored;
   *chain = NULL;
   if (prop) {
+    if (strchr (owner->why, '@'))
+      prop = vl_arena_printf (guest->call->arena, "%s%s", prop, strchr (owner->why, '@'));
     cause = vl_guest_cause (guest, prop, chain);
     return cause ? cause : prop;
   }
@@ -151,7 +155,7 @@ vl_slot_owners (struct vl_arena *arena, const struct vl_slot *slot)
 }
 
 struct vl_owner *
-vl_node_owners (const struct vl_node *node)
+vl_element_owners (const struct vl_element *node)
 {
   if (node->owners)
     return node->owners;

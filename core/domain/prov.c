@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Provenance: one row per element and attribute of a sealed document, in its
+ * Provenance: one row per element, attribute and text of a sealed document, in its
  * order, with the owners, the cause and the chain of reasons below it. */
 
 #include <config.h>
@@ -9,6 +9,7 @@
 
 struct rows {
   struct vl_arena *arena;
+  const struct vl_registry *registry;
   const struct vl_guest *guest;
   struct vl_provenance *items;
   size_t n, size;
@@ -40,10 +41,12 @@ add_once (struct vl_str *text, const char *line, const char *between)
 }
 
 static void
-add_row (struct rows *rows, const char *path, const char *value, const struct vl_owner *owners)
+add_row (struct rows *rows, const struct vl_element *node, enum vl_part part,
+         const struct vl_slot *slot, const struct vl_owner *owners)
 {
   VL_AUTOSTR struct vl_str cause = { 0 };
   VL_AUTOSTR struct vl_str chain = { 0 };
+  const char *attr = slot ? slot->name : NULL;
   struct vl_provenance *row;
 
   for (const struct vl_owner *o = owners; o; o = o->next) {
@@ -54,43 +57,45 @@ add_row (struct rows *rows, const char *path, const char *value, const struct vl
   }
   VL_GROW (rows->items, rows->n, rows->size);
   row = &rows->items[rows->n++];
-  row->path = path;
-  row->value = value;
-  row->owners = owners ? vl_owners_names (rows->arena, owners) : "core";
-  row->cause = owners ? vl_arena_strdup (rows->arena, cause.text) : "holds what is below it";
-  row->chain = vl_arena_strdup (rows->arena, chain.text);
+  *row = (struct vl_provenance) {
+    .path = vl_element_path (rows->arena, node, attr),
+    .value = slot ? slot->value : NULL,
+    .owners = owners ? vl_owners_names (rows->arena, owners) : "core",
+    .cause = owners ? vl_arena_strdup (rows->arena, cause.text) : "holds what is below it",
+    .chain = vl_arena_strdup (rows->arena, chain.text),
+    .part = part,
+    .keys = node->keys,
+    .n_keys = node->n_keys,
+    .device = vl_element_device (node),
+    .guarded = vl_element_guarded (node, attr, rows->registry),
+  };
 }
 
 static void
-add_node (struct rows *rows, const struct vl_node *node)
+add_element (struct rows *rows, struct vl_element *node, int all)
 {
-  const struct vl_owner *owners = vl_node_owners (node);
+  static const struct vl_owner core = { .why = NULL };
 
-  if (node->parent == NULL) {
-    static const struct vl_owner core = { .why = NULL };
-
-    owners = &core;
-  }
+  node->row = rows->n;
+  if (all || node->text == NULL)
+    add_row (rows, node, VL_PART_ELEMENT, NULL, node->parent ? vl_element_owners (node) : &core);
   if (node->text)
-    add_row (rows, vl_node_path (rows->arena, node, NULL), node->text->value,
-             vl_slot_owners (rows->arena, node->text));
-  else
-    add_row (rows, vl_node_path (rows->arena, node, NULL), NULL, owners);
+    add_row (rows, node, VL_PART_TEXT, node->text, vl_slot_owners (rows->arena, node->text));
   for (const struct vl_slot *slot = node->slots; slot; slot = slot->next)
-    add_row (rows, vl_node_path (rows->arena, node, slot->name), slot->value,
-             vl_slot_owners (rows->arena, slot));
-  for (const struct vl_node *child = node->first; child; child = child->next)
-    add_node (rows, child);
+    add_row (rows, node, VL_PART_ATTRIBUTE, slot, vl_slot_owners (rows->arena, slot));
+  for (struct vl_element *child = node->first; child; child = child->next)
+    add_element (rows, child, all);
 }
 
 struct vl_provenance *
-vl_doc_provenance (struct vl_call *call, const struct vl_doc *doc, const struct vl_guest *guest,
+vl_doc_provenance (struct vl_call *call, const struct vl_doc *doc,
+                   const struct vl_registry *registry, const struct vl_guest *guest, int all,
                    size_t *n)
 {
-  struct rows rows = { .arena = call->arena, .guest = guest };
+  struct rows rows = { .arena = call->arena, .registry = registry, .guest = guest };
   struct vl_provenance *copy;
 
-  add_node (&rows, doc->root);
+  add_element (&rows, doc->root, all);
   copy = vl_arena_alloc (call->arena, rows.n * sizeof *copy);
   memcpy (copy, rows.items, rows.n * sizeof *copy);
   free (rows.items);

@@ -6,85 +6,102 @@
 
 #include "domain/node.h"
 
-static struct vl_doc *
-readable (struct vl_call *call, const char *verb)
+/* Why the document cannot be read now is a finding; 0 then. */
+static int
+is_readable (struct vl_call *call, const char *verb)
 {
-  struct vl_report report = { .severity = VL_SEV_ERROR,
-                              .err = VL_ERR_FAILED,
-                              .code = "PluginFault" };
-
   if (call->build && call->build->doc
-      && (call->phase == VL_PHASE_ADJUST || call->phase >= VL_PHASE_CHECK))
-    return call->build->doc;
-  vl_report (call, &report, "%s is called in phase '%s'; the document is read in adjust and check",
-             verb, vl_phase_name (call->phase));
-  return NULL;
+      && (call->phase == VL_PHASE_ADJUST
+          || (call->phase >= VL_PHASE_CHECK && call->phase <= VL_PHASE_SEALED)))
+    return 1;
+  vl_doc_fault (call, NULL, NULL, NULL,
+                "%s is called in phase '%s'; the document is read in adjust and check", verb,
+                vl_phase_name (call->phase));
+  return 0;
+}
+
+/* Reads PATH for VERB; -1 after a finding. */
+static int
+read_path (struct vl_call *call, const char *verb, const char *path, struct vl_step *steps,
+           const char **attr)
+{
+  int n = -1;
+
+  if (! is_readable (call, verb))
+    return -1;
+  if (path)
+    n = vl_path_read (call->arena, path, steps, attr);
+  if (n < 0)
+    vl_doc_fault (call, NULL, NULL, NULL, "%s: '%s' is not a path", verb, path ? path : "NULL");
+  return n;
 }
 
 const char *
 vl_node_name (const struct vl_node *node)
 {
-  return node == NULL || node->dead ? "domain" : node->shape->name;
+  return node->element ? node->element->shape->name : "";
+}
+
+const char *
+vl_node_device (const struct vl_node *node)
+{
+  return node->element ? vl_element_device (node->element) : NULL;
 }
 
 static int
-keep_node (struct vl_node *node, void *opaque)
+keep_element (struct vl_element *element, void *opaque)
 {
-  *(struct vl_node **)opaque = node;
+  *(struct vl_element **)opaque = element;
   return 1;
 }
 
 const char *
-vl_get (struct vl_call *call, const struct vl_node *node, const char *path)
+vl_get (const struct vl_node *node, const char *path)
 {
-  struct vl_doc *doc = readable (call, "vl_get");
-  const char *attr = strrchr (path, '@');
-  VL_AUTOFREE char *elements = NULL;
-  struct vl_node *found = NULL;
+  struct vl_step steps[VL_DOC_MAX_DEPTH];
+  struct vl_element *found = NULL;
+  const char *attr = NULL;
+  int n;
 
-  if (doc == NULL || (node && node->dead))
+  if (node->element == NULL)
     return NULL;
-  if (attr && strpbrk (attr, "/]"))
-    attr = NULL;
-  found = node ? (struct vl_node *)node : doc->root;
-  if (attr == path)
-    return vl_node_value (found, attr + 1);
-  if (*path == '\0')
-    return vl_node_value (found, NULL);
-  elements = vl_xstrndup (path, attr ? (size_t)(attr - path) - 1 : strlen (path));
-  if (! vl_node_match (found, elements, keep_node, &found))
+  n = read_path (node->call, "vl_get", path, steps, &attr);
+  if (n < 0 || ! vl_element_match (node->element, steps, n, keep_element, &found))
     return NULL;
-  return vl_node_value (found, attr ? attr + 1 : NULL);
+  return vl_element_value (found, attr);
 }
 
 struct each {
-  struct vl_node **nodes;
+  struct vl_element **elements;
   size_t n, size;
 };
 
 static int
-collect_node (struct vl_node *node, void *opaque)
+collect (struct vl_element *element, void *opaque)
 {
   struct each *each = opaque;
 
-  VL_GROW (each->nodes, each->n, each->size);
-  each->nodes[each->n++] = node;
+  VL_GROW (each->elements, each->n, each->size);
+  each->elements[each->n++] = element;
   return 0;
 }
 
 int
-vl_each (struct vl_call *call, const char *path, vl_each_fn fn, void *opaque)
+vl_each (struct vl_call *c, const char *path, vl_each_fn fn, void *opaque)
 {
-  struct vl_doc *doc = readable (call, "vl_each");
+  struct vl_step steps[VL_DOC_MAX_DEPTH];
   struct each each = { 0 };
-  int answer = 0;
+  const char *attr = NULL;
+  int answer = 0, n = read_path (c, "vl_each", path, steps, &attr);
 
-  if (doc == NULL)
+  if (n < 0)
     return -1;
+  if (attr)
+    return vl_doc_fault (c, NULL, NULL, NULL, "vl_each: '%s' is the path of an attribute", path);
   /* Collected first: FN may add elements while we walk. */
-  vl_node_match (doc->root, path, collect_node, &each);
+  vl_element_match (c->build->doc->root, steps, n, collect, &each);
   for (size_t i = 0; i < each.n && answer == 0; i++)
-    answer = fn (call, each.nodes[i], opaque);
-  free (each.nodes);
+    answer = fn (c, vl_node_of (c, each.elements[i], NULL), opaque);
+  free (each.elements);
   return answer;
 }

@@ -24,17 +24,18 @@ is_taken (const struct taken *taken, const struct vl_xml *xml)
 }
 
 static void
-mismatch (const struct vl_reading *r, const struct vl_node *node, const struct vl_slot *slot,
+mismatch (const struct vl_reading *r, const struct vl_element *node, const struct vl_slot *slot,
           const char *got)
 {
   const struct vl_owner *owners =
-      slot ? vl_slot_owners (r->call->arena, slot) : vl_node_owners (node);
+      slot ? vl_slot_owners (r->call->arena, slot) : vl_element_owners (node);
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
     .err = VL_ERR_FAILED,
     .code = "ReadBackMismatch",
     .plugin = owners ? vl_owner_name (owners) : "core",
-    .path = vl_node_path (r->call->arena, node, slot ? slot->name : NULL),
+    .path = vl_element_path (r->call->arena, node, slot ? slot->name : NULL),
+    .hint = "this hypervisor dropped or changed it",
   };
   const char *by = owners ? vl_owners_names (r->call->arena, owners) : "core";
 
@@ -47,14 +48,13 @@ mismatch (const struct vl_reading *r, const struct vl_node *node, const struct v
   else
     vl_report (r->call, &report, "'%s' is missing from the %s domain; written by %s", report.path,
                r->live ? "running" : "defined", by);
-  vl_hint (r->call, "this hypervisor dropped or changed it; the guest was not kept");
 }
 
-static size_t match_node (const struct vl_reading *r, const struct vl_node *node,
+static size_t match_node (const struct vl_reading *r, const struct vl_element *node,
                           const struct vl_xml *actual, int say);
 
 static size_t
-match_slot (const struct vl_reading *r, const struct vl_node *node, const struct vl_slot *slot,
+match_slot (const struct vl_reading *r, const struct vl_element *node, const struct vl_slot *slot,
             const struct vl_xml *actual, int say)
 {
   if (slot->value == NULL || vl_same_value (r, node, slot->name, slot->value, actual))
@@ -66,26 +66,18 @@ match_slot (const struct vl_reading *r, const struct vl_node *node, const struct
 
 /* Does ACTUAL have the key of NODE? */
 static int
-same_key (const struct vl_reading *r, const struct vl_node *node, const struct vl_xml *actual)
+same_key (const struct vl_reading *r, const struct vl_element *node, const struct vl_xml *actual)
 {
-  for (const char *part = node->key; *part;) {
-    size_t name = strcspn (part, "=");
-    VL_AUTOFREE char *attr = vl_xstrndup (part, name);
-    const char *want = vl_node_value (node, attr);
-
-    if (want && ! vl_same_value (r, node, attr, want, actual))
+  for (size_t i = 0; i < node->n_keys; i++)
+    if (! vl_same_value (r, node, node->keys[i].name, node->keys[i].value, actual))
       return 0;
-    part += name;
-    part += strcspn (part, ",");
-    part += *part == ',';
-  }
   return 1;
 }
 
 /* The child of ACTUAL that stands for NODE: of a list, the best of those that
  * are free; with PERFECT, only one with nothing wrong. */
 static const struct vl_xml *
-counterpart (const struct vl_reading *r, const struct vl_node *node, const struct vl_xml *actual,
+counterpart (const struct vl_reading *r, const struct vl_element *node, const struct vl_xml *actual,
              const struct taken *taken, int perfect)
 {
   const struct vl_xml *best = NULL;
@@ -95,9 +87,9 @@ counterpart (const struct vl_reading *r, const struct vl_node *node, const struc
        xml = vl_xml_next (xml, node->shape->name)) {
     size_t wrong;
 
-    if (is_taken (taken, xml) || (node->kind == VL_NODE_KEYED && ! same_key (r, node, xml)))
+    if (is_taken (taken, xml) || (node->kind == VL_ELEMENT_KEYED && ! same_key (r, node, xml)))
       continue;
-    if (node->kind != VL_NODE_LISTED)
+    if (node->kind != VL_ELEMENT_LISTED)
       return xml;
     wrong = match_node (r, node, xml, 0);
     if (perfect && wrong)
@@ -122,21 +114,23 @@ take (struct taken *taken, const struct vl_xml *xml)
 /* Elements of lists that are there as they should be are set aside first, so
  * that one that was changed is not taken for its neighbour. */
 static size_t
-match_children (const struct vl_reading *r, const struct vl_node *node, const struct vl_xml *actual,
-                int say)
+match_children (const struct vl_reading *r, const struct vl_element *node,
+                const struct vl_xml *actual, int say)
 {
   struct taken done = { 0 }, taken = { 0 };
   size_t wrong = 0, at = 0;
 
-  for (const struct vl_node *child = node->first; child; child = child->next) {
+  for (const struct vl_element *child = node->first; child; child = child->next) {
     const struct vl_xml *xml =
-        child->kind == VL_NODE_LISTED ? counterpart (r, child, actual, &taken, 1) : NULL;
+        child->kind == VL_ELEMENT_LISTED ? counterpart (r, child, actual, &taken, 1) : NULL;
 
     take (&done, xml);
     if (xml)
       take (&taken, xml);
+    if (xml && child->device && say && r->live)
+      vl_address_note (r->call, child->device, xml);
   }
-  for (const struct vl_node *child = node->first; child; child = child->next) {
+  for (const struct vl_element *child = node->first; child; child = child->next) {
     const struct vl_xml *xml = done.items[at++];
 
     if (xml)
@@ -144,6 +138,8 @@ match_children (const struct vl_reading *r, const struct vl_node *node, const st
     xml = counterpart (r, child, actual, &taken, 0);
     if (xml) {
       take (&taken, xml);
+      if (child->device && say && r->live)
+        vl_address_note (r->call, child->device, xml);
       wrong += match_node (r, child, xml, say);
     } else if (! vl_meant_anyway (r, child, actual)) {
       wrong++;
@@ -158,7 +154,7 @@ match_children (const struct vl_reading *r, const struct vl_node *node, const st
 
 /* How many contributions to NODE and below are not in ACTUAL. */
 static size_t
-match_node (const struct vl_reading *r, const struct vl_node *node, const struct vl_xml *actual,
+match_node (const struct vl_reading *r, const struct vl_element *node, const struct vl_xml *actual,
             int say)
 {
   size_t wrong = 0;
@@ -171,17 +167,16 @@ match_node (const struct vl_reading *r, const struct vl_node *node, const struct
 }
 
 int
-vl_doc_read_back (struct vl_call *call, const struct vl_doc *doc, const struct vl_host *host,
-                  const char *xml, int live)
+vl_doc_read_back (struct vl_call *call, const struct vl_doc *doc, const char *xml, int live)
 {
-  struct vl_reading r = { .call = call, .doc = doc, .host = host, .live = live };
+  struct vl_reading r = { .call = call, .doc = doc, .host = call->host, .live = live };
 
   r.domain = vl_xml_read (call, xml, strlen (xml));
   if (r.domain == NULL)
     return -1;
   if (! VL_STREQ (vl_xml_name (r.domain), "domain"))
-    return vl_error (call, VL_ERR_FAILED, "ReadBackMismatch", NULL,
-                     "the hypervisor gave a '%s' where a domain was asked for",
-                     vl_xml_name (r.domain));
+    return vl_refuse_as (call, VL_ERR_FAILED, "ReadBackMismatch", NULL, NULL,
+                         "the hypervisor gave a '%s' where a domain was asked for",
+                         vl_xml_name (r.domain));
   return match_node (&r, doc->root, r.domain, 1) == 0 ? 0 : -1;
 }

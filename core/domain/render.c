@@ -49,9 +49,9 @@ add_indent (struct vl_str *out, int depth)
 }
 
 static void
-render_node (const struct vl_node *node, int depth, struct vl_str *out)
+render_node (const struct vl_element *node, int depth, struct vl_str *out)
 {
-  const char *name = node->shape->name, *text = vl_node_value (node, NULL);
+  const char *name = node->shape->name, *text = vl_element_value (node, NULL);
   size_t length = strlen (name);
 
   add_indent (out, depth);
@@ -75,7 +75,7 @@ render_node (const struct vl_node *node, int depth, struct vl_str *out)
     add_escaped (out, text, 0);
   if (node->first) {
     vl_str_add_n (out, "\n", 1);
-    for (const struct vl_node *child = node->first; child; child = child->next)
+    for (const struct vl_element *child = node->first; child; child = child->next)
       render_node (child, depth + 1, out);
     add_indent (out, depth);
   }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a feature may touch: its `writes` rows against the shape of a path.
- * The core itself is not restricted. */
+ * Rows of paths against the shape of an element: what a feature may touch
+ * (`writes`), what a driver carries out (`understands`), and which libvirt knows it
+ * (`since`).  The core itself may touch everything. */
 
 #include <config.h>
 
@@ -28,11 +29,10 @@ part_is (const char *part, size_t length, const char *name)
   return strncmp (part, name, length) == 0 && name[length] == '\0';
 }
 
-/* How far PATTERN and the N names agree: ALL where PATTERN ends at or above the
- * last name, THROUGH where the names end first.  *REST is what is left of the
- * pattern then. */
+/* How far PATTERN and the N names, with attribute ATTR or NULL, agree: ALL where
+ * PATTERN ends at or above the last of them, THROUGH where they end first. */
 static enum vl_right
-compare (const char *pattern, const char *const *names, size_t n, const char **rest)
+compare (const char *pattern, const char *const *names, size_t n, const char *attr)
 {
   const char *part = pattern;
 
@@ -46,61 +46,93 @@ compare (const char *pattern, const char *const *names, size_t n, const char **r
       return VL_RIGHT_ALL;
     part++;
   }
-  *rest = part;
-  return VL_RIGHT_THROUGH;
+  return attr && part[0] == '@' && VL_STREQ (part + 1, attr) ? VL_RIGHT_ALL : VL_RIGHT_THROUGH;
+}
+
+enum vl_right
+vl_rows_right (const struct vl_write *rows, size_t n, const struct vl_shape *shape,
+               const char *attr)
+{
+  const char *names[VL_DOC_MAX_DEPTH];
+  size_t n_names = shape_names (shape, names);
+  enum vl_right right = VL_RIGHT_NONE;
+
+  for (size_t i = 0; i < n && right != VL_RIGHT_ALL; i++) {
+    enum vl_right here = compare (rows[i].path, names, n_names, attr);
+
+    if (here > right)
+      right = here;
+  }
+  return right;
 }
 
 enum vl_right
 vl_shape_right (struct vl_shape *shape, const struct vl_plugin *plugin)
 {
-  const char *names[VL_DOC_MAX_DEPTH], *rest;
-  enum vl_right right = VL_RIGHT_NONE;
-  size_t n;
-
   if (plugin == NULL)
     return VL_RIGHT_ALL;
-  if (shape->asked == plugin)
-    return (enum vl_right)shape->right;
-  n = shape_names (shape, names);
-  for (size_t i = 0; i < plugin->n_writes && right != VL_RIGHT_ALL; i++) {
-    enum vl_right here = compare (plugin->writes[i].path, names, n, &rest);
-
-    if (here > right)
-      right = here;
+  if (shape->asked != plugin) {
+    shape->asked = plugin;
+    shape->right = (int)vl_rows_right (plugin->writes, plugin->n_writes, shape, NULL);
   }
-  shape->asked = plugin;
-  shape->right = (int)right;
-  return right;
-}
-
-int
-vl_shape_attr_right (const struct vl_shape *shape, const struct vl_plugin *plugin, const char *name)
-{
-  const char *names[VL_DOC_MAX_DEPTH], *rest;
-  size_t n = shape_names (shape, names);
-
-  for (size_t i = 0; i < plugin->n_writes; i++)
-    if (compare (plugin->writes[i].path, names, n, &rest) == VL_RIGHT_THROUGH && rest[0] == '@'
-        && VL_STREQ (rest + 1, name))
-      return 1;
-  return 0;
+  return (enum vl_right)shape->right;
 }
 
 int
 vl_shape_matches (const struct vl_shape *shape, const char *pattern)
 {
-  const char *names[VL_DOC_MAX_DEPTH], *rest;
+  const char *names[VL_DOC_MAX_DEPTH];
 
-  return compare (pattern, names, shape_names (shape, names), &rest) == VL_RIGHT_ALL;
+  return compare (pattern, names, shape_names (shape, names), NULL) == VL_RIGHT_ALL;
+}
+
+/* ---- rows about elements: since and flags ---- */
+
+/* Is ELEMENT or, with ATTR, that attribute of it at or below the path of ROW?  Unlike
+ * a right, this looks at keys too. */
+static int
+row_covers (const struct vl_write *row, const struct vl_element *element, const char *attr)
+{
+  struct vl_step steps[VL_DOC_MAX_DEPTH];
+  int depth = element->depth - 1, n;
+  const char *last;
+
+  n = vl_path_read (element->doc->arena, row->path, steps, &last);
+  if (n < 0 || n > depth || (last && (n < depth || attr == NULL || ! VL_STREQ (last, attr))))
+    return 0;
+  for (; depth > n; depth--)
+    element = element->parent;
+  for (; n > 0 && vl_element_is (element, &steps[n - 1]); n--)
+    element = element->parent;
+  return n == 0;
 }
 
 const struct vl_write *
-vl_shape_since (const struct vl_shape *shape, const struct vl_plugin *plugin)
+vl_element_since (const struct vl_element *element, const char *attr,
+                  const struct vl_plugin *plugin)
 {
-  for (size_t i = 0; plugin && i < plugin->n_writes; i++)
-    if (plugin->writes[i].since && vl_shape_matches (shape, plugin->writes[i].path))
-      return &plugin->writes[i];
-  return NULL;
+  const struct vl_write *newest = NULL;
+
+  for (size_t i = 0; plugin && i < plugin->n_writes; i++) {
+    const struct vl_write *row = &plugin->writes[i];
+
+    if (row->since && (newest == NULL || vl_version_compare (row->since, newest->since) > 0)
+        && row_covers (row, element, attr))
+      newest = row;
+  }
+  return newest;
+}
+
+int
+vl_element_guarded (const struct vl_element *element, const char *attr,
+                    const struct vl_registry *registry)
+{
+  for (size_t p = 0; p < registry->n; p++)
+    for (size_t i = 0; i < registry->plugins[p]->n_writes; i++)
+      if (registry->plugins[p]->writes[i].flags & VL_GUARDED
+          && row_covers (&registry->plugins[p]->writes[i], element, attr))
+        return 1;
+  return 0;
 }
 
 const char *
@@ -114,4 +146,98 @@ vl_shape_path (struct vl_arena *arena, const struct vl_shape *shape)
   for (size_t i = 0; i < n; i++)
     vl_str_printf (&path, "/%s", names[i]);
   return vl_arena_strdup (arena, path.text);
+}
+
+/* ---- what driver and host cannot do ---- */
+
+struct checking {
+  struct vl_call *call;
+  const struct vl_plugin *driver; /* NULL: it carries out everything */
+};
+
+static const char *
+written_by (const struct checking *c, const struct vl_owner *owners)
+{
+  return owners ? vl_owners_text (c->call->guest, owners) : "core";
+}
+
+/* Needs one of OWNERS a newer libvirt for ELEMENT (or ATTR of it) than the host has? */
+static const struct vl_write *
+too_new (const struct checking *c, const struct vl_element *element, const char *attr,
+         const struct vl_owner *owners)
+{
+  for (const struct vl_owner *o = owners; o; o = o->next) {
+    const struct vl_write *row = vl_element_since (element, attr, o->plugin);
+
+    if (row && vl_fact_at_least (c->call, "libvirt.version", row->since) == 0)
+      return row;
+  }
+  return NULL;
+}
+
+/* Judges ELEMENT or, with SLOT, a value of it; UNDERSTOOD is 0 where the driver does
+ * not carry it out.  0, or -1 after a finding. */
+static int
+judge_part (const struct checking *c, const struct vl_element *element, const struct vl_slot *slot,
+            int understood)
+{
+  const struct vl_owner *owners =
+      slot ? vl_slot_owners (c->call->arena, slot) : vl_element_owners (element);
+  const char *attr = slot ? slot->name : NULL;
+  const struct vl_write *row = too_new (c, element, attr, owners);
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR,
+    .err = VL_ERR_UNSUPPORTED,
+    .plugin = owners ? vl_owner_name (owners) : "core",
+  };
+
+  if (row == NULL && understood)
+    return 0;
+  report.property = owners ? vl_owner_property (c->call->guest, owners) : NULL;
+  report.path = vl_element_path (c->call->arena, element, attr);
+  if (row) {
+    report.hint = "leave out what asks for it, or use a host with a newer libvirt";
+    return vl_report (c->call, &report, "'%s' needs libvirt %s, this host has %s; written by %s",
+                      report.path, row->since, vl_fact_str (c->call, "libvirt.version"),
+                      written_by (c, owners));
+  }
+  report.code = "UnsupportedByDriver";
+  report.hint = "leave out what asks for it, or use another driver";
+  return vl_report (c->call, &report, "driver '%s' does not carry out '%s'; written by %s",
+                    c->driver->name, report.path, written_by (c, owners));
+}
+
+/* One finding is enough for an element and what is in it.  Elements that nobody asked
+ * for stand only for what is in them. */
+static void
+judge_element (const struct checking *c, const struct vl_element *element)
+{
+  const struct vl_shape *shape = element->shape;
+  const struct vl_plugin *d = c->driver;
+  enum vl_right right = d ? vl_rows_right (d->writes, d->n_writes, shape, NULL) : VL_RIGHT_ALL;
+  int holds = element->first || element->slots || element->text;
+  int understood = right == VL_RIGHT_ALL || (right == VL_RIGHT_THROUGH && holds);
+
+  if (element->owners && judge_part (c, element, NULL, understood) < 0)
+    return;
+  if (element->text)
+    judge_part (c, element, element->text, right == VL_RIGHT_ALL);
+  for (const struct vl_slot *slot = element->slots; slot; slot = slot->next)
+    judge_part (c, element, slot,
+                right == VL_RIGHT_ALL
+                    || vl_rows_right (d->writes, d->n_writes, shape, slot->name) == VL_RIGHT_ALL);
+  for (const struct vl_element *child = element->first; child; child = child->next)
+    judge_element (c, child);
+}
+
+int
+vl_doc_check_able (struct vl_call *call, const struct vl_doc *doc)
+{
+  struct checking c = { .call = call, .driver = call->driver };
+  size_t errors = call->findings.n_errors;
+
+  if (c.driver && c.driver->driver.reads_back)
+    c.driver = NULL;
+  judge_element (&c, doc->root);
+  return call->findings.n_errors > errors ? -1 : 0;
 }

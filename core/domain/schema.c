@@ -47,9 +47,9 @@ load (struct vl_call *call, const char *name)
   }
   if (rng)
     return rng;
-  vl_error (call, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
-            "libvirt's schema '%s' cannot be read", path);
-  vl_hint (call, "install libvirt's schemas (Debian: apt-get install libvirt0)");
+  vl_refuse_as (call, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
+                "install libvirt's schemas (Debian: apt-get install libvirt0)",
+                "libvirt's schema '%s' cannot be read", path);
   return NULL;
 }
 
@@ -65,7 +65,8 @@ find (struct vl_call *call, const char *name)
     return schema->rng;
   if (strlen (name) >= sizeof schema->name
       || strspn (name, "abcdefghijklmnopqrstuvwxyz") != strlen (name)) {
-    vl_error (call, VL_ERR_FAILED, "SchemaUnavailable", NULL, "there is no schema '%s'", name);
+    vl_refuse_as (call, VL_ERR_FAILED, "SchemaUnavailable", NULL, NULL, "there is no schema '%s'",
+                  name);
     return NULL;
   }
   rng = load (call, name);
@@ -114,7 +115,7 @@ xml_path (struct vl_call *call, const struct vl_culprit *culprit)
 int
 vl_xml_validate (struct vl_call *call, const char *name, const char *xml)
 {
-  xmlDocPtr doc = vl_xml_parse (call, xml, strlen (xml));
+  xmlDocPtr doc = vl_xml_parse (call, name ? xml : NULL, xml ? strlen (xml) : 0);
   struct vl_culprits culprits = { 0 };
   int valid;
 
@@ -143,10 +144,10 @@ vl_xml_validate (struct vl_call *call, const char *name, const char *xml)
 
 /* The element of DOC that NODE, of its serialised and parsed text, stands for:
  * both trees have the same elements in the same order. */
-static const struct vl_node *
+static const struct vl_element *
 origin_of (const struct vl_doc *doc, const xmlNode *node)
 {
-  const struct vl_node *found;
+  const struct vl_element *found;
 
   if (node->parent == NULL || node->parent->type != XML_ELEMENT_NODE)
     return doc->root;
@@ -158,23 +159,23 @@ origin_of (const struct vl_doc *doc, const xmlNode *node)
 }
 
 static struct vl_owner *
-owners_of (const struct vl_doc *doc, const struct vl_node *node, const char *attr)
+owners_of (const struct vl_doc *doc, const struct vl_element *node, const char *attr)
 {
-  const struct vl_slot *slot = attr ? vl_node_slot (node, attr) : node->text;
+  const struct vl_slot *slot = attr ? vl_element_slot (node, attr) : node->text;
 
   if (slot)
     return vl_slot_owners (doc->arena, slot);
-  return vl_node_owners (node);
+  return vl_element_owners (node);
 }
 
 /* The host's libvirt knows what the installed one may not: a subtree that its
  * owner marks `since` a version that the host has is not held against it. */
 static const char *
-excused_since (const struct vl_node *node, const struct vl_owner *owners,
+excused_since (const struct vl_element *node, const char *attr, const struct vl_owner *owners,
                const struct vl_host *host)
 {
   for (const struct vl_owner *o = owners; o; o = o->next) {
-    const struct vl_write *row = vl_shape_since (node->shape, o->plugin);
+    const struct vl_write *row = vl_element_since (node, attr, o->plugin);
 
     if (row && vl_host_at_least (host, "libvirt.version", row->since) == 1)
       return row->since;
@@ -185,12 +186,12 @@ excused_since (const struct vl_node *node, const struct vl_owner *owners,
 /* What is wrong, as it is written: " = 'red'" of an attribute, " (<rng .../>)" of
  * an element. */
 static const char *
-shown (struct vl_call *call, const struct vl_node *node, const char *attr)
+shown (struct vl_call *call, const struct vl_element *node, const char *attr)
 {
   VL_AUTOSTR struct vl_str text = { 0 };
 
   if (attr)
-    return vl_printf (call, " = '%s'", vl_node_value (node, attr));
+    return vl_printf (call, " = '%s'", vl_element_value (node, attr));
   vl_str_printf (&text, " (<%s", node->shape->name);
   for (const struct vl_slot *slot = node->slots; slot; slot = slot->next)
     vl_str_printf (&text, " %s='%s'", slot->name, slot->value);
@@ -201,18 +202,21 @@ shown (struct vl_call *call, const struct vl_node *node, const char *attr)
 }
 
 static void
-report_culprit (struct vl_call *call, const struct vl_doc *doc, const struct vl_node *node,
+report_culprit (struct vl_call *call, const struct vl_doc *doc, const struct vl_element *node,
                 const char *attr, const struct vl_host *host)
 {
   const struct vl_owner *owners = owners_of (doc, node, attr);
-  const char *since = excused_since (node, owners, host);
+  const char *since = excused_since (node, attr, owners, host);
   struct vl_report report = {
     .severity = since ? VL_SEV_ADVICE : VL_SEV_ERROR,
     .err = VL_ERR_UNSUPPORTED,
     .code = since ? "SchemaOlder" : "SchemaInvalid",
     .plugin = owners ? vl_owner_name (owners) : "core",
     .property = owners ? vl_owner_property (call->guest, owners) : NULL,
-    .path = vl_node_path (call->arena, node, attr),
+    .path = vl_element_path (call->arena, node, attr),
+    .hint = since ? NULL
+                  : "the installed libvirt does not take it here; see virtloom explain for its "
+                    "reasons",
   };
 
   if (since) {
@@ -224,8 +228,6 @@ report_culprit (struct vl_call *call, const struct vl_doc *doc, const struct vl_
   }
   vl_report (call, &report, "'%s'%s is not valid by libvirt's schema; written by %s", report.path,
              shown (call, node, attr), owners ? vl_owners_text (call->guest, owners) : "core");
-  vl_hint (call,
-           "the installed libvirt does not take it here; see virtloom explain for its reasons");
 }
 
 int

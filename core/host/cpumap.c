@@ -160,13 +160,13 @@ add_model (const struct vl_cpu_map *map, struct vl_host *fresh, const char *name
   fact = vl_host_append (fresh, vl_printf (map->call, "cpu-model.%s.features", name), 1);
   for (int depth = 0; model && depth < MAX_BASES; depth++) {
     for (size_t i = 0; i < model->n; i++)
-      vl_fact_add (fact, model->features[i]);
+      vl_fact_put (fact, model->features[i]);
     if (vendor == NULL)
       vendor = model->vendor;
     model = model->base ? find_model (map, model->base) : NULL;
   }
   if (vendor)
-    vl_fact_add (vl_host_append (fresh, vl_printf (map->call, "cpu-model.%s.vendor", name), 0),
+    vl_fact_put (vl_host_append (fresh, vl_printf (map->call, "cpu-model.%s.vendor", name), 0),
                  vendor);
   if (first->base)
     add_model (map, fresh, first->base);

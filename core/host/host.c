@@ -12,7 +12,6 @@
 
 #include <virtloom/ascii.h>
 
-#include <errno.h>
 #include <sys/stat.h>
 
 static void
@@ -58,7 +57,7 @@ fact_has (const struct vl_fact *fact, const char *value)
 }
 
 void
-vl_fact_add (struct vl_fact *fact, const char *value)
+vl_fact_put (struct vl_fact *fact, const char *value)
 {
   if (fact_has (fact, value))
     return;
@@ -134,7 +133,7 @@ vl_host_set (struct vl_host *host, const char *key, const char *value)
 
   drop_values (fact);
   fact->list = 0;
-  vl_fact_add (fact, copy);
+  vl_fact_put (fact, copy);
 }
 
 void
@@ -143,7 +142,7 @@ vl_host_add (struct vl_host *host, const char *key, const char *value)
   struct vl_fact *fact = fact_of (host, key);
 
   fact->list = 1;
-  vl_fact_add (fact, value);
+  vl_fact_put (fact, value);
 }
 
 /* Why KEY or VALUE cannot be, or NULL. */
@@ -171,10 +170,9 @@ vl_host_import_fact (struct vl_call *call, struct vl_host *host, const char *tex
   struct vl_fact *fact;
 
   if (problem) {
-    vl_error (call, VL_ERR_USAGE, "InvalidFact", NULL, "the fact '%s' %s; accepted: KEY=VALUE",
-              vl_shown (call->arena, text), problem);
-    vl_hint (call, "for example --fact module.kvm_amd.sev=Y");
-    return -1;
+    return vl_refuse_as (
+        call, VL_ERR_USAGE, "InvalidFact", NULL, "for example --fact module.kvm_amd.sev=Y",
+        "the fact '%s' %s; accepted: KEY=VALUE", vl_shown (call->arena, text), problem);
   }
   key = vl_xstrndup (text, (size_t)(equals - text));
   fact = fact_of (host, key);
@@ -183,7 +181,7 @@ vl_host_import_fact (struct vl_call *call, struct vl_host *host, const char *tex
   /* "device" is a list however many devices a host has. */
   fact->list = fact->given || VL_STREQ (key, "device");
   fact->given = 1;
-  vl_fact_add (fact, equals + 1);
+  vl_fact_put (fact, equals + 1);
   return 0;
 }
 
@@ -209,7 +207,7 @@ join (struct vl_fact *fact, struct vl_fact *later)
 {
   if (fact->list && later->list) {
     for (size_t i = 0; i < later->n; i++)
-      vl_fact_add (fact, later->values[i]);
+      vl_fact_put (fact, later->values[i]);
     clear_fact (later);
   } else {
     clear_fact (fact);
@@ -342,20 +340,6 @@ vl_host_str (const struct vl_host *host, const char *key)
   return fact && fact->n ? fact->values[0] : NULL;
 }
 
-int64_t
-vl_host_int (const struct vl_host *host, const char *key, int64_t otherwise)
-{
-  const char *text = vl_host_str (host, key);
-  long long number;
-  char *end;
-
-  if (text == NULL || *text == '\0' || vl_ascii_is_space (*text))
-    return otherwise;
-  errno = 0;
-  number = strtoll (text, &end, 10);
-  return *end || errno ? otherwise : number;
-}
-
 size_t
 vl_host_count (const struct vl_host *host, const char *key)
 {
@@ -416,12 +400,6 @@ vl_host_device (const struct vl_host *host, const char *path)
   if (! host->live)
     return vl_host_offers (host, "device", path);
   return stat (path, &st) == 0;
-}
-
-int
-vl_host_live (const struct vl_host *host)
-{
-  return host->live;
 }
 
 size_t

@@ -6,6 +6,7 @@
 #define VL_CORE_HOST_H
 
 #include "context/call.h"
+#include "plugin/registry.h"
 
 struct vl_fact {
   char *key;
@@ -27,9 +28,9 @@ struct vl_host {
 };
 
 /* Many facts at once: append them to an empty host with vl_host_append and
- * vl_fact_add, then merge.  A fact is good until the next append. */
+ * vl_fact_put, then merge.  A fact is good until the next append. */
 struct vl_fact *vl_host_append (struct vl_host *host, const char *key, int list);
-void vl_fact_add (struct vl_fact *fact,
+void vl_fact_put (struct vl_fact *fact,
                   const char *value); /* a value that is there is not added twice */
 /* Moves the facts of FRESH, which is left empty, into HOST: one that HOST has
  * too is replaced.  Where FRESH has a key twice, lists are joined and the later
@@ -65,7 +66,8 @@ struct vl_host *vl_host_from_lines (const char *text);
 char *vl_kernel_file (const char *path);
 /* Adds what the kernel says: release, module parameters, cgroups, devices. */
 void vl_host_probe_system (struct vl_call *call, struct vl_host *host);
-/* Adds storage.direct_io: can files in DIR be opened past the page cache? */
+/* Adds storage.direct_io: can files in DIR be opened past the page cache?  And
+ * storage.capacity: the bytes of the file system that DIR is in. */
 void vl_host_probe_storage (struct vl_call *call, struct vl_host *host, const char *dir);
 
 /* What kept facts rest on; see vl_stamp_file in driver.h.  Zero-initialise; free
@@ -76,5 +78,19 @@ struct vl_stamp {
 /* The kernel's part and ours: this boot, this user, processors, memory, pools of
  * pages, KVM, libvirt's CPU map. */
 void vl_stamp_system (struct vl_stamp *stamp);
+
+/* Facts of a host, for the core itself.  A fact is true, false, a value, a list of values, or
+ * unknown; predicates answer 1 yes, 0 no, -1 unknown.  Each look-up during a
+ * build is recorded with the plan. */
+int vl_host_flag (const struct vl_host *host, const char *key);
+int vl_host_offers (const struct vl_host *host, const char *key, const char *value);
+const char *vl_host_str (const struct vl_host *host, const char *key);
+/* Is the version in fact KEY ("libvirt.version") at least ATLEAST ("8.3.0")? */
+int vl_host_at_least (const struct vl_host *host, const char *key, const char *atleast);
+/* Does PATH exist on the host?  Live: a stat.  Recorded: the list "device". */
+int vl_host_device (const struct vl_host *host, const char *path);
+/* Adding facts, in probe only.  Text "true" and "false" are flags. */
+void vl_host_set (struct vl_host *host, const char *key, const char *value);
+void vl_host_add (struct vl_host *host, const char *key, const char *value);
 
 #endif

@@ -36,7 +36,7 @@ static void
 put (struct import *in, const char *key, const char *value)
 {
   if (value && *value)
-    vl_fact_add (make (in, 0, "%s", key), value);
+    vl_fact_put (make (in, 0, "%s", key), value);
 }
 
 static int
@@ -84,14 +84,14 @@ read_cpu (struct import *in, const struct vl_xml *cpu)
     const char *name = vl_xml_attr (f, "name"), *policy = vl_xml_attr (f, "policy");
 
     if (name && ! (policy && VL_STREQ (policy, "disable")))
-      vl_fact_add (fact, name);
+      vl_fact_put (fact, name);
   }
   fact = make (in, 1, "host.page-sizes");
   for (const struct vl_xml *p = vl_xml_child (cpu, "pages"); p; p = vl_xml_next (p, "pages")) {
     char text[32];
 
     snprintf (text, sizeof text, "%lld", kib (p, vl_xml_attr (p, "size")));
-    vl_fact_add (fact, text);
+    vl_fact_put (fact, text);
   }
 }
 
@@ -122,7 +122,7 @@ put_cpuset (struct import *in, const char *cell, int *ids, size_t n)
     i = last + 1;
   }
   if (text.length)
-    vl_fact_add (make (in, 0, "host.cell.%s.cpus", cell), text.text);
+    vl_fact_put (make (in, 0, "host.cell.%s.cpus", cell), text.text);
 }
 
 static void
@@ -136,10 +136,10 @@ read_cell (struct import *in, const struct vl_xml *cell, const char *id)
 
   if (memory) {
     snprintf (text, sizeof text, "%lld", kib (memory, vl_xml_text (memory)));
-    vl_fact_add (make (in, 0, "host.cell.%s.memory", id), text);
+    vl_fact_put (make (in, 0, "host.cell.%s.memory", id), text);
   }
   for (const struct vl_xml *p = vl_xml_child (cell, "pages"); p; p = vl_xml_next (p, "pages"))
-    vl_fact_add (make (in, 0, "host.cell.%s.pages.%lld", id, kib (p, vl_xml_attr (p, "size"))),
+    vl_fact_put (make (in, 0, "host.cell.%s.pages.%lld", id, kib (p, vl_xml_attr (p, "size"))),
                  vl_xml_text (p));
   fact = make (in, 1, "host.cell.%s.siblings", id);
   for (const struct vl_xml *c = vl_xml_child (cpus, "cpu"); c; c = vl_xml_next (c, "cpu")) {
@@ -150,7 +150,7 @@ read_cell (struct import *in, const struct vl_xml *cell, const char *id)
       ids[n++] = (int)strtol (number, NULL, 10);
     }
     if (siblings)
-      vl_fact_add (fact, siblings);
+      vl_fact_put (fact, siblings);
   }
   put_cpuset (in, id, ids, n);
 }
@@ -171,7 +171,7 @@ read_topology (struct import *in, const struct vl_xml *topology)
     }
   fact = make (in, 1, "host.cells");
   for (size_t i = 0; i < ids.n; i++)
-    vl_fact_add (fact, ids.items[i]);
+    vl_fact_put (fact, ids.items[i]);
 }
 
 /* Machines stand under the architecture and again under the domain types that
@@ -190,14 +190,14 @@ collect_machines (struct import *in, const char *arch, const struct vl_xml *pare
     if (! vl_strv_has (names, name))
       vl_strv_add (names, name);
     if (canonical) {
-      vl_fact_add (make (in, 0, "guest.%s.canonical.%s", arch, name), canonical);
+      vl_fact_put (make (in, 0, "guest.%s.canonical.%s", arch, name), canonical);
       if (! vl_strv_has (names, canonical))
         vl_strv_add (names, canonical);
     }
     if (cpus)
-      vl_fact_add (make (in, 0, "guest.%s.max-vcpus.%s", arch, name), cpus);
+      vl_fact_put (make (in, 0, "guest.%s.max-vcpus.%s", arch, name), cpus);
     if (cpus && canonical)
-      vl_fact_add (make (in, 0, "guest.%s.max-vcpus.%s", arch, canonical), cpus);
+      vl_fact_put (make (in, 0, "guest.%s.max-vcpus.%s", arch, canonical), cpus);
   }
 }
 
@@ -214,7 +214,7 @@ read_guest (struct import *in, const struct vl_xml *guest)
   if (arch == NULL || ! (VL_STREQ (os, "hvm") || VL_STREQ (os, "exe")))
     return;
   if (*emulator)
-    vl_fact_add (make (in, 0, "guest.%s.emulator", arch), emulator);
+    vl_fact_put (make (in, 0, "guest.%s.emulator", arch), emulator);
   collect_machines (in, arch, node, &names);
   for (const struct vl_xml *d = vl_xml_child (node, "domain"); d; d = vl_xml_next (d, "domain")) {
     if (vl_xml_attr (d, "type"))
@@ -223,22 +223,27 @@ read_guest (struct import *in, const struct vl_xml *guest)
   }
   fact = make (in, 1, "guest.%s.machines", arch);
   for (size_t i = 0; i < names.n; i++)
-    vl_fact_add (fact, names.items[i]);
+    vl_fact_put (fact, names.items[i]);
   fact = make (in, 1, "guest.%s.types", arch);
   for (size_t i = 0; i < types.n; i++)
-    vl_fact_add (fact, types.items[i]);
+    vl_fact_put (fact, types.items[i]);
 }
 
 /* The document, if its root is called NAME; NULL after a finding. */
 static const struct vl_xml *
 read_document (struct vl_call *call, const char *xml, const char *name)
 {
-  const struct vl_xml *root = vl_xml_read (call, xml, strlen (xml));
+  const struct vl_xml *root;
 
+  if (call->probing == NULL || xml == NULL) {
+    vl_fault (call, "imports %s", xml ? "facts outside of probe" : "no text");
+    return NULL;
+  }
+  root = vl_xml_read (call, xml, strlen (xml));
   if (root && ! VL_STREQ (vl_xml_name (root), name)) {
-    vl_error (call, VL_ERR_REQUEST, "InvalidXML", NULL,
-              "the document is <%s>; accepted: <%s>, as libvirt writes it", vl_xml_name (root),
-              name);
+    vl_refuse_as (call, VL_ERR_REQUEST, "InvalidXML", NULL, NULL,
+                  "the document is <%s>; accepted: <%s>, as libvirt writes it", vl_xml_name (root),
+                  name);
     return NULL;
   }
   return root;
@@ -260,10 +265,19 @@ expand_features (struct vl_host *host)
   }
 }
 
+void
+vl_host_import_into (struct vl_call *call, struct vl_host *host, const char *origin)
+{
+  call->probing = host;
+  call->host = host;
+  call->origin = origin;
+}
+
 int
-vl_host_import_capabilities (struct vl_call *call, struct vl_host *host, const char *xml)
+vl_host_import_capabilities (struct vl_call *call, const char *xml)
 {
   const struct vl_xml *root = read_document (call, xml, "capabilities"), *self;
+  struct vl_host *host = call->probing;
   struct import in = { .call = call };
 
   if (root == NULL)
@@ -357,7 +371,7 @@ read_enums (struct import *in, const struct vl_xml *root, const char *prefix)
       continue;
     fact = make (in, 1, "%s.%s", prefix, enums[i].what);
     for (const struct vl_xml *v = vl_xml_child (list, "value"); v; v = vl_xml_next (v, "value"))
-      vl_fact_add (fact, vl_xml_text (v));
+      vl_fact_put (fact, vl_xml_text (v));
   }
 }
 
@@ -370,7 +384,7 @@ read_loader (struct import *in, const struct vl_xml *loader, const char *prefix)
     return;
   fact = make (in, 1, "%s.loader", prefix);
   for (const struct vl_xml *v = vl_xml_child (loader, "value"); v; v = vl_xml_next (v, "value"))
-    vl_fact_add (fact, vl_xml_text (v));
+    vl_fact_put (fact, vl_xml_text (v));
 }
 
 static void
@@ -383,11 +397,11 @@ read_host_model (struct import *in, const struct vl_xml *mode, const char *prefi
 
   if (model == NULL)
     return;
-  vl_fact_add (make (in, 0, "%s.cpu.host-model", prefix), vl_xml_text (model));
+  vl_fact_put (make (in, 0, "%s.cpu.host-model", prefix), vl_xml_text (model));
   if (*vendor)
-    vl_fact_add (make (in, 0, "%s.cpu.host-model.vendor", prefix), vendor);
+    vl_fact_put (make (in, 0, "%s.cpu.host-model.vendor", prefix), vendor);
   if (vl_xml_attr (bits, "limit") || vl_xml_attr (bits, "bits"))
-    vl_fact_add (make (in, 0, "%s.cpu.max-phys-bits", prefix), vl_xml_attr (bits, "limit")
+    vl_fact_put (make (in, 0, "%s.cpu.max-phys-bits", prefix), vl_xml_attr (bits, "limit")
                                                                    ? vl_xml_attr (bits, "limit")
                                                                    : vl_xml_attr (bits, "bits"));
   fact = make (in, 1, "%s.cpu.host-model.features", prefix);
@@ -395,7 +409,7 @@ read_host_model (struct import *in, const struct vl_xml *mode, const char *prefi
     const char *name = vl_xml_attr (f, "name"), *policy = vl_xml_attr (f, "policy");
 
     if (name)
-      vl_fact_add (fact, vl_printf (in->call, "%c%s",
+      vl_fact_put (fact, vl_printf (in->call, "%c%s",
                                     policy && VL_STREQ (policy, "disable") ? '-' : '+', name));
   }
 }
@@ -412,7 +426,7 @@ read_models (struct import *in, const struct vl_xml *mode, const char *prefix)
   for (const struct vl_xml *m = vl_xml_child (mode, "model"); m; m = vl_xml_next (m, "model")) {
     const char *word = vl_xml_attr (m, "usable");
 
-    vl_fact_add (fact, vl_xml_text (m));
+    vl_fact_put (fact, vl_xml_text (m));
     known |= word && ! VL_STREQ (word, "unknown");
     if (word && VL_STREQ (word, "yes"))
       vl_strv_add (&usable, vl_xml_text (m));
@@ -421,7 +435,7 @@ read_models (struct import *in, const struct vl_xml *mode, const char *prefix)
     return;
   fact = make (in, 1, "%s.cpu.usable", prefix);
   for (size_t i = 0; i < usable.n; i++)
-    vl_fact_add (fact, usable.items[i]);
+    vl_fact_put (fact, usable.items[i]);
 }
 
 static void
@@ -445,7 +459,7 @@ read_modes (struct import *in, const struct vl_xml *cpu, const char *prefix)
   }
   fact = make (in, 1, "%s.cpu.modes", prefix);
   for (size_t i = 0; i < names.n; i++)
-    vl_fact_add (fact, names.items[i]);
+    vl_fact_put (fact, names.items[i]);
 }
 
 static void
@@ -454,7 +468,7 @@ read_domain (struct import *in, const struct vl_xml *root, const char *prefix)
   const char *vcpus = vl_xml_attr (vl_xml_child (root, "vcpu"), "max");
 
   if (vcpus)
-    vl_fact_add (make (in, 0, "%s.max-vcpus", prefix), vcpus);
+    vl_fact_put (make (in, 0, "%s.max-vcpus", prefix), vcpus);
   read_enums (in, root, prefix);
   read_loader (in, vl_xml_find (root, "os/loader"), prefix);
   read_modes (in, vl_xml_child (root, "cpu"), prefix);
@@ -462,20 +476,21 @@ read_domain (struct import *in, const struct vl_xml *root, const char *prefix)
     const struct vl_xml *node = vl_xml_find (root, flags[i].path);
 
     if (node)
-      vl_fact_add (make (in, 0, "%s.%s", prefix, flags[i].what),
+      vl_fact_put (make (in, 0, "%s.%s", prefix, flags[i].what),
                    supported (node) ? "true" : "false");
   }
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     const struct vl_xml *node = vl_xml_find (root, texts[i].path);
 
     if (node)
-      vl_fact_add (make (in, 0, "%s.%s", prefix, texts[i].what), vl_xml_text (node));
+      vl_fact_put (make (in, 0, "%s.%s", prefix, texts[i].what), vl_xml_text (node));
   }
 }
 
 int
-vl_host_import_domcapabilities (struct vl_call *call, struct vl_host *host, const char *xml)
+vl_host_import_domcapabilities (struct vl_call *call, const char *xml)
 {
+  struct vl_host *host = call->probing;
   static const char *const needed[] = { "domain", "arch", "machine" };
   const struct vl_xml *root = read_document (call, xml, "domainCapabilities");
   struct import in = { .call = call };
@@ -486,8 +501,8 @@ vl_host_import_domcapabilities (struct vl_call *call, struct vl_host *host, cons
   for (size_t i = 0; i < 3; i++) {
     words[i] = vl_xml_text (vl_xml_child (root, needed[i]));
     if (*words[i] == '\0')
-      return vl_error (call, VL_ERR_REQUEST, "InvalidXML", NULL,
-                       "the domain capabilities have no <%s>", needed[i]);
+      return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidXML", NULL, NULL,
+                           "the domain capabilities have no <%s>", needed[i]);
   }
   in.fresh = vl_host_new ();
   read_domain (&in, root, vl_printf (call, "caps.%s.%s.%s", words[0], words[1], words[2]));

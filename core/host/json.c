@@ -29,7 +29,8 @@ struct reading {
   int bad;
 };
 
-static void VL_PRINTF (3, 4) refuse (struct reading *r, const char *path, const char *fmt, ...)
+static void VL_PRINTF (4, 5)
+    refuse (struct reading *r, const char *path, const char *hint, const char *fmt, ...)
 {
   VL_AUTOFREE char *text = NULL;
   va_list args;
@@ -43,6 +44,7 @@ static void VL_PRINTF (3, 4) refuse (struct reading *r, const char *path, const 
              &(struct vl_report) { .severity = VL_SEV_ERROR,
                                    .err = VL_ERR_REQUEST,
                                    .code = "InvalidHostFile",
+                                   .hint = hint,
                                    .plugin = "core",
                                    .origin = r->origin,
                                    .path = path },
@@ -107,24 +109,23 @@ value_text (struct reading *r, const char *path, const json_t *value, char buffe
     problem = text_problem (json_string_value (value), json_string_length (value));
     if (problem == NULL)
       return json_string_value (value);
-    refuse (r, path, "%s", problem);
+    refuse (r, path, NULL, "%s", problem);
     return NULL;
   case JSON_REAL:
-    refuse (r, path, "is a number with a fraction; accepted: text, such as \"%g\"",
+    refuse (r, path, NULL, "is a number with a fraction; accepted: text, such as \"%g\"",
             json_real_value (value));
     return NULL;
   case JSON_NULL:
-    refuse (r, path, "is null; an unknown fact is left out");
+    refuse (r, path, NULL, "is null; an unknown fact is left out");
     return NULL;
   case JSON_OBJECT:
-    refuse (r, path,
+    refuse (r, path, "keys are dotted: \"a.b\": 1 rather than \"a\": {\"b\": 1}",
             "is an object; accepted: text, a whole number, true, false, or a list of them");
-    vl_hint (r->call, "keys are dotted: \"a.b\": 1 rather than \"a\": {\"b\": 1}");
     return NULL;
   case JSON_ARRAY:
     break;
   }
-  refuse (r, path, "is a list in a list");
+  refuse (r, path, NULL, "is a list in a list");
   return NULL;
 }
 
@@ -138,14 +139,14 @@ read_fact (struct reading *r, const char *key, const json_t *value)
   if (*key == '\0' || strchr (key, ' ') || strlen (key) > MAX_KEY)
     problem = "is no key; accepted: 1 to 255 bytes without blanks";
   if (problem) {
-    refuse (r, path, "%s", problem);
+    refuse (r, path, NULL, "%s", problem);
     return;
   }
   fact = vl_host_append (r->host, key, json_is_array (value));
   if (! json_is_array (value)) {
     text = value_text (r, path, value, buffer);
     if (text)
-      vl_fact_add (fact, text);
+      vl_fact_put (fact, text);
     return;
   }
   for (size_t i = 0; i < json_array_size (value); i++) {
@@ -154,7 +155,7 @@ read_fact (struct reading *r, const char *key, const json_t *value)
     text = value_text (r, json_is_string (item) ? path : vl_printf (r->call, "%s[%zu]", path, i),
                        item, buffer);
     if (text)
-      vl_fact_add (fact, text);
+      vl_fact_put (fact, text);
   }
 }
 
@@ -175,19 +176,18 @@ read_top (struct reading *r, json_t *root)
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
       vl_spell_offer (&spell, members[i]);
     refuse (r, vl_printf (r->call, "$['%s']", key),
+            vl_did_you_mean (r->call, '"', spell.best, NULL),
             "is unknown; accepted: virtloom_host, facts, x-...");
-    if (spell.best)
-      vl_hint (r->call, "did you mean \"%s\"?", spell.best);
   }
   if (version == NULL)
-    refuse (r, "$.virtloom_host", "is missing; accepted: %d", FORMAT_VERSION);
+    refuse (r, "$.virtloom_host", NULL, "is missing; accepted: %d", FORMAT_VERSION);
   else if (! json_is_integer (version) || json_integer_value (version) != FORMAT_VERSION)
-    refuse (r, "$.virtloom_host", "is not a version of host files known here; accepted: %d",
+    refuse (r, "$.virtloom_host", NULL, "is not a version of host files known here; accepted: %d",
             FORMAT_VERSION);
   if (facts == NULL)
-    refuse (r, "$.facts", "is missing; accepted: an object of facts");
+    refuse (r, "$.facts", NULL, "is missing; accepted: an object of facts");
   else if (! json_is_object (facts))
-    refuse (r, "$.facts", "is not an object; accepted: an object of facts");
+    refuse (r, "$.facts", NULL, "is not an object; accepted: an object of facts");
   else
     json_object_foreach (facts, key, value) read_fact (r, key, value);
 }
@@ -200,25 +200,25 @@ vl_host_from_json (struct vl_call *call, const char *text, size_t length, const 
   json_t *root;
 
   if (length > MAX_BYTES) {
-    refuse (&r, NULL, "the host file is larger than %zu bytes", MAX_BYTES);
+    refuse (&r, NULL, NULL, "the host file is larger than %zu bytes", MAX_BYTES);
     return NULL;
   }
   if (deeper_than (text, length, MAX_DEPTH)) {
-    refuse (&r, NULL, "the host file is nested more than %d deep", MAX_DEPTH);
+    refuse (&r, NULL, NULL, "the host file is nested more than %d deep", MAX_DEPTH);
     return NULL;
   }
   root = json_loadb (text, length, JSON_REJECT_DUPLICATES, &error);
   if (root == NULL) {
-    refuse (&r, NULL, "the host file is not JSON: line %d, column %d: %s", error.line, error.column,
+    refuse (&r, NULL, "`virtloom host show -o json` and `virtloom host import` write one",
+            "the host file is not JSON: line %d, column %d: %s", error.line, error.column,
             error.text);
-    vl_hint (call, "`virtloom host show -o json` and `virtloom host import` write one");
     return NULL;
   }
   r.host = vl_host_new ();
   if (json_is_object (root))
     read_top (&r, root);
   else
-    refuse (&r, "$", "is not an object");
+    refuse (&r, "$", NULL, "is not an object");
   json_decref (root);
   vl_host_sort (r.host);
   if (r.bad) {

@@ -34,8 +34,8 @@ read_file (struct vl_call *call, const char *path)
   text = vl_file_read (path, MAX_BYTES, &length, &why);
   if (text)
     return vl_host_from_json (call, text, length, path);
-  vl_error (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
-            "the host file '%s' cannot be read: %s", path, why);
+  vl_refuse_as (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL, NULL,
+                "the host file '%s' cannot be read: %s", path, why);
   return NULL;
 }
 
@@ -72,11 +72,10 @@ refuse_name (struct vl_call *call, const char *name, const char *const *folders)
   for (size_t i = 0; i < names.n; i++)
     vl_spell_offer (&spell, names.items[i]);
   list = vl_strv_join (&names, ", ");
-  vl_error (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
-            "there is no recorded host \"%s\"; accepted: a path, %s", name,
-            names.n ? list : "or the name of a recorded host, of which there are none");
-  if (spell.best)
-    vl_hint (call, "did you mean \"%s\"?", spell.best);
+  vl_refuse_as (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
+                vl_did_you_mean (call, '"', spell.best, NULL),
+                "there is no recorded host \"%s\"; accepted: a path, %s", name,
+                names.n ? list : "or the name of a recorded host, of which there are none");
 }
 
 struct vl_host *

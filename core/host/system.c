@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 
 #define MAX_BYTES ((size_t)1024 * 1024)
@@ -166,8 +167,15 @@ vl_host_probe_storage (struct vl_call *call, struct vl_host *host, const char *d
 {
   VL_AUTOCLOSE int fd = open_direct (dir);
   VL_AUTOFREE void *block = NULL;
+  struct statvfs fs;
+  char bytes[32];
   int direct = 0;
 
+  if (statvfs (dir, &fs) == 0) {
+    snprintf (bytes, sizeof bytes, "%llu",
+              (unsigned long long)fs.f_blocks * (unsigned long long)fs.f_frsize);
+    vl_host_set (host, "storage.capacity", bytes);
+  }
   if (fd < 0 && errno != EINVAL) {
     vl_debug (call, "\"%s\": cannot find out about direct I/O: %s", dir, strerror (errno));
     return;

@@ -8,78 +8,107 @@
 #include "plugin/conf.h"
 
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
-static const char *const images_types[] = { "default", "qcow2", "flat", "raw", NULL };
 static const char *const preallocations[] = { "none", "space", NULL };
 static const char *const drive_formats[] = { "iso9660", "vfat", NULL };
 static const char *const filesystems[] = { "ext2", "ext3", "ext4", "xfs", NULL };
 
-static const struct vl_setting table[] = {
-  { .name = "driver",
+#define RATIO(name, value, text)                                                                   \
+  {                                                                                                \
+    .setting = name, .type = VL_DECIMAL, .deflt = value, .nova = "DEFAULT." name, .help = text,    \
+    .since = "0.1"                                                                                 \
+  }
+#define RESERVE(name, value, what, text)                                                           \
+  {                                                                                                \
+    .setting = name, .type = VL_INT, .deflt = value, .max = INT32_MAX, .unit = what,               \
+    .nova = "DEFAULT." name, .help = text, .since = "0.1"                                          \
+  }
+
+static const struct vl_prop table[] = {
+  { .setting = "driver",
     .type = VL_STRING,
     .deflt = "auto",
     .help = "driver that new servers get; auto: the highest ranked one that can be used here",
     .since = "0.1" },
-  { .name = "state_dir",
+  { .setting = "state_dir",
     .type = VL_STRING,
     .help = "folder for records, images and disks",
     .since = "0.1" },
-  { .name = "ignored_properties",
+  { .setting = "ignored_properties",
     .type = VL_LIST,
-    .flags = VL_EMPTY_OK,
+    .flags = VL_EMPTY_OK | VL_WORDS,
     .help = "globs of image properties that are known and passed over",
     .since = "0.1" },
-  { .name = "log_level",
+  { .setting = "ignored_extra_specs",
+    .type = VL_LIST,
+    .flags = VL_EMPTY_OK | VL_WORDS,
+    .help = "globs of extra specs of flavors that are known and passed over",
+    .since = "0.1" },
+  { .setting = "traits",
+    .type = VL_LIST,
+    .flags = VL_EMPTY_OK | VL_WORDS,
+    .help = "traits that this host has (NAME) or has not (-NAME), whatever its facts say",
+    .since = "0.1" },
+  { .setting = "log_level",
     .type = VL_CHOICE,
     .deflt = "warning",
     .choices = log_levels,
     .help = "what is logged",
     .since = "0.1" },
-  { .name = "storage.images_type",
-    .type = VL_CHOICE,
+  RATIO ("initial_cpu_allocation_ratio", "4.0", "CPUs for guests, for each of the host"),
+  RATIO ("initial_ram_allocation_ratio", "1.0", "memory for guests, in parts of the host's"),
+  RATIO ("initial_disk_allocation_ratio", "1.0", "disk space for guests, in parts of the host's"),
+  RATIO ("cpu_allocation_ratio", NULL, "unless 0: instead of initial_cpu_allocation_ratio"),
+  RATIO ("ram_allocation_ratio", NULL, "unless 0: instead of initial_ram_allocation_ratio"),
+  RATIO ("disk_allocation_ratio", NULL, "unless 0: instead of initial_disk_allocation_ratio"),
+  RESERVE ("reserved_host_cpus", "0", NULL, "CPUs of the host that no guest gets"),
+  RESERVE ("reserved_host_memory_mb", "512", "MiB", "memory of the host that no guest gets"),
+  RESERVE ("reserved_host_disk_mb", "0", "MiB", "disk space of the host that no guest gets"),
+  { .setting = "storage.images_type",
+    .type = VL_STRING,
     .deflt = "default",
-    .choices = images_types,
     .nova = "libvirt.images_type",
-    .help = "root disks: qcow2 overlays or flat copies; default: by use_cow_images",
+    .help = "where disks are and how they are made: what a storage plugin answers for; default: by "
+            "use_cow_images",
     .since = "0.1" },
-  { .name = "storage.use_cow_images",
+  { .setting = "storage.use_cow_images",
     .type = VL_BOOL,
     .deflt = "yes",
     .nova = "DEFAULT.use_cow_images",
     .help = "images_type = default means qcow2 (yes) or flat (no)",
     .since = "0.1" },
-  { .name = "storage.force_raw_images",
+  { .setting = "storage.force_raw_images",
     .type = VL_BOOL,
     .deflt = "yes",
     .nova = "DEFAULT.force_raw_images",
     .help = "flat root disks are raw whatever the image's format",
     .since = "0.1" },
-  { .name = "storage.preallocate_images",
+  { .setting = "storage.preallocate_images",
     .type = VL_CHOICE,
     .deflt = "none",
     .choices = preallocations,
     .nova = "DEFAULT.preallocate_images",
     .help = "space: a disk's blocks are allocated when it is made",
     .since = "0.1" },
-  { .name = "storage.config_drive_format",
+  { .setting = "storage.config_drive_format",
     .type = VL_CHOICE,
     .deflt = "iso9660",
     .choices = drive_formats,
     .nova = "DEFAULT.config_drive_format",
     .help = "format of the config drive: a CD-ROM or a disk",
     .since = "0.1" },
-  { .name = "storage.force_config_drive",
+  { .setting = "storage.force_config_drive",
     .type = VL_BOOL,
     .deflt = "no",
     .nova = "DEFAULT.force_config_drive",
     .help = "every server gets a config drive",
     .since = "0.1" },
-  { .name = "storage.default_ephemeral_format",
+  { .setting = "storage.default_ephemeral_format",
     .type = VL_CHOICE,
     .choices = filesystems,
     .nova = "DEFAULT.default_ephemeral_format",
     .help = "file system of ephemeral disks",
     .since = "0.1" },
-  { .name = "storage.max_disk_devices_to_attach",
+  { .setting = "storage.max_disk_devices_to_attach",
     .type = VL_INT,
     .deflt = "-1",
     .min = -1,
@@ -87,7 +116,7 @@ static const struct vl_setting table[] = {
     .nova = "compute.max_disk_devices_to_attach",
     .help = "disks that a server may have; -1: no limit",
     .since = "0.1" },
-  { .name = "storage.images_cpu_time_limit",
+  { .setting = "storage.images_cpu_time_limit",
     .type = VL_INT,
     .deflt = "30",
     .min = 1,
@@ -96,7 +125,7 @@ static const struct vl_setting table[] = {
     .nova = "libvirt.images_cpu_time_limit",
     .help = "CPU time that inspecting an image may take",
     .since = "0.1" },
-  { .name = "storage.images_address_space_limit",
+  { .setting = "storage.images_address_space_limit",
     .type = VL_INT,
     .deflt = "2",
     .min = 1,
@@ -105,7 +134,7 @@ static const struct vl_setting table[] = {
     .nova = "libvirt.images_address_space_limit",
     .help = "address space that inspecting an image may take",
     .since = "0.1" },
-  { .name = "storage.max_image_size",
+  { .setting = "storage.max_image_size",
     .type = VL_SIZE,
     .deflt = "1T",
     .min = 1 << 20,
@@ -114,7 +143,7 @@ static const struct vl_setting table[] = {
     .since = "0.1" },
 };
 
-const struct vl_setting *
+const struct vl_prop *
 vl_config_table (size_t *n)
 {
   *n = sizeof table / sizeof table[0];

@@ -10,6 +10,7 @@
 
 #include "lib/file.h"
 #include "lib/spell.h"
+#include "lib/trust.h"
 #include "plugin/ini.h"
 #include "lib/text.h"
 
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 
 #define MAIN_FILE "virtloom.conf"
+#define KNOWN_FILE "nova-names.conf"
 
 struct layer {
   const char *main_file; /* path of its virtloom.conf */
@@ -49,7 +51,7 @@ vl_config_free (struct vl_config *config)
 /* ---- what a file may say ---- */
 
 static const char *const plugin_keys[] = { "auto", "critical", "enabled", "keys",
-                                           "kind", "module",   NULL };
+                                           "kind", "module",   "traits",  NULL };
 static const char *const plugin_sections[] = { "plugin", "settings", NULL };
 
 /* Refuses NAME, which is not among ACCEPTED, with the nearest of them. */
@@ -62,9 +64,8 @@ unknown_name (struct vl_call *call, const char *plugin, const char *path, int li
 
   for (size_t i = 0; i < accepted->n; i++)
     vl_spell_offer (&spell, accepted->items[i]);
-  vl_ini_error (call, plugin, path, line, "unknown %s; accepted: %s", what, all);
-  if (spell.best)
-    vl_hint (call, "did you mean '%s'?", spell.best);
+  vl_ini_error (call, plugin, path, line, vl_did_you_mean (call, '\'', spell.best, NULL),
+                "unknown %s; accepted: %s", what, all);
 }
 
 static void
@@ -79,15 +80,15 @@ static void
 main_names (struct vl_strv *list, const char *section)
 {
   size_t n;
-  const struct vl_setting *rows = vl_config_table (&n);
+  const struct vl_prop *rows = vl_config_table (&n);
 
   for (size_t i = 0; i < n; i++) {
-    const char *dot = strchr (rows[i].name, '.');
-    VL_AUTOFREE char *own =
-        dot ? vl_xstrndup (rows[i].name, (size_t)(dot - rows[i].name)) : vl_xstrdup ("virtloom");
+    const char *dot = strchr (rows[i].setting, '.');
+    VL_AUTOFREE char *own = dot ? vl_xstrndup (rows[i].setting, (size_t)(dot - rows[i].setting))
+                                : vl_xstrdup ("virtloom");
 
     if (section && VL_STREQ (own, section))
-      vl_strv_add (list, dot ? dot + 1 : rows[i].name);
+      vl_strv_add (list, dot ? dot + 1 : rows[i].setting);
     else if (section == NULL && ! vl_strv_has (list, own))
       vl_strv_add (list, own);
   }
@@ -121,42 +122,45 @@ check_plugin_value (struct vl_call *call, const char *plugin, const char *path,
 {
   static const char *const kinds[] = { "feature", "driver", NULL };
   static const char *const nevers[] = { "never", NULL };
-  struct vl_type_spec spec = { .type = VL_BOOL };
+  struct vl_prop spec = { .type = VL_BOOL };
   struct vl_value value;
   const char *why;
 
-  if (VL_STREQ (entry->key, "keys"))
+  if (VL_STREQ (entry->key, "keys") || VL_STREQ (entry->key, "traits"))
     return 0;
+  if (entry->added)
+    return vl_ini_error (call, plugin, path, entry->added, NULL,
+                         "'+=' after '%s'; accepted: only after a list", entry->key);
   if (entry->continued)
-    return vl_ini_error (call, plugin, path, entry->continued,
+    return vl_ini_error (call, plugin, path, entry->continued, NULL,
                          "an indented line after '%s'; accepted: only after a list", entry->key);
   if (VL_STREQ (entry->key, "module")) {
     size_t n = strlen (entry->value);
 
     if (strchr (entry->value, '/'))
       return vl_ini_error (
-          call, plugin, path, entry->line,
+          call, plugin, path, entry->line, NULL,
           "module '%s' has a slash; accepted: a file in the modules' folder, '%s.so'", entry->value,
           plugin);
     if (n > 3 && VL_STREQ (entry->value + n - 3, ".la"))
-      return vl_ini_error (call, plugin, path, entry->line,
+      return vl_ini_error (call, plugin, path, entry->line, NULL,
                            "module '%s' is a libtool archive, which only points at a module; "
                            "accepted: '%s.so'",
                            entry->value, plugin);
     if (! VL_STREQ (entry->value, vl_printf (call, "%s.so", plugin)))
-      return vl_ini_error (call, plugin, path, entry->line,
+      return vl_ini_error (call, plugin, path, entry->line, NULL,
                            "module '%s' is not named as its plugin; accepted: '%s.so'",
                            entry->value, plugin);
     return 0;
   }
   if (VL_STREQ (entry->key, "kind"))
-    spec = (struct vl_type_spec) { .type = VL_CHOICE, .choices = kinds };
+    spec = (struct vl_prop) { .type = VL_CHOICE, .choices = kinds };
   if (VL_STREQ (entry->key, "auto"))
     spec = VL_STREQ (entry->value, "never")
-               ? (struct vl_type_spec) { .type = VL_CHOICE, .choices = nevers }
-               : (struct vl_type_spec) { .type = VL_INT, .min = 1, .max = 1000 };
+               ? (struct vl_prop) { .type = VL_CHOICE, .choices = nevers }
+               : (struct vl_prop) { .type = VL_INT, .min = 1, .max = 1000 };
   if (vl_value_parse (call->arena, &spec, entry->value, &value, &why) < 0)
-    return vl_ini_error (call, plugin, path, entry->line, "%s = '%s' %s%s", entry->key,
+    return vl_ini_error (call, plugin, path, entry->line, NULL, "%s = '%s' %s%s", entry->key,
                          entry->value, why, spec.type == VL_INT ? ", or never" : "");
   return 0;
 }
@@ -224,12 +228,20 @@ merge (struct vl_config *config, const struct vl_conf_file *file, const char *pa
           && VL_STREQ (config->entries[j].section, from->section)
           && VL_STREQ (config->entries[j].key, from->key))
         to = &config->entries[j];
+    struct vl_conf_entry entry = { file->file,      from->section, from->key,
+                                   from->value,     path,          from->line,
+                                   from->continued, from->added,   from->added ? 1 : 0 };
+
+    if (to && from->added) {
+      entry.value = vl_arena_printf (config->arena, "%s\n%s", to->value, from->value);
+      entry.continued = from->continued ? from->continued : from->line;
+      entry.onto = to->onto;
+    }
     if (to == NULL) {
       VL_GROW (config->entries, config->n, config->size);
       to = &config->entries[config->n++];
     }
-    *to = (struct vl_conf_entry) { file->file, from->section, from->key,      from->value,
-                                   path,       from->line,    from->continued };
+    *to = entry;
   }
 }
 
@@ -282,18 +294,19 @@ static void
 read_folder (struct vl_call *call, struct vl_config *config, const struct layer *layer)
 {
   VL_AUTOSTRV struct vl_strv names = { 0 };
-  const char *why = NULL;
-  struct stat st;
-  DIR *dir = opendir (layer->folder);
+  struct vl_trust trust;
+  int fd = vl_trust_open (config->arena, layer->folder, O_RDONLY | O_DIRECTORY, &trust);
+  /* Of a folder that is not trusted the names are read, to refuse those plugins. */
+  DIR *dir = fd < 0 && trust.error == 0 ? opendir (layer->folder) : fdopendir (fd);
   char name[32];
 
-  if (dir == NULL) {
-    if (errno != ENOENT)
-      vl_ini_error (call, NULL, layer->folder, 0, "cannot be read: %s", strerror (errno));
+  if (fd < 0 && trust.error == ENOENT)
     return;
-  }
-  if (fstat (dirfd (dir), &st) == 0)
-    why = vl_file_distrust (&st);
+  if (fd < 0)
+    vl_ini_error (call, NULL, layer->folder, 0, trust.hint, "cannot be %s: %s",
+                  trust.error ? "read" : "trusted", trust.why);
+  if (dir == NULL)
+    return;
   for (struct dirent *entry; (entry = readdir (dir));)
     if (! VL_STREQ (entry->d_name, ".") && ! VL_STREQ (entry->d_name, ".."))
       vl_strv_add (&names, entry->d_name);
@@ -302,19 +315,12 @@ read_folder (struct vl_call *call, struct vl_config *config, const struct layer 
   for (size_t i = 0; i < names.n; i++) {
     const char *path = vl_arena_printf (config->arena, "%s/%s", layer->folder, names.items[i]);
 
-    if (plugin_of_file (names.items[i], name)) {
-      if (why) {
-        struct vl_conf_file *file = file_record (config, name, path);
-
-        vl_ini_error (call, name, path, 0,
-                      "is in a folder that %s; accepted: owned by root or by "
-                      "the caller, writable by its owner alone",
-                      why);
-        vl_hint (call, "chmod go-w %s", layer->folder);
-        file->why = vl_arena_printf (config->arena, "%s is in a folder that %s", path, why);
-      } else
-        read_file (call, config, name, path);
-    } else if (! layer->tree || strstr (names.items[i], ".conf"))
+    if (plugin_of_file (names.items[i], name) && fd < 0)
+      file_record (config, name, path)->why =
+          vl_arena_printf (config->arena, "%s cannot be trusted: %s", path, trust.why);
+    else if (plugin_of_file (names.items[i], name))
+      read_file (call, config, name, path);
+    else if (! layer->tree || strstr (names.items[i], ".conf"))
       vl_report (
           call,
           &(struct vl_report) { .severity = VL_SEV_WARNING, .plugin = "core", .origin = path },
@@ -343,18 +349,12 @@ compare_files (const void *a, const void *b)
 /* ---- virtloom.conf, typed ---- */
 
 const char *
-vl_conf_entry_text (struct vl_arena *arena, const struct vl_conf_entry *entry, enum vl_type type,
-                    const char **why)
+vl_conf_entry_text (struct vl_arena *arena, const struct vl_conf_entry *entry)
 {
   VL_AUTOSTR struct vl_str text = { 0 };
 
   if (entry->continued == 0)
     return entry->value;
-  if (type != VL_LIST) {
-    *why = vl_arena_printf (arena, "goes on in the indented line %d; accepted: that only of a list",
-                            entry->continued);
-    return NULL;
-  }
   for (const char *p = entry->value; *p; p++)
     if (*p != '\n')
       vl_str_add_n (&text, p, 1);
@@ -363,42 +363,88 @@ vl_conf_entry_text (struct vl_arena *arena, const struct vl_conf_entry *entry, e
   return vl_arena_strdup (arena, text.text ? text.text : "");
 }
 
-static int
-type_slot (struct vl_call *call, struct vl_config *config, struct vl_setting_slot *slot)
+/* TEXT as a layer of ROW; NULL with *WHY. */
+static const struct vl_raw *
+read_raw (struct vl_arena *arena, const struct vl_prop *row, const char *key, const char *text,
+          const char *origin, const char **why)
 {
-  const char *dot = strchr (slot->row->name, '.'), *text, *why;
-  const char *section =
-      dot ? vl_arena_strndup (config->arena, slot->row->name, (size_t)(dot - slot->row->name))
-          : "virtloom";
-  const struct vl_conf_entry *entry =
-      vl_config_find (config, MAIN_FILE, section, dot ? dot + 1 : slot->row->name);
-  struct vl_type_spec spec = { slot->row->type, slot->row->flags, slot->row->choices,
-                               slot->row->min,  slot->row->max,   slot->row->unit };
+  struct vl_raw *raw = vl_arena_alloc (arena, sizeof *raw);
 
-  slot->origin = "default";
-  text = entry ? vl_conf_entry_text (config->arena, entry, spec.type, &why) : slot->row->deflt;
-  if (entry)
-    slot->origin = vl_arena_printf (config->arena, "%s:%d", entry->path, entry->line);
-  else if (text == NULL)
+  if (vl_value_parse (arena, row, text, &raw->value, why) < 0)
+    return NULL;
+  raw->key = key;
+  raw->text = row->flags & VL_SECRET ? VL_HIDDEN : raw->value.text;
+  raw->origin = origin;
+  return raw;
+}
+
+int
+vl_base_read (struct vl_arena *arena, const struct vl_prop *row, const struct vl_conf_entry *entry,
+              struct vl_base *base, const char **text, const char **why)
+{
+  const char *origin = entry ? vl_arena_printf (arena, "%s:%d", entry->path, entry->line) : NULL;
+
+  *text = row->deflt;
+  if (row->deflt && (base->deflt = read_raw (arena, row, NULL, *text, NULL, why)) == NULL)
+    return -1;
+  if (entry == NULL)
     return 0;
-  if (text && vl_value_parse (config->arena, &spec, text, &slot->value, &why) == 0)
-    return 0;
-  return vl_ini_error (call, NULL, entry ? entry->path : MAIN_FILE, entry ? entry->line : 0,
-                       "%s = '%s' %s", slot->row->name, text ? text : entry->value, why);
+  *text = vl_arena_strndup (arena, entry->value, strcspn (entry->value, "\n"));
+  if (entry->added && row->type != VL_LIST) {
+    *why = "is added with '+='; accepted: that only of a list";
+    return -1;
+  }
+  if (entry->continued && row->type != VL_LIST) {
+    *why = vl_arena_printf (arena, "goes on in the indented line %d; accepted: that only of a list",
+                            entry->continued);
+    return -1;
+  }
+  *text = vl_conf_entry_text (arena, entry);
+  if (entry->onto && row->deflt && *row->deflt)
+    *text = vl_arena_printf (arena, "%s,%s", row->deflt, *text);
+  base->setting = read_raw (arena, row, row->setting, *text, origin, why);
+  if (row->flags & VL_SECRET)
+    *text = VL_HIDDEN;
+  return base->setting ? 0 : -1;
 }
 
 static int
 type_main (struct vl_call *call, struct vl_config *config)
 {
   size_t n;
-  const struct vl_setting *rows = vl_config_table (&n);
+  const struct vl_prop *rows = vl_config_table (&n);
   int bad = 0;
 
-  config->slots = vl_arena_alloc (config->arena, n * sizeof *config->slots);
+  config->base = vl_arena_alloc (config->arena, n * sizeof *config->base);
   for (size_t i = 0; i < n; i++) {
-    config->slots[i].row = &rows[i];
-    bad |= type_slot (call, config, &config->slots[i]);
+    const char *dot = strchr (rows[i].setting, '.'), *text, *why;
+    const char *section =
+        dot ? vl_printf (call, "%.*s", (int)(dot - rows[i].setting), rows[i].setting) : "virtloom";
+    const struct vl_conf_entry *entry =
+        vl_config_find (config, MAIN_FILE, section, dot ? dot + 1 : rows[i].setting);
+
+    if (vl_base_read (config->arena, &rows[i], entry, &config->base[i], &text, &why) < 0)
+      bad = vl_ini_error (call, NULL, entry ? entry->path : MAIN_FILE, entry ? entry->line : 0,
+                          NULL, "%s = '%s' %s", rows[i].setting, text, why);
   }
+  return bad;
+}
+
+/* The items of `traits` are names, with a '-' in front or not. */
+static int
+check_traits (struct vl_call *call, const struct vl_config *config)
+{
+  const struct vl_conf_entry *entry = vl_config_find (config, MAIN_FILE, "virtloom", "traits");
+  const char *const *traits;
+  size_t n;
+  int bad = 0;
+
+  for (traits = vl_config_items (config, "traits", &n); *traits; traits++)
+    if (! vl_trait_name_ok (*traits + (**traits == '-')))
+      bad = vl_ini_error (call, NULL, entry->path, entry->line, NULL,
+                          "traits: '%s'; accepted: capital letters, digits and '_', with a '-' in "
+                          "front where the host has it not",
+                          *traits);
   return bad;
 }
 
@@ -408,7 +454,10 @@ vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_
   struct vl_arena *arena = config->arena;
   struct layer layers[3];
   size_t n = 0;
-  int bad = 0;
+  const char *known = places->tree
+                          ? vl_arena_printf (arena, "%s/packaging/" KNOWN_FILE, places->tree)
+                          : VL_DATADIR "/" KNOWN_FILE;
+  int bad = vl_known_read (call, config, known);
 
   if (places->tree)
     layers[n++] = (struct layer) { vl_arena_printf (arena, "%s/packaging/" MAIN_FILE, places->tree),
@@ -418,11 +467,18 @@ vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_
     layers[n++] = (struct layer) { VL_SYSCONFDIR "/" MAIN_FILE, VL_SYSCONFDIR "/plugins.d", 0 };
   }
   if (places->config_dir) {
-    struct stat st;
+    struct vl_trust trust;
+    VL_AUTOCLOSE int fd = vl_trust_open (arena, places->config_dir, O_RDONLY | O_DIRECTORY, &trust);
 
-    if (stat (places->config_dir, &st) < 0 || (! S_ISDIR (st.st_mode) && (errno = ENOTDIR)))
-      return vl_report (call, &(struct vl_report) { VL_SEV_ERROR, VL_ERR_USAGE, .plugin = "core" },
-                        "configuration folder '%s': %s", places->config_dir, strerror (errno));
+    if (fd < 0) {
+      vl_report (call,
+                 &(struct vl_report) { .severity = VL_SEV_ERROR,
+                                       .err = trust.error ? VL_ERR_USAGE : VL_ERR_REFUSED,
+                                       .plugin = "core",
+                                       .hint = trust.hint },
+                 "configuration folder %s%s", trust.error ? "" : "cannot be trusted: ", trust.why);
+      return -1;
+    }
     layers[n++] = (struct layer) { vl_arena_printf (arena, "%s/" MAIN_FILE, places->config_dir),
                                    vl_arena_printf (arena, "%s/plugins.d", places->config_dir), 0 };
   }
@@ -434,7 +490,7 @@ vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_
     qsort (config->entries, config->n, sizeof *config->entries, compare_entries);
   if (config->n_files > 1)
     qsort (config->files, config->n_files, sizeof *config->files, compare_files);
-  return type_main (call, config) | bad ? -1 : 0;
+  return type_main (call, config) | check_traits (call, config) | bad ? -1 : 0;
 }
 
 const struct vl_conf_entry *
@@ -450,21 +506,25 @@ vl_config_find (const struct vl_config *config, const char *file, const char *se
 /* A key that the table has not is a fault of the caller, here as in a
  * configuration that was never read: both read as unset. */
 static const struct vl_value *
-find_slot (const struct vl_config *config, const char *key)
+find_value (const struct vl_config *config, const char *key)
 {
   size_t n;
-  const struct vl_setting *rows = vl_config_table (&n);
+  const struct vl_prop *rows = vl_config_table (&n);
 
-  for (size_t i = 0; i < n && config && config->slots; i++)
-    if (VL_STREQ (rows[i].name, key) && config->slots[i].value.set)
-      return &config->slots[i].value;
+  for (size_t i = 0; i < n && config && config->base; i++)
+    if (VL_STREQ (rows[i].setting, key)) {
+      const struct vl_raw *raw =
+          config->base[i].setting ? config->base[i].setting : config->base[i].deflt;
+
+      return raw && raw->value.set ? &raw->value : NULL;
+    }
   return NULL;
 }
 
 const char *
 vl_config_str (const struct vl_config *config, const char *key)
 {
-  const struct vl_value *value = find_slot (config, key);
+  const struct vl_value *value = find_value (config, key);
 
   return value ? value->text : NULL;
 }
@@ -472,7 +532,7 @@ vl_config_str (const struct vl_config *config, const char *key)
 int
 vl_config_bool (const struct vl_config *config, const char *key)
 {
-  const struct vl_value *value = find_slot (config, key);
+  const struct vl_value *value = find_value (config, key);
 
   return value ? value->number != 0 : 0;
 }
@@ -480,7 +540,7 @@ vl_config_bool (const struct vl_config *config, const char *key)
 int64_t
 vl_config_int (const struct vl_config *config, const char *key)
 {
-  const struct vl_value *value = find_slot (config, key);
+  const struct vl_value *value = find_value (config, key);
 
   return value ? value->number : 0;
 }
@@ -489,7 +549,7 @@ const char *const *
 vl_config_items (const struct vl_config *config, const char *key, size_t *n)
 {
   static const char *const none[] = { NULL };
-  const struct vl_value *value = find_slot (config, key);
+  const struct vl_value *value = find_value (config, key);
 
   *n = value ? value->n_items : 0;
   return value && value->items ? (const char *const *)value->items : none;

@@ -6,6 +6,7 @@
 #ifndef VL_CORE_CONF_H
 #define VL_CORE_CONF_H
 
+#include "plugin/ini.h"
 #include "plugin/registry.h"
 
 /* One value of one file kind; FILE "virtloom.conf" or a plugin's name. */
@@ -15,6 +16,8 @@ struct vl_conf_entry {
   const char *path; /* the file that won */
   int line;
   int continued; /* the first indented line of VALUE, or 0 */
+  int added;     /* the last line that adds to the value with +=, or 0 */
+  int onto;      /* no layer says KEY = VALUE: what is added is added to the default */
 };
 
 /* A file kind that at least one layer has. */
@@ -32,7 +35,8 @@ struct vl_config {
   struct vl_config_value *public_values;
   struct vl_conf_file *files; /* sorted by file */
   size_t n_files, files_size;
-  struct vl_setting_slot *slots; /* virtloom.conf, parallel to vl_config_table () */
+  struct vl_base *base; /* virtloom.conf, parallel to vl_config_table () */
+  struct vl_ini known;  /* known.c's: nova-names.conf */
 };
 
 struct vl_config *vl_config_new (void);
@@ -50,12 +54,29 @@ int vl_config_bool (const struct vl_config *config, const char *key);
 int64_t vl_config_int (const struct vl_config *config, const char *key);
 /* The items of a list, NULL-terminated. */
 const char *const *vl_config_items (const struct vl_config *config, const char *key, size_t *n);
-/* The table behind it, for import-nova and `config show`. */
-const struct vl_setting *vl_config_table (size_t *n);
+/* The table behind it: rows with `setting` alone. */
+const struct vl_prop *vl_config_table (size_t *n);
 
-/* The value of an entry whose row is TYPE: a list's indented lines become items.
- * NULL after *WHY where the value goes on in indented lines and is no list. */
-const char *vl_conf_entry_text (struct vl_arena *arena, const struct vl_conf_entry *entry,
-                                enum vl_type type, const char **why);
+/* What ENTRY (NULL: nothing is set) and the default say of ROW, typed.  0, or -1
+ * with *WHY and, in *TEXT, what was written. */
+int vl_base_read (struct vl_arena *arena, const struct vl_prop *row,
+                  const struct vl_conf_entry *entry, struct vl_base *base, const char **text,
+                  const char **why);
+/* The value of an entry: a list's indented lines become items. */
+const char *vl_conf_entry_text (struct vl_arena *arena, const struct vl_conf_entry *entry);
+
+/* known.c: reads nova-names.conf, what Nova's names mean, at PATH.  0, or -1 after
+ * findings with file and line (exit 7). */
+int vl_known_read (struct vl_call *call, struct vl_config *config, const char *path);
+/* The value of KEY in [SECTION] of it, or NULL. */
+const char *vl_known (const struct vl_config *config, const char *section, const char *key);
+/* Is request key KEY one of those that Nova knows and virtloom has not?  0: no; 1: yes,
+ * and VALUE asks for nothing; -1: yes.  *WHY is a sentence of the file. */
+int vl_known_unsupported (const struct vl_config *config, const char *key, const char *value,
+                          const char **why);
+/* Is NAME of the form of a trait or resource class: capitals, digits and '_'? */
+int vl_trait_name_ok (const char *name);
+/* Does one of GLOBS, apart from each other by blanks or commas, match TEXT? */
+int vl_glob_any (const char *globs, const char *text);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "lib/file.h"
 #include "lib/text.h"
+#include "lib/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,10 +39,10 @@ struct scan {
 };
 
 int
-vl_ini_error (struct vl_call *call, const char *plugin, const char *path, int line, const char *fmt,
-              ...)
+vl_ini_error (struct vl_call *call, const char *plugin, const char *path, int line,
+              const char *hint, const char *fmt, ...)
 {
-  struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_REFUSED, .plugin = plugin };
+  struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_REFUSED, .hint = hint };
   VL_AUTOFREE char *message = NULL;
   va_list args;
 
@@ -67,7 +68,7 @@ static enum line_kind VL_PRINTF (2, 3) refuse (struct scan *scan, const char *fm
   if (vasprintf (&message, fmt, args) < 0)
     vl_oom ();
   va_end (args);
-  vl_ini_error (scan->call, scan->plugin, scan->path, scan->line, "%s", message);
+  vl_ini_error (scan->call, scan->plugin, scan->path, scan->line, NULL, "%s", message);
   return LINE_BAD;
 }
 
@@ -140,11 +141,11 @@ scan_key (struct scan *scan, const char *line, size_t n)
     return refuse (scan, "'%.*s' is neither [section] nor key = value nor a comment", (int)n, line);
   if (line[end] == ':')
     return refuse (scan, "':' after '%.*s'; accepted: key = value", (int)end, line);
-  for (length = end; length && is_blank (line[length - 1]);)
+  for (length = end - (end && line[end - 1] == '+'); length && is_blank (line[length - 1]);)
     length--;
   if (length == 0)
     return refuse (scan, "'=' without a key before it; accepted: key = value");
-  if (length > LONGEST_NAME)
+  if (length > LONGEST_NAME || (end > LONGEST_NAME && line[end - 1] == '+'))
     return refuse (scan, "a key longer than %d bytes", LONGEST_NAME);
   if (! is_name (line, length))
     return refuse (scan, "key '%.*s'; accepted: letters, digits, '_', '.' and '-'", (int)length,
@@ -268,7 +269,13 @@ take_value (void *opaque, const char *section, const char *key, const char *valu
   struct scan *scan = opaque;
   struct vl_ini *ini = scan->ini;
   struct vl_ini_entry *entry;
+  size_t length = strlen (key);
+  int added = length && key[length - 1] == '+';
 
+  /* inih takes the '+' of '+=' for the end of the key. */
+  for (length -= (size_t)added; length && is_blank (key[length - 1]);)
+    length--;
+  key = vl_arena_strndup (scan->arena, key, length);
   for (size_t i = 0; i < ini->n; i++) {
     entry = &ini->entries[i];
     if (! VL_STREQ (entry->section, section) || ! VL_STREQ (entry->key, key))
@@ -292,9 +299,10 @@ take_value (void *opaque, const char *section, const char *key, const char *valu
   VL_GROW (ini->entries, ini->n, scan->entries_size);
   ini->entries[ini->n++] = (struct vl_ini_entry) {
     .section = vl_arena_strdup (scan->arena, section),
-    .key = vl_arena_strdup (scan->arena, key),
+    .key = key,
     .value = vl_arena_strdup (scan->arena, value),
     .line = scan->line,
+    .added = added ? scan->line : 0,
   };
   return 1;
 }
@@ -347,7 +355,7 @@ vl_ini_parse (struct vl_call *call, struct vl_arena *arena, const char *plugin, 
   memset (ini, 0, sizeof *ini);
   scan.before = LINE_BLANK;
   if (length > VL_INI_MOST_BYTES)
-    return vl_ini_error (call, plugin, path, 0, "is larger than %d bytes", VL_INI_MOST_BYTES);
+    return vl_ini_error (call, plugin, path, 0, NULL, "is larger than %d bytes", VL_INI_MOST_BYTES);
   scan_text (&scan);
   if (! scan.bad) {
     scan.line = 0;
@@ -364,30 +372,21 @@ int
 vl_ini_read (struct vl_call *call, struct vl_arena *arena, const char *plugin, const char *path,
              struct vl_ini *ini)
 {
-  VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  struct vl_trust trust;
+  /* O_NONBLOCK: a FIFO must not hang us before fstat can tell it apart. */
+  VL_AUTOCLOSE int fd = vl_trust_open (arena, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &trust);
   VL_AUTOFREE char *text = NULL;
   const char *why;
   size_t length;
-  struct stat st;
 
   memset (ini, 0, sizeof *ini);
-  if (fd < 0 && errno == ENOENT)
+  if (fd < 0 && trust.error == ENOENT)
     return 1;
   if (fd < 0)
-    return vl_ini_error (call, plugin, path, 0, "cannot be read: %s", strerror (errno));
-  if (fstat (fd, &st) < 0 || ! S_ISREG (st.st_mode))
-    return vl_ini_error (call, plugin, path, 0, "is not a regular file");
-  why = vl_file_distrust (&st);
-  if (why) {
-    vl_ini_error (call, plugin, path, 0,
-                  "%s; accepted: owned by root or by the caller, writable by "
-                  "its owner alone",
-                  why);
-    vl_hint (call, "chmod go-w %s", path);
-    return -1;
-  }
+    return vl_ini_error (call, plugin, path, 0, trust.hint, "cannot be %s: %s",
+                         trust.error ? "read" : "trusted", trust.why);
   text = vl_file_read_fd (fd, VL_INI_MOST_BYTES, &length, &why);
   if (text == NULL)
-    return vl_ini_error (call, plugin, path, 0, "%s", why);
+    return vl_ini_error (call, plugin, path, 0, NULL, "%s", why);
   return vl_ini_parse (call, arena, plugin, path, text, length, ini);
 }

@@ -15,6 +15,7 @@ struct vl_ini_entry {
   const char *section, *key;
   const char *value;   /* indented lines follow with '\n' between */
   int line, continued; /* the line of the key; of the first indented line, or 0 */
+  int added;           /* LINE where it is written KEY += VALUE, else 0 */
 };
 
 struct vl_ini_section {
@@ -41,6 +42,6 @@ int vl_ini_read (struct vl_call *call, struct vl_arena *arena, const char *plugi
 
 /* A finding with origin PATH:LINE (PATH alone where LINE is 0), VL_ERR_REFUSED. */
 int vl_ini_error (struct vl_call *call, const char *plugin, const char *path, int line,
-                  const char *fmt, ...) VL_PRINTF (5, 6);
+                  const char *hint, const char *fmt, ...) VL_PRINTF (6, 7);
 
 #endif

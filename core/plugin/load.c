@@ -2,8 +2,8 @@
  *
  * Bodies and tables of a module, copied into memory of today's size.  A module
  * may be older than this core (its rows are shorter: the rest is zero) or newer
- * (its rows are longer: the rest is not read).  The texts stay the module's,
- * which is never unloaded. */
+ * (its rows are longer: the rest has to be zero, since what is not known cannot be
+ * carried out).  The texts stay the module's, which is never unloaded. */
 
 #include <config.h>
 
@@ -16,21 +16,24 @@
 
 #define MOST_ROWS 1024
 #define MOST_ROW_BYTES 4096
+#define MOST_BODY_BYTES 4096
 
 /* What the first version of this ABI had; nothing shorter was ever built. */
 #define UP_TO(type, member) (offsetof (type, member) + sizeof (((type *)NULL)->member))
-#define LEAST_FEATURE UP_TO (struct vl_feature, event)
+#define LEAST_FEATURE UP_TO (struct vl_feature, network)
 #define LEAST_DRIVER UP_TO (struct vl_driver, events)
 #define LEAST_PROP UP_TO (struct vl_prop, since)
-#define LEAST_SETTING UP_TO (struct vl_setting, since)
-#define LEAST_WRITE UP_TO (struct vl_write, since)
+#define LEAST_WRITE UP_TO (struct vl_write, flags)
 #define LEAST_TOOL UP_TO (struct vl_tool_row, output)
-#define LEAST_NAME UP_TO (struct vl_name, name)
+#define LEAST_NAME UP_TO (struct vl_name, flags)
+#define LEAST_STORAGE UP_TO (struct vl_storage_calls, extend)
+#define LEAST_NETWORK UP_TO (struct vl_network_calls, unplug)
+#define LEAST_OFFER UP_TO (struct vl_offer, virt)
 #define LEAST_ALIAS UP_TO (struct vl_alias, value_map)
 
 int
 vl_plugin_refuse (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
-                  enum vl_err err, const char *origin, const char *fmt, ...)
+                  enum vl_err err, const char *origin, const char *hint, const char *fmt, ...)
 {
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
@@ -38,6 +41,7 @@ vl_plugin_refuse (struct vl_call *call, struct vl_registry *registry, struct vl_
     .code = err == VL_ERR_CONFLICT ? "PluginConflict" : NULL,
     .plugin = plugin->name,
     .origin = origin ? origin : plugin->conf,
+    .hint = hint,
   };
   va_list args;
   char *message;
@@ -48,8 +52,6 @@ vl_plugin_refuse (struct vl_call *call, struct vl_registry *registry, struct vl_
   if (plugin->state != VL_PLUGIN_REFUSED)
     plugin->reason = message;
   plugin->state = VL_PLUGIN_REFUSED;
-  if (plugin->critical)
-    call->critical_refused = 1;
   return vl_report (call, &report, "%s", message);
 }
 
@@ -63,12 +65,40 @@ struct loading {
   struct vl_call *call;
   struct vl_registry *registry;
   struct vl_plugin *plugin;
+  const struct vl_module *module;
   int bad;
 };
 
 #define REFUSE(l, ...)                                                                             \
-  ((l)->bad = vl_plugin_refuse ((l)->call, (l)->registry, (l)->plugin, VL_ERR_REFUSED, NULL,       \
+  ((l)->bad = vl_plugin_refuse ((l)->call, (l)->registry, (l)->plugin, VL_ERR_REFUSED, NULL, NULL, \
                                 __VA_ARGS__))
+
+/* Are the N bytes at BYTES, which the module says are its own, in its memory? */
+static int
+holds (const struct loading *l, const char *bytes, size_t n)
+{
+  const struct vl_module *module = l->module;
+
+  return bytes >= module->start && n <= module->span
+         && (size_t)(bytes - module->start) <= module->span - n;
+}
+
+/* Is all zero from byte FROM of BYTES, N long?  What a later virtloom put there
+ * means something else. */
+static int
+rest_is_zero (const char *bytes, size_t from, size_t n)
+{
+  while (from < n && bytes[from] == 0)
+    from++;
+  return from >= n;
+}
+
+static int
+needs_later (struct loading *l, const char *what)
+{
+  return REFUSE (l, "it needs virtloom %s: %s something that virtloom %s does not know",
+                 l->plugin->built_for, what, PACKAGE_VERSION);
+}
 
 /* The rows of TABLE in rows of SIZE bytes; *N how many.  NULL where there are
  * none, or where the table was refused. */
@@ -90,9 +120,20 @@ copy_rows (struct loading *l, const struct vl_table *table, const char *what, si
             what, table->count, table->row_size, MOST_ROWS, least, MOST_ROW_BYTES);
     return NULL;
   }
+  if (! holds (l, table->rows, (size_t)table->count * table->row_size)) {
+    REFUSE (l, "its table of %s lies outside of the module", what);
+    return NULL;
+  }
   rows = vl_arena_alloc (l->registry->arena, table->count * size);
-  for (size_t i = 0; i < table->count; i++)
-    memcpy (rows + i * size, (const char *)table->rows + i * table->row_size, common);
+  for (size_t i = 0; i < table->count; i++) {
+    const char *row = (const char *)table->rows + i * table->row_size;
+
+    memcpy (rows + i * size, row, common);
+    if (! rest_is_zero (row, common, table->row_size)) {
+      needs_later (l, vl_arena_printf (l->registry->arena, "row %zu of its %s says", i, what));
+      return NULL;
+    }
+  }
   *n = table->count;
   return rows;
 }
@@ -116,27 +157,20 @@ copy_names (struct loading *l, const struct vl_table *table, const char *what)
 
 /* ---- checking rows ---- */
 
-static struct vl_type_spec
-setting_spec (const struct vl_setting *row)
-{
-  return (
-      struct vl_type_spec) { row->type, row->flags, row->choices, row->min, row->max, row->unit };
-}
-
 /* What is wrong with the type, choices or default of a row, or NULL. */
 static const char *
-row_problem (struct vl_arena *arena, const struct vl_type_spec *spec, const char *deflt)
+row_problem (struct vl_arena *arena, const struct vl_prop *row)
 {
   struct vl_value value;
   const char *why;
 
-  if (spec->type < VL_BOOL || spec->type > VL_CPUSET)
-    return vl_arena_printf (arena, "is of type %d, which virtloom %s does not know",
-                            (int)spec->type, PACKAGE_VERSION);
-  if (spec->type == VL_CHOICE && (spec->choices == NULL || spec->choices[0] == NULL))
+  if (row->type < VL_BOOL || row->type > VL_DECIMAL)
+    return vl_arena_printf (arena, "is of type %d, which virtloom %s does not know", (int)row->type,
+                            PACKAGE_VERSION);
+  if (row->type == VL_CHOICE && (row->choices == NULL || row->choices[0] == NULL))
     return "is a choice without choices";
-  if (deflt && vl_value_parse (arena, spec, deflt, &value, &why) < 0)
-    return vl_arena_printf (arena, "has default '%s', which %s", deflt, why);
+  if (row->deflt && vl_value_parse (arena, row, row->deflt, &value, &why) < 0)
+    return vl_arena_printf (arena, "has default '%s', which %s", row->deflt, why);
   return NULL;
 }
 
@@ -148,31 +182,12 @@ name_ok (const char *name)
                 == '\0';
 }
 
-static void
-check_settings (struct loading *l, const struct vl_setting *rows, size_t n)
-{
-  for (size_t i = 0; i < n; i++) {
-    struct vl_type_spec spec = setting_spec (&rows[i]);
-    const char *problem;
-
-    if (! name_ok (rows[i].name)) {
-      REFUSE (l, "row %zu of its settings has no proper name", i);
-      continue;
-    }
-    problem = row_problem (l->registry->arena, &spec, rows[i].deflt);
-    if (problem)
-      REFUSE (l, "its setting '%s' %s", rows[i].name, problem);
-    for (size_t j = 0; j < i; j++)
-      if (rows[j].name && VL_STREQ (rows[i].name, rows[j].name))
-        REFUSE (l, "it has setting '%s' twice", rows[i].name);
-  }
-}
-
 static int
 is_slot (const char *name)
 {
-  static const char *const slots[] = { VL_GUEST_MACHINE, VL_DISK_BUS, VL_CDROM_BUS, VL_SCSI_MODEL,
-                                       VL_NIC_MODEL };
+  static const char *const slots[] = { VL_GUEST_MACHINE, VL_DISK_BUS,   VL_CDROM_BUS,
+                                       VL_SCSI_MODEL,    VL_NIC_MODEL,  VL_CLAIM_VCPUS,
+                                       VL_CLAIM_MEMORY,  VL_HOST_VCPUS, VL_HOST_MEMORY };
 
   for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
     if (VL_STREQ (slots[i], name))
@@ -180,25 +195,22 @@ is_slot (const char *name)
   return 0;
 }
 
-static int
-has_setting (const struct vl_plugin *plugin, const char *name)
+static const struct vl_prop *
+row_of_setting (const struct vl_plugin *plugin, const char *name)
 {
-  for (size_t i = 0; i < plugin->n_settings; i++)
-    if (VL_STREQ (plugin->settings[i].row->name, name))
-      return 1;
-  return 0;
+  for (size_t i = 0; i < plugin->n_props; i++)
+    if (plugin->props[i].setting && VL_STREQ (plugin->props[i].setting, name))
+      return &plugin->props[i];
+  return NULL;
 }
 
+/* Which layers the keys of ROW are for, after refusing an alias without a key. */
 static void
-check_prop (struct loading *l, const struct vl_prop *row)
+check_keys (struct loading *l, const struct vl_prop *row)
 {
-  struct vl_type_spec spec = { row->type, row->flags, row->choices, row->min, row->max, row->unit };
   const struct vl_alias *aliases = row->aliases.rows;
   int flavor = row->flavor_key != NULL, image = row->image_key != NULL;
-  const char *problem = row_problem (l->registry->arena, &spec, row->deflt);
 
-  if (problem)
-    REFUSE (l, "its property '%s' %s", row->name, problem);
   for (size_t i = 0; i < row->aliases.count; i++) {
     if (aliases[i].key == NULL)
       REFUSE (l, "its property '%s' has an alias without a key", row->name);
@@ -211,9 +223,26 @@ check_prop (struct loading *l, const struct vl_prop *row)
   else if (flavor && image && row->rule == VL_RULE_NONE)
     REFUSE (l, "its property '%s' has a flavor key and an image key, but no rule between them",
             row->name);
-  if (row->setting && ! has_setting (l->plugin, row->setting))
-    REFUSE (l, "its property '%s' begins with setting '%s', which its settings have not", row->name,
+  if ((flavor || image) && l->plugin->kind == VL_KIND_DRIVER)
+    REFUSE (l, "its property '%s' has a request key; accepted of drivers: settings", row->name);
+}
+
+static void
+check_prop (struct loading *l, const struct vl_prop *row)
+{
+  const char *problem = row_problem (l->registry->arena, row);
+
+  if (problem)
+    REFUSE (l, "its property '%s' %s", row->name, problem);
+  check_keys (l, row);
+  if (row->setting && ! name_ok (row->setting))
+    REFUSE (l, "its property '%s' has setting '%s', which is no proper name", row->name,
             row->setting);
+  if (row->of && ! VL_STREQ (row->of, "disk") && ! VL_STREQ (row->of, "nic"))
+    REFUSE (l, "its property '%s' is of each '%s'; accepted: disk, nic", row->name, row->of);
+  if (row->of && row->flags & VL_INDEXED)
+    REFUSE (l, "its property '%s' is numbered, and of each %s; accepted: one of the two", row->name,
+            row->of);
   if (row->fills && ! is_slot (row->fills))
     REFUSE (l, "its property '%s' fills '%s', which is no slot", row->name, row->fills);
 }
@@ -238,24 +267,38 @@ adopt_props (struct loading *l, const struct vl_table *table)
       continue;
     }
     check_prop (l, &rows[i]);
-    for (size_t j = 0; j < i; j++)
+    for (size_t j = 0; j < i; j++) {
       if (rows[j].name && VL_STREQ (rows[i].name, rows[j].name))
         REFUSE (l, "it has property '%s' twice", rows[i].name);
+      if (rows[i].setting && rows[j].setting && VL_STREQ (rows[i].setting, rows[j].setting))
+        REFUSE (l, "it has setting '%s' twice", rows[i].setting);
+    }
   }
 }
 
 static void
-adopt_settings (struct loading *l, const struct vl_table *table)
+adopt_writes (struct loading *l, const struct vl_table *table, const char *what)
 {
   struct vl_plugin *plugin = l->plugin;
-  const struct vl_setting *rows =
-      copy_rows (l, table, "settings", sizeof *rows, LEAST_SETTING, &plugin->n_settings);
 
-  check_settings (l, rows, plugin->n_settings);
-  plugin->settings =
-      vl_arena_alloc (l->registry->arena, (plugin->n_settings + 1) * sizeof *plugin->settings);
-  for (size_t i = 0; i < plugin->n_settings; i++)
-    plugin->settings[i].row = &rows[i];
+  plugin->writes =
+      copy_rows (l, table, what, sizeof (struct vl_write), LEAST_WRITE, &plugin->n_writes);
+  for (size_t i = 0; i < plugin->n_writes; i++)
+    if (plugin->writes[i].path == NULL)
+      REFUSE (l, "its table of %s has a row without a path", what);
+}
+
+static void
+adopt_offers (struct loading *l, const struct vl_table *table)
+{
+  struct vl_plugin *plugin = l->plugin;
+
+  plugin->offers =
+      copy_rows (l, table, "offers", sizeof (struct vl_offer), LEAST_OFFER, &plugin->n_offers);
+  for (size_t i = 0; i < plugin->n_offers; i++)
+    if (plugin->offers[i].slot == NULL || ! is_slot (plugin->offers[i].slot)
+        || plugin->offers[i].name == NULL)
+      REFUSE (l, "row %zu of its offers has no slot, or no name", i);
 }
 
 #define KNOWN_FLAGS (VL_TOOL_TENANT | VL_TOOL_WRITES | VL_TOOL_CONNECT)
@@ -318,6 +361,51 @@ adopt_tools (struct loading *l, const struct vl_table *table)
   }
 }
 
+/* A group of calls in memory of TODAY bytes; NULL where there is none, or where it was
+ * refused. */
+static void *
+copy_group (struct loading *l, const void *calls, const char *what, size_t today, size_t least)
+{
+  char *copy;
+  uint32_t size;
+
+  if (calls == NULL)
+    return NULL;
+  if (! holds (l, calls, sizeof size)) {
+    REFUSE (l, "its group of %s calls lies outside of the module", what);
+    return NULL;
+  }
+  memcpy (&size, calls, sizeof size);
+  if (size < least || size > MOST_BODY_BYTES || ! holds (l, calls, size)) {
+    REFUSE (l, "its group of %s calls has %u bytes; accepted: %zu to %d, within the module", what,
+            size, least, MOST_BODY_BYTES);
+    return NULL;
+  }
+  if (! rest_is_zero (calls, today, size))
+    needs_later (l, "its calls say");
+  copy = vl_arena_alloc (l->registry->arena, today);
+  memcpy (copy, calls, size < today ? size : today);
+  return copy;
+}
+
+static void
+adopt_groups (struct loading *l)
+{
+  struct vl_feature *feature = &l->plugin->feature;
+  const struct vl_storage_calls *storage = feature->storage =
+      copy_group (l, feature->storage, "storage", sizeof *storage, LEAST_STORAGE);
+  const struct vl_network_calls *network = feature->network =
+      copy_group (l, feature->network, "network", sizeof *network, LEAST_NETWORK);
+
+  if (storage
+      && (storage->locate == NULL
+          || ! ((storage->image_types && storage->image_types[0])
+                || (storage->volume_types && storage->volume_types[0]))))
+    REFUSE (l, "its storage calls lack locate, or answer for no type of images or volumes");
+  if (network && (network->describe == NULL || network->types == NULL || network->types[0] == NULL))
+    REFUSE (l, "its network calls lack describe, or answer for no type");
+}
+
 static void
 adopt_feature (struct loading *l)
 {
@@ -326,20 +414,16 @@ adopt_feature (struct loading *l)
 
   plugin->version = feature->version;
   plugin->summary = feature->summary;
-  adopt_settings (l, &feature->settings);
-  if (l->bad == 0)
-    adopt_props (l, &feature->props);
-  plugin->writes = copy_rows (l, &feature->writes, "writes", sizeof (struct vl_write), LEAST_WRITE,
-                              &plugin->n_writes);
-  for (size_t i = 0; i < plugin->n_writes; i++)
-    if (plugin->writes[i].path == NULL)
-      REFUSE (l, "its table of writes has a row without a path");
+  adopt_props (l, &feature->props);
+  adopt_writes (l, &feature->writes, "writes");
+  adopt_offers (l, &feature->offers);
   plugin->reads = copy_names (l, &feature->reads, "reads");
   plugin->wakes = copy_names (l, &feature->wakes, "wakes");
   plugin->needs = copy_names (l, &feature->needs, "needs");
   plugin->conflicts = copy_names (l, &feature->conflicts, "conflicts");
   plugin->traits = copy_names (l, &feature->traits, "traits");
   adopt_tools (l, &feature->tools);
+  adopt_groups (l);
 }
 
 static void
@@ -349,7 +433,9 @@ adopt_driver (struct loading *l)
 
   plugin->version = plugin->driver.version;
   plugin->summary = plugin->driver.summary;
-  adopt_settings (l, &plugin->driver.settings);
+  adopt_props (l, &plugin->driver.props);
+  adopt_writes (l, &plugin->driver.understands, "understands");
+  adopt_offers (l, &plugin->driver.offers);
   adopt_tools (l, &plugin->driver.tools);
   if (plugin->driver.virt_type == NULL || plugin->driver.open == NULL
       || plugin->driver.close == NULL)
@@ -358,20 +444,28 @@ adopt_driver (struct loading *l)
 
 int
 vl_plugin_adopt (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
-                 const void *body)
+                 const struct vl_module *module)
 {
-  struct loading l = { call, registry, plugin, 0 };
+  struct loading l = { call, registry, plugin, module, 0 };
+  const char *body = module->body;
   int driver = plugin->kind == VL_KIND_DRIVER;
   size_t least = driver ? LEAST_DRIVER : LEAST_FEATURE;
   size_t today = driver ? sizeof plugin->driver : sizeof plugin->feature;
   uint32_t size;
 
+  if (! holds (&l, body, sizeof size))
+    return REFUSE (&l, "its body lies outside of the module");
   memcpy (&size, body, sizeof size);
+  if (size > MOST_BODY_BYTES || ! holds (&l, body, size))
+    return REFUSE (&l, "its body has %u bytes; accepted: at most %d, within the module", size,
+                   MOST_BODY_BYTES);
   if (size < least)
     return REFUSE (&l, "its body has %u bytes, the first version of ABI %u had %zu", size,
                    (unsigned)VL_ABI, least);
   memcpy (driver ? (void *)&plugin->driver : (void *)&plugin->feature, body,
           size < today ? size : today);
+  if (! rest_is_zero (body, today, size))
+    return needs_later (&l, "its body says");
   if (driver)
     adopt_driver (&l);
   else
@@ -392,62 +486,44 @@ unknown_setting (struct loading *l, const struct vl_conf_entry *entry)
   struct vl_spell spell = { .wanted = entry->key };
   VL_AUTOSTR struct vl_str all = { 0 };
 
-  for (size_t i = 0; i < plugin->n_settings; i++) {
-    vl_spell_offer (&spell, plugin->settings[i].row->name);
-    vl_str_printf (&all, " %s", plugin->settings[i].row->name);
-  }
-  l->bad =
-      vl_plugin_refuse (l->call, l->registry, plugin, VL_ERR_REFUSED,
-                        vl_arena_printf (l->registry->arena, "%s:%d", entry->path, entry->line),
-                        "unknown setting '%s'; accepted:%s", entry->key,
-                        all.text ? all.text : " none, this plugin has no settings");
-  if (spell.best)
-    vl_hint (l->call, "did you mean '%s'?", spell.best);
-}
-
-static void
-type_setting (struct loading *l, struct vl_setting_slot *slot, const struct vl_conf_entry *entry)
-{
-  struct vl_arena *arena = l->registry->arena;
-  struct vl_type_spec spec = setting_spec (slot->row);
-  const char *text, *why = NULL;
-
-  memset (&slot->value, 0, sizeof slot->value);
-  slot->value.type = slot->row->type;
-  slot->origin = entry ? vl_arena_printf (arena, "%s:%d", entry->path, entry->line) : "default";
-  text = entry ? vl_conf_entry_text (arena, entry, spec.type, &why) : slot->row->deflt;
-  if (entry == NULL && text == NULL)
-    return;
-  if (text && vl_value_parse (arena, &spec, text, &slot->value, &why) == 0) {
-    struct vl_report report = { .severity = VL_SEV_WARNING, .origin = slot->origin };
-
-    report.plugin = l->plugin->name;
-    if (entry && (slot->row->flags & VL_DEPRECATED))
-      vl_report (l->call, &report, "setting '%s' is deprecated", slot->row->name);
-    return;
-  }
-  l->bad =
-      vl_plugin_refuse (l->call, l->registry, l->plugin, VL_ERR_REFUSED, slot->origin,
-                        "setting '%s' = '%s' %s", slot->row->name, text ? text : entry->key, why);
+  for (size_t i = 0; i < plugin->n_props; i++)
+    if (plugin->props[i].setting) {
+      vl_spell_offer (&spell, plugin->props[i].setting);
+      vl_str_printf (&all, " %s", plugin->props[i].setting);
+    }
+  l->bad = vl_plugin_refuse (
+      l->call, l->registry, plugin, VL_ERR_REFUSED,
+      vl_arena_printf (l->registry->arena, "%s:%d", entry->path, entry->line),
+      vl_did_you_mean (l->call, '\'', spell.best, NULL), "unknown setting '%s'; accepted:%s",
+      entry->key, all.text ? all.text : " none, this plugin has no settings");
 }
 
 int
 vl_plugin_configure (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                      const struct vl_config *config)
 {
-  struct loading l = { call, registry, plugin, 0 };
+  struct loading l = { call, registry, plugin, NULL, 0 };
   const char *file = vl_plugin_file (registry, plugin);
 
+  plugin->base = vl_arena_alloc (registry->arena, (plugin->n_props + 1) * sizeof *plugin->base);
   for (size_t i = 0; config && i < config->n; i++) {
     const struct vl_conf_entry *entry = &config->entries[i];
 
     if (VL_STREQ (entry->file, file) && VL_STREQ (entry->section, "settings")
-        && ! has_setting (plugin, entry->key))
+        && row_of_setting (plugin, entry->key) == NULL)
       unknown_setting (&l, entry);
   }
-  for (size_t i = 0; i < plugin->n_settings; i++)
-    type_setting (&l, &plugin->settings[i],
-                  config ? vl_config_find (config, file, "settings", plugin->settings[i].row->name)
-                         : NULL);
+  for (size_t i = 0; i < plugin->n_props; i++) {
+    const struct vl_prop *row = &plugin->props[i];
+    const struct vl_conf_entry *entry =
+        config && row->setting ? vl_config_find (config, file, "settings", row->setting) : NULL;
+    const char *text, *why;
+
+    if (vl_base_read (registry->arena, row, entry, &plugin->base[i], &text, &why) < 0)
+      l.bad = vl_plugin_refuse (
+          call, registry, plugin, VL_ERR_REFUSED,
+          entry ? vl_arena_printf (registry->arena, "%s:%d", entry->path, entry->line) : "default",
+          NULL, "setting '%s' = '%s' %s", row->setting, text, why);
+  }
   return l.bad;
 }

@@ -9,7 +9,7 @@
 
 #include "plugin/loader.h"
 
-#include "lib/file.h"
+#include "lib/trust.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <ltdl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 
 #define MOST_MODULE_BYTES (64 * 1024 * 1024)
 
@@ -205,78 +206,75 @@ find_in_tree (struct vl_arena *arena, const char *tree, const char *name, const 
   return 0;
 }
 
-/* Opens FILE in FOLDER and checks the descriptor; -1 with *WHY. */
+/* Opens the module at PATH by the path rule; -1 with *WHY. */
 static int
-open_trusted (struct vl_arena *arena, const char *folder, const char *file, struct stat *st,
-              const char **why)
+open_trusted (struct vl_arena *arena, const char *path, struct stat *st, const char **why)
 {
-  VL_AUTOCLOSE int dir = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  VL_AUTOCLOSE int fd = -1;
-  const char *distrust;
-  int checked;
-
-  if (dir < 0 || fstat (dir, st) < 0) {
-    *why = vl_arena_printf (arena, "cannot be opened: its folder: %s", strerror (errno));
-    return -1;
-  }
-  distrust = vl_file_distrust (st);
-  if (distrust) {
-    *why = vl_arena_printf (arena,
-                            "is in a folder that %s; accepted: owned by root or by the "
-                            "caller, writable by its owner alone",
-                            distrust);
-    return -1;
-  }
+  struct vl_trust trust;
   /* O_NONBLOCK: a FIFO must not hang us before fstat can tell it apart. */
-  fd = openat (dir, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) {
-    *why = errno == ELOOP ? "is a symbolic link; accepted: the file itself"
-                          : vl_arena_printf (arena, "cannot be opened: %s", strerror (errno));
-    return -1;
-  }
-  if (fstat (fd, st) < 0 || ! S_ISREG (st->st_mode)) {
+  int fd = vl_trust_open (arena, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &trust);
+
+  if (fd < 0)
+    *why = vl_arena_printf (arena, "cannot be %s: %s%s%s", trust.error ? "opened" : "trusted",
+                            trust.why, trust.hint ? "; mend it with: " : "",
+                            trust.hint ? trust.hint : "");
+  else if (fstat (fd, st) < 0 || ! S_ISREG (st->st_mode))
     *why = "is not a regular file";
-    return -1;
-  }
-  distrust = vl_file_distrust (st);
-  if (distrust) {
-    *why = vl_arena_printf (arena,
-                            "%s; accepted: owned by root or by the caller, writable by its "
-                            "owner alone",
-                            distrust);
-    return -1;
-  }
-  if (st->st_size > MOST_MODULE_BYTES) {
+  else if (st->st_size > MOST_MODULE_BYTES)
     *why = vl_arena_printf (arena, "is larger than %d MiB", MOST_MODULE_BYTES / (1024 * 1024));
-    return -1;
-  }
-  checked = fd;
-  fd = -1;
-  return checked;
+  else
+    return fd;
+  if (fd >= 0)
+    close (fd);
+  return -1;
 }
 
 int
-vl_module_open (struct vl_arena *arena, const struct vl_places *places, const char *name,
-                enum vl_kind kind, const char *file, struct vl_module *module, const char **why)
+vl_module_find (struct vl_arena *arena, const struct vl_places *places, const char *name,
+                const char *file, const char **path, const char **why)
 {
-  const char *folder, *problem = NULL;
-  struct stat st;
-  int found, fd;
+  const char *folder;
 
-  found = places->tree ? find_in_tree (arena, places->tree, name, file, &folder)
-                       : find_installed (arena, file, &folder);
-  if (! found) {
+  if (! (places->tree ? find_in_tree (arena, places->tree, name, file, &folder)
+                      : find_installed (arena, file, &folder))) {
     *why = vl_arena_printf (arena, "module '%s' is not in %s", file, folder);
     return -1;
   }
-  module->path = vl_arena_printf (arena, "%s/%s", folder, file);
-  fd = open_trusted (arena, folder, file, &st, &problem);
-  if (fd >= 0 && vl_note_read (arena, fd, &module->note, &problem) == 0)
+  *path = vl_arena_printf (arena, "%s/%s", folder, file);
+  return 0;
+}
+
+int
+vl_module_check (struct vl_arena *arena, const char *path, struct vl_module *module,
+                 const char **why)
+{
+  struct stat st;
+  int fd = open_trusted (arena, path, &st, why);
+
+  if (fd < 0
+      || vl_note_read (arena, fd, (size_t)st.st_size, &module->note, &module->span, why) == 0)
+    return fd;
+  close (fd);
+  return -1;
+}
+
+int
+vl_module_open (struct vl_arena *arena, const char *path, const char *name, enum vl_kind kind,
+                struct vl_module *module, const char **why)
+{
+  const char *problem = NULL;
+  Dl_info info = { .dli_fbase = NULL };
+  struct stat st;
+  int fd = vl_module_check (arena, path, module, &problem);
+
+  if (fd >= 0)
     problem = vl_note_compare (arena, &module->note, name, kind);
-  if (problem == NULL) {
+  if (problem == NULL && fstat (fd, &st) == 0) {
     pthread_mutex_lock (&lock);
     if (start_libltdl (&problem) == 0) {
-      module->body = open_checked (arena, fd, file, &st, &problem);
+      module->body = open_checked (arena, fd, strrchr (path, '/') + 1, &st, &problem);
+      if (module->body && dladdr (module->body, &info))
+        module->start = info.dli_fbase;
       fd = -1;
     }
     pthread_mutex_unlock (&lock);
@@ -284,7 +282,7 @@ vl_module_open (struct vl_arena *arena, const struct vl_places *places, const ch
   if (fd >= 0)
     close (fd);
   if (problem) {
-    *why = vl_arena_printf (arena, "module '%s' %s", module->path, problem);
+    *why = vl_arena_printf (arena, "module '%s' %s", path, problem);
     return -1;
   }
   return 0;

@@ -11,16 +11,22 @@
 #include "plugin/registry.h"
 
 struct vl_module {
-  const char *path; /* the file, for messages; memory of the arena */
   struct vl_note_desc note;
-  const void *body; /* struct vl_feature or struct vl_driver of its size */
+  size_t span;       /* bytes of memory that it takes */
+  const char *start; /* where it was mapped */
+  const void *body;  /* struct vl_feature or struct vl_driver of its size */
 };
 
-/* Loads module file FILE (NAME.so) of plugin NAME.  0, or -1 with *WHY: a
- * whole sentence that names the file.  MODULE->path is set as soon as a file was
- * found.  Texts are memory of ARENA. */
-int vl_module_open (struct vl_arena *arena, const struct vl_places *places, const char *name,
-                    enum vl_kind kind, const char *file, struct vl_module *module,
-                    const char **why);
+/* Where module file FILE (NAME.so) of plugin NAME is: *PATH.  0, or -1 with *WHY: a
+ * whole sentence that names the file.  Texts are memory of ARENA, here and below. */
+int vl_module_find (struct vl_arena *arena, const struct vl_places *places, const char *name,
+                    const char *file, const char **path, const char **why);
+/* Judges the file at PATH without running any of it: its descriptor, or -1 with *WHY, a
+ * phrase whose subject is the module. */
+int vl_module_check (struct vl_arena *arena, const char *path, struct vl_module *module,
+                     const char **why);
+/* Loads the module at PATH as plugin NAME of KIND.  0, or -1 with *WHY as above. */
+int vl_module_open (struct vl_arena *arena, const char *path, const char *name, enum vl_kind kind,
+                    struct vl_module *module, const char **why);
 
 #endif

@@ -1,90 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A small reader of 64-bit ELF: header, program headers, notes.  Every offset
- * and size comes from a file that nobody vouches for yet, so each is held
- * against a cap and against the file's size before it is used. */
+ * The gate: what a module's file says of itself before anything of it is mapped or
+ * run.  Its note, the versions of our symbols that it needs, its run path. */
 
 #include <config.h>
 
 #include "plugin/note.h"
 
 #include "lib/text.h"
+#include "lib/trust.h"
 
 #include <elf.h>
 #include <errno.h>
-#include <link.h>
-#include <sys/stat.h>
+#include <fcntl.h>
 
-#define CUT_OFF "is cut off: its headers point beyond its end"
-#define MOST_HEADERS 64
-#define MOST_NOTE_BYTES (64 * 1024)
-
-/* Our own first bytes, from the linker: what class, byte order and machine a
- * module must have to run in this process. */
-extern const ElfW (Ehdr) __ehdr_start __attribute__ ((visibility ("hidden")));
-
-struct reader {
-  struct vl_arena *arena;
-  int fd;
-  uint64_t size;
-  const char **why;
-};
-
-static int
-read_at (struct reader *r, void *buffer, size_t n, uint64_t offset)
-{
-  size_t done = 0;
-
-  if (offset > r->size || n > r->size - offset) {
-    *r->why = CUT_OFF;
-    return -1;
-  }
-  while (done < n) {
-    ssize_t got = pread (r->fd, (char *)buffer + done, n - done, (off_t)(offset + done));
-
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got <= 0) {
-      *r->why = vl_arena_printf (r->arena, "cannot be read: %s",
-                                 got < 0 ? strerror (errno) : "it ended early");
-      return -1;
-    }
-    done += (size_t)got;
-  }
-  return 0;
-}
-
-static int
-check_header (struct reader *r, const Elf64_Ehdr *header)
-{
-  if (memcmp (header->e_ident, ELFMAG, SELFMAG) != 0) {
-    *r->why = "is not an ELF file";
-    return -1;
-  }
-  if (header->e_ident[EI_CLASS] != __ehdr_start.e_ident[EI_CLASS]
-      || header->e_ident[EI_DATA] != __ehdr_start.e_ident[EI_DATA]
-      || header->e_machine != __ehdr_start.e_machine) {
-    *r->why = vl_arena_printf (
-        r->arena,
-        "is an ELF file for another machine: it has class %u, byte order %u, machine %u; "
-        "virtloom has class %u, byte order %u, machine %u",
-        header->e_ident[EI_CLASS], header->e_ident[EI_DATA], header->e_machine,
-        __ehdr_start.e_ident[EI_CLASS], __ehdr_start.e_ident[EI_DATA], __ehdr_start.e_machine);
-    return -1;
-  }
-  if (header->e_type != ET_DYN) {
-    *r->why = "is an ELF file, but not a shared object";
-    return -1;
-  }
-  if (header->e_phentsize != sizeof (Elf64_Phdr) || header->e_phnum == 0
-      || header->e_phnum > MOST_HEADERS) {
-    *r->why =
-        vl_arena_printf (r->arena, "has %u program headers of %u bytes; accepted: 1 to %d of %zu",
-                         header->e_phnum, header->e_phentsize, MOST_HEADERS, sizeof (Elf64_Phdr));
-    return -1;
-  }
-  return 0;
-}
+/* The nodes of libvirtloom.map that a module may need. */
+static const char *const nodes[] = { "VIRTLOOM_PLUGIN_1" };
+#define NODE "VIRTLOOM_"
+#define APP_NODE "VIRTLOOM_APP_"
+#define SONAME "libvirtloom.so."
 
 static size_t
 padded (size_t n, size_t align)
@@ -94,11 +28,12 @@ padded (size_t n, size_t align)
 
 /* Takes our note's descriptor at BYTES, LENGTH long.  A newer one may be longer. */
 static int
-take_note (struct reader *r, const char *bytes, size_t length, struct vl_note_desc *desc)
+take_note (struct vl_elf *elf, const char *bytes, size_t length, struct vl_note_desc *desc)
 {
   if (length < sizeof *desc) {
-    *r->why = vl_arena_printf (r->arena, "has a virtloom note of %zu bytes; accepted: at least %zu",
-                               length, sizeof *desc);
+    elf->why =
+        vl_arena_printf (elf->arena, "has a virtloom note of %zu bytes; accepted: at least %zu",
+                         length, sizeof *desc);
     return -1;
   }
   memcpy (desc, bytes, sizeof *desc);
@@ -106,7 +41,7 @@ take_note (struct reader *r, const char *bytes, size_t length, struct vl_note_de
       || memchr (desc->built_for, '\0', sizeof desc->built_for) == NULL
       || vl_text_problem (desc->name, strlen (desc->name))
       || vl_text_problem (desc->built_for, strlen (desc->built_for))) {
-    *r->why = "has a virtloom note whose texts are not terminated or not printable";
+    elf->why = "has a virtloom note whose texts are not terminated or not printable";
     return -1;
   }
   return 0;
@@ -114,13 +49,13 @@ take_note (struct reader *r, const char *bytes, size_t length, struct vl_note_de
 
 /* Looks through one note segment; *FOUND counts our notes. */
 static int
-scan_notes (struct reader *r, const char *bytes, size_t length, size_t align,
+scan_notes (struct vl_elf *elf, const char *bytes, size_t length, size_t align,
             struct vl_note_desc *desc, int *found)
 {
   size_t at = 0;
 
-  while (length - at >= sizeof (Elf64_Nhdr)) {
-    Elf64_Nhdr note;
+  while (length - at >= sizeof (ElfW (Nhdr))) {
+    ElfW (Nhdr) note;
     const char *owner, *body;
 
     memcpy (&note, bytes + at, sizeof note);
@@ -128,7 +63,7 @@ scan_notes (struct reader *r, const char *bytes, size_t length, size_t align,
     if (note.n_namesz > length || note.n_descsz > length
         || padded (note.n_namesz, align) > length - at
         || note.n_descsz > length - at - padded (note.n_namesz, align)) {
-      *r->why = "has notes that are cut off";
+      elf->why = "has notes that are cut off";
       return -1;
     }
     owner = bytes + at;
@@ -136,10 +71,10 @@ scan_notes (struct reader *r, const char *bytes, size_t length, size_t align,
     if (note.n_type == VL_NOTE_TYPE && note.n_namesz == sizeof VL_NOTE_OWNER
         && memcmp (owner, VL_NOTE_OWNER, sizeof VL_NOTE_OWNER) == 0) {
       if ((*found)++) {
-        *r->why = "has two virtloom notes; a module holds one plugin";
+        elf->why = "has two virtloom notes; a module holds one plugin";
         return -1;
       }
-      if (take_note (r, body, note.n_descsz, desc) < 0)
+      if (take_note (elf, body, note.n_descsz, desc) < 0)
         return -1;
     }
     at += padded (note.n_namesz, align) + padded (note.n_descsz, align);
@@ -149,61 +84,101 @@ scan_notes (struct reader *r, const char *bytes, size_t length, size_t align,
   return 0;
 }
 
-static int
-scan_segment (struct reader *r, const Elf64_Phdr *segment, struct vl_note_desc *desc, int *found)
-{
-  VL_AUTOFREE char *bytes = NULL;
+/* ---- versions and run path ---- */
 
-  if (segment->p_filesz > MOST_NOTE_BYTES) {
-    *r->why = vl_arena_printf (r->arena, "has %llu bytes of notes; accepted: at most %d",
-                               (unsigned long long)segment->p_filesz, MOST_NOTE_BYTES);
-    return -1;
+static int
+judge_need (struct vl_elf *elf, const struct vl_elf_need *need, void *opaque)
+{
+  const struct vl_note_desc *note = opaque;
+  const char *symbol = vl_elf_symbol_of (elf, need);
+
+  if (! VL_STARTS (need->version, NODE))
+    return 0;
+  for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
+    if (VL_STREQ (need->version, nodes[i]))
+      return 0;
+  if (VL_STARTS (need->version, APP_NODE))
+    elf->why = vl_arena_printf (elf->arena,
+                                "calls '%s' (%s), which is for applications; accepted: the calls "
+                                "of types.h, feature.h and driver.h",
+                                symbol ? symbol : "?", need->version);
+  else
+    elf->why = vl_arena_printf (
+        elf->arena, "needs virtloom %s: it calls '%s' (%s), which virtloom %s lacks",
+        note->built_for, symbol ? symbol : "?", need->version, PACKAGE_VERSION);
+  return -1;
+}
+
+static int
+judge_library (struct vl_elf *elf, const char *text, void *opaque)
+{
+  (void)opaque;
+  if (! VL_STARTS (text, SONAME) || atoi (text + strlen (SONAME)) == VL_ABI)
+    return 0;
+  elf->why =
+      vl_arena_printf (elf->arena, "is linked to '%s'; accepted: '%s%d'", text, SONAME, VL_ABI);
+  return -1;
+}
+
+/* Whoever may write to a folder of the run path decides what the module runs.  A
+ * folder that is not there yet is one that only those may make who are trusted. */
+static int
+judge_run_path (struct vl_elf *elf, const char *text, void *opaque)
+{
+  (void)opaque;
+  for (;; text++) {
+    size_t n = strcspn (text, ":");
+    const char *entry = vl_arena_strndup (elf->arena, text, n);
+    struct vl_trust trust;
+    int fd;
+
+    if (entry[0] != '/' || strchr (entry, '$')) {
+      elf->why = vl_arena_printf (elf->arena,
+                                  "has run path '%s'; accepted: absolute paths without '$'", entry);
+      return -1;
+    }
+    fd = vl_trust_open (elf->arena, entry, O_PATH, &trust);
+    if (fd < 0 && (trust.error != ENOENT || trust.shared)) {
+      elf->why = vl_arena_printf (elf->arena, "has run path '%s', which cannot be trusted: %s%s%s",
+                                  entry, trust.why, trust.hint ? "; mend it with: " : "",
+                                  trust.hint ? trust.hint : "");
+      return -1;
+    }
+    if (fd >= 0)
+      close (fd);
+    text += n;
+    if (*text == '\0')
+      return 0;
   }
-  bytes = vl_xcalloc (1, (size_t)segment->p_filesz + 1);
-  if (read_at (r, bytes, (size_t)segment->p_filesz, segment->p_offset) < 0)
-    return -1;
-  return scan_notes (r, bytes, (size_t)segment->p_filesz, segment->p_align == 8 ? 8 : 4, desc,
-                     found);
 }
 
 int
-vl_note_read (struct vl_arena *arena, int fd, struct vl_note_desc *desc, const char **why)
+vl_note_read (struct vl_arena *arena, int fd, size_t size, struct vl_note_desc *desc, size_t *span,
+              const char **why)
 {
-  struct reader r = { .arena = arena, .fd = fd, .why = why };
-  Elf64_Phdr segments[MOST_HEADERS];
-  Elf64_Ehdr header;
-  struct stat st;
-  int found = 0;
+  VL_AUTOELF struct vl_elf elf = { 0 };
+  int found = 0, bad = vl_elf_read (&elf, arena, fd, size);
 
-  if (fstat (fd, &st) < 0 || st.st_size < (off_t)sizeof header) {
-    *why = "is not an ELF file";
-    return -1;
+  for (size_t i = 0; bad == 0 && i < elf.header.e_phnum; i++) {
+    const ElfW (Phdr) *segment = &elf.segments[i];
+
+    if (segment->p_type == PT_NOTE)
+      bad = scan_notes (&elf, (const char *)elf.bytes + segment->p_offset, segment->p_filesz,
+                        segment->p_align == 8 ? 8 : 4, desc, &found);
   }
-  r.size = (uint64_t)st.st_size;
-  if (read_at (&r, &header, sizeof header, 0) < 0 || check_header (&r, &header) < 0
-      || read_at (&r, segments, header.e_phnum * sizeof *segments, header.e_phoff) < 0)
-    return -1;
-  for (size_t i = 0; i < header.e_phnum; i++) {
-    /* One such module would make the stack of the whole process executable. */
-    if (segments[i].p_type == PT_GNU_STACK && (segments[i].p_flags & PF_X)) {
-      *why = "wants an executable stack; link it with -Wl,-z,noexecstack";
-      return -1;
-    }
-    /* The dynamic linker maps what the headers say and dies of what is missing. */
-    if (segments[i].p_type == PT_LOAD
-        && (segments[i].p_offset > r.size
-            || segments[i].p_filesz > r.size - segments[i].p_offset)) {
-      *why = CUT_OFF;
-      return -1;
-    }
-    if (segments[i].p_type == PT_NOTE && scan_segment (&r, &segments[i], desc, &found) < 0)
-      return -1;
+  if (bad == 0 && ! found) {
+    elf.why = "has no virtloom note: it is not a virtloom module";
+    bad = -1;
   }
-  if (! found) {
-    *why = "has no virtloom note: it is not a virtloom module";
-    return -1;
-  }
-  return 0;
+  /* With another magic or ABI number the rest means nothing. */
+  if (bad == 0 && desc->magic == VL_NOTE_MAGIC && desc->abi == VL_ABI)
+    bad = vl_elf_each_need (&elf, judge_need, desc) < 0
+          || vl_elf_each (&elf, DT_NEEDED, judge_library, NULL) < 0
+          || vl_elf_each (&elf, DT_RPATH, judge_run_path, NULL) < 0
+          || vl_elf_each (&elf, DT_RUNPATH, judge_run_path, NULL) < 0;
+  *span = elf.span;
+  *why = elf.why;
+  return bad ? -1 : 0;
 }
 
 const char *

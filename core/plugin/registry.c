@@ -49,8 +49,8 @@ vl_registry_add (struct vl_registry *registry, const char *name, enum vl_kind ki
   plugin->state = VL_PLUGIN_UNUSED;
   plugin->enabled = 1;
   plugin->module = vl_arena_printf (registry->arena, "%s.so", name);
-  plugin->keys = plugin->reads = plugin->wakes = plugin->needs = plugin->conflicts =
-      plugin->traits = none;
+  plugin->keys = plugin->claims = plugin->reads = plugin->wakes = plugin->needs =
+      plugin->conflicts = plugin->traits = none;
   VL_GROW (registry->plugins, registry->n, registry->size);
   registry->plugins[registry->n++] = plugin;
   qsort (registry->plugins, registry->n, sizeof *registry->plugins, compare_plugins);
@@ -67,14 +67,18 @@ conf_text (const struct vl_config *config, const char *file, const char *key)
   return entry ? entry->value : NULL;
 }
 
-/* The claimed keys, one blank, comma or line apart. */
+/* The words of list KEY, one blank, comma or line apart. */
 static const char **
-split_keys (struct vl_arena *arena, const char *text)
+conf_words (struct vl_arena *arena, const struct vl_config *config, const char *file,
+            const char *key)
 {
   static const char between[] = " \t\n,";
-  const char **keys = vl_arena_alloc (arena, (strlen (text) / 2 + 2) * sizeof *keys);
+  const char *text = conf_text (config, file, key);
+  const char **keys = vl_arena_alloc (arena, (text ? strlen (text) / 2 + 2 : 1) * sizeof *keys);
   size_t n = 0;
 
+  if (text == NULL)
+    return keys;
   for (text += strspn (text, between); *text; text += strspn (text, between)) {
     size_t length = strcspn (text, between);
 
@@ -88,7 +92,7 @@ static int
 conf_bool (struct vl_call *call, const struct vl_config *config, const char *file, const char *key,
            int otherwise)
 {
-  struct vl_type_spec spec = { .type = VL_BOOL };
+  struct vl_prop spec = { .type = VL_BOOL };
   const char *text = conf_text (config, file, key), *why;
   struct vl_value value;
 
@@ -98,12 +102,28 @@ conf_bool (struct vl_call *call, const struct vl_config *config, const char *fil
   return (int)value.number;
 }
 
+/* First parts of the names of the core's own properties, slots and facts: a plugin of
+ * such a name would speak for the core. */
+static const char *const reserved[] = {
+  "caps",    "cdrom", "cgroup", "claim",   "core",    "device", "disk",    "driver",   "flavor",
+  "guest",   "host",  "image",  "kernel",  "libvirt", "module", "network", "nic",      "qemu",
+  "request", "scsi",  "server", "storage", "store",   "swtpm",  "trait",   "virtloom", "volume",
+};
+
+int
+vl_plugin_name_reserved (const char *name)
+{
+  for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+    if (VL_STREQ (reserved[i], name))
+      return 1;
+  return 0;
+}
+
 static void
 read_record (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
              const struct vl_conf_file *file)
 {
   const char *kind = conf_text (config, file->file, "kind");
-  const char *keys = conf_text (config, file->file, "keys");
   const char *rank = conf_text (config, file->file, "auto");
   const struct vl_conf_entry *off = vl_config_find (config, file->file, "plugin", "enabled");
   struct vl_plugin *plugin = vl_registry_add (
@@ -112,20 +132,23 @@ read_record (struct vl_call *call, struct vl_registry *registry, const struct vl
   plugin->conf = vl_arena_strdup (registry->arena, file->path);
   plugin->enabled = conf_bool (call, config, file->file, "enabled", 1);
   plugin->critical = conf_bool (call, config, file->file, "critical", 0);
-  if (keys)
-    plugin->keys = split_keys (registry->arena, keys);
+  plugin->keys = conf_words (registry->arena, config, file->file, "keys");
+  plugin->claims = conf_words (registry->arena, config, file->file, "traits");
   if (file->why) {
     /* Its findings were recorded where the file was read. */
     plugin->state = VL_PLUGIN_REFUSED;
     plugin->reason = vl_arena_strdup (registry->arena, file->why);
-    call->critical_refused |= plugin->critical;
-  } else if (kind == NULL)
-    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL,
+  } else if (vl_plugin_name_reserved (plugin->name))
+    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL,
+                      "the name '%s' is reserved: the core's own values begin with it",
+                      plugin->name);
+  else if (kind == NULL)
+    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL,
                       "no configuration layer says what '%s' is; accepted: kind = feature or "
                       "driver in [plugin]",
                       plugin->name);
   else if (rank && plugin->kind != VL_KIND_DRIVER)
-    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL,
+    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL,
                       "'auto' ranks drivers; '%s' is a feature", plugin->name);
   else if (! plugin->enabled) {
     plugin->state = VL_PLUGIN_DISABLED;
@@ -179,28 +202,41 @@ missing (const struct vl_strv *a, const struct vl_strv *b)
   return text.text;
 }
 
+/* Refuses PLUGIN where what LIST of its conf CLAIMS is not what its TABLES have. */
+static int
+check_list (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
+            const char *list, const char **claims, struct vl_strv *tables)
+{
+  VL_AUTOSTRV struct vl_strv claimed = { 0 };
+  VL_AUTOFREE char *unclaimed = NULL, *idle = NULL, *all = NULL;
+
+  for (; *claims; claims++)
+    vl_strv_add (&claimed, *claims);
+  vl_strv_sort (tables);
+  vl_strv_sort (&claimed);
+  unclaimed = missing (tables, &claimed);
+  idle = missing (&claimed, tables);
+  if (*unclaimed == '\0' && *idle == '\0')
+    return 0;
+  all = vl_strv_join (tables, " ");
+  return vl_plugin_refuse (
+      call, registry, plugin, VL_ERR_REFUSED, NULL, vl_printf (call, "%s = %s", list, all),
+      "the %s of its conf and of its tables differ:%s%s%s%s%s", list,
+      *unclaimed ? " the conf does not claim " : "", unclaimed, *unclaimed && *idle ? ";" : "",
+      *idle ? " the tables do not have " : "", idle);
+}
+
 static int
 check_claims (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin)
 {
-  VL_AUTOSTRV struct vl_strv tables = { 0 }, claims = { 0 };
-  VL_AUTOFREE char *unclaimed = NULL, *idle = NULL, *all = NULL;
+  VL_AUTOSTRV struct vl_strv keys = { 0 }, traits = { 0 };
 
-  each_key (plugin, collect_key, &tables);
-  for (const char **key = plugin->keys; *key; key++)
-    vl_strv_add (&claims, *key);
-  vl_strv_sort (&tables);
-  vl_strv_sort (&claims);
-  unclaimed = missing (&tables, &claims);
-  idle = missing (&claims, &tables);
-  if (*unclaimed == '\0' && *idle == '\0')
-    return 0;
-  all = vl_strv_join (&tables, " ");
-  vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL,
-                    "the keys of its conf and of its tables differ:%s%s%s%s%s",
-                    *unclaimed ? " the conf does not claim " : "", unclaimed,
-                    *unclaimed && *idle ? ";" : "", *idle ? " the tables do not have " : "", idle);
-  vl_hint (call, "keys = %s", all);
-  return -1;
+  each_key (plugin, collect_key, &keys);
+  for (const char **trait = plugin->traits; *trait; trait++)
+    vl_strv_add (&traits, *trait);
+  if (check_list (call, registry, plugin, "keys", plugin->keys, &keys) < 0)
+    return -1;
+  return check_list (call, registry, plugin, "traits", plugin->claims, &traits);
 }
 
 /* ---- the index of request keys ---- */
@@ -253,23 +289,40 @@ refuse_pair (struct vl_call *call, struct vl_registry *registry, struct vl_plugi
              struct vl_plugin *other, const char *what, const char *name)
 {
   if (plugin == other) {
-    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, "two of its properties %s '%s'",
-                      what, name);
+    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL,
+                      "two of its properties %s '%s'", what, name);
     return;
   }
   for (int turn = 0; turn < 2; turn++) {
     struct vl_plugin *one = turn ? other : plugin, *two = turn ? plugin : other;
 
     vl_plugin_refuse (call, registry, one, VL_ERR_CONFLICT, NULL,
+                      vl_printf (call, "turn one off: virtloom feature disable %s", one->name),
                       "plugins '%s' and '%s' both %s '%s', so both are refused", one->name,
                       two->name, what, name);
-    vl_hint (call, "turn one off: virtloom feature disable %s", one->name);
   }
+}
+
+static void
+refuse_double_answers (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *one,
+                       struct vl_plugin *two)
+{
+  static const char *const whats[VL_N_ANSWERS] = { "answer for images_type",
+                                                   "answer for volumes of type",
+                                                   "answer for networks of type" };
+
+  for (int what = 0; what < VL_N_ANSWERS; what++)
+    for (const char *const *name = vl_plugin_answers (one, (enum vl_answers)what); *name; name++)
+      if (vl_plugin_has_answer (two, (enum vl_answers)what, *name))
+        refuse_pair (call, registry, one, two, whats[what], *name);
 }
 
 static void
 refuse_doubles (struct vl_call *call, struct vl_registry *registry)
 {
+  for (size_t i = 0; i < registry->n; i++)
+    for (size_t j = 0; j < i; j++)
+      refuse_double_answers (call, registry, registry->plugins[j], registry->plugins[i]);
   vl_registry_index (registry);
   for (size_t i = 1; i < registry->n_keys; i++)
     if (compare_keys (&registry->keys[i - 1], &registry->keys[i]) == 0)
@@ -297,9 +350,9 @@ forget_module (struct vl_plugin *plugin)
   memset (&plugin->feature, 0, sizeof plugin->feature);
   memset (&plugin->driver, 0, sizeof plugin->driver);
   plugin->props = NULL;
-  plugin->settings = NULL;
+  plugin->base = NULL;
   plugin->writes = NULL;
-  plugin->n_props = plugin->n_settings = plugin->n_writes = 0;
+  plugin->n_props = plugin->n_writes = 0;
   plugin->reads = plugin->wakes = plugin->needs = plugin->conflicts = plugin->traits = none;
 }
 
@@ -312,14 +365,22 @@ load_module (struct vl_call *call, struct vl_registry *registry, struct vl_plugi
   const char *why;
   int bad;
 
-  bad = vl_module_open (registry->arena, places, plugin->name, plugin->kind, plugin->module,
-                        &module, &why);
-  plugin->path = module.path;
-  if (bad)
-    return vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, "%s", why);
-  plugin->built_for = vl_arena_strdup (registry->arena, module.note.built_for);
+  bad = vl_module_find (registry->arena, places, plugin->name, plugin->module, &plugin->path, &why);
+  /* From here on a crash is this plugin's. */
   vl_call_as (call, plugin);
-  bad = vl_plugin_adopt (call, registry, plugin, module.body);
+  call->doing = "load";
+  if (places->on_load)
+    places->on_load (places->opaque, plugin->name);
+  if (bad == 0)
+    bad = vl_module_open (registry->arena, plugin->path, plugin->name, plugin->kind, &module, &why);
+  if (places->on_load)
+    places->on_load (places->opaque, NULL);
+  if (bad) {
+    vl_call_as (call, caller);
+    return vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL, "%s", why);
+  }
+  plugin->built_for = vl_arena_strdup (registry->arena, module.note.built_for);
+  bad = vl_plugin_adopt (call, registry, plugin, &module);
   if (bad == 0)
     bad = vl_plugin_configure (call, registry, plugin, registry->config);
   if (bad == 0 && plugin->kind == VL_KIND_FEATURE)
@@ -351,24 +412,30 @@ vl_registry_load (struct vl_call *call, struct vl_registry *registry, struct vl_
   return load_module (call, registry, plugin, places);
 }
 
-int
+void
 vl_registry_read (struct vl_call *call, struct vl_registry *registry,
-                  const struct vl_config *config, const struct vl_places *places)
+                  const struct vl_config *config)
 {
   registry->config = config;
   for (size_t i = 0; i < config->n_files; i++)
     if (config->files[i].plugin)
       read_record (call, registry, config, &config->files[i]);
+}
+
+void
+vl_registry_load_all (struct vl_call *call, struct vl_registry *registry,
+                      const struct vl_places *places)
+{
   for (size_t i = 0; i < registry->n; i++)
     if (registry->plugins[i]->kind == VL_KIND_FEATURE
         && registry->plugins[i]->state == VL_PLUGIN_UNUSED)
       load_module (call, registry, registry->plugins[i], places);
+  vl_registry_relate (call, registry);
   refuse_doubles (call, registry);
   for (size_t i = 0; i < registry->n; i++)
     if (registry->plugins[i]->state == VL_PLUGIN_REFUSED)
       forget_module (registry->plugins[i]);
   vl_registry_index (registry);
-  return call->critical_refused ? -1 : 0;
 }
 
 /* ---- look-ups ---- */
@@ -437,4 +504,53 @@ vl_registry_slot (const struct vl_registry *registry, const char *slot, const st
         return registry->plugins[i];
       }
   return NULL;
+}
+
+/* Is VIRT one of the words of TYPES, or TYPES NULL? */
+static int
+has_word (const char *types, const char *virt)
+{
+  size_t length = virt ? strlen (virt) : 0;
+
+  for (const char *at = types; at && length; at = strchr (at + 1, ' '))
+    if (strncmp (at + (*at == ' '), virt, length) == 0
+        && strchr (" ", at[(*at == ' ') + length]) != NULL)
+      return 1;
+  return types == NULL;
+}
+
+/* Adds those of PLUGIN for SLOT to LIST, which may be NULL; answers their number. */
+static size_t
+add_offers (const struct vl_plugin *plugin, const char *slot, const char *virt,
+            const struct vl_offer **list)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; plugin->state == VL_PLUGIN_LOADED && i < plugin->n_offers; i++)
+    if (VL_STREQ (plugin->offers[i].slot, slot) && has_word (plugin->offers[i].virt, virt)) {
+      if (list)
+        list[n] = &plugin->offers[i];
+      n++;
+    }
+  return n;
+}
+
+const struct vl_offer **
+vl_registry_offers (const struct vl_registry *registry, struct vl_arena *arena,
+                    const struct vl_plugin *driver, const char *slot, const char *virt, size_t *n)
+{
+  const struct vl_offer **list = NULL;
+
+  /* First how many, then which. */
+  for (int pass = 0; pass < 2; pass++) {
+    if (pass)
+      list = vl_arena_alloc (arena, (*n + 1) * sizeof *list);
+    *n = 0;
+    for (size_t p = 0; p < registry->n; p++)
+      if (registry->plugins[p]->kind == VL_KIND_FEATURE)
+        *n += add_offers (registry->plugins[p], slot, virt, list ? list + *n : NULL);
+    if (*n == 0 && driver)
+      *n = add_offers (driver, slot, virt, list);
+  }
+  return list;
 }

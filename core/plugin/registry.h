@@ -9,6 +9,9 @@
 
 #include "context/call.h"
 
+#include <virtloom/network.h>
+#include <virtloom/storage.h>
+
 /* A typed value: what a property or setting is after parsing. */
 struct vl_value {
   int set;
@@ -19,10 +22,18 @@ struct vl_value {
   size_t n_items;
 };
 
-struct vl_setting_slot {
-  const struct vl_setting *row;
+/* What is shown of the value of a secret row. */
+#define VL_HIDDEN "***"
+
+/* What one layer says of a row. */
+struct vl_raw {
   struct vl_value value;
-  const char *origin; /* "FILE:LINE" or "default" */
+  const char *key, *text, *origin; /* what was written where; key NULL: a default */
+};
+
+/* What a row is where no request says more. */
+struct vl_base {
+  const struct vl_raw *deflt, *setting; /* NULL: nothing is said there */
 };
 
 struct vl_plugin {
@@ -35,20 +46,22 @@ struct vl_plugin {
   const char *conf;   /* path of the first conf file that names it */
   const char *built_for;
   int enabled, critical, auto_rank;
-  const char **keys; /* claimed, NULL-terminated */
+  const char **keys;   /* claimed by its conf, NULL-terminated */
+  const char **claims; /* traits and resource classes claimed by it; one may end in '*' */
 
   /* Of loaded modules, zero otherwise. */
   struct vl_feature feature;
   struct vl_driver driver;
   const char *version, *summary;
   const struct vl_prop *props;
+  struct vl_base *base; /* parallel to PROPS */
   size_t n_props;
-  struct vl_setting_slot *settings;
-  size_t n_settings;
-  const struct vl_write *writes;
+  const struct vl_write *writes; /* what a feature writes, what a driver understands */
   size_t n_writes;
   const struct vl_tool_row *tools;
   size_t n_tools;
+  const struct vl_offer *offers;
+  size_t n_offers;
   const char **reads, **wakes, **needs, **conflicts, **traits; /* NULL-terminated */
 
   struct vl_plugin_info info; /* filled by vl_plugins_get */
@@ -72,12 +85,15 @@ struct vl_registry {
   const struct vl_prop_index *prop_index; /* core/request/index.c; in ARENA */
 };
 
-/* What is said in CALL from now on, PLUGIN says (NULL: the core). */
+/* What is said and done in CALL from now on, PLUGIN says and does (NULL: the core).
+ * Whoever calls it outside of a build's phases sets CALL->doing after that. */
 static inline void
 vl_call_as (struct vl_call *call, struct vl_plugin *plugin)
 {
   call->plugin = plugin;
   call->plugin_name = plugin ? plugin->name : NULL;
+  call->module = plugin ? plugin->path : NULL;
+  call->doing = NULL;
 }
 
 struct vl_config; /* core/plugin/conf.h */
@@ -86,20 +102,27 @@ struct vl_config; /* core/plugin/conf.h */
 struct vl_places {
   const char *tree;       /* --tree DIR, or NULL */
   const char *config_dir; /* --config DIR, or NULL */
+  /* Told the plugin whose module is loaded next, and NULL when that is over; or NULL. */
+  void (*on_load) (void *opaque, const char *plugin);
+  void *opaque;
 };
 
-/* Reads the layers of plugins.d, makes a record of every plugin, loads the
- * enabled feature modules (drivers are loaded by vl_registry_load).  What was
- * refused is a finding and a record with its reason; -1 only if a critical one
- * was. */
 struct vl_registry *vl_registry_new (void);
 void vl_registry_free (struct vl_registry *registry);
-int vl_registry_read (struct vl_call *call, struct vl_registry *registry,
-                      const struct vl_config *config, const struct vl_places *places);
-/* Loads one plugin that is not loaded yet. */
+/* Makes a record of every plugin that CONFIG names; a conf that was refused is a record
+ * with its reason.  Opens no module. */
+void vl_registry_read (struct vl_call *call, struct vl_registry *registry,
+                       const struct vl_config *config);
+/* Loads the features that are enabled, and holds them against each other.  Each that is
+ * refused is a finding and a record with its reason. */
+void vl_registry_load_all (struct vl_call *call, struct vl_registry *registry,
+                           const struct vl_places *places);
+/* Loads one plugin that is not loaded yet; drivers are loaded in no other way. */
 int vl_registry_load (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
                       const struct vl_places *places);
 
+/* Is NAME one that the core keeps for itself? */
+int vl_plugin_name_reserved (const char *name);
 struct vl_plugin *vl_registry_find (const struct vl_registry *registry, const char *name);
 /* The loaded feature whose table has request key KEY (aliases and ".N" keys
  * too), *ROW its row; NULL if none. */
@@ -111,16 +134,57 @@ struct vl_plugin *vl_registry_claim (const struct vl_registry *registry, const c
 struct vl_plugin *vl_registry_slot (const struct vl_registry *registry, const char *slot,
                                     const struct vl_prop **row);
 
-/* Parses TEXT by type.  0, or -1 with in *WHY (arena memory) what is accepted:
- * "is not a boolean; accepted: 1 t true on y yes 0 f false off n no". */
-struct vl_type_spec {
-  enum vl_type type;
-  uint32_t flags;
-  const char *const *choices;
-  int64_t min, max;
-  const char *unit;
-};
-int vl_value_parse (struct vl_arena *arena, const struct vl_type_spec *spec, const char *text,
+/* What a plugin with a group of calls answers for. */
+enum vl_answers { VL_ANSWER_IMAGES, VL_ANSWER_VOLUMES, VL_ANSWER_NETWORKS };
+#define VL_N_ANSWERS 3
+/* What PLUGIN answers for, NULL-terminated; is NAME among it? */
+const char *const *vl_plugin_answers (const struct vl_plugin *plugin, enum vl_answers what);
+int vl_plugin_has_answer (const struct vl_plugin *plugin, enum vl_answers what, const char *name);
+/* The loaded feature that answers for NAME, or NULL. */
+struct vl_plugin *vl_registry_answer (const struct vl_registry *registry, enum vl_answers what,
+                                      const char *name);
+/* " a b c": all that plugins answer for, in byte order, or " none"; memory of ARENA. */
+const char *vl_registry_answers (const struct vl_registry *registry, struct vl_arena *arena,
+                                 enum vl_answers what);
+/* The loaded feature that images_type = default stands for; NULL after a finding. */
+struct vl_plugin *vl_registry_default (struct vl_call *call, const struct vl_registry *registry);
+
+/* Call MEMBER of GROUP (storage, network) of PLUGIN, NULL where it has none. */
+#define VL_GROUP_FN(plugin_, group, member)                                                        \
+  ((plugin_)->feature.group ? (plugin_)->feature.group->member : NULL)
+
+/* What may stand in SLOT of a guest of domain type VIRT: what the loaded features
+ * offer or, where none does, DRIVER (or NULL).  A list in ARENA of *N rows, in the
+ * order of the tables. */
+const struct vl_offer **vl_registry_offers (const struct vl_registry *registry,
+                                            struct vl_arena *arena, const struct vl_plugin *driver,
+                                            const char *slot, const char *virt, size_t *n);
+
+/* A flag of the core's own rows: the items of a list may stand with blanks between. */
+#define VL_WORDS 0x80000000u
+/* Parses TEXT by the type, flags, choices and range of ROW.  0, or -1 with in *WHY
+ * (arena memory) what is accepted: "is not a boolean; accepted: 1 t true on y yes
+ * 0 f false off n no".  vl_value_take is for what the core or a plugin worked out:
+ * it may be as long as it likes. */
+int vl_value_parse (struct vl_arena *arena, const struct vl_prop *row, const char *text,
                     struct vl_value *value, const char **why);
+int vl_value_take (struct vl_arena *arena, const struct vl_prop *row, const char *text,
+                   struct vl_value *value, const char **why);
+
+/* The row of PLUGIN that is called PROP, by its short or its full name, or NULL. */
+const struct vl_prop *vl_plugin_row (const struct vl_plugin *plugin, const char *prop);
+/* What the settings or the default say of ROW, which is one of PLUGIN's; NULL if
+ * nothing. */
+const struct vl_raw *vl_plugin_base (const struct vl_plugin *plugin, const struct vl_prop *row);
+/* May the running code name PROP, which it has as a row or in its table of reads?
+ * The core may name everything.  1, or 0 after a PluginFault that begins with
+ * VERB ("reads"). */
+int vl_may_name (struct vl_call *call, const char *verb, const char *prop);
+/* May the running code, which calls VERB, act on the host?  The core and drivers may,
+ * features in prepare, release, event and the acting calls of a group.  0, or -1 after
+ * a PluginFault. */
+int vl_may_act (struct vl_call *call, const char *verb);
+/* Records that what the plugin did is a mistake in it; answers -1. */
+int vl_fault (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 
 #endif

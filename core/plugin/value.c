@@ -50,44 +50,44 @@ parse_bool (struct vl_arena *arena, const char *text, struct vl_value *value, co
 
 /* "0 to 100 ms", "a whole number": what an int or size row takes. */
 static const char *
-accepted_range (struct vl_arena *arena, const struct vl_type_spec *spec)
+accepted_range (struct vl_arena *arena, const struct vl_prop *row)
 {
-  const char *blank = spec->unit ? " " : "", *unit = spec->unit ? spec->unit : "";
+  const char *blank = row->unit ? " " : "", *unit = row->unit ? row->unit : "";
 
-  if (spec->max > spec->min)
-    return vl_arena_printf (arena, "%" PRId64 " to %" PRId64 "%s%s", spec->min, spec->max, blank,
+  if (row->max > row->min)
+    return vl_arena_printf (arena, "%" PRId64 " to %" PRId64 "%s%s", row->min, row->max, blank,
                             unit);
-  return vl_arena_printf (arena, "a decimal number%s%s", spec->unit ? " of " : "", unit);
+  return vl_arena_printf (arena, "a decimal number%s%s", row->unit ? " of " : "", unit);
 }
 
 static int
-in_range (struct vl_arena *arena, const struct vl_type_spec *spec, int64_t number, const char **why)
+in_range (struct vl_arena *arena, const struct vl_prop *row, int64_t number, const char **why)
 {
-  if (spec->max > spec->min && (number < spec->min || number > spec->max)) {
-    *why = vl_arena_printf (arena, "is out of range; accepted: %s", accepted_range (arena, spec));
+  if (row->max > row->min && (number < row->min || number > row->max)) {
+    *why = vl_arena_printf (arena, "is out of range; accepted: %s", accepted_range (arena, row));
     return 0;
   }
   return 1;
 }
 
 static int
-parse_int (struct vl_arena *arena, const struct vl_type_spec *spec, const char *text,
+parse_int (struct vl_arena *arena, const struct vl_prop *row, const char *text,
            struct vl_value *value, const char **why)
 {
   const char *digits = text + (*text == '-');
 
   if (*digits == '\0' || digits[strspn (digits, "0123456789")]) {
-    *why = vl_arena_printf (arena, "is not a whole number; accepted: %s",
-                            accepted_range (arena, spec));
+    *why =
+        vl_arena_printf (arena, "is not a whole number; accepted: %s", accepted_range (arena, row));
     return -1;
   }
   errno = 0;
   value->number = strtoll (text, NULL, 10);
   if (errno) {
-    *why = vl_arena_printf (arena, "is out of range; accepted: %s", accepted_range (arena, spec));
+    *why = vl_arena_printf (arena, "is out of range; accepted: %s", accepted_range (arena, row));
     return -1;
   }
-  if (! in_range (arena, spec, value->number, why))
+  if (! in_range (arena, row, value->number, why))
     return -1;
   value->text = vl_arena_printf (arena, "%" PRId64, value->number);
   return 0;
@@ -114,7 +114,7 @@ size_shift (const char *suffix)
 }
 
 static int
-parse_size (struct vl_arena *arena, const struct vl_type_spec *spec, const char *text,
+parse_size (struct vl_arena *arena, const struct vl_prop *row, const char *text,
             struct vl_value *value, const char **why)
 {
   size_t n = strspn (text, "0123456789");
@@ -133,18 +133,40 @@ parse_size (struct vl_arena *arena, const struct vl_type_spec *spec, const char 
     return -1;
   }
   value->number = (int64_t)(number << shift);
-  if (! in_range (arena, spec, value->number, why))
+  if (! in_range (arena, row, value->number, why))
     return -1;
   value->text = vl_arena_printf (arena, "%" PRId64, value->number);
   return 0;
 }
 
+/* Digits, and up to four more after a point: read without the locale. */
+static int
+parse_decimal (struct vl_arena *arena, const char *text, struct vl_value *value, const char **why)
+{
+  size_t whole = strspn (text, "0123456789"), rest = 0;
+  const char *point = text + whole;
+
+  if (*point == '.')
+    rest = strspn (point + 1, "0123456789");
+  if (whole == 0 || whole > 9 || rest > 4 || (*point == '.' && rest == 0)
+      || point[rest ? rest + 1 : 0]) {
+    *why = vl_arena_strdup (arena, "is not a decimal number; accepted: as in '4' or '1.25', with "
+                                   "at most four digits after the point");
+    return -1;
+  }
+  value->number = strtoll (text, NULL, 10);
+  for (size_t i = 1; i <= 4; i++)
+    value->number = value->number * 10 + (i <= rest ? point[i] - '0' : 0);
+  value->text = vl_arena_strdup (arena, text);
+  return 0;
+}
+
 static char *
-kept_text (struct vl_arena *arena, const struct vl_type_spec *spec, const char *text, size_t n)
+kept_text (struct vl_arena *arena, const struct vl_prop *row, const char *text, size_t n)
 {
   char *copy = vl_arena_strndup (arena, text, n);
 
-  if (spec->flags & VL_LOWER)
+  if (row->flags & VL_LOWER)
     for (char *p = copy; *p; p++)
       *p = vl_ascii_lower (*p);
   return copy;
@@ -152,15 +174,14 @@ kept_text (struct vl_arena *arena, const struct vl_type_spec *spec, const char *
 
 /* The choice that TEXT stands for, as the row spells it; NULL with *WHY. */
 static const char *
-match_choice (struct vl_arena *arena, const struct vl_type_spec *spec, const char *text,
-              const char **why)
+match_choice (struct vl_arena *arena, const struct vl_prop *row, const char *text, const char **why)
 {
   struct vl_spell spell = { .wanted = text };
   VL_AUTOSTR struct vl_str all = { 0 };
 
-  for (const char *const *choice = spec->choices; *choice; choice++) {
-    if (spec->flags & (VL_NOCASE | VL_LOWER) ? vl_ascii_casecmp (text, *choice) == 0
-                                             : VL_STREQ (text, *choice))
+  for (const char *const *choice = row->choices; *choice; choice++) {
+    if (row->flags & (VL_NOCASE | VL_LOWER) ? vl_ascii_casecmp (text, *choice) == 0
+                                            : VL_STREQ (text, *choice))
       return *choice;
     vl_spell_offer (&spell, *choice);
     vl_str_printf (&all, " %s", *choice);
@@ -172,12 +193,17 @@ match_choice (struct vl_arena *arena, const struct vl_type_spec *spec, const cha
 }
 
 static int
-parse_list (struct vl_arena *arena, const struct vl_type_spec *spec, const char *text,
+parse_list (struct vl_arena *arena, const struct vl_prop *row, const char *text,
             struct vl_value *value, const char **why)
 {
-  VL_AUTOSTR struct vl_str joined = { 0 };
+  VL_AUTOSTR struct vl_str joined = { 0 }, words = { 0 };
   size_t room = 1;
 
+  if (row->flags & VL_WORDS) {
+    for (const char *p = text; *(p += strspn (p, " \t,")); p += strcspn (p, " \t,"))
+      vl_str_printf (&words, "%s%.*s", words.length ? "," : "", (int)strcspn (p, " \t,"), p);
+    text = words.text ? words.text : "";
+  }
   for (const char *p = text; *p; p++)
     room += *p == ',';
   value->items = vl_arena_alloc (arena, (room + 1) * sizeof *value->items);
@@ -193,9 +219,11 @@ parse_list (struct vl_arena *arena, const struct vl_type_spec *spec, const char 
       *why = vl_arena_strdup (arena, "has an empty item; accepted: items with a comma between");
       return -1;
     }
-    kept = kept_text (arena, spec, item, length);
-    if (spec->choices && (kept = match_choice (arena, spec, kept, why)) == NULL) {
-      *why = vl_arena_printf (arena, "has an item '%.*s' that %s", (int)length, item, *why);
+    kept = kept_text (arena, row, item, length);
+    if (row->choices && (kept = match_choice (arena, row, kept, why)) == NULL) {
+      *why = vl_arena_printf (arena, "has an item '%.*s' that %s",
+                              (int)(row->flags & VL_SECRET ? strlen (VL_HIDDEN) : length),
+                              row->flags & VL_SECRET ? VL_HIDDEN : item, *why);
       return -1;
     }
     value->items[value->n_items++] = kept;
@@ -209,61 +237,60 @@ parse_list (struct vl_arena *arena, const struct vl_type_spec *spec, const char 
 }
 
 static int
-parse_typed (struct vl_arena *arena, const struct vl_type_spec *spec, const char *text,
+parse_typed (struct vl_arena *arena, const struct vl_prop *row, const char *text,
              struct vl_value *value, const char **why)
 {
-  switch (spec->type) {
+  switch (row->type) {
   case VL_BOOL:
   case VL_TRISTATE:
     return parse_bool (arena, text, value, why);
   case VL_INT:
-    return parse_int (arena, spec, text, value, why);
+    return parse_int (arena, row, text, value, why);
   case VL_SIZE:
-    return parse_size (arena, spec, text, value, why);
+    return parse_size (arena, row, text, value, why);
   case VL_STRING:
-    value->text = kept_text (arena, spec, text, strlen (text));
+    value->text = kept_text (arena, row, text, strlen (text));
     return 0;
   case VL_CHOICE:
-    value->text = match_choice (arena, spec, text, why);
+    value->text = match_choice (arena, row, text, why);
     return value->text ? 0 : -1;
   case VL_LIST:
-    return parse_list (arena, spec, text, value, why);
+    return parse_list (arena, row, text, value, why);
   case VL_CPUSET:
     value->text = vl_cpuset_canonical (arena, text, why);
     return value->text ? 0 : -1;
+  case VL_DECIMAL:
+    return parse_decimal (arena, text, value, why);
   }
-  *why = vl_arena_printf (arena, "is of a type (%d) that this virtloom does not know",
-                          (int)spec->type);
+  *why =
+      vl_arena_printf (arena, "is of a type (%d) that this virtloom does not know", (int)row->type);
   return -1;
 }
 
-int
-vl_value_parse (struct vl_arena *arena, const struct vl_type_spec *spec, const char *text,
-                struct vl_value *value, const char **why)
+static int
+parse_value (struct vl_arena *arena, const struct vl_prop *row, const char *text, size_t longest,
+             struct vl_value *value, const char **why)
 {
   const char *problem;
 
   memset (value, 0, sizeof *value);
-  value->type = spec->type;
-  if (*text == '\0' && (spec->flags & VL_EMPTY_UNSET))
+  value->type = row->type;
+  if (*text == '\0' && (row->flags & VL_EMPTY_UNSET))
     return 0;
-  if (*text == '\0' && ! (spec->flags & VL_EMPTY_OK)) {
-    struct vl_type_spec as_is = *spec;
+  if (*text == '\0' && ! (row->flags & VL_EMPTY_OK)) {
     const char *accepted = NULL;
 
     /* The type's own parser knows best what would be accepted. */
-    if (spec->type == VL_STRING || spec->type == VL_LIST || spec->type == VL_CPUSET
-        || parse_typed (arena, &as_is, text, value, &accepted) == 0)
+    if (row->type == VL_STRING || row->type == VL_LIST || row->type == VL_CPUSET
+        || parse_typed (arena, row, text, value, &accepted) == 0)
       accepted = NULL;
     accepted = accepted ? strstr (accepted, "; accepted") : NULL;
     *why = vl_arena_printf (arena, "is empty%s",
-                            accepted ? accepted
-                                     : "; leave the key out to "
-                                       "have it unset");
+                            accepted ? accepted : "; leave the key out to have it unset");
     return -1;
   }
-  if (strlen (text) > LONGEST) {
-    *why = vl_arena_printf (arena, "is longer than %d bytes", LONGEST);
+  if (strlen (text) > longest) {
+    *why = vl_arena_printf (arena, "is longer than %zu bytes", longest);
     return -1;
   }
   problem = vl_text_problem (text, strlen (text));
@@ -272,13 +299,27 @@ vl_value_parse (struct vl_arena *arena, const struct vl_type_spec *spec, const c
     return -1;
   }
   /* Empty where that is a value: of the textual types only. */
-  if (*text == '\0' && spec->type != VL_LIST) {
+  if (*text == '\0' && row->type != VL_LIST) {
     value->text = "";
     value->set = 1;
     return 0;
   }
-  if (parse_typed (arena, spec, text, value, why) < 0)
+  if (parse_typed (arena, row, text, value, why) < 0)
     return -1;
   value->set = 1;
   return 0;
+}
+
+int
+vl_value_parse (struct vl_arena *arena, const struct vl_prop *row, const char *text,
+                struct vl_value *value, const char **why)
+{
+  return parse_value (arena, row, text, LONGEST, value, why);
+}
+
+int
+vl_value_take (struct vl_arena *arena, const struct vl_prop *row, const char *text,
+               struct vl_value *value, const char **why)
+{
+  return parse_value (arena, row, text, SIZE_MAX, value, why);
 }

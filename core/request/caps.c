@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Domain capabilities as a guest sees them: which facts are about its domain
- * type, architecture and machine, whatever name of the machine libvirt used. */
+ * type, architecture and machine, whatever name of the machine libvirt used; and
+ * what of a CPU model the host has. */
 
 #include <config.h>
 
 #include "request/guest.h"
+
+#include <virtloom/ascii.h>
 
 struct scope {
   const char *virt_type, *arch, *machine;
 };
 
 /* Read by the core, not by the plugin that asks about the host: what that
- * plugin itself reads is in its table all the same. */
+ * plugin itself reads is in its table all the same.  Where there is no guest, what
+ * the driver's guests will be. */
 static int
-scope_of (const struct vl_guest *guest, struct scope *scope)
+scope_of (struct vl_call *call, struct scope *scope)
 {
-  struct vl_call *call = guest->call;
   struct vl_plugin *asking = call->plugin;
 
   vl_call_as (call, NULL);
-  scope->virt_type = vl_guest_str (guest, VL_GUEST_VIRT_TYPE);
-  scope->arch = vl_guest_str (guest, VL_GUEST_ARCH);
-  scope->machine = vl_guest_str (guest, VL_GUEST_MACHINE);
+  scope->virt_type = vl_str (call, VL_GUEST_VIRT_TYPE);
+  scope->arch = call->guest ? vl_str (call, VL_GUEST_ARCH) : vl_host_str (call->host, "host.arch");
+  scope->machine = call->guest ? vl_str (call, VL_GUEST_MACHINE) : NULL;
   vl_call_as (call, asking);
-  return scope->virt_type && scope->arch ? 0 : -1;
+  return call->host && scope->virt_type && scope->arch ? 0 : -1;
 }
 
 static int
@@ -66,15 +69,35 @@ known_name (const struct vl_host *host, const struct scope *scope)
   return scope->machine;
 }
 
+/* The first machine of the guest's architecture whose domain capabilities are
+ * known, or NULL. */
+static const char *
+any_machine (const struct vl_host *host, const struct scope *scope)
+{
+  VL_AUTOFREE char *key = vl_xasprintf ("guest.%s.machines", scope->arch);
+
+  for (size_t i = 0; i < vl_host_count (host, key); i++)
+    if (has_caps (host, scope, vl_host_item (host, key, i)))
+      return vl_host_item (host, key, i);
+  return NULL;
+}
+
 const char *
-vl_host_cap_key (const struct vl_guest *guest, const struct vl_host *host, const char *what)
+vl_cap_key (struct vl_call *call, const char *what)
 {
   struct scope scope;
+  const char *machine = NULL;
 
-  if (scope_of (guest, &scope) < 0 || scope.machine == NULL)
-    return NULL;
-  return vl_printf (guest->call, "caps.%s.%s.%s.%s", scope.virt_type, scope.arch,
-                    known_name (host, &scope), what);
+  if (what == NULL) {
+    vl_fault (call, "asks for a capability: NULL where a name is needed");
+    return "?";
+  }
+  if (scope_of (call, &scope) == 0)
+    machine = scope.machine ? known_name (call->host, &scope) : any_machine (call->host, &scope);
+  /* A key that no host has, and that reads well behind "does not say". */
+  if (machine == NULL)
+    return "what this guest's machine can do";
+  return vl_printf (call, "caps.%s.%s.%s.%s", scope.virt_type, scope.arch, machine, what);
 }
 
 static int
@@ -84,34 +107,34 @@ answer (const struct vl_host *host, const char *key, const char *value)
 }
 
 int
-vl_host_cap (const struct vl_guest *guest, const struct vl_host *host, const char *what,
-             const char *value)
+vl_cap (struct vl_call *call, const char *what, const char *value)
 {
-  return answer (host, vl_host_cap_key (guest, host, what), value);
+  return answer (call->host, vl_cap_key (call, what), value);
 }
 
 int
-vl_host_cap_any (const struct vl_guest *guest, const struct vl_host *host, const char *what,
-                 const char *value)
+vl_cap_any (struct vl_call *call, const char *what, const char *value)
 {
   VL_AUTOFREE char *prefix = NULL, *suffix = NULL;
   size_t first, n, prefix_length, suffix_length;
   struct scope scope;
   int best = -1;
 
-  if (scope_of (guest, &scope) < 0)
+  if (what == NULL)
+    return vl_fault (call, "asks for a capability: NULL where a name is needed");
+  if (scope_of (call, &scope) < 0)
     return -1;
   prefix = vl_xasprintf ("caps.%s.%s.", scope.virt_type, scope.arch);
   suffix = vl_xasprintf (".%s", what);
   prefix_length = strlen (prefix);
   suffix_length = strlen (suffix);
-  n = vl_host_range (host, prefix, &first);
+  n = vl_host_range (call->host, prefix, &first);
   for (size_t i = first; i < first + n && best < 1; i++) {
-    const char *key = host->facts[i].key;
+    const char *key = call->host->facts[i].key;
     size_t length = strlen (key);
 
     if (length > prefix_length + suffix_length && VL_STREQ (key + length - suffix_length, suffix)) {
-      int one = answer (host, key, value);
+      int one = answer (call->host, key, value);
 
       if (one > best)
         best = one;
@@ -120,18 +143,119 @@ vl_host_cap_any (const struct vl_guest *guest, const struct vl_host *host, const
   return best;
 }
 
-int
-vl_host_unknown (struct vl_call *call, const char *prop, const char *key)
-{
-  const struct vl_host *host = call->guest ? call->guest->host : NULL;
+/* ---- what a CPU model needs ---- */
 
-  if (key == NULL)
-    key = "what this guest's machine can do";
-  if (host && host->live)
-    return vl_error (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop,
-                     "this host does not say %s; record it with `host show`, add `--fact` with "
-                     "`host import`, and give the file with --host",
-                     key);
-  return vl_error (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop,
-                   "the host file does not say %s; record it with `host show` or `--fact`", key);
+/* Fact WHAT of the domain capabilities, or NULL where it is not known.  CPU models
+ * do not depend on the machine, so any will do. */
+static const struct vl_fact *
+cpu_fact (struct vl_call *call, const char *what)
+{
+  const char *machine;
+  struct scope scope;
+
+  if (scope_of (call, &scope) < 0 || (machine = any_machine (call->host, &scope)) == NULL)
+    return NULL;
+  return vl_host_find (
+      call->host, vl_printf (call, "caps.%s.%s.%s.%s", scope.virt_type, scope.arch, machine, what));
+}
+
+static const struct vl_fact *
+features_of (struct vl_call *call, const char *model)
+{
+  return vl_host_find (call->host, vl_printf (call, "cpu-model.%s.features", model));
+}
+
+/* libvirt's spelling of model NAME. */
+static const char *
+model_name (struct vl_call *call, const char *name)
+{
+  const struct vl_fact *models = cpu_fact (call, "cpu.models");
+
+  for (size_t i = 0; models && i < models->n; i++)
+    if (vl_ascii_casecmp (models->values[i], name) == 0)
+      return models->values[i];
+  return name;
+}
+
+static int
+has_value (const struct vl_fact *fact, const char *value)
+{
+  for (size_t i = 0; fact && i < fact->n; i++)
+    if (VL_STREQ (fact->values[i], value))
+      return 1;
+  return 0;
+}
+
+/* Can a guest on this host have FLAG?  1, 0, or -1 where no fact says anything of
+ * CPU flags.  What the hypervisor takes from its host-model no guest gets. */
+static int
+has_flag (struct vl_call *call, const char *flag)
+{
+  const struct vl_fact *own = vl_host_find (call->host, "host.cpu.features");
+  const struct vl_fact *extra = cpu_fact (call, "cpu.host-model.features");
+  const struct vl_fact *models[] = { vl_host_find (call->host, "host.cpu.model"),
+                                     cpu_fact (call, "cpu.host-model") };
+  int known = own != NULL || extra != NULL;
+
+  for (size_t i = 0; extra && i < extra->n; i++)
+    if (VL_STREQ (extra->values[i] + 1, flag))
+      return extra->values[i][0] != '-';
+  if (has_value (own, flag))
+    return 1;
+  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    const struct vl_fact *features =
+        models[i] && models[i]->n ? features_of (call, models[i]->values[0]) : NULL;
+
+    known |= features != NULL;
+    if (has_value (features, flag))
+      return 1;
+  }
+  return known ? 0 : -1;
+}
+
+/* Is FLAG in the comma-separated FLAGS with a '-' in front? */
+static int
+is_taken_away (const char *flags, const char *flag)
+{
+  size_t length = strlen (flag);
+
+  for (const char *p = flags; p && *p; p += strspn (p, ", ")) {
+    size_t n = strcspn (p, ", ");
+
+    if (n == length + 1 && *p == '-' && strncmp (p + 1, flag, length) == 0)
+      return 1;
+    p += n;
+  }
+  return 0;
+}
+
+int
+vl_cpu_lacks (struct vl_call *call, const char *model, const char *flags, const char **lacks)
+{
+  const struct vl_fact *usable = cpu_fact (call, "cpu.usable"), *features = NULL;
+  VL_AUTOSTRV struct vl_strv wanted = { 0 }, lacking = { 0 };
+  VL_AUTOFREE char *copy = vl_xstrdup (flags ? flags : ""), *text = NULL;
+
+  *lacks = "";
+  if (model && ! has_value (usable, model = model_name (call, model))) {
+    features = features_of (call, model);
+    if (features == NULL || features->n == 0)
+      return -1;
+  }
+  for (size_t i = 0; features && i < features->n; i++)
+    if (! is_taken_away (flags, features->values[i]))
+      vl_strv_add (&wanted, features->values[i]);
+  for (char *rest = copy, *flag; (flag = strsep (&rest, ", "));)
+    if (*flag && *flag != '-')
+      vl_strv_add (&wanted, flag + (*flag == '+'));
+  for (size_t i = 0; i < wanted.n; i++)
+    switch (has_flag (call, wanted.items[i])) {
+    case -1:
+      return -1;
+    case 0:
+      vl_strv_add (&lacking, wanted.items[i]);
+    }
+  text = vl_strv_join (&lacking, ", ");
+  *lacks = vl_arena_strdup (call->arena, text);
+  return lacking.n > 0;
 }

@@ -86,7 +86,8 @@ other_step (const struct vl_guest *guest, const char *why, const char *reason)
 
     if (VL_STREQ (entry->key, why))
       return vl_arena_printf (arena, "%s=%s (%s)", vl_shown (arena, entry->key),
-                              vl_shown (arena, entry->value),
+                              vl_entry_is_secret (guest, entry) ? VL_HIDDEN
+                                                                : vl_shown (arena, entry->value),
                               place (arena, entry->layer, entry->origin));
   }
   if (fact)
@@ -117,7 +118,9 @@ static const char *
 step_of (const struct vl_guest *guest, const struct vl_guest_prop *prop, const char **next)
 {
   struct vl_arena *arena = guest->call->arena;
-  const char *text = prop->value.text ? prop->value.text : "";
+  const char *text = prop->row->flags & VL_SECRET ? VL_HIDDEN
+                     : prop->value.text           ? prop->value.text
+                                                  : "";
 
   *next = NULL;
   if (prop->origin != VL_LAYER_RESOLVED) {
@@ -152,6 +155,10 @@ vl_guest_cause (const struct vl_guest *guest, const char *name, const char **cha
     *chain = NULL;
   if (prop == NULL)
     return NULL;
+  if (guest->loaded)
+    return prop->reason;
+  if (strchr (name, '@') && (cause = vl_device_cause (guest, prop, strchr (name, '@') + 1)))
+    return cause;
   prop = behind (guest, prop);
   cause = step_of (guest, prop, &next);
   for (int i = 0; chain && next && i < MOST_STEPS; i++) {
@@ -175,11 +182,26 @@ vl_guest_cause (const struct vl_guest *guest, const char *name, const char **cha
   return cause;
 }
 
+/* What a setting says of the running plugin's row NAME; NULL if nothing. */
 static const char *
-origin_text (struct vl_call *call, const struct vl_guest *guest, const char *name)
+setting_origin (struct vl_call *call, const char *name)
 {
-  const struct vl_guest_prop *prop = vl_guest_find (guest, name);
+  const struct vl_prop *row = call->plugin ? vl_plugin_row (call->plugin, name) : NULL;
+  const struct vl_raw *raw = row ? vl_plugin_base (call->plugin, row) : NULL;
 
+  return raw && raw->key ? vl_raw_origin (call->arena, raw, VL_LAYER_SETTING) : NULL;
+}
+
+const char *
+vl_origin_text (struct vl_call *call, const char *name)
+{
+  const struct vl_guest *guest = call->guest;
+  const struct vl_guest_prop *prop = guest ? vl_guest_find (guest, name) : NULL;
+
+  if (prop == NULL)
+    return setting_origin (call, name);
+  if (guest->loaded)
+    return prop->reason;
   for (int i = 0; prop && i < MOST_STEPS; i++) {
     enum vl_layer layer;
 
@@ -201,5 +223,5 @@ void
 vl_call_about (struct vl_call *call, struct vl_guest *guest)
 {
   call->guest = guest;
-  call->origin_text = origin_text;
+  call->origin_text = vl_origin_text;
 }

@@ -20,8 +20,8 @@ refuse (struct vl_guest *guest, const char *code, const char *origin, const char
     .severity = VL_SEV_ERROR, .err = VL_ERR_REQUEST, .code = code, .origin = origin
   };
 
+  report.hint = hint;
   vl_report (guest->call, &report, "%s", message);
-  vl_hint (guest->call, "%s", hint);
 }
 
 static const struct vl_block_device *

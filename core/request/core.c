@@ -26,13 +26,14 @@ static const char *const vm_modes[] = { "baremetal", "exe", "hv", "hvm", "pv", "
   {                                                                                                \
     .name = (full), .type = (kind)                                                                 \
   }
-#define SLOT(full)                                                                                 \
+#define SLOT(full, kind)                                                                           \
   {                                                                                                \
-    .name = (full), .type = VL_STRING, .fills = (full)                                             \
+    .name = (full), .type = (kind), .fills = (full)                                                \
   }
 
 static const struct vl_prop rows[] = {
   ROW (VL_DRIVER_NAME, VL_STRING),
+  ROW (VL_DRIVER_SECRETS, VL_BOOL),
   ROW (VL_GUEST_ARCH, VL_STRING),
   ROW (VL_GUEST_BOOT_FROM_VOLUME, VL_BOOL),
   ROW (VL_GUEST_FLAVOR, VL_STRING),
@@ -46,12 +47,18 @@ static const struct vl_prop rows[] = {
   ROW (VL_GUEST_VCPUS, VL_INT),
   ROW (VL_GUEST_VIRT_TYPE, VL_STRING),
   ROW (VL_STORAGE_IMAGES_TYPE, VL_STRING),
+  ROW (VL_STORAGE_COW, VL_BOOL),
   ROW (VL_STORAGE_PREALLOCATE, VL_STRING),
-  SLOT (VL_CDROM_BUS),
-  SLOT (VL_DISK_BUS),
-  SLOT (VL_GUEST_MACHINE),
-  SLOT (VL_NIC_MODEL),
-  SLOT (VL_SCSI_MODEL),
+  ROW (VL_STORAGE_RAW, VL_BOOL),
+  SLOT (VL_CDROM_BUS, VL_STRING),
+  SLOT (VL_CLAIM_MEMORY, VL_INT),
+  SLOT (VL_CLAIM_VCPUS, VL_INT),
+  SLOT (VL_DISK_BUS, VL_STRING),
+  SLOT (VL_GUEST_MACHINE, VL_STRING),
+  SLOT (VL_HOST_MEMORY, VL_INT),
+  SLOT (VL_HOST_VCPUS, VL_INT),
+  SLOT (VL_NIC_MODEL, VL_STRING),
+  SLOT (VL_SCSI_MODEL, VL_STRING),
   { .name = IMAGE_ARCH,
     .type = VL_STRING,
     .flags = VL_LOWER,
@@ -92,7 +99,7 @@ vl_guest_put (struct vl_guest *guest, const char *name, const char *text, const 
               const char *reason)
 {
   struct vl_guest_prop *prop = vl_guest_find (guest, name);
-  struct vl_type_spec spec = { .flags = VL_EMPTY_OK };
+  struct vl_prop spec = { .flags = VL_EMPTY_OK };
   const char *wrong;
 
   if (prop == NULL || text == NULL)
@@ -101,13 +108,13 @@ vl_guest_put (struct vl_guest *guest, const char *name, const char *text, const 
   prop->why = why;
   prop->reason = reason;
   prop->origin = VL_LAYER_RESOLVED;
-  if (vl_value_parse (guest->call->arena, &spec, text, &prop->value, &wrong) == 0) {
+  if (vl_value_take (guest->call->arena, &spec, text, &prop->value, &wrong) == 0) {
     prop->state = VL_RESOLVED;
     return;
   }
   prop->state = VL_FAILED;
-  vl_error (guest->call, VL_ERR_REQUEST, NULL, NULL, "'%s' as %s %s",
-            vl_shown (guest->call->arena, text), name, wrong);
+  vl_refuse (guest->call, VL_ERR_REQUEST, NULL, NULL, "'%s' as %s %s",
+             vl_shown (guest->call->arena, text), name, wrong);
 }
 
 static struct vl_guest_prop *
@@ -122,11 +129,11 @@ fail (struct vl_guest *guest, const char *name)
 /* An error about what the image says in core property NAME. */
 static int
 refuse (struct vl_guest *guest, const char *name, enum vl_err err, const char *code,
-        const char *message)
+        const char *hint, const char *message)
 {
   const struct vl_guest_prop *prop = fail (guest, name);
   struct vl_report report = {
-    .severity = VL_SEV_ERROR, .err = err, .code = code, .property = name
+    .severity = VL_SEV_ERROR, .err = err, .code = code, .property = name, .hint = hint
   };
 
   if (prop->raw[prop->origin])
@@ -181,7 +188,7 @@ set_arch (struct vl_guest *guest)
 
     bad |= prop->state == VL_FAILED || (prop->value.set && arch == NULL);
     if (prop->value.set && arch == NULL)
-      refuse (guest, sources[i], VL_ERR_REQUEST, "InvalidArchitectureName",
+      refuse (guest, sources[i], VL_ERR_REQUEST, "InvalidArchitectureName", NULL,
               vl_printf (guest->call,
                          "'%s' is no architecture; accepted: names as 'x86_64', "
                          "'aarch64', 'ppc64le', 's390x', 'riscv64'",
@@ -197,7 +204,7 @@ set_arch (struct vl_guest *guest)
     vl_guest_put (guest, VL_GUEST_ARCH, host, "host.arch", NULL);
   else if (! given) {
     fail (guest, VL_GUEST_ARCH);
-    vl_host_unknown (guest->call, NULL, "host.arch");
+    vl_unsaid (guest->call, NULL, "host.arch");
   }
 }
 
@@ -227,24 +234,56 @@ check_hypervisor (struct vl_guest *guest, const char *type)
 
   if (wanted && ! VL_STREQ (wanted, type) && ! (is_qemu (wanted) && is_qemu (type))) {
     refuse (guest, HYPERVISOR_TYPE, VL_ERR_UNSUPPORTED, "NoValidHost",
+            "choose a driver for such images with --driver, or another image",
             vl_printf (guest->call,
                        "the image is for hypervisor '%s', and driver '%s' makes '%s' "
                        "guests; accepted: %s",
                        vl_shown (guest->call->arena, wanted),
                        guest->driver ? guest->driver->name : "", type,
                        is_qemu (type) ? "kvm qemu" : type));
-    vl_hint (guest->call, "choose a driver for such images with --driver, or another image");
   }
   if (mode == NULL || VL_STREQ (mode, ours) || (ours[0] == 'h' && VL_STREQ (mode, "hv")))
     return;
-  vl_warning (guest->call, NULL, VM_MODE, "mode '%s' has no effect: '%s' guests run in mode '%s'",
-              mode, type, ours);
+  vl_warn (guest->call, VM_MODE, NULL, "mode '%s' has no effect: '%s' guests run in mode '%s'",
+           mode, type, ours);
+}
+
+const char *
+vl_driver_answer (struct vl_call *call, const struct vl_plugin *driver, const char *slot)
+{
+  struct vl_plugin *caller = call->plugin;
+  const struct vl_driver *body = driver ? &driver->driver : NULL;
+  const char *question = slot ? slot : VL_GUEST_VIRT_TYPE;
+  struct vl_answer *answer;
+
+  for (const struct vl_answer *told = call->told; told; told = told->next)
+    if (VL_STREQ (told->question, question))
+      return told->text;
+  answer = vl_arena_alloc (call->arena, sizeof *answer);
+  *answer = (struct vl_answer) { .question = question, .next = call->answers };
+  vl_call_as (call, (struct vl_plugin *)driver);
+  call->doing = slot ? "slot_default" : "virt_type";
+  if (slot && body && body->slot_default)
+    answer->text = body->slot_default (call, slot);
+  else if (! slot && body && body->virt_type)
+    answer->text = body->virt_type (call);
+  vl_call_as (call, caller);
+  call->answers = answer;
+  return answer->text;
+}
+
+const char *
+vl_driver_secrets (struct vl_call *call, const struct vl_plugin *driver)
+{
+  const char *text = vl_driver_answer (call, driver, VL_DRIVER_SECRETS);
+
+  return text && VL_STREQ (text, "false") ? "false" : "true";
 }
 
 static void
 set_virt_type (struct vl_guest *guest)
 {
-  struct vl_plugin *caller = guest->call->plugin, *driver = guest->driver;
+  struct vl_plugin *driver = guest->driver;
   const char *host = guest->host ? vl_host_str (guest->host, "host.arch") : NULL;
   const char *arch = core_text (guest, VL_GUEST_ARCH), *type;
 
@@ -252,9 +291,9 @@ set_virt_type (struct vl_guest *guest)
     return;
   vl_guest_put (guest, VL_DRIVER_NAME, driver->name,
                 vl_printf (guest->call, "driver=%s", driver->name), "chosen");
-  vl_call_as (guest->call, driver);
-  type = driver->driver.virt_type ? driver->driver.virt_type (guest->call, guest->host) : NULL;
-  vl_call_as (guest->call, caller);
+  vl_guest_put (guest, VL_DRIVER_SECRETS, vl_driver_secrets (guest->call, driver), VL_DRIVER_NAME,
+                vl_printf (guest->call, "what driver '%s' can do", driver->name));
+  type = vl_driver_answer (guest->call, driver, NULL);
   if (type == NULL) {
     fail (guest, VL_GUEST_VIRT_TYPE);
     return;
@@ -345,23 +384,65 @@ put_storage (struct vl_guest *guest, const char *prop, const char *value, const 
                       : "default");
 }
 
+/* The images_type of new disks, TEXT or what that stands for; NULL after a finding. */
+static const char *
+images_type (struct vl_guest *guest, const char *text)
+{
+  const struct vl_conf_entry *entry;
+  struct vl_plugin *plugin;
+
+  if (VL_STREQ (text, "default")) {
+    plugin = vl_registry_default (guest->call, guest->registry);
+    return plugin ? vl_plugin_answers (plugin, VL_ANSWER_IMAGES)[0] : NULL;
+  }
+  if (vl_registry_answer (guest->registry, VL_ANSWER_IMAGES, text))
+    return text;
+  entry = guest->config && guest->request->disk_kind == NULL
+              ? vl_config_find (guest->config, "virtloom.conf", "storage", "images_type")
+              : NULL;
+  vl_report (
+      guest->call,
+      &(struct vl_report) {
+          .severity = VL_SEV_ERROR,
+          .err = VL_ERR_REFUSED,
+          .origin = entry ? vl_printf (guest->call, "%s:%d", entry->path, entry->line) : NULL,
+          .hint = "enable the storage plugin that answers for it" },
+      "no loaded plugin answers for images_type '%s'; accepted: default%s", text,
+      vl_registry_answers (guest->registry, guest->call->arena, VL_ANSWER_IMAGES));
+  return NULL;
+}
+
+static void
+put_flag (struct vl_guest *guest, const char *prop, const char *key)
+{
+  VL_AUTOFREE char *name = vl_xasprintf ("storage.%s", key);
+  const char *said = guest->config ? vl_config_str (guest->config, name) : NULL;
+  const char *text = said == NULL || vl_config_bool (guest->config, name) ? "true" : "false";
+
+  put_storage (guest, prop, text, key, text);
+}
+
 static void
 set_storage (struct vl_guest *guest)
 {
   const struct vl_config *config = guest->config;
-  const char *said = config ? vl_config_str (config, "storage.images_type") : NULL, *type = said;
+  const char *said = config ? vl_config_str (config, "storage.images_type") : NULL, *type;
   const char *preallocate = config ? vl_config_str (config, "storage.preallocate_images") : NULL;
   const char *kind = guest->request->disk_kind;
 
-  if (type == NULL || VL_STREQ (type, "default"))
-    type = config == NULL || vl_config_bool (config, "storage.use_cow_images") ? "qcow2" : "flat";
-  if (kind)
-    vl_guest_put (guest, VL_STORAGE_IMAGES_TYPE, vl_disk_is_overlay (kind) ? "qcow2" : "flat",
-                  vl_printf (guest->call, "disk_kind=%s", kind), "request");
-  else
-    put_storage (guest, VL_STORAGE_IMAGES_TYPE, type, "images_type", said ? said : "default");
+  put_flag (guest, VL_STORAGE_COW, "use_cow_images");
+  put_flag (guest, VL_STORAGE_RAW, "force_raw_images");
   preallocate = preallocate ? preallocate : "none";
   put_storage (guest, VL_STORAGE_PREALLOCATE, preallocate, "preallocate_images", preallocate);
+  said = said ? said : "default";
+  type = images_type (guest, kind ? kind : said);
+  if (type == NULL)
+    fail (guest, VL_STORAGE_IMAGES_TYPE);
+  else if (kind)
+    vl_guest_put (guest, VL_STORAGE_IMAGES_TYPE, type,
+                  vl_printf (guest->call, "disk_kind=%s", kind), "request");
+  else
+    put_storage (guest, VL_STORAGE_IMAGES_TYPE, type, "images_type", said);
 }
 
 void

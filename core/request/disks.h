@@ -26,30 +26,26 @@ void vl_wanted_disks_free (struct vl_wanted_disks *wanted);
 void vl_wanted_disks_list (const struct vl_request *request, struct vl_wanted_disks *wanted);
 /* Is BDM a volume (or a local file given as one)? */
 int vl_is_volume (const struct vl_block_device *bdm);
+/* Is it a root disk that is made of the image? */
+int vl_is_of_image (const struct vl_wanted_disk *want);
 /* "$.block_devices[2]". */
 const char *vl_bdm_path (struct vl_call *call, const struct vl_request *request,
                          const struct vl_block_device *bdm);
-/* What kind of disks servers get by images_type and force_raw_images: "overlay",
- * "flat" (copies in the image's own format where QEMU can write that) or "raw".
- * It is kept with a server, whose disks do not change with the settings. */
-const char *vl_disk_kind (const struct vl_config *config);
-/* NULL if KIND is one, else what is wrong. */
-const char *vl_disk_kind_problem (const char *kind);
-/* "qcow2" or "raw": what a root disk of an image of IMAGE_FORMAT is; used by plan
- * and create alike. */
-const char *vl_disk_format (const char *kind, const char *image_format);
-/* 1 where a root disk is an overlay whose backing file is the image's copy. */
-int vl_disk_is_overlay (const char *kind);
-/* The kind of the guest's disks (vl_disk_kind): what it was made with, or by the
- * settings. */
-const char *vl_guest_disk_kind (const struct vl_guest *guest);
+/* Is the connection_info of VOLUME an object with a driver_volume_type and data?  0, or
+ * -1 after a finding. */
+int vl_connection_check (struct vl_call *call, const struct vl_volume *volume);
 /* The folder of all state, from the guest's run-dir (STATE/servers/UUID). */
-const char *vl_state_of (struct vl_call *call, const struct vl_guest *guest);
+const char *vl_state_of (struct vl_call *call);
 /* The id that a volume has for the guest: its own, else one made of the
  * server's uuid and its place. */
 const char *vl_volume_id (struct vl_call *call, const struct vl_guest *guest,
                           const struct vl_block_device *bdm);
 
+/* Has DISK, the N-th of the guest of CALL, located: fills its type, source and format, and
+ * the guest's volumes and sources.  NAME is that of a file in the server's folder.  0, or
+ * -1 after a finding. */
+int vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *want,
+                    const char *name, struct vl_disk *disk);
 /* Lay out guest->disks, guest->nics.  0 or -1. */
 int vl_disks_lay_out (struct vl_call *call, struct vl_guest *guest);
 int vl_nics_lay_out (struct vl_call *call, struct vl_guest *guest);

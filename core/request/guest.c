@@ -32,18 +32,15 @@ wants_config_drive (const struct vl_guest *guest)
 }
 
 struct vl_guest *
-vl_guest_new (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
-              struct vl_plugin *driver, const struct vl_request *request,
-              const struct vl_host *host)
+vl_guest_blank (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
+                struct vl_plugin *driver, const struct vl_host *host)
 {
   struct vl_guest *guest = vl_arena_alloc (call->arena, sizeof *guest);
-  struct vl_plugin *caller = call->plugin;
   const struct vl_prop_index *index;
   size_t n = registry->n;
 
   guest->call = call;
   guest->registry = registry;
-  guest->request = request;
   guest->host = host;
   guest->config = config;
   guest->driver = driver;
@@ -58,8 +55,22 @@ vl_guest_new (struct vl_call *call, struct vl_registry *registry, const struct v
   guest->active_why = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->active_why);
   /* Each feature, slot and list is in it once at most. */
   guest->chain = vl_arena_alloc (call->arena, (n + index->n_props + 2) * sizeof *guest->chain);
-  vl_call_as (call, NULL);
   vl_call_about (call, guest);
+  call->host = host;
+  call->driver = driver;
+  return guest;
+}
+
+struct vl_guest *
+vl_guest_new (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
+              struct vl_plugin *driver, const struct vl_request *request,
+              const struct vl_host *host)
+{
+  struct vl_guest *guest = vl_guest_blank (call, registry, config, driver, host);
+  struct vl_plugin *caller = call->plugin;
+
+  guest->request = request;
+  vl_call_as (call, NULL);
   vl_guest_parse (guest);
   if (wants_config_drive (guest))
     ((struct vl_request *)request)->config_drive = 1;

@@ -10,13 +10,8 @@
 #include "host/host.h"
 #include "plugin/conf.h"
 #include "plugin/registry.h"
+#include "lib/cpuset.h"
 #include "request/request.h"
-
-/* What one layer says of a property. */
-struct vl_raw {
-  struct vl_value value;
-  const char *key, *text, *origin; /* what was written where; key NULL: a default */
-};
 
 enum vl_resolution { VL_UNRESOLVED = 0, VL_RESOLVING, VL_RESOLVED, VL_FAILED };
 
@@ -34,6 +29,8 @@ struct vl_guest_prop {
   enum vl_resolution state; /* of the core's own */
 };
 
+struct vl_recorded; /* recorded.h */
+
 struct vl_guest {
   struct vl_call *call;
   struct vl_registry *registry;
@@ -49,6 +46,10 @@ struct vl_guest {
   int *active;
   const char **active_why; /* "hw:watchdog_action=reset (flavor)", "woken by memory-pages" */
   struct vl_disk *disks;
+  const struct vl_block_device *
+      *disk_devices;         /* parallel to DISKS: NULL where not of the request */
+  struct vl_volume *volumes; /* parallel to DISKS: as they were asked for, */
+  struct vl_source *sources; /* and where they are */
   size_t n_disks;
   struct vl_nic *nics;
   size_t n_nics;
@@ -57,6 +58,10 @@ struct vl_guest {
   const char **chain; /* what is being resolved, for the cycle message */
   size_t n_chain;
   struct vl_guest_work *work; /* core/request's own */
+  /* What is on record of it, NULL: it is new.  Set before resolve; a build gives its
+   * devices back what they have. */
+  const struct vl_recorded *was;
+  int loaded; /* all of it is on record: the reason of a value is its cause */
 };
 
 /* Parse: makes the guest of REQUEST.  Unknown keys, bad values, conflicts are
@@ -82,15 +87,40 @@ void vl_guest_put (struct vl_guest *guest, const char *name, const char *text, c
                    const char *reason);
 /* CALL is about GUEST (or NULL): findings about its properties say where their
  * values come from. */
+const char *vl_origin_text (struct vl_call *call, const char *prop);
 void vl_call_about (struct vl_call *call, struct vl_guest *guest);
 /* "hw:watchdog_action=reset (flavor)" and, in *CHAIN, one line for each step
  * below it down to a request key, a setting or a host fact; arena memory. */
 const char *vl_guest_cause (const struct vl_guest *guest, const char *prop, const char **chain);
-/* One advice finding for each required trait that no active feature honours. */
-void vl_guest_advise_traits (struct vl_guest *guest);
+/* Refuses traits that the host has not and no active feature honours, those that are
+ * forbidden and had, and resources that no active feature takes.  After activation. */
+void vl_guest_judge_traits (struct vl_guest *guest);
+/* What is wrong with N keys and values of LAYER by themselves, as far as that shows
+ * without a host: those of a flavor or an image that is set.  0, or -1 after findings. */
+int vl_keys_judge (struct vl_call *call, struct vl_registry *registry,
+                   const struct vl_config *config, enum vl_layer layer,
+                   const struct vl_property *list, size_t n);
+
+/* What DRIVER (NULL: none) says of SLOT, or with NULL which domain type it makes; NULL
+ * where it says nothing.  A build that was told the answers of an earlier one does not
+ * ask again. */
+const char *vl_driver_answer (struct vl_call *call, const struct vl_plugin *driver,
+                              const char *slot);
+/* "true" where DRIVER (NULL: none) can start a guest that needs a secret of
+ * libvirt's, else "false". */
+const char *vl_driver_secrets (struct vl_call *call, const struct vl_plugin *driver);
+
+/* What guests may have in all of TOTAL, by Nova's options for "cpu", "ram" (MiB) or
+ * "disk" (GiB): less what is reserved for the host, times the allocation ratio.  *HOW
+ * says so in a few words. */
+int64_t vl_capacity (const struct vl_guest *guest, const char *what, int64_t total,
+                     const char **how);
+/* How many CPUs, or MiB of memory, the facts of the host count up to: -1 where they do
+ * not say, or after a refusal. */
+int64_t vl_host_cpus (struct vl_call *call);
+int64_t vl_host_memory (struct vl_call *call);
 
 /* defaults.c: what an empty slot takes under libvirt. */
-const char *vl_slot_default (struct vl_call *call, const struct vl_guest *guest,
-                             const struct vl_host *host, const char *slot);
+const char *vl_slot_default (struct vl_call *call, const char *slot);
 
 #endif

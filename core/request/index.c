@@ -8,13 +8,6 @@
 
 #include "request/index.h"
 
-static struct vl_type_spec
-row_spec (const struct vl_prop *row)
-{
-  return (
-      struct vl_type_spec) { row->type, row->flags, row->choices, row->min, row->max, row->unit };
-}
-
 static int
 is_loaded_feature (const struct vl_plugin *plugin)
 {
@@ -84,72 +77,21 @@ add_all_props (struct vl_registry *registry, struct vl_prop_index *index)
 
 /* ---- the lowest layers ---- */
 
-static const struct vl_setting_slot *
-setting_of (const struct vl_guest_prop *prop)
-{
-  const struct vl_plugin *plugin = prop->plugin;
-
-  for (size_t i = 0; prop->row->setting && plugin && i < plugin->n_settings; i++)
-    if (VL_STREQ (plugin->settings[i].row->name, prop->row->setting))
-      return &plugin->settings[i];
-  return NULL;
-}
-
-/* An operator's setting is a layer of its own; the setting's own default counts
- * as the property's. */
 static void
-add_setting (struct vl_arena *arena, struct vl_prop_index *index, size_t number,
-             const struct vl_setting_slot *slot)
+add_lowest_layers (struct vl_prop_index *index)
 {
-  struct vl_guest_prop *prop = &index->props[number];
-  struct vl_type_spec spec = row_spec (prop->row);
-  int usual = VL_STREQ (slot->origin, "default");
-  struct vl_raw *raw = vl_arena_alloc (arena, sizeof *raw);
-  const char *why;
-
-  raw->key = slot->row->name;
-  raw->text = slot->value.text;
-  raw->origin = usual ? NULL : slot->origin;
-  raw->value = slot->value;
-  if (slot->row->type != prop->row->type
-      && vl_value_parse (arena, &spec, slot->value.text, &raw->value, &why) < 0) {
-    index->bad[index->n_bad++] = (struct vl_bad_setting) { number, why, slot->origin, raw->text };
-    return;
-  }
-  if (raw->value.set)
-    prop->raw[usual ? VL_LAYER_DEFAULT : VL_LAYER_SETTING] = raw;
-}
-
-static void
-add_default (struct vl_arena *arena, struct vl_guest_prop *prop)
-{
-  struct vl_type_spec spec = row_spec (prop->row);
-  struct vl_raw *raw = vl_arena_alloc (arena, sizeof *raw);
-  const char *why;
-
-  raw->text = prop->row->deflt;
-  /* Defaults were tried when the module was loaded. */
-  if (vl_value_parse (arena, &spec, prop->row->deflt, &raw->value, &why) == 0 && raw->value.set)
-    prop->raw[VL_LAYER_DEFAULT] = raw;
-}
-
-static void
-add_lowest_layers (struct vl_arena *arena, struct vl_prop_index *index)
-{
-  index->bad = vl_arena_alloc (arena, index->n_props * sizeof *index->bad);
   for (size_t i = 0; i < index->n_props; i++) {
     struct vl_guest_prop *prop = &index->props[i];
-    const struct vl_setting_slot *slot = setting_of (prop);
+    const struct vl_raw *raw = prop->plugin ? vl_plugin_base (prop->plugin, prop->row) : NULL;
+    const struct vl_base *base;
 
-    if (prop->row->deflt)
-      add_default (arena, prop);
-    if (slot && slot->value.set && slot->value.text)
-      add_setting (arena, index, i, slot);
-    for (int layer = VL_LAYER_SETTING; layer >= VL_LAYER_DEFAULT && ! prop->value.set; layer--)
-      if (prop->raw[layer]) {
-        prop->value = prop->raw[layer]->value;
-        prop->origin = (enum vl_layer)layer;
-      }
+    if (raw == NULL)
+      continue;
+    base = &prop->plugin->base[prop->row - prop->plugin->props];
+    prop->origin = raw == base->setting ? VL_LAYER_SETTING : VL_LAYER_DEFAULT;
+    prop->raw[VL_LAYER_DEFAULT] = base->deflt;
+    prop->raw[prop->origin] = raw;
+    prop->value = raw->value;
   }
 }
 
@@ -309,7 +251,7 @@ vl_index_get (struct vl_registry *registry)
     return registry->prop_index;
   index = vl_arena_alloc (registry->arena, sizeof *index);
   add_all_props (registry, index);
-  add_lowest_layers (registry->arena, index);
+  add_lowest_layers (index);
   link_slots (index);
   add_keys (registry->arena, index);
   add_plugins (registry, index);

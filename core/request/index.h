@@ -37,12 +37,6 @@ struct vl_plugin_slot {
   size_t n_reads;
 };
 
-/* A setting whose text is no value of the property above it. */
-struct vl_bad_setting {
-  size_t prop;
-  const char *why, *origin, *text;
-};
-
 struct vl_prop_index {
   struct vl_guest_prop *props; /* in byte order of the name */
   size_t n_props;
@@ -50,8 +44,6 @@ struct vl_prop_index {
   size_t n_keys;
   struct vl_plugin_slot *plugins; /* as in the registry */
   size_t n_plugins;
-  struct vl_bad_setting *bad;
-  size_t n_bad;
 };
 
 /* The index of REGISTRY as it is now; made anew when plugins were loaded or

@@ -14,13 +14,15 @@
 #include <inttypes.h>
 
 int
-vl_reader_refuse (struct vl_reader *r, const char *code, const char *path, const char *fmt, ...)
+vl_reader_refuse (struct vl_reader *r, const char *code, const char *path, const char *hint,
+                  const char *fmt, ...)
 {
   struct vl_report report = { .severity = VL_SEV_ERROR,
                               .err = VL_ERR_REQUEST,
                               .code = code ? code : "InvalidRequest",
                               .origin = r->origin,
-                              .path = path };
+                              .path = path,
+                              .hint = hint };
   va_list args;
   char *text;
 
@@ -67,7 +69,8 @@ vl_json_kind (const json_t *value)
 static int
 refuse_kind (struct vl_reader *r, const char *path, const json_t *value, const char *accepted)
 {
-  return vl_reader_refuse (r, NULL, path, "is %s; accepted: %s", vl_json_kind (value), accepted);
+  return vl_reader_refuse (r, NULL, path, NULL, "is %s; accepted: %s", vl_json_kind (value),
+                           accepted);
 }
 
 const char *
@@ -85,7 +88,7 @@ vl_text_read (struct vl_reader *r, const json_t *value, const char *path,
   text = json_string_value (value);
   wrong = problem ? problem (text) : NULL;
   if (wrong) {
-    vl_reader_refuse (r, code, path, "'%s' %s", vl_shown (r->arena, text), wrong);
+    vl_reader_refuse (r, code, path, NULL, "'%s' %s", vl_shown (r->arena, text), wrong);
     return NULL;
   }
   return vl_arena_strdup (r->arena, text);
@@ -104,11 +107,12 @@ read_number (struct vl_reader *r, const json_t *value, const char *path,
     return;
   }
   if (json_is_integer (value))
-    vl_reader_refuse (r, member->code, path,
+    vl_reader_refuse (r, member->code, path, NULL,
                       "%" JSON_INTEGER_FORMAT " is out of range; accepted: %s",
                       json_integer_value (value), accepted);
   else if (json_is_string (value))
-    vl_reader_refuse (r, member->code, path, "is text; accepted: %s, without quotes", accepted);
+    vl_reader_refuse (r, member->code, path, NULL, "is text; accepted: %s, without quotes",
+                      accepted);
   else
     refuse_kind (r, path, value, accepted);
 }
@@ -152,11 +156,11 @@ unknown_member (struct vl_reader *r, const char *path, const char *name,
     vl_spell_offer (&spell, members[i].name);
     vl_str_printf (&all, " %s", members[i].name);
   }
-  vl_reader_refuse (r, NULL, vl_json_path (r, path, name), "unknown member; accepted:%s", all.text);
-  if (spell.best)
-    vl_hint (r->call, "did you mean '%s'?", spell.best);
-  else
-    vl_hint (r->call, "members whose name begins with 'x-' are yours and are passed over");
+  vl_reader_refuse (
+      r, NULL, vl_json_path (r, path, name),
+      vl_did_you_mean (r->call, '\'', spell.best,
+                       "members whose name begins with 'x-' are yours and are passed over"),
+      "unknown member; accepted:%s", all.text);
 }
 
 void
@@ -183,5 +187,23 @@ vl_members_read (struct vl_reader *r, const json_t *object, const char *path,
   }
   for (size_t i = 0; i < n; i++)
     if (members[i].required && json_object_get (object, members[i].name) == NULL)
-      vl_reader_refuse (r, NULL, vl_json_path (r, path, members[i].name), "is missing");
+      vl_reader_refuse (r, NULL, vl_json_path (r, path, members[i].name), NULL, "is missing");
+}
+
+json_t *
+vl_members_write (const struct vl_member *members, size_t n, const void *from)
+{
+  json_t *object = json_object ();
+
+  for (size_t i = 0; i < n; i++) {
+    const char *field = (const char *)from + members[i].offset;
+
+    if (members[i].kind == VL_MEMBER_TEXT && *(const char *const *)field)
+      json_object_set_new (object, members[i].name, json_string (*(const char *const *)field));
+    else if (members[i].kind == VL_MEMBER_NUMBER && *(const int64_t *)field)
+      json_object_set_new (object, members[i].name, json_integer (*(const int64_t *)field));
+    else if (members[i].kind == VL_MEMBER_BOOL && *(const int *)field)
+      json_object_set_new (object, members[i].name, json_true ());
+  }
+  return object;
 }

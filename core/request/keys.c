@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Who answers for a request key.  Keys are claimed by configuration files, so
- * that a wish is never dropped because a plugin did not load; what nobody claims
- * is an error wherever it may be a misspelt wish. */
+ * that a wish is never dropped because a plugin did not load.  What nobody claims is
+ * an error, unless the operator has it passed over; only of images, which carry
+ * anything, some of it is an advice. */
 
 #include <config.h>
 
@@ -15,42 +16,8 @@
 
 #include <fnmatch.h>
 
-/* Image properties of old, by what Nova calls them today. */
-static const struct {
-  const char *old, *now;
-} legacy[] = {
-  { "architecture", "hw_architecture" },
-  { "auto_disk_config", "hw_auto_disk_config" },
-  { "bdm_v2", "img_bdm_v2" },
-  { "bittorrent", "img_bittorrent" },
-  { "block_device_mapping", "img_block_device_mapping" },
-  { "cache_in_nova", "img_cache_in_nova" },
-  { "hypervisor_type", "img_hv_type" },
-  { "hypervisor_version_requires", "img_hv_requested_version" },
-  { "ipxe_boot", "hw_ipxe_boot" },
-  { "mappings", "img_mappings" },
-  { "owner_id", "img_owner_id" },
-  { "root_device_name", "img_root_device_name" },
-  { "vm_mode", "hw_vm_mode" },
-  { "vmware_disktype", "hw_disk_type" },
-  { "vmware_image_version", "img_version" },
-  { "vmware_linked_clone", "img_linked_clone" },
-  { "vmware_ostype", "os_distro" },
-  { "xenapi_device_id", "hw_device_id" },
-  { "xenapi_image_compression_level", "img_compression_level" },
-  { "xenapi_skip_agent_inject_files_at_boot", "os_skip_agent_inject_files_at_boot" },
-  { "xenapi_skip_agent_inject_ssh", "os_skip_agent_inject_ssh" },
-  { "xenapi_use_agent", "img_use_agent" },
-};
-
-static const char *
-todays_name (const char *key)
-{
-  for (size_t i = 0; i < sizeof legacy / sizeof legacy[0]; i++)
-    if (VL_STREQ (legacy[i].old, key))
-      return legacy[i].now;
-  return NULL;
-}
+/* Keys are compared without what people get wrong in them. */
+#define KEY_ROOM 256
 
 static int
 is_given (const struct vl_guest *guest, const char *key, enum vl_layer layer)
@@ -62,203 +29,280 @@ is_given (const struct vl_guest *guest, const char *key, enum vl_layer layer)
 }
 
 static int
-is_ignored (const struct vl_guest *guest, const char *key)
+is_ignored (const struct vl_guest *guest, const char *key, int image)
 {
-  size_t n = 0;
+  size_t n;
   const char *const *globs =
-      guest->config ? vl_config_items (guest->config, "ignored_properties", &n) : NULL;
+      vl_config_items (guest->config, image ? "ignored_properties" : "ignored_extra_specs", &n);
 
-  for (size_t i = 0; globs && i < n; i++)
+  for (size_t i = 0; i < n; i++)
     if (fnmatch (globs[i], key, 0) == 0)
       return 1;
   return 0;
 }
 
+int
+vl_entry_is_secret (const struct vl_guest *guest, const struct vl_entry *entry)
+{
+  long number;
+  const struct vl_key_slot *slot =
+      guest->work
+          ? vl_index_key (guest->work->index, entry->key, entry->layer != VL_LAYER_FLAVOR, &number)
+          : NULL;
+
+  return slot && guest->props[slot->prop].row->flags & VL_SECRET;
+}
+
 /* ---- findings ---- */
 
-static struct vl_report
-report_of (struct vl_guest *guest, const struct vl_entry *entry, enum vl_err err, const char *code)
+int
+vl_entry_say (struct vl_guest *guest, const struct vl_entry *entry, const struct vl_plugin *plugin,
+              enum vl_err err, const char *code, const char *hint, const char *fmt, ...)
 {
-  return (struct vl_report) { .severity = VL_SEV_ERROR,
+  struct vl_report report = { .severity = err ? VL_SEV_ERROR : VL_SEV_ADVICE,
                               .err = err,
                               .code = code,
+                              .plugin = plugin ? plugin->name : NULL,
                               .origin = vl_entry_origin (guest->call->arena, entry),
-                              .path = entry->path };
+                              .path = entry->path,
+                              .hint = hint };
+  va_list args;
+
+  va_start (args, fmt);
+  vl_vreport (guest->call, &report, fmt, args);
+  va_end (args);
+  return -1;
 }
 
-/* "extra spec" of a flavor, "property" of an image or of the server. */
 static const char *
-noun (const struct vl_entry *entry)
+shown (struct vl_guest *guest, const struct vl_entry *entry)
 {
-  return entry->layer == VL_LAYER_FLAVOR ? "extra spec" : "property";
+  return vl_shown (guest->call->arena, entry->key);
 }
 
+/* ---- spelling ---- */
+
+/* The keys that there are: those of loaded features and of the core, those that other
+ * plugins' confs claim and, of images, their old names.  NULL-terminated. */
+static const char **
+known_keys (struct vl_guest *guest, int image)
+{
+  const struct vl_prop_index *index = guest->work->index;
+  const struct vl_registry *registry = guest->registry;
+  const struct vl_ini *known = guest->config ? &guest->config->known : NULL;
+  size_t n = index->n_keys + (known ? known->n : 0) + 1, found = 0;
+  const char **keys;
+
+  for (size_t i = 0; i < registry->n; i++)
+    for (const char **claim = registry->plugins[i]->keys; *claim; claim++)
+      n++;
+  keys = vl_arena_alloc (guest->call->arena, n * sizeof *keys);
+  for (size_t i = 0; i < index->n_keys; i++)
+    if (index->keys[i].image == image)
+      keys[found++] = index->keys[i].key;
+  for (size_t i = 0; i < registry->n; i++)
+    for (const char **claim = registry->plugins[i]->keys;
+         registry->plugins[i]->state != VL_PLUGIN_LOADED && *claim; claim++)
+      keys[found++] = *claim;
+  for (size_t i = 0; known && image && i < known->n; i++)
+    if (VL_STREQ (known->entries[i].section, "aliases"))
+      keys[found++] = known->entries[i].key;
+  return keys;
+}
+
+/* KEY in small letters, without blanks, '-' and ':' as '_', a number at its end as
+ * 'n'. */
 static void
-hint_at (struct vl_guest *guest, const char *key)
+plain (const char *key, char *out)
 {
-  vl_hint (guest->call, "did you mean '%s'?", key);
+  size_t n = 0, digits;
+
+  for (; *key && n + 1 < KEY_ROOM; key++)
+    if (*key == '-' || *key == ':')
+      out[n++] = '_';
+    else if (*key != ' ' && *key != '\t')
+      out[n++] = vl_ascii_lower (*key);
+  for (digits = n; digits && out[digits - 1] >= '0' && out[digits - 1] <= '9';)
+    digits--;
+  if (digits < n && digits && out[digits - 1] == '.') {
+    out[digits] = 'n';
+    n = digits + 1;
+  }
+  out[n] = '\0';
 }
 
-/* The nearest key of all plugins, loaded or not, and of the core. */
+/* What to write for KEY, which is one of the known keys but for its spelling: one of its
+ * own layer or else of the other.  NULL where it is none. */
+static const char *
+meant (struct vl_guest *guest, const char *key, int image)
+{
+  char wanted[KEY_ROOM], found[KEY_ROOM];
+
+  plain (key, wanted);
+  for (int turn = 0; turn < 2; turn++)
+    for (const char **name = known_keys (guest, turn ? ! image : image); *name; name++) {
+      plain (*name, found);
+      if (VL_STREQ (found, wanted))
+        return vl_printf (guest->call,
+                          turn == 0 ? "write '%s'"
+                          : image   ? "set it in the flavor, where it is written '%s'"
+                                    : "set it in the image, where it is written '%s'",
+                          *name);
+    }
+  return NULL;
+}
+
 static const char *
 nearest (struct vl_guest *guest, const char *key, int image)
 {
   struct vl_spell spell = { .wanted = key };
-  const struct vl_prop_index *index = guest->work->index;
-  const struct vl_registry *registry = guest->registry;
 
-  for (size_t i = 0; i < index->n_keys; i++)
-    if (index->keys[i].image == image)
-      vl_spell_offer (&spell, index->keys[i].key);
-  for (size_t i = 0; i < registry->n; i++)
-    for (const char **claim = registry->plugins[i]->keys;
-         registry->plugins[i]->state != VL_PLUGIN_LOADED && *claim; claim++)
-      vl_spell_offer (&spell, *claim);
+  for (const char **name = known_keys (guest, image); *name; name++)
+    vl_spell_offer (&spell, *name);
   return spell.best;
 }
 
-static void
-unknown (struct vl_guest *guest, const struct vl_entry *entry)
+/* ---- keys that a plugin claims ---- */
+
+int
+vl_entry_unavailable (struct vl_guest *guest, const struct vl_entry *entry,
+                      const struct vl_plugin *plugin, enum vl_err err)
 {
-  struct vl_report report = report_of (guest, entry, VL_ERR_REQUEST, "ValidationError");
-  const char *best = nearest (guest, entry->key, entry->layer != VL_LAYER_FLAVOR);
+  int off = plugin->state == VL_PLUGIN_DISABLED;
+  int refused = plugin->state == VL_PLUGIN_REFUSED && err == VL_ERR_REFUSED;
 
-  vl_report (guest->call, &report, "no plugin answers for %s '%s'", noun (entry),
-             vl_shown (guest->call->arena, entry->key));
-  if (best)
-    hint_at (guest, best);
-  else
-    vl_hint (guest->call, "'virtloom feature list' shows the keys that are known");
-}
-
-/* PLUGIN's conf claims the key, and its code is not there to answer for it. */
-static void
-unavailable (struct vl_guest *guest, const struct vl_entry *entry, const struct vl_plugin *plugin)
-{
-  struct vl_report report = report_of (guest, entry, VL_ERR_UNSUPPORTED, "FeatureUnavailable");
-
-  report.plugin = plugin->name;
-  vl_report (guest->call, &report, "'%s' is for feature '%s' (%s), which is %s: %s",
-             vl_shown (guest->call->arena, entry->key), plugin->name,
-             plugin->conf ? plugin->conf : "",
-             plugin->state == VL_PLUGIN_DISABLED ? "turned off" : "not loaded",
-             plugin->reason ? plugin->reason : "no reason is known");
-  vl_hint (guest->call,
-           plugin->state == VL_PLUGIN_DISABLED ? "virtloom feature enable %s"
-                                               : "'virtloom feature show %s' tells what to mend",
-           plugin->name);
+  return vl_entry_say (guest, entry, plugin, refused ? err : VL_ERR_UNSUPPORTED,
+                       refused ? "PluginRefused" : "FeatureUnavailable",
+                       vl_printf (guest->call,
+                                  off ? "virtloom feature enable %s"
+                                      : "'virtloom feature show %s' tells what to mend",
+                                  plugin->name),
+                       "'%s' is for feature '%s' (%s), which is %s: %s", shown (guest, entry),
+                       plugin->name, plugin->conf ? plugin->conf : "",
+                       off                                  ? "turned off"
+                       : plugin->state == VL_PLUGIN_REFUSED ? "refused"
+                                                            : "not loaded",
+                       plugin->reason ? plugin->reason : "no reason is known");
 }
 
 /* A key of a loaded plugin that is for the other layer, or whose number is none. */
-static void
+static int
 misplaced (struct vl_guest *guest, const struct vl_entry *entry, const struct vl_plugin *plugin)
 {
-  struct vl_report report = report_of (guest, entry, VL_ERR_REQUEST, "ValidationError");
   int image = entry->layer != VL_LAYER_FLAVOR;
   const struct vl_prop *row = NULL;
   const char *twin;
 
-  report.plugin = plugin->name;
-  if (vl_registry_key (guest->registry, entry->key, ! image, &row) == NULL) {
-    vl_report (guest->call, &report,
-               "'%s' is no key by itself; accepted: a number from 0 to 127 "
-               "without leading zeros at its end",
-               vl_shown (guest->call->arena, entry->key));
-    return;
-  }
+  if (vl_registry_key (guest->registry, entry->key, ! image, &row) == NULL)
+    return vl_entry_say (guest, entry, plugin, VL_ERR_REQUEST, "ValidationError", NULL,
+                         "'%s' is no key by itself; accepted: a number from 0 to 127 without "
+                         "leading zeros at its end",
+                         shown (guest, entry));
   twin = image ? row->image_key : row->flavor_key;
-  vl_report (guest->call, &report, "'%s' is %s, not %s", entry->key,
-             image ? "an extra spec of flavors" : "a property of images",
-             image ? (entry->layer == VL_LAYER_IMAGE ? "a property of images"
-                                                     : "a property that a server may be given")
-                   : "an extra spec of flavors");
-  if (twin)
-    vl_hint (guest->call, "write '%s' here", twin);
-  else
-    vl_hint (guest->call, "set it in the %s", image ? "flavor" : "image");
+  return vl_entry_say (guest, entry, plugin, VL_ERR_REQUEST, "ValidationError",
+                       twin    ? vl_printf (guest->call, "write '%s' here", twin)
+                       : image ? "set it in the flavor"
+                               : "set it in the image",
+                       "'%s' is %s, not %s", entry->key,
+                       image ? "an extra spec of flavors" : "a property of images",
+                       entry->layer == VL_LAYER_FLAVOR  ? "an extra spec of flavors"
+                       : entry->layer == VL_LAYER_IMAGE ? "a property of images"
+                                                        : "a property that a server may be given");
 }
 
 /* ---- what nobody claims ---- */
 
-/* Does some plugin claim a key in the namespace of KEY ("hw:")?  Without case,
- * so that a wish in capitals is not passed over. */
 static int
-namespace_claimed (const struct vl_guest *guest, const char *key)
+unknown (struct vl_guest *guest, const struct vl_entry *entry)
 {
-  size_t length = (size_t)(strchr (key, ':') - key) + 1;
+  int image = entry->layer != VL_LAYER_FLAVOR;
 
-  for (size_t i = 0; i < guest->registry->n; i++)
-    for (const char **claim = guest->registry->plugins[i]->keys; *claim; claim++)
-      if (vl_ascii_ncasecmp (*claim, key, length) == 0)
-        return 1;
-  return 0;
+  return vl_entry_say (
+      guest, entry, NULL, VL_ERR_REQUEST, "ValidationError",
+      vl_did_you_mean (guest->call, '\'', nearest (guest, entry->key, image),
+                       vl_printf (guest->call,
+                                  "'virtloom feature list' shows the keys that are known, and "
+                                  "ignored_%s of virtloom.conf names those to pass over",
+                                  image ? "properties" : "extra_specs")),
+      "no plugin answers for %s '%s'", image ? "property" : "extra spec", shown (guest, entry));
 }
 
-/* Letters and digits of a key, without a leading "hw", for comparing "hw:pmu",
- * "hw_foo" and "foo". */
-static void
-bare_key (const char *key, char *bare, size_t size)
-{
-  size_t n = 0;
-
-  if (vl_ascii_ncasecmp (key, "hw", 2) == 0 && (key[2] == ':' || key[2] == '_'))
-    key += 3;
-  for (; *key && n + 1 < size; key++)
-    if (*key != ':' && *key != '_' && *key != '-')
-      bare[n++] = *key;
-  bare[n] = '\0';
-}
-
-/* Flavors carry all sorts of words for schedulers.  One without a namespace is
- * taken for a misspelt key only where it is very near to one. */
+/* The key of ENTRY is none, for its spelling alone where HINT tells the right one (NULL:
+ * there is none). */
 static int
-near_miss (struct vl_guest *guest, const char *key)
+misspelt (struct vl_guest *guest, const struct vl_entry *entry, const char *hint)
 {
-  const char *best = nearest (guest, key, 0);
-  char wanted[256], found[256];
-  const struct vl_prop_index *index = guest->work->index;
-
-  if (best && strlen (key) >= 6 && vl_spell_distance (key, best) <= 2)
-    return 1;
-  bare_key (key, wanted, sizeof wanted);
-  for (size_t i = 0; i < index->n_keys; i++) {
-    bare_key (index->keys[i].key, found, sizeof found);
-    if (vl_ascii_casecmp (wanted, found) == 0)
-      return 1;
-  }
-  return 0;
+  return vl_entry_say (guest, entry, NULL, VL_ERR_REQUEST, "InvalidKey", hint, "'%s' is no key%s",
+                       shown (guest, entry),
+                       hint ? ": case, blanks, '-', '_' and ':' count"
+                            : "; accepted: letters, digits, '_', '.', ':' and '-'");
 }
 
-static void
-unclaimed_spec (struct vl_guest *guest, const struct vl_entry *entry)
+/* Is ENTRY one of those that Nova knows and virtloom has not?  Then it says so. */
+static int
+unsupported (struct vl_guest *guest, const struct vl_entry *entry, const char *key)
 {
-  if (strchr (entry->key, ':') ? namespace_claimed (guest, entry->key)
-                               : near_miss (guest, entry->key))
-    unknown (guest, entry);
+  const char *why;
+  int known = vl_known_unsupported (guest->config, key, entry->value, &why);
+
+  if (known > 0)
+    vl_entry_say (guest, entry, NULL, 0, NULL, NULL,
+                  "'%s' is not supported, and '%s' asks for nothing: passed over", entry->key,
+                  vl_shown (guest->call->arena, entry->value));
+  else if (known < 0)
+    vl_entry_say (guest, entry, NULL, VL_ERR_UNSUPPORTED, "NotSupported",
+                  vl_printf (guest->call, "take it out of the %s", vl_layer_name (entry->layer)),
+                  "'%s' is not supported: %s", entry->key, why);
+  return known;
 }
 
+/* KEY is what ENTRY's is called today.  Keys of images may be anything, but what by its
+ * name or its beginning asks something of a guest. */
 static void
-unclaimed_property (struct vl_guest *guest, const struct vl_entry *entry, const char *now)
+unclaimed (struct vl_guest *guest, const struct vl_entry *entry, const char *key)
 {
-  struct vl_report report = report_of (guest, entry, VL_ERR_REQUEST, NULL);
-  const char *best;
+  static const char letters[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
+  int image = entry->layer != VL_LAYER_FLAVOR;
+  int good = *entry->key && entry->key[strspn (entry->key, letters)] == '\0', asks;
+  struct vl_guest_work *work = guest->work;
+  const char *known;
+  char name[KEY_ROOM];
 
-  if (is_ignored (guest, entry->key) || (now && is_ignored (guest, now)))
+  if (good
+      && (is_ignored (guest, entry->key, image) || is_ignored (guest, key, image)
+          || unsupported (guest, entry, key)))
     return;
-  if (VL_STARTS (entry->key, "hw_") || VL_STARTS (entry->key, "os_")
-      || (strchr (entry->key, ':') && namespace_claimed (guest, entry->key))
-      || entry->layer == VL_LAYER_REQUEST) {
+  known = meant (guest, entry->key, image);
+  plain (entry->key, name);
+  asks = entry->layer != VL_LAYER_IMAGE
+         || vl_glob_any (good ? "hw_* os_* trait_* img_signature*" : "hw* os* trait*", name);
+  if (known || (asks && ! good))
+    misspelt (guest, entry, known);
+  else if (asks)
     unknown (guest, entry);
-    return;
+  else if (! is_ignored (guest, entry->key, image)) {
+    if (work->unanswered == NULL)
+      work->unanswered =
+          vl_arena_alloc (guest->call->arena, guest->request->n_entries * sizeof *work->unanswered);
+    work->unanswered[work->n_unanswered++] = shown (guest, entry);
   }
-  report.severity = VL_SEV_WARNING;
-  vl_report (guest->call, &report, "no plugin answers for property '%s'; it has no effect",
-             vl_shown (guest->call->arena, entry->key));
-  best = nearest (guest, entry->key, 1);
-  if (best)
-    hint_at (guest, best);
-  else
-    vl_hint (guest->call, "name it in ignored_properties of virtloom.conf to have it passed over");
+}
+
+void
+vl_keys_advise (struct vl_guest *guest)
+{
+  const struct vl_guest_work *work = guest->work;
+  struct vl_report report = {
+    .severity = VL_SEV_ADVICE,
+    .origin = "image",
+    .hint = "name them in ignored_properties of virtloom.conf to have them passed over",
+  };
+
+  if (work->n_unanswered)
+    vl_report (guest->call, &report,
+               "no plugin answers for these properties of the image, which have no effect: %s",
+               vl_join (guest->call, ", ", work->unanswered, work->n_unanswered));
 }
 
 /* ---- the look-up ---- */
@@ -269,7 +313,7 @@ vl_key_find (struct vl_guest *guest, const struct vl_entry *entry, long *number)
   int image = entry->layer != VL_LAYER_FLAVOR;
   const struct vl_prop_index *index = guest->work->index;
   const struct vl_key_slot *slot = vl_index_key (index, entry->key, image, number);
-  const char *now = slot == NULL && image ? todays_name (entry->key) : NULL;
+  const char *now = image ? vl_known (guest->config, "aliases", entry->key) : NULL;
   const struct vl_plugin *plugin;
 
   if (slot)
@@ -285,12 +329,10 @@ vl_key_find (struct vl_guest *guest, const struct vl_entry *entry, long *number)
   if (plugin == NULL && now)
     plugin = vl_registry_claim (guest->registry, now);
   if (plugin && plugin->state != VL_PLUGIN_LOADED)
-    unavailable (guest, entry, plugin);
+    vl_entry_unavailable (guest, entry, plugin, VL_ERR_REFUSED);
   else if (plugin)
     misplaced (guest, entry, plugin);
-  else if (image)
-    unclaimed_property (guest, entry, now);
   else
-    unclaimed_spec (guest, entry);
+    unclaimed (guest, entry, now ? now : entry->key);
   return NULL;
 }

@@ -46,6 +46,16 @@ vl_text_name_problem (const char *text)
 }
 
 const char *
+vl_nic_id_problem (const char *id)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+
+  if (VL_STARTS (id, "nic") && strlen (id) <= 64 && id[strspn (id, letters)] == '\0')
+    return NULL;
+  return "is no id of a NIC; accepted: 'nic', then letters, digits and '-'";
+}
+
+const char *
 vl_interface_problem (const char *name)
 {
   size_t n = strlen (name);

@@ -11,6 +11,8 @@
 
 /* Any short text: 1 to 255 bytes, printable. */
 const char *vl_text_name_problem (const char *text);
+/* What a NIC is called for ever: "nic0". */
+const char *vl_nic_id_problem (const char *id);
 /* A network interface of the host: a bridge. */
 const char *vl_interface_problem (const char *name);
 /* An absolute path without "..". */

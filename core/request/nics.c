@@ -5,87 +5,175 @@
 #include <config.h>
 
 #include "request/disks.h"
+#include "request/recorded.h"
 
-/* What Neutron calls a port that a plain bridge can serve. */
-#define VNIC_NORMAL "normal"
+#define TAP_NAME_BYTES 14 /* IFNAMSIZ 16 less the NUL, and one to spare as Nova does */
 
 /* What the slot says where an interface shall have no model of its own. */
 #define NO_MODEL "none"
 
+/* Its own, or the first that no other network has. */
 static const char *
-mac_of (struct vl_call *call, const struct vl_request *request, size_t i)
+id_of (struct vl_call *call, const struct vl_request *request, size_t i)
 {
+  const char *id = request->networks[i].id;
+
+  for (size_t number = i; id == NULL; number++) {
+    id = vl_printf (call, "nic%zu", number);
+    for (size_t k = 0; id && k < request->n_networks; k++)
+      if (request->networks[k].id && VL_STREQ (request->networks[k].id, id))
+        id = NULL;
+  }
+  return id;
+}
+
+/* A NIC that is there has the address that it had. */
+static const char *
+mac_of (struct vl_call *call, const struct vl_guest *guest, const char *id, size_t i)
+{
+  const struct vl_request *request = guest->request;
+  const struct vl_recorded_device *was = vl_recorded_device (guest->was, id);
+
+  if (was && was->is_nic && request->networks[i].address == NULL)
+    return was->nic.mac;
   if (request->networks[i].mac)
     return request->networks[i].mac;
   if (i < request->n_macs)
     return request->macs[i];
-  vl_error (call, VL_ERR_REQUEST, NULL, NULL, "$.networks[%zu] has no MAC address", i);
-  vl_hint (call, "give as many \"macs\" as \"networks\", or none");
+  vl_refuse (call, VL_ERR_REQUEST, NULL, "give as many \"macs\" as \"networks\", or none",
+             "$.networks[%zu] has no MAC address", i);
   return NULL;
 }
 
-static int
-check_network (struct vl_call *call, const struct vl_network *network, size_t i)
+/* A name that no other server's interface has, and that a NIC keeps. */
+static const char *
+tap_of (struct vl_call *call, const struct vl_guest *guest, const char *id)
 {
-  if (network->vnic_type && ! VL_STREQ (network->vnic_type, VNIC_NORMAL)) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
-              "$.networks[%zu]: vnic_type '%s' is not supported; accepted: normal", i,
-              network->vnic_type);
-    return -1;
+  const struct vl_recorded_device *was = vl_recorded_device (guest->was, id);
+  char uuid[37];
+
+  if (was && was->nic.tap)
+    return was->nic.tap;
+  vl_uuid_from_text (vl_printf (call, "%s port %s", vl_str (call, VL_GUEST_UUID), id + 3), uuid);
+  return vl_printf (call, "tap%.*s", TAP_NAME_BYTES - 3, uuid);
+}
+
+/* The plugin that serves the I-th network, its type and port in NIC; NULL after a
+ * finding. */
+static struct vl_plugin *
+plugin_of (struct vl_call *call, const struct vl_guest *guest, size_t i, struct vl_nic *nic)
+{
+  static const char *const normal[] = { "normal", NULL };
+  const struct vl_network *network = &guest->request->networks[i];
+  struct vl_plugin *plugin =
+      vl_registry_answer (guest->registry, VL_ANSWER_NETWORKS, network->type ? network->type : "");
+  const char *const *ports;
+  VL_AUTOSTR struct vl_str all = { 0 };
+
+  if (plugin == NULL) {
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL, NULL,
+                  "$.networks[%zu]: type '%s' is not supported; accepted:%s", i,
+                  network->type ? network->type : "",
+                  vl_registry_answers (guest->registry, call->arena, VL_ANSWER_NETWORKS));
+    return NULL;
   }
-  if (network->type && ! VL_STREQ (network->type, "bridge") && ! VL_STREQ (network->type, "user")) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
-              "$.networks[%zu]: type '%s' is not supported; accepted: bridge user", i,
-              network->type);
-    return -1;
+  nic->type = network->type ? network->type : vl_plugin_answers (plugin, VL_ANSWER_NETWORKS)[0];
+  nic->plugin = plugin->name;
+  ports = plugin->feature.network->vnic_types ? plugin->feature.network->vnic_types : normal;
+  nic->vnic_type = network->vnic_type ? network->vnic_type : ports[0];
+  for (const char *const *port = ports; *port; port++) {
+    if (VL_STREQ (*port, nic->vnic_type))
+      return plugin;
+    vl_str_printf (&all, " %s", *port);
   }
-  if (network->mtu && network->type && VL_STREQ (network->type, "user")) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
-              "$.networks[%zu]: an interface of type user has no mtu", i);
-    vl_hint (call, "leave the mtu out, or use a bridge");
-    return -1;
+  vl_refuse_as (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL, NULL,
+                "$.networks[%zu]: vnic_type '%s' is not supported; accepted:%s", i, nic->vnic_type,
+                all.length ? all.text : " none");
+  return NULL;
+}
+
+/* A model that a network names must be one that somebody offers. */
+static int
+check_model (struct vl_call *call, const struct vl_guest *guest, const char *model, size_t i)
+{
+  const char *type = vl_str (call, VL_GUEST_VIRT_TYPE);
+  VL_AUTOSTR struct vl_str all = { 0 };
+  const struct vl_offer **offers;
+  size_t n;
+
+  if (model == NULL)
+    return 0;
+  offers = vl_registry_offers (guest->registry, call->arena, guest->driver, VL_NIC_MODEL, type, &n);
+  for (size_t k = 0; k < n; k++) {
+    if (VL_STREQ (offers[k]->name, model))
+      return 0;
+    vl_str_printf (&all, " %s", offers[k]->name);
   }
-  if (network->bridge == NULL && ! (network->type && VL_STREQ (network->type, "user"))) {
-    vl_error (call, VL_ERR_REQUEST, NULL, NULL, "$.networks[%zu] has type bridge and no bridge", i);
-    vl_hint (call, "name it: \"bridge\": \"br0\"; or ask for \"type\": \"user\"");
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
+                       "leave the model out to have the usual one",
+                       "$.networks[%zu]: a '%s' guest has no interface model '%s'; accepted:%s", i,
+                       type, model, n ? all.text : " none");
+}
+
+static int
+lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *nic)
+{
+  const struct vl_network *network = &guest->request->networks[i];
+  size_t errors = call->findings.n_errors;
+  struct vl_plugin *plugin = plugin_of (call, guest, i, nic);
+  int (*settle) (struct vl_call *, struct vl_nic *) =
+      plugin ? plugin->feature.network->lay_out : NULL;
+  int result = 0;
+
+  if (plugin == NULL || check_model (call, guest, network->model, i) < 0)
     return -1;
+  nic->id = id_of (call, guest->request, i);
+  nic->model = network->model ? network->model : vl_str (call, VL_NIC_MODEL);
+  if (nic->model && VL_STREQ (nic->model, NO_MODEL))
+    nic->model = NULL;
+  nic->mac = mac_of (call, guest, nic->id, i);
+  nic->mtu = (int32_t)network->mtu;
+  nic->index = (int32_t)i;
+  nic->tap = tap_of (call, guest, nic->id);
+  nic->why = vl_printf (call, "$.networks[%zu] (request)", i);
+  if (settle) {
+    vl_call_as (call, plugin);
+    result = settle (call, nic);
+    if (result < 0 && call->findings.n_errors == errors)
+      vl_fault (call, "'%s' failed in lay_out without saying why", plugin->name);
+    vl_call_as (call, NULL);
   }
-  return 0;
+  return nic->mac ? result : -1;
 }
 
 int
 vl_nics_lay_out (struct vl_call *call, struct vl_guest *guest)
 {
-  const struct vl_request *request = guest->request;
+  size_t n = guest->request->n_networks;
   struct vl_plugin *caller = call->plugin;
   int result = 0;
 
   vl_call_as (call, NULL);
-  guest->nics = vl_arena_alloc (call->arena, (request->n_networks + 1) * sizeof *guest->nics);
+  guest->nics = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->nics);
   guest->n_nics = 0;
-  for (size_t i = 0; i < request->n_networks; i++) {
-    const struct vl_network *network = &request->networks[i];
-    struct vl_nic *nic = &guest->nics[guest->n_nics];
-    int user = network->type && VL_STREQ (network->type, "user");
-
-    if (check_network (call, network, i) < 0) {
+  for (size_t i = 0; i < n; i++) {
+    if (lay_out (call, guest, i, &guest->nics[guest->n_nics]) < 0)
       result = -1;
-      continue;
-    }
-    nic->type = user ? "user" : "bridge";
-    nic->source = user ? NULL : network->bridge;
-    nic->model = network->model ? network->model : vl_guest_str (guest, VL_NIC_MODEL);
-    if (nic->model && VL_STREQ (nic->model, NO_MODEL))
-      nic->model = NULL;
-    nic->mac = mac_of (call, request, i);
-    nic->vnic_type = VNIC_NORMAL;
-    nic->mtu = (int32_t)network->mtu;
-    nic->index = (int32_t)i;
-    nic->why = vl_printf (call, "$.networks[%zu] (request)", i);
-    guest->n_nics++;
-    if (nic->mac == NULL)
-      result = -1;
+    else
+      guest->n_nics++;
   }
   vl_call_as (call, caller);
   return result;
+}
+
+const char *
+vl_nic_info (struct vl_call *call, const struct vl_nic *nic, const char *name)
+{
+  const struct vl_request *request = call->guest ? call->guest->request : NULL;
+
+  if (name == NULL)
+    vl_fault (call, "vl_nic_info is called with NULL where a name is needed");
+  return name && request && nic->index >= 0 && (size_t)nic->index < request->n_networks
+             ? vl_network_member (call, &request->networks[nic->index], name)
+             : NULL;
 }

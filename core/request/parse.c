@@ -20,17 +20,27 @@ fail (struct vl_guest *guest, struct vl_guest_prop *prop)
     prop->state = VL_FAILED;
 }
 
+/* TEXT, a value of what SAID is about, as a finding may have it. */
+static const char *
+shown (const struct vl_guest *guest, const struct vl_said *said, const char *text)
+{
+  return guest->props[said->prop].row->flags & VL_SECRET ? VL_HIDDEN
+                                                         : vl_shown (guest->call->arena, text);
+}
+
 static struct vl_report
 report_of (struct vl_guest *guest, const struct vl_said *said, enum vl_severity severity)
 {
   const struct vl_guest_prop *prop = &guest->props[said->prop];
+  struct vl_entry entry = *said->entry;
 
+  entry.value = shown (guest, said, entry.value);
   return (struct vl_report) { .severity = severity,
                               .err = VL_ERR_REQUEST,
                               .plugin = prop->plugin ? prop->plugin->name : NULL,
                               .property = prop->name,
-                              .origin = vl_entry_origin (guest->call->arena, said->entry),
-                              .path = said->entry->path };
+                              .origin = vl_entry_origin (guest->call->arena, &entry),
+                              .path = entry.path };
 }
 
 static void
@@ -40,7 +50,7 @@ refuse (struct vl_guest *guest, const struct vl_said *said, const char *why)
   struct vl_report report = report_of (guest, said, VL_SEV_ERROR);
 
   report.code = prop->row->invalid_code;
-  vl_report (guest->call, &report, "'%s' %s", vl_shown (guest->call->arena, said->text), why);
+  vl_report (guest->call, &report, "'%s' %s", shown (guest, said, said->text), why);
   fail (guest, prop);
 }
 
@@ -76,8 +86,7 @@ warn_deprecated (struct vl_guest *guest, const struct vl_said *said)
   struct vl_report report = report_of (guest, said, VL_SEV_WARNING);
   const char *now = row_key (guest->props[said->prop].row, said->layer);
 
-  vl_report (guest->call, &report, "'%s' is deprecated%s%s%s", said->entry->key,
-             said->alias ? "; write '" : "", said->alias ? now : "", said->alias ? "'" : "");
+  vl_report (guest->call, &report, "'%s' is deprecated; write '%s'", said->entry->key, now);
 }
 
 static void
@@ -104,8 +113,7 @@ collect (struct vl_guest *guest)
     said->text = slot->alias ? map_value (guest->call->arena, slot->alias->value_map, entry->value)
                              : entry->value;
     work->n_said++;
-    if ((slot->alias && slot->alias->deprecated)
-        || guest->props[slot->prop].row->flags & VL_DEPRECATED)
+    if (slot->alias && slot->alias->deprecated)
       warn_deprecated (guest, said);
   }
 }
@@ -127,25 +135,18 @@ compare_said (const void *a, const void *b)
 
 /* ---- one layer of one property ---- */
 
-static struct vl_type_spec
-spec_of (const struct vl_prop *row)
-{
-  return (
-      struct vl_type_spec) { row->type, row->flags, row->choices, row->min, row->max, row->unit };
-}
-
 /* What SAID says, parsed; NULL where that is nothing or, after a finding, wrong. */
 static struct vl_raw *
 parse_one (struct vl_guest *guest, const struct vl_said *said)
 {
-  struct vl_type_spec spec = spec_of (guest->props[said->prop].row);
+  const struct vl_prop *row = guest->props[said->prop].row;
   struct vl_raw *raw = vl_arena_alloc (guest->call->arena, sizeof *raw);
   const char *why;
 
   raw->key = said->entry->key;
-  raw->text = said->entry->value;
+  raw->text = row->flags & VL_SECRET ? VL_HIDDEN : said->entry->value;
   raw->origin = said->entry->origin;
-  if (vl_value_parse (guest->call->arena, &spec, said->text, &raw->value, &why) < 0) {
+  if (vl_value_parse (guest->call->arena, row, said->text, &raw->value, &why) < 0) {
     refuse (guest, said, why);
     return NULL;
   }
@@ -168,10 +169,10 @@ join (struct vl_guest *guest, const struct vl_said *said, const struct vl_raw *a
   if (prop->row->rule == VL_EITHER)
     return a->value.number ? a : b;
   report.code = prop->row->conflict_code ? prop->row->conflict_code : "FlavorImageConflict";
+  report.hint = vl_printf (guest->call, "keep '%s' and leave '%s' out", a->key, b->key);
   vl_report (guest->call, &report, "'%s' contradicts %s=%s, which is the same property",
              vl_shown (guest->call->arena, b->text), a->key,
              vl_shown (guest->call->arena, a->text));
-  vl_hint (guest->call, "keep '%s' and leave '%s' out", a->key, b->key);
   fail (guest, &guest->props[said->prop]);
   return a;
 }
@@ -186,26 +187,26 @@ parse_plain (struct vl_guest *guest, const struct vl_said *said, size_t n)
   return raw;
 }
 
+/* SAID, of an indexed row, is not the number that comes next. */
 static void
-beyond_gap (struct vl_guest *guest, const struct vl_said *said, size_t gap)
+refuse_number (struct vl_guest *guest, const struct vl_said *said, size_t next)
 {
-  struct vl_report report = report_of (guest, said, VL_SEV_WARNING);
+  struct vl_report report = report_of (guest, said, VL_SEV_ERROR);
 
+  fail (guest, &guest->props[said->prop]);
   if (said->number >= MOST_NUMBERS) {
-    report.severity = VL_SEV_ERROR;
     vl_report (guest->call, &report, "number %ld is out of range; accepted: 0 to %d", said->number,
                MOST_NUMBERS - 1);
-    fail (guest, &guest->props[said->prop]);
     return;
   }
+  report.hint = vl_printf (guest->call, "give number %zu too, or number the keys anew", next);
   vl_report (guest->call, &report,
-             "number %ld is not read, since there is no number %zu; accepted: 0, 1, 2 ... without "
-             "a gap",
-             said->number, gap);
+             "there is a number %ld and no number %zu; accepted: 0, 1, 2 ... without a gap",
+             said->number, next);
 }
 
-/* The values by number up to the first gap, as items; their texts stand with a
- * blank between in the value's own text. */
+/* The values by number as items; their texts stand with a blank between in the
+ * value's own text. */
 static const struct vl_raw *
 parse_indexed (struct vl_guest *guest, const struct vl_said *said, size_t n)
 {
@@ -219,13 +220,14 @@ parse_indexed (struct vl_guest *guest, const struct vl_said *said, size_t n)
     const struct vl_raw *one;
 
     if (said[i].number >= MOST_NUMBERS || (size_t)said[i].number != value->n_items) {
-      beyond_gap (guest, &said[i], value->n_items);
-      continue;
+      refuse_number (guest, &said[i], value->n_items);
+      return NULL;
     }
     one = parse_one (guest, &said[i]);
     value->items[value->n_items++] = one ? one->value.text : "";
     vl_str_printf (&text, "%s%s", text.length ? " " : "", one ? one->value.text : "");
-    vl_str_printf (&written, "%s%s", written.length ? " " : "", said[i].entry->value);
+    vl_str_printf (&written, "%s%s", written.length ? " " : "",
+                   row->flags & VL_SECRET ? VL_HIDDEN : said[i].entry->value);
   }
   if (value->n_items == 0)
     return NULL;
@@ -257,36 +259,15 @@ parse_prop (struct vl_guest *guest, const struct vl_said *said, size_t n)
     vl_rule_apply (guest, prop);
 }
 
-static void
-report_bad_settings (struct vl_guest *guest)
-{
-  const struct vl_prop_index *index = guest->work->index;
-
-  for (size_t i = 0; i < index->n_bad; i++) {
-    const struct vl_bad_setting *bad = &index->bad[i];
-    struct vl_guest_prop *prop = &guest->props[bad->prop];
-    struct vl_report report = { .severity = VL_SEV_ERROR,
-                                .err = VL_ERR_UNSUPPORTED,
-                                .code = prop->row->invalid_code,
-                                .plugin = prop->plugin->name,
-                                .property = prop->name,
-                                .origin = vl_printf (guest->call, "%s=%s, setting, %s",
-                                                     prop->row->setting, bad->text, bad->origin) };
-
-    vl_report (guest->call, &report, "setting '%s' = '%s' %s", prop->row->setting,
-               vl_shown (guest->call->arena, bad->text), bad->why);
-    fail (guest, prop);
-  }
-}
-
 void
 vl_guest_parse (struct vl_guest *guest)
 {
   struct vl_guest_work *work = guest->work;
   size_t end;
 
-  report_bad_settings (guest);
   collect (guest);
+  if (guest->call->verbose)
+    vl_keys_advise (guest);
   if (work->n_said > 1)
     qsort (work->said, work->n_said, sizeof *work->said, compare_said);
   for (size_t i = 0; i < work->n_said; i = end) {
@@ -294,5 +275,28 @@ vl_guest_parse (struct vl_guest *guest)
       end++;
     parse_prop (guest, work->said + i, end - i);
   }
+  vl_devices_parse (guest);
   vl_traits_sort (guest);
+}
+
+int
+vl_keys_judge (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
+               enum vl_layer layer, const struct vl_property *list, size_t n)
+{
+  struct vl_request request = { .arena = call->arena, .n_entries = n };
+  struct vl_guest *guest = vl_guest_blank (call, registry, config, NULL, NULL);
+  size_t errors = call->findings.n_errors;
+
+  request.entries = vl_arena_alloc (call->arena, (n + 1) * sizeof *request.entries);
+  for (size_t i = 0; i < n; i++)
+    request.entries[i] =
+        (struct vl_entry) { list[i].key, list[i].value, layer, vl_layer_name (layer), NULL };
+  guest->request = &request;
+  collect (guest);
+  vl_keys_advise (guest);
+  for (size_t i = 0; i < guest->work->n_said; i++)
+    parse_one (guest, &guest->work->said[i]);
+  vl_traits_sort (guest);
+  vl_call_about (call, NULL);
+  return call->findings.n_errors > errors ? -1 : 0;
 }

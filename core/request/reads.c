@@ -7,19 +7,10 @@
 
 #include "request/work.h"
 
-/* Guests are const to those who read them; that a property is resolved by being
- * read is not theirs to know. */
-static struct vl_guest *mutable(const struct vl_guest *guest)
-{
-  return (struct vl_guest *)guest;
-}
-
 static const struct vl_plugin *
-reader_of (const struct vl_guest *guest)
+reader_of (const struct vl_call *call)
 {
-  const struct vl_plugin *plugin = guest->call->plugin;
-
-  return plugin && plugin->kind == VL_KIND_FEATURE ? plugin : NULL;
+  return call->plugin && call->plugin->kind == VL_KIND_FEATURE ? call->plugin : NULL;
 }
 
 /* ---- by name ---- */
@@ -39,16 +30,9 @@ is_misspelt (const struct vl_guest *guest, const char *name)
   return VL_STARTS (name, "guest.");
 }
 
-static void
-fault (const struct vl_guest *guest, const char *name, const char *what)
-{
-  vl_error (guest->call, VL_ERR_FAILED, "PluginFault", NULL, "reads '%s', which %s", name, what);
-  vl_hint (guest->call, "this is a fault of the plugin");
-}
-
 /* Literals of one file are one object: most names are found by address. */
 static size_t
-find_for (const struct vl_guest *guest, const struct vl_plugin_slot *slot, const char *name)
+find_for (struct vl_guest *guest, const struct vl_plugin_slot *slot, const char *name)
 {
   const struct vl_guest_prop *props = guest->props;
 
@@ -64,15 +48,15 @@ find_for (const struct vl_guest *guest, const struct vl_plugin_slot *slot, const
   for (size_t i = 0; i < slot->n_reads; i++)
     if (VL_STREQ (slot->reads[i].name, name))
       return slot->reads[i].prop;
-  fault (guest, name, "is not in its table of reads");
+  vl_fault (guest->call, "reads '%s', which is not in its table of reads", name);
   return VL_NO_PROP;
 }
 
 static size_t
-locate (const struct vl_guest *guest, const struct vl_plugin *reader, const char *name)
+locate (struct vl_guest *guest, const struct vl_plugin *reader, const char *name)
 {
   const struct vl_prop_index *index = guest->work ? guest->work->index : NULL;
-  size_t number = vl_guest_number (mutable(guest), reader), found;
+  size_t number = vl_guest_number (guest, reader), found;
 
   if (index == NULL)
     return VL_NO_PROP;
@@ -80,112 +64,178 @@ locate (const struct vl_guest *guest, const struct vl_plugin *reader, const char
     return vl_index_find (index, name);
   found = find_for (guest, &index->plugins[number], name);
   if (found == VL_NO_PROP && is_misspelt (guest, name))
-    fault (guest, name, "no loaded feature has");
+    vl_fault (guest->call, "reads '%s', which no loaded feature has", name);
   return found < index->n_props ? found : VL_NO_PROP;
-}
-
-/* The value of PROP, NULL where it is unset. */
-static const struct vl_value *
-find_value (const struct vl_guest *guest, const char *name)
-{
-  const struct vl_plugin *reader = reader_of (guest);
-  size_t number = locate (guest, reader, name);
-
-  if (number == VL_NO_PROP || vl_guest_settle (mutable(guest), number, reader) < 0)
-    return NULL;
-  return guest->props[number].value.set ? &guest->props[number].value : NULL;
 }
 
 struct vl_guest_prop *
 vl_guest_find (const struct vl_guest *guest, const char *full_name)
 {
-  size_t number = guest->work ? vl_index_find (guest->work->index, full_name) : VL_NO_PROP;
+  /* "PROP@DEVICE" is PROP as one device has it. */
+  size_t length = strcspn (full_name, "@"), number;
+  VL_AUTOFREE char *name = full_name[length] ? vl_xstrndup (full_name, length) : NULL;
 
+  if (guest->work == NULL)
+    return NULL;
+  number = vl_index_find (guest->work->index, name ? name : full_name);
   return number == VL_NO_PROP ? NULL : &guest->props[number];
 }
 
 /* ---- values ---- */
 
-int
-vl_guest_has (const struct vl_guest *guest, const char *prop)
+/* Of the core's properties those that are known without a guest. */
+static const struct vl_value *
+find_core (struct vl_call *call, const char *name)
 {
-  return find_value (guest, prop) != NULL;
+  struct vl_value *value = vl_arena_alloc (call->arena, sizeof *value);
+
+  value->type = VL_STRING;
+  if (VL_STREQ (name, VL_GUEST_VIRT_TYPE))
+    value->text = call->ready_virt_type;
+  else if (VL_STREQ (name, VL_DRIVER_NAME))
+    value->text = call->driver ? call->driver->name : NULL;
+  else if (VL_STREQ (name, VL_DRIVER_SECRETS)) {
+    value->text = vl_driver_secrets (call, call->driver);
+    value->number = VL_STREQ (value->text, "true");
+  } else
+    vl_fault (call, "reads '%s' where there is no guest; accepted: own rows, %s, %s, %s", name,
+              VL_GUEST_VIRT_TYPE, VL_DRIVER_NAME, VL_DRIVER_SECRETS);
+  return value->text ? value : NULL;
 }
 
-int
-vl_guest_bool (const struct vl_guest *guest, const char *prop)
+/* What a row of a driver, or any row where there is no guest, is set to. */
+static const struct vl_value *
+find_base (struct vl_call *call, const char *name)
 {
-  const struct vl_value *value = find_value (guest, prop);
+  const struct vl_prop *row = call->plugin ? vl_plugin_row (call->plugin, name) : NULL;
+  const struct vl_raw *raw = row ? vl_plugin_base (call->plugin, row) : NULL;
 
-  return value && value->number != 0;
+  if (row == NULL && (call->plugin == NULL || strchr (name, '.')))
+    return find_core (call, name);
+  if (row == NULL)
+    vl_fault (call, "reads '%s', which is no row of its own", name);
+  return raw ? &raw->value : NULL;
 }
 
-int64_t
-vl_guest_int (const struct vl_guest *guest, const char *prop)
+/* Is NAME there?  0 after a PluginFault. */
+static int
+is_named (struct vl_call *call, const char *name)
 {
-  const struct vl_value *value = find_value (guest, prop);
-
-  return value ? value->number : 0;
-}
-
-const char *
-vl_guest_str (const struct vl_guest *guest, const char *prop)
-{
-  const struct vl_value *value = find_value (guest, prop);
-
-  return value ? value->text : NULL;
+  if (name)
+    return 1;
+  vl_fault (call, "reads no property: NULL where a name is needed");
+  return 0;
 }
 
 size_t
-vl_guest_count (const struct vl_guest *guest, const char *prop)
+vl_guest_locate (struct vl_call *call, const char *name)
 {
-  const struct vl_value *value = find_value (guest, prop);
+  struct vl_guest *guest = call->guest;
+  size_t number = locate (guest, reader_of (call), name);
+
+  return number == VL_NO_PROP || vl_guest_settle (guest, number, reader_of (call)) < 0 ? VL_NO_PROP
+                                                                                       : number;
+}
+
+/* Does the running code read a row of its own settings, or is there no guest? */
+static int
+reads_base (const struct vl_call *call, const char *name)
+{
+  return call->guest == NULL
+         || (call->plugin && call->plugin->kind == VL_KIND_DRIVER
+             && vl_plugin_row (call->plugin, name));
+}
+
+/* The value of PROP, NULL where it is unset. */
+static const struct vl_value *
+find_value (struct vl_call *call, const char *name)
+{
+  size_t number;
+
+  if (! is_named (call, name))
+    return NULL;
+  if (reads_base (call, name))
+    return find_base (call, name);
+  number = vl_guest_locate (call, name);
+  return number != VL_NO_PROP && call->guest->props[number].value.set
+             ? &call->guest->props[number].value
+             : NULL;
+}
+
+VL_READERS (vl_, (struct vl_call * call, const char *prop), find_value (call, prop))
+
+int
+vl_is (struct vl_call *call, const char *prop, const char *text)
+{
+  const struct vl_value *value = find_value (call, prop);
+
+  return value && value->text && text && VL_STREQ (value->text, text);
+}
+
+size_t
+vl_count (struct vl_call *call, const char *prop)
+{
+  const struct vl_value *value = find_value (call, prop);
 
   return value ? value->n_items : 0;
 }
 
 const char *
-vl_guest_item (const struct vl_guest *guest, const char *prop, size_t i)
+vl_item (struct vl_call *call, const char *prop, size_t i)
 {
-  const struct vl_value *value = find_value (guest, prop);
+  const struct vl_value *value = find_value (call, prop);
 
   return value && i < value->n_items ? value->items[i] : NULL;
 }
 
-int
-vl_guest_is (const struct vl_guest *guest, const char *prop, const char *text)
+int64_t
+vl_item_int (struct vl_call *call, const char *prop, size_t i)
 {
-  const struct vl_value *value = find_value (guest, prop);
+  static const struct vl_prop number = { .type = VL_INT };
+  const char *item = vl_item (call, prop, i), *why;
+  struct vl_value value;
 
-  return value && value->text && VL_STREQ (value->text, text);
+  return item && vl_value_parse (call->arena, &number, item, &value, &why) == 0 ? value.number : 0;
 }
 
 enum vl_layer
-vl_guest_origin (const struct vl_guest *guest, const char *prop)
+vl_origin (struct vl_call *call, const char *prop)
 {
-  const struct vl_plugin *reader = reader_of (guest);
-  size_t number = locate (guest, reader, prop);
+  const struct vl_value *value;
+  size_t number;
 
-  if (number == VL_NO_PROP || vl_guest_settle (mutable(guest), number, reader) < 0)
+  if (! is_named (call, prop))
     return VL_LAYER_DEFAULT;
-  return guest->props[number].origin;
+  if (! reads_base (call, prop)) {
+    number = vl_guest_locate (call, prop);
+    return number == VL_NO_PROP ? VL_LAYER_DEFAULT : call->guest->props[number].origin;
+  }
+  value = find_base (call, prop);
+  for (size_t i = 0; value && call->plugin && i < call->plugin->n_props; i++)
+    if (call->plugin->base[i].setting && &call->plugin->base[i].setting->value == value)
+      return VL_LAYER_SETTING;
+  return VL_LAYER_DEFAULT;
 }
 
 /* ---- layers ---- */
 
 /* What LAYER says of the reader's own PROP; the request counts as the image. */
 static const struct vl_value *
-find_layer (const struct vl_guest *guest, const char *name, enum vl_layer layer)
+find_layer (struct vl_call *call, const char *name, enum vl_layer layer)
 {
-  const struct vl_plugin *reader = reader_of (guest);
-  size_t number = locate (guest, reader, name);
+  struct vl_guest *guest = call->guest;
+  const struct vl_plugin *reader = reader_of (call);
   const struct vl_guest_prop *prop;
+  size_t number;
 
-  if (number == VL_NO_PROP || (unsigned)layer >= VL_N_LAYERS)
+  if (! is_named (call, name) || (unsigned)layer >= VL_N_LAYERS || guest == NULL)
+    return NULL;
+  number = locate (guest, reader, name);
+  if (number == VL_NO_PROP)
     return NULL;
   prop = &guest->props[number];
   if (reader && prop->plugin != reader) {
-    fault (guest, name, "is not its own, by layer");
+    vl_fault (call, "reads '%s', which is not its own, by layer", name);
     return NULL;
   }
   if (layer == VL_LAYER_IMAGE && prop->raw[VL_LAYER_REQUEST])
@@ -193,81 +243,107 @@ find_layer (const struct vl_guest *guest, const char *name, enum vl_layer layer)
   return prop->raw[layer] ? &prop->raw[layer]->value : NULL;
 }
 
-int
-vl_guest_layer_has (const struct vl_guest *guest, const char *prop, enum vl_layer layer)
+VL_READERS (vl_layer_, (struct vl_call * call, const char *prop, enum vl_layer layer),
+            find_layer (call, prop, layer))
+
+/* ---- CPU sets ---- */
+
+static void
+read_set (const char *text, struct vl_cpuset *set)
 {
-  return find_layer (guest, prop, layer) != NULL;
+  memset (set, 0, sizeof *set);
+  if (text && *text)
+    vl_cpuset_read (text, set);
 }
 
-int
-vl_guest_layer_bool (const struct vl_guest *guest, const char *prop, enum vl_layer layer)
+void
+vl_cpus (struct vl_call *call, const char *prop, struct vl_cpuset *set)
 {
-  const struct vl_value *value = find_layer (guest, prop, layer);
-
-  return value && value->number != 0;
+  read_set (vl_str (call, prop), set);
 }
 
-int64_t
-vl_guest_layer_int (const struct vl_guest *guest, const char *prop, enum vl_layer layer)
+void
+vl_item_cpus (struct vl_call *call, const char *prop, size_t i, struct vl_cpuset *set)
 {
-  const struct vl_value *value = find_layer (guest, prop, layer);
-
-  return value ? value->number : 0;
+  read_set (vl_item (call, prop, i), set);
 }
 
 const char *
-vl_guest_layer_str (const struct vl_guest *guest, const char *prop, enum vl_layer layer)
+vl_cpuset_text (struct vl_call *call, const struct vl_cpuset *set)
 {
-  const struct vl_value *value = find_layer (guest, prop, layer);
-
-  return value ? value->text : NULL;
+  return vl_cpuset_write (call->arena, set);
 }
 
 /* ---- disks and NICs ---- */
 
 /* May the running code read LIST?  1, or 0 after a finding. */
 static int
-may_read (const struct vl_guest *guest, const char *list, size_t which)
+may_read (struct vl_call *call, const char *list, size_t which)
 {
-  const struct vl_plugin *reader = reader_of (guest);
+  const struct vl_plugin *reader = reader_of (call);
+  struct vl_guest *guest = call->guest;
   const struct vl_plugin_slot *slot;
 
-  if (reader == NULL || guest->work == NULL)
-    return 1;
-  slot = &guest->work->index->plugins[vl_guest_number (mutable(guest), reader)];
+  if (guest == NULL || guest->work == NULL || reader == NULL)
+    return guest != NULL;
+  slot = &guest->work->index->plugins[vl_guest_number (guest, reader)];
   for (size_t i = 0; i < slot->n_reads; i++)
     if (slot->reads[i].prop == which)
       return 1;
-  fault (guest, list, "is not in its table of reads");
+  vl_fault (call, "reads '%s', which is not in its table of reads", list);
   return 0;
 }
 
 size_t
-vl_guest_n_disks (const struct vl_guest *guest)
+vl_n_disks (struct vl_call *call)
 {
-  if (! may_read (guest, VL_GUEST_DISK, VL_READS_DISKS)
-      || vl_guest_settle_disks (mutable(guest), reader_of (guest)) < 0)
+  if (! may_read (call, VL_GUEST_DISK, VL_READS_DISKS)
+      || vl_guest_settle_disks (call->guest, reader_of (call)) < 0)
     return 0;
-  return guest->n_disks;
+  return call->guest->n_disks;
 }
 
 const struct vl_disk *
-vl_guest_disk (const struct vl_guest *guest, size_t i)
+vl_disk (struct vl_call *call, size_t i)
 {
-  return i < vl_guest_n_disks (guest) ? &guest->disks[i] : NULL;
+  return i < vl_n_disks (call) ? &call->guest->disks[i] : NULL;
 }
 
 size_t
-vl_guest_n_nics (const struct vl_guest *guest)
+vl_n_nics (struct vl_call *call)
 {
-  if (! may_read (guest, VL_GUEST_NIC, VL_READS_NICS)
-      || vl_guest_settle_nics (mutable(guest), reader_of (guest)) < 0)
+  if (! may_read (call, VL_GUEST_NIC, VL_READS_NICS)
+      || vl_guest_settle_nics (call->guest, reader_of (call)) < 0)
     return 0;
-  return guest->n_nics;
+  return call->guest->n_nics;
 }
 
 const struct vl_nic *
-vl_guest_nic (const struct vl_guest *guest, size_t i)
+vl_nic (struct vl_call *call, size_t i)
 {
-  return i < vl_guest_n_nics (guest) ? &guest->nics[i] : NULL;
+  return i < vl_n_nics (call) ? &call->guest->nics[i] : NULL;
+}
+
+/* ---- everything that was asked ---- */
+
+int
+vl_key (struct vl_call *call, size_t i, enum vl_layer *layer, const char **key, const char **value)
+{
+  const struct vl_guest *guest = call->guest;
+  const struct vl_request *request = guest ? guest->request : NULL;
+  const struct vl_entry *entry;
+
+  if (request == NULL || i >= request->n_entries + request->n_metadata)
+    return 0;
+  if (i >= request->n_entries) {
+    *layer = VL_LAYER_METADATA;
+    *key = request->metadata[i - request->n_entries].key;
+    *value = request->metadata[i - request->n_entries].value;
+    return 1;
+  }
+  entry = &request->entries[i];
+  *layer = entry->layer;
+  *key = entry->key;
+  *value = vl_entry_is_secret (guest, entry) ? "" : entry->value;
+  return 1;
 }

@@ -17,8 +17,11 @@ struct vl_entry {
 };
 
 struct vl_network {
+  const char *id; /* the NIC's, NULL: by its place */
   const char *type, *bridge, *address, *vnic_type, *model, *mac;
-  int64_t mtu; /* 0: not given */
+  int64_t mtu;                       /* 0: not given */
+  const struct vl_entry *properties; /* image keys for this interface alone */
+  size_t n_properties;
 };
 
 struct vl_block_device {
@@ -26,10 +29,12 @@ struct vl_block_device {
   const char *boot_index_text;                /* as given, NULL: not */
   int64_t boot_index;                         /* -1: none */
   const char *device_type, *disk_bus, *device_name, *guest_format;
-  int64_t volume_size;         /* GiB, 0: not given */
-  const char *uuid;            /* volume id, or NULL */
-  const char *connection_info; /* JSON text, or NULL */
-  const char *path, *format;   /* a local file given with --volume */
+  int64_t volume_size;               /* GiB, 0: not given */
+  const char *uuid;                  /* volume id, or NULL */
+  const char *connection_info;       /* JSON text, or NULL */
+  const char *path, *format;         /* a local file given with --volume */
+  const struct vl_entry *properties; /* image keys for this disk alone */
+  size_t n_properties;
 };
 
 struct vl_request {
@@ -58,10 +63,14 @@ struct vl_request {
   struct vl_property *metadata;
   size_t n_metadata;
   const char *user_data; /* text, or NULL */
-  const char *disk_kind; /* of a server that exists; NULL: by the settings */
+  const char *disk_kind; /* the images_type of a server that exists; NULL: by the settings */
   /* Where a real server's things are; a plan without STATE uses the defaults. */
   const char *state_dir;
 };
+
+/* Member NAME of NETWORK as text, NULL where it is not given; arena memory of CALL. */
+const char *vl_network_member (struct vl_call *call, const struct vl_network *network,
+                               const char *name);
 
 /* Reads TEXT (at most 1 MiB, 32 deep; duplicate members, unknown members,
  * non-string properties, text after the end are refused, all in one run).

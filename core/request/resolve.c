@@ -9,8 +9,6 @@
 #include "request/disks.h"
 #include "request/work.h"
 
-#define FAULT_HINT "this is a fault of the plugin"
-
 size_t
 vl_guest_number (struct vl_guest *guest, const struct vl_plugin *plugin)
 {
@@ -124,8 +122,8 @@ report_cycle (struct vl_guest *guest, const char *name, const struct vl_plugin *
   vl_str_add (&text, "");
   for (size_t i = first ? first - 1 : 0; i < guest->n_chain; i++)
     vl_str_printf (&text, "%s -> ", guest->chain[i]);
+  report.hint = "turn one of these features off; the cycle is a fault of theirs";
   vl_report (guest->call, &report, "properties depend on themselves: %s%s", text.text, name);
-  vl_hint (guest->call, "turn one of these features off; the cycle is a fault of theirs");
 }
 
 /* ---- one feature ---- */
@@ -147,23 +145,22 @@ resolve_feature (struct vl_guest *guest, size_t i)
   struct vl_call *call = guest->call;
   struct vl_plugin *plugin = guest->registry->plugins[i], *caller = call->plugin;
   size_t first = call->findings.n;
-  struct vl_report silent = {
-    .severity = VL_SEV_ERROR, .err = VL_ERR_FAILED, .code = "PluginFault", .plugin = plugin->name
-  };
   int result = 0, said, spoilt;
 
   guest->resolution[i] = VL_RESOLVING;
   push (guest, plugin->name);
   vl_call_as (call, plugin);
+  call->doing = "resolve";
   if (plugin->feature.resolve)
-    result = plugin->feature.resolve (call, guest, guest->host);
+    result = plugin->feature.resolve (call);
   vl_call_as (call, caller);
   pop (guest);
   spoilt = vl_guest_spoilt (guest, plugin);
   said = has_error_of (guest, plugin, first);
   if (result < 0 && ! said && ! spoilt) {
-    vl_report (call, &silent, "'%s' failed in resolve without saying why", plugin->name);
-    vl_hint (call, FAULT_HINT);
+    vl_call_as (call, plugin);
+    vl_fault (call, "'%s' failed in resolve without saying why", plugin->name);
+    vl_call_as (call, caller);
   }
   if (result < 0 || said)
     vl_guest_fail (guest, plugin);
@@ -203,18 +200,30 @@ fill_by_default (struct vl_guest *guest, struct vl_guest_prop *slot)
 {
   struct vl_call *call = guest->call;
   struct vl_plugin *caller = call->plugin, *driver = guest->driver;
-  const char *text;
+  const char *text = vl_driver_answer (call, driver, slot->name);
 
-  if (driver && driver->driver.slot_default) {
-    vl_call_as (call, driver);
-    text = driver->driver.slot_default (call, guest, guest->host, slot->name);
-  } else {
-    vl_call_as (call, NULL);
-    text = vl_slot_default (call, guest, guest->host, slot->name);
-  }
+  vl_call_as (call, NULL);
+  if (text == NULL)
+    text = vl_slot_default (call, slot->name);
   vl_call_as (call, caller);
   vl_guest_put (guest, slot->name, text, NULL,
                 driver ? vl_printf (call, "default of driver '%s'", driver->name) : "default");
+}
+
+/* What there is for guests is less, or more, than what the host has. */
+static void
+apply_capacity (struct vl_guest *guest, struct vl_guest_prop *slot)
+{
+  const char *what = VL_STREQ (slot->name, VL_HOST_VCPUS)    ? "cpu"
+                     : VL_STREQ (slot->name, VL_HOST_MEMORY) ? "ram"
+                                                             : NULL;
+  const char *how;
+  int64_t n;
+
+  if (what == NULL || ! slot->value.set)
+    return;
+  n = vl_capacity (guest, what, slot->value.number, &how);
+  vl_guest_put (guest, slot->name, vl_printf (guest->call, "%lld", (long long)n), slot->why, how);
 }
 
 static void
@@ -231,6 +240,7 @@ resolve_slot (struct vl_guest *guest, struct vl_guest_prop *slot)
     slot->why = filler->name;
   } else if (filler == NULL || ! guest->failed[filler->owner])
     fill_by_default (guest, slot);
+  apply_capacity (guest, slot);
   pop (guest);
   if (end_core (guest, outer) < 0)
     slot->state = VL_FAILED;
@@ -311,8 +321,8 @@ settle_list (struct vl_guest *guest, enum vl_resolution *state, const char *name
     *state = end_core (guest, outer) < 0 || result < 0 ? VL_FAILED : VL_RESOLVED;
     /* A guest without its disks must never come of a failure that nobody told. */
     if (result < 0 && guest->call->findings.n_errors == 0)
-      vl_error (guest->call, VL_ERR_UNSUPPORTED, NULL, NULL,
-                "%s cannot be laid out for this kind of guest", name);
+      vl_refuse (guest->call, VL_ERR_UNSUPPORTED, NULL, NULL,
+                 "%s cannot be laid out for this kind of guest", name);
   } else if (*state == VL_RESOLVING)
     report_cycle (guest, name, reader);
   if (*state == VL_RESOLVED)
@@ -360,26 +370,6 @@ vl_guest_resolve (struct vl_guest *guest)
 
 /* ---- what a feature says of itself ---- */
 
-static int
-fault (struct vl_call *call, const char *prop, const char *what)
-{
-  vl_error (call, VL_ERR_FAILED, "PluginFault", NULL, "vl_guest_set of '%s': %s", prop, what);
-  vl_hint (call, FAULT_HINT);
-  return -1;
-}
-
-/* The running plugin's own property PROP, by its short or its full name. */
-static struct vl_guest_prop *
-find_own (struct vl_guest *guest, size_t number, const char *prop)
-{
-  const struct vl_plugin_slot *slot = &guest->work->index->plugins[number];
-
-  for (size_t i = slot->first; i < slot->first + slot->n; i++)
-    if (VL_STREQ (guest->props[i].row->name, prop) || VL_STREQ (guest->props[i].name, prop))
-      return &guest->props[i];
-  return NULL;
-}
-
 static void
 set_items (struct vl_arena *arena, struct vl_value *value)
 {
@@ -392,37 +382,66 @@ set_items (struct vl_arena *arena, struct vl_value *value)
     value->items[value->n_items++] = item;
 }
 
-int
-vl_guest_set (struct vl_call *call, struct vl_guest *guest, const char *prop, const char *value,
-              const char *why, const char *reason)
+struct vl_guest_prop *
+vl_guest_own (struct vl_call *call, const char *prop)
 {
-  size_t number = vl_guest_number (guest, call->plugin);
-  struct vl_guest_prop *own = number < guest->registry->n ? find_own (guest, number, prop) : NULL;
-  struct vl_type_spec spec;
+  struct vl_guest *guest = call->guest;
+  const struct vl_prop *row = prop && call->plugin ? vl_plugin_row (call->plugin, prop) : NULL;
+  size_t number = guest ? vl_guest_number (guest, call->plugin) : 0;
+
+  if (row == NULL || guest == NULL || number == guest->registry->n) {
+    vl_fault (call, "vl_put of '%s': it has no such property of its own", prop ? prop : "NULL");
+    return NULL;
+  }
+  if (guest->resolution[number] != VL_RESOLVING && call->phase != VL_PHASE_CLAIM) {
+    vl_fault (call, "vl_put of '%s': properties are set in resolve and claim only", prop);
+    return NULL;
+  }
+  return vl_guest_find (guest, vl_full_name (call, row->name));
+}
+
+int
+vl_row_take (struct vl_arena *arena, const struct vl_prop *row, const char *text,
+             struct vl_value *value, const char **wrong)
+{
+  /* The items of an indexed row stand with blanks between; none has one inside. */
+  const struct vl_prop indexed = { .type = VL_STRING, .flags = row->flags };
+  int is_indexed = (row->flags & VL_INDEXED) != 0;
+
+  memset (value, 0, sizeof *value);
+  value->type = row->type;
+  if (vl_value_take (arena, is_indexed ? &indexed : row, text, value, wrong) < 0)
+    return -1;
+  if (is_indexed && value->set)
+    set_items (arena, value);
+  return 0;
+}
+
+int
+vl_guest_take (struct vl_call *call, const struct vl_guest_prop *prop, const char *text,
+               struct vl_value *value)
+{
   const char *wrong;
 
+  *value = (struct vl_value) { .type = prop->row->type };
+  if (text == NULL || vl_row_take (call->arena, prop->row, text, value, &wrong) == 0)
+    return 0;
+  return vl_refuse_as (call, VL_ERR_REQUEST, prop->row->invalid_code, prop->name, NULL, "'%s' %s",
+                       prop->row->flags & VL_SECRET ? VL_HIDDEN : text, wrong);
+}
+
+int
+vl_put (struct vl_call *call, const char *prop, const char *value, const char *why,
+        const char *reason)
+{
+  struct vl_guest_prop *own = vl_guest_own (call, prop);
+
   if (own == NULL)
-    return fault (call, prop, "it has no such property of its own");
-  if (guest->resolution[number] != VL_RESOLVING)
-    return fault (call, prop, "properties are set in resolve only");
+    return -1;
   own->why = why && strchr (why, '.') == NULL && strchr (why, ':') == NULL
                  ? vl_full_name (call, why)
                  : vl_arena_strdup (call->arena, why);
   own->reason = vl_arena_strdup (call->arena, reason);
   own->origin = VL_LAYER_RESOLVED;
-  memset (&own->value, 0, sizeof own->value);
-  own->value.type = own->row->type;
-  if (value == NULL)
-    return 0;
-  spec = (struct vl_type_spec) { own->row->type, own->row->flags, own->row->choices,
-                                 own->row->min,  own->row->max,   own->row->unit };
-  /* The items of an indexed row stand with blanks between; none has one inside. */
-  if (own->row->flags & VL_INDEXED)
-    spec = (struct vl_type_spec) { .type = VL_STRING, .flags = own->row->flags };
-  if (vl_value_parse (call->arena, &spec, value, &own->value, &wrong) < 0)
-    return vl_error (call, VL_ERR_REQUEST, own->row->invalid_code, own->name, "'%s' %s", value,
-                     wrong);
-  if (own->row->flags & VL_INDEXED && own->value.set)
-    set_items (call->arena, &own->value);
-  return 0;
+  return vl_guest_take (call, own, value, &own->value);
 }

@@ -61,9 +61,9 @@ conflict (struct vl_guest *guest, struct vl_guest_prop *prop, enum vl_layer high
                          vl_raw_origin (guest->call->arena, b, low)),
   };
 
+  report.hint = hint;
   vl_report (guest->call, &report, "%s %s %s", written (guest, a, high), what,
              written (guest, b, low));
-  vl_hint (guest->call, "%s", hint);
   if (prop->plugin)
     vl_guest_fail (guest, prop->plugin);
   else

@@ -1,38 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The keys that belong to the core and are open: traits, resources,
- * capabilities, aggregates' own specs, the policy of resource groups.  Any
- * well-formed one passes; features ask for the traits and resources they know. */
+ * Traits and resources, whose keys are the core's.  Which of them a feature honours
+ * its conf says; which traits the host has, virtloom.conf, facts trait.NAME and the
+ * rules of nova-names.conf. */
 
 #include <config.h>
 
 #include "request/work.h"
 
-#include "lib/spell.h"
 #include "request/name.h"
 
-#include <errno.h>
+#include <virtloom/ascii.h>
 
 #define GROUP_BYTES 64
 
-static int
-refuse (struct vl_guest *guest, const struct vl_entry *entry, const char *code, const char *message)
-{
-  struct vl_report report = { .severity = VL_SEV_ERROR,
-                              .err = VL_ERR_REQUEST,
-                              .code = code,
-                              .origin = vl_entry_origin (guest->call->arena, entry),
-                              .path = entry->path };
-
-  return vl_report (guest->call, &report, "%s", message);
-}
-
-static int
+static void
 refuse_value (struct vl_guest *guest, const struct vl_entry *entry, const char *accepted)
 {
-  return refuse (guest, entry, NULL,
-                 vl_printf (guest->call, "'%s' is no value of '%s'; accepted: %s",
-                            vl_shown (guest->call->arena, entry->value), entry->key, accepted));
+  vl_entry_say (guest, entry, NULL, VL_ERR_REQUEST, NULL, NULL,
+                "'%s' is no value of '%s'; accepted: %s",
+                vl_shown (guest->call->arena, entry->value), entry->key, accepted);
 }
 
 /* Where the name begins in KEY, "WORD[GROUP]:NAME"; NULL where it is none. */
@@ -51,18 +38,62 @@ name_in (const char *key, const char *word, int *grouped)
   return key + length + group + 1;
 }
 
-/* A trait or resource class: capitals, digits and '_'. */
 static int
 check_name (struct vl_guest *guest, const struct vl_entry *entry, const char *name)
 {
-  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-
-  if (*name && strlen (name) <= 255 && name[strspn (name, letters)] == '\0')
+  if (vl_trait_name_ok (name))
     return 0;
-  refuse (guest, entry, NULL,
-          vl_printf (guest->call, "'%s' is no name; accepted: capital letters, digits and '_'",
-                     vl_shown (guest->call->arena, name)));
-  return -1;
+  return vl_entry_say (guest, entry, NULL, VL_ERR_REQUEST, NULL, NULL,
+                       "'%s' is no name; accepted: capital letters, digits and '_'",
+                       vl_shown (guest->call->arena, name));
+}
+
+/* Does PLUGIN's conf claim trait or resource class NAME? */
+static int
+claims (const struct vl_plugin *plugin, const char *name)
+{
+  for (const char **claim = plugin->claims; *claim; claim++) {
+    size_t n = strlen (*claim);
+
+    if (VL_STREQ (*claim, name)
+        || (n && (*claim)[n - 1] == '*' && strncmp (*claim, name, n - 1) == 0))
+      return 1;
+  }
+  return 0;
+}
+
+/* What NAME asks for must not be dropped because those that claim it are off or
+ * refused.  The number of plugins that claim it, or -1 after a finding.  What a server
+ * on record was given is not judged again. */
+static int
+check_claimed (struct vl_guest *guest, const struct vl_entry *entry, const char *name)
+{
+  const struct vl_plugin *off = NULL;
+  int n = 0, on = 0;
+
+  if (guest->loaded)
+    return 1;
+  for (size_t i = 0; i < guest->registry->n; i++) {
+    const struct vl_plugin *plugin = guest->registry->plugins[i];
+
+    if (! claims (plugin, name))
+      continue;
+    n++;
+    if (plugin->state == VL_PLUGIN_LOADED)
+      on = 1;
+    else
+      off = plugin;
+  }
+  /* What is on record was asked for when they were there. */
+  return n == 0 || on || guest->was ? n
+                                    : vl_entry_unavailable (guest, entry, off, VL_ERR_UNSUPPORTED);
+}
+
+/* Every guest takes these, so that they ask for nothing more. */
+static int
+is_usual (const char *class)
+{
+  return vl_glob_any ("VCPU PCPU MEMORY_MB DISK_GB", class);
 }
 
 static void
@@ -76,20 +107,33 @@ add_trait (struct vl_guest *guest, const struct vl_entry *entry, const char *nam
                   entry->layer == VL_LAYER_FLAVOR ? "required forbidden" : "required");
     return;
   }
+  if (! forbidden && check_claimed (guest, entry, name) < 0)
+    return;
   if (work->traits == NULL)
     work->traits =
         vl_arena_alloc (guest->call->arena, guest->request->n_entries * sizeof *work->traits);
   work->traits[work->n_traits++] = (struct vl_trait) { name, entry, forbidden, grouped };
 }
 
+/* An amount of 0 asks for nothing, and what every guest has for nothing more. */
 static void
-add_resource (struct vl_guest *guest, const struct vl_entry *entry)
+add_resource (struct vl_guest *guest, const struct vl_entry *entry, const char *name)
 {
   struct vl_guest_work *work = guest->work;
   size_t n = strspn (entry->value, "0123456789");
+  int claimed;
 
   if (n == 0 || n > 18 || entry->value[n]) {
     refuse_value (guest, entry, "a whole number");
+    return;
+  }
+  if (entry->value[strspn (entry->value, "0")] == '\0'
+      || (claimed = check_claimed (guest, entry, name)) < 0)
+    return;
+  if (claimed == 0 && ! is_usual (name) && guest->was == NULL) {
+    vl_entry_say (
+        guest, entry, NULL, VL_ERR_UNSUPPORTED, "NotSupported", "take it out of the flavor",
+        "'%s' is not supported: no plugin gives guests resources of class '%s'", entry->key, name);
     return;
   }
   if (work->resources == NULL)
@@ -98,40 +142,21 @@ add_resource (struct vl_guest *guest, const struct vl_entry *entry)
   work->resources[work->n_resources++] = entry;
 }
 
-/* Of flavors only: images have traits and nothing else of these. */
-static int
-open_spec (struct vl_guest *guest, const struct vl_entry *entry)
-{
-  const char *name;
-  int grouped;
-
-  if ((name = name_in (entry->key, "resources", &grouped)) != NULL) {
-    if (check_name (guest, entry, name) == 0)
-      add_resource (guest, entry);
-    return 1;
-  }
-  if (VL_STARTS (entry->key, "capabilities:")
-      || VL_STARTS (entry->key, "aggregate_instance_extra_specs:"))
-    return 1;
-  if (! VL_STREQ (entry->key, "group_policy"))
-    return 0;
-  if (! VL_STREQ (entry->value, "none") && ! VL_STREQ (entry->value, "isolate"))
-    refuse_value (guest, entry, "none isolate");
-  return 1;
-}
-
 int
 vl_open_key (struct vl_guest *guest, const struct vl_entry *entry)
 {
-  int grouped;
+  int grouped, flavor = entry->layer == VL_LAYER_FLAVOR;
   const char *name = name_in (entry->key, "trait", &grouped);
 
-  if (name && (entry->layer == VL_LAYER_FLAVOR || ! grouped)) {
+  if (name && (flavor || ! grouped)) {
     if (check_name (guest, entry, name) == 0)
       add_trait (guest, entry, name, grouped);
     return 1;
   }
-  return entry->layer == VL_LAYER_FLAVOR && open_spec (guest, entry);
+  name = flavor ? name_in (entry->key, "resources", &grouped) : NULL;
+  if (name && check_name (guest, entry, name) == 0)
+    add_resource (guest, entry, name);
+  return name != NULL;
 }
 
 static int
@@ -155,10 +180,10 @@ refuse_contradictions (struct vl_guest *guest)
          k < work->n_traits && VL_STREQ (work->traits[i].name, work->traits[k].name); k++)
       if (work->traits[i].forbidden != work->traits[k].forbidden && ! work->traits[i].grouped
           && ! work->traits[k].grouped) {
-        refuse (guest, work->traits[k].entry, "FlavorImageConflict",
-                vl_printf (guest->call, "trait '%s' is forbidden here and required by the %s",
-                           work->traits[i].name, vl_layer_name (work->traits[i].entry->layer)));
-        vl_hint (guest->call, "take out one of the two");
+        vl_entry_say (guest, work->traits[k].entry, NULL, VL_ERR_REQUEST, "FlavorImageConflict",
+                      "take out one of the two",
+                      "trait '%s' is forbidden here and required by the %s", work->traits[i].name,
+                      vl_layer_name (work->traits[i].entry->layer));
       }
 }
 
@@ -184,10 +209,20 @@ in_layers (const struct vl_trait *trait, unsigned layers)
   return ! trait->forbidden && layers & 1u << layer;
 }
 
-const char *
-vl_guest_trait_item (const struct vl_guest *guest, const char *prefix, unsigned layers, size_t i)
+/* The work of the guest of CALL, NULL where there is none; NAME, which must be
+ * there, is what is asked for. */
+static const struct vl_guest_work *
+work_for (struct vl_call *call, const char *name)
 {
-  const struct vl_guest_work *work = guest->work;
+  if (name == NULL)
+    vl_fault (call, "asks for a trait or resource: NULL where a name is needed");
+  return name && call->guest ? call->guest->work : NULL;
+}
+
+const char *
+vl_trait_item (struct vl_call *call, const char *prefix, unsigned layers, size_t i)
+{
+  const struct vl_guest_work *work = work_for (call, prefix);
   const char *last = NULL;
 
   for (size_t k = 0; work && k < work->n_traits; k++) {
@@ -204,9 +239,9 @@ vl_guest_trait_item (const struct vl_guest *guest, const char *prefix, unsigned 
 }
 
 int
-vl_guest_trait (const struct vl_guest *guest, const char *name, unsigned layers)
+vl_trait (struct vl_call *call, const char *name, unsigned layers)
 {
-  const struct vl_guest_work *work = guest->work;
+  const struct vl_guest_work *work = work_for (call, name);
 
   for (size_t k = 0; work && k < work->n_traits; k++)
     if (in_layers (&work->traits[k], layers) && VL_STREQ (work->traits[k].name, name))
@@ -215,9 +250,9 @@ vl_guest_trait (const struct vl_guest *guest, const char *name, unsigned layers)
 }
 
 int64_t
-vl_guest_resource (const struct vl_guest *guest, const char *name)
+vl_resource (struct vl_call *call, const char *name)
 {
-  const struct vl_guest_work *work = guest->work;
+  const struct vl_guest_work *work = work_for (call, name);
   int64_t sum = 0;
 
   for (size_t i = 0; work && i < work->n_resources; i++) {
@@ -230,34 +265,163 @@ vl_guest_resource (const struct vl_guest *guest, const char *name)
   return sum;
 }
 
-/* ---- advice ---- */
+/* ---- what the host has ---- */
+
+/* Does CONDITION, one of a rule of nova-names.conf, hold?  '*' in it is VALUE. */
+static int
+holds (struct vl_guest *guest, const char *condition, const char *value)
+{
+  struct vl_call *call = guest->call;
+  VL_AUTOSTRV struct vl_strv words = { 0 };
+  VL_AUTOFREE char *copy = vl_xstrdup (condition);
+  const char *word, *key, *what;
+  size_t n;
+
+  for (char *rest = copy, *part; (part = strsep (&rest, " "));)
+    if (*part) {
+      const char *star = strchr (part, '*');
+
+      vl_strv_add (&words,
+                   star ? vl_printf (call, "%.*s%s%s", (int)(star - part), part, value, star + 1)
+                        : part);
+    }
+  word = words.n ? words.items[0] : "";
+  key = words.n > 1 ? words.items[1] : "";
+  what = words.n > 2 ? words.items[2] : NULL;
+  if (VL_STREQ (word, "virt")) {
+    const char *virt = vl_str (call, VL_GUEST_VIRT_TYPE);
+
+    return virt && vl_strv_has (&words, virt);
+  }
+  if (VL_STREQ (word, "fact") && what)
+    return vl_host_offers (guest->host, key, what) == 1;
+  if (VL_STREQ (word, "fact"))
+    return vl_host_find (guest->host, key) && vl_host_flag (guest->host, key) != 0;
+  if (VL_STREQ (word, "least") && what)
+    return vl_host_at_least (guest->host, key, what) == 1;
+  if (VL_STREQ (word, "cap"))
+    return vl_cap_any (call, key, what) == 1;
+  if (VL_STREQ (word, "offer") && what) {
+    const struct vl_offer **offers = vl_registry_offers (
+        guest->registry, call->arena, guest->driver, key, vl_str (call, VL_GUEST_VIRT_TYPE), &n);
+
+    for (size_t i = 0; i < n; i++)
+      if (VL_STREQ (offers[i]->name, what))
+        return 1;
+  }
+  return VL_STREQ (word, "always");
+}
+
+static int
+rule_holds (struct vl_guest *guest, const char *rule, const char *value)
+{
+  VL_AUTOFREE char *copy = vl_xstrdup (rule);
+
+  for (char *rest = copy, *condition; (condition = strsep (&rest, ",\n"));)
+    if (! holds (guest, condition, value))
+      return 0;
+  return 1;
+}
+
+/* By the rule for NAME or for the longest beginning of it that ends in '_': what follows
+ * there is a value in small letters, with '_' or '-' between. */
+static int
+derived (struct vl_guest *guest, const char *name)
+{
+  const char *rule = vl_known (guest->config, "traits", name);
+  char *stem = vl_arena_strdup (guest->call->arena, name);
+  char *value = vl_arena_strdup (guest->call->arena, name);
+
+  for (char *p = value; *p; p++)
+    *p = vl_ascii_lower (*p);
+  if (rule)
+    return rule_holds (guest, rule, "");
+  for (size_t n = strlen (name); n > 1 && rule == NULL; n--)
+    if (stem[n - 1] == '_') {
+      stem[n] = '\0';
+      rule = vl_known (guest->config, "traits", stem);
+      value = rule ? value + n : value;
+    }
+  if (rule && rule_holds (guest, rule, value))
+    return 1;
+  for (char *p = value; *p; p++)
+    *p = (char)(*p == '_' ? '-' : *p);
+  return rule && rule_holds (guest, rule, value);
+}
+
+/* Has the host NAME?  What is not known it has not. */
+static int
+host_has (struct vl_guest *guest, const char *name)
+{
+  const char *flag = vl_known (guest->config, "trait-flags", name), *lacks;
+  int had = vl_host_flag (guest->host, vl_printf (guest->call, "trait.%s", name));
+  size_t n;
+  const char *const *said = vl_config_items (guest->config, "traits", &n);
+
+  for (size_t i = 0; i < n; i++)
+    if (VL_STREQ (said[i] + (said[i][0] == '-'), name))
+      had = said[i][0] != '-';
+  if (had >= 0)
+    return had;
+  return flag ? vl_cpu_lacks (guest->call, NULL, flag, &lacks) == 0 : derived (guest, name);
+}
+
+const char *
+vl_trait_flag (struct vl_call *call, const char *name)
+{
+  if (name == NULL)
+    vl_fault (call, "asks for a trait: NULL where a name is needed");
+  return name && call->guest ? vl_known (call->guest->config, "trait-flags", name) : NULL;
+}
+
+/* ---- the judgement ---- */
 
 static int
 is_honoured (const struct vl_guest *guest, const char *name)
 {
   for (size_t i = 0; i < guest->registry->n; i++)
-    for (const char **trait = guest->registry->plugins[i]->traits;
-         guest->active[i] && ! guest->failed[i] && *trait; trait++)
-      if (VL_STREQ (*trait, name))
-        return 1;
+    if (guest->active[i] && ! guest->failed[i] && claims (guest->registry->plugins[i], name))
+      return 1;
   return 0;
 }
 
+static void
+judge_trait (struct vl_guest *guest, const struct vl_trait *trait)
+{
+  const char *layer = vl_layer_name (trait->entry->layer), *name = trait->name;
+  int had = host_has (guest, name);
+
+  if (trait->forbidden)
+    vl_entry_say (guest, trait->entry, NULL, had ? VL_ERR_UNSUPPORTED : 0,
+                  had ? "NoValidHost" : NULL, had ? "take a host that has it not" : NULL,
+                  "the %s forbids trait '%s', which this host has%s", layer, name,
+                  had ? "" : " not");
+  else if (! had && ! is_honoured (guest, name))
+    vl_entry_say (guest, trait->entry, NULL, VL_ERR_UNSUPPORTED, "NoValidHost",
+                  vl_printf (guest->call,
+                             "take a host that has it, or say 'traits += %s' in virtloom.conf "
+                             "where this one has",
+                             name),
+                  "the %s requires trait '%s', which this host has not, and no active feature "
+                  "looks at it",
+                  layer, name);
+}
+
 void
-vl_guest_advise_traits (struct vl_guest *guest)
+vl_guest_judge_traits (struct vl_guest *guest)
 {
   const struct vl_guest_work *work = guest->work;
 
-  for (size_t k = 0; work && k < work->n_traits; k++) {
-    const struct vl_trait *trait = &work->traits[k];
-    struct vl_report report = { .severity = VL_SEV_ADVICE,
-                                .origin = vl_entry_origin (guest->call->arena, trait->entry),
-                                .path = trait->entry->path };
+  for (size_t i = 0; work && i < work->n_traits; i++)
+    judge_trait (guest, &work->traits[i]);
+  for (size_t i = 0; work && i < work->n_resources; i++) {
+    const struct vl_entry *entry = work->resources[i];
+    const char *name = strchr (entry->key, ':') + 1;
 
-    if (trait->forbidden || is_honoured (guest, trait->name))
-      continue;
-    vl_report (guest->call, &report,
-               "no active feature looks at trait '%s'; that the host has it is up to the scheduler",
-               trait->name);
+    if (! is_usual (name) && ! is_honoured (guest, name))
+      vl_entry_say (guest, entry, NULL, VL_ERR_UNSUPPORTED, "NotSupported",
+                    "ask for what needs it by its own key, or take it out",
+                    "'%s' gives the guest nothing: no feature that takes such resources is active",
+                    entry->key);
   }
 }

@@ -19,6 +19,17 @@ vl_is_volume (const struct vl_block_device *bdm)
   return bdm->path || (bdm->destination_type && VL_STREQ (bdm->destination_type, "volume"));
 }
 
+int
+vl_is_of_image (const struct vl_wanted_disk *want)
+{
+  const struct vl_block_device *bdm = want->bdm;
+
+  return VL_STREQ (want->role, "root")
+         && (bdm == NULL
+             || (! vl_is_volume (bdm)
+                 && (bdm->source_type == NULL || ! VL_STREQ (bdm->source_type, "blank"))));
+}
+
 static int
 is_swap (const struct vl_block_device *bdm)
 {
@@ -91,9 +102,9 @@ vl_bdm_path (struct vl_call *call, const struct vl_request *request,
 }
 
 const char *
-vl_state_of (struct vl_call *call, const struct vl_guest *guest)
+vl_state_of (struct vl_call *call)
 {
-  char *state = vl_arena_strdup (call->arena, vl_guest_str (guest, VL_GUEST_RUN_DIR));
+  char *state = vl_arena_strdup (call->arena, vl_str (call, VL_GUEST_RUN_DIR));
 
   for (int up = 0; state && up < 2; up++) {
     char *slash = strrchr (state, '/');
@@ -111,7 +122,7 @@ vl_volume_id (struct vl_call *call, const struct vl_guest *guest, const struct v
 
   if (bdm->uuid)
     return bdm->uuid;
-  vl_uuid_from_text (vl_printf (call, "%s volume %zu", vl_guest_str (guest, VL_GUEST_UUID),
+  vl_uuid_from_text (vl_printf (call, "%s volume %zu", vl_str (call, VL_GUEST_UUID),
                                 (size_t)(bdm - guest->request->devices)),
                      id);
   return vl_arena_strdup (call->arena, id);

@@ -33,6 +33,9 @@ struct vl_guest_work {
   size_t n_traits;
   const struct vl_entry **resources; /* amounts are whole numbers */
   size_t n_resources;
+  const char **unanswered; /* keys of the image that are nothing to anyone */
+  size_t n_unanswered;
+  struct vl_device_value *devices; /* devices.c's: the latest in front */
   /* readers + owner * words: which plugins read a property of OWNER. */
   uint64_t *readers;
   size_t words;
@@ -42,12 +45,74 @@ struct vl_guest_work {
   size_t *tainted;
 };
 
+/* guest.c: a guest without a request, as the guest of CALL. */
+struct vl_guest *vl_guest_blank (struct vl_call *call, struct vl_registry *registry,
+                                 const struct vl_config *config, struct vl_plugin *driver,
+                                 const struct vl_host *host);
 /* parse.c: lays the request over the template; findings for what is wrong. */
 void vl_guest_parse (struct vl_guest *guest);
 /* keys.c: who answers for ENTRY: its slot, *NUMBER and, through *KEY, the name it
  * goes by today.  NULL where nobody does, after a finding if that is wrong. */
 const struct vl_key_slot *vl_key_find (struct vl_guest *guest, const struct vl_entry *entry,
                                        long *number);
+/* A finding about ENTRY, said by PLUGIN (NULL: the core); an advice where ERR is 0.
+ * Answers -1. */
+int vl_entry_say (struct vl_guest *guest, const struct vl_entry *entry,
+                  const struct vl_plugin *plugin, enum vl_err err, const char *code,
+                  const char *hint, const char *fmt, ...) VL_PRINTF (7, 8);
+/* Refuses ENTRY, which the conf of PLUGIN claims, whose code is not there to answer for it;
+ * with ERR where that is because it was refused. */
+int vl_entry_unavailable (struct vl_guest *guest, const struct vl_entry *entry,
+                          const struct vl_plugin *plugin, enum vl_err err);
+/* Says in one advice which properties of the image nobody answers for. */
+void vl_keys_advise (struct vl_guest *guest);
+/* devices.c: types what the request says of each device. */
+void vl_devices_parse (struct vl_guest *guest);
+/* Why PROP, a row with `of`, has its value for DEVICE; NULL: as the guest has it. */
+const char *vl_device_cause (const struct vl_guest *guest, const struct vl_guest_prop *prop,
+                             const char *device);
+/* What PROP, a row with `of`, has of DEVICE's own, apart from the guest's; or NULL. */
+const struct vl_value *vl_device_value (const struct vl_guest *guest,
+                                        const struct vl_guest_prop *prop, const char *device);
+/* A loaded guest's PROP is VALUE for DEVICE (borrowed), with REASON. */
+void vl_devices_put (struct vl_guest *guest, const struct vl_guest_prop *prop, const char *device,
+                     const struct vl_value *value, const char *reason);
+/* Defines PREFIXhas, PREFIXbool, PREFIXint and PREFIXstr with PARAMETERS, of the value
+ * that FOUND answers, NULL where it is unset. */
+#define VL_READERS(prefix, parameters, found)                                                      \
+  int prefix##has parameters                                                                       \
+  {                                                                                                \
+    return (found) != NULL;                                                                        \
+  }                                                                                                \
+  int prefix##bool parameters                                                                      \
+  {                                                                                                \
+    const struct vl_value *value = (found);                                                        \
+                                                                                                   \
+    return value && value->number != 0;                                                            \
+  }                                                                                                \
+  int64_t prefix##int parameters                                                                   \
+  {                                                                                                \
+    const struct vl_value *value = (found);                                                        \
+                                                                                                   \
+    return value ? value->number : 0;                                                              \
+  }                                                                                                \
+  const char *prefix##str parameters                                                               \
+  {                                                                                                \
+    const struct vl_value *value = (found);                                                        \
+                                                                                                   \
+    return value ? value->text : NULL;                                                             \
+  }
+
+/* reads.c: the number of property NAME as the running code may read it, VL_NO_PROP
+ * after a PluginFault or where there is none; its owner is resolved. */
+size_t vl_guest_locate (struct vl_call *call, const char *name);
+/* resolve.c: the running plugin's own PROP, which it may set now; NULL after a
+ * PluginFault. */
+struct vl_guest_prop *vl_guest_own (struct vl_call *call, const char *prop);
+/* Makes VALUE of TEXT, NULL for unset, by the type of PROP.  0, or -1 after a
+ * finding. */
+int vl_guest_take (struct vl_call *call, const struct vl_guest_prop *prop, const char *text,
+                   struct vl_value *value);
 /* traits.c: 1 where ENTRY is one of the core's open keys, after a finding if it
  * is wrong; else 0. */
 int vl_open_key (struct vl_guest *guest, const struct vl_entry *entry);
@@ -60,6 +125,10 @@ void vl_core_set (struct vl_guest *guest);
 void vl_request_check (struct vl_guest *guest);
 
 /* resolve.c */
+/* Makes *VALUE of TEXT, which stands for all items of an indexed row, by the type of
+ * ROW.  0, or -1 with *WRONG. */
+int vl_row_take (struct vl_arena *arena, const struct vl_prop *row, const char *text,
+                 struct vl_value *value, const char **wrong);
 /* Makes sure that property NUMBER has its value; READER is who asks, NULL: the
  * core.  0, or -1 where it failed. */
 int vl_guest_settle (struct vl_guest *guest, size_t number, const struct vl_plugin *reader);
@@ -72,6 +141,8 @@ size_t vl_guest_number (struct vl_guest *guest, const struct vl_plugin *plugin);
 /* "key=value, layer[, file:line]". */
 const char *vl_raw_origin (struct vl_arena *arena, const struct vl_raw *raw, enum vl_layer layer);
 const char *vl_entry_origin (struct vl_arena *arena, const struct vl_entry *entry);
+/* keys.c: is ENTRY a value of a secret row? */
+int vl_entry_is_secret (const struct vl_guest *guest, const struct vl_entry *entry);
 const char *vl_layer_name (enum vl_layer layer);
 
 #endif

@@ -32,6 +32,7 @@ vl_app_disconnect (struct vl_app *app)
       struct vl_plugin *before = app->call->plugin;
 
       vl_call_as (app->call, open->plugin);
+      app->call->doing = "close";
       open->plugin->driver.close (open->conn);
       vl_call_as (app->call, before);
     }
@@ -78,9 +79,19 @@ try_driver (struct vl_app *app, struct vl_plugin *plugin, const char **why)
   if (plugin->driver.usable == NULL)
     return 1;
   vl_call_as (app->call, plugin);
+  app->call->doing = "usable";
   answer = plugin->driver.usable (app->call, why);
   vl_call_as (app->call, before);
   return answer == 1;
+}
+
+int
+vl_plugins_usable (struct vl_app *app, const char *name, const char **why)
+{
+  struct vl_plugin *plugin = vl_registry_find (app->registry, name);
+
+  *why = "is no driver";
+  return plugin && plugin->kind == VL_KIND_DRIVER && try_driver (app, plugin, why);
 }
 
 struct vl_plugin *
@@ -124,11 +135,9 @@ refuse_name (struct vl_app *app, const char *name)
     }
   vl_strv_add (&names, "auto");
   list = vl_strv_join (&names, ", ");
-  vl_error (app->call, VL_ERR_NOT_FOUND, "DriverNotFound", NULL,
-            "there is no driver \"%s\"; accepted: %s", name, list);
-  if (spell.best)
-    vl_hint (app->call, "did you mean \"%s\"?", spell.best);
-  return -1;
+  return vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "DriverNotFound", NULL,
+                       vl_did_you_mean (app->call, '"', spell.best, NULL),
+                       "there is no driver \"%s\"; accepted: %s", name, list);
 }
 
 struct vl_plugin *
@@ -141,16 +150,17 @@ vl_app_driver_named (struct vl_app *app, const char *name)
     return NULL;
   }
   if (plugin->state == VL_PLUGIN_DISABLED) {
-    vl_error (app->call, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
-              "driver \"%s\" is not enabled (%s)", name, plugin->conf);
-    vl_hint (app->call, "virtloom driver enable %s", name);
+    vl_refuse_as (app->call, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
+                  vl_printf (app->call, "virtloom driver enable %s", name),
+                  "driver \"%s\" is not enabled (%s)", name, plugin->conf);
     return NULL;
   }
   if (plugin->state == VL_PLUGIN_LOADED)
     return plugin;
   if (plugin->state == VL_PLUGIN_REFUSED) {
-    vl_error (app->call, VL_ERR_REFUSED, "PluginRefused", NULL, "driver \"%s\" was refused: %s",
-              name, plugin->reason ? plugin->reason : "no reason is known");
+    vl_refuse_as (app->call, VL_ERR_REFUSED, "PluginRefused", NULL, NULL,
+                  "driver \"%s\" was refused: %s", name,
+                  plugin->reason ? plugin->reason : "no reason is known");
     return NULL;
   }
   return vl_registry_load (app->call, app->registry, plugin, &app->places) < 0 ? NULL : plugin;
@@ -181,9 +191,8 @@ choose (struct vl_app *app)
     return vl_app_driver_named (app, wanted);
   plugin = vl_driver_auto (app, &why);
   if (plugin == NULL) {
-    vl_error (app->call, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL,
-              "no driver can be used on this machine: %s", why);
-    vl_hint (app->call, "virtloom host check");
+    vl_refuse_as (app->call, VL_ERR_UNSUPPORTED, "DriverUnavailable", NULL, "virtloom host check",
+                  "no driver can be used on this machine: %s", why);
   }
   return plugin;
 }
@@ -206,11 +215,26 @@ vl_app_driver (struct vl_app *app)
 
 /* ---- connection and host ---- */
 
+/* What the driver needs of the process is the application's to do, and before the driver
+ * starts threads. */
+static int
+tell_process (struct vl_app *app, const struct vl_plugin *driver, const struct vl_open *open)
+{
+  struct vl_process process = { .size = sizeof process };
+
+  if (driver->driver.process == NULL || app->on_process == NULL)
+    return 0;
+  if (driver->driver.process (app->call, open, &process) < 0)
+    return -1;
+  app->on_process (app->process_opaque, &process);
+  return 0;
+}
+
 struct vl_conn *
 vl_app_conn (struct vl_app *app, struct vl_plugin *driver)
 {
   struct vl_open_driver *slot = slot_of (app, driver);
-  struct vl_open open = { .size = sizeof open };
+  struct vl_open open = { .size = sizeof open, .own_event_loop = app->options.own_event_loop != 0 };
   struct vl_plugin *before = app->call->plugin;
   size_t errors = app->call->findings.n_errors;
 
@@ -220,11 +244,13 @@ vl_app_conn (struct vl_app *app, struct vl_plugin *driver)
   if (open.state_dir == NULL)
     return NULL;
   vl_call_as (app->call, driver);
-  if (driver->driver.open == NULL || driver->driver.open (app->call, &open, &slot->conn) < 0)
+  app->call->doing = "open";
+  if (driver->driver.open == NULL || tell_process (app, driver, &open) < 0
+      || driver->driver.open (app->call, &open, &slot->conn) < 0)
     slot->conn = NULL;
   if (slot->conn == NULL && app->call->findings.n_errors == errors)
-    vl_error (app->call, VL_ERR_UNREACHABLE, NULL, NULL, "driver \"%s\" did not open",
-              driver->name);
+    vl_refuse (app->call, VL_ERR_UNREACHABLE, NULL, NULL, "driver \"%s\" did not open",
+               driver->name);
   vl_call_as (app->call, before);
   return slot->conn;
 }
@@ -243,6 +269,7 @@ host_of (struct vl_app *app, struct vl_plugin *driver, int anew)
   if (slot->host == NULL) {
     if (file == NULL && driver->driver.host_file) {
       vl_call_as (app->call, driver);
+      app->call->doing = "host_file";
       file = driver->driver.host_file (app->call);
       vl_call_as (app->call, before);
     }

@@ -7,8 +7,11 @@
 
 #include "server/session.h"
 
+#include "request/guest.h"
+
 #include "lib/file.h"
 #include "lib/text.h"
+#include "lib/trust.h"
 #include "server/db.h"
 
 #include <errno.h>
@@ -25,6 +28,7 @@ vl_app_new (const struct vl_app_options *options)
   struct vl_arena *arena;
 
   app->call = vl_call_new ();
+  app->call->origin_text = vl_origin_text;
   arena = app->call->arena;
   app->options = *options;
   app->options.config_dir = vl_arena_strdup (arena, options->config_dir);
@@ -34,6 +38,8 @@ vl_app_new (const struct vl_app_options *options)
   app->options.tree_dir = vl_arena_strdup (arena, options->tree_dir);
   app->places.tree = app->options.tree_dir;
   app->places.config_dir = app->options.config_dir;
+  app->places.on_load = options->on_load;
+  app->places.opaque = options->opaque;
   app->call->quiet = options->quiet;
   app->call->verbose = options->verbose;
   return app;
@@ -56,8 +62,12 @@ vl_app_free (struct vl_app *app)
 }
 
 int
-vl_app_load (struct vl_app *app)
+vl_app_read (struct vl_app *app)
 {
+  size_t first = app->call->findings.n;
+
+  if (app->registry)
+    return 0;
   app->config = vl_config_new ();
   app->registry = vl_registry_new ();
   if (vl_config_read (app->call, app->config, &app->places) < 0)
@@ -67,7 +77,23 @@ vl_app_load (struct vl_app *app)
   app->call->image_limits.gib =
       (unsigned)vl_config_int (app->config, "storage.images_address_space_limit");
   app->call->image_limits.max_size = vl_config_int (app->config, "storage.max_image_size");
-  return vl_registry_read (app->call, app->registry, app->config, &app->places);
+  vl_registry_read (app->call, app->registry, app->config);
+  if (! app->options.strict)
+    vl_soften (app->call, first);
+  return 0;
+}
+
+int
+vl_app_load (struct vl_app *app)
+{
+  size_t first = app->call->findings.n;
+
+  if (vl_app_read (app) < 0)
+    return -1;
+  vl_registry_load_all (app->call, app->registry, &app->places);
+  if (! app->options.strict)
+    vl_soften (app->call, first);
+  return 0;
 }
 
 struct vl_call *
@@ -81,6 +107,13 @@ vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *), void 
 {
   app->call->progress = fn;
   app->call->progress_opaque = opaque;
+}
+
+void
+vl_app_on_process (struct vl_app *app, void (*fn) (void *, const struct vl_process *), void *opaque)
+{
+  app->on_process = fn;
+  app->process_opaque = opaque;
 }
 
 /* ---- findings ---- */
@@ -152,39 +185,35 @@ static int
 judge_state (struct vl_call *call, const char *path)
 {
   const char *why;
-  struct stat st;
+  struct vl_trust trust;
+  VL_AUTOCLOSE int fd = -1;
 
   if (strlen (path) > STATE_LIMIT) {
-    vl_error (
+    return vl_refuse_as (
         call, VL_ERR_USAGE, "StateUnusable", NULL,
+        "give a shorter one: --state DIR, or state_dir in virtloom.conf",
         "the STATE folder \"%s\" has %zu bytes in its name; accepted: at most %u, because the "
         "sockets of guests lie below it and their names end at 108 bytes",
         path, strlen (path), STATE_LIMIT);
-    vl_hint (call, "give a shorter one: --state DIR, or state_dir in virtloom.conf");
-    return -1;
   }
   why = vl_text_problem (path, strlen (path));
   if (why)
-    return vl_error (call, VL_ERR_USAGE, "StateUnusable", NULL, "the name of the STATE folder %s",
-                     why);
-  if (stat (path, &st) < 0 && errno == ENOENT)
+    return vl_refuse_as (call, VL_ERR_USAGE, "StateUnusable", NULL, NULL,
+                         "the name of the STATE folder %s", why);
+  fd = vl_trust_open (call->arena, path, O_RDONLY | O_DIRECTORY, &trust);
+  if (fd >= 0 || trust.error == ENOENT)
     return 0;
-  if (stat (path, &st) < 0)
-    return vl_error (call, errno == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED, "StateUnusable",
-                     NULL, "the STATE folder \"%s\": %s", path, strerror (errno));
-  if (! S_ISDIR (st.st_mode))
-    return vl_error (call, VL_ERR_USAGE, "StateUnusable", NULL,
-                     "the STATE folder \"%s\" is not a folder", path);
-  why = vl_file_distrust (&st);
-  if (why) {
-    vl_error (call, VL_ERR_NOT_PERMITTED, "StateUnusable", NULL,
-              "the STATE folder \"%s\" %s; accepted: a folder of your own or of root, that nobody "
-              "else can write to",
-              path, why);
-    vl_hint (call, "chmod go-w \"%s\", or give another one with --state", path);
-    return -1;
-  }
-  return 0;
+  if (trust.error == ENOTDIR)
+    return vl_refuse_as (call, VL_ERR_USAGE, "StateUnusable", NULL, NULL,
+                         "the STATE folder \"%s\" is not a folder", path);
+  return vl_refuse_as (
+      call,
+      trust.error && trust.error != EACCES && trust.error != EPERM ? VL_ERR_FAILED
+                                                                   : VL_ERR_NOT_PERMITTED,
+      "StateUnusable", NULL,
+      trust.hint ? vl_printf (call, "%s; or give another folder with --state", trust.hint) : NULL,
+      "the STATE folder \"%s\" cannot be %s: %s", path, trust.error ? "opened" : "trusted",
+      trust.why);
 }
 
 const char *
@@ -199,9 +228,8 @@ vl_app_state_dir (struct vl_app *app)
   if (path == NULL || *path == '\0')
     path = default_state (app->call);
   if (path == NULL) {
-    vl_error (app->call, VL_ERR_USAGE, "StateUnusable", NULL,
-              "there is no home folder to keep STATE in");
-    vl_hint (app->call, "give one with --state DIR");
+    vl_refuse_as (app->call, VL_ERR_USAGE, "StateUnusable", NULL, "give one with --state DIR",
+                  "there is no home folder to keep STATE in");
     return NULL;
   }
   path = absolute (app->call, path);
@@ -216,21 +244,23 @@ make_folder (struct vl_call *call, const char *path)
 {
   if (vl_file_mkdirs (path, 0700) == 0)
     return 0;
-  return vl_error (call, errno == EACCES || errno == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED,
-                   errno == ENOSPC ? "DiskFull" : "StateUnusable", NULL, "cannot make \"%s\": %s",
-                   path, strerror (errno));
+  return vl_refuse_as (call,
+                       errno == EACCES || errno == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED,
+                       errno == ENOSPC ? "DiskFull" : "StateUnusable", NULL, NULL,
+                       "cannot make \"%s\": %s", path, strerror (errno));
 }
 
 const char *
 vl_state_make (struct vl_app *app)
 {
-  static const char *const below[] = { "", "/images", "/servers" };
+  static const char *const below[] = { "", "/images", "/locks", "/servers" };
   const char *state = vl_app_state_dir (app);
 
   for (size_t i = 0; state && i < sizeof below / sizeof below[0]; i++)
     if (make_folder (app->call, vl_printf (app->call, "%s%s", state, below[i])) < 0)
       return NULL;
-  return state;
+  /* What was not there when it was judged may have been made by somebody else. */
+  return state && judge_state (app->call, state) == 0 ? state : NULL;
 }
 
 int

@@ -10,7 +10,7 @@
 #include "server/schema.h"
 
 #include <errno.h>
-#include <sys/stat.h>
+#include <fcntl.h>
 #include <time.h>
 
 #define WAIT_STEP_MS 10
@@ -26,27 +26,26 @@ failed (struct vl_store *store, const char *what)
   switch (code & 0xff) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
-    return vl_error (call, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
-                     "\"%s\" was held by other virtloom commands for %d seconds", store->path,
-                     GIVE_UP_MS / 1000);
+    return vl_refuse_as (call, VL_ERR_UNREACHABLE, "StoreBusy", NULL, NULL,
+                         "\"%s\" was held by other virtloom commands for %d seconds", store->path,
+                         GIVE_UP_MS / 1000);
   case SQLITE_FULL:
-    vl_error (call, VL_ERR_FAILED, "DiskFull", NULL, "%s \"%s\": no space left on device", what,
-              store->path);
-    vl_hint (call, "make room on the disk that holds the STATE folder, then try again");
-    return -1;
+    return vl_refuse_as (call, VL_ERR_FAILED, "DiskFull", NULL,
+                         "make room on the disk that holds the STATE folder, then try again",
+                         "%s \"%s\": no space left on device", what, store->path);
   case SQLITE_CORRUPT:
   case SQLITE_NOTADB:
-    return vl_error (call, VL_ERR_FAILED, "StoreDamaged", NULL, "\"%s\" is damaged: %s",
-                     store->path, sqlite3_errmsg (store->db));
+    return vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, NULL, "\"%s\" is damaged: %s",
+                         store->path, sqlite3_errmsg (store->db));
   case SQLITE_PERM:
   case SQLITE_READONLY:
   case SQLITE_AUTH:
   case SQLITE_CANTOPEN:
-    return vl_error (call, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL, "%s \"%s\": %s", what,
-                     store->path, sqlite3_errmsg (store->db));
+    return vl_refuse_as (call, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL, NULL, "%s \"%s\": %s",
+                         what, store->path, sqlite3_errmsg (store->db));
   default:
-    return vl_error (call, VL_ERR_FAILED, "StoreFailed", NULL, "%s \"%s\": %s", what, store->path,
-                     sqlite3_errmsg (store->db));
+    return vl_refuse_as (call, VL_ERR_FAILED, "StoreFailed", NULL, NULL, "%s \"%s\": %s", what,
+                         store->path, sqlite3_errmsg (store->db));
   }
 }
 
@@ -69,14 +68,17 @@ struct vl_store *
 vl_store_open (struct vl_call *call, const char *path, int create)
 {
   struct vl_store *store = VL_NEW (struct vl_store);
-  mode_t mask = umask (0077);
-  int code;
+  int code, fd;
 
   store->call = call;
   store->path = vl_arena_strdup (call->arena, path);
+  /* SQLite would make it readable by others; its other files get the mode of this one.  Of a
+   * file that is there no descriptor is opened: closing it would end SQLite's locks. */
+  fd = create ? open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+  if (fd >= 0)
+    close (fd);
   code = sqlite3_open_v2 (path, &store->db,
                           SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL);
-  umask (mask);
   if (code == SQLITE_OK) {
     sqlite3_busy_handler (store->db, wait_a_little, store);
     if (vl_db_run (store, "PRAGMA foreign_keys = ON", "") == 0
@@ -162,16 +164,20 @@ vl_db_run (struct vl_store *store, const char *sql, const char *types, ...)
   return result;
 }
 
-int64_t
-vl_db_number (struct vl_store *store, int64_t otherwise, const char *sql, const char *types, ...)
+int
+vl_db_number (struct vl_store *store, int64_t *n, const char *sql, const char *types, ...)
 {
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   va_list args;
+  int got;
 
   va_start (args, types);
   stmt = prepare (store, sql, types, args);
   va_end (args);
-  return vl_db_step (store, stmt) == 1 ? vl_db_int (stmt, 0) : otherwise;
+  got = vl_db_step (store, stmt);
+  if (got == 1)
+    *n = vl_db_int (stmt, 0);
+  return got;
 }
 
 const char *

@@ -32,9 +32,11 @@ void vl_db_end (sqlite3_stmt **stmt);
 #define VL_AUTOQUERY __attribute__ ((cleanup (vl_db_end)))
 /* A statement without rows.  0, or -1 after a finding. */
 int vl_db_run (struct vl_store *store, const char *sql, const char *types, ...);
-/* The number that a one-row, one-column query answers; OTHERWISE for no row. */
-int64_t vl_db_number (struct vl_store *store, int64_t otherwise, const char *sql, const char *types,
-                      ...);
+/* The number that a query of one column answers with its first row: 1 with *N, 0
+ * where there is no row and *N is as it was, -1 after a finding. */
+int vl_db_number (struct vl_store *store, int64_t *n, const char *sql, const char *types, ...);
+/* Does the query have a row?  1, 0, -1 after a finding. */
+#define vl_db_any(store, ...) vl_db_number ((store), &(int64_t) { 0 }, __VA_ARGS__)
 /* Column I of a row: borrowed until the next step; arena memory. */
 const char *vl_db_text (sqlite3_stmt *stmt, int i);
 const char *vl_db_keep (struct vl_store *store, sqlite3_stmt *stmt, int i);

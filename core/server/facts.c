@@ -26,6 +26,7 @@ stamp_of (struct vl_app *app, struct vl_plugin *driver, const char *state)
   if (module)
     vl_stamp_file (&stamp, module);
   vl_call_as (app->call, driver);
+  app->call->doing = "stamp";
   result = driver->driver.stamp (app->call, &open, &stamp);
   vl_call_as (app->call, before);
   if (result == 0)
@@ -82,8 +83,11 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
   stamp = stamp_of (app, driver, state);
   host = vl_host_new ();
   vl_call_as (app->call, driver);
+  app->call->doing = "probe";
+  vl_host_import_into (app->call, host, NULL);
   if (driver->driver.probe)
-    result = driver->driver.probe (app->call, conn, host);
+    result = driver->driver.probe (app->call, conn);
+  vl_host_import_into (app->call, NULL, NULL);
   vl_call_as (app->call, before);
   if (result == 0) {
     if (stamp)
@@ -102,17 +106,20 @@ look (struct vl_app *app, struct vl_host *host, const char *state)
   int result = 0;
 
   host->live = 1;
+  vl_host_import_into (app->call, host, NULL);
   vl_host_probe_system (app->call, host);
   vl_host_probe_storage (app->call, host, state);
   for (size_t i = 0; i < app->registry->n && result == 0; i++) {
     struct vl_plugin *plugin = app->registry->plugins[i];
 
     vl_call_as (app->call, plugin);
+    app->call->doing = "probe";
     if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
         && plugin->feature.probe)
-      result = plugin->feature.probe (app->call, host);
+      result = plugin->feature.probe (app->call);
   }
   vl_call_as (app->call, before);
+  vl_host_import_into (app->call, NULL, NULL);
   return result;
 }
 

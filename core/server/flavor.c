@@ -13,8 +13,9 @@
 #define MOST INT32_MAX
 
 static int
-check (struct vl_call *call, const struct vl_flavor_info *flavor)
+check (struct vl_app *app, const struct vl_flavor_info *flavor)
 {
+  struct vl_call *call = app->call;
   int bad = vl_name_check (call, &vl_noun_flavor, flavor->name);
 
   bad |= vl_range_check (call, "a flavor's number of vcpus", "", flavor->vcpus, 1, MOST);
@@ -22,16 +23,17 @@ check (struct vl_call *call, const struct vl_flavor_info *flavor)
   bad |= vl_range_check (call, "a flavor's disk", " GiB", flavor->disk, 0, MOST);
   bad |= vl_range_check (call, "a flavor's ephemeral disk", " GiB", flavor->ephemeral, 0, MOST);
   bad |= vl_range_check (call, "a flavor's swap disk", " MiB", flavor->swap, 0, MOST);
-  for (size_t i = 0; i < flavor->n_properties; i++)
-    bad |= vl_property_check (call, &flavor->properties[i]);
+  bad |= vl_properties_check (app, &vl_noun_flavor, flavor->properties, flavor->n_properties);
   return bad;
 }
 
 static int
 insert (struct vl_store *store, const struct vl_flavor_info *flavor)
 {
-  if (vl_db_number (store, 0, "SELECT count(*) FROM flavor WHERE name = ?", "s", flavor->name))
-    return vl_exists (store->call, &vl_noun_flavor, flavor->name);
+  int there = vl_db_any (store, "SELECT 1 FROM flavor WHERE name = ?", "s", flavor->name);
+
+  if (there)
+    return there < 0 ? -1 : vl_exists (store->call, &vl_noun_flavor, flavor->name);
   if (vl_db_run (store, "INSERT INTO flavor VALUES (?, ?, ?, ?, ?, ?)", "siiiii", flavor->name,
                  flavor->vcpus, flavor->ram, flavor->disk, flavor->ephemeral, flavor->swap)
       < 0)
@@ -45,7 +47,7 @@ vl_flavor_create (struct vl_app *app, const struct vl_flavor_info *flavor)
 {
   struct vl_store *store;
 
-  if (check (app->call, flavor) < 0)
+  if (check (app, flavor) < 0)
     return -1;
   store = vl_app_store (app);
   if (store == NULL || vl_db_begin (store) < 0)
@@ -118,7 +120,7 @@ vl_flavor_change (struct vl_app *app, const char *name, const struct vl_property
 {
   if (vl_flavor_find (app, name) == NULL)
     return -1;
-  return vl_properties_change (app->store, &vl_noun_flavor, name, set, n_set, unset);
+  return vl_properties_change (app, &vl_noun_flavor, name, set, n_set, unset);
 }
 
 int

@@ -223,6 +223,7 @@ check_driver (struct rows *rows, struct vl_plugin *plugin, const struct vl_plugi
     return;
   }
   vl_call_as (call, plugin);
+  call->doing = "usable";
   if (plugin->driver.usable == NULL || plugin->driver.usable (call, &why) == 1)
     add (rows, name, "PASS", NULL, "can be used%s", plugin == chosen ? ", and is" : "");
   else
@@ -283,9 +284,9 @@ check_host (struct rows *rows, struct vl_plugin *chosen)
     return;
   }
   add (rows, "host facts", "PASS", NULL, "%zu facts, %s by driver %s", vl_host_n_facts (host),
-       vl_host_live (host) ? "probed" : "given", chosen->name);
+       host->live ? "probed" : "given", chosen->name);
   check_vhost (rows, host);
-  if (vl_host_live (host))
+  if (host->live)
     check_modules (rows, host);
   before = rows->n;
   vl_build_ready (call, rows->app->registry, chosen, host);

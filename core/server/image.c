@@ -109,7 +109,7 @@ vl_image_change (struct vl_app *app, const char *name, const struct vl_property 
 
   if (image == NULL)
     return -1;
-  return vl_properties_change (app->store, &vl_noun_image, image->uuid, set, n_set, unset);
+  return vl_properties_change (app, &vl_noun_image, image->uuid, set, n_set, unset);
 }
 
 /* ---- create ---- */
@@ -127,18 +127,19 @@ struct arrival {
 };
 
 static int
-check (struct vl_call *call, const struct vl_image_info *image)
+check (struct vl_app *app, const struct vl_image_info *image)
 {
+  struct vl_call *call = app->call;
   int bad = vl_name_check (call, &vl_noun_image, image->name);
 
   if (image->disk_format == NULL) {
-    bad = vl_error (call, VL_ERR_USAGE, NULL, NULL, "the image's disk format is missing");
-    vl_hint (call, "say what it is, --disk-format qcow2 or raw; it is never guessed");
+    bad = vl_refuse (call, VL_ERR_USAGE, NULL,
+                     "say what it is, --disk-format qcow2 or raw; it is never guessed",
+                     "the image's disk format is missing");
   }
   bad |= vl_range_check (call, "an image's min_ram", " MiB", image->min_ram, 0, MOST);
   bad |= vl_range_check (call, "an image's min_disk", " GiB", image->min_disk, 0, MOST);
-  for (size_t i = 0; i < image->n_properties; i++)
-    bad |= vl_property_check (call, &image->properties[i]);
+  bad |= vl_properties_check (app, &vl_noun_image, image->properties, image->n_properties);
   return bad;
 }
 
@@ -160,10 +161,11 @@ begin (struct arrival *a)
 
   if (vl_db_begin (store) < 0)
     return -1;
-  if (vl_db_number (store, 0, "SELECT count(*) FROM image WHERE name = ? OR uuid = ?", "ss",
-                    a->image->name, a->uuid))
+  result = vl_db_any (store, "SELECT 1 FROM image WHERE name = ? OR uuid = ?", "ss", a->image->name,
+                      a->uuid);
+  if (result == 1)
     result = vl_exists (store->call, &vl_noun_image, a->image->name);
-  else if (vl_undo_begin (store, a->uuid, VL_OP_IMAGE_CREATE, NULL) < 0
+  else if (result < 0 || vl_undo_begin (store, a->uuid, VL_OP_IMAGE_CREATE, NULL) < 0
            || vl_undo_plan (store, a->uuid, VL_MADE_FOLDER, a->folder) < 0)
     result = -1;
   else
@@ -180,7 +182,7 @@ fetch (struct arrival *a)
       VL_STREQ (a->format, format) ? a->copy : vl_printf (call, "%s.as-given", a->copy);
 
   if (mkdir (a->folder, 0700) < 0)
-    return vl_storage_failed (call, "cannot make", a->folder, errno);
+    return vl_file_failed (call, "cannot make", a->folder, errno);
   if (vl_undo_done (a->store, a->uuid, VL_MADE_FOLDER, a->folder, NULL) < 0
       || vl_image_copy (call, a->file, first, &a->checksum) < 0)
     return -1;
@@ -190,7 +192,7 @@ fetch (struct arrival *a)
   if (vl_image_inspect (call, a->copy, a->format, &a->facts) < 0)
     return -1;
   if (chmod (a->copy, 0400) < 0 || stat (a->copy, &a->st) < 0)
-    return vl_storage_failed (call, "cannot look at", a->copy, errno);
+    return vl_file_failed (call, "cannot look at", a->copy, errno);
   return 0;
 }
 
@@ -219,9 +221,9 @@ settle (struct arrival *a)
   if (vl_undo_done (a->store, a->uuid, VL_MADE_FILE, a->target, a->copy) < 0)
     return -1;
   if (renameat2 (AT_FDCWD, a->copy, AT_FDCWD, a->target, RENAME_NOREPLACE) < 0)
-    return vl_storage_failed (a->app->call, "cannot make", a->target, errno);
+    return vl_file_failed (a->app->call, "cannot make", a->target, errno);
   if (vl_file_remove_tree (a->folder) < 0)
-    return vl_storage_failed (a->app->call, "cannot remove", a->folder, errno);
+    return vl_file_failed (a->app->call, "cannot remove", a->folder, errno);
   if (vl_db_begin (a->store) < 0)
     return -1;
   return vl_db_finish (a->store, insert (a));
@@ -231,10 +233,10 @@ int
 vl_image_create (struct vl_app *app, const char *file, const struct vl_image_info *image)
 {
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  struct arrival a = { .app = app, .image = image, .file = file };
+  struct arrival a = { .app = app, .image = image, .file = file, .facts.size = sizeof a.facts };
   char uuid[37];
 
-  if (check (app->call, image) < 0
+  if (check (app, image) < 0
       || vl_image_inspect (app->call, file, image->disk_format, &a.facts) < 0)
     return -1;
   a.store = vl_app_store (app);
@@ -252,7 +254,7 @@ vl_image_create (struct vl_app *app, const char *file, const struct vl_image_inf
     return -1;
   if (fetch (&a) == 0 && settle (&a) == 0) {
     if (! VL_STREQ (a.format, image->disk_format)) {
-      vl_advice (app->call, NULL, NULL, "image \"%s\" was given as %s and is kept as %s",
+      vl_advise (app->call, NULL, NULL, "image \"%s\" was given as %s and is kept as %s",
                  image->name, image->disk_format, a.format);
     }
     return 0;
@@ -281,11 +283,9 @@ refuse_use (struct vl_store *store, const struct vl_image_info *image)
       vl_str_printf (&names, "%s\"%s\"", n > 1 ? ", " : "", vl_db_text (stmt, 0));
   if (got < 0 || n == 0)
     return got;
-  vl_error (store->call, VL_ERR_REQUEST, "ImageInUse", NULL,
-            "image \"%s\" is used by %zu server%s: %s%s", image->name, n, n > 1 ? "s" : "",
-            names.text, n > 10 ? " ..." : "");
-  vl_hint (store->call, "delete those servers first");
-  return -1;
+  return vl_refuse_as (store->call, VL_ERR_REQUEST, "ImageInUse", NULL,
+                       "delete those servers first", "image \"%s\" is used by %zu server%s: %s%s",
+                       image->name, n, n > 1 ? "s" : "", names.text, n > 10 ? " ..." : "");
 }
 
 /* The record goes and the file's removal is written down, in one step. */

@@ -45,10 +45,27 @@ try_lock (struct vl_lock *lock)
       errno = error;
       return error == EWOULDBLOCK ? 1 : -1;
     }
-    if (still_named (lock->fd, lock->path))
+    if (still_named (lock->fd, lock->path)) {
+      /* For those who wait; without it they are told less. */
+      if (ftruncate (lock->fd, 0) == 0)
+        dprintf (lock->fd, "%ld\n", (long)getpid ());
       return 0;
+    }
     close (lock->fd);
   }
+}
+
+/* " (process 123)", which holds the lock at PATH, or "". */
+static const char *
+holder_of (struct vl_call *call, const char *path)
+{
+  VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  char text[16] = "";
+  ssize_t n = fd < 0 ? -1 : read (fd, text, sizeof text - 1);
+
+  if (n <= 0 || text[n - 1] != '\n')
+    return "";
+  return vl_printf (call, " (process %.*s)", (int)n - 1, text);
 }
 
 int
@@ -65,7 +82,8 @@ vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
   result = try_lock (lock);
   while (result == 1 && wait && waited < GIVE_UP_MS) {
     if (waited == TELL_AFTER_MS)
-      vl_progress (app->call, "waiting for another virtloom command that works on %s", uuid);
+      vl_progress (app->call, "waiting for another virtloom command%s that works on %s",
+                   holder_of (app->call, lock->path), uuid);
     nanosleep (&(struct timespec) { 0, STEP_MS * 1000000L }, NULL);
     waited += STEP_MS;
     result = try_lock (lock);
@@ -73,13 +91,13 @@ vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
   if (result == 0)
     return 0;
   if (result < 0)
-    vl_error (app->call, errno == ENOSPC ? VL_ERR_FAILED : VL_ERR_NOT_PERMITTED,
-              errno == ENOSPC ? "DiskFull" : "StoreFailed", NULL, "cannot lock \"%s\": %s",
-              lock->path, strerror (errno));
+    vl_refuse_as (app->call, errno == ENOSPC ? VL_ERR_FAILED : VL_ERR_NOT_PERMITTED,
+                  errno == ENOSPC ? "DiskFull" : "StoreFailed", NULL, NULL,
+                  "cannot lock \"%s\": %s", lock->path, strerror (errno));
   else if (wait)
-    result = vl_error (app->call, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
-                       "another virtloom command has worked on %s for more than %d seconds", uuid,
-                       GIVE_UP_MS / 1000);
+    result = vl_refuse_as (app->call, VL_ERR_UNREACHABLE, "StoreBusy", NULL, NULL,
+                           "another virtloom command%s has worked on %s for more than %d seconds",
+                           holder_of (app->call, lock->path), uuid, GIVE_UP_MS / 1000);
   free (lock->path);
   lock->path = NULL;
   return result;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One lock per server and per image: a file STATE/KIND/UUID.lock under flock,
- * which the kernel lets go of when its holder dies.  Internal to core/server. */
+ * One lock per server, per image and for what plugins share: a file STATE/KIND/NAME.lock
+ * under flock, which the kernel lets go of when its holder dies.  Internal to core/server. */
 
 #ifndef VL_CORE_LOCK_H
 #define VL_CORE_LOCK_H
@@ -18,7 +18,7 @@ struct vl_lock {
   }
 #define VL_AUTOLOCK __attribute__ ((cleanup (vl_lock_drop)))
 
-/* Takes the lock of object UUID under KIND ("servers", "images").  0: held.  1:
+/* Takes the lock of object UUID under KIND ("servers", "images", "locks").  0: held.  1:
  * another command holds it (only where WAIT is 0).  -1 after a finding.
  *
  * A driver may let one process in at a time, and for as long as it lives: so the

@@ -9,6 +9,6 @@
 int
 vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const char *method)
 {
-  return vl_error (call, VL_ERR_UNSUPPORTED, "NotImplemented", NULL,
-                   "driver \"%s\" does not have the call \"%s\"", driver->name, method);
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "NotImplemented", NULL, NULL,
+                       "driver \"%s\" does not have the call \"%s\"", driver->name, method);
 }

@@ -32,6 +32,7 @@ int vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const
       vl_call_missing ((app_)->call, call_driver_, #member);                                       \
     else if (call_conn_) {                                                                         \
       vl_call_as ((app_)->call, call_driver_);                                                     \
+      (app_)->call->doing = #member;                                                               \
       call_result_ = call_fn_ ((app_)->call, call_conn_, __VA_ARGS__);                             \
       vl_call_as ((app_)->call, call_before_);                                                     \
     }                                                                                              \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A configuration folder from the options of a nova.conf.  Which setting an
- * option stands for is said by the settings rows alone: nothing here knows an
+ * option stands for is said by the rows alone: nothing here knows an
  * option's name. */
 
 #include <config.h>
@@ -19,6 +19,7 @@ struct writing {
   size_t n;
   int *taken; /* parallel to OPTIONS */
   int bad;
+  mode_t mode; /* of the file under way: 0600 with a secret in it */
 };
 
 /* What cannot be written into an INI file without being read back as something
@@ -33,9 +34,22 @@ unwritable (const char *value, size_t room)
   return vl_text_problem (value, strlen (value));
 }
 
+static void
+refuse (struct writing *w, const struct vl_prop *row, const struct vl_nova_option *option,
+        const char *why)
+{
+  w->bad = vl_report (w->call,
+                      &(struct vl_report) { .severity = VL_SEV_ERROR,
+                                            .err = VL_ERR_REQUEST,
+                                            .plugin = "core",
+                                            .origin = option->origin },
+                      "%s = '%s' %s", option->name,
+                      row->flags & VL_SECRET ? VL_HIDDEN : option->value, why);
+}
+
 /* "KEY = VALUE"; a list goes on in indented lines where one line is too short. */
-static int
-put_value (struct writing *w, struct vl_str *out, const struct vl_setting *row, const char *key,
+static void
+put_value (struct writing *w, struct vl_str *out, const struct vl_prop *row, const char *key,
            const struct vl_nova_option *option, const struct vl_value *value)
 {
   size_t room = VL_INI_LONGEST_LINE - strlen (key) - 3;
@@ -44,32 +58,20 @@ put_value (struct writing *w, struct vl_str *out, const struct vl_setting *row, 
 
   for (size_t i = 0; split && i < value->n_items && problem == NULL; i++)
     problem = unwritable (value->items[i], room - 2);
-  if (problem) {
-    w->bad = vl_report (w->call,
-                        &(struct vl_report) { .severity = VL_SEV_ERROR,
-                                              .err = VL_ERR_REQUEST,
-                                              .plugin = "core",
-                                              .origin = option->origin },
-                        "%s = '%s' %s", option->name, option->value, problem);
-    return -1;
-  }
-  if (! split) {
+  if (problem)
+    refuse (w, row, option, problem);
+  else if (! split)
     vl_str_printf (out, "%s = %s\n", key, option->value);
-    return 0;
-  }
-  for (size_t i = 0; i < value->n_items; i++)
+  for (size_t i = 0; split && problem == NULL && i < value->n_items; i++)
     vl_str_printf (out, "%s%s%s%s\n", i ? "  " : key, i ? "" : " = ", value->items[i],
                    i + 1 < value->n_items ? "," : "");
-  return 0;
 }
 
 /* Writes what the options say of ROW, if anything. */
 static void
-write_row (struct writing *w, struct vl_str *out, const struct vl_setting *row, const char *key,
+write_row (struct writing *w, struct vl_str *out, const struct vl_prop *row, const char *key,
            const char *section)
 {
-  struct vl_type_spec spec = { row->type, row->flags, row->choices, row->min, row->max, row->unit };
-
   for (size_t i = 0; row->nova && i < w->n; i++) {
     const struct vl_nova_option *option = &w->options[i];
     struct vl_value value;
@@ -81,15 +83,12 @@ write_row (struct writing *w, struct vl_str *out, const struct vl_setting *row, 
     /* oslo.config's way to say "unset" where unset is what the row begins with. */
     if (option->value[0] == '\0' && row->deflt == NULL && ! (row->flags & VL_EMPTY_OK))
       continue;
-    if (vl_value_parse (w->call->arena, &spec, option->value, &value, &why) < 0) {
-      w->bad = vl_report (w->call,
-                          &(struct vl_report) { .severity = VL_SEV_ERROR,
-                                                .err = VL_ERR_REQUEST,
-                                                .plugin = "core",
-                                                .origin = option->origin },
-                          "%s = '%s' %s", option->name, option->value, why);
+    if (vl_value_parse (w->call->arena, row, option->value, &value, &why) < 0) {
+      refuse (w, row, option, why);
       continue;
     }
+    if (row->flags & VL_SECRET)
+      w->mode = 0600;
     if (section && (out->text == NULL || strstr (out->text, section) == NULL))
       vl_str_printf (out, "%s\n", section);
     put_value (w, out, row, key, option, &value);
@@ -97,7 +96,7 @@ write_row (struct writing *w, struct vl_str *out, const struct vl_setting *row, 
 }
 
 static int
-write_out (struct vl_call *call, const char *path, const struct vl_str *text)
+write_out (struct writing *w, const char *path, const struct vl_str *text)
 {
   VL_AUTOFREE char *whole = NULL;
 
@@ -105,9 +104,10 @@ write_out (struct vl_call *call, const char *path, const struct vl_str *text)
     return 0;
   whole =
       vl_xasprintf ("# Made from a nova.conf by `virtloom config import-nova`.\n%s", text->text);
-  if (vl_file_write (path, whole, strlen (whole), 0644) < 0)
-    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %s", path,
-                     strerror (errno));
+  if (vl_file_write (path, whole, strlen (whole), w->mode) < 0)
+    return vl_refuse (w->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be written: %s", path,
+                      strerror (errno));
+  w->mode = 0644;
   return 0;
 }
 
@@ -117,16 +117,17 @@ write_main (struct writing *w, const char *out)
 {
   VL_AUTOSTR struct vl_str text = { 0 };
   size_t n;
-  const struct vl_setting *rows = vl_config_table (&n);
+  const struct vl_prop *rows = vl_config_table (&n);
 
   for (size_t i = 0; i < n; i++) {
-    const char *dot = strchr (rows[i].name, '.');
+    const char *dot = strchr (rows[i].setting, '.');
     const char *section =
-        dot ? vl_printf (w->call, "[%.*s]", (int)(dot - rows[i].name), rows[i].name) : "[virtloom]";
+        dot ? vl_printf (w->call, "[%.*s]", (int)(dot - rows[i].setting), rows[i].setting)
+            : "[virtloom]";
 
-    write_row (w, &text, &rows[i], dot ? dot + 1 : rows[i].name, section);
+    write_row (w, &text, &rows[i], dot ? dot + 1 : rows[i].setting, section);
   }
-  return write_out (w->call, vl_printf (w->call, "%s/virtloom.conf", out), &text);
+  return write_out (w, vl_printf (w->call, "%s/virtloom.conf", out), &text);
 }
 
 static int
@@ -134,9 +135,10 @@ write_plugin (struct writing *w, const struct vl_plugin *plugin, const char *out
 {
   VL_AUTOSTR struct vl_str text = { 0 };
 
-  for (size_t i = 0; i < plugin->n_settings; i++)
-    write_row (w, &text, plugin->settings[i].row, plugin->settings[i].row->name, "[settings]");
-  return write_out (w->call, vl_printf (w->call, "%s/plugins.d/%s.conf", out, plugin->name), &text);
+  for (size_t i = 0; i < plugin->n_props; i++)
+    if (plugin->props[i].setting)
+      write_row (w, &text, &plugin->props[i], plugin->props[i].setting, "[settings]");
+  return write_out (w, vl_printf (w->call, "%s/plugins.d/%s.conf", out, plugin->name), &text);
 }
 
 int
@@ -144,7 +146,7 @@ vl_config_write_nova (struct vl_app *app, const struct vl_nova_option *options, 
                       const char *out, const char *const **left_out)
 {
   struct vl_registry *registry = app->registry;
-  struct writing w = { .call = app->call, .options = options, .n = n };
+  struct writing w = { .call = app->call, .options = options, .n = n, .mode = 0644 };
   const char *folder = vl_printf (app->call, "%s/plugins.d", out);
   const char **left;
   size_t n_left = 0;
@@ -152,8 +154,8 @@ vl_config_write_nova (struct vl_app *app, const struct vl_nova_option *options, 
   w.taken = vl_arena_alloc (app->call->arena, (n + 1) * sizeof *w.taken);
   left = vl_arena_alloc (app->call->arena, (n + 1) * sizeof *left);
   if (vl_file_mkdirs (folder, 0755) < 0)
-    return vl_error (app->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %s", folder,
-                     strerror (errno));
+    return vl_refuse (app->call, VL_ERR_FAILED, NULL, NULL, "'%s' cannot be made: %s", folder,
+                      strerror (errno));
   /* Drivers have settings too, whichever of them will be the chosen one. */
   for (size_t i = 0; i < registry->n; i++)
     if (registry->plugins[i]->state == VL_PLUGIN_UNUSED)

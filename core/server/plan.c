@@ -12,6 +12,9 @@
 #include "domain/node.h"
 #include "server/record.h"
 
+/* How long the build that is recorded may take. */
+#define RECORD_NS 1000000000
+
 struct vl_plan *
 vl_plan_new (struct vl_app *app)
 {
@@ -26,13 +29,12 @@ vl_plan_new (struct vl_app *app)
   return plan;
 }
 
+/* Findings from number FIRST up to END of CALL, kept as they are. */
 static void
-hand_over_findings (struct vl_app *app, const struct vl_plan *plan, size_t first)
+copy_findings (struct vl_call *to, const struct vl_call *from, size_t first, size_t end)
 {
-  const struct vl_findings *from = &plan->call->findings;
-
-  for (size_t i = first; i < from->n; i++) {
-    const struct vl_finding *f = &from->items[i];
+  for (size_t i = first; i < end; i++) {
+    const struct vl_finding *f = &from->findings.items[i];
     struct vl_report report = {
       .severity = f->severity,
       .err = f->err,
@@ -41,39 +43,98 @@ hand_over_findings (struct vl_app *app, const struct vl_plan *plan, size_t first
       .property = f->property,
       .origin = f->origin,
       .path = f->path,
+      .hint = f->hint,
     };
-    size_t before = app->call->findings.n;
 
-    vl_report (app->call, &report, "%s", f->message);
-    if (f->hint && app->call->findings.n > before)
-      vl_hint (app->call, "%s", f->hint);
+    vl_report (to, &report, "%s", f->message);
   }
+}
+
+/* All findings of PLAN become the application's. */
+static void
+tell_findings (struct vl_app *app, struct vl_plan *plan)
+{
+  plan->told_first = app->call->findings.n;
+  copy_findings (app->call, plan->call, 0, plan->call->findings.n);
+  plan->told_end = app->call->findings.n;
+}
+
+/* Builds PLAN of its request, a second time where there is a FIRST. */
+static void
+build_plan (struct vl_app *app, struct vl_plan *plan, struct vl_plugin *driver,
+            const struct vl_recorded *was, const struct vl_plan *first)
+{
+  struct vl_build *build = &plan->build;
+  struct vl_call *call = plan->call;
+  int64_t since = vl_now ();
+
+  call->phase = VL_PHASE_PARSE;
+  build->guest =
+      vl_guest_new (call, app->registry, app->config, driver, plan->request, build->host);
+  build->guest->was = was;
+  vl_build_time (build, vl_phase_name (VL_PHASE_PARSE), "core", since);
+  call->phase = VL_PHASE_NONE;
+  if (vl_holdings_load (app, driver, plan->request->uuid, call->arena, &call->holdings) < 0)
+    return;
+  plan->ready_first = call->findings.n;
+  if (first)
+    copy_findings (call, first->call, first->ready_first, first->ready_end);
+  else
+    vl_build_ready (call, app->registry, driver, build->host);
+  plan->ready_end = call->findings.n;
+  plan->ok = vl_build_run (build) == 0;
+  if (plan->ok)
+    plan->provenance =
+        vl_doc_provenance (call, build->doc, app->registry, build->guest, 0, &plan->n_provenance);
 }
 
 struct vl_plan *
 vl_plan_build (struct vl_app *app, struct vl_request *request, struct vl_plugin *driver,
-               const struct vl_host *host, int check_schema)
+               const struct vl_host *host, const struct vl_recorded *was, int check_schema)
 {
   struct vl_plan *plan = vl_plan_new (app);
-  struct vl_build *build = &plan->build;
-  int64_t since = vl_now ();
 
   plan->request = request;
-  build->host = host;
-  build->check_schema = check_schema;
+  plan->build.host = host;
+  plan->build.check_schema = check_schema;
   /* What a build looks at is recorded with the plan, in the facts themselves. */
   vl_host_forget_use ((struct vl_host *)host);
-  plan->call->phase = VL_PHASE_PARSE;
-  build->guest = vl_guest_new (plan->call, app->registry, app->config, driver, request, host);
-  vl_build_time (build, vl_phase_name (VL_PHASE_PARSE), "core", since);
-  plan->call->phase = VL_PHASE_NONE;
-  vl_build_ready (plan->call, app->registry, driver, host);
-  plan->ok = vl_build_run (build) == 0;
-  if (plan->ok)
-    plan->provenance =
-        vl_doc_provenance (plan->call, build->doc, build->guest, &plan->n_provenance);
-  hand_over_findings (app, plan, 0);
+  build_plan (app, plan, driver, was, NULL);
+  tell_findings (app, plan);
   return plan;
+}
+
+/* All of PLAN but its request. */
+static void
+free_build (struct vl_plan *plan)
+{
+  vl_doc_free (plan->build.doc);
+  free (plan->build.claims);
+  free (plan->build.timings);
+  vl_call_free (plan->call);
+}
+
+int
+vl_plan_again (struct vl_app *app, struct vl_plan *plan)
+{
+  struct vl_plan *fresh = vl_plan_new (app);
+  const struct vl_guest *guest = plan->build.guest;
+
+  fresh->request = plan->request;
+  fresh->build.host = plan->build.host;
+  fresh->call->told = plan->call->answers;
+  fresh->call->deadline = vl_now () + RECORD_NS;
+  build_plan (app, fresh, guest->driver, guest->was, plan);
+  fresh->call->told = NULL;
+  fresh->call->answers = NULL;
+  fresh->call->deadline = 0;
+  vl_findings_drop (app->call, plan->told_first, plan->told_end);
+  free_build (plan);
+  *plan = *fresh;
+  plan->call->build = &plan->build;
+  free (fresh);
+  tell_findings (app, plan);
+  return plan->ok ? 0 : -1;
 }
 
 int
@@ -85,34 +146,71 @@ vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan)
   plan->call->phase = VL_PHASE_SCHEMA;
   result = vl_doc_check_schema (plan->call, plan->build.doc, plan->build.host);
   plan->call->phase = VL_PHASE_NONE;
-  hand_over_findings (app, plan, first);
+  copy_findings (app->call, plan->call, first, plan->call->findings.n);
   return result;
 }
 
 int
-vl_plan_check_use (struct vl_app *app, struct vl_plan *plan)
+vl_plan_tell_choices (struct vl_app *app, const struct vl_plan *plan)
 {
-  size_t first = plan->call->findings.n;
+  VL_AUTOSTR struct vl_str pools = { 0 };
+  const char *last = "";
 
   for (size_t i = 0; i < plan->build.n_claims; i++) {
-    struct vl_claim_info *claim = &plan->build.claims[i];
-    struct vl_report report = {
-      .severity = VL_SEV_ERROR,
-      .err = VL_ERR_UNSUPPORTED,
-      .code = "ComputeResourcesUnavailable",
-      .plugin = claim->plugin,
-    };
+    const struct vl_claim_info *claim = &plan->build.claims[i];
 
-    claim->used = vl_store_claimed (app, claim->resource);
-    if (claim->used < 0 || claim->used + claim->amount <= claim->total)
+    if (! claim->provisional || VL_STREQ (claim->resource, last))
       continue;
-    vl_report (
-        plan->call, &report, "the guest needs %lld of '%s'; %lld of the host's %lld are in use",
-        (long long)claim->amount, claim->resource, (long long)claim->used, (long long)claim->total);
-    vl_hint (plan->call, "delete a server that holds some, or use another host");
-    plan->ok = 0;
+    last = claim->resource;
+    vl_str_printf (&pools, "%s%s", pools.length ? ", " : "", last);
   }
-  hand_over_findings (app, plan, first);
+  if (plan->ok && pools.length && plan->call->holdings)
+    vl_advise (app->call, NULL, NULL,
+               "what the plan took of %s is what is free now; it is chosen when the server is made",
+               pools.text);
+  return plan->ok ? 0 : -1;
+}
+
+/* The refusal of PLUGIN, told as a warning so far, stands in the way now. */
+static void
+harden (struct vl_call *call, const struct vl_plugin *plugin)
+{
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR, .err = VL_ERR_REFUSED, .plugin = plugin->name, .origin = plugin->conf
+  };
+  struct vl_finding *last = NULL;
+
+  for (size_t i = 0; i < call->findings.n; i++) {
+    struct vl_finding *finding = &call->findings.items[i];
+
+    if (! VL_STREQ (finding->plugin, plugin->name)
+        || (finding->err != VL_ERR_REFUSED && finding->err != VL_ERR_CONFLICT))
+      continue;
+    call->findings.n_errors += finding->severity == VL_SEV_WARNING;
+    finding->severity = VL_SEV_ERROR;
+    finding->err = VL_ERR_REFUSED;
+    last = finding;
+  }
+  vl_findings_moved (call);
+  if (last == NULL) {
+    vl_report (call, &report, "%s", plugin->reason);
+    last = &call->findings.items[call->findings.n - 1];
+  }
+  if (last->hint == NULL)
+    last->hint =
+        vl_printf (call, "mend it; or, if guests may be made without it: virtloom %s disable %s",
+                   plugin->kind == VL_KIND_DRIVER ? "driver" : "feature", plugin->name);
+}
+
+int
+vl_plan_check_critical (struct vl_app *app, struct vl_plan *plan)
+{
+  for (size_t i = 0; i < app->registry->n; i++)
+    if (app->registry->plugins[i]->critical
+        && app->registry->plugins[i]->state == VL_PLUGIN_REFUSED) {
+      harden (app->call, app->registry->plugins[i]);
+      plan->ok = 0;
+    }
   return plan->ok ? 0 : -1;
 }
 
@@ -134,8 +232,8 @@ vl_plan_request (struct vl_app *app, const char *text, size_t length, const char
   }
   if (request->state_dir == NULL)
     request->state_dir = vl_arena_strdup (request->arena, state);
-  *plan = vl_plan_build (app, request, driver, host, 1);
-  return vl_plan_check_use (app, *plan);
+  *plan = vl_plan_build (app, request, driver, host, NULL, 1);
+  return vl_plan_check_critical (app, *plan) < 0 ? -1 : vl_plan_tell_choices (app, *plan);
 }
 
 void
@@ -143,11 +241,8 @@ vl_plan_free (struct vl_plan *plan)
 {
   if (plan == NULL)
     return;
-  vl_doc_free (plan->build.doc);
-  free (plan->build.claims);
-  free (plan->build.timings);
   vl_request_free (plan->request);
-  vl_call_free (plan->call);
+  free_build (plan);
   free (plan);
 }
 

@@ -15,6 +15,8 @@ struct vl_plan {
   struct vl_build build;
   struct vl_provenance *provenance;
   size_t n_provenance;
+  size_t ready_first, ready_end; /* the findings of `ready` */
+  size_t told_first, told_end;   /* the findings as they were handed to the application */
   int ok;
 };
 /* An empty plan: what is asked for is known to have failed before there was a
@@ -23,15 +25,20 @@ struct vl_plan *vl_plan_new (struct vl_app *app);
 /* Checks the document of PLAN, built without that, by the schema.  0, or -1 with
  * findings in the application's context. */
 int vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan);
-/* Builds the plan of REQUEST (taken) for DRIVER on HOST; findings are moved to
+/* Builds the plan of REQUEST (taken) for DRIVER on HOST, of a server that is WAS on record
+ * (borrowed; NULL: it is new); findings are moved to
  * the application's context. */
 struct vl_plan *vl_plan_build (struct vl_app *app, struct vl_request *request,
                                struct vl_plugin *driver, const struct vl_host *host,
-                               int check_schema);
-/* Holds the claims of a new guest's PLAN against what live servers hold, and
- * notes that in the claims.  0, or -1 with findings in the application's context,
- * also where the plan had failed before.  A server that exists already holds its
- * own: its plans are not asked. */
-int vl_plan_check_use (struct vl_app *app, struct vl_plan *plan);
+                               const struct vl_recorded *was, int check_schema);
+/* No guest may be made where a critical plugin was refused: PLAN is none then.  0, or -1
+ * with findings, also where the plan had failed before. */
+int vl_plan_check_critical (struct vl_app *app, struct vl_plan *plan);
+/* Builds PLAN, which is made, anew in its place: with what servers hold now, inside the
+ * transaction that records it, so that no driver is called and the build has a second.
+ * Its findings take the place of the first build's.  0 or -1. */
+int vl_plan_again (struct vl_app *app, struct vl_plan *plan);
+/* Advises that what PLAN chose is not kept for it.  0, or -1 where the plan had failed. */
+int vl_plan_tell_choices (struct vl_app *app, const struct vl_plan *plan);
 
 #endif

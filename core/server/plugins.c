@@ -8,6 +8,7 @@
 #include "server/session.h"
 #include "lib/file.h"
 #include "lib/spell.h"
+#include "lib/text.h"
 #include "plugin/ini.h"
 #include "plugin/load.h"
 
@@ -20,20 +21,22 @@ vl_plugins_count (const struct vl_app *app)
 }
 
 static void
-fill_settings (struct vl_registry *registry, struct vl_plugin *plugin)
+fill_values (struct vl_registry *registry, struct vl_plugin *plugin)
 {
-  struct vl_setting_value *values;
+  struct vl_row_value *values;
 
-  if (plugin->info.n_settings == plugin->n_settings && plugin->info.settings)
+  if (plugin->info.props == plugin->props)
     return;
-  values = vl_arena_alloc (registry->arena, (plugin->n_settings + 1) * sizeof *values);
-  for (size_t i = 0; i < plugin->n_settings; i++) {
-    values[i].row = plugin->settings[i].row;
-    values[i].text = plugin->settings[i].value.set ? plugin->settings[i].value.text : NULL;
-    values[i].origin = plugin->settings[i].origin;
+  values = vl_arena_alloc (registry->arena, (plugin->n_props + 1) * sizeof *values);
+  for (size_t i = 0; i < plugin->n_props; i++) {
+    const struct vl_raw *raw = vl_plugin_base (plugin, &plugin->props[i]);
+
+    values[i].text = raw == NULL                          ? NULL
+                     : plugin->props[i].flags & VL_SECRET ? VL_HIDDEN
+                                                          : raw->value.text;
+    values[i].origin = raw && raw->origin ? raw->origin : "default";
   }
-  plugin->info.settings = values;
-  plugin->info.n_settings = plugin->n_settings;
+  plugin->info.values = values;
 }
 
 const struct vl_plugin_info *
@@ -46,7 +49,7 @@ vl_plugins_get (const struct vl_app *app, size_t i)
     return NULL;
   plugin = app->registry->plugins[i];
   info = &plugin->info;
-  fill_settings (app->registry, plugin);
+  fill_values (app->registry, plugin);
   info->name = plugin->name;
   info->kind = plugin->kind;
   info->state = plugin->state;
@@ -94,9 +97,8 @@ known_plugin (struct vl_app *app, const char *name)
     return plugin;
   for (size_t i = 0; i < app->registry->n; i++)
     vl_spell_offer (&spell, app->registry->plugins[i]->name);
-  vl_error (app->call, VL_ERR_NOT_FOUND, NULL, NULL, "no plugin is named '%s'", name);
-  if (spell.best)
-    vl_hint (app->call, "did you mean '%s'?", spell.best);
+  vl_refuse (app->call, VL_ERR_NOT_FOUND, NULL, vl_did_you_mean (app->call, '\'', spell.best, NULL),
+             "no plugin is named '%s'", name);
   return NULL;
 }
 
@@ -106,6 +108,49 @@ vl_plugins_load (struct vl_app *app, const char *name)
   struct vl_plugin *plugin = known_plugin (app, name);
 
   return plugin ? vl_registry_load (app->call, app->registry, plugin, &app->places) : -1;
+}
+
+void
+vl_plugins_refuse (struct vl_app *app, const char *name, const char *reason)
+{
+  struct vl_plugin *plugin = vl_registry_find (app->registry, name);
+  size_t first = app->call->findings.n;
+
+  if (plugin)
+    vl_plugin_refuse (app->call, app->registry, plugin, VL_ERR_REFUSED, NULL, NULL, "%s", reason);
+  if (! app->options.strict)
+    vl_soften (app->call, first);
+}
+
+int
+vl_plugins_gate (struct vl_app *app, const char *file, struct vl_note_desc *note, const char **why)
+{
+  VL_AUTOFREE char *here = file[0] == '/' ? NULL : getcwd (NULL, 0);
+  const char *path = here ? vl_printf (app->call, "%s/%s", here, file) : file;
+  struct vl_module module = { .span = 0 };
+  VL_AUTOCLOSE int fd = vl_module_check (app->call->arena, path, &module, why);
+
+  *note = module.note;
+  return fd < 0 ? -1 : 0;
+}
+
+int
+vl_plugins_check_name (struct vl_app *app, const char *name)
+{
+  const struct vl_plugin *other = vl_registry_find (app->registry, name);
+
+  if (! vl_plugin_name_ok (name))
+    return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL,
+                      "'%s' cannot be a plugin's name; accepted: a small letter, then up to 30 of "
+                      "small letters, digits and '-'",
+                      name);
+  if (vl_plugin_name_reserved (name))
+    return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL,
+                      "the name '%s' is reserved: the core's own values begin with it", name);
+  if (other)
+    return vl_refuse (app->call, VL_ERR_CONFLICT, NULL, NULL, "there is a plugin '%s' (%s)", name,
+                      other->conf);
+  return 0;
 }
 
 /* ---- turning on and off ---- */
@@ -157,7 +202,7 @@ write_failed (struct vl_call *call, const char *path)
   enum vl_err err =
       errno == EACCES || errno == EPERM || errno == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED;
 
-  return vl_error (call, err, NULL, NULL, "'%s' cannot be written: %s", path, strerror (errno));
+  return vl_refuse (call, err, NULL, NULL, "'%s' cannot be written: %s", path, strerror (errno));
 }
 
 int
@@ -171,10 +216,8 @@ vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **fi
   if (known_plugin (app, name) == NULL)
     return -1;
   if (folder == NULL && app->places.tree) {
-    vl_error (call, VL_ERR_USAGE, NULL, NULL,
-              "the build tree's own configuration is not written to");
-    vl_hint (call, "name a folder of your own with --config DIR");
-    return -1;
+    return vl_refuse (call, VL_ERR_USAGE, NULL, "name a folder of your own with --config DIR",
+                      "the build tree's own configuration is not written to");
   }
   folder = vl_arena_printf (call->arena, "%s/plugins.d", folder ? folder : VL_SYSCONFDIR);
   path = vl_arena_printf (call->arena, "%s/%s.conf", folder, name);
@@ -183,7 +226,7 @@ vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **fi
   case 0:
     text = vl_file_read (path, VL_INI_MOST_BYTES, NULL, &why);
     if (text == NULL)
-      return vl_error (call, VL_ERR_FAILED, NULL, NULL, "'%s': %s", path, why);
+      return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "'%s': %s", path, why);
     break;
   case 1:
     text = vl_xstrdup ("");
@@ -208,6 +251,21 @@ vl_config_count (const struct vl_app *app)
   return app->config ? app->config->n : 0;
 }
 
+/* Is ENTRY a setting of a secret row of a plugin that is loaded? */
+static int
+is_secret (const struct vl_registry *registry, const struct vl_conf_entry *entry)
+{
+  for (size_t i = 0; registry && VL_STREQ (entry->section, "settings") && i < registry->n; i++) {
+    const struct vl_plugin *plugin = registry->plugins[i];
+    VL_AUTOFREE char *file = vl_xasprintf ("plugins.d/%s.conf", plugin->name);
+
+    for (size_t p = 0; VL_STREQ (file, entry->file) && p < plugin->n_props; p++)
+      if (plugin->props[p].setting && VL_STREQ (plugin->props[p].setting, entry->key))
+        return (plugin->props[p].flags & VL_SECRET) != 0;
+  }
+  return 0;
+}
+
 const struct vl_config_value *
 vl_config_get (const struct vl_app *app, size_t i)
 {
@@ -219,8 +277,8 @@ vl_config_get (const struct vl_app *app, size_t i)
     config->public_values = vl_xcalloc (config->n, sizeof *config->public_values);
     for (size_t j = 0; j < config->n; j++) {
       const struct vl_conf_entry *entry = &config->entries[j];
-      const char *why;
-      const char *value = vl_conf_entry_text (config->arena, entry, VL_LIST, &why);
+      const char *value =
+          is_secret (app->registry, entry) ? VL_HIDDEN : vl_conf_entry_text (config->arena, entry);
 
       config->public_values[j] = (struct vl_config_value) {
         entry->file,

@@ -8,6 +8,7 @@
 
 #include "lib/spell.h"
 #include "lib/text.h"
+#include "request/guest.h"
 #include "request/request.h"
 
 #define KEY_LIMIT 255u
@@ -27,8 +28,8 @@ vl_name_check (struct vl_call *call, const struct vl_noun *noun, const char *nam
 
   if (problem == NULL)
     return 0;
-  return vl_error (call, VL_ERR_REQUEST, "InvalidName", NULL, "the name of the %s %s", noun->word,
-                   problem);
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidName", NULL, NULL, "the name of the %s %s",
+                       noun->word, problem);
 }
 
 static int
@@ -37,23 +38,48 @@ is_unprintable (const char *text)
   return vl_text_problem (text, strlen (text)) != NULL;
 }
 
-int
-vl_property_check (struct vl_call *call, const struct vl_property *property)
+/* 0 where key and value can be kept, else -1 after a finding. */
+static int
+check_property (struct vl_call *call, const struct vl_property *property)
 {
   size_t key = strlen (property->key), value = strlen (property->value);
 
   if (key == 0 || key > KEY_LIMIT || is_unprintable (property->key) || strchr (property->key, '='))
-    return vl_error (call, VL_ERR_REQUEST, "InvalidProperty", NULL,
-                     "the property key \"%s\" cannot be kept; accepted: 1 to %u bytes of UTF-8 "
-                     "without '=' and control characters",
-                     vl_shown (call->arena, property->key), KEY_LIMIT);
+    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidProperty", NULL, NULL,
+                         "the property key \"%s\" cannot be kept; accepted: 1 to %u bytes of UTF-8 "
+                         "without '=' and control characters",
+                         vl_shown (call->arena, property->key), KEY_LIMIT);
   if (value > VALUE_LIMIT || is_unprintable (property->value))
-    return vl_error (
-        call, VL_ERR_REQUEST, "InvalidProperty", NULL,
+    return vl_refuse_as (
+        call, VL_ERR_REQUEST, "InvalidProperty", NULL, NULL,
         "the value of property \"%s\" cannot be kept; accepted: up to %u bytes of UTF-8 "
         "without control characters",
         property->key, VALUE_LIMIT);
   return 0;
+}
+
+int
+vl_properties_check (struct vl_app *app, const struct vl_noun *noun, const struct vl_property *list,
+                     size_t n)
+{
+  struct vl_property *judged = vl_arena_alloc (app->call->arena, (n + 1) * sizeof *judged);
+  int image = noun == &vl_noun_image, bad = 0;
+  size_t n_judged = 0;
+
+  for (size_t i = 0; i < n; i++) {
+    bad |= check_property (app->call, &list[i]);
+    for (size_t k = 0; k < i; k++)
+      if (VL_STREQ (list[k].key, list[i].key))
+        bad = vl_refuse (app->call, VL_ERR_USAGE, NULL, "give each key once",
+                         "the property key \"%s\" is given twice",
+                         vl_shown (app->call->arena, list[i].key));
+    /* The other images that an image boots with, which a request names elsewhere. */
+    if (! image || ! vl_glob_any ("kernel_id ramdisk_id", list[i].key))
+      judged[n_judged++] = list[i];
+  }
+  return bad ? -1
+             : vl_keys_judge (app->call, app->registry, app->config,
+                              image ? VL_LAYER_IMAGE : VL_LAYER_FLAVOR, judged, n_judged);
 }
 
 int
@@ -68,23 +94,20 @@ vl_not_found (struct vl_call *call, struct vl_store *store, const struct vl_noun
         vl_db_query (store, vl_printf (call, "SELECT name FROM %s ORDER BY name", noun->table), "");
   while (stmt && vl_db_step (store, stmt) == 1)
     vl_spell_offer (&spell, vl_db_keep (store, stmt, 0));
-  vl_error (call, VL_ERR_NOT_FOUND, noun->not_found, NULL, "there is no %s \"%s\"", noun->word,
-            name);
-  if (spell.best)
-    vl_hint (call, "did you mean \"%s\"?", spell.best);
-  else
-    vl_hint (call, "virtloom %s list", noun->word);
-  return -1;
+  return vl_refuse_as (
+      call, VL_ERR_NOT_FOUND, noun->not_found, NULL,
+      vl_did_you_mean (call, '"', spell.best, vl_printf (call, "virtloom %s list", noun->word)),
+      "there is no %s \"%s\"", noun->word, name);
 }
 
 int
 vl_exists (struct vl_call *call, const struct vl_noun *noun, const char *name)
 {
-  vl_error (call, VL_ERR_REQUEST, noun->exists, NULL, "there is already a %s \"%s\"", noun->word,
-            name);
-  vl_hint (call, "take another name, or delete it first: virtloom %s delete \"%s\"", noun->word,
-           name);
-  return -1;
+  return vl_refuse_as (
+      call, VL_ERR_REQUEST, noun->exists, NULL,
+      vl_printf (call, "take another name, or delete it first: virtloom %s delete \"%s\"",
+                 noun->word, name),
+      "there is already a %s \"%s\"", noun->word, name);
 }
 
 int
@@ -93,8 +116,9 @@ vl_range_check (struct vl_call *call, const char *what, const char *unit, int64_
 {
   if (number >= min && number <= max)
     return 0;
-  return vl_error (call, VL_ERR_REQUEST, "Invalid", NULL, "%s of %lld%s; accepted: %lld to %lld",
-                   what, (long long)number, unit, (long long)min, (long long)max);
+  return vl_refuse_as (call, VL_ERR_REQUEST, "Invalid", NULL, NULL,
+                       "%s of %lld%s; accepted: %lld to %lld", what, (long long)number, unit,
+                       (long long)min, (long long)max);
 }
 
 int
@@ -155,23 +179,19 @@ unset_one (struct vl_store *store, const struct vl_noun *noun, const char *id, c
                         "ss", id, key);
     vl_spell_offer (&spell, list[i].key);
   }
-  vl_error (store->call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
-            "the %s has no property \"%s\"", noun->word, key);
-  if (spell.best)
-    vl_hint (store->call, "did you mean \"%s\"?", spell.best);
-  return -1;
+  return vl_refuse_as (store->call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
+                       vl_did_you_mean (store->call, '"', spell.best, NULL),
+                       "the %s has no property \"%s\"", noun->word, key);
 }
 
 int
-vl_properties_change (struct vl_store *store, const struct vl_noun *noun, const char *id,
+vl_properties_change (struct vl_app *app, const struct vl_noun *noun, const char *id,
                       const struct vl_property *set, size_t n_set, const char *const *unset)
 {
+  struct vl_store *store = app->store;
   int result;
 
-  for (size_t i = 0; i < n_set; i++)
-    if (vl_property_check (store->call, &set[i]) < 0)
-      return -1;
-  if (vl_db_begin (store) < 0)
+  if (vl_properties_check (app, noun, set, n_set) < 0 || vl_db_begin (store) < 0)
     return -1;
   result = vl_properties_store (store, noun, id, set, n_set);
   for (; unset && *unset && result == 0; unset++)

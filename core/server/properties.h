@@ -7,6 +7,7 @@
 #define VL_CORE_PROPERTIES_H
 
 #include "server/db.h"
+#include "server/session.h"
 
 /* Where one kind of object keeps itself; texts of SQL, never of a user. */
 struct vl_noun {
@@ -19,8 +20,10 @@ extern const struct vl_noun vl_noun_flavor, vl_noun_image, vl_noun_server;
 
 /* 0 if NAME can be the name of a NOUN, else -1 after a finding. */
 int vl_name_check (struct vl_call *call, const struct vl_noun *noun, const char *name);
-/* The same for a property's key and value. */
-int vl_property_check (struct vl_call *call, const struct vl_property *property);
+/* The same for properties that are set: what cannot be kept, what is given twice, and
+ * what would be refused in every plan. */
+int vl_properties_check (struct vl_app *app, const struct vl_noun *noun,
+                         const struct vl_property *list, size_t n);
 /* Records "there is no NOUN NAME" with the nearest name; answers -1.  STORE may
  * be NULL: there are none at all. */
 int vl_not_found (struct vl_call *call, struct vl_store *store, const struct vl_noun *noun,
@@ -37,7 +40,7 @@ int vl_properties_load (struct vl_store *store, const struct vl_noun *noun, cons
 int vl_properties_store (struct vl_store *store, const struct vl_noun *noun, const char *id,
                          const struct vl_property *list, size_t n);
 /* In a transaction of its own: sets and unsets; a key to be unset must be there. */
-int vl_properties_change (struct vl_store *store, const struct vl_noun *noun, const char *id,
+int vl_properties_change (struct vl_app *app, const struct vl_noun *noun, const char *id,
                           const struct vl_property *set, size_t n_set, const char *const *unset);
 
 #endif

@@ -10,6 +10,8 @@
 #include "server/method.h"
 #include "server/properties.h"
 
+#include <time.h>
+
 const char *
 vl_server_dir (struct vl_app *app, const char *uuid)
 {
@@ -24,12 +26,15 @@ vl_record_load (struct vl_store *store, const char *server, struct vl_record *re
   VL_AUTOQUERY sqlite3_stmt *stmt =
       vl_db_query (store,
                    "SELECT uuid, name, domain, status, flavor, image, image_uuid, driver, created, "
-                   "fault, request, xml FROM server WHERE name = ?1 OR uuid = lower (?1) "
-                   "ORDER BY name = ?1 DESC",
+                   "fault, request, coalesce ((SELECT xml FROM document WHERE server = uuid "
+                   "AND role = 'current'), xml), properties FROM server "
+                   "WHERE name = ?1 OR uuid = lower (?1) ORDER BY name = ?1 DESC",
                    "s", server);
-  const char **members[] = { &record->uuid,    &record->name,  &record->domain,     &record->status,
-                             &record->flavor,  &record->image, &record->image_uuid, &record->driver,
-                             &record->created, &record->fault, &record->request,    &record->xml };
+  const char **members[] = { &record->uuid,       &record->name,    &record->domain,
+                             &record->status,     &record->flavor,  &record->image,
+                             &record->image_uuid, &record->driver,  &record->created,
+                             &record->fault,      &record->request, &record->xml,
+                             &record->properties };
   int got = vl_db_step (store, stmt);
 
   for (size_t i = 0; got == 1 && i < sizeof members / sizeof members[0]; i++)
@@ -120,13 +125,13 @@ vl_power_state_name (enum vl_state state)
   return "NOSTATE";
 }
 
-int64_t
-vl_store_claimed (struct vl_app *app, const char *resource)
+const char *
+vl_now_text (struct vl_call *call)
 {
-  struct vl_store *store;
+  char now[32];
+  time_t t = time (NULL);
+  struct tm tm;
 
-  if (vl_app_store_if_any (app, &store) < 0 || store == NULL)
-    return -1;
-  return vl_db_number (store, -1, "SELECT coalesce (sum (amount), 0) FROM claim WHERE resource = ?",
-                       "s", resource);
+  strftime (now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&t, &tm));
+  return vl_printf (call, "%s", now);
 }

@@ -12,7 +12,9 @@
 struct vl_record {
   const char *uuid, *name, *domain, *status, *flavor, *image, *image_uuid, *driver, *created;
   const char *fault;
-  const char *request, *xml; /* JSON, XML */
+  const char *request;    /* JSON */
+  const char *xml;        /* of the current document */
+  const char *properties; /* JSON, of a server of an earlier schema */
 };
 
 /* STATE/images/UUID and STATE/servers/UUID. */
@@ -24,9 +26,16 @@ const char *vl_server_dir (struct vl_app *app, const char *uuid);
 int vl_record_load (struct vl_store *store, const char *server, struct vl_record *record);
 /* The same, with the store: NULL after InstanceNotFound. */
 const struct vl_record *vl_record_find (struct vl_app *app, const char *server);
-/* How much of RESOURCE live servers (records, not a counter) have claimed; -1
- * where there is no STATE yet. */
-int64_t vl_store_claimed (struct vl_app *app, const char *resource);
+/* What servers hold of the host that DRIVER acts on, apart for server UUID and all
+ * others, in ARENA.  One whose document is being replaced holds the larger of both
+ * claims.  0 with *HELD, NULL where there is no STATE yet and for the host of a file
+ * (--host); -1 after a finding. */
+int vl_holdings_load (struct vl_app *app, const struct vl_plugin *driver, const char *uuid,
+                      struct vl_arena *arena, const struct vl_holdings **held);
+/* Inside a transaction in which PLAN was built (vl_plan_again): its claims become those
+ * of SERVER as ROLE.  Under --host nothing is taken.  0, or -1 after a finding. */
+int vl_claims_write (struct vl_app *app, const char *server, const char *role,
+                     const struct vl_plan *plan);
 int vl_record_set_status (struct vl_store *store, const char *uuid, const char *status,
                           const char *fault);
 /* The text of the findings from number FIRST on, for the record's fault. */
@@ -42,7 +51,7 @@ char *vl_create_request (struct vl_app *app, const struct vl_create_options *opt
                          const char *uuid);
 /* Reads request JSON and adds where its image is in STATE. */
 struct vl_request *vl_stored_request (struct vl_app *app, const char *json, const char *origin);
-/* The plan of a record as it would be made now; NULL after findings. */
-struct vl_plan *vl_record_plan (struct vl_app *app, const struct vl_record *record);
+/* Now, "2026-11-27T12:00:00Z". */
+const char *vl_now_text (struct vl_call *call);
 
 #endif

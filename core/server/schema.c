@@ -54,7 +54,78 @@ static const char *const to_2[] = {
   NULL,
 };
 
-static const char *const *const migrations[] = { to_1, to_2 };
+/* Every server has the role `current`: the document that it runs, and what that
+ * was made of.  `pending` is the next one while it is being put in place, `rescue`
+ * one of its own.  A server of an earlier schema has no document: its guest is in
+ * server.xml, .properties and .facts. */
+#define OF_DOCUMENT                                                                                \
+  "server TEXT NOT NULL, role TEXT NOT NULL, n INTEGER NOT NULL,"                                  \
+  " FOREIGN KEY (server, role) REFERENCES document (server, role)"                                 \
+  " ON UPDATE CASCADE ON DELETE CASCADE, PRIMARY KEY (server, role, n)) WITHOUT ROWID"
+
+static const char *const to_3[] = {
+  "CREATE TABLE document (server TEXT NOT NULL REFERENCES server (uuid) ON DELETE CASCADE,"
+  " role TEXT NOT NULL CHECK (role IN ('current', 'pending', 'rescue')), xml TEXT NOT NULL,"
+  " facts TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (server, role)) WITHOUT ROWID",
+  /* Elements, attributes and text (KIND 1, 2, 3), in document order. */
+  "CREATE TABLE document_part (path TEXT NOT NULL, kind INTEGER NOT NULL, keys TEXT, value TEXT,"
+  " device TEXT, owner TEXT NOT NULL, cause TEXT, chain TEXT, guarded INTEGER NOT NULL,"
+  " " OF_DOCUMENT,
+  /* DEVICE '': of the guest. */
+  "CREATE TABLE document_property (name TEXT NOT NULL, device TEXT NOT NULL, type TEXT NOT NULL,"
+  " value TEXT NOT NULL, cause TEXT, " OF_DOCUMENT,
+  /* ACTS: which of event, network, permit, prepare, release, storage it had, with
+   * blanks between. */
+  "CREATE TABLE document_feature (plugin TEXT NOT NULL, version TEXT NOT NULL, acts TEXT NOT NULL,"
+  " cause TEXT, " OF_DOCUMENT,
+  /* LAYER: as enum vl_layer. */
+  "CREATE TABLE document_key (layer INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+  " origin TEXT, " OF_DOCUMENT,
+  /* Disks and NICs.  ADDRESS: what the hypervisor gave it, NULL until then. */
+  "CREATE TABLE device (is_nic INTEGER NOT NULL, id TEXT NOT NULL, place INTEGER, type TEXT,"
+  " source TEXT, why TEXT, purpose TEXT, device TEXT, format TEXT, bus TEXT, target TEXT,"
+  " size INTEGER, boot INTEGER, serial TEXT, readonly INTEGER, shareable INTEGER, model TEXT,"
+  " mac TEXT, vnic_type TEXT, mtu INTEGER, tap TEXT, unit TEXT, address TEXT, plugin "
+  "TEXT, " OF_DOCUMENT,
+  "CREATE UNIQUE INDEX device_id ON device (server, role, id)",
+
+  /* A claim of an amount has HOLDER '' and no MEMBER; one of a pool has both, and
+   * no two servers have one member, but where both share it: the AMOUNT is 0 then.  While a document is pending its server holds
+   * the larger of what both roles claim.  HOST: '' this machine, else the driver
+   * with a host of its own; NULL: of an earlier schema, where the driver decides. */
+  "CREATE TABLE claim_3 (server TEXT NOT NULL REFERENCES server (uuid) ON DELETE CASCADE,"
+  " role TEXT NOT NULL, host TEXT, resource TEXT NOT NULL, plugin TEXT NOT NULL,"
+  " holder TEXT NOT NULL, member TEXT, amount INTEGER NOT NULL,"
+  " PRIMARY KEY (server, role, resource, plugin, holder)) WITHOUT ROWID",
+  /* Dedicated CPUs were resources of their own, "PCPU:cpu-3". */
+  "INSERT INTO claim_3 SELECT server, 'current', NULL,"
+  " iif (resource GLOB 'PCPU:cpu-*', 'PCPU', resource), coalesce (plugin, ''),"
+  " iif (resource GLOB 'PCPU:cpu-*', substr (resource, 6), ''),"
+  " iif (resource GLOB 'PCPU:cpu-*', substr (resource, 10), NULL), amount FROM claim",
+  "DROP TABLE claim",
+  "ALTER TABLE claim_3 RENAME TO claim",
+  "CREATE INDEX claim_resource ON claim (resource)",
+  "CREATE TRIGGER claim_one BEFORE INSERT ON claim WHEN NEW.member IS NOT NULL AND EXISTS"
+  " (SELECT 1 FROM claim WHERE resource = NEW.resource AND member = NEW.member"
+  " AND host IS NEW.host AND server <> NEW.server AND amount + NEW.amount > 0)"
+  " BEGIN SELECT RAISE (ABORT, 'another server holds this member'); END",
+
+  /* What plugins keep for a server, each with the version that wrote it; KEY '': that
+   * the plugin has something to release. */
+  "CREATE TABLE kept (server TEXT NOT NULL REFERENCES server (uuid) ON DELETE CASCADE,"
+  " plugin TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, version TEXT NOT NULL,"
+  " PRIMARY KEY (server, plugin, key)) WITHOUT ROWID",
+  /* What PLUGIN has not been told yet. */
+  "CREATE TABLE event (n INTEGER PRIMARY KEY, server TEXT NOT NULL REFERENCES server (uuid)"
+  " ON DELETE CASCADE, plugin TEXT NOT NULL, event INTEGER NOT NULL, at TEXT NOT NULL)",
+  /* What was done although plugins had something against it; stays when the server is
+   * gone. */
+  "CREATE TABLE overruled (server TEXT NOT NULL, name TEXT NOT NULL, what TEXT NOT NULL,"
+  " said TEXT NOT NULL, at TEXT NOT NULL)",
+  NULL,
+};
+
+static const char *const *const migrations[] = { to_1, to_2, to_3 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
 int
@@ -76,15 +147,27 @@ migrate (struct vl_store *store, int64_t from)
   return vl_db_run (store, "INSERT INTO schema VALUES (?)", "i", (int64_t)SCHEMA_VERSION);
 }
 
+/* 0 for a new file; -1 after a finding. */
 static int64_t
 version_of (struct vl_store *store)
 {
-  if (vl_db_number (store, -1,
+  int64_t tables = 0, version = 0;
+
+  if (vl_db_number (store, &tables,
                     "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema'",
                     "")
-      == 0)
+      < 0)
+    return -1;
+  if (tables == 0)
     return 0;
-  return vl_db_number (store, -1, "SELECT version FROM schema", "");
+  if (vl_db_number (store, &version, "SELECT version FROM schema", "") < 0)
+    return -1;
+  if (version > 0)
+    return version;
+  return vl_refuse_as (
+      store->call, VL_ERR_FAILED, "StoreDamaged", NULL,
+      "put a copy of the file back, or use another folder with --state",
+      "\"%s\" is damaged: its table \"schema\" does not say of which version it is", store->path);
 }
 
 int
@@ -98,11 +181,10 @@ vl_schema_update (struct vl_store *store)
   if (version == SCHEMA_VERSION)
     return 0;
   if (version > SCHEMA_VERSION) {
-    vl_error (store->call, VL_ERR_FAILED, "StoreTooNew", NULL,
-              "\"%s\" was written by a later virtloom (schema %lld; this one knows %d)",
-              store->path, (long long)version, SCHEMA_VERSION);
-    vl_hint (store->call, "use that virtloom, or another folder with --state");
-    return -1;
+    return vl_refuse_as (store->call, VL_ERR_FAILED, "StoreTooNew", NULL,
+                         "use that virtloom, or another folder with --state",
+                         "\"%s\" was written by a later virtloom (schema %lld; this one knows %d)",
+                         store->path, (long long)version, SCHEMA_VERSION);
   }
   if (vl_db_use_wal (store) < 0 || vl_db_begin (store) < 0)
     return -1;

@@ -5,9 +5,9 @@
 
 #include <config.h>
 
+#include "server/acting.h"
 #include "server/method.h"
-#include "server/lock.h"
-#include "server/record.h"
+#include "server/replace.h"
 #include "server/server-disks.h"
 #include "server/undo.h"
 
@@ -32,33 +32,52 @@ static const struct {
                  { "ERROR", FAULTY } };
 #define N_STATUSES (sizeof statuses / sizeof statuses[0])
 
-/* Nova's table of which action is for which state.  PLANNED: the guest is made
- * anew or put back, so its plan is needed.  PERMIT: what features are asked. */
+/* Nova's table of which action is for which state.  BOOTS: the guest is made anew or
+ * put back, so its document is needed; STARTS: what is on the host for it may be gone.
+ * STRICT: not without the features that have something to say.  WANTS: the status that
+ * shows that it was done. */
 static const struct {
   enum vl_server_action action;
   const char *word;
   unsigned from;
-  int planned;
-  enum vl_op permit;
+  unsigned boots, starts, strict;
+  enum vl_op op;
+  enum vl_event event;
+  const char *wants;
 } actions[] = {
-  { VL_SERVER_START, "start", SHUTOFF, 1, 0 },
-  { VL_SERVER_STOP, "stop", ACTIVE | PAUSED | FAULTY, 0, 0 },
-  { VL_SERVER_REBOOT_SOFT, "reboot", ACTIVE, 1, 0 },
-  { VL_SERVER_REBOOT_HARD, "hard reboot", ACTIVE | SHUTOFF | PAUSED | SUSPENDED | FAULTY, 1, 0 },
-  { VL_SERVER_PAUSE, "pause", ACTIVE, 0, 0 },
-  { VL_SERVER_UNPAUSE, "unpause", PAUSED, 0, 0 },
-  { VL_SERVER_SUSPEND, "suspend", ACTIVE, 0, VL_OP_SUSPEND },
-  { VL_SERVER_RESUME, "resume", SUSPENDED, 1, VL_OP_RESUME },
+  { VL_SERVER_START, "start", SHUTOFF, 1, 1, 1, VL_OP_START, VL_EVENT_STARTED, "ACTIVE" },
+  { VL_SERVER_STOP, "stop", ACTIVE | PAUSED | FAULTY, 0, 0, 0, VL_OP_STOP, VL_EVENT_STOPPED,
+    "SHUTOFF" },
+  { VL_SERVER_REBOOT_SOFT, "reboot", ACTIVE, 1, 0, 1, VL_OP_REBOOT, VL_EVENT_REBOOTED, "ACTIVE" },
+  { VL_SERVER_REBOOT_HARD, "hard reboot", ACTIVE | SHUTOFF | PAUSED | SUSPENDED | FAULTY, 1, 1, 1,
+    VL_OP_REBOOT, VL_EVENT_REBOOTED, "ACTIVE" },
+  { VL_SERVER_PAUSE, "pause", ACTIVE, 0, 0, 0, VL_OP_PAUSE, VL_EVENT_PAUSED, "PAUSED" },
+  { VL_SERVER_UNPAUSE, "unpause", PAUSED, 0, 0, 0, VL_OP_UNPAUSE, VL_EVENT_UNPAUSED, "ACTIVE" },
+  { VL_SERVER_SUSPEND, "suspend", ACTIVE, 0, 0, 1, VL_OP_SUSPEND, VL_EVENT_SUSPENDED, "SUSPENDED" },
+  { VL_SERVER_RESUME, "resume", SUSPENDED, 1, 1, 1, VL_OP_RESUME, VL_EVENT_RESUMED, "ACTIVE" },
 };
 #define N_ACTIONS (sizeof actions / sizeof actions[0])
+
+/* What happened if a server that was WAS on record is IS: its guest acted by itself. */
+static const struct {
+  const char *was, *is;
+  enum vl_event event;
+} changes[] = {
+  { "ACTIVE", "SHUTOFF", VL_EVENT_STOPPED }, { "PAUSED", "SHUTOFF", VL_EVENT_STOPPED },
+  { "ACTIVE", "PAUSED", VL_EVENT_PAUSED },   { "PAUSED", "ACTIVE", VL_EVENT_UNPAUSED },
+  { "SHUTOFF", "ACTIVE", VL_EVENT_STARTED }, { "SUSPENDED", "ACTIVE", VL_EVENT_RESUMED },
+};
+#define N_CHANGES (sizeof changes / sizeof changes[0])
 
 struct act {
   struct vl_app *app;
   struct vl_record record;
   struct vl_plugin *driver;
-  struct vl_plan *plan; /* NULL: not needed */
+  struct vl_hooks hooks;
+  struct vl_plan *plan; /* of today; NULL: not asked for */
   size_t what;          /* in actions */
   uint32_t timeout;
+  int force;
 };
 
 /* ---- may it be done? ---- */
@@ -77,132 +96,151 @@ list_statuses (struct vl_call *call, unsigned bits)
 static int
 refuse_state (const struct act *act, const char *status)
 {
+  static const char *const mends[][2] = {
+    { "SHUTOFF", "start" },
+    { "PAUSED", "unpause" },
+    { "SUSPENDED", "resume" },
+    { "ERROR", "reboot --hard" },
+  };
   struct vl_call *call = act->app->call;
-  const char *name = act->record.name;
+  const char *name = act->record.name, *hint = NULL;
 
-  vl_error (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
-            "server \"%s\" is %s; %s is for servers that are %s", name, status,
-            actions[act->what].word, list_statuses (call, actions[act->what].from));
-  if (VL_STREQ (status, "SHUTOFF"))
-    vl_hint (call, "virtloom server start \"%s\"", name);
-  else if (VL_STREQ (status, "PAUSED"))
-    vl_hint (call, "virtloom server unpause \"%s\"", name);
-  else if (VL_STREQ (status, "SUSPENDED"))
-    vl_hint (call, "virtloom server resume \"%s\"", name);
-  else if (VL_STREQ (status, "ERROR"))
-    vl_hint (call, "virtloom server reboot --hard \"%s\", or delete it", name);
-  return -1;
+  for (size_t i = 0; i < sizeof mends / sizeof mends[0]; i++)
+    if (VL_STREQ (status, mends[i][0]))
+      hint = vl_printf (call, "virtloom server %s \"%s\"%s", mends[i][1], name,
+                        VL_STREQ (status, "ERROR") ? ", or delete it" : "");
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, hint,
+                       "server \"%s\" is %s; %s is for servers that are %s", name, status,
+                       actions[act->what].word, list_statuses (call, actions[act->what].from));
+}
+
+/* What the driver says of the guest.  0 or -1. */
+static int
+look (const struct act *act, struct vl_info *info)
+{
+  const char *uuid = act->record.uuid;
+  int known = VL_CALL (act->app, act->driver, inventory, instance_exists, uuid);
+
+  *info = (struct vl_info) { .size = sizeof *info, .state = VL_STATE_NONE };
+  if (known < 0 || (known && VL_CALL (act->app, act->driver, inventory, get_info, uuid, info) < 0))
+    return -1;
+  return 0;
+}
+
+/* Inside a transaction: the server is STATUS by now; what that tells has happened. */
+static int
+note_change (const struct act *act, const char *status, enum vl_state state)
+{
+  struct vl_store *store = act->app->store;
+
+  for (size_t i = 0; i < N_CHANGES; i++)
+    if (VL_STREQ (changes[i].was, act->record.status) && VL_STREQ (changes[i].is, status))
+      return vl_record_set_status (store, act->record.uuid, status, act->record.fault) < 0
+                 ? -1
+                 : vl_event_add (store, act->record.uuid,
+                                 state == VL_STATE_CRASHED ? VL_EVENT_CRASHED : changes[i].event);
+  return 0;
 }
 
 static int
-check_state (const struct act *act)
+check_state (struct act *act)
 {
-  struct vl_info info = { .size = sizeof info, .state = VL_STATE_NONE };
-  const char *uuid = act->record.uuid, *status;
-  int known = VL_CALL (act->app, act->driver, inventory, instance_exists, uuid);
+  struct vl_store *store = act->app->store;
+  struct vl_info info;
+  const char *status;
 
-  if (known < 0 || (known && VL_CALL (act->app, act->driver, inventory, get_info, uuid, &info) < 0))
+  if (look (act, &info) < 0)
     return -1;
   status = vl_status_of (act->record.status, info.state, 1);
+  if (! VL_STREQ (status, act->record.status)) {
+    if (vl_db_begin (store) < 0 || vl_db_finish (store, note_change (act, status, info.state)) < 0)
+      return -1;
+    act->record.status = status;
+  }
   for (size_t i = 0; i < N_STATUSES; i++)
     if (VL_STREQ (status, statuses[i].status) && (actions[act->what].from & statuses[i].bit))
       return 0;
   return refuse_state (act, status);
 }
 
-static int
-someone_permits (const struct vl_registry *registry)
-{
-  for (size_t i = 0; i < registry->n; i++)
-    if (registry->plugins[i]->kind == VL_KIND_FEATURE
-        && registry->plugins[i]->state == VL_PLUGIN_LOADED && registry->plugins[i]->feature.permit)
-      return 1;
-  return 0;
-}
+/* ---- what is on record ---- */
 
-/* Asks every active feature, so that all that stands against it is said. */
+/* What was active and is not there any more.  What only wrote into the document is
+ * not needed to boot from that. */
 static int
-ask_features (const struct act *act)
+check_features (const struct act *act)
 {
+  int boots = actions[act->what].boots != 0;
+  const struct vl_recorded *was = &act->hooks.stored->was;
   struct vl_call *call = act->app->call;
-  struct vl_registry *registry = act->app->registry;
-  struct vl_guest *guest = act->plan->build.guest, *before_guest = call->guest;
-  struct vl_call *own = guest->call;
-  struct vl_plugin *before = call->plugin;
-  int bad = 0;
+  int result = 0;
 
-  /* The guest knows by its context who reads it: short names are that plugin's. */
-  guest->call = call;
-  vl_call_about (call, guest);
-  for (size_t i = 0; i < registry->n; i++) {
-    struct vl_plugin *plugin = registry->plugins[i];
+  for (size_t i = 0; i < was->n_features; i++) {
+    const struct vl_recorded_feature *feature = &was->features[i];
+    const struct vl_plugin *plugin = vl_registry_find (act->app->registry, feature->plugin);
+    const char *why = vl_feature_absent (act->app, feature->plugin);
+    const char *hint =
+        plugin && plugin->state == VL_PLUGIN_DISABLED
+            ? vl_printf (call, "virtloom feature enable %s", feature->plugin)
+            : vl_printf (call,
+                         "put '%s' %s back, or take a plan of today: virtloom server "
+                         "reboot --hard --update \"%s\"",
+                         feature->plugin, feature->version, act->record.name);
 
-    if (plugin->kind != VL_KIND_FEATURE || plugin->state != VL_PLUGIN_LOADED
-        || plugin->feature.permit == NULL || ! guest->active[i])
-      continue;
-    vl_call_as (call, plugin);
-    bad |= plugin->feature.permit (call, guest, actions[act->what].permit);
+    if (why && (boots ? *feature->acts != '\0' : strstr (feature->acts, "permit") != NULL))
+      result = vl_refuse_as (call, VL_ERR_REFUSED, "PluginRefused", NULL, hint,
+                             "server \"%s\" has feature '%s' %s (%s), which %s", act->record.name,
+                             feature->plugin, feature->version, feature->acts, why);
+    else if (why && boots)
+      vl_warn_as (call, "FeatureGone", NULL, hint,
+                  "feature '%s' %s of server \"%s\" %s; its guest is made from the record",
+                  feature->plugin, feature->version, act->record.name, why);
   }
-  vl_call_as (call, before);
-  vl_call_about (call, before_guest);
-  guest->call = own;
-  return bad;
+  return result;
 }
 
-/* ---- the plan, once more ---- */
-
-static size_t
-line_length (const char *text)
-{
-  return strcspn (text, "\n");
-}
-
-/* Where the plan of today is not the one on record, the first line that differs
- * is shown, old and new. */
-static void
-show_change (const struct act *act, const char *now)
-{
-  const char *old = act->record.xml;
-
-  if (VL_STREQ (old, now))
-    return;
-  while (*old && *now && line_length (old) == line_length (now)
-         && strncmp (old, now, line_length (old)) == 0) {
-    old += line_length (old) + (old[line_length (old)] == '\n');
-    now += line_length (now) + (now[line_length (now)] == '\n');
-  }
-  old += strspn (old, " ");
-  now += strspn (now, " ");
-  vl_warning (act->app->call, "GuestChanged", NULL,
-              "server \"%s\" is planned differently today: was \"%.*s\", is \"%.*s\"",
-              act->record.name, (int)line_length (old), old, (int)line_length (now), now);
-  vl_hint (act->app->call,
-           "the configuration or the host changed since; virtloom server show has the old plan, "
-           "virtloom explain the new one");
-}
-
+/* What is on record for an action that is not done without its plugins. */
 static int
-make_plan (struct act *act)
+check_plugins (const struct act *act)
 {
-  int permit = actions[act->what].permit && someone_permits (act->app->registry);
+  struct vl_app *app = act->app;
+  int bad = check_features (act);
 
-  if (! actions[act->what].planned && ! permit)
-    return 0;
-  act->plan = vl_record_plan (act->app, &act->record);
-  if (act->plan == NULL || ! act->plan->ok)
-    return -1;
-  if (permit && ask_features (act) < 0)
-    return -1;
-  if (! actions[act->what].planned)
-    return 0;
-  show_change (act, vl_doc_xml (act->plan->build.doc));
-  return vl_server_disks_verify (act->app, act->plan);
+  bad |= vl_recorded_check (
+      app->call, app->registry, &act->hooks.stored->was, NULL,
+      vl_printf (app->call,
+                 "put the module of then back, or take a plan of today: virtloom server reboot "
+                 "--hard --update \"%s\"",
+                 act->record.name));
+  return bad ? -1 : 0;
+}
+
+/* Loads what is on record, and asks who has to be asked. */
+static int
+load_record (struct act *act)
+{
+  unsigned strict = actions[act->what].strict;
+  size_t first = act->app->call->findings.n;
+  int result = vl_hooks_load (&act->hooks, VL_ROLE_CURRENT);
+
+  act->app->call->host = act->hooks.host;
+  if (result == 0 && strict)
+    result = check_plugins (act);
+  if (result == 0)
+    result = vl_hooks_permit (&act->hooks, actions[act->what].op, ! strict);
+  if (result < 0 && act->force && actions[act->what].action == VL_SERVER_STOP)
+    result = vl_hooks_overrule (&act->hooks, actions[act->what].word, first);
+  if (result == 0 && actions[act->what].boots)
+    result = vl_server_devices_connect (act->app, &act->record);
+  if (result == 0 && actions[act->what].boots)
+    result = vl_server_disks_verify (act->app, act->hooks.stored->xml);
+  return result;
 }
 
 /* ---- doing it ---- */
 
 static int
-call_driver (const struct act *act)
+call_driver (const struct act *act, const struct vl_doc *doc)
 {
   struct vl_app *app = act->app;
   struct vl_plugin *driver = act->driver;
@@ -212,9 +250,9 @@ call_driver (const struct act *act)
                             .uuid = uuid,
                             .domain = act->record.domain,
                             .run_dir = vl_server_dir (app, uuid),
-                            .doc = act->plan ? act->plan->build.doc : NULL,
-                            .host = act->plan ? act->plan->build.host : NULL };
+                            .doc = doc };
 
+  app->call->addresses = NULL;
   switch (actions[act->what].action) {
   case VL_SERVER_START:
     return VL_CALL (app, driver, power, power_on, &spawn);
@@ -236,37 +274,85 @@ call_driver (const struct act *act)
   return -1;
 }
 
+/* Inside a transaction: it was done.  An operation of its own ends with it. */
+static int
+write_down (const struct act *act, const char *status)
+{
+  struct vl_store *store = act->app->store;
+  const char *uuid = act->record.uuid;
+
+  if (vl_record_set_status (store, uuid, status, NULL) < 0
+      || vl_event_add (store, uuid, actions[act->what].event) < 0)
+    return -1;
+  if (act->plan)
+    return 0;
+  return vl_addresses_write (store, uuid) < 0 ? -1 : vl_undo_end (store, uuid);
+}
+
+/* The status of a server that was acted on, whose guest is in STATE: what was on record
+ * (an error, a suspension) is over. */
+static const char *
+status_after (const struct act *act, enum vl_state state)
+{
+  return vl_status_of (actions[act->what].action == VL_SERVER_SUSPEND ? "SUSPENDED" : "ACTIVE",
+                       state, 1);
+}
+
 static int
 settle (const struct act *act)
 {
+  struct vl_store *store = act->app->store;
   struct vl_info info = { .size = sizeof info, .state = VL_STATE_NONE };
-  const char *uuid = act->record.uuid;
-  /* What was on record (an error, a suspension) is over. */
-  const char *status = actions[act->what].action == VL_SERVER_SUSPEND ? "SUSPENDED" : "ACTIVE";
 
-  if (VL_CALL (act->app, act->driver, inventory, get_info, uuid, &info) < 0)
+  if (VL_CALL (act->app, act->driver, inventory, get_info, act->record.uuid, &info) == 0
+      && vl_db_begin (store) == 0
+      && vl_db_finish (store, write_down (act, status_after (act, info.state))) == 0)
+    return 0;
+  return vl_refuse_as (act->app->call, VL_ERR_FAILED, "NotRecorded", NULL,
+                       "the next command looks what became of it, and records that",
+                       "the %s of server \"%s\" was done, but is not on record",
+                       actions[act->what].word, act->record.name);
+}
+
+/* Inside a transaction: it was not done, for the reasons in FAULT. */
+static int
+write_failure (const struct act *act, const char *fault)
+{
+  struct vl_store *store = act->app->store;
+
+  return vl_record_set_status (store, act->record.uuid, act->record.status, fault) < 0
+             ? -1
+             : vl_undo_end (store, act->record.uuid);
+}
+
+static int
+do_it (const struct act *act, const struct vl_hooks *hooks, const struct vl_doc *doc)
+{
+  if (actions[act->what].starts && vl_hooks_prepare (hooks) < 0)
     return -1;
-  status = vl_status_of (status, info.state, 1);
-  return vl_db_run (act->app->store,
-                    "UPDATE server SET status = ?, fault = NULL, xml = coalesce (?, xml) "
-                    "WHERE uuid = ?",
-                    "sss", status,
-                    actions[act->what].planned ? vl_doc_xml (act->plan->build.doc) : NULL, uuid);
+  return call_driver (act, doc);
 }
 
 static int
 act_on (struct act *act)
 {
+  struct vl_store *store = act->app->store;
+  struct vl_call *call = act->app->call;
+  const char *word = actions[act->what].word;
   size_t first;
 
-  if (check_state (act) < 0 || make_plan (act) < 0)
+  if (check_state (act) < 0 || load_record (act) < 0 || vl_db_begin (store) < 0
+      || vl_db_finish (store, vl_undo_begin (store, act->record.uuid,
+                                             vl_printf (call, VL_OP_SERVER "%s", word),
+                                             act->record.driver))
+             < 0)
     return -1;
-  vl_progress (act->app->call, "%s of \"%s\"", actions[act->what].word, act->record.name);
-  first = act->app->call->findings.n;
-  if (call_driver (act) == 0 && settle (act) == 0)
-    return 0;
-  vl_record_set_status (act->app->store, act->record.uuid, act->record.status,
-                        vl_fault_text (act->app->call, first));
+  vl_progress (call, "%s of \"%s\"", word, act->record.name);
+  first = call->findings.n;
+  if (do_it (act, &act->hooks, act->hooks.stored ? act->hooks.stored->doc : NULL) == 0)
+    return settle (act);
+  if (vl_db_begin (store) == 0)
+    vl_db_finish (store, write_failure (act, vl_fault_text (call, first)));
   return -1;
 }
 
@@ -284,33 +370,135 @@ lock_server (struct act *act, const char *server, struct vl_lock *lock)
   act->driver = vl_app_driver_named (act->app, record->driver);
   if (act->driver == NULL || vl_app_conn (act->app, act->driver) == NULL)
     return -1;
-  if (vl_lock_take (act->app, "servers", record->uuid, 1, lock) < 0)
+  /* Whoever had the lock before may have died meanwhile. */
+  if (vl_lock_take (act->app, "servers", record->uuid, 1, lock) < 0
+      || vl_undo_mend (act->app, act->app->store, record->uuid) < 0)
     return -1;
   got = vl_record_load (act->app->store, record->uuid, &act->record);
   if (got == 0)
-    vl_error (act->app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
-              "server \"%s\" was deleted meanwhile", server);
+    vl_refuse_as (act->app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+                  "server \"%s\" was deleted meanwhile", server);
+  act->hooks = (struct vl_hooks) { .app = act->app, .record = &act->record, .driver = act->driver };
   return got == 1 ? 0 : -1;
+}
+
+static size_t
+number_of (enum vl_server_action action)
+{
+  size_t i = 0;
+
+  while (i < N_ACTIONS && actions[i].action != action)
+    i++;
+  return i;
 }
 
 int
 vl_server_act (struct vl_app *app, const char *server, enum vl_server_action action,
-               uint32_t timeout)
+               uint32_t timeout, int force)
 {
+  struct act act = { .app = app, .timeout = timeout, .what = number_of (action), .force = force };
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  struct act act = { .app = app, .timeout = timeout, .what = N_ACTIONS };
   int result;
 
-  for (size_t i = 0; i < N_ACTIONS; i++)
-    if (actions[i].action == action)
-      act.what = i;
   if (act.what == N_ACTIONS)
-    return vl_error (app->call, VL_ERR_USAGE, NULL, NULL, "there is no server action %d",
-                     (int)action);
-  if (lock_server (&act, server, &lock) < 0)
+    return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no server action %d",
+                      (int)action);
+  result = lock_server (&act, server, &lock) < 0 ? -1 : act_on (&act);
+  vl_hooks_free (&act.hooks);
+  vl_lock_drop (&lock);
+  vl_events_tell (app);
+  return result;
+}
+
+/* Inside a transaction: what the guest was found to be, which shows whether it was
+ * done. */
+static int
+write_found (const struct act *act, enum vl_state state)
+{
+  const char *after = status_after (act, state);
+  const char *before = vl_status_of (act->record.status, state, 1);
+
+  if (VL_STREQ (after, actions[act->what].wants))
+    return write_down (act, after);
+  return note_change (act, before, state) < 0 ? -1
+                                              : vl_undo_end (act->app->store, act->record.uuid);
+}
+
+int
+vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind)
+{
+  struct act act = { .app = app };
+  struct vl_info info;
+
+  while (act.what < N_ACTIONS && ! VL_STREQ (kind + strlen (VL_OP_SERVER), actions[act.what].word))
+    act.what++;
+  if (act.what == N_ACTIONS)
+    return vl_refuse_as (app->call, VL_ERR_FAILED, "StoreDamaged", NULL, NULL,
+                         "there is no operation \"%s\"", kind);
+  if (vl_record_load (app->store, uuid, &act.record) != 1)
     return -1;
-  result = act_on (&act);
+  act.driver = vl_app_driver_named (app, act.record.driver);
+  if (act.driver == NULL || look (&act, &info) < 0 || vl_db_begin (app->store) < 0)
+    return -1;
+  app->call->addresses = NULL;
+  return vl_db_finish (app->store, write_found (&act, info.state));
+}
+
+/* ---- another document ---- */
+
+/* The next document is on record: it is prepared for, and who has to be asked sees what it
+ * is made of. */
+static int
+boot_plan (void *opaque)
+{
+  struct act *act = opaque;
+  struct vl_hooks next = { .app = act->app, .record = &act->record, .driver = act->driver };
+  int result = vl_hooks_load (&next, VL_ROLE_PENDING);
+
+  if (result == 0)
+    result = vl_hooks_permit (&next, VL_OP_UPDATE, 0);
+  if (result == 0)
+    result = do_it (act, &next, act->plan->build.doc);
+  vl_hooks_free (&next);
+  return result;
+}
+
+static int
+update (struct act *act, const char *const *accept_loss)
+{
+  struct vl_app *app = act->app;
+  const char *uuid = act->record.uuid;
+  size_t first;
+
+  if (check_state (act) < 0 || vl_hooks_load (&act->hooks, VL_ROLE_CURRENT) < 0
+      || vl_hooks_permit (&act->hooks, VL_OP_UPDATE, 1) < 0)
+    return -1;
+  act->plan = vl_record_plan (app, &act->record, act->hooks.stored);
+  if (act->plan == NULL || ! act->plan->ok)
+    return -1;
+  app->call->host = act->plan->build.host;
+  if (vl_server_disks_verify (app, vl_doc_xml (act->plan->build.doc)) < 0)
+    return -1;
+  first = app->call->findings.n;
+  if (vl_document_replace (app, &act->record, act->hooks.stored, accept_loss, VL_OP_SERVER_UPDATE,
+                           act->plan, boot_plan, act)
+      == 0)
+    return settle (act);
+  vl_record_set_status (app->store, uuid, act->record.status, vl_fault_text (app->call, first));
+  return -1;
+}
+
+int
+vl_server_update (struct vl_app *app, const char *server, const char *const *accept_loss)
+{
+  struct act act = { .app = app, .what = number_of (VL_SERVER_REBOOT_HARD) };
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  int result = lock_server (&act, server, &lock) < 0 ? -1 : update (&act, accept_loss);
+
   vl_plan_free (act.plan);
+  vl_hooks_free (&act.hooks);
+  vl_lock_drop (&lock);
+  vl_events_tell (app);
   return result;
 }
 

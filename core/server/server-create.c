@@ -6,125 +6,77 @@
 #include <config.h>
 
 #include "request/disks.h"
+#include "server/hooks.h"
 #include "server/method.h"
 #include "server/lock.h"
 #include "server/properties.h"
-#include "server/record.h"
 #include "server/server-disks.h"
+#include "server/stored.h"
 #include "server/undo.h"
 
 #include "storage/inspect.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <sys/stat.h>
-#include <time.h>
 
 struct creation {
   struct vl_app *app;
   struct vl_store *store;
   struct vl_plugin *driver;
   struct vl_plan *plan;
+  struct vl_record record;
+  struct vl_hooks hooks;
   const char *uuid, *name, *dir;
   char domain[16];
 };
 
 /* ---- the record ---- */
 
-/* {"PLUGIN.PROPERTY": {"value": TEXT, "cause": TEXT}, ...} */
-static char *
-properties_json (const struct vl_guest *guest)
-{
-  json_t *all = json_object ();
-  char *text;
-
-  for (size_t i = 0; i < guest->n_props; i++) {
-    const struct vl_guest_prop *prop = &guest->props[i];
-    const char *chain, *cause;
-    json_t *one;
-
-    if (! prop->value.set || prop->value.text == NULL)
-      continue;
-    cause = vl_guest_cause (guest, prop->name, &chain);
-    one = json_object ();
-    json_object_set_new (one, "value", json_string (prop->value.text));
-    if (cause)
-      json_object_set_new (one, "cause", json_string (cause));
-    json_object_set_new (all, prop->name, one);
-  }
-  text = json_dumps (all, JSON_COMPACT | JSON_SORT_KEYS);
-  json_decref (all);
-  return text;
-}
-
-static int
-is_given (const struct vl_request *request, const char *key)
-{
-  for (size_t i = 0; i < request->n_entries; i++)
-    if (request->entries[i].layer >= VL_LAYER_IMAGE && VL_STREQ (request->entries[i].key, key))
-      return 1;
-  return 0;
-}
-
-/* Into its place: properties of a request are in byte order. */
+/* What the guest's disks are made as is kept with the request: a disk that is there
+ * does not change with the settings.  So is what tells its devices apart, which
+ * otherwise would follow from their places. */
 static void
-add_property (struct vl_request *request, const char *key, const char *value)
-{
-  size_t place = request->n_entries++;
-
-  for (; place > 0 && request->entries[place - 1].layer == VL_LAYER_REQUEST
-         && strcmp (request->entries[place - 1].key, key) > 0;
-       place--)
-    request->entries[place] = request->entries[place - 1];
-  request->entries[place] =
-      (struct vl_entry) { .key = key, .value = value, .layer = VL_LAYER_REQUEST };
-}
-
-/* What a slot took from settings or defaults is kept with the request, as if the
- * server had been asked for with it, and so is the kind of its disks: a later change
- * of configuration does not change the machine type, the buses or the disks of a
- * guest that is there. */
-static void
-remember_settings (struct creation *c)
+complete_request (struct creation *c)
 {
   const struct vl_guest *guest = c->plan->build.guest;
   struct vl_request *request = c->plan->request;
-  struct vl_entry *entries = vl_arena_alloc (
-      c->plan->call->arena, (request->n_entries + guest->n_props) * sizeof *entries);
 
-  if (request->n_entries)
-    memcpy (entries, request->entries, request->n_entries * sizeof *entries);
-  request->entries = entries;
-  request->disk_kind = vl_disk_kind (c->app->config);
-  for (size_t i = 0; i < guest->n_props; i++) {
-    const struct vl_guest_prop *slot = &guest->props[i];
-    const char *key = slot->filler ? guest->props[slot->filler - 1].row->image_key : NULL;
+  request->disk_kind = vl_str (c->plan->call, VL_STORAGE_IMAGES_TYPE);
+  for (size_t i = 0; i < guest->n_nics; i++) {
+    struct vl_network *network = &request->networks[guest->nics[i].index];
 
-    if (key && slot->value.set && ! is_given (request, key))
-      add_property (request, key, slot->value.text);
+    network->id = guest->nics[i].id;
+    network->address = guest->nics[i].mac;
   }
+  for (size_t i = 0; i < request->n_devices; i++)
+    if (vl_is_volume (&request->devices[i]))
+      request->devices[i].uuid = vl_volume_id (c->plan->call, guest, &request->devices[i]);
 }
+
+/* The document's keys are written first: they name the secrets, of which the request
+ * keeps nothing. */
 
 static int
 insert_record (struct creation *c)
 {
-  const struct vl_request *request = c->plan->request;
-  VL_AUTOFREE char *json = vl_request_to_json (request);
-  VL_AUTOFREE char *properties = properties_json (c->plan->build.guest);
-  VL_AUTOFREE char *facts = vl_host_used_json (c->plan->build.host);
-  char now[32];
-  time_t t = time (NULL);
-  struct tm tm;
+  struct vl_request *request = c->plan->request;
+  VL_AUTOFREE char *json = NULL;
 
-  strftime (now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&t, &tm));
-  return vl_db_run (c->store,
-                    "INSERT INTO server (uuid, name, domain, status, flavor, image, image_uuid, "
-                    "driver, created, request, xml, properties, facts) "
-                    "VALUES (?, ?, ?, 'BUILD', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    "ssssssssssss", c->uuid, c->name, c->domain, request->flavor.name,
-                    request->image.given ? request->image.name : NULL,
-                    request->image.given ? request->image.uuid : NULL, c->driver->name, now, json,
-                    vl_doc_xml (c->plan->build.doc), properties, facts);
+  complete_request (c);
+  if (vl_db_run (c->store,
+                 "INSERT INTO server (uuid, name, domain, status, flavor, image, image_uuid, "
+                 "driver, created, request, xml, properties, facts) "
+                 "VALUES (?, ?, ?, 'BUILD', ?, ?, ?, ?, ?, '', '', '', '')",
+                 "ssssssss", c->uuid, c->name, c->domain, request->flavor.name,
+                 request->image.given ? request->image.name : NULL,
+                 request->image.given ? request->image.uuid : NULL, c->driver->name,
+                 vl_now_text (c->app->call))
+          < 0
+      || vl_stored_write (c->store, c->uuid, VL_ROLE_CURRENT, c->plan) < 0)
+    return -1;
+  vl_request_forget_secrets (c->plan->build.guest, request);
+  json = vl_request_to_json (request);
+  return vl_db_run (c->store, "UPDATE server SET request = ? WHERE uuid = ?", "ss", json, c->uuid);
 }
 
 /* The images that the server cannot do without.  They are looked up in the same
@@ -133,13 +85,17 @@ static int
 insert_image (struct creation *c, const char *path, const char *what)
 {
   const char *uuid = strrchr (path, '/');
+  int there;
 
   uuid = uuid ? uuid + 1 : path;
   if (! VL_STREQ (path, vl_image_path (c->app, uuid)))
     return 0;
-  if (vl_db_number (c->store, 0, "SELECT count(*) FROM image WHERE uuid = ?", "s", uuid) != 1)
-    return vl_error (c->app->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL,
-                     "the image of the %s was deleted meanwhile", what);
+  there = vl_db_any (c->store, "SELECT 1 FROM image WHERE uuid = ?", "s", uuid);
+  if (there < 0)
+    return -1;
+  if (there == 0)
+    return vl_refuse_as (c->app->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
+                         "the image of the %s was deleted meanwhile", what);
   return vl_db_run (c->store, "INSERT OR IGNORE INTO server_image VALUES (?, ?)", "ss", c->uuid,
                     uuid);
 }
@@ -148,10 +104,13 @@ static int
 insert_images (struct creation *c)
 {
   const struct vl_request *request = c->plan->request;
+  const struct vl_guest *guest = c->plan->build.guest;
   int bad = 0;
 
-  if (request->image.file && vl_disk_is_overlay (vl_disk_kind (c->app->config)))
-    bad |= insert_image (c, request->image.file, "root disk");
+  for (size_t i = 0; i < guest->n_disks; i++)
+    for (const struct vl_source *below = guest->sources[i].backing; below; below = below->backing)
+      if (below->path && request->image.file && VL_STREQ (below->path, request->image.file))
+        bad |= insert_image (c, below->path, "root disk");
   if (request->image.kernel)
     bad |= insert_image (c, request->image.kernel, "kernel");
   if (request->image.ramdisk)
@@ -159,39 +118,16 @@ insert_images (struct creation *c)
   return bad;
 }
 
-/* Counted from the records of live servers, in the transaction that adds one. */
-static int
-reserve (struct creation *c, const struct vl_claim_info *claim)
-{
-  int64_t used =
-      vl_db_number (c->store, -1, "SELECT coalesce (sum (amount), 0) FROM claim WHERE resource = ?",
-                    "s", claim->resource);
-
-  if (used < 0)
-    return -1;
-  if (used + claim->amount > claim->total) {
-    vl_error (c->app->call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
-              "the server needs %lld of %s; this host has %lld, and other servers have taken %lld",
-              (long long)claim->amount, claim->resource, (long long)claim->total, (long long)used);
-    vl_hint (c->app->call, "delete a server that holds %s, or use another host", claim->resource);
-    return -1;
-  }
-  return vl_db_run (c->store, "INSERT INTO claim VALUES (?, ?, ?, ?)", "ssis", c->uuid,
-                    claim->resource, claim->amount, claim->plugin);
-}
-
 static int
 insert_all (struct creation *c)
 {
-  const struct vl_build *build = &c->plan->build;
+  int there = vl_db_any (c->store, "SELECT 1 FROM server WHERE name = ?", "s", c->name);
 
-  if (vl_db_number (c->store, 0, "SELECT count(*) FROM server WHERE name = ?", "s", c->name))
-    return vl_exists (c->app->call, &vl_noun_server, c->name);
-  if (insert_record (c) < 0 || insert_images (c) < 0)
+  if (there)
+    return there < 0 ? -1 : vl_exists (c->app->call, &vl_noun_server, c->name);
+  if (vl_plan_again (c->app, c->plan) < 0 || insert_record (c) < 0 || insert_images (c) < 0
+      || vl_claims_write (c->app, c->uuid, VL_ROLE_CURRENT, c->plan) < 0)
     return -1;
-  for (size_t i = 0; i < build->n_claims; i++)
-    if (reserve (c, &build->claims[i]) < 0)
-      return -1;
   if (VL_STREQ (vl_driver_wanted (c->app), "auto")
       && vl_db_run (c->store, "INSERT OR IGNORE INTO setting VALUES ('driver', ?)", "s",
                     c->driver->name)
@@ -229,17 +165,30 @@ make_guest (struct creation *c)
                             .uuid = c->uuid,
                             .domain = c->domain,
                             .run_dir = c->dir,
-                            .doc = c->plan->build.doc,
-                            .host = c->plan->build.host };
+                            .doc = c->plan->build.doc };
 
+  c->app->call->host = c->plan->build.host;
   vl_progress (c->app->call, "making the disks of \"%s\"", c->name);
   if (mkdir (c->dir, 0700) < 0)
-    return vl_storage_failed (c->app->call, "cannot make", c->dir, errno);
+    return vl_file_failed (c->app->call, "cannot make", c->dir, errno);
   if (vl_undo_done (c->store, c->uuid, VL_MADE_FOLDER, c->dir, NULL) < 0
-      || vl_server_disks_make (c->app, c->plan) < 0)
+      || vl_server_disks_make (&c->hooks, c->plan) < 0)
     return -1;
   vl_progress (c->app->call, "starting \"%s\"", c->name);
-  return spawn_or_blame (c, &spawn);
+  c->app->call->addresses = NULL;
+  c->app->call->host = c->plan->build.host;
+  return vl_hooks_prepare (&c->hooks) < 0 ? -1 : spawn_or_blame (c, &spawn);
+}
+
+/* The record is there: plugins see the server as they will from now on. */
+static int
+ask_plugins (struct creation *c)
+{
+  c->hooks = (struct vl_hooks) { .app = c->app, .record = &c->record, .driver = c->driver };
+  if (vl_record_load (c->store, c->uuid, &c->record) != 1
+      || vl_hooks_load (&c->hooks, VL_ROLE_CURRENT) < 0)
+    return -1;
+  return vl_hooks_permit (&c->hooks, VL_OP_CREATE, 0);
 }
 
 static int
@@ -254,6 +203,9 @@ settle (struct creation *c)
   if (vl_db_begin (c->store) < 0)
     return -1;
   return vl_db_finish (c->store, vl_record_set_status (c->store, c->uuid, status, NULL) < 0
+                                         || vl_addresses_write (c->store, c->uuid) < 0
+                                         || vl_event_add (c->store, c->uuid, VL_EVENT_CREATED) < 0
+                                         || vl_event_add (c->store, c->uuid, VL_EVENT_STARTED) < 0
                                      ? -1
                                      : vl_undo_end (c->store, c->uuid));
 }
@@ -263,16 +215,11 @@ static void
 take_back (struct creation *c, size_t first_finding)
 {
   const char *fault = vl_fault_text (c->app->call, first_finding);
-  int result = vl_undo_roll_back (c->app, c->store, c->uuid);
 
-  if (result < 0) {
+  if (vl_undo_roll_back (c->app, c->store, c->uuid) < 0)
     vl_record_set_status (c->store, c->uuid, "ERROR", fault);
-    return;
-  }
-  if (vl_db_begin (c->store) < 0)
-    return;
-  result = vl_db_run (c->store, "DELETE FROM server WHERE uuid = ?", "s", c->uuid);
-  vl_db_finish (c->store, result < 0 ? -1 : vl_undo_end (c->store, c->uuid));
+  else
+    vl_server_forget (c->app, c->uuid, NULL);
 }
 
 static int
@@ -281,7 +228,6 @@ create (struct creation *c)
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   size_t first = c->app->call->findings.n;
 
-  remember_settings (c);
   c->name = c->plan->request->name;
   c->dir = vl_server_dir (c->app, c->uuid);
   vl_domain_name (c->uuid, c->domain);
@@ -289,7 +235,7 @@ create (struct creation *c)
       || vl_lock_take (c->app, "servers", c->uuid, 1, &lock) < 0 || vl_db_begin (c->store) < 0
       || vl_db_finish (c->store, insert_all (c)) < 0)
     return -1;
-  if (make_guest (c) == 0 && settle (c) == 0)
+  if (ask_plugins (c) == 0 && make_guest (c) == 0 && settle (c) == 0)
     return 0;
   take_back (c, first);
   return -1;
@@ -301,9 +247,9 @@ host_for (struct vl_app *app, struct vl_plugin *driver)
 {
   if (app->options.host_file == NULL || driver->driver.host_file)
     return vl_app_host_of (app, driver);
-  vl_error (app->call, VL_ERR_USAGE, NULL, NULL,
-            "driver \"%s\" makes servers on this machine, not on the host of a file", driver->name);
-  vl_hint (app->call, "leave --host out, or use virtloom plan");
+  vl_refuse (app->call, VL_ERR_USAGE, NULL, "leave --host out, or use virtloom plan",
+             "driver \"%s\" makes servers on this machine, not on the host of a file",
+             driver->name);
   return NULL;
 }
 
@@ -332,10 +278,13 @@ vl_server_create (struct vl_app *app, const struct vl_create_options *options, c
   vl_host_forget_use (host);
   json = vl_create_request (app, options, c.uuid);
   request = json ? vl_stored_request (app, json, "the command line") : NULL;
-  c.plan =
-      request ? vl_plan_build (app, request, c.driver, host, ! c.driver->driver.validates) : NULL;
-  if (c.plan && c.plan->ok)
+  c.plan = request
+               ? vl_plan_build (app, request, c.driver, host, NULL, ! c.driver->driver.validates)
+               : NULL;
+  if (c.plan && vl_plan_check_critical (app, c.plan) == 0)
     result = create (&c);
+  vl_hooks_free (&c.hooks);
+  vl_events_tell (app);
   vl_plan_free (c.plan);
   if (result == 0 && uuid)
     *uuid = c.uuid;

@@ -5,86 +5,180 @@
 
 #include <config.h>
 
+#include "server/hooks.h"
 #include "server/lock.h"
-#include "server/record.h"
+#include "server/server-disks.h"
 #include "server/undo.h"
 
 #include "lib/file.h"
 
 #include <errno.h>
 
+static int
+forget (struct vl_store *store, const char *uuid)
+{
+  return vl_db_run (store, "DELETE FROM server WHERE uuid = ?", "s", uuid) < 0
+             ? -1
+             : vl_undo_end (store, uuid);
+}
+
+/* Of the server nothing is left but what plugins hold, with what they claimed for it. */
+static int
+wait_for_plugins (struct vl_store *store, const char *uuid, const char *fault)
+{
+  static const char *const steps[] = {
+    "DELETE FROM claim WHERE server = ?1 AND plugin NOT IN (SELECT plugin FROM kept "
+    "WHERE server = ?1)",
+    "DELETE FROM server_image WHERE server = ?1",
+    "UPDATE operation SET kind = '" VL_OP_SERVER_RELEASE "' WHERE object = ?1",
+  };
+
+  for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+    if (vl_db_run (store, steps[i], "s", uuid) < 0)
+      return -1;
+  return vl_record_set_status (store, uuid, "DELETING", fault);
+}
+
+/* The messages of findings from number FIRST on. */
+static const char *
+said_since (struct vl_call *call, size_t first)
+{
+  VL_AUTOSTR struct vl_str text = { NULL, 0, 0 };
+
+  vl_str_add (&text, "");
+  for (size_t i = first; i < call->findings.n; i++)
+    vl_str_printf (&text, "%s%s", text.length ? "; " : "", call->findings.items[i].message);
+  return vl_arena_strdup (call->arena, text.text);
+}
+
 int
-vl_server_delete_rest (struct vl_app *app, struct vl_store *store, const char *uuid,
-                       const char *driver)
+vl_server_forget (struct vl_app *app, const char *uuid, const char *dir)
+{
+  struct vl_store *store = app->store;
+  size_t first = app->call->findings.n;
+  struct vl_record record;
+  enum vl_holding holding;
+  int got = vl_record_load (store, uuid, &record);
+
+  if (got <= 0)
+    return got < 0 ? -1 : vl_undo_end (store, uuid);
+  holding = vl_hooks_release (app, &record);
+  if (dir && vl_file_remove_tree (dir) < 0)
+    return vl_refuse (app->call, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", dir,
+                      strerror (errno));
+  if (vl_db_begin (store) == 0
+      && vl_db_finish (store, holding == VL_HOLDING_NONE
+                                  ? forget (store, uuid)
+                                  : wait_for_plugins (store, uuid, said_since (app->call, first)))
+             == 0)
+    return holding == VL_HOLDING_PRESENT ? -1 : 0;
+  return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
+                       "the next command that can write to STATE forgets it",
+                       "server \"%s\" was deleted, but is still on record", record.name);
+}
+
+int
+vl_server_delete_rest (struct vl_app *app, const char *uuid, const char *driver)
 {
   const char *dir = vl_server_dir (app, uuid);
 
-  if (dir == NULL || vl_guest_remove (app, driver, uuid) < 0)
+  if (dir == NULL || vl_guest_remove (app, driver, uuid) < 0
+      || vl_server_devices_undo (app, app->store, uuid, NULL) < 0)
     return -1;
-  if (vl_file_remove_tree (dir) < 0)
-    return vl_error (app->call, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", dir,
-                     strerror (errno));
-  if (vl_db_begin (store) < 0)
+  return vl_server_forget (app, uuid, dir);
+}
+
+/* ---- the command ---- */
+
+struct deletion {
+  struct vl_app *app;
+  struct vl_record record;
+  struct vl_plugin *driver;
+  int force;
+  const char *const *abandon; /* NULL-terminated, or NULL */
+};
+
+/* May it be deleted?  What began is finished without asking again. */
+static int
+ask (const struct deletion *d)
+{
+  struct vl_hooks hooks = { .app = d->app, .record = &d->record, .driver = d->driver };
+  size_t first = d->app->call->findings.n;
+  int result;
+
+  if (VL_STREQ (d->record.status, "DELETING"))
+    return 0;
+  result =
+      vl_hooks_load (&hooks, VL_ROLE_CURRENT) < 0 || vl_hooks_permit (&hooks, VL_OP_DELETE, 1) < 0
+          ? -1
+          : 0;
+  if (result < 0 && d->force)
+    result = vl_hooks_overrule (&hooks, "delete", first);
+  vl_hooks_free (&hooks);
+  return result;
+}
+
+/* Whatever was under way on the server is part of what the deletion removes. */
+static int
+write_down (const struct deletion *d)
+{
+  struct vl_store *store = d->app->store;
+  const struct vl_record *record = &d->record;
+
+  if (vl_undo_end (store, record->uuid) < 0
+      || vl_record_set_status (store, record->uuid, "DELETING", record->fault) < 0
+      || vl_undo_begin (store, record->uuid, VL_OP_SERVER_DELETE, record->driver) < 0)
     return -1;
-  return vl_db_finish (store, vl_db_run (store, "DELETE FROM server WHERE uuid = ?", "s", uuid) < 0
-                                  ? -1
-                                  : vl_undo_end (store, uuid));
+  for (const char *const *name = d->abandon; name && *name; name++)
+    if (vl_hooks_abandon (d->app, record, *name) < 0)
+      return -1;
+  return 0;
 }
 
 static int
-begin (struct vl_store *store, const struct vl_record *record)
+delete_locked (struct deletion *d)
 {
-  if (vl_db_begin (store) < 0)
-    return -1;
-  return vl_db_finish (
-      store, vl_record_set_status (store, record->uuid, "DELETING", record->fault) < 0
-                 ? -1
-                 : vl_undo_begin (store, record->uuid, VL_OP_SERVER_DELETE, record->driver));
-}
+  struct vl_store *store = d->app->store;
+  size_t first = d->app->call->findings.n;
 
-/* The driver would not: the server stays, says why, and can be deleted again. */
-static void
-give_up (struct vl_store *store, const char *uuid, const char *fault)
-{
-  if (vl_db_begin (store) < 0)
-    return;
-  vl_db_finish (store, vl_record_set_status (store, uuid, "ERROR", fault) < 0
-                           ? -1
-                           : vl_undo_end (store, uuid));
+  if (ask (d) < 0)
+    return -1;
+  vl_progress (d->app->call, "deleting \"%s\"", d->record.name);
+  if (vl_db_begin (store) < 0 || vl_db_finish (store, write_down (d)) < 0)
+    return -1;
+  if (vl_server_delete_rest (d->app, d->record.uuid, d->record.driver) == 0)
+    return 0;
+  /* It stays in the log: the next command goes on with it. */
+  vl_record_set_status (store, d->record.uuid, "DELETING", vl_fault_text (d->app->call, first));
+  return -1;
 }
 
 int
-vl_server_delete (struct vl_app *app, const char *server)
+vl_server_delete (struct vl_app *app, const char *server, int force, const char *const *abandon)
 {
-  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  struct deletion d = { .app = app, .force = force, .abandon = abandon };
   const struct vl_record *record = vl_record_find (app, server);
-  struct vl_plugin *driver;
-  struct vl_record now;
-  size_t first;
-  int got;
+  int got = -1;
 
   if (record == NULL)
     return -1;
-  vl_recover (app, app->store);
-  driver = vl_app_driver_named (app, record->driver);
-  if (driver == NULL || vl_app_conn (app, driver) == NULL)
+  /* What is to be given up is not asked for once more. */
+  if (abandon == NULL || *abandon == NULL)
+    vl_recover (app, app->store);
+  d.driver = vl_app_driver_named (app, record->driver);
+  if (d.driver == NULL || vl_app_conn (app, d.driver) == NULL)
     return -1;
-  if (vl_lock_take (app, "servers", record->uuid, 1, &lock) < 0)
-    return -1;
-  /* Whoever held it, or the mending of what a dead command left, may have done
-   * the work. */
-  got = vl_record_load (app->store, record->uuid, &now);
-  if (got <= 0)
-    return got;
-  first = app->call->findings.n;
-  vl_progress (app->call, "deleting \"%s\"", now.name);
-  if (vl_db_number (app->store, 0, "SELECT count(*) FROM operation WHERE object = ?", "s", now.uuid)
-      && vl_undo_end (app->store, now.uuid) < 0)
-    return -1;
-  if (begin (app->store, &now) < 0)
-    return -1;
-  if (vl_server_delete_rest (app, app->store, now.uuid, now.driver) == 0)
-    return 0;
-  give_up (app->store, now.uuid, vl_fault_text (app->call, first));
-  return -1;
+  {
+    VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+
+    if (vl_lock_take (app, "servers", record->uuid, 1, &lock) == 0)
+      got = vl_record_load (app->store, record->uuid, &d.record);
+    /* Whoever held it, or the mending of what a dead command left, may have done
+     * the work. */
+    if (got == 1)
+      got = delete_locked (&d);
+  }
+  if (got == 0)
+    vl_events_tell (app);
+  return got;
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * From the disks that a plan lays out to files.  The layout and the list of
- * wanted disks go in step: the same request, the same order. */
+ * From the disks and NICs that a plan lays out to what is behind them: the plugins that
+ * reach them are called.  The layout and the list of wanted disks go in step: the same
+ * request, the same order. */
 
 #include <config.h>
 
 #include "server/server-disks.h"
 
 #include "request/disks.h"
+#include "server/acting.h"
+#include "server/undo.h"
 #include "storage/disk.h"
 #include "storage/inspect.h"
 
@@ -16,65 +19,132 @@
 #include <jansson.h>
 
 #define GIB ((int64_t)1 << 30)
-#define MIB ((int64_t)1 << 20)
 
 struct disk_work {
+  const struct vl_hooks *hooks;
   struct vl_app *app;
   const struct vl_request *request;
+  const struct vl_guest *guest;
   const struct vl_disk *disk;
-  const struct vl_wanted_disk *want;
-  const char *kind; /* vl_guest_disk_kind */
+  struct vl_volume volume;
+  const struct vl_source *source;
 };
 
+/* ---- calls of storage plugins ---- */
+
+typedef int (*storage_fn) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+
+/* What is to be called: of a storage plugin with VOLUME and SOURCE, or of a network
+ * plugin with NIC. */
+struct order {
+  const char *name;
+  storage_fn fn;
+  const struct vl_volume *volume;
+  const struct vl_source *source;
+  int (*nic_fn) (struct vl_call *, const struct vl_nic *);
+  const struct vl_nic *nic;
+};
+
+/* Has PLUGIN do ORDER for the server of HOOKS. */
 static int
-is_volume (const struct vl_wanted_disk *want)
+act (const struct vl_hooks *hooks, struct vl_plugin *plugin, const struct order *order)
 {
-  return want->bdm && vl_is_volume (want->bdm);
+  struct vl_call *call = hooks->app->call, before = *call;
+  struct vl_acting acting = { .hooks = hooks };
+  size_t errors = call->findings.n_errors;
+  int result;
+
+  if (order->fn == NULL && order->nic_fn == NULL)
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "NotImplemented", NULL, NULL,
+                         "storage plugin \"%s\" does not have the call \"%s\"", plugin->name,
+                         order->name);
+  vl_call_as (call, plugin);
+  call->phase = VL_PHASE_GROUP;
+  call->acting = &acting;
+  result =
+      order->fn ? order->fn (call, order->volume, order->source) : order->nic_fn (call, order->nic);
+  if (result != 0 && call->findings.n_errors == errors)
+    vl_fault (call, "'%s' failed in %s without saying why", plugin->name, order->name);
+  vl_call_as (call, before.plugin);
+  call->phase = before.phase;
+  call->acting = before.acting;
+  vl_acting_end (&acting);
+  return call->findings.n_errors > errors ? -1 : 0;
 }
 
-/* The root disk made of the image; a root disk may also be blank. */
-static int
-is_image_root (const struct disk_work *w)
+static struct vl_plugin *
+plugin_named (struct vl_app *app, const char *name, int network, const char *device)
 {
-  const char *source = w->want->bdm ? w->want->bdm->source_type : NULL;
+  struct vl_plugin *plugin = vl_registry_find (app->registry, name);
 
-  return VL_STREQ (w->disk->role, "root") && (source == NULL || ! VL_STREQ (source, "blank"));
+  if (plugin && plugin->state == VL_PLUGIN_LOADED
+      && (network ? (const void *)plugin->feature.network : plugin->feature.storage))
+    return plugin;
+  vl_refuse_as (app->call, VL_ERR_REFUSED, "FeatureUnavailable", NULL,
+                vl_printf (app->call, "virtloom feature enable %s", name),
+                "plugin \"%s\", which reaches '%s', is not loaded", name, device);
+  return NULL;
+}
+
+static int
+act_on (const struct disk_work *w, struct vl_plugin *plugin, const char *name, storage_fn fn)
+{
+  return act (
+      w->hooks, plugin,
+      &(struct order) { .name = name, .fn = fn, .volume = &w->volume, .source = w->source });
+}
+
+/* Has its plugin plug NIC in, or with GONE unplug it; no call is nothing to do. */
+static int
+act_nic (const struct vl_hooks *hooks, const struct vl_nic *nic, int gone)
+{
+  struct vl_plugin *plugin = plugin_named (hooks->app, nic->plugin, 1, nic->id);
+  struct order order = { .name = gone ? "unplug" : "plug", .nic = nic };
+
+  if (plugin == NULL)
+    return -1;
+  order.nic_fn = gone ? plugin->feature.network->unplug : plugin->feature.network->plug;
+  return order.nic_fn ? act (hooks, plugin, &order) : 0;
 }
 
 /* ---- making ---- */
 
+/* The image is judged here, and the plugin gets the very file that was. */
 static int
-make_root (const struct disk_work *w)
+make_of_image (struct disk_work *w, struct vl_plugin *plugin)
 {
   const struct vl_request *request = w->request;
+  struct vl_call *call = w->app->call;
+  struct vl_image_file file;
+  int result;
 
   if (request->image.file == NULL)
-    return vl_error (w->app->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL,
-                     "image \"%s\" is not in STATE",
-                     request->image.name ? request->image.name : "");
-  return vl_disk_create (w->app->call, w->app->config, request->image.file,
-                         request->image.disk_format, w->disk->source, request->flavor.disk * GIB);
+    return vl_refuse_as (call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
+                         "image \"%s\" is not in STATE",
+                         request->image.name ? request->image.name : "");
+  if (vl_image_open (call, request->image.file, &file) < 0)
+    return -1;
+  result = vl_image_admit (call, &file, request->image.disk_format, request->flavor.disk * GIB,
+                           &w->volume.bytes, &w->volume.image_bytes);
+  if (result == 0)
+    result = act_on (w, plugin, "make", plugin->feature.storage->make);
+  vl_image_close (&file);
+  return result;
 }
 
 static int
-make_empty (const struct disk_work *w)
+make_local (struct disk_work *w)
 {
-  int swap = VL_STREQ (w->disk->role, "swap");
-  int64_t size = w->want->bdm ? w->want->bdm->volume_size * GIB
-                 : swap       ? w->request->flavor.swap * MIB
-                              : w->request->flavor.ephemeral * GIB;
+  struct vl_plugin *plugin = plugin_named (w->app, w->disk->plugin, 0, w->disk->id);
 
-  if (size <= 0)
-    return vl_error (w->app->call, VL_ERR_REQUEST, "InvalidBDM", NULL,
-                     "%s is a disk without a volume_size", w->disk->why);
-  if (swap)
-    return vl_disk_create_swap (w->app->call, w->app->config, w->disk->source, w->disk->format,
-                                size);
-  if (VL_STREQ (w->disk->role, "ephemeral"))
-    return vl_disk_create_ephemeral (w->app->call, w->app->config, w->disk->source, w->disk->format,
-                                     size, w->want->number);
-  return vl_disk_create_empty (w->app->call, w->app->config, w->disk->source, w->disk->format,
-                               size);
+  if (plugin == NULL)
+    return -1;
+  if (w->volume.image)
+    return make_of_image (w, plugin);
+  if (w->volume.bytes <= 0)
+    return vl_refuse_as (w->app->call, VL_ERR_REQUEST, "InvalidBDM", NULL, NULL,
+                         "%s is a disk without a volume_size", w->disk->why);
+  return act_on (w, plugin, "make", plugin->feature.storage->make);
 }
 
 /* A host name as RFC 1123 has it, of what the server is called. */
@@ -97,7 +167,7 @@ host_name (const struct vl_request *request)
 }
 
 static int
-make_config (const struct disk_work *w)
+make_config (struct disk_work *w)
 {
   const struct vl_request *request = w->request;
   json_t *root = json_object (), *meta = json_object ();
@@ -117,86 +187,210 @@ make_config (const struct disk_work *w)
                                 request->user_data);
 }
 
-/* A volume is not ours: it is looked at, never made and never removed. */
+/* A volume is not ours: it is connected and looked at, never made and never removed. */
 static int
-look_at_volume (const struct disk_work *w)
+connect_volume (struct disk_work *w)
 {
-  const struct vl_block_device *bdm = w->want->bdm;
   struct vl_call *call = w->app->call;
+  struct vl_plugin *plugin;
 
-  if (bdm->path == NULL && bdm->connection_info == NULL) {
-    vl_error (call, VL_ERR_REQUEST, "InvalidBDM", NULL, "%s does not say where the volume is",
-              w->disk->why);
-    vl_hint (call, "give its connection_info, or a file with --volume path=FILE,format=raw");
-    return -1;
-  }
+  if (w->disk->plugin) {
+    plugin = plugin_named (w->app, w->disk->plugin, 0, w->disk->id);
+    if (plugin == NULL
+        || (plugin->feature.storage->connect
+            && act_on (w, plugin, "connect", plugin->feature.storage->connect) < 0))
+      return -1;
+  } else if (w->guest->disk_devices[w->disk->index]->path == NULL)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidBDM", NULL,
+                         "give its connection_info, or a file with --volume path=FILE,format=raw",
+                         "%s does not say where the volume is", w->disk->why);
   if (! VL_STREQ (w->disk->type, "file"))
     return 0;
   if (VL_STREQ (w->disk->format, "raw") || VL_STREQ (w->disk->format, "qcow2"))
     return vl_disk_verify (call, w->disk->source, w->disk->format, NULL, NULL);
-  return vl_error (call, VL_ERR_REQUEST, "InvalidBDM", NULL,
-                   "%s is a file of format \"%s\"; accepted: raw, qcow2", w->disk->why,
-                   w->disk->format);
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidBDM", NULL, NULL,
+                       "%s is a file of format \"%s\"; accepted: raw, qcow2", w->disk->why,
+                       w->disk->format);
 }
 
-static int
-make_disk (const struct disk_work *w)
+int
+vl_server_disks_make (const struct vl_hooks *hooks, const struct vl_plan *plan)
 {
-  if (is_volume (w->want))
-    return look_at_volume (w);
-  if (is_image_root (w))
-    return make_root (w);
-  return VL_STREQ (w->disk->role, "config") ? make_config (w) : make_empty (w);
+  const struct vl_guest *guest = plan->build.guest;
+  struct vl_app *app = hooks->app;
+  struct disk_work w = { hooks, app, .request = plan->request, .guest = guest };
+  int result = 0;
+
+  vl_call_about (app->call, plan->build.guest);
+  for (size_t i = 0; i < guest->n_disks && result == 0; i++) {
+    w.disk = &guest->disks[i];
+    w.volume = guest->volumes[i];
+    w.source = &guest->sources[i];
+    /* What is written down first is undone wherever this ends. */
+    if (w.disk->plugin)
+      result = vl_undo_plan (app->store, plan->request->uuid, VL_MADE_DEVICE, w.disk->id);
+    if (result == 0)
+      result = guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i]) ? connect_volume (&w)
+               : w.disk->plugin                                                ? make_local (&w)
+                                                                               : make_config (&w);
+  }
+  for (size_t i = 0; i < guest->n_nics && result == 0; i++) {
+    result = vl_undo_plan (app->store, plan->request->uuid, VL_MADE_DEVICE, guest->nics[i].id);
+    if (result == 0)
+      result = act_nic (hooks, &guest->nics[i], 0);
+  }
+  vl_call_about (app->call, NULL);
+  return result;
+}
+
+/* ---- of a server that is on record ---- */
+
+/* Connects the volume that DISK on record is, or with GONE undoes what was done for it;
+ * BDM is what it was asked for with. */
+static int
+act_recorded (const struct vl_hooks *hooks, const struct vl_disk *disk,
+              const struct vl_block_device *bdm, int gone)
+{
+  int is_volume = bdm && vl_is_volume (bdm), network = VL_STREQ (disk->type, "network");
+  const struct vl_volume volume = { .size = sizeof volume,
+                                    .id = disk->id,
+                                    .role = disk->role,
+                                    .server = hooks->record->uuid,
+                                    .dir = vl_server_dir (hooks->app, hooks->record->uuid),
+                                    .bytes = disk->size,
+                                    .connection = is_volume ? bdm->connection_info : NULL,
+                                    .was = disk->format };
+  const struct vl_source source = { .size = sizeof source,
+                                    .type = disk->type,
+                                    .format = disk->format,
+                                    .path = network ? NULL : disk->source,
+                                    .name = network ? disk->source : NULL };
+  struct order order = { .name = gone ? "disconnect" : "connect",
+                         .volume = &volume,
+                         .source = &source };
+  struct vl_plugin *plugin;
+
+  if (! is_volume && ! gone)
+    return 0;
+  plugin = plugin_named (hooks->app, disk->plugin, 0, disk->id);
+  if (plugin == NULL)
+    return -1;
+  if (! is_volume)
+    order.name = "remove";
+  order.fn = ! is_volume ? plugin->feature.storage->remove
+             : gone      ? plugin->feature.storage->disconnect
+                         : plugin->feature.storage->connect;
+  return is_volume && order.fn == NULL ? 0 : act (hooks, plugin, &order);
+}
+
+/* Is there something to do for DISK?  What lies in the server's folder DIR comes and goes
+ * with that. */
+static int
+is_elsewhere (const struct vl_disk *disk, const char *dir)
+{
+  return disk->plugin && ! (VL_STARTS (disk->source, dir) && disk->source[strlen (dir)] == '/');
+}
+
+/* The same for all devices of RECORD, or the one with id ID. */
+static int
+each_recorded (struct vl_app *app, const struct vl_record *record, const char *id, int gone)
+{
+  VL_AUTOWANTED struct vl_wanted_disks wanted = { 0 };
+  const struct vl_hooks hooks = { .app = app, .record = record };
+  const char *dir = vl_server_dir (app, record->uuid);
+  struct vl_recorded_device *devices;
+  struct vl_request *request = NULL;
+  size_t n;
+  int result = 0;
+
+  if (vl_stored_devices (app->store, record->uuid, &devices, &n) < 0)
+    return -1;
+  for (size_t i = 0; i < n; i++) {
+    const struct vl_disk *disk = &devices[i].disk;
+
+    if (id && ! VL_STREQ (id, devices[i].is_nic ? devices[i].nic.id : disk->id))
+      continue;
+    if (devices[i].is_nic && devices[i].nic.plugin)
+      result |= act_nic (&hooks, &devices[i].nic, gone);
+    if (devices[i].is_nic || ! is_elsewhere (disk, dir))
+      continue;
+    if (request == NULL) {
+      request = vl_stored_request (app, record->request,
+                                   vl_printf (app->call, "server \"%s\"", record->name));
+      if (request == NULL)
+        return -1;
+      vl_wanted_disks_list (request, &wanted);
+    }
+    if (disk->index >= 0 && (size_t)disk->index < wanted.n)
+      result |= act_recorded (&hooks, disk, wanted.items[disk->index].bdm, gone);
+  }
+  vl_request_free (request);
+  return result;
+}
+
+int
+vl_server_devices_connect (struct vl_app *app, const struct vl_record *record)
+{
+  return each_recorded (app, record, NULL, 0);
+}
+
+int
+vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *server,
+                        const char *device)
+{
+  struct vl_record record;
+  int got = vl_record_load (store, server, &record);
+
+  return got == 1 ? each_recorded (app, &record, device, 1) : got;
 }
 
 /* ---- verifying ---- */
 
-static int
-verify_disk (const struct disk_work *w)
+/* What an attribute below NODE says, NULL where there is none. */
+static const char *
+said (const struct vl_xml *node, const char *path, const char *attr)
 {
-  const struct vl_request *request = w->request;
+  const struct vl_xml *below = vl_xml_find (node, path);
+
+  return below ? vl_xml_attr (below, attr) : NULL;
+}
+
+/* The format that the image at PATH was stored as, NULL where it is none of ours. */
+static const char *
+image_format (struct vl_app *app, const char *path)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  const char *uuid = strrchr (path, '/');
+
+  stmt = vl_db_query (app->store, "SELECT disk_format FROM image WHERE uuid = ?", "s",
+                      uuid ? uuid + 1 : path);
+  return vl_db_step (app->store, stmt) == 1 ? vl_db_keep (app->store, stmt, 0) : NULL;
+}
+
+static int
+verify_disk (struct vl_app *app, const struct vl_xml *disk)
+{
+  const char *path = said (disk, "source", "file"), *format = said (disk, "driver", "type");
+  const char *backing = said (disk, "backingStore/source", "file");
+  const char *below = said (disk, "backingStore/format", "type"), *stored;
   struct vl_image_header header;
-  struct vl_call *call = w->app->call;
 
-  if (is_volume (w->want))
-    return look_at_volume (w);
-  if (! is_image_root (w) || ! vl_disk_is_overlay (w->kind) || request->image.file == NULL)
-    return vl_disk_verify (call, w->disk->source, w->disk->format, NULL, NULL);
-  if (vl_image_check_path (call, request->image.file, request->image.disk_format, &header) < 0)
+  if (path == NULL || format == NULL)
+    return 0;
+  stored = backing ? image_format (app, backing) : NULL;
+  if (backing && vl_image_check_path (app->call, backing, stored ? stored : below, &header) < 0)
     return -1;
-  return vl_disk_verify (call, w->disk->source, w->disk->format, request->image.file,
-                         vl_image_qemu_format (request->image.disk_format));
+  return vl_disk_verify (app->call, path, format, backing, below);
 }
 
-/* ---- both ---- */
-
-static int
-each_disk (struct vl_app *app, const struct vl_plan *plan, int (*fn) (const struct disk_work *))
+int
+vl_server_disks_verify (struct vl_app *app, const char *xml)
 {
-  const struct vl_guest *guest = plan->build.guest;
-  VL_AUTOWANTED struct vl_wanted_disks wanted = { 0 };
-  struct disk_work work = { .app = app,
-                            .request = plan->request,
-                            .kind = vl_guest_disk_kind (guest) };
+  const struct vl_xml *domain = vl_xml_read (app->call, xml, strlen (xml));
+  const struct vl_xml *disk = domain ? vl_xml_find (domain, "devices/disk") : NULL;
 
-  vl_wanted_disks_list (plan->request, &wanted);
-  for (size_t i = 0; i < guest->n_disks && i < wanted.n; i++) {
-    work.disk = &guest->disks[i];
-    work.want = &wanted.items[i];
-    if (fn (&work) < 0)
+  for (; disk; disk = vl_xml_next (disk, "disk"))
+    if (verify_disk (app, disk) < 0)
       return -1;
-  }
-  return 0;
-}
-
-int
-vl_server_disks_make (struct vl_app *app, const struct vl_plan *plan)
-{
-  return each_disk (app, plan, make_disk);
-}
-
-int
-vl_server_disks_verify (struct vl_app *app, const struct vl_plan *plan)
-{
-  return each_disk (app, plan, verify_disk);
+  return domain ? 0 : -1;
 }

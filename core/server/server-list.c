@@ -84,6 +84,18 @@ fill (struct vl_app *app, struct vl_server_info *info, const char *recorded, enu
     info->fault = "its driver does not know the guest any more";
 }
 
+static const char *
+last_overruled (struct vl_store *store, const char *uuid)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt =
+      vl_db_query (store,
+                   "SELECT at || ' ' || what || ': ' || said FROM overruled WHERE server = ? "
+                   "ORDER BY rowid DESC LIMIT 1",
+                   "s", uuid);
+
+  return vl_db_step (store, stmt) == 1 ? vl_db_keep (store, stmt, 0) : NULL;
+}
+
 const struct vl_server_info *
 vl_server_find (struct vl_app *app, const char *server)
 {
@@ -117,7 +129,8 @@ vl_server_find (struct vl_app *app, const char *server)
                                     .driver = record->driver,
                                     .created = record->created,
                                     .fault = record->fault,
-                                    .xml = record->xml };
+                                    .xml = record->xml,
+                                    .overruled = last_overruled (store, record->uuid) };
   fill (app, info, record->status, known == 1 ? now.state : VL_STATE_NONE, known >= 0);
   return info;
 }

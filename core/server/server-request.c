@@ -120,15 +120,15 @@ read_parts (struct vl_call *call, const char *option, const char *spec,
       if (VL_STREQ (keys[i].key, part))
         key = &keys[i];
     if (key == NULL || equals[1] == '\0')
-      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s \"%s\"; accepted: %s", part,
-                       option, spec, accepted.text);
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s \"%s\"; accepted: %s", part,
+                        option, spec, accepted.text);
     if (json_object_get (object, key->member))
-      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
-                       option, spec);
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
+                        option, spec);
     if (json_object_set_new (object, key->member,
                              key->number ? number_or_text (equals + 1) : json_string (equals + 1))
         < 0)
-      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s is not UTF-8", part, option);
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s is not UTF-8", part, option);
   }
   return 0;
 }
@@ -137,23 +137,27 @@ static int
 add_network (struct vl_call *call, json_t *list, const char *spec)
 {
   static const struct option_key keys[] = {
-    { "bridge", "bridge", 0 }, { "model", "model", 0 }, { "mac", "address", 0 }, { "mtu", "mtu", 1 }
+    { "type", "type", 0 },   { "bridge", "bridge", 0 }, { "vnic_type", "vnic_type", 0 },
+    { "model", "model", 0 }, { "mac", "address", 0 },   { "mtu", "mtu", 1 },
   };
-  int user = VL_STREQ (spec, "user") || VL_STARTS (spec, "user,");
+  VL_AUTOFREE char *first = vl_xstrndup (spec, strcspn (spec, ","));
   json_t *object = json_object ();
 
   json_array_append_new (list, object);
-  put (object, "type", user ? "user" : "bridge");
-  if (user)
-    spec += spec[4] == ',' ? 5 : 4;
+  /* A first word that is no pair is the type. */
+  if (strchr (first, '=') == NULL) {
+    put (object, "type", first);
+    spec += strlen (first) + (spec[strlen (first)] == ',');
+  }
   if (read_parts (call, "--network", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
     return -1;
-  if (user ? json_object_get (object, "bridge") == NULL
-           : json_object_get (object, "bridge") != NULL)
+  if (json_object_get (object, "bridge") || json_object_get (object, "type"))
     return 0;
-  return vl_error (
+  return vl_refuse (
       call, VL_ERR_USAGE, NULL, NULL,
-      "network \"%s\"; accepted: bridge=NAME or user, each with model=, mac=, mtu=", spec);
+      "network \"%s\"; accepted: bridge=NAME or a type, each with model=, mac=, mtu=, "
+      "vnic_type=",
+      spec);
 }
 
 static int
@@ -173,13 +177,13 @@ add_volume (struct vl_call *call, json_t *list, const char *spec)
     return -1;
   path = json_string_value (json_object_get (object, "path"));
   if (path == NULL || json_object_get (object, "format") == NULL)
-    return vl_error (call, VL_ERR_USAGE, NULL, NULL,
-                     "volume \"%s\" needs both path=FILE and format=FORMAT (raw or qcow2)", spec);
+    return vl_refuse (call, VL_ERR_USAGE, NULL, NULL,
+                      "volume \"%s\" needs both path=FILE and format=FORMAT (raw or qcow2)", spec);
   if (path[0] != '/') {
     VL_AUTOFREE char *whole = canonicalize_file_name (path);
 
     if (whole == NULL)
-      return vl_error (call, VL_ERR_NOT_FOUND, NULL, NULL, "volume file \"%s\": %m", path);
+      return vl_refuse (call, VL_ERR_NOT_FOUND, NULL, NULL, "volume file \"%s\": %m", path);
     put (object, "path", whole);
   }
   return 0;
@@ -212,12 +216,18 @@ add_properties (struct vl_call *call, json_t *request, const char *const *proper
 
     if (equals == NULL || equals == key) {
       json_decref (object);
-      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "property \"%s\"; accepted: KEY=VALUE", key);
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "property \"%s\"; accepted: KEY=VALUE",
+                        key);
     }
     *equals = '\0';
+    if (json_object_get (object, key)) {
+      json_decref (object);
+      return vl_refuse (call, VL_ERR_USAGE, NULL, "give each key once",
+                        "the property key \"%s\" is given twice", key);
+    }
     if (json_object_set_new (object, key, json_string (equals + 1)) < 0) {
       json_decref (object);
-      return vl_error (call, VL_ERR_USAGE, NULL, NULL, "a property is not UTF-8");
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "a property is not UTF-8");
     }
   }
   if (json_object_size (object))
@@ -238,12 +248,12 @@ add_user_data (struct vl_call *call, json_t *request, const char *file)
     return 0;
   text = vl_file_read (file, USER_DATA_LIMIT, &length, &why);
   if (text == NULL)
-    return vl_error (call, VL_ERR_NOT_FOUND, NULL, NULL, "user data \"%s\": %s", file, why);
+    return vl_refuse (call, VL_ERR_NOT_FOUND, NULL, NULL, "user data \"%s\": %s", file, why);
   value = json_stringn (text, length);
   if (value == NULL || strlen (text) != length) {
     json_decref (value);
-    return vl_error (call, VL_ERR_REQUEST, NULL, NULL,
-                     "user data \"%s\" is not UTF-8 text without NUL bytes", file);
+    return vl_refuse (call, VL_ERR_REQUEST, NULL, NULL,
+                      "user data \"%s\" is not UTF-8 text without NUL bytes", file);
   }
   json_object_set_new (request, "user_data", value);
   return 0;
@@ -258,7 +268,7 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   int bad = 0;
 
   if (options->flavor == NULL)
-    bad = vl_error (app->call, VL_ERR_USAGE, NULL, NULL, "a flavor is needed: --flavor NAME");
+    bad = vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "a flavor is needed: --flavor NAME");
   else if ((flavor = vl_flavor_find (app, options->flavor)) == NULL)
     bad = -1;
   else
@@ -318,8 +328,12 @@ vl_stored_request (struct vl_app *app, const char *json, const char *origin)
     if (vl_app_store_if_any (app, &store) == 0 && store && access (file, F_OK) == 0) {
       request->image.uuid = vl_arena_strdup (request->arena, uuid);
       request->image.file = vl_arena_strdup (request->arena, file);
-      request->image.virtual_size =
-          vl_db_number (store, 0, "SELECT virtual_size FROM image WHERE uuid = ?", "s", uuid);
+      if (vl_db_number (store, &request->image.virtual_size,
+                        "SELECT virtual_size FROM image WHERE uuid = ?", "s", uuid)
+          < 0) {
+        vl_request_free (request);
+        return NULL;
+      }
     }
   }
   return request;

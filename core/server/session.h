@@ -27,9 +27,11 @@ struct vl_app {
   struct vl_plugin *driver; /* chosen and loaded, or NULL */
   struct vl_open_driver *drivers;
   size_t n_drivers, drivers_size;
-  const char *state_dir;  /* NULL until asked for */
-  struct vl_store *store; /* NULL until asked for */
-  int recovered;          /* dead operations were looked for */
+  const char *state_dir;                                  /* NULL until asked for */
+  struct vl_store *store;                                 /* NULL until asked for */
+  int recovered;                                          /* dead operations were looked for */
+  void (*on_process) (void *, const struct vl_process *); /* or NULL */
+  void *process_opaque;
 };
 
 /* ---- app.c ---- */

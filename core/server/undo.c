@@ -8,26 +8,23 @@
 #include "server/undo.h"
 
 #include "lib/file.h"
+#include "server/hooks.h"
 #include "server/method.h"
 #include "server/lock.h"
+#include "server/replace.h"
+#include "server/server-disks.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
-#include <time.h>
 
 int
 vl_undo_begin (struct vl_store *store, const char *object, const char *kind, const char *driver)
 {
-  char now[32];
-  time_t t = time (NULL);
-  struct tm tm;
-
-  strftime (now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&t, &tm));
   return vl_db_run (store,
                     "INSERT INTO operation (object, kind, driver, begun) VALUES (?, ?, ?, ?)",
-                    "ssss", object, kind, driver, now);
+                    "ssss", object, kind, driver, vl_now_text (store->call));
 }
 
 int
@@ -56,8 +53,8 @@ vl_undo_done (struct vl_store *store, const char *object, const char *kind, cons
   const char *identity = identity_of (store->call, at ? at : name);
 
   if (identity == NULL)
-    return vl_error (store->call, VL_ERR_FAILED, NULL, NULL, "\"%s\" was made and is gone: %s",
-                     name, strerror (errno));
+    return vl_refuse (store->call, VL_ERR_FAILED, NULL, NULL, "\"%s\" was made and is gone: %s",
+                      name, strerror (errno));
   return vl_db_run (store,
                     "UPDATE undo SET identity = ? WHERE object = ? AND kind = ? AND name = ?",
                     "ssss", identity, object, kind, name);
@@ -95,8 +92,8 @@ remove_made (struct vl_call *call, const struct made *made)
   else if (VL_STREQ (now, made->identity))
     result = folder ? vl_file_remove_tree (made->name) : unlink (made->name);
   if (result < 0)
-    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", made->name,
-                     strerror (errno));
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", made->name,
+                      strerror (errno));
   return 0;
 }
 
@@ -117,9 +114,9 @@ int
 vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *object)
 {
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
-  struct made made[16];
+  VL_AUTOFREE struct made *made = NULL;
   const char *driver = NULL;
-  size_t n = 0;
+  size_t n = 0, size = 0;
   int got, bad = 0;
 
   stmt = vl_db_query (store,
@@ -127,8 +124,9 @@ vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *objec
                       "(object) WHERE object = ? ORDER BY undo.kind, name",
                       "s", object);
   /* No driver is called and nothing removed while the statement is open.  The
-   * order of the kinds is that of the alphabet: domain, file, folder. */
-  while ((got = vl_db_step (store, stmt)) == 1 && n < sizeof made / sizeof made[0]) {
+   * order of the kinds is that of the alphabet: domain, equipment, file, folder. */
+  while ((got = vl_db_step (store, stmt)) == 1) {
+    VL_GROW (made, n, size);
     made[n++] = (struct made) { vl_db_keep (store, stmt, 0), vl_db_keep (store, stmt, 1),
                                 vl_db_keep (store, stmt, 2) };
     driver = vl_db_keep (store, stmt, 3);
@@ -139,6 +137,8 @@ vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *objec
   for (size_t i = 0; i < n; i++) {
     if (VL_STREQ (made[i].kind, VL_MADE_DOMAIN))
       bad |= vl_guest_remove (app, driver, made[i].name);
+    else if (VL_STREQ (made[i].kind, VL_MADE_DEVICE))
+      bad |= bad ? -1 : vl_server_devices_undo (app, store, object, made[i].name);
     else if (bad == 0)
       bad |= remove_made (app->call, &made[i]);
   }
@@ -155,17 +155,39 @@ static int
 mend (struct vl_app *app, struct vl_store *store, const struct left *left)
 {
   if (VL_STREQ (left->kind, VL_OP_SERVER_DELETE))
-    return vl_server_delete_rest (app, store, left->object, left->driver);
-  if (vl_undo_roll_back (app, store, left->object) < 0 || vl_db_begin (store) < 0)
+    return vl_server_delete_rest (app, left->object, left->driver);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_RELEASE))
+    return vl_server_forget (app, left->object, NULL);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_UPDATE))
+    return vl_document_mend (app, store, left->object);
+  if (VL_STARTS (left->kind, VL_OP_SERVER) && ! VL_STREQ (left->kind, VL_OP_SERVER_CREATE))
+    return vl_server_act_mend (app, left->object, left->kind);
+  if (vl_undo_roll_back (app, store, left->object) < 0)
     return -1;
   /* A server's record is made with its operation, an image's at its end. */
-  if (VL_STREQ (left->kind, VL_OP_SERVER_CREATE)
-      && vl_db_run (store, "DELETE FROM server WHERE uuid = ?", "s", left->object) < 0)
-    return vl_db_finish (store, -1);
-  return vl_db_finish (store, vl_undo_end (store, left->object));
+  return VL_STREQ (left->kind, VL_OP_SERVER_CREATE) ? vl_server_forget (app, left->object, NULL)
+                                                    : vl_undo_end (store, left->object);
 }
 
-/* Is somebody at work on it?  Only a look: no driver is opened for that. */
+int
+vl_undo_mend (struct vl_app *app, struct vl_store *store, const char *object)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = vl_db_query (
+      store, "SELECT object, kind, driver FROM operation WHERE object = ?", "s", object);
+  struct left left;
+  int got = vl_db_step (store, stmt);
+
+  if (got <= 0)
+    return got;
+  left = (struct left) { vl_db_keep (store, stmt, 0), vl_db_keep (store, stmt, 1),
+                         vl_db_keep (store, stmt, 2) };
+  vl_db_end (&stmt);
+  vl_progress (app->call, "mending what an interrupted \"%s\" left", left.kind);
+  return mend (app, store, &left);
+}
+
+/* Is somebody at work on it?  Only a look: no driver is opened for that.  Where
+ * the look fails, after a finding, it may be so. */
 static int
 is_alive (struct vl_app *app, const char *kind, const char *object)
 {
@@ -179,10 +201,13 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
 {
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   int server = VL_STARTS (left->kind, "server ");
-  size_t first = app->call->findings.n;
   struct vl_plugin *driver;
 
   if (is_alive (app, server ? "servers" : "images", left->object))
+    return;
+  /* It waits for plugins that are still not there. */
+  if (VL_STREQ (left->kind, VL_OP_SERVER_RELEASE)
+      && vl_hooks_holding (app, left->object) == VL_HOLDING_ABSENT)
     return;
   /* The driver before the lock, as everywhere. */
   driver = left->driver ? vl_app_driver_named (app, left->driver) : NULL;
@@ -190,17 +215,10 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
     vl_app_conn (app, driver);
   if (vl_lock_take (app, server ? "servers" : "images", left->object, 0, &lock) == 0
       /* It may have ended by itself before we had its lock. */
-      && vl_db_number (store, 0, "SELECT count(*) FROM operation WHERE object = ?", "s",
-                       left->object)
-             == 1) {
-    vl_progress (app->call, "mending what an interrupted \"%s\" left", left->kind);
-    if (mend (app, store, left) < 0) {
-      vl_warning (app->call, "Unfinished", NULL,
-                  "an interrupted \"%s\" of %s could not be mended now; it is tried again later",
-                  left->kind, left->object);
-    }
-  }
-  vl_soften (app->call, first);
+      && vl_undo_mend (app, store, left->object) < 0)
+    vl_warn_as (app->call, "Unfinished", NULL, NULL,
+                "an interrupted \"%s\" of %s could not be mended now; it is tried again later",
+                left->kind, left->object);
 }
 
 void
@@ -208,7 +226,7 @@ vl_recover (struct vl_app *app, struct vl_store *store)
 {
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   VL_AUTOFREE struct left *list = NULL;
-  size_t n = 0, size = 0;
+  size_t n = 0, size = 0, first = app->call->findings.n;
 
   if (app->recovered)
     return;
@@ -225,4 +243,7 @@ vl_recover (struct vl_app *app, struct vl_store *store)
     mend_if_dead (app, store, &list[i]);
   vl_lock_sweep (app, "servers");
   vl_lock_sweep (app, "images");
+  vl_lock_sweep (app, "locks");
+  /* None of it is about what was asked for. */
+  vl_soften (app->call, first);
 }

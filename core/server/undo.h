@@ -16,6 +16,11 @@
 /* Kinds of operations. */
 #define VL_OP_SERVER_CREATE "server create"
 #define VL_OP_SERVER_DELETE "server delete"
+#define VL_OP_SERVER_UPDATE "server update"
+/* The rest of a deletion: the guest is gone, plugins that are not there hold something. */
+#define VL_OP_SERVER_RELEASE "server release"
+/* Before a word of server-act.c, "server stop": the driver is called for it. */
+#define VL_OP_SERVER "server "
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
 
@@ -23,6 +28,7 @@
 #define VL_MADE_FOLDER "folder"
 #define VL_MADE_FILE "file"
 #define VL_MADE_DOMAIN "domain"
+#define VL_MADE_DEVICE "equipment" /* a disk or NIC of the server that is the object; its id */
 
 /* Inside a transaction: operation KIND on OBJECT begins; DRIVER or NULL. */
 int vl_undo_begin (struct vl_store *store, const char *object, const char *kind,
@@ -39,16 +45,24 @@ int vl_undo_end (struct vl_store *store, const char *object);
  * folders.  0, or -1 after findings; then the log stays for the next try. */
 int vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *object);
 
-/* Finishes or rolls back the operations that dead commands left; once per
- * session.  What cannot be mended now is a warning and stays for later. */
+/* Finishes or rolls back the operation on OBJECT that a dead command left, if there is
+ * one; the object's lock is held.  0, or -1 after findings. */
+int vl_undo_mend (struct vl_app *app, struct vl_store *store, const char *object);
+/* The same for all, once per session.  What cannot be mended now is a warning and
+ * stays for later. */
 void vl_recover (struct vl_app *app, struct vl_store *store);
 
 /* Has the driver destroy the guest and clean up after it; a guest that is not
  * there is success. */
 int vl_guest_remove (struct vl_app *app, const char *driver_name, const char *uuid);
-/* server-delete.c: the rest of a deletion, from whatever point it had reached;
- * the lock is held. */
-int vl_server_delete_rest (struct vl_app *app, struct vl_store *store, const char *uuid,
-                           const char *driver);
+/* server-delete.c: the rest of a deletion, from whatever point it had reached; the last of
+ * it, when the guest is gone: plugins release what they hold, folder DIR goes (NULL: there
+ * is none), the server is forgotten.  The lock is held.  A server whose plugins are not
+ * there stays DELETING, after warnings, and that is success.  0, or -1 after findings. */
+int vl_server_delete_rest (struct vl_app *app, const char *uuid, const char *driver);
+int vl_server_forget (struct vl_app *app, const char *uuid, const char *dir);
+/* server-act.c: a command died when it called the driver for operation KIND on the
+ * server: what came of that is recorded.  0 or -1. */
+int vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind);
 
 #endif

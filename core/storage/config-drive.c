@@ -25,14 +25,14 @@ write_tree (struct vl_call *call, const char *folder, const char *metadata_json,
   const char *file = vl_arena_printf (call->arena, "%s/meta_data.json", latest);
 
   if (vl_file_mkdirs (latest, 0700) < 0)
-    return vl_storage_failed (call, "cannot make", latest, errno);
+    return vl_file_failed (call, "cannot make", latest, errno);
   if (vl_file_write (file, metadata_json, strlen (metadata_json), 0600) < 0)
-    return vl_storage_failed (call, "cannot write", file, errno);
+    return vl_file_failed (call, "cannot write", file, errno);
   if (user_data == NULL)
     return 0;
   file = vl_arena_printf (call->arena, "%s/user_data", latest);
   if (vl_file_write (file, user_data, strlen (user_data), 0600) < 0)
-    return vl_storage_failed (call, "cannot write", file, errno);
+    return vl_file_failed (call, "cannot write", file, errno);
   return 0;
 }
 
@@ -65,7 +65,7 @@ make_iso (struct vl_call *call, const char *folder, const char *target, int fd)
     ssize_t put = write (fd, drive.out + done, drive.length - done);
 
     if (put <= 0)
-      return vl_storage_failed (call, "cannot write", target, put < 0 ? errno : EIO);
+      return vl_file_failed (call, "cannot write", target, put < 0 ? errno : EIO);
     done += (size_t)put;
   }
   return 0;
@@ -86,7 +86,7 @@ make_vfat (struct vl_call *call, const char *folder, const char *target, int fd)
                           .file_size = VFAT_SIZE };
 
   if (ftruncate (fd, VFAT_SIZE) < 0)
-    return vl_storage_failed (call, "cannot size", target, errno);
+    return vl_file_failed (call, "cannot size", target, errno);
   if (vl_tool_core (call, &tool, NULL) < 0)
     return -1;
   tool.name = "mcopy";
@@ -104,9 +104,9 @@ vl_disk_create_config (struct vl_call *call, const struct vl_config *config, con
   int result;
 
   if (fd < 0)
-    return vl_storage_failed (call, "cannot make", target, errno);
+    return vl_file_failed (call, "cannot make", target, errno);
   if (mkdir (folder, 0700) < 0) {
-    vl_storage_failed (call, "cannot make", folder, errno);
+    vl_file_failed (call, "cannot make", folder, errno);
     unlink (target);
     return -1;
   }
@@ -115,7 +115,7 @@ vl_disk_create_config (struct vl_call *call, const struct vl_config *config, con
     result = kind && VL_STREQ (kind, "vfat") ? make_vfat (call, folder, target, fd)
                                              : make_iso (call, folder, target, fd);
   if (vl_file_remove_tree (folder) < 0 && result == 0)
-    result = vl_storage_failed (call, "cannot remove", folder, errno);
+    result = vl_file_failed (call, "cannot remove", folder, errno);
   if (result < 0)
     unlink (target);
   return result;

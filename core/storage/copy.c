@@ -20,14 +20,16 @@
 #define PIECE ((size_t)8 << 20)
 
 int
-vl_storage_failed (struct vl_call *call, const char *what, const char *path, int error)
+vl_file_failed (struct vl_call *call, const char *what, const char *path, int error)
 {
+  if (what == NULL || path == NULL)
+    return vl_fault (call, "vl_file_failed is called with NULL where a text is needed");
   if (error != ENOSPC && error != EDQUOT)
-    return vl_error (call, VL_ERR_FAILED, "StorageFailed", NULL, "%s \"%s\": %s", what, path,
-                     strerror (error));
-  vl_error (call, VL_ERR_FAILED, "DiskFull", NULL, "%s \"%s\": %s", what, path, strerror (error));
-  vl_hint (call, "make room on the disk that holds the STATE folder, then try again");
-  return -1;
+    return vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL, NULL, "%s \"%s\": %s", what,
+                         path, strerror (error));
+  return vl_refuse_as (call, VL_ERR_FAILED, "DiskFull", NULL,
+                       "make room on the disk that holds the STATE folder, then try again",
+                       "%s \"%s\": %s", what, path, strerror (error));
 }
 
 /* Copies COUNT bytes at OFFSET by way of a buffer, for file systems between
@@ -129,19 +131,20 @@ copy_data (struct copying *copying)
   return 0;
 }
 
-int
-vl_file_clone (struct vl_call *call, int fd, const char *path, const char *target)
+/* A copy of the open FD at TARGET, which must not exist. */
+static int
+clone (struct vl_call *call, int fd, const char *path, const char *target)
 {
   struct copying copying = { call, path, fd, -1, 0, 0, time (NULL) };
   struct stat before, after;
   int error = 0;
 
   if (fstat (fd, &before) < 0)
-    return vl_storage_failed (call, "cannot look at", path, errno);
+    return vl_file_failed (call, "cannot look at", path, errno);
   copying.size = before.st_size;
   copying.to = open (target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (copying.to < 0)
-    return vl_storage_failed (call, "cannot make", target, errno);
+    return vl_file_failed (call, "cannot make", target, errno);
   if (copy_data (&copying) < 0 || fsync (copying.to) < 0 || fstat (fd, &after) < 0)
     error = errno;
   else if (after.st_size != before.st_size || after.st_mtim.tv_sec != before.st_mtim.tv_sec
@@ -155,9 +158,9 @@ vl_file_clone (struct vl_call *call, int fd, const char *path, const char *targe
     return 0;
   unlink (target);
   if (error == ESTALE)
-    return vl_error (call, VL_ERR_FAILED, "StorageFailed", NULL,
-                     "\"%s\" changed while it was copied", path);
-  return vl_storage_failed (call, "cannot write", target, error);
+    return vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL, NULL,
+                         "\"%s\" changed while it was copied", path);
+  return vl_file_failed (call, "cannot write", target, error);
 }
 
 /* The digest is coreutils' part: an essential package, well kept, and run
@@ -176,7 +179,7 @@ digest (struct vl_call *call, const char *path)
   size_t n;
 
   if (fd < 0 || fstat (fd, &st) < 0) {
-    vl_storage_failed (call, "cannot read", path, errno);
+    vl_file_failed (call, "cannot read", path, errno);
     return NULL;
   }
   vl_progress (call, "computing the digest of \"%s\"", path);
@@ -185,23 +188,30 @@ digest (struct vl_call *call, const char *path)
     return NULL;
   n = strspn (result.out, "0123456789abcdef");
   if (n != 64) {
-    vl_error (call, VL_ERR_FAILED, "ToolFailed", NULL, "sha256sum answered without a digest");
+    vl_refuse_as (call, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
+                  "sha256sum answered without a digest");
     return NULL;
   }
   return vl_arena_printf (call->arena, "sha256:%.64s", result.out);
 }
 
 int
-vl_image_copy (struct vl_call *call, const char *path, const char *target, const char **checksum)
+vl_copy (struct vl_call *call, const char *path, const char *target)
 {
   struct vl_image_file file;
   int result;
 
-  if (vl_image_open (call, path, &file) < 0)
+  if (vl_may_act (call, "vl_copy") < 0 || vl_image_open (call, path, &file) < 0)
     return -1;
-  result = vl_file_clone (call, file.fd, path, target);
+  result = clone (call, file.fd, path, target);
   vl_image_close (&file);
-  if (result < 0)
+  return result;
+}
+
+int
+vl_image_copy (struct vl_call *call, const char *path, const char *target, const char **checksum)
+{
+  if (vl_copy (call, path, target) < 0)
     return -1;
   *checksum = digest (call, target);
   if (*checksum)

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the record keeping needs of disks beyond storage.h. */
+ * What the record keeping needs of images beyond inspect.h. */
 
 #ifndef VL_CORE_DISK_H
 #define VL_CORE_DISK_H
 
-#include "storage/storage.h"
+#include "storage/inspect.h"
 
-/* A swap disk of SIZE bytes with the swap signature, where mkswap is there. */
-int vl_disk_create_swap (struct vl_call *call, const struct vl_config *config, const char *target,
-                         const char *format, int64_t size);
-/* An ephemeral disk: with the file system of default_ephemeral_format, labelled
- * ephemeralNUMBER, where that is set; else empty. */
-int vl_disk_create_ephemeral (struct vl_call *call, const struct vl_config *config,
-                              const char *target, const char *format, int64_t size, int number);
+/* May a disk of SIZE bytes (0: the image's own) be made of the open image FILE of FORMAT?
+ * 0 with *BYTES that it gets and *IMAGE_BYTES that the image has; -1 after
+ * ImageUnacceptable, or FlavorDiskSmallerThanImage. */
+int vl_image_admit (struct vl_call *call, const struct vl_image_file *file, const char *format,
+                    int64_t size, int64_t *bytes, int64_t *image_bytes);
 /* Converts the image PATH of FORMAT into TARGET of format TO (raw, qcow2).
  * TARGET must not exist, and does not after a failure. */
 int vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,

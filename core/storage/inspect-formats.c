@@ -61,9 +61,9 @@ static int
 judge_size (struct vl_call *call, const struct vl_image_file *file, uint64_t size)
 {
   if (size == 0)
-    return vl_image_refuse (call, file, "is a disk of no size");
+    return vl_image_refuse (call, file, NULL, "is a disk of no size");
   if (size > LARGEST)
-    return vl_image_refuse (call, file,
+    return vl_image_refuse (call, file, NULL,
                             "says that it is a disk of %llu bytes; accepted: up to 1 PiB",
                             (unsigned long long)size);
   return 0;
@@ -101,11 +101,11 @@ qcow2_extensions (struct vl_call *call, const struct vl_image_file *file, size_t
     if (type == QCOW2_EXT_END)
       return 0;
     if (length > end - p - 8)
-      return vl_image_refuse (call, file, "has a header extension that leaves its header");
+      return vl_image_refuse (call, file, NULL, "has a header extension that leaves its header");
     if (type == QCOW2_EXT_DATA_FILE)
-      return vl_image_refuse (call, file, "names an external data file");
+      return vl_image_refuse (call, file, NULL, "names an external data file");
     if (type == QCOW2_EXT_ENCRYPTION)
-      return vl_image_refuse (call, file, "is encrypted");
+      return vl_image_refuse (call, file, NULL, "is encrypted");
     if (type == QCOW2_EXT_BACKING_FORMAT)
       header->backing_format = text_at (call, file, p + 8, length);
     p += 8 + ((size_t)length + 7) / 8 * 8;
@@ -124,7 +124,7 @@ qcow2_backing (struct vl_call *call, const struct vl_image_file *file,
     return 0;
   if (offset == 0 || length == 0 || length > QCOW2_NAME_LIMIT
       || (header->backing = text_at (call, file, offset, length)) == NULL)
-    return vl_image_refuse (call, file, "names a backing file in a way that cannot be read");
+    return vl_image_refuse (call, file, NULL, "names a backing file in a way that cannot be read");
   return 0;
 }
 
@@ -134,14 +134,13 @@ qcow2_features (struct vl_call *call, const struct vl_image_file *file)
   uint64_t bits = be64 (file->head + 72), autoclear = be64 (file->head + 88);
 
   if ((bits & QCOW2_DATA_FILE) || (autoclear & QCOW2_RAW_EXTERNAL)) {
-    vl_image_refuse (call, file, "keeps its data in an external file");
-    vl_hint (call, "accepted: an image that stands alone");
-    return -1;
+    return vl_image_refuse (call, file, "accepted: an image that stands alone",
+                            "keeps its data in an external file");
   }
   if (bits & QCOW2_CORRUPT)
-    return vl_image_refuse (call, file, "is marked corrupt");
+    return vl_image_refuse (call, file, NULL, "is marked corrupt");
   if (bits & ~(uint64_t)QCOW2_KNOWN)
-    return vl_image_refuse (call, file, "needs features that are not known (bits 0x%llx)",
+    return vl_image_refuse (call, file, NULL, "needs features that are not known (bits 0x%llx)",
                             (unsigned long long)(bits & ~(uint64_t)QCOW2_KNOWN));
   return 0;
 }
@@ -154,7 +153,7 @@ qcow2_tables (struct vl_call *call, const struct vl_image_file *file)
   uint64_t l1_bytes = (uint64_t)be32 (file->head + 36) * 8;
 
   if (be64 (file->head + 48) >= end || l1 > end || l1_bytes > end - l1)
-    return vl_image_refuse (call, file, "is cut short: its tables lie beyond its end");
+    return vl_image_refuse (call, file, NULL, "is cut short: its tables lie beyond its end");
   return 0;
 }
 
@@ -166,17 +165,18 @@ vl_qcow2_read (struct vl_call *call, const struct vl_image_file *file,
   uint32_t header_length = version == 2 ? 72 : be32 (file->head + 100);
 
   if (file->n_head < 72)
-    return vl_image_refuse (call, file, "ends inside its header");
+    return vl_image_refuse (call, file, NULL, "ends inside its header");
   if (version != 2 && version != 3)
-    return vl_image_refuse (call, file, "is qcow2 of version %u; accepted: 2, 3", version);
+    return vl_image_refuse (call, file, NULL, "is qcow2 of version %u; accepted: 2, 3", version);
   if (bits < 9 || bits > 21)
-    return vl_image_refuse (call, file, "has clusters of 2^%u bytes; accepted: 2^9 to 2^21", bits);
+    return vl_image_refuse (call, file, NULL, "has clusters of 2^%u bytes; accepted: 2^9 to 2^21",
+                            bits);
   if (version == 3
       && (header_length < 104 || header_length % 8 || header_length > file->n_head
           || header_length > (uint32_t)1 << bits))
-    return vl_image_refuse (call, file, "has a header of %u bytes", header_length);
+    return vl_image_refuse (call, file, NULL, "has a header of %u bytes", header_length);
   if (be32 (file->head + 32) != 0)
-    return vl_image_refuse (call, file, "is encrypted");
+    return vl_image_refuse (call, file, NULL, "is encrypted");
   if (version == 3 && qcow2_features (call, file) < 0)
     return -1;
   if (qcow2_tables (call, file) < 0 || qcow2_extensions (call, file, header_length, header) < 0
@@ -234,20 +234,21 @@ vmdk_descriptor (struct vl_call *call, const struct vl_image_file *file, char *t
     line += strspn (line, " \t\r");
     if (vmdk_line (line, "createType", value, sizeof value)) {
       if (++types > 1)
-        return vl_image_refuse (call, file, "says its create type twice");
+        return vl_image_refuse (call, file, NULL, "says its create type twice");
       if (! VL_STREQ (value, "monolithicSparse") && ! VL_STREQ (value, "streamOptimized"))
         return vl_image_refuse (
-            call, file, "is of create type \"%s\"; accepted: monolithicSparse, streamOptimized",
-            value);
+            call, file, NULL,
+            "is of create type \"%s\"; accepted: monolithicSparse, streamOptimized", value);
     } else if (vmdk_line (line, "parentFileNameHint", value, sizeof value)
                || (vmdk_line (line, "parentCID", value, sizeof value)
                    && vl_ascii_casecmp (value, "ffffffff") != 0))
-      return vl_image_refuse (call, file, "names a parent; accepted: an image that stands alone");
+      return vl_image_refuse (call, file, NULL,
+                              "names a parent; accepted: an image that stands alone");
     else if (vmdk_extent (line, &bad) && (bad || ++extents > 1))
-      return vl_image_refuse (call, file, "has an extent outside itself");
+      return vl_image_refuse (call, file, NULL, "has an extent outside itself");
   }
   if (types == 0 || extents == 0)
-    return vl_image_refuse (call, file, "has no create type or no extent in its descriptor");
+    return vl_image_refuse (call, file, NULL, "has no create type or no extent in its descriptor");
   return 0;
 }
 
@@ -259,7 +260,7 @@ vl_vmdk_read (struct vl_call *call, const struct vl_image_file *file,
   uint64_t sectors, offset, length;
 
   if (file->n_head < 512 || memcmp (file->head, "KDMV", 4) != 0)
-    return vl_image_refuse (call, file,
+    return vl_image_refuse (call, file, NULL,
                             "is a vmdk whose data lies elsewhere; accepted: "
                             "monolithicSparse, streamOptimized");
   sectors = le64 (file->head + 12);
@@ -268,10 +269,10 @@ vl_vmdk_read (struct vl_call *call, const struct vl_image_file *file,
   /* QEMU takes a capacity of 0 for "the extents are in the descriptor". */
   if (sectors == 0 || sectors > LARGEST / 512 || offset == 0 || length == 0
       || length > VMDK_TEXT_LIMIT / 512 || offset > (uint64_t)file->size / 512)
-    return vl_image_refuse (call, file, "has a vmdk header that cannot be true");
+    return vl_image_refuse (call, file, NULL, "has a vmdk header that cannot be true");
   text = vl_xcalloc (1, (size_t)length * 512 + 1);
   if (pread (file->fd, text, (size_t)length * 512, (off_t)offset * 512) < 0)
-    return vl_image_refuse (call, file, "cannot be read: %s", strerror (errno));
+    return vl_image_refuse (call, file, NULL, "cannot be read: %s", strerror (errno));
   header->virtual_size = (int64_t)sectors * 512;
   return vmdk_descriptor (call, file, text);
 }
@@ -288,13 +289,14 @@ vl_vdi_read (struct vl_call *call, const struct vl_image_file *file, struct vl_i
   uint32_t type;
 
   if (file->n_head < 512)
-    return vl_image_refuse (call, file, "ends inside its header");
+    return vl_image_refuse (call, file, NULL, "ends inside its header");
   type = le32 (file->head + 76);
   if (type != VDI_DYNAMIC && type != VDI_STATIC)
-    return vl_image_refuse (call, file, "is a vdi of type %u; accepted: 1 (dynamic), 2 (static)",
-                            type);
+    return vl_image_refuse (call, file, NULL,
+                            "is a vdi of type %u; accepted: 1 (dynamic), 2 (static)", type);
   if (memcmp (file->head + 424, none, sizeof none) != 0)
-    return vl_image_refuse (call, file, "names a parent; accepted: an image that stands alone");
+    return vl_image_refuse (call, file, NULL,
+                            "names a parent; accepted: an image that stands alone");
   header->virtual_size = (int64_t)le64 (file->head + 368);
   return judge_size (call, file, le64 (file->head + 368));
 }
@@ -312,14 +314,14 @@ vl_vpc_read (struct vl_call *call, const struct vl_image_file *file, struct vl_i
       || pread (file->fd, footer, sizeof footer, file->size - (off_t)sizeof footer)
              != (ssize_t)sizeof footer
       || memcmp (footer, "conectix", 8) != 0)
-    return vl_image_refuse (call, file, "has no vhd footer");
+    return vl_image_refuse (call, file, NULL, "has no vhd footer");
   type = be32 (footer + 60);
   if (type != VPC_FIXED && type != VPC_DYNAMIC)
-    return vl_image_refuse (call, file, "is a vhd of type %u; accepted: 2 (fixed), 3 (dynamic)",
-                            type);
+    return vl_image_refuse (call, file, NULL,
+                            "is a vhd of type %u; accepted: 2 (fixed), 3 (dynamic)", type);
   /* QEMU believes the copy at the front. */
   if (memcmp (file->head, "conectix", 8) == 0 && be32 (file->head + 60) != type)
-    return vl_image_refuse (call, file, "says two different things of its type");
+    return vl_image_refuse (call, file, NULL, "says two different things of its type");
   header->virtual_size = (int64_t)be64 (footer + 48);
   return judge_size (call, file, be64 (footer + 48));
 }

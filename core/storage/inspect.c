@@ -52,7 +52,8 @@ static const struct {
 };
 
 int
-vl_image_refuse (struct vl_call *call, const struct vl_image_file *file, const char *fmt, ...)
+vl_image_refuse (struct vl_call *call, const struct vl_image_file *file, const char *hint,
+                 const char *fmt, ...)
 {
   va_list args;
   const char *text;
@@ -60,8 +61,8 @@ vl_image_refuse (struct vl_call *call, const struct vl_image_file *file, const c
   va_start (args, fmt);
   text = vl_arena_vprintf (call->arena, fmt, args);
   va_end (args);
-  return vl_error (call, VL_ERR_REQUEST, "ImageUnacceptable", NULL, "image file \"%s\" %s",
-                   file->path, text);
+  return vl_refuse_as (call, VL_ERR_REQUEST, "ImageUnacceptable", NULL, hint,
+                       "image file \"%s\" %s", file->path, text);
 }
 
 static int
@@ -71,26 +72,27 @@ refuse_open (struct vl_call *call, const char *path, int error)
                     : error == EACCES || error == EPERM ? VL_ERR_NOT_PERMITTED
                                                         : VL_ERR_REQUEST;
 
-  return vl_error (call, err, "ImageUnacceptable", NULL, "image file \"%s\" cannot be read: %s",
-                   path, strerror (error));
+  return vl_refuse_as (call, err, "ImageUnacceptable", NULL, NULL,
+                       "image file \"%s\" cannot be read: %s", path, strerror (error));
 }
 
 static int
 judge_kind (struct vl_call *call, const struct vl_image_file *file, const struct stat *st)
 {
   if (S_ISLNK (st->st_mode)) {
-    vl_image_refuse (call, file, "is a symbolic link; accepted: a regular file");
-    vl_hint (call, "give the file that it leads to: readlink -f \"%s\"", file->path);
-    return -1;
+    return vl_image_refuse (
+        call, file,
+        vl_printf (call, "give the file that it leads to: readlink -f \"%s\"", file->path),
+        "is a symbolic link; accepted: a regular file");
   }
   if (! S_ISREG (st->st_mode))
-    return vl_image_refuse (call, file, "is %s; accepted: a regular file",
+    return vl_image_refuse (call, file, NULL, "is %s; accepted: a regular file",
                             S_ISDIR (st->st_mode)    ? "a folder"
                             : S_ISFIFO (st->st_mode) ? "a FIFO"
                             : S_ISSOCK (st->st_mode) ? "a socket"
                                                      : "a device");
   if (st->st_size == 0)
-    return vl_image_refuse (call, file, "is empty");
+    return vl_image_refuse (call, file, NULL, "is empty");
   return 0;
 }
 
@@ -175,12 +177,12 @@ refuse_format (struct vl_call *call, const struct vl_image_file *file, const cha
     vl_spell_offer (&spell, accepted[i].name);
   }
   list = vl_strv_join (&names, ", ");
-  vl_image_refuse (call, file, "cannot be kept: disk format \"%s\" is not one of %s", format, list);
-  if (spell.best)
-    vl_hint (call, "did you mean \"%s\"?", spell.best);
-  else
-    vl_hint (call, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format);
-  return -1;
+  return vl_image_refuse (
+      call, file,
+      vl_did_you_mean (
+          call, '"', spell.best,
+          vl_printf (call, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format)),
+      "cannot be kept: disk format \"%s\" is not one of %s", format, list);
 }
 
 static int
@@ -232,18 +234,16 @@ judge_magic (struct vl_call *call, const struct vl_image_file *file, const char 
       found = found || VL_STREQ (looks, format) || ! VL_STREQ (looks, "iso");
       continue;
     }
-    vl_image_refuse (call, file, "was given as %s, but its bytes are those of %s", format, looks);
-    if (looks_qemu && ! VL_STREQ (looks, "iso"))
-      vl_hint (call, "if that is what it is: --disk-format %s", looks);
-    else
-      vl_hint (call, "an image that two formats claim is never accepted");
-    return -1;
+    return vl_image_refuse (call, file,
+                            looks_qemu && ! VL_STREQ (looks, "iso")
+                                ? vl_printf (call, "if that is what it is: --disk-format %s", looks)
+                                : "an image that two formats claim is never accepted",
+                            "was given as %s, but its bytes are those of %s", format, looks);
   }
   if (! found && (! VL_STREQ (qemu, "raw") || VL_STREQ (format, "iso"))) {
-    vl_image_refuse (call, file, "was given as %s, but its bytes are not those of %s", format,
-                     format);
-    vl_hint (call, "say what it is with --disk-format; a plain disk image is raw");
-    return -1;
+    return vl_image_refuse (call, file,
+                            "say what it is with --disk-format; a plain disk image is raw",
+                            "was given as %s, but its bytes are not those of %s", format, format);
   }
   return 0;
 }
@@ -283,12 +283,11 @@ vl_image_check (struct vl_call *call, const struct vl_image_file *file, const ch
   if (judge_magic (call, file, format) < 0 || read_header (call, file, qemu, header) < 0)
     return -1;
   if (header->backing) {
-    vl_image_refuse (call, file,
-                     "names a backing file \"%s\"; accepted: an image that stands alone",
-                     header->backing);
-    vl_hint (call, "where you trust that file: qemu-img convert -f %s -O %s \"%s\" NEW", qemu, qemu,
-             file->path);
-    return -1;
+    return vl_image_refuse (
+        call, file,
+        vl_printf (call, "where you trust that file: qemu-img convert -f %s -O %s \"%s\" NEW", qemu,
+                   qemu, file->path),
+        "names a backing file \"%s\"; accepted: an image that stands alone", header->backing);
   }
   return 0;
 }
@@ -321,10 +320,10 @@ vl_disk_verify (struct vl_call *call, const char *path, const char *format, cons
   if (VL_STREQ (format, "qcow2"))
     result = judge_magic (call, &file, format) < 0 ? -1 : vl_qcow2_read (call, &file, &header);
   if (result == 0 && ! vl_text_same (header.backing, backing))
-    result = vl_image_refuse (call, &file, "names backing file \"%s\" instead of \"%s\"",
+    result = vl_image_refuse (call, &file, NULL, "names backing file \"%s\" instead of \"%s\"",
                               header.backing ? header.backing : "none", backing ? backing : "none");
   if (result == 0 && backing && ! vl_text_same (header.backing_format, backing_format))
-    result = vl_image_refuse (call, &file, "says that its backing file is %s instead of %s",
+    result = vl_image_refuse (call, &file, NULL, "says that its backing file is %s instead of %s",
                               header.backing_format ? header.backing_format : "of no format",
                               backing_format);
   vl_image_close (&file);
@@ -339,12 +338,11 @@ vl_image_bound (struct vl_call *call, const struct vl_image_file *file, int64_t 
 
   if (! disk && file->size <= most)
     return 0;
-  vl_image_refuse (call, file,
-                   "is a %s of %" PRId64 " bytes; accepted: at most %" PRId64
-                   ", the max_image_size of [storage]",
-                   disk ? "disk" : "file", disk ? virtual_size : (int64_t)file->size, most);
-  vl_hint (call, "where such images are wanted, set a larger max_image_size in virtloom.conf");
-  return -1;
+  return vl_image_refuse (
+      call, file, "where such images are wanted, set a larger max_image_size in virtloom.conf",
+      "is a %s of %" PRId64 " bytes; accepted: at most %" PRId64
+      ", the max_image_size of [storage]",
+      disk ? "disk" : "file", disk ? virtual_size : (int64_t)file->size, most);
 }
 
 /* What qemu-img says, JSON, must agree and must name no other file. */
@@ -359,28 +357,28 @@ judge_info (struct vl_call *call, const struct vl_image_file *file, const char *
   json_t *extent;
 
   if (format == NULL || ! json_is_integer (virtual_size))
-    return vl_error (call, VL_ERR_FAILED, "ToolFailed", NULL,
-                     "qemu-img info answered without a format and a virtual size");
+    return vl_refuse_as (call, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
+                         "qemu-img info answered without a format and a virtual size");
   if (! VL_STREQ (format, qemu))
-    return vl_image_refuse (call, file, "is %s in qemu-img's eyes, not %s", format, qemu);
+    return vl_image_refuse (call, file, NULL, "is %s in qemu-img's eyes, not %s", format, qemu);
   if (json_object_get (info, "backing-filename") || json_object_get (info, "full-backing-filename"))
-    return vl_image_refuse (call, file,
+    return vl_image_refuse (call, file, NULL,
                             "names a backing file; accepted: an image that stands alone");
   if (json_object_get (special, "data-file"))
-    return vl_image_refuse (call, file, "keeps its data in another file");
+    return vl_image_refuse (call, file, NULL, "keeps its data in another file");
   if (json_is_true (json_object_get (info, "encrypted")))
-    return vl_image_refuse (call, file, "is encrypted");
+    return vl_image_refuse (call, file, NULL, "is encrypted");
   json_array_foreach (json_object_get (special, "extents"), i, extent)
   {
     const char *name = json_string_value (json_object_get (extent, "filename"));
 
     if (name == NULL || ! VL_STREQ (name, VL_TOOL_FILE_0))
-      return vl_image_refuse (call, file, "has an extent outside itself");
+      return vl_image_refuse (call, file, NULL, "has an extent outside itself");
   }
   facts->virtual_size = json_integer_value (virtual_size);
   facts->actual_size = json_integer_value (json_object_get (info, "actual-size"));
   if (facts->virtual_size <= 0)
-    return vl_image_refuse (call, file, "is a disk of no size");
+    return vl_image_refuse (call, file, NULL, "is a disk of no size");
   return vl_image_bound (call, file, facts->virtual_size);
 }
 
@@ -405,7 +403,8 @@ ask_qemu_img (struct vl_call *call, const struct vl_image_file *file, const char
     if (answer.end == VL_TOOL_NOT_STARTED || answer.end == VL_TOOL_UNKNOWN)
       return -1;
     vl_findings_drop (call, first, call->findings.n);
-    return vl_image_refuse (call, file, "was refused by qemu-img as %s: %s", qemu, answer.problem);
+    return vl_image_refuse (call, file, NULL, "was refused by qemu-img as %s: %s", qemu,
+                            answer.problem);
   }
   info = json_loads (answer.out, 0, NULL);
   result = judge_info (call, file, qemu, info, facts);
@@ -417,19 +416,23 @@ int
 vl_image_inspect (struct vl_call *call, const char *path, const char *format,
                   struct vl_image_facts *facts)
 {
+  struct vl_image_facts seen = { .size = sizeof seen };
   struct vl_image_header header;
   struct vl_image_file file;
   int result;
 
-  *facts = (struct vl_image_facts) { 0 };
-  if (vl_image_open (call, path, &file) < 0)
+  if (vl_may_act (call, "vl_image_inspect") < 0 || vl_image_open (call, path, &file) < 0)
     return -1;
   result = vl_image_check (call, &file, format, &header);
   if (result == 0)
     result = vl_image_bound (call, &file, header.virtual_size);
   if (result == 0)
-    result = ask_qemu_img (call, &file, vl_image_qemu_format (format), facts);
-  facts->format = vl_image_qemu_format (format);
+    result = ask_qemu_img (call, &file, vl_image_qemu_format (format), &seen);
+  seen.format = vl_image_qemu_format (format);
   vl_image_close (&file);
+  if (facts && facts->size < seen.size)
+    seen.size = facts->size;
+  if (facts)
+    memcpy (facts, &seen, seen.size);
   return result;
 }

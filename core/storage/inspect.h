@@ -8,6 +8,8 @@
 
 #include "storage/storage.h"
 
+#include <virtloom/storage.h>
+
 #include <sys/types.h>
 
 /* An open image. */
@@ -62,13 +64,7 @@ int vl_vdi_read (struct vl_call *call, const struct vl_image_file *file,
 int vl_vpc_read (struct vl_call *call, const struct vl_image_file *file,
                  struct vl_image_header *header);
 /* Records ImageUnacceptable (exit 3) about FILE; answers -1. */
-int vl_image_refuse (struct vl_call *call, const struct vl_image_file *file, const char *fmt, ...)
-    VL_PRINTF (3, 4);
-
-/* copy.c: a copy of the open FD at TARGET, which must not exist; sparse, fsynced,
- * mode 0600.  0, or -1 after a finding, TARGET gone again. */
-int vl_file_clone (struct vl_call *call, int fd, const char *path, const char *target);
-/* "ImageCopyFailed" or "DiskFull", by errno. */
-int vl_storage_failed (struct vl_call *call, const char *what, const char *path, int error);
+int vl_image_refuse (struct vl_call *call, const struct vl_image_file *file, const char *hint,
+                     const char *fmt, ...) VL_PRINTF (4, 5);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "storage/tool.h"
 
-#include "lib/file.h"
+#include "lib/trust.h"
 #include "lib/text.h"
 #include "plugin/registry.h"
 #include "storage/tool-child.h"
@@ -78,10 +78,9 @@ vl_tool_need (struct vl_call *call, const char *name, const char *package)
   const char *path = vl_tool_find (call, name);
 
   if (path == NULL) {
-    vl_error (call, VL_ERR_UNSUPPORTED, "ToolMissing", NULL, "the program \"%s\" is not installed",
-              name);
-    if (package)
-      vl_hint (call, "apt-get install %s", package);
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ToolMissing", NULL,
+                  package ? vl_printf (call, "apt-get install %s", package) : NULL,
+                  "the program \"%s\" is not installed", name);
   }
   return path;
 }
@@ -529,14 +528,15 @@ run_row (struct vl_call *call, const struct vl_tool_row *row, const struct vl_to
 {
   struct vl_tool tool = { .size = sizeof tool };
   struct vl_tool_result result = { .size = sizeof result, .out = "", .said = "" };
-  const char *program = vl_tool_need (call, row->program, row->package), *why = NULL;
-  struct stat st;
+  const char *program = vl_tool_need (call, row->program, row->package);
+  struct vl_trust trust;
+  VL_AUTOCLOSE int fd = program ? vl_trust_open (call->arena, program, O_PATH, &trust) : -1;
   int full;
 
   memcpy (&tool, given, given->size < sizeof tool ? given->size : sizeof tool);
-  if (program && (stat (program, &st) < 0 || (why = vl_file_distrust (&st)) != NULL))
-    return vl_error (call, VL_ERR_NOT_PERMITTED, "ToolFailed", NULL,
-                     "the program \"%s\" is not run: it %s", program, why ? why : "is gone");
+  if (program && fd < 0)
+    return vl_refuse_as (call, VL_ERR_NOT_PERMITTED, "ToolFailed", NULL, trust.hint,
+                         "the program \"%s\" is not run: %s", program, trust.why);
   if (program)
     vl_tool_try (call, row, program, &tool, &result);
   if (answer) {
@@ -547,11 +547,10 @@ run_row (struct vl_call *call, const struct vl_tool_row *row, const struct vl_to
     return program ? 0 : -1;
   full = strstr (result.said, "No space left on device")
          || strstr (result.said, "Disk quota exceeded");
-  vl_error (call, VL_ERR_FAILED, full ? "DiskFull" : "ToolFailed", NULL,
-            "the program \"%s\" failed: %s", strrchr (program, '/') + 1, result.problem);
-  if (full)
-    vl_hint (call, "make room on the disk that holds the STATE folder, then try again");
-  return -1;
+  return vl_refuse_as (call, VL_ERR_FAILED, full ? "DiskFull" : "ToolFailed", NULL,
+                       full ? "make room on the disk that holds the STATE folder, then try again"
+                            : NULL,
+                       "the program \"%s\" failed: %s", strrchr (program, '/') + 1, result.problem);
 }
 
 int
@@ -570,24 +569,32 @@ vl_tool_core (struct vl_call *call, const struct vl_tool *tool, struct vl_tool_r
   return run_row (call, &row, tool, result);
 }
 
+/* Row NAME; NULL after a PluginFault in VERB. */
+static const struct vl_tool_row *
+row_of (struct vl_call *call, const char *verb, const char *name)
+{
+  const struct vl_plugin *plugin = call->plugin;
+
+  for (size_t i = 0; plugin && name && i < plugin->n_tools; i++)
+    if (VL_STREQ (plugin->tools[i].name, name))
+      return &plugin->tools[i];
+  vl_fault (call, "%s of '%s', which is not in its table of tools", verb, name ? name : "");
+  return NULL;
+}
+
+int
+vl_tool_there (struct vl_call *call, const char *name)
+{
+  const struct vl_tool_row *row = row_of (call, "vl_tool_there", name);
+
+  return row && vl_tool_find (call, row->program) != NULL;
+}
+
 int
 vl_tool_run (struct vl_call *call, const struct vl_tool *tool, struct vl_tool_result *result)
 {
-  const struct vl_plugin *plugin = call->plugin;
-  const struct vl_tool_row *row = NULL;
+  const struct vl_tool_row *row =
+      vl_may_act (call, "vl_tool_run") < 0 ? NULL : row_of (call, "vl_tool_run", tool->name);
 
-  if (plugin == NULL || call->phase != VL_PHASE_NONE)
-    return vl_error (
-        call, VL_ERR_FAILED, "PluginFault", NULL,
-        "vl_tool_run is called in phase '%s'; programs are run in prepare, release and "
-        "the acting calls of a group",
-        vl_phase_name (call->phase));
-  for (size_t i = 0; tool->name && i < plugin->n_tools; i++)
-    if (VL_STREQ (plugin->tools[i].name, tool->name))
-      row = &plugin->tools[i];
-  if (row == NULL)
-    return vl_error (call, VL_ERR_FAILED, "PluginFault", NULL,
-                     "vl_tool_run of '%s', which is not in its table of tools",
-                     tool->name ? tool->name : "");
-  return run_row (call, row, tool, result);
+  return row ? run_row (call, row, tool, result) : -1;
 }

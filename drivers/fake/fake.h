@@ -48,6 +48,9 @@ int64_t fake_count (struct vl_call *call, const struct vl_conn *conn, const char
 void fake_record (struct vl_call *call, const struct vl_conn *conn, const char *method,
                   const char *uuid, int answer);
 
+/* Where a secret is noted; NULL after a finding: UUID is none. */
+const char *fake_secret_path (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+
 const char *fake_state_name (enum vl_state state);
 
 /* ---- plan.c ---- */
@@ -71,5 +74,6 @@ int fake_not_found (struct vl_call *call, const char *uuid);
 extern const struct vl_power_calls fake_power;
 extern const struct vl_inventory_calls fake_inventory;
 extern const struct vl_console_calls fake_console;
+extern const struct vl_secrets_calls fake_secrets; /* secrets.c */
 
 #endif

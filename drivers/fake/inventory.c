@@ -16,8 +16,8 @@
 int
 fake_not_found (struct vl_call *call, const char *uuid)
 {
-  return vl_error (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
-                   "the hypervisor has no guest '%s'", uuid);
+  return vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+                       "the hypervisor has no guest '%s'", uuid);
 }
 
 struct lister {
@@ -84,8 +84,8 @@ fake_get_host_uptime (struct vl_call *call, struct vl_conn *conn, int64_t *secon
   if (fake_pass (call, conn, "get_host_uptime") < 0)
     return -1;
   if (clock_gettime (CLOCK_BOOTTIME, &up) < 0)
-    return vl_error (call, VL_ERR_FAILED, NULL, NULL,
-                     "the kernel does not say how long it has run: %s", strerror (errno));
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL,
+                      "the kernel does not say how long it has run: %s", strerror (errno));
   *seconds = up.tv_sec;
   return 0;
 }

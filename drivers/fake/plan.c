@@ -32,6 +32,9 @@ static const char *const calls[] = {
   "trigger_crash_dump",
   "resume_state_on_host_boot",
   "poll_rebooting_instances",
+  "secret_put",
+  "secret_has",
+  "secret_drop",
   NULL,
 };
 
@@ -53,32 +56,32 @@ split (struct vl_call *call, const char *item, const char **method, int64_t *num
   return colon[1] && *end == '\0' && errno == 0 && *number >= 0 ? 0 : -1;
 }
 
-/* The number that SETTING gives for CALL, -1 for the method alone, 0 where it is
+/* The number that row PROP gives for METHOD, -1 for the method alone, 0 where it is
  * not named. */
 static int64_t
-planned (struct vl_call *call, const char *setting, const char *method)
+planned (struct vl_call *call, const char *prop, const char *method)
 {
-  size_t i, n = vl_setting_count (call, setting);
+  size_t i, n = vl_count (call, prop);
 
   for (i = 0; i < n; i++) {
     const char *name;
     int64_t number;
 
-    if (split (call, vl_setting_item (call, setting, i), &name, &number) == 0
-        && strcmp (name, method) == 0)
+    if (split (call, vl_item (call, prop, i), &name, &number) == 0 && strcmp (name, method) == 0)
       return number;
   }
   return 0;
 }
 
 static int
-check_items (struct vl_call *call, const char *setting, int64_t least, int64_t most)
+check_items (struct vl_call *call, const char *prop, const char *setting, int64_t least,
+             int64_t most)
 {
-  size_t i, n = vl_setting_count (call, setting);
+  size_t i, n = vl_count (call, prop);
   int answer = 0;
 
   for (i = 0; i < n; i++) {
-    const char *item = vl_setting_item (call, setting, i), *method, *list = "";
+    const char *item = vl_item (call, prop, i), *method, *list = "";
     int64_t number;
     size_t k;
     int bad =
@@ -90,10 +93,9 @@ check_items (struct vl_call *call, const char *setting, int64_t least, int64_t m
       continue;
     for (k = 0; calls[k]; k++)
       list = vl_printf (call, "%s%s%s", list, *list ? " " : "", calls[k]);
-    answer = vl_error (call, VL_ERR_UNSUPPORTED, NULL, NULL,
-                       "'%s' in setting '%s' is not %s with a number from 1 to %lld", item, setting,
-                       least < 0 ? "a method, or a method" : "a method", (long long)most);
-    vl_hint (call, "the calls are: %s", list);
+    answer = vl_refuse (call, VL_ERR_UNSUPPORTED, NULL, vl_printf (call, "the calls are: %s", list),
+                        "'%s' in setting '%s' is not %s with a number from 1 to %lld", item,
+                        setting, least < 0 ? "a method, or a method" : "a method", (long long)most);
   }
   return answer;
 }
@@ -101,8 +103,8 @@ check_items (struct vl_call *call, const char *setting, int64_t least, int64_t m
 int
 fake_check_plan (struct vl_call *call)
 {
-  int failures = check_items (call, "fail", -1, 1000000000);
-  int delays = check_items (call, "delay_ms", 1, 3600000);
+  int failures = check_items (call, "fail", "fail", -1, 1000000000);
+  int delays = check_items (call, "delay-ms", "delay_ms", 1, 3600000);
 
   return failures < 0 || delays < 0 ? -1 : 0;
 }
@@ -111,7 +113,7 @@ fake_check_plan (struct vl_call *call)
 int
 fake_begin (struct vl_call *call, const struct vl_conn *conn, const char *method, const char *uuid)
 {
-  int64_t delay = planned (call, "delay_ms", method), fails = planned (call, "fail", method), count;
+  int64_t delay = planned (call, "delay-ms", method), fails = planned (call, "fail", method), count;
   struct timespec left = { delay / 1000, (long)(delay % 1000) * 1000000 };
   int lock;
 
@@ -126,8 +128,8 @@ fake_begin (struct vl_call *call, const struct vl_conn *conn, const char *method
   if (count >= 0 && fails > 0 && count != fails)
     return lock;
   if (count >= 0)
-    vl_error (call, VL_ERR_FAILED, "PlannedFailure", NULL,
-              "method '%s' fails as planned by setting 'fail'", method);
+    vl_refuse_as (call, VL_ERR_FAILED, "PlannedFailure", NULL, NULL,
+                  "method '%s' fails as planned by setting 'fail'", method);
   return fake_end (call, conn, lock, method, uuid, -1);
 }
 
@@ -145,7 +147,7 @@ fake_pass (struct vl_call *call, const struct vl_conn *conn, const char *method)
 {
   int lock;
 
-  if (planned (call, "delay_ms", method) == 0 && planned (call, "fail", method) == 0)
+  if (planned (call, "delay-ms", method) == 0 && planned (call, "fail", method) == 0)
     return 0;
   lock = fake_begin (call, conn, method, "-");
   if (lock < 0)

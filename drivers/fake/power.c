@@ -54,11 +54,11 @@ take_document (struct vl_call *call, const struct vl_spawn *spawn, struct fake_g
   const char *xml = vl_doc_xml (spawn->doc);
   const struct vl_xml *domain;
 
-  if (vl_setting_bool (call, "validate") && vl_xml_validate (call, "domain", xml) < 0)
+  if (vl_bool (call, "validate") && vl_xml_validate (call, "domain", xml) < 0)
     return -1;
   domain = vl_xml_read (call, xml, strlen (xml));
-  if (domain == NULL || vl_doc_read_back (call, spawn->doc, spawn->host, xml, 0) < 0
-      || vl_doc_read_back (call, spawn->doc, spawn->host, xml, 1) < 0)
+  if (domain == NULL || vl_doc_read_back (call, spawn->doc, xml, 0) < 0
+      || vl_doc_read_back (call, spawn->doc, xml, 1) < 0)
     return -1;
   guest->uuid = spawn->uuid;
   guest->domain = spawn->domain;
@@ -102,9 +102,9 @@ move (struct vl_call *call, struct vl_conn *conn, const char *method, struct fak
     if (strcmp (rules[i].method, method) == 0 && (rules[i].from & 1u << guest->state))
       break;
   if (i == n)
-    return vl_error (call, VL_ERR_FAILED, "InstanceNotRunning", NULL,
-                     "guest '%s' is in state '%s', in which '%s' cannot be done", guest->uuid,
-                     fake_state_name (guest->state), method);
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+                         "guest '%s' is in state '%s', in which '%s' cannot be done", guest->uuid,
+                         fake_state_name (guest->state), method);
   if (rules[i].boots && spawn && take_document (call, spawn, guest) < 0)
     return -1;
   if (rules[i].boots)
@@ -145,8 +145,8 @@ fake_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *s
     return -1;
   found = fake_load (call, conn, spawn->uuid, &guest);
   if (found > 0)
-    vl_error (call, VL_ERR_FAILED, "InstanceExists", NULL, "guest '%s' is there already",
-              spawn->uuid);
+    vl_refuse_as (call, VL_ERR_FAILED, "InstanceExists", NULL, NULL, "guest '%s' is there already",
+                  spawn->uuid);
   else if (found == 0)
     answer = make (call, conn, spawn, (int)spawn->power_on);
   return fake_end (call, conn, lock, "spawn", spawn->uuid, answer);
@@ -173,9 +173,9 @@ fake_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid)
   found = fake_load (call, conn, uuid, &guest);
   answer = found < 0 ? -1 : 0;
   if (found > 0)
-    answer = vl_error (call, VL_ERR_FAILED, "InstanceExists", NULL,
-                       "guest '%s' is still there: it has to be destroyed before it is cleaned up",
-                       uuid);
+    answer = vl_refuse_as (
+        call, VL_ERR_FAILED, "InstanceExists", NULL, NULL,
+        "guest '%s' is still there: it has to be destroyed before it is cleaned up", uuid);
   return fake_end (call, conn, lock, "cleanup", uuid, answer);
 }
 

@@ -49,8 +49,8 @@ fake_state_name (enum vl_state state)
 static int
 fail (struct vl_call *call, const char *what, const char *path)
 {
-  return vl_error (call, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
-                   strerror (errno));
+  return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
+                    strerror (errno));
 }
 
 /* A uuid becomes a file name, so nothing but a uuid will do. */
@@ -66,15 +66,26 @@ guest_path (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
   return vl_printf (call, "%s/guests/%s", conn->dir, uuid);
 }
 
+const char *
+fake_secret_path (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
+{
+  if (is_uuid (uuid))
+    return vl_printf (call, "%s/secrets/%s", conn->dir, uuid);
+  vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "'%s' is not a uuid", uuid);
+  return NULL;
+}
+
 int
 fake_prepare (struct vl_call *call, const char *dir)
 {
-  const char *guests = vl_printf (call, "%s/guests", dir);
+  static const char *const below[] = { "", "/guests", "/secrets" };
 
-  if (mkdir (dir, 0700) < 0 && errno != EEXIST)
-    return fail (call, "make folder", dir);
-  if (mkdir (guests, 0700) < 0 && errno != EEXIST)
-    return fail (call, "make folder", guests);
+  for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
+    const char *folder = vl_printf (call, "%s%s", dir, below[i]);
+
+    if (mkdir (folder, 0700) < 0 && errno != EEXIST)
+      return fail (call, "make folder", folder);
+  }
   return 0;
 }
 
@@ -229,8 +240,8 @@ fake_load (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
   answer = parse (call, uuid, text, guest) < 0 ? -1 : 1;
   free (text);
   if (answer < 0)
-    vl_error (call, VL_ERR_FAILED, NULL, NULL, "the record of fake guest '%s' is damaged: '%s'",
-              uuid, path);
+    vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "the record of fake guest '%s' is damaged: '%s'",
+               uuid, path);
   return answer;
 }
 
@@ -245,7 +256,7 @@ fake_save (struct vl_call *call, const struct vl_conn *conn, const struct fake_g
                                 (long long)guest->vcpus, guest->xml);
 
   if (! is_uuid (guest->uuid))
-    return vl_error (call, VL_ERR_USAGE, NULL, NULL, "'%s' is not a uuid", guest->uuid);
+    return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "'%s' is not a uuid", guest->uuid);
   return write_file (call, vl_printf (call, "%s/guests", conn->dir),
                      guest_path (call, conn, guest->uuid), text);
 }
@@ -285,7 +296,7 @@ fake_each (struct vl_call *call, const struct vl_conn *conn,
     if (parse (call, entry->d_name, text, &guest) == 0)
       answer = fn (opaque, &guest);
     else
-      vl_warning (call, NULL, NULL, "the record of fake guest '%s' is damaged", entry->d_name);
+      vl_warn (call, NULL, NULL, "the record of fake guest '%s' is damaged", entry->d_name);
     free (text);
   }
   closedir (dir);
@@ -335,6 +346,6 @@ fake_record (struct vl_call *call, const struct vl_conn *conn, const char *metho
     close (fd);
   }
   if (fd < 0 || wrote < 0)
-    vl_warning (call, NULL, NULL, "method '%s' was not recorded in '%s': %s", method, path,
-                strerror (errno));
+    vl_warn (call, NULL, NULL, "method '%s' was not recorded in '%s': %s", method, path,
+             strerror (errno));
 }

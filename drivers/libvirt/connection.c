@@ -180,7 +180,7 @@ virt_error (struct vl_call *call, const char *fmt, ...)
   va_start (args, fmt);
   vsnprintf (what, sizeof what, fmt, args);
   va_end (args);
-  vl_error (call, err, code, NULL, "%s: %s", what, last_message (reason, sizeof reason));
+  vl_refuse_as (call, err, code, NULL, NULL, "%s: %s", what, last_message (reason, sizeof reason));
   virResetLastError ();
   return -1;
 }
@@ -194,7 +194,7 @@ virt_warning (struct vl_call *call, const char *fmt, ...)
   va_start (args, fmt);
   vsnprintf (what, sizeof what, fmt, args);
   va_end (args);
-  vl_warning (call, NULL, NULL, "%s: %s", what, last_message (reason, sizeof reason));
+  vl_warn (call, NULL, NULL, "%s: %s", what, last_message (reason, sizeof reason));
   virResetLastError ();
 }
 
@@ -227,11 +227,22 @@ connect_quietly (const struct virt_open *how)
                && first_processor (&before, &one) == 0
                && sched_setaffinity (0, sizeof one, &one) == 0;
 
-  virSetErrorFunc (NULL, quiet);
+  if (! how->own_loop)
+    virSetErrorFunc (NULL, quiet);
   virt = how->read_only ? virConnectOpenReadOnly (how->uri) : virConnectOpen (how->uri);
   if (pinned)
     sched_setaffinity (0, sizeof before, &before);
   return virt;
+}
+
+static void
+forget (struct vl_conn *conn)
+{
+  if (conn) {
+    free (conn->uri);
+    free (conn->state_dir);
+  }
+  free (conn);
 }
 
 int
@@ -240,20 +251,28 @@ virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **c
   struct vl_conn *made = calloc (1, sizeof *made);
   char reason[1024];
 
-  if (made == NULL)
-    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
-  if (start_loop () < 0) {
-    free (made);
+  if (made) {
+    made->uri = strdup (how->uri);
+    made->state_dir = strdup (how->state_dir);
+  }
+  if (made == NULL || made->uri == NULL || made->state_dir == NULL) {
+    forget (made);
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  }
+  made->own_loop = how->own_loop;
+  if (! made->own_loop && start_loop () < 0) {
+    forget (made);
     return virt_error (call, "cannot start libvirt's event loop");
   }
   made->virt = connect_quietly (how);
   if (made->virt == NULL) {
-    vl_error (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
-              "cannot connect to libvirt at '%s': %s", how->uri,
-              last_message (reason, sizeof reason));
+    vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL, how->hint,
+                  "cannot connect to libvirt at '%s': %s", how->uri,
+                  last_message (reason, sizeof reason));
     virResetLastError ();
-    stop_loop ();
-    free (made);
+    if (! made->own_loop)
+      stop_loop ();
+    forget (made);
     return -1;
   }
   if (! how->embedded
@@ -272,6 +291,7 @@ virt_close (struct vl_conn *conn)
   if (conn == NULL)
     return;
   virConnectClose (conn->virt);
-  stop_loop ();
-  free (conn);
+  if (! conn->own_loop)
+    stop_loop ();
+  forget (conn);
 }

@@ -84,8 +84,8 @@ read_tail (struct vl_call *call, const char *path, char *buffer, int offset, int
   if (*missing)
     return offset;
   if (fd < 0)
-    return vl_error (call, VL_ERR_FAILED, "ConsoleNotAvailable", NULL,
-                     "cannot read console log '%s': %s", path, strerror (errno));
+    return vl_refuse_as (call, VL_ERR_FAILED, "ConsoleNotAvailable", NULL, NULL,
+                         "cannot read console log '%s': %s", path, strerror (errno));
   while (n < want) {
     ssize_t got = pread (fd, buffer + offset - want + n, (size_t)(want - n), size - want + n);
 
@@ -139,11 +139,11 @@ virt_get_console_output (struct vl_call *call, struct vl_conn *conn, const char 
     return -1;
   path = find_log (root);
   if (path == NULL)
-    return vl_error (call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
-                     "guest '%s' has no console that is written to a file", uuid);
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL, NULL,
+                         "guest '%s' has no console that is written to a file", uuid);
   buffer = malloc (CONSOLE_BYTES);
   if (buffer == NULL)
-    return vl_error (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
   offset = read_logs (call, path, buffer);
   if (offset < 0)
     return -1;

@@ -55,8 +55,8 @@ virt_find (struct vl_call *call, struct vl_conn *conn, const char *uuid)
   if (virt_look (call, conn, uuid, &domain) < 0)
     return NULL;
   if (domain == NULL)
-    vl_error (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, "the hypervisor has no guest '%s'",
-              uuid);
+    vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+                  "the hypervisor has no guest '%s'", uuid);
   return domain;
 }
 
@@ -105,8 +105,8 @@ settle (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64_t
     return;
   while (! has_settled (domain)) {
     if (virt_now () >= deadline) {
-      vl_warning (call, NULL, NULL, "guest '%s' does not answer; its state is the one last known",
-                  virDomainGetName (domain));
+      vl_warn (call, NULL, NULL, "guest '%s' does not answer; its state is the one last known",
+               virDomainGetName (domain));
       break;
     }
     virt_sleep (5);
@@ -160,8 +160,8 @@ virt_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
   int state = read_state (call, conn, domain, virt_now () + SETTLE_MS);
 
   if (state == GONE)
-    return vl_error (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
-                     "guest '%s' went away meanwhile", virDomainGetName (domain));
+    return vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+                         "guest '%s' went away meanwhile", virDomainGetName (domain));
   return state;
 }
 
@@ -244,8 +244,8 @@ virt_get_host_uptime (struct vl_call *call, struct vl_conn *conn, int64_t *secon
 
   (void)conn;
   if (clock_gettime (CLOCK_BOOTTIME, &up) < 0)
-    return vl_error (call, VL_ERR_FAILED, NULL, NULL,
-                     "the kernel does not say how long it has run: %s", strerror (errno));
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL,
+                      "the kernel does not say how long it has run: %s", strerror (errno));
   *seconds = up.tv_sec;
   return 0;
 }

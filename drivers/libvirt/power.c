@@ -19,8 +19,8 @@
 static int
 refuse_state (struct vl_call *call, const char *uuid, const char *verb, const char *needed)
 {
-  return vl_error (call, VL_ERR_FAILED, "InstanceNotRunning", NULL,
-                   "guest '%s' cannot be %s: it is not %s", uuid, verb, needed);
+  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+                       "guest '%s' cannot be %s: it is not %s", uuid, verb, needed);
 }
 
 /* Asks the guest to shut down and waits TIMEOUT seconds, asking again every
@@ -69,8 +69,10 @@ hard_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
     return -1;
   if (virt_start (call, conn, spawn, domain, VIR_DOMAIN_START_FORCE_BOOT) == 0)
     return 0;
+  /* The guest was there before, even where its definition was not: its TPM and firmware
+   * variables may be. */
   if (old == NULL)
-    virt_undefine (call, domain);
+    virt_undefine (call, domain, 1);
   return -1;
 }
 
@@ -241,8 +243,8 @@ virt_trigger_crash_dump (struct vl_call *call, struct vl_conn *conn, const char 
   switch (virt_last_code ()) {
   case VIR_ERR_NO_SUPPORT:
     virResetLastError ();
-    return vl_error (call, VL_ERR_UNSUPPORTED, "TriggerCrashDumpNotSupported", NULL,
-                     "the machine of guest '%s' has no such interrupt", uuid);
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "TriggerCrashDumpNotSupported", NULL, NULL,
+                         "the machine of guest '%s' has no such interrupt", uuid);
   case VIR_ERR_OPERATION_INVALID:
     virResetLastError ();
     return refuse_state (call, uuid, "interrupted", "running");

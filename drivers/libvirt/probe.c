@@ -16,24 +16,23 @@
 static const char *const aliases[] = { "pc", "q35", "virt", "pseries", "s390-ccw-virtio", NULL };
 
 static void
-add_version (struct vl_call *call, struct vl_host *host, const char *key, unsigned long version)
+add_version (struct vl_call *call, const char *key, unsigned long version)
 {
-  vl_host_set (
-      host, key,
+  vl_fact_set (
+      call, key,
       vl_printf (call, "%lu.%lu.%lu", version / 1000000, version / 1000 % 1000, version % 1000));
 }
 
 /* One answer; a machine that libvirt cannot tell of is left out, and its facts
  * are then unknown. */
 static int
-add_machine (struct vl_call *call, struct vl_conn *conn, struct vl_host *host, const char *arch,
-             const char *machine)
+add_machine (struct vl_call *call, struct vl_conn *conn, const char *arch, const char *machine)
 {
   VIRT_AUTOTEXT char *xml =
       virConnectGetDomainCapabilities (conn->virt, NULL, arch, machine, conn->type, 0);
 
   if (xml)
-    return vl_host_import_domcapabilities (call, host, xml);
+    return vl_host_import_domcapabilities (call, xml);
   vl_debug (call, "no domain capabilities of %s %s: %s", arch, machine ? machine : "(default)",
             virGetLastErrorMessage ());
   virResetLastError ();
@@ -66,8 +65,7 @@ has_machine (const struct vl_xml *arch, const char *name)
 }
 
 static int
-add_arch (struct vl_call *call, struct vl_conn *conn, struct vl_host *host,
-          const struct vl_xml *arch)
+add_arch (struct vl_call *call, struct vl_conn *conn, const struct vl_xml *arch)
 {
   const char *name = vl_xml_attr (arch, "name");
   size_t i, asked = 0;
@@ -77,18 +75,17 @@ add_arch (struct vl_call *call, struct vl_conn *conn, struct vl_host *host,
   for (i = 0; aliases[i]; i++) {
     if (! has_machine (arch, aliases[i]))
       continue;
-    if (add_machine (call, conn, host, name, aliases[i]) < 0)
+    if (add_machine (call, conn, name, aliases[i]) < 0)
       return -1;
     asked++;
   }
-  return asked ? 0 : add_machine (call, conn, host, name, NULL);
+  return asked ? 0 : add_machine (call, conn, name, NULL);
 }
 
 /* The host's own architecture first: where two say the same, it was asked
  * first. */
 static int
-add_arches (struct vl_call *call, struct vl_conn *conn, struct vl_host *host,
-            const struct vl_xml *capabilities)
+add_arches (struct vl_call *call, struct vl_conn *conn, const struct vl_xml *capabilities)
 {
   struct utsname self;
   int foreign;
@@ -102,8 +99,7 @@ add_arches (struct vl_call *call, struct vl_conn *conn, struct vl_host *host,
       const struct vl_xml *arch = vl_xml_child (guest, "arch");
       const char *name = arch ? vl_xml_attr (arch, "name") : NULL;
 
-      if (name && (strcmp (name, self.machine) != 0) == foreign
-          && add_arch (call, conn, host, arch) < 0)
+      if (name && (strcmp (name, self.machine) != 0) == foreign && add_arch (call, conn, arch) < 0)
         return -1;
     }
   }
@@ -111,7 +107,7 @@ add_arches (struct vl_call *call, struct vl_conn *conn, struct vl_host *host,
 }
 
 int
-virt_probe (struct vl_call *call, struct vl_conn *conn, struct vl_host *host)
+virt_probe (struct vl_call *call, struct vl_conn *conn)
 {
   VIRT_AUTOTEXT char *xml = NULL;
   const struct vl_xml *root;
@@ -120,15 +116,16 @@ virt_probe (struct vl_call *call, struct vl_conn *conn, struct vl_host *host)
   xml = virConnectGetCapabilities (conn->virt);
   if (xml == NULL)
     return virt_error (call, "cannot read the capabilities of the host");
-  if (vl_host_import_capabilities (call, host, xml) < 0)
+  if (vl_host_import_capabilities (call, xml) < 0)
     return -1;
   root = vl_xml_read (call, xml, strlen (xml));
-  if (root == NULL || add_arches (call, conn, host, root) < 0)
+  if (root == NULL || add_arches (call, conn, root) < 0)
     return -1;
+  vl_fact_set (call, "libvirt.secrets", conn->embedded ? "false" : "true");
   if (virConnectGetLibVersion (conn->virt, &version) == 0)
-    add_version (call, host, "libvirt.version", version);
+    add_version (call, "libvirt.version", version);
   if (virConnectGetVersion (conn->virt, &version) == 0)
-    add_version (call, host, "qemu.version", version);
+    add_version (call, "qemu.version", version);
   virResetLastError ();
   return 0;
 }

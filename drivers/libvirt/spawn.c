@@ -18,19 +18,16 @@
 /* How often a guest that somebody starts meanwhile is killed again. */
 #define KILLS 3
 
-#define UNDEFINE_ALL                                                                               \
+#define UNDEFINE                                                                                   \
   (VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA                       \
-   | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM                          \
-   | VIR_DOMAIN_UNDEFINE_TPM)
-#define UNDEFINE_OLD (VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_NVRAM)
+   | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
+#define UNDEFINE_GONE (UNDEFINE | VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_TPM)
+#define UNDEFINE_KEEP (UNDEFINE | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
 
-/* Drivers of libvirt refuse flags that they do not know; the plainer calls
- * refuse what they would leave behind, so trying them loses nothing. */
 int
-virt_undefine (struct vl_call *call, virDomainPtr domain)
+virt_undefine (struct vl_call *call, virDomainPtr domain, int keep)
 {
-  if (virDomainUndefineFlags (domain, UNDEFINE_ALL) == 0
-      || virDomainUndefineFlags (domain, UNDEFINE_OLD) == 0 || virDomainUndefine (domain) == 0
+  if (virDomainUndefineFlags (domain, keep ? UNDEFINE_KEEP : UNDEFINE_GONE) == 0
       || virt_last_code () == VIR_ERR_NO_DOMAIN) {
     virResetLastError ();
     return 0;
@@ -51,9 +48,9 @@ wait_gone (struct vl_call *call, virDomainPtr domain, unsigned id)
     if (now != (unsigned)-1 && now != id)
       return 0;
     if (virt_now () >= deadline)
-      return vl_error (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
-                       "guest '%s' was killed, but is still there after %d s",
-                       virDomainGetName (domain), GONE_MS / 1000);
+      return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, NULL,
+                           "guest '%s' was killed, but is still there after %d s",
+                           virDomainGetName (domain), GONE_MS / 1000);
     virt_sleep (20);
   }
   return 1;
@@ -72,9 +69,9 @@ virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
 
       /* "not running" is what was wanted, whoever did it */
       if (code == VIR_ERR_OPERATION_TIMEOUT)
-        return vl_error (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
-                         "guest '%s' does not let itself be killed in time",
-                         virDomainGetName (domain));
+        return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, NULL,
+                             "guest '%s' does not let itself be killed in time",
+                             virDomainGetName (domain));
       if (code != VIR_ERR_NO_DOMAIN && (code != VIR_ERR_OPERATION_INVALID || virt_alive (domain)))
         return virt_error (call, "cannot kill guest '%s'", virDomainGetName (domain));
       virResetLastError ();
@@ -84,9 +81,9 @@ virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
       return -1;
   }
   if (! gone)
-    return vl_error (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
-                     "guest '%s' was killed %d times and started again each time",
-                     virDomainGetName (domain), KILLS);
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, NULL,
+                         "guest '%s' was killed %d times and started again each time",
+                         virDomainGetName (domain), KILLS);
   /* What this process started libvirt tidies up itself. */
   if (conn->embedded)
     virt_forget_groups (call, virDomainGetName (domain));
@@ -100,7 +97,7 @@ read_back (struct vl_call *call, const struct vl_spawn *spawn, virDomainPtr doma
 
   if (xml == NULL)
     return virt_error (call, "cannot read guest '%s' back", spawn->domain);
-  return vl_doc_read_back (call, spawn->doc, spawn->host, xml, live);
+  return vl_doc_read_back (call, spawn->doc, xml, live);
 }
 
 /* Puts the definition back that stood before, or none. */
@@ -110,7 +107,7 @@ restore (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const 
   VIRT_AUTODOMAIN virDomainPtr old = NULL;
 
   if (before == NULL) {
-    virt_undefine (call, domain);
+    virt_undefine (call, domain, 1);
     return;
   }
   old = virDomainDefineXML (conn->virt, before);
@@ -135,14 +132,21 @@ virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
       return NULL;
     }
   }
+  if (virt_let_qemu_in (call, conn, vl_doc_xml (spawn->doc)) < 0
+      || virt_note_guest (call, conn, spawn->uuid) < 0)
+    return NULL;
   domain =
       virDomainDefineXMLFlags (conn->virt, vl_doc_xml (spawn->doc), VIR_DOMAIN_DEFINE_VALIDATE);
   if (domain == NULL) {
     virt_error (call, "libvirt does not accept guest '%s'", spawn->domain);
+    if (old == NULL)
+      virt_forget_guest (call, conn, spawn->uuid);
     return NULL;
   }
   if (read_back (call, spawn, domain, 0) < 0) {
     restore (call, conn, domain, before);
+    if (old == NULL)
+      virt_forget_guest (call, conn, spawn->uuid);
     virDomainFree (domain);
     return NULL;
   }
@@ -175,22 +179,36 @@ start_paused (struct vl_call *call, virDomainPtr domain, unsigned flags)
   }
 }
 
+/* The saved memory is gone from the disk once it is restored; the guest has it now. */
+static int
+leave_paused (struct vl_call *call, const struct vl_spawn *spawn)
+{
+  return vl_refuse_as (
+      call, VL_ERR_FAILED, "GuestPaused", NULL,
+      "virtloom server unpause lets it run as it is; virtloom server reboot --hard makes it anew "
+      "and loses that memory",
+      "guest '%s' has its saved memory back, but is not as it was asked for; it is left paused",
+      spawn->domain);
+}
+
 int
 virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
             virDomainPtr domain, unsigned flags)
 {
+  int restored =
+      ! (flags & VIR_DOMAIN_START_FORCE_BOOT) && virDomainHasManagedSaveImage (domain, 0) > 0;
+
   if (start_paused (call, domain, flags) < 0)
     return virt_error (call, "cannot start guest '%s'", spawn->domain);
-  if (read_back (call, spawn, domain, 1) < 0) {
-    virt_kill (call, conn, domain);
-    return -1;
-  }
-  if (virDomainResume (domain) < 0) {
+  if (read_back (call, spawn, domain, 1) == 0) {
+    if (virDomainResume (domain) == 0)
+      return 0;
     virt_error (call, "cannot start the processors of guest '%s'", spawn->domain);
-    virt_kill (call, conn, domain);
-    return -1;
   }
-  return 0;
+  if (restored)
+    return leave_paused (call, spawn);
+  virt_kill (call, conn, domain);
+  return -1;
 }
 
 int
@@ -201,14 +219,15 @@ virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *s
   if (virt_look (call, conn, spawn->uuid, &domain) < 0)
     return -1;
   if (domain)
-    return vl_error (call, VL_ERR_FAILED, "InstanceExists", NULL, "guest '%s' is there already",
-                     spawn->uuid);
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceExists", NULL, NULL,
+                         "guest '%s' is there already", spawn->uuid);
   domain = virt_define (call, conn, spawn);
   if (domain == NULL)
     return -1;
   if (! spawn->power_on || virt_start (call, conn, spawn, domain, VIR_DOMAIN_START_FORCE_BOOT) == 0)
     return 0;
-  virt_undefine (call, domain);
+  if (virt_undefine (call, domain, 0) == 0)
+    virt_forget_guest (call, conn, spawn->uuid);
   return -1;
 }
 
@@ -219,11 +238,10 @@ virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 
   if (virt_look (call, conn, uuid, &domain) < 0)
     return -1;
-  if (domain == NULL)
-    return 0;
-  if (virt_kill (call, conn, domain) < 0)
+  if (domain && (virt_kill (call, conn, domain) < 0 || virt_undefine (call, domain, 0) < 0))
     return -1;
-  return virt_undefine (call, domain);
+  virt_forget_guest (call, conn, uuid);
+  return 0;
 }
 
 /* Forgets a guest that is off; a running one is left alone. */
@@ -234,10 +252,12 @@ virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 
   if (virt_look (call, conn, uuid, &domain) < 0)
     return -1;
-  if (domain == NULL)
-    return 0;
-  if (virt_alive (domain))
-    return vl_error (call, VL_ERR_FAILED, "InstanceExists", NULL,
-                     "guest '%s' still runs: it has to be destroyed before it is cleaned up", uuid);
-  return virt_undefine (call, domain);
+  if (domain && virt_alive (domain))
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceExists", NULL, NULL,
+                         "guest '%s' still runs: it has to be destroyed before it is cleaned up",
+                         uuid);
+  if (domain && virt_undefine (call, domain, 0) < 0)
+    return -1;
+  virt_forget_guest (call, conn, uuid);
+  return 0;
 }

@@ -56,11 +56,33 @@ stamp_programs (struct vl_call *call, struct vl_stamp *stamp)
     vl_stamp_folder (stamp, program_folders[i], "qemu-kvm");
 }
 
-/* CONFIG: the folder of libvirt's qemu.conf. */
+/* Who answers, and the qemu.conf that it reads.  A daemon that was started again has made
+ * its socket anew, unless systemd keeps that; its programs count in any case. */
+static void
+stamp_daemon (struct vl_call *call, struct vl_stamp *stamp, const struct virt_uri *uri,
+              const char *state_dir, const char *own_config)
+{
+  static const char *const programs[] = { "/usr/sbin/libvirtd", "/usr/sbin/virtqemud" };
+  const char *config = "/etc/libvirt";
+
+  if (uri->where == VIRT_EMBED)
+    config = vl_printf (call, "%s/libvirt/etc", state_dir);
+  else if (uri->where == VIRT_SESSION)
+    config = vl_printf (call, "%s/libvirt", own_config);
+  vl_stamp_file (stamp, vl_printf (call, "%s/qemu.conf", config));
+  vl_stamp_word (stamp, "connection_uri", uri->text);
+  if (uri->socket)
+    vl_stamp_file (stamp, uri->socket);
+  for (size_t i = 0; uri->where != VIRT_EMBED && i < sizeof programs / sizeof programs[0]; i++)
+    vl_stamp_file (stamp, programs[i]);
+}
+
 int
-virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const char *config)
+virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const struct virt_uri *uri,
+            const char *state_dir)
 {
   const char *home = getenv ("HOME"), *own = getenv ("XDG_CONFIG_HOME");
+  const char *config = own ? own : vl_printf (call, "%s/.config", home ? home : "");
 
   stamp_library (call, stamp);
   stamp_programs (call, stamp);
@@ -68,10 +90,8 @@ virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const char *config)
     vl_stamp_folder (stamp, firmware_folders[i], NULL);
   for (size_t i = 0; i < sizeof description_folders / sizeof description_folders[0]; i++)
     vl_stamp_folder (stamp, description_folders[i], "*.json");
-  if (own)
-    vl_stamp_folder (stamp, vl_printf (call, "%s/qemu/firmware", own), "*.json");
-  else if (home)
-    vl_stamp_folder (stamp, vl_printf (call, "%s/.config/qemu/firmware", home), "*.json");
-  vl_stamp_file (stamp, vl_printf (call, "%s/qemu.conf", config));
+  if (own || home)
+    vl_stamp_folder (stamp, vl_printf (call, "%s/qemu/firmware", config), "*.json");
+  stamp_daemon (call, stamp, uri, state_dir, config);
   return 0;
 }

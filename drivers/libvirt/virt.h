@@ -20,6 +20,8 @@ struct vl_conn {
   const char *type;          /* domain type of its guests: "qemu", "kvm" */
   uint32_t soft_reboot_wait; /* seconds */
   int embedded;              /* libvirt's driver runs in this process */
+  int own_loop;              /* the application runs the event loop */
+  char *uri, *state_dir;
 };
 
 /* Cleanup attributes for what libvirt gives. */
@@ -28,18 +30,39 @@ void virt_cleanup_text (char **text);
 #define VIRT_AUTODOMAIN __attribute__ ((cleanup (virt_cleanup_domain)))
 #define VIRT_AUTOTEXT __attribute__ ((cleanup (virt_cleanup_text)))
 
+/* ---- uri.c ---- */
+
+enum virt_where { VIRT_EMBED = 1, VIRT_SYSTEM, VIRT_SESSION };
+
+struct virt_uri {
+  const char *text;
+  enum virt_where where;
+  const char *socket; /* of the daemon, where the URI names it; borrowed from TEXT */
+};
+
+/* Reads the setting connection_uri.  0, or -1 and in *WHY a sentence of why it is refused. */
+int virt_uri_read (struct vl_call *call, const char *text, struct virt_uri *uri, const char **why);
+#define VIRT_URI_ACCEPTED                                                                          \
+  "accepted: qemu:///embed, qemu:///system, qemu:///session, "                                     \
+  "qemu+unix:///system?socket=PATH, qemu+unix:///session?socket=PATH"
+/* Does the daemon listen?  *SOCKET is the one that was tried, or NULL. */
+int virt_uri_answers (const struct virt_uri *uri, const char **socket);
+
 /* ---- connection.c ---- */
 
 struct virt_open {
-  const char *uri;
+  const char *uri; /* as libvirt gets it */
   const char *type;
+  const char *state_dir;
   int read_only;
   int embedded;
+  int own_loop;
   uint32_t soft_reboot_wait;
+  const char *hint; /* how to mend it where it cannot be opened, or NULL */
 };
 
-/* Opens a connection and starts the event loop.  0, or -1 after a finding: exit
- * 8 where libvirt cannot be reached. */
+/* Opens a connection and starts the event loop, unless that is the application's.  0, or
+ * -1 after a finding: exit 8 where libvirt cannot be reached. */
 int virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **conn);
 void virt_close (struct vl_conn *conn);
 
@@ -67,20 +90,35 @@ void virt_sleep (unsigned ms);
 /* Milliseconds of a clock that never jumps. */
 int64_t virt_now (void);
 
+/* ---- daemon.c: each does nothing for the embedded driver ---- */
+
+/* Opens the way to the files of the document XML below STATE for the user that libvirt runs
+ * QEMU as: that user may then pass through their folders.  0, or -1 after a finding, also
+ * where a folder above STATE is closed to it. */
+int virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const char *xml);
+/* Notes in STATE which daemon has guest UUID, and forgets that. */
+int virt_note_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+void virt_forget_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* Are all guests of STATE those of this URI (for EMBEDDED too)?  0, or -1 after a finding. */
+int virt_judge_guests (struct vl_call *call, const char *state_dir, const char *uri, int embedded);
+
 /* ---- spawn.c ---- */
 
 /* Defines the document and proves that libvirt kept all of it.  NULL after
  * findings; what this call defined it also undefined, and a definition that
  * stood before stands again. */
 virDomainPtr virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
-/* Starts a defined domain.  FLAGS are libvirt's create flags.  No instruction
- * of the guest runs before the live XML was read back.  On failure it is off. */
+/* Starts a defined domain.  FLAGS are libvirt's create flags; without
+ * VIR_DOMAIN_START_FORCE_BOOT, saved memory is restored.  No instruction of the guest runs
+ * before the live XML was read back.  On failure it is off; one whose memory was restored
+ * stays paused, since to end it would be to lose that. */
 int virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
                 virDomainPtr domain, unsigned flags);
 /* Pulls the plug and waits until the guest is gone; 0 where it was off. */
 int virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain);
-/* Forgets the definition, with saved state and firmware variables. */
-int virt_undefine (struct vl_call *call, virDomainPtr domain);
+/* Forgets the definition, with saved state, firmware variables and TPM; KEEP leaves the
+ * last two for a guest that is to be defined again. */
+int virt_undefine (struct vl_call *call, virDomainPtr domain, int keep);
 
 int virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
 int virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid);
@@ -92,13 +130,15 @@ void virt_forget_groups (struct vl_call *call, const char *name);
 
 /* ---- probe.c, and the groups of calls ---- */
 
-int virt_probe (struct vl_call *call, struct vl_conn *conn, struct vl_host *host);
-/* stamp.c: what virt_probe's answer rests on.  CONFIG is the folder of libvirt's
- * qemu.conf. */
-int virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const char *config);
+int virt_probe (struct vl_call *call, struct vl_conn *conn);
+/* stamp.c: what virt_probe's answer rests on.  STATE is the folder of the embedded
+ * driver's root. */
+int virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const struct virt_uri *uri,
+                const char *state_dir);
 
 extern const struct vl_power_calls virt_power_calls;         /* power.c */
 extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */
 extern const struct vl_console_calls virt_console_calls;     /* console.c */
+extern const struct vl_secrets_calls virt_secrets_calls;     /* secrets.c */
 
 #endif

@@ -53,8 +53,8 @@ embed_missing_user (void)
 static int
 fail (struct vl_call *call, const char *what, const char *path)
 {
-  return vl_error (call, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
-                   strerror (errno));
+  return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot %s '%s': %s", what, path,
+                    strerror (errno));
 }
 
 static int
@@ -67,8 +67,8 @@ make_folder (struct vl_call *call, const char *path)
   if (lstat (path, &st) < 0)
     return fail (call, "look at folder", path);
   if (! S_ISDIR (st.st_mode) || st.st_uid != geteuid ())
-    return vl_error (call, VL_ERR_NOT_PERMITTED, NULL, NULL,
-                     "'%s' is not a folder of the user that runs this", path);
+    return vl_refuse (call, VL_ERR_NOT_PERMITTED, NULL, NULL,
+                      "'%s' is not a folder of the user that runs this", path);
   return 0;
 }
 
@@ -125,10 +125,10 @@ wait_for_root (struct vl_call *call, const char *root, unsigned timeout)
     nanosleep (&pause, NULL);
   }
   close (fd);
-  vl_error (call, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
-            "another process has used the guests of '%s' for more than %u s", root, timeout);
-  vl_hint (call, "try again, or raise open_timeout in plugins.d/qemu-tcg.conf");
-  return -1;
+  return vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
+                       "try again, or raise open_timeout in plugins.d/qemu-tcg.conf",
+                       "another process has used the guests of '%s' for more than %u s", root,
+                       timeout);
 }
 
 /* Does virtlogd listen?  Then it writes the consoles, and bounds their size. */
@@ -204,31 +204,27 @@ write_conf (struct vl_call *call, const char *root)
   return 0;
 }
 
-/* A driver of libvirt in this process prints its messages on our stderr unless it
- * is told otherwise before libvirt begins.  Blanks and colons in a path would be
- * read as part of the list. */
+const char *
+embed_environment (struct vl_call *call, const char *root)
+{
+  /* libvirt's children forget the file and print; let them keep to errors. */
+  const char *quiet = "LIBVIRT_DEBUG=4";
+  const char *path = vl_printf (call, "%s/libvirt.log", root);
+
+  /* Blanks and colons in a path would be read as part of the list. */
+  return strpbrk (path, " \t:")
+             ? quiet
+             : vl_printf (call, "%s\nLIBVIRT_LOG_OUTPUTS=3:file:%s", quiet, path);
+}
+
 static void
-divert_log (struct vl_call *call, const char *root)
+rotate_log (struct vl_call *call, const char *root)
 {
   const char *path = vl_printf (call, "%s/libvirt.log", root);
   struct stat st;
 
   if (stat (path, &st) == 0 && st.st_size > LOG_BYTES)
     rename (path, vl_printf (call, "%s.old", path));
-  if (strpbrk (path, " \t:") == NULL)
-    setenv ("LIBVIRT_LOG_OUTPUTS", vl_printf (call, "3:file:%s", path), 0);
-  /* Its children forget the file and print; let them keep to errors. */
-  setenv ("LIBVIRT_DEBUG", "4", 0);
-}
-
-/* The driver's threads go on until the process ends, in libraries that tidy up when
- * it does: some ends of many were crashes.  Nothing of ours is left to do then. */
-static void
-leave (int status, void *opaque)
-{
-  (void)opaque;
-  fflush (NULL);
-  _exit (status);
 }
 
 static int
@@ -239,23 +235,22 @@ take (struct vl_call *call, const char *root, unsigned timeout)
   if (taken.root && strcmp (taken.root, root) == 0)
     return 0;
   if (taken.root)
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, NULL,
-                     "this process drives the guests of '%s' already and cannot drive those of "
-                     "'%s' too",
-                     taken.root, root);
+    return vl_refuse (call, VL_ERR_UNSUPPORTED, NULL, NULL,
+                      "this process drives the guests of '%s' already and cannot drive those of "
+                      "'%s' too",
+                      taken.root, root);
   if (strlen (root) > room)
-    return vl_error (call, VL_ERR_UNSUPPORTED, NULL, NULL,
-                     "'%s' is longer than the %zu bytes that leave room for the names of sockets",
-                     root, room);
+    return vl_refuse (call, VL_ERR_UNSUPPORTED, NULL, NULL,
+                      "'%s' is longer than the %zu bytes that leave room for the names of sockets",
+                      root, room);
   if (make_folder (call, root) < 0)
     return -1;
   taken.fd = wait_for_root (call, root, timeout);
   if (taken.fd < 0 || write_conf (call, root) < 0)
     return -1;
-  divert_log (call, root);
-  on_exit (leave, NULL);
+  rotate_log (call, root);
   taken.root = strdup (root);
-  return taken.root ? 0 : vl_error (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  return taken.root ? 0 : vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
 }
 
 int

@@ -12,6 +12,10 @@
  * libvirt's driver does.  0, or -1 after a finding. */
 int embed_take (struct vl_call *call, const char *root, unsigned timeout);
 
+/* What has to be in the environment before libvirt begins, so that its driver in this
+ * process writes its messages below ROOT and not on stderr. */
+const char *embed_environment (struct vl_call *call, const char *root);
+
 /* Has libvirt asked this root's QEMU yet?  The first time takes some seconds. */
 int embed_knows_qemu (struct vl_call *call);
 

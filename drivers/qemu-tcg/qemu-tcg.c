@@ -2,7 +2,8 @@
  *
  * The driver qemu-tcg: QEMU without hardware help, through libvirt's own driver
  * in this process.  No daemon, no /dev/kvm, no privileges.  Guests outlive the
- * process; the next command finds them below STATE/libvirt. */
+ * process; the next command finds them below STATE/libvirt.  Where the operator
+ * says so, through a libvirt daemon of this machine instead. */
 
 #include <config.h>
 
@@ -12,33 +13,45 @@
 #include <unistd.h>
 
 #include "../libvirt/virt.h"
+#include "../offers.h"
 #include "embed.h"
 
-static const struct vl_setting settings[] = {
-  { .name = "wait_soft_reboot_seconds",
+#define EMBED "qemu:///embed"
+
+static const struct vl_prop props[] = {
+  { .name = "connection-uri",
+    .type = VL_STRING,
+    .flags = VL_EMPTY_UNSET,
+    .deflt = EMBED,
+    .setting = "connection_uri",
+    .nova = "libvirt.connection_uri",
+    .help = "libvirt's driver in this process, or the daemon of this machine that runs the guests",
+    .since = "0.1" },
+  { .name = "soft-reboot-wait",
     .type = VL_INT,
     .deflt = "120",
     .min = 0,
     .max = 86400,
     .unit = "s",
+    .setting = "wait_soft_reboot_seconds",
     .nova = "libvirt.wait_soft_reboot_seconds",
     .help = "how long a soft reboot waits for the guest before it becomes a hard one",
     .since = "0.1" },
-  { .name = "open_timeout",
+  { .name = "open-timeout",
     .type = VL_INT,
     .deflt = "120",
     .min = 0,
     .max = 86400,
     .unit = "s",
+    .setting = "open_timeout",
     .help = "how long a command waits for another one that has the guests open",
     .since = "0.1" },
 };
 
 static const char *
-qemu_tcg_virt_type (struct vl_call *call, const struct vl_host *host)
+qemu_tcg_virt_type (struct vl_call *call)
 {
   (void)call;
-  (void)host;
   return "qemu";
 }
 
@@ -51,12 +64,33 @@ has_emulator (struct vl_call *call, const char *arch)
          || access ("/usr/libexec/qemu-kvm", X_OK) == 0;
 }
 
+/* The setting, once it is known to be one that this driver can use. */
+static int
+read_setting (struct vl_call *call, struct virt_uri *uri)
+{
+  const char *why;
+
+  if (virt_uri_read (call, vl_str (call, "connection-uri"), uri, &why) == 0)
+    return 0;
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "InvalidConfiguration", NULL,
+                       VIRT_URI_ACCEPTED "; set it in plugins.d/qemu-tcg.conf", "%s", why);
+}
+
 static int
 qemu_tcg_usable (struct vl_call *call, const char **why)
 {
-  const char *user = embed_missing_user ();
+  struct virt_uri uri;
+  const char *user, *socket;
   struct utsname self;
 
+  if (virt_uri_read (call, vl_str (call, "connection-uri"), &uri, why) < 0)
+    return 0;
+  if (! virt_uri_answers (&uri, &socket)) {
+    *why = vl_printf (call, "no libvirt daemon listens at '%s' for connection_uri '%s'", socket,
+                      uri.text);
+    return 0;
+  }
+  user = uri.where == VIRT_EMBED ? embed_missing_user () : NULL;
   if (user) {
     *why = vl_printf (call,
                       "the user and group '%s', without which libvirt does not run as root, "
@@ -74,17 +108,19 @@ qemu_tcg_usable (struct vl_call *call, const char **why)
 /* A fact that the host file does not have is not held against it here: what
  * needs it says so itself. */
 static int
-qemu_tcg_ready (struct vl_call *call, const struct vl_host *host)
+qemu_tcg_ready (struct vl_call *call)
 {
-  const char *arch = vl_host_str (host, "host.arch");
+  const char *arch = vl_fact_str (call, "host.arch");
   const char *key = arch ? vl_printf (call, "guest.%s.types", arch) : NULL;
+  struct virt_uri uri;
 
-  if (key == NULL || vl_host_offers (host, key, "qemu") != 0)
+  if (read_setting (call, &uri) < 0)
+    return -1;
+  if (key == NULL || vl_fact_offers (call, key, "qemu") != 0)
     return 0;
-  vl_error (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
-            "this host has no QEMU that can emulate '%s' (%s has no 'qemu')", arch, key);
-  vl_hint (call, "install qemu-system-x86 (or the one of its architecture) on that host");
-  return -1;
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
+                       "install qemu-system-x86 (or the one of its architecture) on that host",
+                       "this host has no QEMU that can emulate '%s' (%s has no 'qemu')", arch, key);
 }
 
 /* The root as part of a URI. */
@@ -102,58 +138,115 @@ escape (const char *path, char *text, size_t size)
   text[n] = '\0';
 }
 
-static int
-qemu_tcg_open (struct vl_call *call, const struct vl_open *open, struct vl_conn **conn)
+static const char *
+root_of (struct vl_call *call, const struct vl_open *open)
 {
-  const char *user = embed_missing_user ();
-  const char *root = vl_printf (call, "%s/libvirt", open->state_dir);
-  struct virt_open how = {
-    .type = "qemu",
-    .embedded = 1,
-    .soft_reboot_wait = (uint32_t)vl_setting_int (call, "wait_soft_reboot_seconds"),
-  };
-  char escaped[512];
-
-  if (user) {
-    vl_error (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
-              "libvirt does not run as root without the user and group '%s'", user);
-    vl_hint (call,
-             "apt-get install libvirt-daemon-system, or: adduser --system --group "
-             "--no-create-home --home /var/lib/libvirt %s",
-             user);
-    return -1;
-  }
-  if (embed_take (call, root, (unsigned)vl_setting_int (call, "open_timeout")) < 0)
-    return -1;
-  escape (root, escaped, sizeof escaped);
-  how.uri = vl_printf (call, "qemu:///embed?root=%s", escaped);
-  if (virt_open (call, &how, conn) == 0)
-    return 0;
-  vl_hint (call,
-           "libvirt-daemon-driver-qemu and qemu-system have to be installed; libvirt's own "
-           "messages are in %s/libvirt.log",
-           root);
-  return -1;
+  return vl_printf (call, "%s/libvirt", open->state_dir);
 }
 
 static int
-qemu_tcg_probe (struct vl_call *call, struct vl_conn *conn, struct vl_host *host)
+open_embedded (struct vl_call *call, const char *root, struct virt_open *how, struct vl_conn **conn)
 {
-  if (! embed_knows_qemu (call))
+  const char *user = embed_missing_user ();
+  char escaped[512];
+
+  if (user)
+    return vl_refuse_as (
+        call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
+        vl_printf (call,
+                   "apt-get install libvirt-daemon-system, or: adduser --system --group "
+                   "--no-create-home --home /var/lib/libvirt %s",
+                   user),
+        "libvirt does not run as root without the user and group '%s'", user);
+  if (embed_take (call, root, (unsigned)vl_int (call, "open-timeout")) < 0)
+    return -1;
+  escape (root, escaped, sizeof escaped);
+  how->uri = vl_printf (call, EMBED "?root=%s", escaped);
+  how->hint = vl_printf (call,
+                         "libvirt-daemon-driver-qemu and qemu-system have to be installed; "
+                         "libvirt's own messages are in %s/libvirt.log",
+                         root);
+  return virt_open (call, how, conn);
+}
+
+static int
+qemu_tcg_open (struct vl_call *call, const struct vl_open *open, struct vl_conn **conn)
+{
+  struct virt_open how = {
+    .type = "qemu",
+    .state_dir = open->state_dir,
+    .soft_reboot_wait = (uint32_t)vl_int (call, "soft-reboot-wait"),
+    .own_loop = open->own_event_loop != 0,
+  };
+  struct virt_uri uri;
+
+  if (read_setting (call, &uri) < 0)
+    return -1;
+  how.uri = uri.text;
+  how.embedded = uri.where == VIRT_EMBED;
+  if (virt_judge_guests (call, open->state_dir, uri.text, how.embedded) < 0)
+    return -1;
+  if (how.embedded)
+    return open_embedded (call, root_of (call, open), &how, conn);
+  how.hint = "systemctl start libvirtd (Debian: libvirt-daemon-system); or set connection_uri "
+             "= " EMBED " in plugins.d/qemu-tcg.conf, which needs no daemon";
+  return virt_open (call, &how, conn);
+}
+
+/* Threads of libvirt's own driver run until the process ends. */
+static int
+qemu_tcg_process (struct vl_call *call, const struct vl_open *open, struct vl_process *process)
+{
+  struct virt_uri uri;
+
+  if (read_setting (call, &uri) < 0)
+    return -1;
+  if (uri.where != VIRT_EMBED)
+    return 0;
+  process->quick_exit = 1;
+  process->environment = embed_environment (call, root_of (call, open));
+  return 0;
+}
+
+static int
+qemu_tcg_probe (struct vl_call *call, struct vl_conn *conn)
+{
+  if (conn->embedded && ! embed_knows_qemu (call))
     vl_progress (call, "asking QEMU what it can do; this takes some seconds, once");
-  return virt_probe (call, conn, host);
+  return virt_probe (call, conn);
+}
+
+/* libvirt's embedded driver has no secrets for its guests; a daemon has.  The connection
+ * decides, not the fact libvirt.secrets, which a recorded host may have of another one. */
+static const char *
+qemu_tcg_slot_default (struct vl_call *call, const char *slot)
+{
+  struct virt_uri uri;
+  const char *why;
+
+  if (strcmp (slot, VL_DRIVER_SECRETS) != 0
+      || virt_uri_read (call, vl_str (call, "connection-uri"), &uri, &why) < 0)
+    return NULL;
+  return uri.where == VIRT_EMBED ? "false" : NULL;
 }
 
 static int
 qemu_tcg_stamp (struct vl_call *call, const struct vl_open *open, struct vl_stamp *stamp)
 {
-  return virt_stamp (call, stamp, vl_printf (call, "%s/libvirt/etc", open->state_dir));
+  struct virt_uri uri;
+  const char *why;
+
+  if (virt_uri_read (call, vl_str (call, "connection-uri"), &uri, &why) < 0)
+    return -1;
+  return virt_stamp (call, stamp, &uri, open->state_dir);
 }
 
 VL_DRIVER (qemu_tcg, "qemu-tcg", .version = VL_VERSION,
-           .summary = "QEMU without hardware help, through libvirt's driver in this process",
-           .settings = VL_TABLE (settings), .virt_type = qemu_tcg_virt_type,
+           .summary = "QEMU without hardware help, through libvirt in this process or its daemon",
+           .props = VL_TABLE (props), .offers = VL_TABLE (driver_offers), .reads_back = 1,
+           .virt_type = qemu_tcg_virt_type, .slot_default = qemu_tcg_slot_default,
            .usable = qemu_tcg_usable, .ready = qemu_tcg_ready, .open = qemu_tcg_open,
            .close = virt_close, .probe = qemu_tcg_probe, .power = &virt_power_calls,
            .inventory = &virt_inventory_calls, .console = &virt_console_calls,
-           .stamp = qemu_tcg_stamp, .validates = 1);
+           .stamp = qemu_tcg_stamp, .validates = 1, .secrets = &virt_secrets_calls,
+           .process = qemu_tcg_process);

@@ -5,8 +5,6 @@
 
 #include <virtloom/feature.h>
 
-#include <string.h>
-
 static const char *const models[] = { "isa", "hyperv", NULL };
 
 static const struct vl_prop props[] = {
@@ -19,53 +17,35 @@ static const struct vl_prop props[] = {
     .since = "0.1" },
 };
 
-static const struct vl_setting settings[] = {
-  { .name = "panic_model",
-    .type = VL_CHOICE,
-    .choices = models,
-    .help = "panic device of guests whose flavor does not say",
-    .since = "0.1" },
-};
-
 static const struct vl_write writes[] = { { .path = "devices/panic" } };
 
-static const struct vl_name reads[] = { { VL_GUEST_ARCH } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH } };
 
 static int
-acme_panic_active (const struct vl_guest *guest)
+active (struct vl_call *c)
 {
-  return vl_guest_has (guest, "acme-panic.model");
+  return vl_has (c, "model");
 }
 
 /* Both models are devices of PC-like machines. */
 static int
-acme_panic_validate (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+validate (struct vl_call *c)
 {
-  const char *arch = vl_guest_str (guest, VL_GUEST_ARCH);
-
-  (void)host;
-  if (arch && (strcmp (arch, "x86_64") == 0 || strcmp (arch, "i686") == 0))
+  if (vl_is (c, VL_GUEST_ARCH, "x86_64") || vl_is (c, VL_GUEST_ARCH, "i686"))
     return 0;
-  vl_error (call, VL_ERR_UNSUPPORTED, NULL, "model",
-            "a panic device of model '%s' needs an x86 guest, this one is '%s'",
-            vl_guest_str (guest, "acme-panic.model"), arch ? arch : "unknown");
-  vl_hint (call, "leave acme:panic out of flavors for other machines");
-  return -1;
+  return vl_refuse (
+      c, VL_ERR_UNSUPPORTED, "model", "leave acme:panic out of flavors for other machines",
+      "a panic device of model '%s' needs an x86 guest, this one is '%s'", vl_str (c, "model"),
+      vl_has (c, VL_GUEST_ARCH) ? vl_str (c, VL_GUEST_ARCH) : "unknown");
 }
 
 static int
-acme_panic_contribute (struct vl_call *call, const struct vl_guest *guest,
-                       const struct vl_host *host)
+contribute (struct vl_call *c)
 {
-  struct vl_node *panic = vl_append (call, NULL, "devices/panic", "acme-panic.model");
-
-  (void)host;
-  return vl_set (call, panic, "model", vl_guest_str (guest, "acme-panic.model"),
-                 "acme-panic.model");
+  return vl_set_from (vl_append (c, "devices/panic", "model"), "model", "model");
 }
 
 VL_FEATURE (acme_panic, "acme-panic", .version = "1.0",
             .summary = "a panic device, to notice a crashed guest kernel",
-            .props = VL_TABLE (props), .settings = VL_TABLE (settings), .writes = VL_TABLE (writes),
-            .reads = VL_TABLE (reads), .active = acme_panic_active, .validate = acme_panic_validate,
-            .contribute = acme_panic_contribute);
+            .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
+            .active = active, .validate = validate, .contribute = contribute);

@@ -1,54 +1,78 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sets of CPUs, by value, for features that place CPUs.  All of it is compiled
- * into the plugin, so none of it is part of the ABI.  Text of a set is in the
- * canonical form that the core gives: "0-3,6". */
+ * Sets of CPUs and of other numbered things, by value.  The functions in capital
+ * terms of the ABI are three (vl_cpuset_text, vl_fact_cpus, vl_taken_set); all
+ * others are compiled into the plugin. */
 
 #ifndef VIRTLOOM_CPUSET_H
 #define VIRTLOOM_CPUSET_H
 
 #include <virtloom/feature.h>
 
-#include <inttypes.h>
-#include <stdlib.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-/* What a CPU set can name. */
+/* The members are 0 to VL_CPUSET_MAX - 1. */
 #define VL_CPUSET_MAX 16384
 
 struct vl_cpuset {
-  unsigned char in[VL_CPUSET_MAX];
+  uint64_t word[VL_CPUSET_MAX / 64];
 };
 
+/* "0-3,6"; NULL for the empty set.  Lives as long as the call. */
+VL_EXPORT const char *vl_cpuset_text (struct vl_call *c, const struct vl_cpuset *set);
+/* The set that row PROP (VL_CPUSET), or item I of an indexed one, names; empty where
+ * it is unset. */
+VL_EXPORT void vl_cpus (struct vl_call *c, const char *prop, struct vl_cpuset *set);
+VL_EXPORT void vl_item_cpus (struct vl_call *c, const char *prop, size_t i, struct vl_cpuset *set);
+/* The set in fact KEY, or its item I: 1, 0 where the host does not say (SET is
+ * empty then), -1 after refusing what is no set. */
+VL_EXPORT int vl_fact_cpus (struct vl_call *c, const char *key, struct vl_cpuset *set);
+VL_EXPORT int vl_fact_item_cpus (struct vl_call *c, const char *key, size_t i,
+                                 struct vl_cpuset *set);
+/* The numbered members of POOL that other servers hold; see vl_claim_number (). */
+VL_EXPORT void vl_taken_set (struct vl_call *c, const char *pool, struct vl_cpuset *set);
+
 static inline void
-vl_cpuset_add (struct vl_cpuset *set, const char *text)
+vl_cpuset_add (struct vl_cpuset *set, int64_t cpu)
 {
-  char *end;
-
-  while (text && *text) {
-    int64_t low = strtoll (text, &end, 10), high = low;
-
-    if (*end == '-')
-      high = strtoll (end + 1, &end, 10);
-    for (int64_t cpu = low; cpu >= 0 && cpu <= high && cpu < VL_CPUSET_MAX; cpu++)
-      set->in[cpu] = 1;
-    text = *end == ',' ? end + 1 : NULL;
-  }
+  if (cpu >= 0 && cpu < VL_CPUSET_MAX)
+    set->word[cpu / 64] |= (uint64_t)1 << cpu % 64;
 }
 
-static inline struct vl_cpuset
-vl_cpuset_of (const char *text)
+static inline void
+vl_cpuset_remove (struct vl_cpuset *set, int64_t cpu)
 {
-  struct vl_cpuset set = { { 0 } };
+  if (cpu >= 0 && cpu < VL_CPUSET_MAX)
+    set->word[cpu / 64] &= ~((uint64_t)1 << cpu % 64);
+}
 
-  vl_cpuset_add (&set, text);
-  return set;
+static inline int
+vl_cpuset_has (const struct vl_cpuset *set, int64_t cpu)
+{
+  return cpu >= 0 && cpu < VL_CPUSET_MAX && (int)(set->word[cpu / 64] >> cpu % 64 & 1);
+}
+
+static inline void
+vl_cpuset_join (struct vl_cpuset *set, const struct vl_cpuset *other)
+{
+  for (int i = 0; i < VL_CPUSET_MAX / 64; i++)
+    set->word[i] |= other->word[i];
 }
 
 static inline void
 vl_cpuset_meet (struct vl_cpuset *set, const struct vl_cpuset *other)
 {
-  for (int cpu = 0; cpu < VL_CPUSET_MAX; cpu++)
-    set->in[cpu] &= other->in[cpu];
+  for (int i = 0; i < VL_CPUSET_MAX / 64; i++)
+    set->word[i] &= other->word[i];
+}
+
+static inline void
+vl_cpuset_without (struct vl_cpuset *set, const struct vl_cpuset *other)
+{
+  for (int i = 0; i < VL_CPUSET_MAX / 64; i++)
+    set->word[i] &= ~other->word[i];
 }
 
 static inline int
@@ -56,40 +80,40 @@ vl_cpuset_count (const struct vl_cpuset *set)
 {
   int n = 0;
 
-  for (int cpu = 0; cpu < VL_CPUSET_MAX; cpu++)
-    n += set->in[cpu];
+  for (int i = 0; i < VL_CPUSET_MAX / 64; i++)
+    n += __builtin_popcountll (set->word[i]);
   return n;
 }
 
-/* NULL for the empty set. */
-static inline const char *
-vl_cpuset_text (struct vl_call *call, const struct vl_cpuset *set)
+/* How many members both sets have. */
+static inline int
+vl_cpuset_common (const struct vl_cpuset *a, const struct vl_cpuset *b)
 {
-  const char *text = NULL;
+  int n = 0;
 
-  for (int low = 0, high; low < VL_CPUSET_MAX; low = high + 1) {
-    const char *comma = text ? "," : "";
+  for (int i = 0; i < VL_CPUSET_MAX / 64; i++)
+    n += __builtin_popcountll (a->word[i] & b->word[i]);
+  return n;
+}
 
-    for (high = low; high < VL_CPUSET_MAX && set->in[high]; high++)
-      ;
-    if (high > low + 1)
-      text = vl_printf (call, "%s%s%d-%d", text ? text : "", comma, low, high - 1);
-    else if (high > low)
-      text = vl_printf (call, "%s%s%d", text ? text : "", comma, low);
+/* The first member from FROM on, or -1:
+ *   for (int64_t cpu = vl_cpuset_next (&set, 0); cpu >= 0; cpu = vl_cpuset_next (&set, cpu + 1)) */
+static inline int64_t
+vl_cpuset_next (const struct vl_cpuset *set, int64_t from)
+{
+  for (int64_t i = from / 64; from >= 0 && i < VL_CPUSET_MAX / 64; i++) {
+    uint64_t word = set->word[i];
+
+    if (i == from / 64)
+      word &= ~(uint64_t)0 << from % 64;
+    if (word)
+      return i * 64 + __builtin_ctzll (word);
   }
-  return text;
+  return -1;
 }
 
-/* All CPUs in the cells of the host. */
-static inline struct vl_cpuset
-vl_cpuset_of_host (struct vl_call *call, const struct vl_host *host)
-{
-  struct vl_cpuset all = { { 0 } };
-
-  for (size_t i = 0; i < vl_host_count (host, "host.cells"); i++)
-    vl_cpuset_add (&all, vl_host_str (host, vl_printf (call, "host.cell.%s.cpus",
-                                                       vl_host_item (host, "host.cells", i))));
-  return all;
+#ifdef __cplusplus
 }
+#endif
 
 #endif

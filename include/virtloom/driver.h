@@ -32,6 +32,20 @@ struct vl_open {
   uint32_t size;
   uint32_t read_only;
   const char *state_dir; /* STATE; exists, 0700 */
+  /* 1: the application uses the driver's library itself.  It runs that library's event
+   * loop, and its error handler stays. */
+  uint32_t own_event_loop;
+};
+
+/* What a driver needs of the process that it runs in, and only the program may do. */
+struct vl_process {
+  uint32_t size;
+  /* 1: threads of the driver's library run until the process ends, so the process has to
+   * end by _exit (): exit () would tidy up libraries under running threads. */
+  uint32_t quick_exit;
+  /* Lines "NAME=VALUE", or NULL: to be set before the driver opens, where NAME is not set
+   * yet. */
+  const char *environment;
 };
 
 /* A guest to be made, or made again. */
@@ -42,7 +56,6 @@ struct vl_spawn {
   const char *domain;  /* its libvirt name */
   const char *run_dir; /* sockets and logs; exists */
   const struct vl_doc *doc;
-  const struct vl_host *host; /* the facts that it was planned from */
 };
 
 struct vl_info {
@@ -56,7 +69,7 @@ struct vl_info {
 
 enum vl_reboot { VL_REBOOT_SOFT = 1, VL_REBOOT_HARD = 2 };
 
-/* Every call answers 0, or -1 after vl_error ().  A NULL call, or one beyond
+/* Every call answers 0, or -1 after vl_refuse ().  A NULL call, or one beyond
  * the group's size, is VL_ERR_UNSUPPORTED; the core says so. */
 struct vl_power_calls {
   uint32_t size;
@@ -88,7 +101,7 @@ struct vl_inventory_calls {
   uint32_t size;
   /* Every guest of the hypervisor, ours or not. */
   int (*list_instances) (struct vl_call *, struct vl_conn *, vl_instance_fn fn, void *opaque);
-  /* 1 yes, 0 no, -1 after vl_error. */
+  /* 1 yes, 0 no, -1 after vl_refuse (). */
   int (*instance_exists) (struct vl_call *, struct vl_conn *, const char *uuid);
   int (*get_info) (struct vl_call *, struct vl_conn *, const char *uuid, struct vl_info *info);
   int (*get_host_uptime) (struct vl_call *, struct vl_conn *, int64_t *seconds);
@@ -100,6 +113,29 @@ struct vl_console_calls {
    * lives as long as CALL.  Codes ConsoleNotAvailable, InstanceNotFound. */
   int (*get_console_output) (struct vl_call *, struct vl_conn *, const char *uuid,
                              const char **text, size_t *length);
+};
+
+/* A secret that the hypervisor keeps for guests, such as the key of a TPM's state. */
+struct vl_secret {
+  uint32_t size;
+  uint32_t length; /* of BYTES; at least 1 */
+  const char *uuid;
+  const char *type;        /* what it is for: "vtpm", "ceph", "iscsi", "volume", "tls" */
+  const char *usage;       /* its name, unique among the secrets of TYPE */
+  const char *description; /* for people, or NULL */
+  const void *bytes;       /* the caller's, who wipes them; never logged, never recorded */
+};
+
+struct vl_secrets_calls {
+  uint32_t size;
+  /* Keeps SECRET for good, so that guests can use it and no client can read it.  0: it is
+   * kept.  1: UUID has a value already, which is left as it is, since what was encrypted
+   * with it would be lost.  -1 after vl_refuse (), also where UUID is kept for another use. */
+  int (*put) (struct vl_call *, struct vl_conn *, const struct vl_secret *secret);
+  /* 1 yes, 0 no, -1 after vl_refuse ().  One that has no value yet is none. */
+  int (*has) (struct vl_call *, struct vl_conn *, const char *uuid);
+  /* Forgets the secret.  One that is not there is success. */
+  int (*drop) (struct vl_call *, struct vl_conn *, const char *uuid);
 };
 
 /* Groups that later versions fill. */
@@ -123,29 +159,46 @@ struct vl_driver {
   uint32_t body_size; /* filled by VL_DRIVER */
   const char *version;
   const char *summary;
-  struct vl_table settings; /* struct vl_setting */
+  struct vl_table props;       /* struct vl_prop; rows with `setting` alone */
+  struct vl_table offers;      /* struct vl_offer: what may stand in a slot that no feature fills */
+  struct vl_table tools;       /* struct vl_tool_row (tool.h): programs that it runs */
+  struct vl_table understands; /* struct vl_write: the parts of a document that SPAWN carries
+                                  out; a document with more is refused when it is planned */
+  /* 1: SPAWN compares what the hypervisor made with the whole document
+   * (vl_doc_read_back), so that `understands` need not say anything. */
+  uint32_t reads_back;
+  /* 1: SPAWN refuses a document that is not valid by the installed libvirt's schema.
+   * Then a server is made without checking that twice; where SPAWN fails, the core
+   * looks for the culprit. */
+  uint32_t validates;
 
   /* The domain type that this driver gives a guest: kvm, qemu, lxc.  Offline:
    * settings and host facts only. */
-  const char *(*virt_type) (struct vl_call *, const struct vl_host *);
-  /* What an empty slot takes; NULL: the rule that all libvirt drivers share. */
-  const char *(*slot_default) (struct vl_call *, const struct vl_guest *, const struct vl_host *,
-                               const char *slot);
+  const char *(*virt_type) (struct vl_call *);
+  /* What an empty slot takes, and VL_DRIVER_SECRETS ("false": it starts no guest that
+   * needs a secret).  Without it, and where it answers NULL: the rule that all libvirt
+   * drivers share. */
+  const char *(*slot_default) (struct vl_call *, const char *slot);
   /* Can this driver be used on this machine?  1 or 0 and, in *WHY, the reason.
    * Quick, and without side effects; used by driver = auto. */
   int (*usable) (struct vl_call *, const char **why);
   /* Are my settings possible on this host?  At open and at the start of every
    * plan. */
-  int (*ready) (struct vl_call *, const struct vl_host *);
+  int (*ready) (struct vl_call *);
   int (*open) (struct vl_call *, const struct vl_open *, struct vl_conn **);
   void (*close) (struct vl_conn *);
-  /* Fills HOST with what the hypervisor says of itself; what the kernel says is
-   * added by the core. */
-  int (*probe) (struct vl_call *, struct vl_conn *, struct vl_host *);
+  /* Adds, with vl_fact_set () and vl_host_import_*, what the hypervisor says of
+   * itself; what the kernel says is added by the core. */
+  int (*probe) (struct vl_call *, struct vl_conn *);
   /* A driver that stands for another host: a path, or a name under
    * $(datadir)/virtloom/hosts, of the host file that its plans use where the
    * caller names none.  NULL: the host is probed. */
   const char *(*host_file) (struct vl_call *);
+
+  /* What PROBE would answer rests on which files and words?  Asked without a
+   * connection: while all of it is as it was, the facts of an earlier probe, kept
+   * in STATE, are used.  NULL, or -1: the hypervisor is asked each time. */
+  int (*stamp) (struct vl_call *, const struct vl_open *, struct vl_stamp *);
 
   const struct vl_power_calls *power;
   const struct vl_inventory_calls *inventory;
@@ -155,15 +208,10 @@ struct vl_driver {
   const struct vl_console_calls *console;
   const struct vl_guest_calls *guest;
   const struct vl_event_calls *events;
-  /* What PROBE would answer rests on which files and words?  Asked without a
-   * connection: while all of it is as it was, the facts of an earlier probe, kept
-   * in STATE, are used.  NULL, or -1: the hypervisor is asked each time. */
-  int (*stamp) (struct vl_call *, const struct vl_open *, struct vl_stamp *);
-  /* 1: SPAWN refuses a document that is not valid by the installed libvirt's schema.
-   * Then a server is made without checking that twice; where SPAWN fails, the core
-   * looks for the culprit. */
-  int validates;
-  struct vl_table tools; /* struct vl_tool_row: outside programs, see tool.h */
+  const struct vl_secrets_calls *secrets;
+  /* Fills the members of PROCESS that are within its size.  Asked before OPEN; texts live
+   * as long as the call.  NULL: nothing special. */
+  int (*process) (struct vl_call *, const struct vl_open *, struct vl_process *process);
   /* New members go below this line only. */
 };
 
@@ -175,9 +223,6 @@ struct vl_driver {
 
 /* ---- services of the core for drivers ---- */
 
-/* "waiting for ..."; shown on a terminal, not with -q. */
-VL_EXPORT void vl_progress (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
-
 /* The sealed document as text, borrowed from DOC. */
 VL_EXPORT const char *vl_doc_xml (const struct vl_doc *doc);
 
@@ -185,16 +230,16 @@ VL_EXPORT const char *vl_doc_xml (const struct vl_doc *doc);
  * meaning?  LIVE is 1 for the XML of a running domain.  0, or -1 after one
  * ReadBackMismatch finding per contribution that is missing or different, with
  * path and owner. */
-VL_EXPORT int vl_doc_read_back (struct vl_call *call, const struct vl_doc *doc,
-                                const struct vl_host *host, const char *xml, int live);
+VL_EXPORT int vl_doc_read_back (struct vl_call *c, const struct vl_doc *doc, const char *xml,
+                                int live);
 
 /* Is XML valid by the installed libvirt's schema?  NAME is "domain".  0, or -1
- * after vl_error. */
-VL_EXPORT int vl_xml_validate (struct vl_call *call, const char *name, const char *xml);
+ * after vl_refuse (). */
+VL_EXPORT int vl_xml_validate (struct vl_call *c, const char *name, const char *xml);
 
 /* Reading XML that a hypervisor gave.  Elements live as long as CALL.  At most
  * LENGTH 16 MiB; no DTD, no entities, no network. */
-VL_EXPORT const struct vl_xml *vl_xml_read (struct vl_call *call, const char *text, size_t length);
+VL_EXPORT const struct vl_xml *vl_xml_read (struct vl_call *c, const char *text, size_t length);
 VL_EXPORT const char *vl_xml_name (const struct vl_xml *node);
 VL_EXPORT const char *vl_xml_text (const struct vl_xml *node); /* trimmed; "" if none */
 VL_EXPORT const char *vl_xml_attr (const struct vl_xml *node, const char *name); /* or NULL */
@@ -207,10 +252,8 @@ VL_EXPORT const struct vl_xml *vl_xml_find (const struct vl_xml *node,
 /* Turning libvirt's answers into facts; the same code as `host import`.  XML is
  * a capabilities or domainCapabilities document.  CPU-model features of the
  * installed cpu_map are added for the models that DOMCAPABILITIES names. */
-VL_EXPORT int vl_host_import_capabilities (struct vl_call *call, struct vl_host *host,
-                                           const char *xml);
-VL_EXPORT int vl_host_import_domcapabilities (struct vl_call *call, struct vl_host *host,
-                                              const char *xml);
+VL_EXPORT int vl_host_import_capabilities (struct vl_call *c, const char *xml);
+VL_EXPORT int vl_host_import_domcapabilities (struct vl_call *c, const char *xml);
 /* What the facts of a probe rest on.  A file counts by its identity, size, mode
  * and times, or as missing; a folder by its own and those of its entries that
  * match PATTERN, as a shell would, if that is not NULL; a word by its VALUE.  The core adds this boot,

@@ -81,6 +81,8 @@ struct vl_tool_result {
   /* New members go below this line only. */
 };
 
+/* Is the program of row NAME installed?  1 or 0. */
+VL_EXPORT int vl_tool_there (struct vl_call *call, const char *name);
 /* Runs a program that the calling plugin's table `tools` declares, and waits for it.
  * To be called in prepare and release and in the acting calls of a group, not while
  * a guest is built.

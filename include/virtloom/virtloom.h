@@ -6,7 +6,27 @@
  * Ownership: `new` and `plan` give, `free` takes, all else is borrowed and
  * lives until the object it came from is freed, or, where it came from the
  * application itself, until the next call that returns the same kind of thing.
- * Calls answer 0, or -1 with at least one finding recorded. */
+ * Calls answer 0, or -1 with at least one finding recorded.
+ *
+ * Threads: a session (struct vl_app) and everything that came from it belong to one
+ * thread at a time; two sessions may be used by two threads.  Call-backs run on the
+ * thread that made the call.  A driver may run threads of its own; they call nothing of
+ * the application's, and signals are blocked in them.
+ *
+ * The process belongs to the application.  The library changes neither its environment,
+ * umask, signals or limits, nor how it ends.  It starts programs and waits for them, so
+ * SIGCHLD must not be ignored.  What a driver needs beyond that it asks of the application
+ * through vl_app_on_process:
+ * - variables, set by setenv () from that call-back; that is safe only while the application
+ *   has no other thread that reads the environment;
+ * - an end by _exit (), after flushing what was written, once such a driver was opened.
+ *   Driver qemu-tcg needs both where libvirt's own driver runs in the process.
+ *
+ * An application that uses libvirt itself says so (own_event_loop): it has then registered
+ * an event loop before the first call here that reaches a hypervisor, and runs it on a
+ * thread of its own until the session is freed; virSetErrorFunc is left as it is.
+ * Otherwise the libvirt drivers run libvirt's default loop on a thread of theirs, from the
+ * first connection to the last, and silence libvirt's printing of errors. */
 
 #ifndef VIRTLOOM_VIRTLOOM_H
 #define VIRTLOOM_VIRTLOOM_H
@@ -29,25 +49,46 @@ struct vl_app_options {
   const char *driver;     /* --driver, or NULL: virtloom.conf */
   const char *host_file;  /* --host, or NULL */
   const char *tree_dir;   /* --tree: the build tree, or NULL */
+  int own_event_loop;     /* the application runs libvirt's event loop; see above */
   int quiet;              /* no progress */
   int verbose;            /* debug text on stderr */
+  int strict;             /* plugins that were refused are errors, not warnings */
+  /* Told the plugin whose module is loaded next, and NULL when that is over; or NULL. */
+  void (*on_load) (void *opaque, const char *plugin);
+  void *opaque;
 };
 
 /* ---- one session ---- */
 
 VL_EXPORT struct vl_app *vl_app_new (const struct vl_app_options *options);
 VL_EXPORT void vl_app_free (struct vl_app *app);
-/* Reads the configuration folders and loads the plugins that are enabled.  -1
- * only where nothing can be done (a critical plugin refused, virtloom.conf
- * unreadable); plugins that were refused are findings and plugin records. */
+/* Reads the configuration folders.  No module is opened: what enabled plugins would do
+ * is not known.  -1 where virtloom.conf or --config cannot be used; a plugin whose conf
+ * was refused is a finding and a record. */
+VL_EXPORT int vl_app_read (struct vl_app *app);
+/* The same, and loads the features that are enabled.  Those that were refused are
+ * findings and records; a plan is refused where it would need one of them. */
 VL_EXPORT int vl_app_load (struct vl_app *app);
-/* The context, for vl_error and vl_xml_read in the application's own name. */
+/* The call, for vl_refuse and vl_xml_read in the application's own name. */
 VL_EXPORT struct vl_call *vl_app_call (struct vl_app *app);
 /* STATE, decided and checked; NULL after a finding. */
 VL_EXPORT const char *vl_app_state_dir (struct vl_app *app);
 /* Called with each progress text; NULL: none. */
 VL_EXPORT void vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *),
                                    void *opaque);
+/* Called before a driver is opened that needs something of the process; NULL: the
+ * application sees to it in its own way. */
+VL_EXPORT void vl_app_on_process (struct vl_app *app,
+                                  void (*fn) (void *, const struct vl_process *), void *opaque);
+
+/* Whose code runs in this process, if it is a plugin's.  Safe in a signal handler: what
+ * an application needs to say which plugin crashed, or ended the process. */
+struct vl_fault {
+  const char *plugin; /* its name */
+  const char *phase;  /* what it was called for: "contribute", "load" */
+  const char *module; /* the file, or "" */
+};
+VL_EXPORT int vl_app_fault (struct vl_fault *fault); /* 1, or 0: no plugin's */
 
 /* ---- findings ---- */
 
@@ -66,8 +107,8 @@ struct vl_finding {
 VL_EXPORT size_t vl_findings_count (const struct vl_app *app);
 VL_EXPORT const struct vl_finding *vl_findings_get (const struct vl_app *app, size_t i);
 VL_EXPORT void vl_findings_clear (struct vl_app *app);
-/* The exit code of all findings so far: 0 where none is an error; several: 7 if
- * a critical plugin was refused, else 3, else 6, else 4, else the first. */
+/* The exit code of all findings so far: 0 where none is an error; of several 7, else 3,
+ * else 6, else 4, else the first. */
 VL_EXPORT int vl_findings_exit_code (const struct vl_app *app);
 
 /* ---- plugins and configuration ---- */
@@ -79,9 +120,9 @@ enum vl_plugin_state {
   VL_PLUGIN_UNUSED = 4, /* a driver that was not chosen */
 };
 
-struct vl_setting_value {
-  const struct vl_setting *row;
-  const char *text;   /* NULL: unset */
+/* What a row is where no request says more. */
+struct vl_row_value {
+  const char *text;   /* NULL: unset; "***" of a secret */
   const char *origin; /* "FILE:LINE", or "default" */
 };
 
@@ -96,9 +137,8 @@ struct vl_plugin_info {
   int enabled, critical, auto_rank;
   const char *const *keys; /* claimed request keys, NULL-terminated */
   const struct vl_prop *props;
+  const struct vl_row_value *values; /* parallel to PROPS */
   size_t n_props;
-  const struct vl_setting_value *settings;
-  size_t n_settings;
   const struct vl_write *writes;
   size_t n_writes;
   const char *const *reads, *const *wakes, *const *needs, *const *conflicts, *const *traits;
@@ -112,6 +152,18 @@ VL_EXPORT const struct vl_plugin_info *vl_plugins_get (const struct vl_app *app,
 VL_EXPORT const struct vl_plugin_info *vl_plugins_find (const struct vl_app *app, const char *name);
 /* Loads the module of a driver that is not the chosen one, for `driver show`. */
 VL_EXPORT int vl_plugins_load (struct vl_app *app, const char *name);
+/* Refuses plugin NAME for REASON, known to the application, instead of loading it:
+ * between vl_app_read and vl_app_load. */
+VL_EXPORT void vl_plugins_refuse (struct vl_app *app, const char *name, const char *reason);
+/* Would the module in FILE be let in, by whose file it is and what it says of itself,
+ * before any of its code runs?  0 with *NOTE; -1 with *WHY not. */
+VL_EXPORT int vl_plugins_gate (struct vl_app *app, const char *file, struct vl_note_desc *note,
+                               const char **why);
+/* May a new plugin be named NAME?  0; -1 after a finding where it is not a plugin's name,
+ * is reserved for the core, or is that of a plugin that is known. */
+VL_EXPORT int vl_plugins_check_name (struct vl_app *app, const char *name);
+/* Can driver NAME be used on this machine?  Loads it.  1; 0 with *WHY not. */
+VL_EXPORT int vl_plugins_usable (struct vl_app *app, const char *name, const char **why);
 /* Writes `enabled = yes|no` for plugin NAME into the conf of the highest
  * writable layer (--config, else sysconfdir); the file is answered in *FILE. */
 VL_EXPORT int vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **file);
@@ -125,7 +177,7 @@ VL_EXPORT size_t vl_config_count (const struct vl_app *app);
 VL_EXPORT const struct vl_config_value *vl_config_get (const struct vl_app *app, size_t i);
 
 /* Writes a configuration folder OUT from nova.conf's options: OPTIONS is a
- * sorted list of "group.option" and value.  Each that a settings row names is
+ * sorted list of "group.option" and value.  Each that a row names is
  * written; *LEFT_OUT lists the others, NULL-terminated. */
 struct vl_nova_option {
   const char *name, *value, *origin;
@@ -145,6 +197,12 @@ VL_EXPORT const struct vl_host *vl_app_host_anew (struct vl_app *app);
 VL_EXPORT const char *vl_app_driver (struct vl_app *app);
 VL_EXPORT struct vl_host *vl_host_new (void);
 VL_EXPORT void vl_host_free (struct vl_host *host);
+/* What vl_host_import_capabilities and its sister in driver.h read goes into HOST
+ * from now on; NULL: nowhere.  ORIGIN names the text in findings, or is NULL. */
+VL_EXPORT void vl_host_import_into (struct vl_call *call, struct vl_host *host, const char *origin);
+/* The values of fact KEY: how many, and the I-th or NULL. */
+VL_EXPORT size_t vl_host_count (const struct vl_host *host, const char *key);
+VL_EXPORT const char *vl_host_item (const struct vl_host *host, const char *key, size_t i);
 /* FACT is "KEY=VALUE"; a key given twice becomes a list. */
 VL_EXPORT int vl_host_import_fact (struct vl_call *call, struct vl_host *host, const char *fact);
 /* The host file, owned by the caller: free (). */
@@ -162,17 +220,40 @@ VL_EXPORT int vl_host_checks (struct vl_app *app, const struct vl_host_check **c
 
 /* ---- plan and explain ---- */
 
+struct vl_pair {
+  const char *name, *value;
+};
+
+enum vl_part { VL_PART_ELEMENT = 1, VL_PART_ATTRIBUTE = 2, VL_PART_TEXT = 3 };
+
 struct vl_provenance {
   const char *path;   /* "/domain/devices/watchdog[1]/@action" */
   const char *value;  /* NULL: an element */
   const char *owners; /* "watchdog", "a, b" */
   const char *cause;  /* "hw:watchdog_action=reset (flavor)" */
   const char *chain;  /* the reasons below it, one a line, or NULL */
+  enum vl_part part;
+  const struct vl_pair *keys; /* of the element: what tells it from others at its path */
+  size_t n_keys;
+  const char *device; /* the id of the disk or NIC that it belongs to, or NULL */
+  int guarded;        /* see VL_GUARDED */
 };
 
+/* A part of a document that differs from another's: WAS alone is to go, IS alone is
+ * new, both have different values. */
+struct vl_change {
+  const struct vl_provenance *was, *is;
+};
+
+/* What a plan takes of the host: an amount of a resource, or one member of a pool. */
 struct vl_claim_info {
-  const char *resource, *plugin;
-  int64_t amount, total, used; /* used -1: no STATE asked */
+  const char *resource, *plugin; /* the resource or the pool; who claims it */
+  int64_t amount;                /* 0: a member that others may have too */
+  int64_t total;                 /* -1: the host does not say */
+  int64_t used;                  /* by other servers; -1: no STATE asked */
+  const char *holder, *member;   /* of a pool: MEMBER is for HOLDER; else NULL */
+  const char *why;               /* the property behind it, or NULL */
+  int provisional;               /* chosen among what is free, anew when the server is made */
 };
 
 /* REQUEST is the text of a request file; ORIGIN names it in findings.  On
@@ -192,8 +273,6 @@ struct vl_create_options {
 };
 VL_EXPORT int vl_plan_create (struct vl_app *app, const struct vl_create_options *options,
                               struct vl_plan **plan);
-/* The plan of an existing server, from its stored request. */
-VL_EXPORT int vl_plan_server (struct vl_app *app, const char *server, struct vl_plan **plan);
 VL_EXPORT void vl_plan_free (struct vl_plan *plan);
 VL_EXPORT const char *vl_plan_xml (const struct vl_plan *plan); /* NULL: failed */
 VL_EXPORT size_t vl_plan_n_provenance (const struct vl_plan *plan);
@@ -259,13 +338,20 @@ struct vl_server_info {
   const char *created; /* ISO 8601, UTC */
   const char *fault;   /* what went wrong last, or NULL */
   const char *run_dir;
-  const char *xml; /* the stored plan; server show only */
+  const char *xml; /* the document on record; server show only */
+  /* What was done last although plugins had something against it, or NULL; server show
+   * only. */
+  const char *overruled;
 };
 
 VL_EXPORT int vl_server_create (struct vl_app *app, const struct vl_create_options *options,
                                 const char **uuid);
-/* SERVER is a name or uuid. */
-VL_EXPORT int vl_server_delete (struct vl_app *app, const char *server);
+/* SERVER is a name or uuid.  FORCE: what plugins have against it is a warning, and
+ * recorded.  What the plugins ABANDON (NULL-terminated, or NULL) hold for it on this host is
+ * given up.  Where a plugin that holds something is not there, the server stays DELETING
+ * until it is, after a warning. */
+VL_EXPORT int vl_server_delete (struct vl_app *app, const char *server, int force,
+                                const char *const *abandon);
 /* Asks the driver of each server for its state, one listing per driver. */
 VL_EXPORT int vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_info *),
                               void *opaque);
@@ -280,8 +366,21 @@ enum vl_server_action {
   VL_SERVER_SUSPEND = 7,
   VL_SERVER_RESUME = 8,
 };
+/* TIMEOUT in seconds, for VL_SERVER_STOP: how long the guest may take to shut down.  FORCE,
+ * of VL_SERVER_STOP alone: what plugins have against it is a warning, and recorded. */
 VL_EXPORT int vl_server_act (struct vl_app *app, const char *server, enum vl_server_action action,
-                             uint32_t timeout);
+                             uint32_t timeout, int force);
+/* What a plan of today would change of SERVER's document; arena memory of the
+ * application.  0 with *N, or -1 where there is no such plan. */
+VL_EXPORT int vl_server_diff (struct vl_app *app, const char *server,
+                              const struct vl_change **changes, size_t *n);
+/* Takes that plan, and boots the guest from it.  What is guarded goes only if it is at
+ * or below a path of ACCEPT_LOSS (NULL-terminated, or NULL). */
+VL_EXPORT int vl_server_update (struct vl_app *app, const char *server,
+                                const char *const *accept_loss);
+/* The document on record, by its reasons. */
+VL_EXPORT int vl_server_provenance (struct vl_app *app, const char *server,
+                                    const struct vl_provenance **rows, size_t *n);
 VL_EXPORT int vl_server_log (struct vl_app *app, const char *server, const char **text,
                              size_t *length);
 

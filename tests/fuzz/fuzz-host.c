@@ -47,10 +47,11 @@ as_xml (const char *text)
   struct vl_host *host = vl_host_new ();
   VL_AUTOFREE char *json = NULL;
 
-  if (vl_host_import_capabilities (call, host, text) < 0 && call->findings.n == 0)
+  vl_host_import_into (call, host, NULL);
+  if (vl_host_import_capabilities (call, text) < 0 && call->findings.n == 0)
     abort ();
   call->findings.n = 0;
-  if (vl_host_import_domcapabilities (call, host, text) < 0 && call->findings.n == 0)
+  if (vl_host_import_domcapabilities (call, text) < 0 && call->findings.n == 0)
     abort ();
   json = vl_host_to_json (host);
   vl_host_free (host);

@@ -18,7 +18,10 @@ static const struct vl_prop props[] = {
     .flavor_key = "good:shade",
     .image_key = "good_shade_image",
     .aliases = VL_TABLE (aliases),
+    .deflt = "red",
     .setting = "shade",
+    .flags = VL_PUBLIC,
+    .nova = "good.shade",
     .help = "a colour",
     .since = "0.1" },
   { .name = "part",
@@ -27,17 +30,25 @@ static const struct vl_prop props[] = {
     .flavor_key = "good:part.N",
     .help = "numbered parts",
     .since = "0.1" },
-};
-
-static const struct vl_setting settings[] = {
-  { .name = "shade", .type = VL_CHOICE, .choices = colours, .deflt = "red", .nova = "good.shade" },
-  { .name = "parts", .type = VL_LIST, .nova = "good.parts" },
-  { .name = "limit", .type = VL_INT, .min = 1, .max = 9, .nova = "good.limit" },
+  { .name = "parts",
+    .type = VL_LIST,
+    .setting = "parts",
+    .nova = "good.parts",
+    .help = "a list",
+    .since = "0.1" },
+  { .name = "limit",
+    .type = VL_INT,
+    .min = 1,
+    .max = 9,
+    .setting = "limit",
+    .nova = "good.limit",
+    .help = "a number",
+    .since = "0.1" },
 };
 
 static const struct vl_write writes[] = { { .path = "devices/good" } };
-static const struct vl_name reads[] = { { "guest.arch" }, { "storage.images-type" } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_STORAGE_IMAGES_TYPE } };
 
 VL_FEATURE (good, "good", .version = "1.0", .summary = "a good module", .props = VL_TABLE (props),
-            .settings = VL_TABLE (settings), .writes = VL_TABLE (writes),
-            .reads = VL_TABLE (reads));
+            .writes = VL_TABLE (writes), .reads = VL_TABLE (reads));

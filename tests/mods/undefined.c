@@ -7,9 +7,9 @@
 extern int vl_function_that_is_nowhere (void);
 
 static int
-undefined_active (const struct vl_guest *guest)
+undefined_active (struct vl_call *c)
 {
-  return guest && vl_function_that_is_nowhere ();
+  return c && vl_function_that_is_nowhere ();
 }
 
 VL_FEATURE (undefined, "undefined", .summary = "undefined", .active = undefined_active);

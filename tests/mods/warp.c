@@ -15,17 +15,15 @@ static const struct vl_prop props[] = {
 static const struct vl_write writes[] = { { .path = "devices/warp" } };
 
 static int
-warp_active (const struct vl_guest *guest)
+warp_active (struct vl_call *c)
 {
-  return vl_guest_bool (guest, "warp.drive");
+  return vl_bool (c, "drive");
 }
 
 static int
-warp_contribute (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+warp_contribute (struct vl_call *c)
 {
-  (void)guest;
-  (void)host;
-  return vl_append (call, NULL, "devices/warp", "warp.drive") ? 0 : -1;
+  return vl_append (c, "devices/warp", "drive") ? 0 : -1;
 }
 
 VL_FEATURE (warp, "warp", .version = "1.0", .summary = "a device that libvirt does not know",

@@ -5,7 +5,8 @@
  * named in VL_TEST_DROP by its provenance path ("/domain/devices/rng[1]/@model",
  * or "/domain/memory/text()").  With VL_TEST_VALUE, an attribute or text gets that
  * value instead.  Each time a node was found, its path is appended to the file
- * VL_TEST_DROPPED.  Nothing but the tests uses this. */
+ * VL_TEST_DROPPED.  VL_TEST_LIVE names a node that is taken out of what libvirt says of a
+ * running guest.  Nothing but the tests uses this. */
 
 #include <config.h>
 
@@ -20,6 +21,7 @@
 
 #include <libvirt/libvirt.h>
 
+typedef char *(*xml_fn) (virDomainPtr, unsigned int);
 typedef virDomainPtr (*define_fn) (virConnectPtr, const char *, unsigned int);
 
 static void
@@ -76,11 +78,21 @@ without (const char *xml, const char *path)
   return text;
 }
 
+/* libvirt's own function.  The driver's module keeps libvirt to itself, so "the next one" is
+ * not always in sight of a preloaded library. */
+static void *
+real_one (const char *name)
+{
+  void *libvirt = dlopen ("libvirt.so.0", RTLD_NOW | RTLD_NOLOAD);
+
+  return libvirt ? dlsym (libvirt, name) : NULL;
+}
+
 /* Without validation: the point is what libvirt accepts and does not keep. */
 virDomainPtr
 virDomainDefineXMLFlags (virConnectPtr conn, const char *xml, unsigned int flags)
 {
-  define_fn real = (define_fn)dlsym (RTLD_NEXT, "virDomainDefineXMLFlags");
+  define_fn real = (define_fn)real_one ("virDomainDefineXMLFlags");
   const char *path = getenv ("VL_TEST_DROP");
   xmlChar *less = path ? without (xml, path) : NULL;
   virDomainPtr domain;
@@ -91,4 +103,23 @@ virDomainDefineXMLFlags (virConnectPtr conn, const char *xml, unsigned int flags
                  less ? flags & ~(unsigned)VIR_DOMAIN_DEFINE_VALIDATE : flags);
   xmlFree (less);
   return domain;
+}
+
+/* As if a later libvirt rendered a running guest in another way. */
+char *
+virDomainGetXMLDesc (virDomainPtr domain, unsigned int flags)
+{
+  xml_fn real = (xml_fn)real_one ("virDomainGetXMLDesc");
+  const char *path = getenv ("VL_TEST_LIVE");
+  char *xml = real (domain, flags);
+  xmlChar *less =
+      path && xml && (flags & VIR_DOMAIN_XML_INACTIVE) == 0 ? without (xml, path) : NULL;
+
+  if (less == NULL)
+    return xml;
+  note (path);
+  free (xml);
+  xml = strdup ((const char *)less);
+  xmlFree (less);
+  return xml;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Whole builds with mock features: the phases, what wakes and excludes what, all
- * problems in one run, claims, readiness, and the same bytes in any order. */
+ * problems in one run, readiness, and the same bytes in any order. */
 
 #include <config.h>
 
@@ -36,34 +36,30 @@ teardown (void)
 /* ---- mock callbacks ---- */
 
 static int
-note (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+note (struct vl_call *call)
 {
-  (void)guest;
-  (void)host;
   vl_str_printf (&calls, "%s %s\n", call->plugin->name, vl_phase_name (call->phase));
   return 0;
 }
 
 static int
-refuse (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+refuse (struct vl_call *call)
 {
-  note (call, guest, host);
-  return vl_error (call, VL_ERR_REQUEST, NULL, NULL, "%s does not like this", call->plugin->name);
+  note (call);
+  return vl_refuse (call, VL_ERR_REQUEST, NULL, NULL, "%s does not like this", call->plugin->name);
 }
 
 static int
-fail_silently (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+fail_silently (struct vl_call *call)
 {
   (void)call;
-  (void)guest;
-  (void)host;
   return -1;
 }
 
 static int
-never (const struct vl_guest *guest)
+never (struct vl_call *call)
 {
-  (void)guest;
+  (void)call;
   return 0;
 }
 
@@ -155,7 +151,7 @@ why_active (const char *name)
 
 START_TEST (waking)
 {
-  static const struct vl_name wakes_c[] = { { "c" } }, wakes_d[] = { { "d" } };
+  static const struct vl_name wakes_c[] = { { .name = "c" } }, wakes_d[] = { { .name = "d" } };
   static const struct vl_feature waker = { .wakes = VL_TABLE (wakes_c) };
   static const struct vl_feature sleeper = { .active = never, .wakes = VL_TABLE (wakes_d), ALL };
   static const struct vl_feature last = { .active = never, ALL };
@@ -175,7 +171,7 @@ END_TEST
 
 START_TEST (what_is_not_loaded_cannot_be_woken)
 {
-  static const struct vl_name gone[] = { { "gone" } };
+  static const struct vl_name gone[] = { { .name = "gone" } };
   static const struct vl_feature waker = { .wakes = VL_TABLE (gone) },
                                  needer = { .needs = VL_TABLE (gone) };
   static const struct vl_feature empty = { .summary = "" };
@@ -196,9 +192,20 @@ START_TEST (what_is_not_loaded_cannot_be_woken)
 }
 END_TEST
 
+START_TEST (what_may_be_absent)
+{
+  static const struct vl_name gone[] = { { .name = "gone", .flags = VL_OPTIONAL } };
+  static const struct vl_feature feature = { .wakes = VL_TABLE (gone), .needs = VL_TABLE (gone) };
+
+  loom_feature (&loom, "a", &feature);
+  ck_assert_ptr_nonnull (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (loom_findings (&loom), "");
+}
+END_TEST
+
 START_TEST (needing)
 {
-  static const struct vl_name other[] = { { "other" } };
+  static const struct vl_name other[] = { { .name = "other" } };
   static const struct vl_feature needer = { .needs = VL_TABLE (other) },
                                  asleep = { .active = never };
 
@@ -214,7 +221,7 @@ END_TEST
 
 START_TEST (excluding)
 {
-  static const struct vl_name is_a[] = { { "a" } }, is_b[] = { { "b" } };
+  static const struct vl_name is_a[] = { { .name = "a" } }, is_b[] = { { .name = "b" } };
   static const struct vl_feature against_b = { .conflicts = VL_TABLE (is_b) };
   static const struct vl_feature against_a = { .conflicts = VL_TABLE (is_a) };
   static const struct vl_feature plain = { .summary = "" };
@@ -229,62 +236,12 @@ START_TEST (excluding)
 }
 END_TEST
 
-/* ---- claims, readiness ---- */
+/* ---- readiness ---- */
 
 static int
-claim_two (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+not_ready (struct vl_call *call)
 {
-  (void)guest;
-  (void)host;
-  return vl_claim (call, "LOOMS", 2, VL_STREQ (call->plugin->name, "greedy") ? 1 : 2, NULL);
-}
-
-START_TEST (claims)
-{
-  static const struct vl_feature feature = { .claim = claim_two };
-
-  loom_feature (&loom, "b", &feature);
-  loom_feature (&loom, "a", &feature);
-  ck_assert_ptr_nonnull (loom_build (&loom, REQUEST));
-  ck_assert_uint_eq (loom.build.n_claims, 2);
-  ck_assert_str_eq (loom.build.claims[0].plugin, "a");
-  ck_assert_str_eq (loom.build.claims[1].plugin, "b");
-  ck_assert_str_eq (loom.build.claims[0].resource, "LOOMS");
-  ck_assert_int_eq (loom.build.claims[0].amount, 2);
-  ck_assert_int_eq (loom.build.claims[0].total, 2);
-  ck_assert_int_eq (loom.build.claims[0].used, -1);
-}
-END_TEST
-
-START_TEST (claims_beyond_the_total)
-{
-  static const struct vl_feature feature = { .claim = claim_two };
-
-  loom_feature (&loom, "greedy", &feature);
-  ck_assert_ptr_null (loom_build (&loom, REQUEST));
-  ck_assert_str_eq (loom_findings (&loom),
-                    "error ComputeResourcesUnavailable greedy: the guest needs 2 of "
-                    "'LOOMS' and the host has 1\n");
-}
-END_TEST
-
-START_TEST (claims_out_of_place)
-{
-  static const struct vl_feature feature = { .validate = claim_two };
-
-  loom_feature (&loom, "a", &feature);
-  ck_assert_ptr_null (loom_build (&loom, REQUEST));
-  ck_assert_str_eq (loom_findings (&loom),
-                    "error PluginFault a: vl_claim is called in phase 'validate'; claims "
-                    "are stated in claim\n");
-}
-END_TEST
-
-static int
-not_ready (struct vl_call *call, const struct vl_host *host)
-{
-  (void)host;
-  return vl_error (call, VL_ERR_REQUEST, "InvalidCPUInfo", NULL, "not on this host");
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidCPUInfo", NULL, NULL, "not on this host");
 }
 
 START_TEST (ready)
@@ -303,40 +260,33 @@ END_TEST
 /* ---- any order ---- */
 
 static int
-write_list (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+write_list (struct vl_call *call)
 {
-  struct vl_node *rng = vl_append (call, NULL, "devices/rng", NULL);
+  struct vl_node *rng = vl_append (call, "devices/rng", NULL);
 
-  (void)guest;
-  (void)host;
-  vl_set (call, rng, "by", call->plugin->name, NULL);
-  vl_ensure_keyed (call, NULL, "cpu/feature", vl_printf (call, "name=%s", call->plugin->name), 0,
-                   NULL);
-  return vl_set (call, vl_ensure (call, NULL, "cpu", 0, NULL), "mode", "custom", NULL);
+  vl_set (rng, "by", call->plugin->name);
+  vl_keyed (call, "cpu/feature", NULL, "name", call->plugin->name, NULL);
+  return vl_set (vl_ensure (call, "cpu", NULL), "mode", "custom");
 }
 
 static int
 mark (struct vl_call *call, struct vl_node *node, void *opaque)
 {
   (void)opaque;
-  return vl_set (call, vl_ensure (call, node, "driver", 0, NULL), call->plugin->name, "on", NULL);
+  return vl_set (vl_ensure_in (node, "driver"), call->plugin->name, "on");
 }
 
 static int
-adjust_list (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+adjust_list (struct vl_call *call)
 {
-  (void)guest;
-  (void)host;
   return vl_each (call, "devices/*", mark, NULL);
 }
 
 static int
-complain (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+complain (struct vl_call *call)
 {
-  (void)guest;
-  (void)host;
-  vl_warning (call, NULL, NULL, "%s was here", call->plugin->name);
-  vl_advice (call, NULL, NULL, "%s was here twice", call->plugin->name);
+  vl_warn (call, NULL, NULL, "%s was here", call->plugin->name);
+  vl_advise (call, NULL, NULL, "%s was here twice", call->plugin->name);
   return 0;
 }
 
@@ -344,9 +294,9 @@ static char *
 build_in_order (const int *order, int n)
 {
   static const char *const names[] = { "a", "b", "c", "d", "e" };
-  static const struct vl_write writes[] = { { "cpu", NULL },
-                                            { "devices/rng", NULL },
-                                            { "devices/*/driver", NULL } };
+  static const struct vl_write writes[] = { { .path = "cpu" },
+                                            { .path = "devices/rng" },
+                                            { .path = "devices/*/driver" } };
   static const struct vl_feature feature = { .writes = VL_TABLE (writes),
                                              .validate = complain,
                                              .contribute = write_list,
@@ -416,11 +366,9 @@ main (void)
   tcase_add_test (tests, silence_is_a_fault);
   tcase_add_test (tests, waking);
   tcase_add_test (tests, what_is_not_loaded_cannot_be_woken);
+  tcase_add_test (tests, what_may_be_absent);
   tcase_add_test (tests, needing);
   tcase_add_loop_test (tests, excluding, 0, 2);
-  tcase_add_test (tests, claims);
-  tcase_add_test (tests, claims_beyond_the_total);
-  tcase_add_test (tests, claims_out_of_place);
   tcase_add_test (tests, ready);
   tcase_add_test (tests, the_same_bytes_in_every_order);
   suite_add_tcase (suite, tests);

@@ -18,15 +18,15 @@ static int cap, other, flag, any, unknown;
 static const char *key;
 
 static int
-ask (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host)
+ask (struct vl_call *call)
 {
-  cap = vl_host_cap (guest, host, "rng.model", "virtio");
-  other = vl_host_cap (guest, host, "rng.model", "egd");
-  flag = vl_host_cap (guest, host, "feature.genid", NULL);
-  any = vl_host_cap_any (guest, host, "loader.secure", "yes");
-  key = vl_host_cap_key (guest, host, "max-vcpus");
-  unknown = vl_host_cap (guest, host, "tpm.model", "tpm-tis");
-  return unknown < 0 ? vl_host_unknown (call, NULL, "caps.tpm.model") : 0;
+  cap = vl_cap (call, "rng.model", "virtio");
+  other = vl_cap (call, "rng.model", "egd");
+  flag = vl_cap (call, "feature.genid", NULL);
+  any = vl_cap_any (call, "loader.secure", "yes");
+  key = vl_cap_key (call, "max-vcpus");
+  unknown = vl_cap (call, "tpm.model", "tpm-tis");
+  return unknown < 0 ? vl_unsaid (call, NULL, "caps.tpm.model") : 0;
 }
 
 static const struct vl_feature asking = { .body_size = sizeof asking,

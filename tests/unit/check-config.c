@@ -26,8 +26,8 @@ setup (void)
   ck_assert_int_eq (mkdir (rig.places.config_dir, 0755), 0);
   rig_module (&rig, "good", "good");
   rig_plugin (&rig, "good", GOOD_KEYS);
-  rig_module (&rig, "driver", "driver");
-  rig_write (&rig, "plugins.d/driver.conf", "[plugin]\nkind = driver\nauto = never\n");
+  rig_module (&rig, "engine", "engine");
+  rig_write (&rig, "plugins.d/engine.conf", "[plugin]\nkind = driver\nauto = never\n");
   memset (&app, 0, sizeof app);
 }
 
@@ -64,19 +64,19 @@ START_TEST (records)
   rig_write (&rig, "mine/plugins.d/good.conf", "[settings]\nlimit = 3\n");
   load ();
   ck_assert_uint_eq (vl_plugins_count (&app), 2);
-  ck_assert_str_eq (vl_plugins_get (&app, 0)->name, "driver");
+  ck_assert_str_eq (vl_plugins_get (&app, 0)->name, "engine");
   ck_assert_int_eq (vl_plugins_get (&app, 0)->state, VL_PLUGIN_UNUSED);
   info = vl_plugins_find (&app, "good");
   ck_assert_int_eq (info->state, VL_PLUGIN_LOADED);
   ck_assert_str_eq (info->summary, "a good module");
   ck_assert_str_eq (info->keys[3], "good:part.N");
   ck_assert_ptr_null (info->keys[4]);
-  ck_assert_uint_eq (info->n_settings, 3);
-  ck_assert_str_eq (info->settings[2].text, "3");
-  ck_assert_str_eq (rig_plain (&rig, info->settings[2].origin), "DIR/mine/plugins.d/good.conf:2");
-  ck_assert_str_eq (info->settings[0].text, "red");
-  ck_assert_str_eq (info->settings[0].origin, "default");
-  ck_assert_ptr_null (info->settings[1].text);
+  ck_assert_uint_eq (info->n_props, 4);
+  ck_assert_str_eq (info->values[3].text, "3");
+  ck_assert_str_eq (rig_plain (&rig, info->values[3].origin), "DIR/mine/plugins.d/good.conf:2");
+  ck_assert_str_eq (info->values[0].text, "red");
+  ck_assert_str_eq (info->values[0].origin, "default");
+  ck_assert_ptr_null (info->values[2].text);
   ck_assert_str_eq (info->reads[1], "storage.images-type");
   ck_assert_ptr_null (vl_plugins_get (&app, 2));
   ck_assert_ptr_null (vl_plugins_find (&app, "nobody"));
@@ -86,12 +86,12 @@ END_TEST
 START_TEST (driver_tables_on_demand)
 {
   load ();
-  ck_assert_uint_eq (vl_plugins_find (&app, "driver")->n_settings, 0);
-  ck_assert_int_eq (vl_plugins_load (&app, "driver"), 0);
-  ck_assert_uint_eq (vl_plugins_find (&app, "driver")->n_settings, 1);
-  ck_assert_int_eq (vl_plugins_load (&app, "drive"), -1);
+  ck_assert_uint_eq (vl_plugins_find (&app, "engine")->n_props, 0);
+  ck_assert_int_eq (vl_plugins_load (&app, "engine"), 0);
+  ck_assert_uint_eq (vl_plugins_find (&app, "engine")->n_props, 1);
+  ck_assert_int_eq (vl_plugins_load (&app, "engin"), -1);
   ck_assert_str_eq (rig_findings (&rig),
-                    "error NotFound core: no plugin is named 'drive'\n  did you mean 'driver'?\n");
+                    "error NotFound core: no plugin is named 'engin'\n  did you mean 'engine'?\n");
 }
 END_TEST
 
@@ -100,15 +100,15 @@ START_TEST (settings_of_the_running_plugin)
   rig_write (&rig, "mine/plugins.d/good.conf", "[settings]\nlimit = 3\nparts = a,b\n");
   load ();
   vl_call_as (rig.call, vl_registry_find (rig.registry, "good"));
-  ck_assert_int_eq (vl_setting_int (rig.call, "limit"), 3);
-  ck_assert_str_eq (vl_setting_str (rig.call, "shade"), "red");
-  ck_assert_uint_eq (vl_setting_count (rig.call, "parts"), 2);
-  ck_assert_str_eq (vl_setting_item (rig.call, "parts", 1), "b");
-  ck_assert_ptr_null (vl_setting_item (rig.call, "parts", 2));
+  ck_assert_int_eq (vl_int (rig.call, "limit"), 3);
+  ck_assert_str_eq (vl_str (rig.call, "shade"), "red");
+  ck_assert_uint_eq (vl_count (rig.call, "parts"), 2);
+  ck_assert_str_eq (vl_item (rig.call, "parts", 1), "b");
+  ck_assert_ptr_null (vl_item (rig.call, "parts", 2));
   ck_assert_str_eq (rig_findings (&rig), "");
-  ck_assert_int_eq (vl_setting_has (rig.call, "virt_type"), 0);
+  ck_assert_int_eq (vl_has (rig.call, "virt_type"), 0);
   ck_assert_str_eq (rig_findings (&rig),
-                    "error Failed good: asks for setting 'virt_type', which its table has not\n"
+                    "error PluginFault good: reads 'virt_type', which is no row of its own\n"
                     "  this is a fault of the plugin\n");
   vl_call_as (rig.call, NULL);
 }
@@ -213,7 +213,7 @@ START_TEST (from_nova)
   ck_assert_str_eq (file_text ("out/plugins.d/good.conf"),
                     "# Made from a nova.conf by `virtloom config import-nova`.\n"
                     "[settings]\nparts = a, b\nlimit = 4\n");
-  ck_assert_str_eq (file_text ("out/plugins.d/driver.conf"),
+  ck_assert_str_eq (file_text ("out/plugins.d/engine.conf"),
                     "# Made from a nova.conf by `virtloom config import-nova`.\n"
                     "[settings]\nvirt_type = qemu\n");
 }
@@ -238,7 +238,8 @@ START_TEST (from_nova_and_back)
   rig.config = vl_config_new ();
   rig_load (&rig);
   ck_assert_str_eq (rig_findings (&rig), "");
-  ck_assert_str_eq (vl_registry_find (rig.registry, "good")->settings[1].value.text, list.text);
+  ck_assert_str_eq (vl_registry_find (rig.registry, "good")->base[2].setting->value.text,
+                    list.text);
 }
 END_TEST
 

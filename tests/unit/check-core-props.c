@@ -44,7 +44,7 @@ START_TEST (what_a_request_gives)
     { "guest.virt-type", "kvm",
       "guest.virt-type=kvm (what driver 'loomy' makes) < driver=loomy (chosen)" },
     { "driver.name", "loomy", "driver=loomy (chosen)" },
-    { "storage.images-type", "flat", "storage.images_type=default (default)" },
+    { "storage.images-type", "qcow2", "storage.images_type=default (default)" },
   };
   const struct vl_guest_prop *ramdisk;
   char uuid[37];
@@ -160,7 +160,7 @@ END_TEST
 
 START_TEST (traits)
 {
-  static const struct vl_name honoured[] = { { "HW_B" } };
+  static const struct vl_name honoured[] = { { .name = "HW_B" } };
   static const struct vl_feature feature = { .traits = VL_TABLE (honoured) };
 
   swatch_feature (&s, "keen", &feature);
@@ -169,36 +169,108 @@ START_TEST (traits)
                 "\"forbidden\",\"trait:NOT\":\"forbidden\",\"trait:OTHER\":\"required\"",
                 "\"trait:HW_A\":\"required\"", "\"trait:HW_D\":\"required\"");
   ck_assert_str_eq (swatch_findings (&s), "");
-  ck_assert_int_eq (vl_guest_trait (s.guest, "HW_C", BOTH), 1);
-  ck_assert_int_eq (vl_guest_trait (s.guest, "HW_C", 1u << VL_LAYER_IMAGE), 0);
-  ck_assert_int_eq (vl_guest_trait (s.guest, "HW_D", 1u << VL_LAYER_IMAGE), 1);
-  ck_assert_int_eq (vl_guest_trait (s.guest, "NOT", BOTH), 0);
-  ck_assert_str_eq (vl_guest_trait_item (s.guest, "HW_", BOTH, 0), "HW_A");
-  ck_assert_str_eq (vl_guest_trait_item (s.guest, "HW_", BOTH, 3), "HW_D");
-  ck_assert_ptr_null (vl_guest_trait_item (s.guest, "HW_", BOTH, 4));
-  ck_assert_str_eq (vl_guest_trait_item (s.guest, "HW_", 1u << VL_LAYER_FLAVOR, 0), "HW_B");
-  s.guest->active[0] = 1;
-  vl_guest_advise_traits (s.guest);
-  ck_assert_uint_eq (s.call->findings.n, 4);
-  ck_assert_str_eq (s.call->findings.items[3].message,
-                    "no active feature looks at trait 'OTHER'; that the host has it is up to the "
-                    "scheduler");
-  for (size_t i = 0; i < 4; i++)
-    ck_assert_ptr_null (strstr (s.call->findings.items[i].message, "HW_B"));
+  ck_assert_int_eq (vl_trait (s.call, "HW_C", BOTH), 1);
+  ck_assert_int_eq (vl_trait (s.call, "HW_C", 1u << VL_LAYER_IMAGE), 0);
+  ck_assert_int_eq (vl_trait (s.call, "HW_D", 1u << VL_LAYER_IMAGE), 1);
+  ck_assert_int_eq (vl_trait (s.call, "NOT", BOTH), 0);
+  ck_assert_str_eq (vl_trait_item (s.call, "HW_", BOTH, 0), "HW_A");
+  ck_assert_str_eq (vl_trait_item (s.call, "HW_", BOTH, 3), "HW_D");
+  ck_assert_ptr_null (vl_trait_item (s.call, "HW_", BOTH, 4));
+  ck_assert_str_eq (vl_trait_item (s.call, "HW_", 1u << VL_LAYER_FLAVOR, 0), "HW_B");
+}
+END_TEST
+
+/* What the host has: by virtloom.conf, by its facts, by rule. */
+static const struct {
+  const char *specs, *findings;
+} judged[] = {
+  { "\"trait:HW_B\":\"required\",\"trait:CUSTOM_SAID\":\"required\",\"trait:CUSTOM_FACT\":"
+    "\"required\",\"trait:HW_ARCH_X86_64\":\"required\",\"trait:HW_CPU_X86_AVX2\":\"required\","
+    "\"trait:COMPUTE_STORAGE_BUS_VIRTIO\":\"required\",\"trait:COMPUTE_NODE\":\"required\","
+    "\"trait:COMPUTE_NET_VIRTIO_PACKED\":\"required\",\"trait:COMPUTE_ARCH_X86_64\":\"required\","
+    "\"trait:COMPUTE_SOUND_MODEL_VIRTIO\":\"required\",\"trait:CUSTOM_OTHER\":\"required\"",
+    "" },
+  { "\"trait:A\":\"required\",\"trait1:B\":\"required\"",
+    "error NoValidHost core: the flavor requires trait 'A', which this host has not, and no active "
+    "feature looks at it (trait:A=required, flavor)\n"
+    "  take a host that has it, or say 'traits += A' in virtloom.conf where this one has\n"
+    "error NoValidHost core: the flavor requires trait 'B', which this host has not, and no active "
+    "feature looks at it (trait1:B=required, flavor)\n"
+    "  take a host that has it, or say 'traits += B' in virtloom.conf where this one has" },
+  { "\"trait:CUSTOM_GONE\":\"required\"",
+    "error NoValidHost core: the flavor requires trait 'CUSTOM_GONE', which this host has not, and "
+    "no active feature looks at it (trait:CUSTOM_GONE=required, flavor)\n"
+    "  take a host that has it, or say 'traits += CUSTOM_GONE' in virtloom.conf where this one "
+    "has" },
+  { "\"trait:HW_CPU_X86_AVX512F\":\"required\"",
+    "error NoValidHost core: the flavor requires trait 'HW_CPU_X86_AVX512F', which this host has "
+    "not, and no active feature looks at it (trait:HW_CPU_X86_AVX512F=required, flavor)\n"
+    "  take a host that has it, or say 'traits += HW_CPU_X86_AVX512F' in virtloom.conf where this "
+    "one has" },
+  { "\"trait:COMPUTE_STORAGE_BUS_UML\":\"required\"",
+    "error NoValidHost core: the flavor requires trait 'COMPUTE_STORAGE_BUS_UML', which this host "
+    "has not, and no active feature looks at it (trait:COMPUTE_STORAGE_BUS_UML=required, flavor)\n"
+    "  take a host that has it, or say 'traits += COMPUTE_STORAGE_BUS_UML' in virtloom.conf where "
+    "this one has" },
+  { "\"trait:CUSTOM_FACT\":\"forbidden\",\"trait:CUSTOM_GONE\":\"forbidden\"",
+    "error NoValidHost core: the flavor forbids trait 'CUSTOM_FACT', which this host has "
+    "(trait:CUSTOM_FACT=forbidden, flavor)\n  take a host that has it not\n"
+    "advice Advice core: the flavor forbids trait 'CUSTOM_GONE', which this host has not "
+    "(trait:CUSTOM_GONE=forbidden, flavor)" },
+  { "\"resources:KEEN\":\"1\",\"resources:MEMORY_MB\":\"9\",\"resources:VGPU\":\"0\"", "" },
+  { "\"resources:IDLE\":\"1\"",
+    "error NotSupported core: 'resources:IDLE' gives the guest nothing: no feature that takes such "
+    "resources is active (resources:IDLE=1, flavor)\n"
+    "  ask for what needs it by its own key, or take it out" },
+  { "\"resources:VGPU\":\"1\"",
+    "error NotSupported core: 'resources:VGPU' is not supported: no plugin gives guests resources "
+    "of class 'VGPU' (resources:VGPU=1, flavor)\n  take it out of the flavor" },
+  { "\"trait:DOZE\":\"required\",\"trait1:DOZE\":\"forbidden\"",
+    "error FeatureUnavailable sleepy: 'trait:DOZE' is for feature 'sleepy' "
+    "(plugins.d/sleepy.conf), "
+    "which is turned off: enabled = no in sleepy.conf:4 (trait:DOZE=required, flavor)\n"
+    "  virtloom feature enable sleepy\n"
+    "advice Advice core: the flavor forbids trait 'DOZE', which this host has not "
+    "(trait1:DOZE=forbidden, flavor)" },
+};
+
+START_TEST (traits_of_the_host)
+{
+  static const struct vl_name honoured[] = { { .name = "HW_B" },
+                                             { .name = "KEEN" },
+                                             { .name = "CUSTOM_O*" } };
+  static const struct vl_name ignored[] = { { .name = "IDLE" }, { .name = "A" } };
+  static const struct vl_feature feature = { .traits = VL_TABLE (honoured) };
+  static const struct vl_feature idle = { .traits = VL_TABLE (ignored) };
+  static const char *asleep[] = { "DOZE", NULL };
+
+  swatch_feature (&s, "keen", &feature);
+  swatch_feature (&s, "idle", &idle);
+  swatch_absent (&s, "sleepy", VL_PLUGIN_DISABLED, "hw:doze", "enabled = no in sleepy.conf:4")
+      ->claims = asleep;
+  swatch_main (&s, "traits", "CUSTOM_SAID CUSTOM_GONE, -CUSTOM_GONE");
+  vl_host_set (s.host, "trait.CUSTOM_FACT", "true");
+  vl_host_set (s.host, "trait.CUSTOM_GONE", "true");
+  vl_host_set (s.host, "libvirt.version", "10.4.1");
+  vl_host_set (s.host, "qemu.version", "8.2.0");
+  vl_host_set (s.host, "guest.x86_64.emulator", "/usr/bin/qemu");
+  vl_host_add (s.host, "host.cpu.features", "avx2");
+  swatch_resolve (&s, judged[_i].specs, NULL, NULL);
+  for (size_t i = 0; i < s.registry->n; i++)
+    s.guest->active[i] = VL_STREQ (s.registry->plugins[i]->name, "keen");
+  vl_guest_judge_traits (s.guest);
+  ck_assert_str_eq (swatch_findings (&s), judged[_i].findings);
 }
 END_TEST
 
 START_TEST (resources)
 {
-  swatch_parse (&s,
-                "\"resources:PCPU\":\"2\",\"resources1:PCPU\":\"3\",\"resources:VCPU\":\"0\","
-                "\"group_policy\":\"isolate\",\"capabilities:x\":\"<in> y\","
-                "\"aggregate_instance_extra_specs:z\":\"1\"",
+  swatch_parse (&s, "\"resources:PCPU\":\"2\",\"resources1:PCPU\":\"3\",\"resources:VCPU\":\"0\"",
                 NULL, NULL);
   ck_assert_str_eq (swatch_findings (&s), "");
-  ck_assert_int_eq (vl_guest_resource (s.guest, "PCPU"), 5);
-  ck_assert_int_eq (vl_guest_resource (s.guest, "VCPU"), 0);
-  ck_assert_int_eq (vl_guest_resource (s.guest, "VGPU"), 0);
+  ck_assert_int_eq (vl_resource (s.call, "PCPU"), 5);
+  ck_assert_int_eq (vl_resource (s.call, "VCPU"), 0);
+  ck_assert_int_eq (vl_resource (s.call, "VGPU"), 0);
 }
 END_TEST
 
@@ -223,9 +295,6 @@ static const struct {
   { "\"resources:\":\"1\"", NULL,
     "error Invalid core: '' is no name; accepted: capital letters, digits and '_' (resources:=1, "
     "flavor)" },
-  { "\"group_policy\":\"any\"", NULL,
-    "error Invalid core: 'any' is no value of 'group_policy'; accepted: none isolate "
-    "(group_policy=any, flavor)" },
 };
 
 START_TEST (bad_open_keys)
@@ -299,6 +368,7 @@ main (void)
   tcase_add_test (tests, a_host_that_does_not_say_its_architecture);
   tcase_add_test (tests, config_drive);
   tcase_add_test (tests, traits);
+  tcase_add_loop_test (tests, traits_of_the_host, 0, N (judged));
   tcase_add_test (tests, resources);
   tcase_add_loop_test (tests, bad_open_keys, 0, N (open_keys));
   tcase_add_loop_test (tests, image_against_flavor, 0, N (checks));

@@ -40,12 +40,12 @@ request (const char *flavor, const char *image, const char *more)
 static const char *
 disks (void)
 {
-  const struct vl_guest *guest = loom.build.guest;
+  struct vl_call *call = loom.call;
   VL_AUTOSTR struct vl_str text = { 0 };
 
   vl_str_add (&text, "");
-  for (size_t i = 0; i < vl_guest_n_disks (guest); i++) {
-    const struct vl_disk *disk = vl_guest_disk (guest, i);
+  for (size_t i = 0; i < vl_n_disks (call); i++) {
+    const struct vl_disk *disk = vl_disk (call, i);
 
     vl_str_printf (&text, "%s%s:%s,%s,%s,%d,%s", i ? " " : "", disk->role, disk->bus, disk->dev,
                    disk->device, disk->boot, disk->format);
@@ -156,14 +156,111 @@ START_TEST (layout)
   xml = loom_build (&loom, request (row->flavor, row->image, row->more));
   if (row->boots == NULL) {
     ck_assert_ptr_null (xml);
-    ck_assert_ptr_nonnull (
-        strstr (loom_findings (&loom), vl_printf (loom.call, "error %s core: ", row->disks)));
+    ck_assert_msg (strstr (loom_findings (&loom), vl_printf (loom.call, "error %s ", row->disks))
+                       != NULL,
+                   "%s: %s", row->disks, loom_findings (&loom));
     return;
   }
   ck_assert_msg (xml != NULL, "%s", loom_findings (&loom));
   ck_assert_str_eq (disks (), row->disks);
   ck_assert_str_eq (boots (xml), row->boots);
   ck_assert_int_eq (vl_xml_validate (loom.call, "domain", xml), 0);
+}
+END_TEST
+
+#define UUID "11111111-2222-4333-8444-555555555555"
+
+START_TEST (ids_and_sizes)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+  const char *xml;
+
+  loom_driver (&loom, "kvm");
+  xml = loom_build (
+      &loom, request (", \"swap\": 64", ", \"disk_format\": \"qcow2\"",
+                      ", \"config_drive\": true, \"networks\": "
+                      "[{\"type\": \"user\"}, {\"type\": \"user\"}]" DEVICES (
+                          IMAGE_ROOT
+                          ", {\"source_type\": \"blank\", \"destination_type\": "
+                          "\"local\", \"volume_size\": 2},"
+                          "{\"source_type\": \"blank\", \"destination_type\": "
+                          "\"local\", \"volume_size\": 3}," VOLUME (
+                              ", \"uuid\": \"" UUID "\", \"volume_size\": 4") "," VOLUME (""))));
+  ck_assert_msg (xml != NULL, "%s", loom_findings (&loom));
+  for (size_t i = 0; i < vl_n_disks (loom.call); i++)
+    vl_str_printf (&text, "%.15s=%lld ", vl_disk (loom.call, i)->id,
+                   (long long)vl_disk (loom.call, i)->size);
+  for (size_t i = 0; i < vl_n_nics (loom.call); i++)
+    vl_str_printf (&text, "%s ", vl_nic (loom.call, i)->id);
+  ck_assert_str_eq (text.text,
+                    "root=1073741824 ephemeral0=2147483648 ephemeral1=3221225472 swap=67108864 "
+                    "volume-11111111=4294967296 volume-90abfc02=0 config=0 nic0 nic1 ");
+  ck_assert_str_eq (vl_disk (loom.call, 4)->id, "volume-" UUID);
+}
+END_TEST
+
+START_TEST (the_same_volume_twice)
+{
+  loom_driver (&loom, "kvm");
+  ck_assert_ptr_null (loom_build (
+      &loom, request ("", QCOW,
+                      DEVICES (IMAGE_ROOT "," VOLUME (", \"uuid\": \"" UUID "\"") "," VOLUME (
+                          ", \"uuid\": \"" UUID "\"")))));
+  ck_assert_ptr_nonnull (
+      strstr (loom_findings (&loom),
+              "error InvalidBDM core: $.block_devices[2] is the same volume as disk 'vdb'\n"
+              "  a guest has a volume once; leave one of them out\n"));
+}
+END_TEST
+
+/* A feature's list stands for the driver's. */
+static const struct vl_offer loom_offers[] = {
+  { .slot = VL_DISK_BUS, .name = "shuttle", .prefix = "sh", .most = 2, .virt = "qemu kvm" },
+  { .slot = VL_DISK_BUS, .name = "virtio", .prefix = "vd", .virt = "kvm" },
+  { .slot = VL_DISK_BUS, .name = "xen", .prefix = "xvd", .virt = "xen kv" },
+};
+static const struct vl_feature with_offers = { .offers = VL_TABLE (loom_offers) };
+
+#define ON(bus) VOLUME (", \"disk_bus\": \"" bus "\"")
+
+START_TEST (buses_that_a_feature_offers)
+{
+  const char *xml;
+
+  loom_driver (&loom, "kvm");
+  loom_feature (&loom, "loom", &with_offers);
+  xml = loom_build (&loom, request ("", QCOW,
+                                    DEVICES (IMAGE_ROOT "," ON ("shuttle") "," ON (
+                                        "xen") "," VOLUME (", \"device_name\": \"/dev/shq\""))));
+  ck_assert_msg (xml != NULL, "%s", loom_findings (&loom));
+  ck_assert_str_eq (disks (), "root:virtio,vda,disk,1,qcow2 volume:shuttle,sha,disk,0,raw "
+                              "volume:virtio,vdb,disk,0,raw volume:shuttle,shq,disk,0,raw");
+}
+END_TEST
+
+START_TEST (more_than_a_bus_has)
+{
+  loom_driver (&loom, "kvm");
+  loom_feature (&loom, "loom", &with_offers);
+  ck_assert_ptr_null (loom_build (&loom, request ("", QCOW,
+                                                  DEVICES (IMAGE_ROOT "," ON ("shuttle") "," ON (
+                                                      "shuttle") "," ON ("shuttle")))));
+  ck_assert_ptr_nonnull (strstr (loom_findings (&loom),
+                                 "error TooManyDiskDevices core: the guest has more disks on "
+                                 "bus 'shuttle' than the 2 that are allowed\n"
+                                 "  put some on another bus\n"));
+}
+END_TEST
+
+START_TEST (a_bus_that_nobody_offers)
+{
+  loom_driver (&loom, "qemu");
+  loom_feature (&loom, "loom", &with_offers);
+  ck_assert_ptr_null (loom_build (&loom, request ("", QCOW, "")));
+  ck_assert_str_eq (loom_findings (&loom),
+                    "error UnsupportedHardware core: disk bus 'virtio' is not supported for 'qemu' "
+                    "guests; accepted: shuttle\n");
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_UNSUPPORTED);
 }
 END_TEST
 
@@ -314,7 +411,13 @@ static const struct {
     "error UnsupportedHardware core: $.networks[0]: vnic_type 'direct' is not supported; accepted: "
     "normal\n" },
   { "{\"type\": \"user\", \"mtu\": 9000}",
-    "error UnsupportedHardware core: $.networks[0]: an interface of type user has no mtu\n" },
+    "error UnsupportedHardware user: $.networks[0]: an interface of type user has no mtu\n"
+    "  leave the mtu out, or use a bridge\n" },
+  { "{\"type\": \"loom\"}", "error UnsupportedHardware core: $.networks[0]: type 'loom' is not "
+                            "supported; accepted: bridge user\n" },
+  { "{\"type\": \"user\", \"model\": \"loom\"}",
+    "error UnsupportedHardware core: $.networks[0]: a 'kvm' guest has no interface model 'loom'; "
+    "accepted: virtio e1000\n  leave the model out to have the usual one\n" },
 };
 
 START_TEST (refused_interfaces)
@@ -406,13 +509,18 @@ main (void)
 
   tcase_add_checked_fixture (tests, setup, teardown);
   tcase_add_loop_test (tests, layout, 0, (int)(sizeof rows / sizeof rows[0]));
+  tcase_add_test (tests, ids_and_sizes);
+  tcase_add_test (tests, the_same_volume_twice);
+  tcase_add_test (tests, buses_that_a_feature_offers);
+  tcase_add_test (tests, more_than_a_bus_has);
+  tcase_add_test (tests, a_bus_that_nobody_offers);
   tcase_add_test (tests, at_most_so_many);
   tcase_add_test (tests, config_drive_as_a_disk);
   tcase_add_test (tests, overlay_names_its_whole_chain);
   tcase_add_test (tests, a_flat_disk_has_no_chain);
   tcase_add_test (tests, volumes);
   tcase_add_test (tests, interfaces);
-  tcase_add_loop_test (tests, refused_interfaces, 0, 2);
+  tcase_add_loop_test (tests, refused_interfaces, 0, 3);
   tcase_add_test (tests, the_beginning);
   tcase_add_test (tests, a_container);
   tcase_add_test (tests, text_that_would_close_an_element);

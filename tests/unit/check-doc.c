@@ -7,9 +7,15 @@
 
 #include "loom.h"
 
+#include "domain/node.h"
+
 #include <check.h>
 
 static struct loom loom;
+
+#define by(...) loom_in (&loom, __VA_ARGS__)
+#define put(...) LOOM_SET (&loom, __VA_ARGS__)
+#define put_text(...) LOOM_TEXT (&loom, __VA_ARGS__)
 
 static void
 setup (void)
@@ -36,12 +42,12 @@ START_TEST (ensure_makes_parents_and_never_a_second)
 {
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "features");
   struct vl_plugin *b = LOOM_WRITER (&loom, "b", "features/kvm");
-  struct vl_node *kvm = vl_ensure (as (a), NULL, "features/kvm", 0, NULL);
+  struct vl_node *kvm = vl_ensure (as (a), "features/kvm", NULL);
 
-  ck_assert_ptr_eq (vl_ensure (as (b), NULL, "features/kvm", 0, NULL), kvm);
+  ck_assert_ptr_eq (vl_ensure (as (b), "features/kvm", NULL)->element, kvm->element);
   ck_assert_str_eq (vl_node_name (kvm), "kvm");
-  ck_assert_ptr_eq (vl_ensure (as (b), kvm, "hidden", 0, NULL),
-                    vl_ensure (as (a), NULL, "features/kvm/hidden", 0, NULL));
+  ck_assert_ptr_eq (vl_ensure_in (by (b, kvm, NULL), "hidden")->element,
+                    vl_ensure (as (a), "features/kvm/hidden", NULL)->element);
   ck_assert_str_eq (loom_seal (&loom), "<domain>\n"
                                        "  <features>\n"
                                        "    <kvm>\n"
@@ -58,10 +64,8 @@ START_TEST (equal_values_make_co_owners)
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "cpu");
   struct vl_plugin *b = LOOM_WRITER (&loom, "b", "cpu");
 
-  ck_assert_int_eq (
-      vl_set (as (b), vl_ensure (as (b), NULL, "cpu", 0, "key-b"), "mode", "custom", "key-b"), 0);
-  ck_assert_int_eq (
-      vl_set (as (a), vl_ensure (as (a), NULL, "cpu", 0, "key-a"), "mode", "custom", "key-a"), 0);
+  ck_assert_int_eq (put (b, vl_ensure (as (b), "cpu", "key-b"), "mode", "custom", "key-b"), 0);
+  ck_assert_int_eq (put (a, vl_ensure (as (a), "cpu", "key-a"), "mode", "custom", "key-a"), 0);
   ck_assert_ptr_nonnull (loom_seal (&loom));
   ck_assert_str_eq (loom_provenance (&loom), "/domain  <- core, always\n"
                                              "/domain/cpu  <- a, b, key-a; key-b\n"
@@ -74,8 +78,8 @@ START_TEST (different_values_conflict)
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "cpu");
   struct vl_plugin *b = LOOM_WRITER (&loom, "b", "cpu");
 
-  vl_set (as (b), vl_ensure (as (b), NULL, "cpu", 0, NULL), "mode", "host-model", "key-b");
-  vl_set (as (a), vl_ensure (as (a), NULL, "cpu", 0, NULL), "mode", "custom", "key-a");
+  put (b, vl_ensure (as (b), "cpu", NULL), "mode", "host-model", "key-b");
+  put (a, vl_ensure (as (a), "cpu", NULL), "mode", "custom", "key-a");
   ck_assert_ptr_null (loom_seal (&loom));
   ck_assert_str_eq (loom_findings (&loom),
                     "error Conflict a: '/domain/cpu/@mode' is wanted as 'custom' by "
@@ -89,8 +93,8 @@ START_TEST (texts_conflict_too)
 {
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "os/loader");
 
-  vl_text (as (NULL), vl_ensure (as (NULL), NULL, "os/loader", 0, NULL), "/one", "here");
-  vl_text (as (a), vl_ensure (as (a), NULL, "os/loader", 0, NULL), "/two", "there");
+  put_text (NULL, vl_ensure (as (NULL), "os/loader", NULL), "/one", "here");
+  put_text (a, vl_ensure (as (a), "os/loader", NULL), "/two", "there");
   ck_assert_ptr_null (loom_seal (&loom));
   ck_assert_str_eq (loom_findings (&loom),
                     "error Conflict core: '/domain/os/loader' is wanted as '/one' by "
@@ -101,14 +105,14 @@ END_TEST
 START_TEST (a_default_yields)
 {
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "x"), *b = LOOM_WRITER (&loom, "b", "x");
-  struct vl_node *x = vl_ensure (as (a), NULL, "x", 0, NULL);
+  struct vl_node *x = vl_ensure (as (a), "x", NULL);
 
-  vl_set_default (as (a), x, "weak", "1", "default");
-  vl_set (as (b), x, "weak", "2", "asked");
-  vl_set (as (b), x, "first", "2", "asked");
-  vl_set_default (as (a), x, "first", "1", "default");
-  vl_set_default (as (a), x, "alone", "1", "default");
-  vl_set_default (as (b), x, "alone", "1", "default");
+  vl_set_default (by (a, x, "default"), "weak", "1");
+  put (b, x, "weak", "2", "asked");
+  put (b, x, "first", "2", "asked");
+  vl_set_default (by (a, x, "default"), "first", "1");
+  vl_set_default (by (a, x, "default"), "alone", "1");
+  vl_set_default (by (b, x, "default"), "alone", "1");
   ck_assert_str_eq (loom_seal (&loom),
                     "<domain>\n  <x alone='1' first='2' weak='2'/>\n</domain>\n");
 }
@@ -117,10 +121,10 @@ END_TEST
 START_TEST (two_defaults_conflict)
 {
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "x"), *b = LOOM_WRITER (&loom, "b", "x");
-  struct vl_node *x = vl_ensure (as (a), NULL, "x", 0, NULL);
+  struct vl_node *x = vl_ensure (as (a), "x", NULL);
 
-  vl_set_default (as (a), x, "y", "1", "p");
-  vl_set_default (as (b), x, "y", "2", "q");
+  vl_set_default (by (a, x, "p"), "y", "1");
+  vl_set_default (by (b, x, "q"), "y", "2");
   ck_assert_ptr_null (loom_seal (&loom));
   ck_assert_str_eq (
       loom_findings (&loom),
@@ -133,12 +137,13 @@ START_TEST (keyed_elements)
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "devices/controller");
   struct vl_plugin *b = LOOM_WRITER (&loom, "b", "devices/controller");
   struct vl_node *two =
-      vl_ensure_keyed (as (a), NULL, "devices/controller", "type=usb,index=2", 0, NULL);
+      vl_keyed (as (a), "devices/controller", NULL, "type", "usb", "index", "2", NULL);
 
   ck_assert_ptr_eq (
-      vl_ensure_keyed (as (b), NULL, "devices/controller", "index=2,type=usb", 0, NULL), two);
-  vl_ensure_keyed (as (a), NULL, "devices/controller", "type=usb,index=10", 0, NULL);
-  vl_set (as (b), two, "model", "nec-xhci", NULL);
+      vl_keyed (as (b), "devices/controller", NULL, "index", "2", "type", "usb", NULL)->element,
+      two->element);
+  vl_keyed (as (a), "devices/controller", NULL, "type", "usb", "index", "10", NULL);
+  put (b, two, "model", "nec-xhci", NULL);
   ck_assert_str_eq (loom_seal (&loom), "<domain>\n"
                                        "  <devices>\n"
                                        "    <controller index='2' model='nec-xhci' type='usb'/>\n"
@@ -153,29 +158,118 @@ END_TEST
 START_TEST (a_key_cannot_be_changed)
 {
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "cpu/feature");
-  struct vl_node *vmx = vl_ensure_keyed (as (a), NULL, "cpu/feature", "name=vmx", 0, "k");
+  struct vl_node *vmx = vl_keyed (as (a), "cpu/feature", "k", "name", "vmx", NULL);
 
-  vl_set (as (a), vmx, "name", "svm", "k");
+  put (a, vmx, "name", "svm", "k");
   ck_assert_ptr_null (loom_seal (&loom));
   ck_assert_ptr_nonnull (
       strstr (loom_findings (&loom), "'/domain/cpu/feature[name=vmx]/@name' is wanted as"));
 }
 END_TEST
 
+#define MANY(n) "a" #n, "1", "b" #n, "1", "c" #n, "1"
+
 START_TEST (bad_keys)
 {
-  static const char *const bad[] = { "", "name", "=x", "na me=x", "a=1,b", "<a=1" };
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "cpu/feature");
+  struct vl_node *bad[] = {
+    vl_keyed (as (a), "cpu/feature", NULL, "", "x", NULL),
+    vl_keyed (as (a), "cpu/feature", NULL, "na me", "x", NULL),
+    vl_keyed (as (a), "cpu/feature", NULL, "<a", "1", NULL),
+    vl_keyed (as (a), "cpu/feature", NULL, "b", "1", "c", NULL),
+    vl_keyed (as (a), "cpu/feature", NULL, "d", "1", "d", "2", NULL),
+    vl_keyed (as (a), "cpu/feature", NULL, MANY (1), MANY (2), MANY (3), NULL),
+  };
 
-  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-    struct vl_node *node = vl_ensure_keyed (as (a), NULL, "cpu/feature", bad[i], 0, NULL);
-
-    ck_assert_uint_eq (loom.call->findings.n, i + 1);
-    ck_assert_ptr_nonnull (
-        strstr (loom_findings (&loom), "is not a key; accepted: attr=value[,attr=value]"));
-    ck_assert_int_eq (vl_set (loom.call, node, "policy", "require", NULL), -1);
-    ck_assert_uint_eq (loom.call->findings.n, i + 1);
+  ck_assert_uint_eq (loom.call->findings.n, 6);
+  ck_assert_str_eq (loom.call->findings.items[3].message,
+                    "vl_keyed of 'cpu/feature': 'c' = 'NULL' is no part of a key; accepted: up to "
+                    "8 pairs of the name of an attribute and its value");
+  for (size_t i = 0; i < 6; i++) {
+    ck_assert_str_eq (loom.call->findings.items[i].code, "PluginFault");
+    ck_assert_int_eq (vl_set (bad[i], "policy", "require"), -1);
   }
+  vl_keyed (as (a), "cpu/feature", NULL, NULL, NULL, NULL);
+  ck_assert_str_eq (loom.call->findings.items[6].message,
+                    "vl_keyed of 'cpu/feature' is called without a key");
+  ck_assert_uint_eq (loom.call->findings.n, 7);
+}
+END_TEST
+
+/* What a key says is data: no mark in it means anything. */
+static const struct {
+  const char *value, *shown;
+} key_values[] = {
+  { "0-1,4-5", "'0-1,4-5'" }, { "a=b", "a=b" },
+  { "a'b", "'a''b'" },        { "\"a\"", "'\"a\"'" },
+  { "x][y", "'x][y'" },       { "", "''" },
+  { "/dev/x", "/dev/x" },     { "it's \"both\", [a=b]", "'it''s \"both\", [a=b]'" },
+};
+
+START_TEST (keys_are_data)
+{
+  struct vl_plugin *a = LOOM_WRITER (&loom, "a", "cputune/vcpusched");
+  const char *value = key_values[_i].value, *path;
+  struct vl_node *one = vl_keyed (as (a), "cputune/vcpusched", "k", "vcpus", value, NULL);
+
+  vl_keyed (as (a), "cputune/vcpusched", "k", "vcpus", "other", NULL);
+  ck_assert_ptr_eq (vl_keyed (as (a), "cputune/vcpusched", "k", "vcpus", value, NULL)->element,
+                    one->element);
+  ck_assert_ptr_nonnull (loom_seal (&loom));
+  path = vl_printf (loom.call, "/domain/cputune/vcpusched[vcpus=%s]", key_values[_i].shown);
+  ck_assert_str_eq (vl_element_path (loom.call->arena, one->element, NULL), path);
+  loom_as (&loom, a, VL_PHASE_CHECK);
+  ck_assert_str_eq (vl_get (vl_domain (loom.call),
+                            vl_printf (loom.call, "%s/@vcpus", path + strlen ("/domain/"))),
+                    value);
+  ck_assert_str_eq (loom_findings (&loom), "");
+}
+END_TEST
+
+/* ---- reasons ---- */
+
+START_TEST (nodes_remember_why)
+{
+  struct vl_plugin *a = LOOM_WRITER (&loom, "a", "x");
+  struct vl_node *x = vl_ensure (as (a), "x", "made");
+
+  vl_set (x, "a", "1");
+  vl_set_why (x, "b", "2", "named");
+  vl_set_int (vl_because (x, "because"), "c", -3);
+  vl_text (vl_append_in (x, "y"), "below");
+  vl_text_int (vl_keyed_in (x, "z", "k", "v", NULL), 7);
+  vl_text_why (vl_ensure_in (vl_because (x, NULL), "w"), "t", "other");
+  ck_assert_ptr_nonnull (loom_seal (&loom));
+  ck_assert_str_eq (loom_provenance (&loom), "/domain  <- core, always\n"
+                                             "/domain/x  <- a, made\n"
+                                             "/domain/x/@a = 1  <- a, made\n"
+                                             "/domain/x/@b = 2  <- a, named\n"
+                                             "/domain/x/@c = -3  <- a, because\n"
+                                             "/domain/x/w = t  <- a, other\n"
+                                             "/domain/x/y[1] = below  <- a, made\n"
+                                             "/domain/x/z[k=v] = 7  <- a, made\n"
+                                             "/domain/x/z[k=v]/@k = v  <- a, made\n");
+  ck_assert_str_eq (loom_findings (&loom), "");
+}
+END_TEST
+
+START_TEST (no_value_and_no_path)
+{
+  struct vl_node *domain = vl_domain (as (NULL));
+
+  ck_assert_int_eq (vl_set_from (domain, "type", "guest.kernel"), -1);
+  ck_assert_int_eq (vl_text_from (domain, "guest.kernel"), -1);
+  ck_assert_int_eq (vl_set (domain, NULL, "x"), -1);
+  ck_assert_int_eq (vl_set (vl_ensure (loom.call, NULL, NULL), "x", "y"), -1);
+  ck_assert_int_eq (vl_forbid (loom.call, NULL, NULL), -1);
+  ck_assert_str_eq (
+      loom_findings (&loom),
+      "error PluginFault core: vl_set_from is called with no value\n"
+      "error PluginFault core: vl_text_from is called with no value\n"
+      "error PluginFault core: vl_set is called with a name that no attribute can have\n"
+      "error PluginFault core: vl_ensure is called without a path\n"
+      "error PluginFault core: vl_forbid: 'NULL' is not a path of element names, divided by '/', "
+      "each with or without [attribute=value,...]\n");
 }
 END_TEST
 
@@ -184,10 +278,10 @@ START_TEST (lists_are_ordered_by_owner)
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "devices/rng"),
                    *b = LOOM_WRITER (&loom, "b", "devices/rng");
 
-  vl_set (as (b), vl_append (as (b), NULL, "devices/rng", NULL), "n", "b1", NULL);
-  vl_set (as (a), vl_append (as (a), NULL, "devices/rng", NULL), "n", "a1", NULL);
-  vl_set (as (b), vl_append (as (b), NULL, "devices/rng", NULL), "n", "b2", NULL);
-  vl_set (as (NULL), vl_append (as (NULL), NULL, "devices/rng", NULL), "n", "core", NULL);
+  put (b, vl_append (as (b), "devices/rng", NULL), "n", "b1", NULL);
+  put (a, vl_append (as (a), "devices/rng", NULL), "n", "a1", NULL);
+  put (b, vl_append (as (b), "devices/rng", NULL), "n", "b2", NULL);
+  put (NULL, vl_append (as (NULL), "devices/rng", NULL), "n", "core", NULL);
   ck_assert_str_eq (loom_seal (&loom), "<domain>\n"
                                        "  <devices>\n"
                                        "    <rng n='core'/>\n"
@@ -207,9 +301,9 @@ START_TEST (head_of_the_domain)
   const char *xml;
 
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    vl_ensure (as (NULL), NULL, names[i], 0, NULL);
-  vl_ensure (as (NULL), NULL, "cpu/alpha", 0, NULL);
-  vl_ensure (as (NULL), NULL, "cpu/uuid", 0, NULL);
+    vl_ensure (as (NULL), names[i], NULL);
+  vl_ensure (as (NULL), "cpu/alpha", NULL);
+  vl_ensure (as (NULL), "cpu/uuid", NULL);
   xml = loom_seal (&loom);
   ck_assert_str_eq (
       xml, "<domain>\n  <uuid/>\n  <name/>\n  <genid/>\n  <cpu>\n    <alpha/>\n    <uuid/>\n"
@@ -223,14 +317,14 @@ START_TEST (a_path_is_one_kind_of_thing)
                    *b = LOOM_WRITER (&loom, "b", "devices/rng");
   struct vl_plugin *c = LOOM_WRITER (&loom, "c", "devices/rng");
 
-  vl_append (as (c), NULL, "devices/rng", "list");
-  vl_ensure (as (b), NULL, "devices/rng", 0, "single");
-  vl_ensure_keyed (as (a), NULL, "devices/rng", "model=virtio", 0, "keyed");
+  vl_append (as (c), "devices/rng", "list");
+  vl_ensure (as (b), "devices/rng", "single");
+  vl_keyed (as (a), "devices/rng", "keyed", "model", "virtio", NULL);
   ck_assert_ptr_null (loom_seal (&loom));
   ck_assert_str_eq (
       loom_findings (&loom),
       "error Conflict b: '/domain/devices/rng' is made in more than one way: vl_ensure by b "
-      "(single), vl_ensure_keyed by a (keyed), vl_append by c (list)\n"
+      "(single), vl_keyed by a (keyed), vl_append by c (list)\n"
       "  a path is a singleton, a keyed set or a list for all features alike\n");
 }
 END_TEST
@@ -254,8 +348,8 @@ START_TEST (text_stays_text)
   const struct vl_xml *read;
   VL_AUTOSTR struct vl_str trimmed = { 0 };
 
-  vl_text (as (NULL), vl_ensure (as (NULL), NULL, "name", 0, NULL), text, NULL);
-  vl_set (as (NULL), vl_ensure (as (NULL), NULL, "title", 0, NULL), "is", text, NULL);
+  put_text (NULL, vl_ensure (as (NULL), "name", NULL), text, NULL);
+  put (NULL, vl_ensure (as (NULL), "title", NULL), "is", text, NULL);
   xml = loom_seal (&loom);
   ck_assert_ptr_nonnull (xml);
   read = vl_xml_read (loom.call, xml, strlen (xml));
@@ -286,7 +380,7 @@ START_TEST (what_xml_cannot_carry)
     { "\xef\xbf\xbf", "holds the character U+FFFF, which XML cannot carry" },
   };
 
-  ck_assert_int_eq (vl_set (as (NULL), NULL, "type", rows[_i].text, "guest.name"), -1);
+  ck_assert_int_eq (put (NULL, NULL, "type", rows[_i].text, "guest.name"), -1);
   ck_assert_uint_eq (loom.call->findings.n, 1);
   ck_assert_str_eq (loom.call->findings.items[0].message,
                     vl_printf (loom.call, "the text for '/domain/@type' %s", rows[_i].problem));
@@ -301,11 +395,9 @@ START_TEST (provenance_rows)
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "features/kvm"),
                    *b = LOOM_WRITER (&loom, "b", "features/pmu");
 
-  vl_text (as (NULL), vl_ensure (as (NULL), NULL, "name", 0, "uuid=1 (request)"), "vl-1",
-           "uuid=1 (request)");
-  vl_set (as (a), vl_ensure (as (a), NULL, "features/kvm/hidden", 0, "hide"), "state", "on",
-          "hide");
-  vl_ensure (as (b), NULL, "features/pmu", 0, "pmu");
+  put_text (NULL, vl_ensure (as (NULL), "name", "uuid=1 (request)"), "vl-1", "uuid=1 (request)");
+  put (a, vl_ensure (as (a), "features/kvm/hidden", "hide"), "state", "on", "hide");
+  vl_ensure (as (b), "features/pmu", "pmu");
   ck_assert_ptr_nonnull (loom_seal (&loom));
   ck_assert_str_eq (loom_provenance (&loom), "/domain  <- core, always\n"
                                              "/domain/name = vl-1  <- core, uuid=1 (request)\n"
@@ -317,39 +409,77 @@ START_TEST (provenance_rows)
 }
 END_TEST
 
+START_TEST (provenance_for_the_record)
+{
+  static const struct vl_write guarded[] = { { .path = "x/name[b='2,3']", .flags = VL_GUARDED },
+                                             { .path = "x/y/@k", .flags = VL_GUARDED },
+                                             { .path = "x" } };
+  static const struct vl_feature feature = { .writes = VL_TABLE (guarded) };
+  struct vl_plugin *a = loom_feature (&loom, "a", &feature);
+  struct vl_node *disk = vl_append (as (NULL), "x/y", "core"), *name;
+  const struct vl_provenance *rows;
+  size_t n;
+
+  vl_node_describe (disk, "root");
+  vl_set (disk, "k", "v");
+  name = vl_keyed (as (a), "x/name", "why", "a,", "1", NULL);
+  ck_assert_int_eq (vl_set (name, "x", "y"), -1); /* "a," is no attribute */
+  name = vl_keyed (as (a), "x/name", "why", "b", "2,3", "a", "1", NULL);
+  vl_text (name, "text");
+  vl_findings_drop (loom.call, 0, loom.call->findings.n);
+  ck_assert_ptr_nonnull (loom_seal (&loom));
+  rows = vl_doc_provenance (loom.call, loom.build.doc, loom.registry, loom.build.guest, 1, &n);
+  ck_assert_uint_eq (n, 8);
+  ck_assert_str_eq (rows[2].path, "/domain/x/name[a=1,b='2,3']");
+  ck_assert_int_eq (rows[2].part, VL_PART_ELEMENT);
+  ck_assert_uint_eq (rows[2].n_keys, 2);
+  ck_assert_str_eq (rows[2].keys[1].value, "2,3");
+  ck_assert_int_eq (rows[2].guarded, 1);
+  ck_assert_ptr_null (rows[2].device);
+  ck_assert_str_eq (rows[3].path, rows[2].path);
+  ck_assert_int_eq (rows[3].part, VL_PART_TEXT);
+  ck_assert_str_eq (rows[3].value, "text");
+  ck_assert_int_eq (rows[4].part, VL_PART_ATTRIBUTE);
+  ck_assert_str_eq (rows[6].path, "/domain/x/y[1]");
+  ck_assert_str_eq (rows[6].device, "root");
+  ck_assert_int_eq (rows[6].guarded, 0);
+  ck_assert_str_eq (rows[7].device, "root");
+  ck_assert_int_eq (rows[7].guarded, 1); /* what the core wrote is guarded too */
+}
+END_TEST
+
 /* ---- order ---- */
 
 static void
 script_a (struct vl_plugin *p)
 {
-  vl_set (as (p), vl_append (as (p), NULL, "devices/rng", "ka"), "n", "a", "ka");
-  vl_set (as (p), vl_ensure (as (p), NULL, "cpu", 0, "ka"), "mode", "custom", "ka");
-  vl_ensure (as (p), NULL, "features/acpi", VL_WEAK, "ka");
+  put (p, vl_append (as (p), "devices/rng", "ka"), "n", "a", "ka");
+  put (p, vl_ensure (as (p), "cpu", "ka"), "mode", "custom", "ka");
+  vl_ensure_weak (as (p), "features/acpi", "ka");
 }
 
 static void
 script_b (struct vl_plugin *p)
 {
-  vl_set (as (p), vl_append (as (p), NULL, "devices/rng", "kb"), "n", "b", "kb");
-  vl_append (as (p), NULL, "devices/rng", "kb2");
-  vl_ensure_keyed (as (p), NULL, "cpu/feature", "name=vmx", 0, "kb");
+  put (p, vl_append (as (p), "devices/rng", "kb"), "n", "b", "kb");
+  vl_append (as (p), "devices/rng", "kb2");
+  vl_keyed (as (p), "cpu/feature", "kb", "name", "vmx", NULL);
 }
 
 static void
 script_c (struct vl_plugin *p)
 {
-  vl_ensure_keyed (as (p), NULL, "cpu/feature", "name=avx", 0, "kc");
-  vl_set (as (p), vl_ensure (as (p), NULL, "cpu", 0, "kc"), "mode", "custom", "kc");
+  vl_keyed (as (p), "cpu/feature", "kc", "name", "avx", NULL);
+  put (p, vl_ensure (as (p), "cpu", "kc"), "mode", "custom", "kc");
   vl_forbid (as (p), "features/acpi", "kc");
 }
 
 static void
 script_d (struct vl_plugin *p)
 {
-  vl_set (as (p), vl_ensure_keyed (as (p), NULL, "cpu/feature", "name=vmx", 0, "kd"), "policy",
-          "require", "kd");
-  vl_set_default (as (p), vl_ensure (as (p), NULL, "cpu", 0, "kd"), "check", "none", "kd");
-  vl_ensure (as (p), NULL, "features/pmu", 0, "kd");
+  put (p, vl_keyed (as (p), "cpu/feature", "kd", "name", "vmx", NULL), "policy", "require", "kd");
+  vl_set_default (vl_ensure (as (p), "cpu", "kd"), "check", "none");
+  vl_ensure (as (p), "features/pmu", "kd");
 }
 
 /* With FIGHT they also disagree, each in its own way. */
@@ -369,12 +499,11 @@ run_scripts (const int *order, int fight)
 
     scripts[order[i]](p);
     if (fight) {
-      vl_set (as (p), vl_ensure (as (p), NULL, "cpu", 0, NULL), "fight", names[order[i] / 2],
-              names[order[i]]);
+      put (p, vl_ensure (as (p), "cpu", NULL), "fight", names[order[i] / 2], names[order[i]]);
       if (order[i] % 2)
-        vl_append (as (p), NULL, "features/odd", names[order[i]]);
+        vl_append (as (p), "features/odd", names[order[i]]);
       else
-        vl_ensure (as (p), NULL, "features/odd", 0, names[order[i]]);
+        vl_ensure (as (p), "features/odd", names[order[i]]);
     }
   }
   xml = loom_seal (&loom);
@@ -435,12 +564,16 @@ main (void)
   tcase_add_test (tests, keyed_elements);
   tcase_add_test (tests, a_key_cannot_be_changed);
   tcase_add_test (tests, bad_keys);
+  tcase_add_loop_test (tests, keys_are_data, 0, (int)(sizeof key_values / sizeof key_values[0]));
+  tcase_add_test (tests, nodes_remember_why);
+  tcase_add_test (tests, no_value_and_no_path);
   tcase_add_test (tests, lists_are_ordered_by_owner);
   tcase_add_test (tests, head_of_the_domain);
   tcase_add_test (tests, a_path_is_one_kind_of_thing);
   tcase_add_loop_test (tests, text_stays_text, 0, 9);
   tcase_add_loop_test (tests, what_xml_cannot_carry, 0, 8);
   tcase_add_test (tests, provenance_rows);
+  tcase_add_test (tests, provenance_for_the_record);
   tcase_add_loop_test (tests, any_order_gives_the_same_bytes, 0, 2);
   suite_add_tcase (suite, tests);
   runner = srunner_create (suite);

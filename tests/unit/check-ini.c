@@ -195,9 +195,13 @@ START_TEST (writable_file)
 {
   rig_write (&rig, "f", "[a]\n");
   ck_assert_int_eq (chmod (rig_path (&rig, "f"), 0646), 0);
-  ck_assert_str_eq (read_path ("f"),
-                    "error PluginRefused p: is writable by everyone; accepted: owned by root or by "
-                    "the caller, writable by its owner alone (DIR/f)\n  chmod go-w DIR/f\n");
+  ck_assert_str_eq (
+      read_path ("f"),
+      vl_printf (rig.call,
+                 "error PluginRefused p: cannot be trusted: 'DIR/f' is writable by everyone (owner "
+                 "%u, group %u, mode 0646); accepted: owned by root or by the caller, and writable "
+                 "by nobody else (DIR/f)\n  chmod o-w DIR/f\n",
+                 (unsigned)geteuid (), (unsigned)getegid ()));
 }
 END_TEST
 
@@ -248,12 +252,36 @@ START_TEST (main_layers)
 }
 END_TEST
 
+START_TEST (lists_are_added_to)
+{
+  size_t n;
+
+  rig.places.config_dir = rig_path (&rig, "mine");
+  rig_write (&rig, "packaging/virtloom.conf",
+             "[virtloom]\nignored_properties = a b,\n  c\ntraits += A\n");
+  rig_write (&rig, "mine/virtloom.conf",
+             "[virtloom]\nignored_properties += d\n  e f\ntraits += -B\n"
+             "ignored_extra_specs = x:*\n");
+  rig_load (&rig);
+  ck_assert_str_eq (rig_findings (&rig), "");
+  ck_assert_str_eq (vl_config_str (rig.config, "ignored_properties"), "a,b,c,d,e,f");
+  ck_assert_str_eq (vl_config_str (rig.config, "traits"), "A,-B");
+  ck_assert_str_eq (vl_config_items (rig.config, "ignored_extra_specs", &n)[0], "x:*");
+}
+END_TEST
+
 static const struct {
   const char *text, *said;
 } bad_main[] = {
-  { "[storage]\nimages_type = lvm\n",
-    "storage.images_type = 'lvm' is not among the choices; accepted: default qcow2 flat raw "
+  { "[virtloom]\ndriver += fake\n",
+    "driver = 'fake' is added with '+='; accepted: that only of a list "
     "(DIR/packaging/virtloom.conf:2)" },
+  { "[virtloom]\ntraits = A\ntraits += B\n",
+    "key 'traits' a second time in [virtloom]; the first is in line 2 "
+    "(DIR/packaging/virtloom.conf:3)" },
+  { "[virtloom]\ntraits = A,+b\n",
+    "traits: '+b'; accepted: capital letters, digits and '_', with a '-' in front where the host "
+    "has it not (DIR/packaging/virtloom.conf:2)" },
   { "[storage]\nimage_type = flat\n",
     "unknown key 'image_type' in [storage]; accepted: images_type use_cow_images force_raw_images "
     "preallocate_images config_drive_format force_config_drive default_ephemeral_format "
@@ -263,7 +291,7 @@ static const struct {
     "unknown section [storag]; accepted: virtloom storage (DIR/packaging/virtloom.conf:1)\n"
     "  did you mean 'storage'?" },
   { "[virtloom]\ndriver = a\n  b\n",
-    "driver = 'a\nb' goes on in the indented line 3; accepted: that only of a list "
+    "driver = 'a' goes on in the indented line 3; accepted: that only of a list "
     "(DIR/packaging/virtloom.conf:2)" },
 };
 
@@ -274,6 +302,31 @@ START_TEST (main_refused)
   ck_assert_int_eq (rig.config_result, -1);
   ck_assert_str_eq (rig_findings (&rig),
                     vl_printf (rig.call, "error PluginRefused core: %s\n", bad_main[_i].said));
+}
+END_TEST
+
+static const struct {
+  const char *text, *said;
+} bad_names[] = {
+  { "[alias]\na = b\n[not-supported.x]\nkeys = a\n",
+    "section [alias]; accepted: aliases, trait-flags, traits, and not-supported.NAME with 'keys' "
+    "and 'why' (DIR/packaging/nova-names.conf:1)\n"
+    "error PluginRefused core: section [not-supported.x]; accepted: aliases, trait-flags, traits, "
+    "and not-supported.NAME with 'keys' and 'why' (DIR/packaging/nova-names.conf:3)" },
+  { NULL, "is not there; it is a part of virtloom and tells the names of Nova "
+          "(DIR/packaging/nova-names.conf)\n  install virtloom's files again" },
+};
+
+START_TEST (names_refused)
+{
+  if (bad_names[_i].text)
+    rig_write (&rig, "packaging/nova-names.conf", bad_names[_i].text);
+  else
+    ck_assert_int_eq (unlink (rig_path (&rig, "packaging/nova-names.conf")), 0);
+  rig_load (&rig);
+  ck_assert_int_eq (rig.config_result, -1);
+  ck_assert_str_eq (rig_findings (&rig),
+                    vl_printf (rig.call, "error PluginRefused core: %s\n", bad_names[_i].said));
 }
 END_TEST
 
@@ -294,10 +347,19 @@ ini_suite (void)
   Suite *suite = suite_create ("ini");
   TCase *tests = tcase_create ("ini");
   const TTest *const all[] = {
-    values_and_lines, empty_text,    longest_line,
-    all_at_once,      too_many,      bad_lines_end,
-    large_file,       writable_file, fifo,
-    no_file,          main_layers,   folder_in_place_of_a_file,
+    values_and_lines,
+    empty_text,
+    longest_line,
+    all_at_once,
+    too_many,
+    bad_lines_end,
+    large_file,
+    writable_file,
+    fifo,
+    no_file,
+    main_layers,
+    lists_are_added_to,
+    folder_in_place_of_a_file,
     no_such_folder,
   };
 
@@ -306,6 +368,7 @@ ini_suite (void)
     tcase_add_test (tests, all[i]);
   tcase_add_loop_test (tests, refused, 0, (int)(sizeof bad / sizeof bad[0]));
   tcase_add_loop_test (tests, main_refused, 0, (int)(sizeof bad_main / sizeof bad_main[0]));
+  tcase_add_loop_test (tests, names_refused, 0, (int)(sizeof bad_names / sizeof bad_names[0]));
   suite_add_tcase (suite, tests);
   return suite;
 }

@@ -7,6 +7,8 @@
 
 #include "swatch.h"
 
+#include "request/work.h"
+
 #include <check.h>
 
 static struct swatch s;
@@ -43,32 +45,29 @@ static const struct vl_prop charlie_prop[] = { { .name = "text",
                                                  .choices =
                                                      (const char *const[]) { "x", "y", NULL },
                                                  .flavor_key = "charlie:text" } };
-static const struct vl_name reads_baker[] = { { "baker.text" } };
-static const struct vl_name reads_charlie[] = { { "charlie.text" }, { "absent.text" } };
+static const struct vl_name reads_baker[] = { { .name = "baker.text" } };
+static const struct vl_name reads_charlie[] = { { .name = "charlie.text" },
+                                                { .name = "absent.text" } };
 
 static int
-resolve_able (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_able (struct vl_call *call)
 {
-  (void)host;
   calls++;
-  if (! vl_guest_has (guest, "baker.text"))
-    return vl_error (call, VL_ERR_REQUEST, NULL, "text", "baker has no text");
-  return vl_guest_set (call, guest, "text", vl_guest_str (guest, "baker.text"), "baker.text",
-                       "baker's");
+  if (! vl_has (call, "baker.text"))
+    return vl_refuse (call, VL_ERR_REQUEST, "text", NULL, "baker has no text");
+  return vl_put (call, "text", vl_str (call, "baker.text"), "baker.text", "baker's");
 }
 
 static int
-resolve_baker (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_baker (struct vl_call *call)
 {
-  (void)host;
   calls++;
-  if (vl_guest_has (guest, "absent.text"))
-    return vl_error (call, VL_ERR_REQUEST, NULL, NULL, "absent is there");
-  if (! vl_guest_has (guest, "charlie.text"))
+  if (vl_has (call, "absent.text"))
+    return vl_refuse (call, VL_ERR_REQUEST, NULL, NULL, "absent is there");
+  if (! vl_has (call, "charlie.text"))
     return 0;
-  return vl_guest_set (call, guest, "text",
-                       vl_printf (call, "(%s)", vl_guest_str (guest, "charlie.text")),
-                       "charlie.text", "in brackets");
+  return vl_put (call, "text", vl_printf (call, "(%s)", vl_str (call, "charlie.text")),
+                 "charlie.text", "in brackets");
 }
 
 static const struct vl_feature able = { .props = VL_TABLE (text_prop),
@@ -138,12 +137,11 @@ START_TEST (spoilt_in_a_later_phase)
   swatch_resolve (&s, NULL, NULL, NULL);
   ck_assert_int_eq (vl_guest_spoilt (s.guest, b), 0);
   /* Charlie fails, but nobody is told: baker meets it when it reads. */
-  ck_assert_ptr_eq (s.registry->plugins[1], c);
-  s.guest->failed[1] = 1;
+  s.guest->failed[vl_guest_number (s.guest, c)] = 1;
   as (b);
-  vl_error (s.call, VL_ERR_REQUEST, NULL, NULL, "mine alone");
-  ck_assert_ptr_null (vl_guest_str (s.guest, "charlie.text"));
-  vl_error (s.call, VL_ERR_REQUEST, NULL, NULL, "there is no text");
+  vl_refuse (s.call, VL_ERR_REQUEST, NULL, NULL, "mine alone");
+  ck_assert_ptr_null (vl_str (s.call, "charlie.text"));
+  vl_refuse (s.call, VL_ERR_REQUEST, NULL, NULL, "there is no text");
   as (NULL);
   ck_assert_int_eq (vl_guest_spoilt (s.guest, b), 1);
   ck_assert_str_eq (swatch_findings (&s), "error Invalid baker: mine alone");
@@ -154,33 +152,29 @@ END_TEST
 /* ---- cycles ---- */
 
 static const struct vl_prop round_prop[] = { { .name = "p", .type = VL_BOOL } };
-static const struct vl_name reads_second[] = { { "second.p" } };
-static const struct vl_name reads_third[] = { { "third.p" } };
-static const struct vl_name reads_first[] = { { "first.p" } };
+static const struct vl_name reads_second[] = { { .name = "second.p" } };
+static const struct vl_name reads_third[] = { { .name = "third.p" } };
+static const struct vl_name reads_first[] = { { .name = "first.p" } };
 
 static int
-resolve_first (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_first (struct vl_call *call)
 {
-  (void)host;
-  return vl_guest_bool (guest, "second.p")
+  return vl_bool (call, "second.p")
              ? 0
-             : vl_error (call, VL_ERR_REQUEST, NULL, NULL, "second.p is needed");
+             : vl_refuse (call, VL_ERR_REQUEST, NULL, NULL, "second.p is needed");
 }
 
 static int
-resolve_second (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_second (struct vl_call *call)
 {
-  (void)host;
-  return vl_guest_set (call, guest, "p", vl_guest_bool (guest, "third.p") ? "true" : "false", NULL,
-                       NULL);
+  return vl_put (call, "p", vl_bool (call, "third.p") ? "true" : "false", NULL, NULL);
 }
 
 static int
-resolve_third (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_third (struct vl_call *call)
 {
   (void)call;
-  (void)host;
-  vl_guest_has (guest, "first.p");
+  vl_has (call, "first.p");
   return 0;
 }
 
@@ -205,8 +199,8 @@ START_TEST (a_cycle_names_its_chain)
                     "-> third -> first\n"
                     "  turn one of these features off; the cycle is a fault of theirs");
   ck_assert_int_eq (vl_findings_exit (s.call, 0), VL_ERR_CONFLICT);
-  for (size_t i = 0; i < 4; i++)
-    if (s.registry->plugins[i]->kind == VL_KIND_FEATURE)
+  for (size_t i = 0; i < s.registry->n; i++)
+    if (s.registry->plugins[i]->feature.resolve)
       ck_assert_int_eq (s.guest->failed[i], 1);
 }
 END_TEST
@@ -219,22 +213,23 @@ static const struct vl_prop filler_prop[] = { { .name = "bus",
                                                     (const char *const[]) { "ide", "scsi", NULL },
                                                 .image_key = "hw_bus",
                                                 .fills = VL_DISK_BUS } };
-static const struct vl_name reads_bus[] = { { VL_DISK_BUS }, { VL_GUEST_DISK } };
+static const struct vl_name reads_bus[] = { { .name = VL_DISK_BUS }, { .name = VL_GUEST_DISK } };
 
 static const char *
-slot_default (struct vl_call *call, const struct vl_guest *guest, const struct vl_host *host,
-              const char *slot)
+slot_default (struct vl_call *call, const char *slot)
 {
-  (void)call;
-  (void)host;
   if (VL_STREQ (slot, VL_DISK_BUS))
-    return vl_guest_is (guest, VL_GUEST_ARCH, "x86_64") ? "sata" : "usb";
+    return vl_is (call, VL_GUEST_ARCH, "x86_64") ? "sata" : "usb";
   return VL_STREQ (slot, VL_GUEST_MACHINE) ? "pc" : NULL;
 }
 
 START_TEST (slots)
 {
-  static const struct vl_feature filler = { .props = VL_TABLE (filler_prop) };
+  static const struct vl_offer offers[] = {
+    { .slot = VL_DISK_BUS, .name = "scsi", .prefix = "sd" }
+  };
+  static const struct vl_feature filler = { .props = VL_TABLE (filler_prop),
+                                            .offers = VL_TABLE (offers) };
   static const struct vl_feature reader = { .reads = VL_TABLE (reads_bus) };
   struct vl_plugin *plugin = swatch_feature (&s, "reader", &reader);
 
@@ -242,17 +237,17 @@ START_TEST (slots)
   swatch_resolve (&s, NULL, NULL, NULL);
   ck_assert_str_eq (swatch_value (&s, VL_DISK_BUS), "sata");
   ck_assert_str_eq (swatch_cause (&s, VL_DISK_BUS), "disk.bus=sata (default of driver 'loomy')");
-  ck_assert_ptr_null (swatch_value (&s, VL_NIC_MODEL));
+  ck_assert_str_eq (swatch_value (&s, VL_NIC_MODEL), "virtio");
   swatch_feature (&s, "filler", &filler);
   swatch_resolve (&s, NULL, "\"hw_bus\":\"scsi\"", NULL);
   as (plugin);
-  ck_assert_str_eq (vl_guest_str (s.guest, VL_DISK_BUS), "scsi");
-  ck_assert_uint_eq (vl_guest_n_disks (s.guest), 1);
-  ck_assert_str_eq (vl_guest_disk (s.guest, 0)->bus, "scsi");
-  ck_assert_ptr_null (vl_guest_disk (s.guest, 1));
+  ck_assert_str_eq (vl_str (s.call, VL_DISK_BUS), "scsi");
+  ck_assert_uint_eq (vl_n_disks (s.call), 1);
+  ck_assert_str_eq (vl_disk (s.call, 0)->bus, "scsi");
+  ck_assert_ptr_null (vl_disk (s.call, 1));
   as (NULL);
   ck_assert_str_eq (swatch_cause (&s, VL_DISK_BUS), "hw_bus=scsi (image)");
-  ck_assert_str_eq (s.call->origin_text (s.call, s.guest, VL_DISK_BUS), "hw_bus=scsi, image");
+  ck_assert_str_eq (vl_origin_text (s.call, VL_DISK_BUS), "hw_bus=scsi, image");
   swatch_resolve (&s, NULL, NULL, NULL);
   ck_assert_str_eq (swatch_value (&s, VL_DISK_BUS), "sata");
 }
@@ -268,16 +263,15 @@ START_TEST (a_slot_fails_with_what_fills_it)
                     "error Invalid filler: 'ida' is not among the choices; accepted: ide scsi; did "
                     "you mean 'ide'? (hw_bus=ida, image)");
   ck_assert_int_eq (s.guest->disks_state, VL_FAILED);
-  ck_assert_uint_eq (vl_guest_n_disks (s.guest), 0);
+  ck_assert_uint_eq (vl_n_disks (s.call), 0);
 }
 END_TEST
 
 static int
-resolve_by_disks (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_by_disks (struct vl_call *call)
 {
   (void)call;
-  (void)host;
-  vl_guest_n_disks (guest);
+  vl_n_disks (call);
   return 0;
 }
 
@@ -311,31 +305,27 @@ static const struct vl_prop odd_props[] = {
 };
 
 static int
-resolve_odd (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_odd (struct vl_call *call)
 {
-  (void)host;
-  vl_guest_set (call, guest, "list", "a, b", NULL, NULL);
-  vl_guest_set (call, guest, "odd.many", "3 1", "number", NULL);
-  vl_guest_set (call, guest, "both", "7", "both", "the flavor's and more");
-  return vl_guest_set (call, guest, "number", "5", "host.arch", "as the host has it");
+  vl_put (call, "list", "a, b", NULL, NULL);
+  vl_put (call, "odd.many", "3 1", "number", NULL);
+  vl_put (call, "both", "7", "both", "the flavor's and more");
+  return vl_put (call, "number", "5", "host.arch", "as the host has it");
 }
 
 static int
-resolve_wrong (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_wrong (struct vl_call *call)
 {
-  (void)host;
-  vl_guest_set (call, guest, "nothing", "1", NULL, NULL);
-  vl_guest_has (guest, "other.thing");
-  vl_guest_n_disks (guest);
-  return vl_guest_set (call, guest, "number", "10", NULL, NULL);
+  vl_put (call, "nothing", "1", NULL, NULL);
+  vl_has (call, "other.thing");
+  vl_n_disks (call);
+  return vl_put (call, "number", "10", NULL, NULL);
 }
 
 static int
-resolve_silently (struct vl_call *call, struct vl_guest *guest, const struct vl_host *host)
+resolve_silently (struct vl_call *call)
 {
   (void)call;
-  (void)guest;
-  (void)host;
   return -1;
 }
 
@@ -347,31 +337,31 @@ START_TEST (values_set_in_resolve)
   swatch_resolve (&s, "\"odd:both\":\"2\"", "\"odd_both\":\"3\"", "\"odd_both\":\"4\"");
   ck_assert_str_eq (swatch_findings (&s), "");
   as (plugin);
-  ck_assert_int_eq (vl_guest_int (s.guest, "number"), 5);
-  ck_assert_uint_eq (vl_guest_count (s.guest, "list"), 2);
-  ck_assert_str_eq (vl_guest_item (s.guest, "list", 1), "b");
-  ck_assert_ptr_null (vl_guest_item (s.guest, "list", 2));
-  ck_assert_uint_eq (vl_guest_count (s.guest, "many"), 2);
-  ck_assert_str_eq (vl_guest_item (s.guest, "odd.many", 0), "3");
-  ck_assert_int_eq (vl_guest_int (s.guest, "both"), 7);
-  ck_assert_int_eq (vl_guest_origin (s.guest, "both"), VL_LAYER_RESOLVED);
-  ck_assert_int_eq (vl_guest_layer_int (s.guest, "both", VL_LAYER_FLAVOR), 2);
-  ck_assert_int_eq (vl_guest_layer_int (s.guest, "both", VL_LAYER_IMAGE), 4);
-  ck_assert_str_eq (vl_guest_layer_str (s.guest, "both", VL_LAYER_REQUEST), "4");
-  ck_assert_int_eq (vl_guest_layer_has (s.guest, "both", VL_LAYER_SETTING), 0);
-  ck_assert_int_eq (vl_guest_layer_has (s.guest, "number", VL_LAYER_RESOLVED), 0);
+  ck_assert_int_eq (vl_int (s.call, "number"), 5);
+  ck_assert_uint_eq (vl_count (s.call, "list"), 2);
+  ck_assert_str_eq (vl_item (s.call, "list", 1), "b");
+  ck_assert_ptr_null (vl_item (s.call, "list", 2));
+  ck_assert_uint_eq (vl_count (s.call, "many"), 2);
+  ck_assert_str_eq (vl_item (s.call, "odd.many", 0), "3");
+  ck_assert_int_eq (vl_int (s.call, "both"), 7);
+  ck_assert_int_eq (vl_origin (s.call, "both"), VL_LAYER_RESOLVED);
+  ck_assert_int_eq (vl_layer_int (s.call, "both", VL_LAYER_FLAVOR), 2);
+  ck_assert_int_eq (vl_layer_int (s.call, "both", VL_LAYER_IMAGE), 4);
+  ck_assert_str_eq (vl_layer_str (s.call, "both", VL_LAYER_REQUEST), "4");
+  ck_assert_int_eq (vl_layer_has (s.call, "both", VL_LAYER_SETTING), 0);
+  ck_assert_int_eq (vl_layer_has (s.call, "number", VL_LAYER_RESOLVED), 0);
   /* Too late: the guest is frozen. */
-  ck_assert_int_eq (vl_guest_set (s.call, s.guest, "number", "1", NULL, NULL), -1);
+  ck_assert_int_eq (vl_put (s.call, "number", "1", NULL, NULL), -1);
   as (NULL);
   ck_assert_str_eq (swatch_findings (&s),
-                    "error PluginFault odd: vl_guest_set of 'number': properties are set in "
-                    "resolve only\n"
+                    "error PluginFault odd: vl_put of 'number': properties are set in "
+                    "resolve and claim only\n"
                     "  this is a fault of the plugin");
   ck_assert_str_eq (swatch_cause (&s, "odd.number"),
                     "odd.number=5 (as the host has it) < host.arch=x86_64 (host)");
   ck_assert_str_eq (swatch_cause (&s, "odd.both"),
                     "odd.both=7 (the flavor's and more) < odd_both=4 (request)");
-  ck_assert_str_eq (s.call->origin_text (s.call, s.guest, "odd.both"), "odd_both=4, request");
+  ck_assert_str_eq (vl_origin_text (s.call, "odd.both"), "odd_both=4, request");
   ck_assert_str_eq (swatch_cause (&s, "odd.nothing"), "nothing");
 }
 END_TEST
@@ -384,7 +374,7 @@ START_TEST (what_a_plugin_may_not)
   swatch_resolve (&s, NULL, NULL, NULL);
   ck_assert_str_eq (
       swatch_findings (&s),
-      "error PluginFault odd: vl_guest_set of 'nothing': it has no such property of its own\n"
+      "error PluginFault odd: vl_put of 'nothing': it has no such property of its own\n"
       "  this is a fault of the plugin\n"
       "error PluginFault odd: reads 'other.thing', which is not in its table of reads\n"
       "  this is a fault of the plugin\n"
@@ -402,8 +392,8 @@ START_TEST (others_layers_are_not_to_be_read)
   swatch_feature (&s, "charlie", &charlie);
   swatch_resolve (&s, "\"charlie:text\":\"x\"", NULL, NULL);
   as (b);
-  ck_assert_int_eq (vl_guest_layer_has (s.guest, "charlie.text", VL_LAYER_FLAVOR), 0);
-  ck_assert_int_eq (vl_guest_is (s.guest, "charlie.text", "x"), 1);
+  ck_assert_int_eq (vl_layer_has (s.call, "charlie.text", VL_LAYER_FLAVOR), 0);
+  ck_assert_int_eq (vl_is (s.call, "charlie.text", "x"), 1);
   as (NULL);
   ck_assert_str_eq (
       swatch_findings (&s),
@@ -414,18 +404,110 @@ END_TEST
 
 START_TEST (a_property_that_a_loaded_feature_has_not)
 {
-  static const struct vl_name typo[] = { { "charlie.txet" } };
+  static const struct vl_name typo[] = { { .name = "charlie.txet" } };
   static const struct vl_feature reader = { .reads = VL_TABLE (typo) };
   struct vl_plugin *plugin = swatch_feature (&s, "reader", &reader);
 
   swatch_feature (&s, "charlie", &charlie);
   swatch_resolve (&s, NULL, NULL, NULL);
   as (plugin);
-  ck_assert_int_eq (vl_guest_has (s.guest, "charlie.txet"), 0);
+  ck_assert_int_eq (vl_has (s.call, "charlie.txet"), 0);
   as (NULL);
   ck_assert_str_eq (swatch_findings (&s),
                     "error PluginFault reader: reads 'charlie.txet', which no loaded feature has\n"
                     "  this is a fault of the plugin");
+}
+END_TEST
+
+/* ---- a value for each device ---- */
+
+static const struct vl_prop of_props[] = {
+  { .name = "cache",
+    .type = VL_CHOICE,
+    .choices = (const char *const[]) { "none", "all", "some", NULL },
+    .deflt = "none",
+    .of = "disk",
+    .image_key = "hw_of_cache",
+    .invalid_code = "BadCache" },
+  { .name = "rate", .type = VL_INT, .of = "nic", .image_key = "hw_of_rate" },
+  { .name = "plain", .type = VL_INT, .image_key = "hw_of_plain" },
+};
+static const struct vl_name reads_devices[] = { { .name = VL_GUEST_DISK },
+                                                { .name = VL_GUEST_NIC } };
+
+static int
+resolve_of (struct vl_call *call)
+{
+  if (vl_of_int (call, "nic0", "rate") == 5)
+    return vl_put_of (call, "nic0", "rate", "7", "plain", "a little more");
+  return 0;
+}
+
+static const struct vl_feature of_feature = { .props = VL_TABLE (of_props),
+                                              .reads = VL_TABLE (reads_devices),
+                                              .resolve = resolve_of };
+
+#define OF_REQUEST(image, volume, network)                                                         \
+  "{\"name\":\"n\",\"flavor\":{\"vcpus\":1,\"ram\":64,\"disk\":1},\"image\":{\"name\":\"i\","      \
+  "\"disk_format\":\"raw\",\"properties\":{" image "}},\"block_devices\":[{\"source_type\":"       \
+  "\"image\",\"destination_type\":\"local\",\"boot_index\":0},{\"source_type\":\"volume\","        \
+  "\"path\":"                                                                                      \
+  "\"/v\",\"properties\":{" volume "}}],\"networks\":[{\"type\":\"user\",\"properties\":{" network \
+  "}},{\"type\":\"user\"}]}"
+
+START_TEST (a_value_for_each_device)
+{
+  struct vl_plugin *plugin = swatch_feature (&s, "of", &of_feature);
+  const char *volume;
+
+  swatch_parse_json (&s, OF_REQUEST ("\"hw_of_cache\":\"all\"", "\"hw_of_cache\":\"some\"",
+                                     "\"hw_of_rate\":\"5\""));
+  s.call->phase = VL_PHASE_RESOLVE;
+  vl_guest_resolve (s.guest);
+  ck_assert_str_eq (swatch_findings (&s), "");
+  as (plugin);
+  volume = vl_disk (s.call, 1)->id;
+  ck_assert_str_eq (vl_of_str (s.call, "root", "cache"), "all");
+  ck_assert_str_eq (vl_of_str (s.call, volume, "cache"), "some");
+  ck_assert_int_eq (vl_of_int (s.call, "nic0", "rate"), 7);
+  ck_assert_int_eq (vl_of_has (s.call, "nic1", "rate"), 0);
+  ck_assert_ptr_null (vl_of_str (s.call, "root", "plain"));
+  ck_assert_ptr_null (vl_of_str (s.call, "sdz", "cache"));
+  ck_assert_ptr_null (vl_of_str (s.call, NULL, "cache"));
+  as (NULL);
+  ck_assert_str_eq (
+      swatch_findings (&s),
+      "error PluginFault of: reads 'of.plain' of a device: that row has one value for the guest\n"
+      "  this is a fault of the plugin\n"
+      "error PluginFault of: asks for 'of.cache' of 'sdz', which is no disk of this guest\n"
+      "  this is a fault of the plugin\n"
+      "error PluginFault of: reads a property of a device: NULL where a name is needed, or no "
+      "guest\n"
+      "  this is a fault of the plugin");
+  ck_assert_str_eq (swatch_cause (&s, "of.cache"), "hw_of_cache=all (image)");
+  ck_assert_str_eq (swatch_cause (&s, vl_printf (s.call, "of.cache@%s", volume)),
+                    "hw_of_cache=some ($.block_devices[1].properties['hw_of_cache'])");
+  ck_assert_str_eq (swatch_cause (&s, "of.rate@nic0"), "of.rate=7 (a little more, of.plain)");
+}
+END_TEST
+
+START_TEST (refused_for_a_device)
+{
+  swatch_feature (&s, "of", &of_feature);
+  swatch_parse_json (&s, OF_REQUEST ("", "\"hw_of_cache\":\"much\",\"hw_of_plain\":\"1\"",
+                                     "\"hw_of_cache\":\"all\",\"hw_of_caches\":\"all\""));
+  ck_assert_str_eq (
+      swatch_findings (&s),
+      "error BadCache of: 'much' is not among the choices; accepted: none all some "
+      "(hw_of_cache=much, request)\n"
+      "error ValidationError of: 'hw_of_plain' is no property of a disk; it is one of images and "
+      "servers (hw_of_plain=1, request)\n"
+      "error ValidationError of: 'hw_of_cache' is no property of a network; it is one of disks "
+      "(hw_of_cache=all, request)\n"
+      "error ValidationError core: no plugin answers for property 'hw_of_caches' "
+      "(hw_of_caches=all, "
+      "request)\n"
+      "  did you mean 'hw_of_cache'?");
 }
 END_TEST
 
@@ -443,16 +525,17 @@ END_TEST
 
 START_TEST (a_registry_that_changes)
 {
-  swatch_feature (&s, "charlie", &charlie);
+  struct vl_plugin *plugin = swatch_feature (&s, "charlie", &charlie);
+
   swatch_resolve (&s, "\"charlie:text\":\"x\"", NULL, NULL);
   ck_assert_str_eq (swatch_value (&s, "charlie.text"), "x");
-  s.registry->plugins[0]->state = VL_PLUGIN_REFUSED;
-  s.registry->plugins[0]->reason = "of the test";
-  s.registry->plugins[0]->conf = "charlie.conf";
+  plugin->state = VL_PLUGIN_REFUSED;
+  plugin->reason = "of the test";
+  plugin->conf = "charlie.conf";
   swatch_resolve (&s, "\"charlie:text\":\"x\"", NULL, NULL);
   ck_assert_str_eq (swatch_findings (&s),
-                    "error FeatureUnavailable charlie: 'charlie:text' is for feature 'charlie' "
-                    "(charlie.conf), which is not loaded: of the test (charlie:text=x, flavor)\n"
+                    "error PluginRefused charlie: 'charlie:text' is for feature 'charlie' "
+                    "(charlie.conf), which is refused: of the test (charlie:text=x, flavor)\n"
                     "  'virtloom feature show charlie' tells what to mend");
   ck_assert_ptr_null (vl_guest_find (s.guest, "charlie.text"));
 }
@@ -479,6 +562,8 @@ main (void)
   tcase_add_test (tests, what_a_plugin_may_not);
   tcase_add_test (tests, others_layers_are_not_to_be_read);
   tcase_add_test (tests, a_property_that_a_loaded_feature_has_not);
+  tcase_add_test (tests, a_value_for_each_device);
+  tcase_add_test (tests, refused_for_a_device);
   tcase_add_test (tests, failing_in_silence);
   tcase_add_test (tests, a_registry_that_changes);
   suite_add_tcase (suite, tests);

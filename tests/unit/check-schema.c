@@ -12,6 +12,10 @@
 #include <unistd.h>
 
 static struct loom loom;
+
+#define by(...) loom_in (&loom, __VA_ARGS__)
+#define put(...) LOOM_SET (&loom, __VA_ARGS__)
+#define put_text(...) LOOM_TEXT (&loom, __VA_ARGS__)
 static struct vl_plugin *a, *b;
 
 static struct vl_call *
@@ -24,19 +28,19 @@ as (struct vl_plugin *plugin)
 static void
 text_at (const char *path, const char *value)
 {
-  vl_text (as (NULL), vl_ensure (as (NULL), NULL, path, 0, "core"), value, "core");
+  put_text (NULL, vl_ensure (as (NULL), path, "core"), value, "core");
 }
 
 static void
 add_disk (const char *dev)
 {
-  struct vl_node *disk = vl_append (as (NULL), NULL, "devices/disk", dev);
+  struct vl_node *disk = vl_append (as (NULL), "devices/disk", dev);
 
-  vl_set (as (NULL), disk, "type", "file", NULL);
-  vl_set (as (NULL), disk, "device", "disk", NULL);
-  vl_set (as (NULL), vl_ensure (as (NULL), disk, "source", 0, NULL), "file", "/disk", NULL);
-  vl_set (as (NULL), vl_ensure (as (NULL), disk, "target", 0, NULL), "dev", dev, NULL);
-  vl_set (as (NULL), vl_ensure (as (NULL), disk, "target", 0, NULL), "bus", "virtio", NULL);
+  put (NULL, disk, "type", "file", NULL);
+  put (NULL, disk, "device", "disk", NULL);
+  put (NULL, vl_ensure_in (by (NULL, disk, NULL), "source"), "file", "/disk", NULL);
+  put (NULL, vl_ensure_in (by (NULL, disk, NULL), "target"), "dev", dev, NULL);
+  put (NULL, vl_ensure_in (by (NULL, disk, NULL), "target"), "bus", "virtio", NULL);
 }
 
 static void
@@ -47,20 +51,20 @@ setup (void)
   loom_start (&loom);
   a = LOOM_WRITER (&loom, "a", "cpu", "features", "devices/*", "os", "clock");
   b = LOOM_WRITER (&loom, "b", "cpu", "features", "devices/*", "os", "clock");
-  vl_set (as (NULL), NULL, "type", "kvm", NULL);
+  put (NULL, NULL, "type", "kvm", NULL);
   text_at ("uuid", "fb30f09b-e4c3-51b0-ac98-dc74eae73def");
   text_at ("name", "vl-fb30f09be4c3");
   text_at ("memory", "524288");
   text_at ("vcpu", "1");
-  type = vl_ensure (as (NULL), NULL, "os/type", 0, NULL);
-  vl_set (as (NULL), type, "arch", "x86_64", NULL);
-  vl_text (as (NULL), type, "hvm", NULL);
-  server = vl_ensure (as (NULL), NULL, "metadata/vl:server", 0, NULL);
-  vl_set (as (NULL), server, "xmlns:vl", "urn:virtloom:server:1", NULL);
-  vl_ensure (as (NULL), server, "vl:name", 0, NULL);
+  type = vl_ensure (as (NULL), "os/type", NULL);
+  put (NULL, type, "arch", "x86_64", NULL);
+  put_text (NULL, type, "hvm", NULL);
+  server = vl_ensure (as (NULL), "metadata/vl:server", NULL);
+  put (NULL, server, "xmlns:vl", "urn:virtloom:server:1", NULL);
+  vl_ensure_in (by (NULL, server, NULL), "vl:name");
   add_disk ("vda");
   add_disk ("vdb");
-  vl_ensure (as (a), NULL, "features/acpi", 0, NULL);
+  vl_ensure (as (a), "features/acpi", NULL);
 }
 
 static void
@@ -96,7 +100,7 @@ END_TEST
 
 START_TEST (unknown_element)
 {
-  vl_ensure (as (a), NULL, "features/warp", 0, "speed");
+  vl_ensure (as (a), "features/warp", "speed");
   ck_assert_str_eq (check_schema (),
                     REFUSED ("a", "'/domain/features/warp' (<warp/>)", "a (speed)"));
   ck_assert_str_eq (loom.call->findings.items[0].path, "/domain/features/warp");
@@ -106,7 +110,7 @@ END_TEST
 
 START_TEST (bad_attribute_value)
 {
-  vl_set (as (a), vl_ensure (as (a), NULL, "features/pmu", 0, "pmu"), "state", "maybe", "pmu");
+  put (a, vl_ensure (as (a), "features/pmu", "pmu"), "state", "maybe", "pmu");
   ck_assert_str_eq (check_schema (),
                     REFUSED ("a", "'/domain/features/pmu/@state' = 'maybe'", "a (pmu)"));
 }
@@ -114,12 +118,12 @@ END_TEST
 
 START_TEST (unknown_attribute_of_a_list_element)
 {
-  struct vl_node *rng = vl_append (as (a), NULL, "devices/rng", "rng");
+  struct vl_node *rng = vl_append (as (a), "devices/rng", "rng");
 
-  vl_set (as (a), rng, "model", "virtio", "rng");
-  vl_set (as (b), rng, "colour", "red", "paint");
-  vl_text (as (a), vl_ensure (as (a), rng, "backend", 0, "rng"), "/dev/random", "rng");
-  vl_set (as (a), vl_ensure (as (a), rng, "backend", 0, "rng"), "model", "random", "rng");
+  put (a, rng, "model", "virtio", "rng");
+  put (b, rng, "colour", "red", "paint");
+  put_text (a, vl_ensure_in (by (a, rng, "rng"), "backend"), "/dev/random", "rng");
+  put (a, vl_ensure_in (by (a, rng, "rng"), "backend"), "model", "random", "rng");
   ck_assert_str_eq (check_schema (),
                     REFUSED ("b", "'/domain/devices/rng[1]/@colour' = 'red'", "b (paint)"));
 }
@@ -127,9 +131,9 @@ END_TEST
 
 START_TEST (bad_text)
 {
-  vl_text (as (a), vl_ensure (as (a), NULL, "cpu/model", 0, "cpu"), "x", "cpu");
-  vl_set (as (a), vl_ensure (as (a), NULL, "cpu", 0, "cpu"), "mode", "custom", "cpu");
-  vl_text (as (b), vl_append (as (b), NULL, "devices/emulator", "emu"), "not/absolute", "emu");
+  put_text (a, vl_ensure (as (a), "cpu/model", "cpu"), "x", "cpu");
+  put (a, vl_ensure (as (a), "cpu", "cpu"), "mode", "custom", "cpu");
+  put_text (b, vl_append (as (b), "devices/emulator", "emu"), "not/absolute", "emu");
   ck_assert_str_eq (check_schema (),
                     REFUSED ("b", "'/domain/devices/emulator[1]' = 'not/absolute'", "b (emu)"));
 }
@@ -137,10 +141,10 @@ END_TEST
 
 START_TEST (several_at_once)
 {
-  vl_ensure (as (a), NULL, "features/warp", 0, "speed");
-  vl_ensure (as (b), NULL, "features/weft", 0, "cloth");
-  vl_ensure (as (b), NULL, "os/loom", 0, "os");
-  vl_set (as (a), vl_append (as (a), NULL, "devices/watchdog", "dog"), "model", "bulldog", "dog");
+  vl_ensure (as (a), "features/warp", "speed");
+  vl_ensure (as (b), "features/weft", "cloth");
+  vl_ensure (as (b), "os/loom", "os");
+  put (a, vl_append (as (a), "devices/watchdog", "dog"), "model", "bulldog", "dog");
   ck_assert_str_eq (
       check_schema (),
       REFUSED ("a", "'/domain/devices/watchdog[1]' (<watchdog model='bulldog'/>)", "a (dog)")
@@ -152,7 +156,7 @@ END_TEST
 
 START_TEST (something_missing)
 {
-  vl_set (as (a), vl_append (as (a), NULL, "devices/disk", "half"), "type", "file", "half");
+  put (a, vl_append (as (a), "devices/disk", "half"), "type", "file", "half");
   ck_assert_str_eq (check_schema (),
                     REFUSED ("a", "'/domain/devices/disk[3]' (<disk type='file'/>)", "a (half)"));
 }
@@ -160,7 +164,7 @@ END_TEST
 
 START_TEST (in_a_required_element)
 {
-  vl_set (as (b), vl_ensure (as (b), NULL, "os", 0, "os"), "firmware", "coreboot", "os");
+  put (b, vl_ensure (as (b), "os", "os"), "firmware", "coreboot", "os");
   ck_assert_str_eq (check_schema (),
                     REFUSED ("b", "'/domain/os/@firmware' = 'coreboot'", "b (os)"));
 }
@@ -170,7 +174,7 @@ START_TEST (bad_uuid)
 {
   teardown ();
   loom_start (&loom);
-  vl_set (as (NULL), NULL, "type", "kvm", NULL);
+  put (NULL, NULL, "type", "kvm", NULL);
   text_at ("uuid", "nonsense");
   text_at ("name", "n");
   text_at ("memory", "524288");
@@ -182,7 +186,7 @@ END_TEST
 
 START_TEST (bad_domain_attribute)
 {
-  vl_set (as (NULL), NULL, "colour", "red", "paint");
+  put (NULL, NULL, "colour", "red", "paint");
   ck_assert_str_eq (check_schema (), REFUSED ("core", "'/domain/@colour' = 'red'", "core (paint)"));
 }
 END_TEST
@@ -190,14 +194,14 @@ END_TEST
 static void
 contribute_newer (const char *version)
 {
-  static const struct vl_write writes[] = { { "features/loom", "99.1.0" },
-                                            { "features/warp", NULL } };
+  static const struct vl_write writes[] = { { .path = "features/loom", .since = "99.1.0" },
+                                            { .path = "features/warp" } };
   const struct vl_feature feature = { .writes = VL_TABLE (writes) };
   struct vl_plugin *c = loom_feature (&loom, "c", &feature);
 
   if (version)
     vl_host_set (loom.host, "libvirt.version", version);
-  vl_set (as (c), vl_ensure (as (c), NULL, "features/loom/shuttle", 0, "new"), "speed", "9", "new");
+  put (c, vl_ensure (as (c), "features/loom/shuttle", "new"), "speed", "9", "new");
 }
 
 START_TEST (newer_than_the_schema)
@@ -221,7 +225,7 @@ END_TEST
 START_TEST (newer_is_no_excuse_for_others)
 {
   contribute_newer ("99.1.0");
-  vl_ensure (as (a), NULL, "features/warp", 0, "speed");
+  vl_ensure (as (a), "features/warp", "speed");
   ck_assert_str_eq (
       check_schema (),
       "advice SchemaOlder c: '/domain/features/loom' was not checked: it came with libvirt "

@@ -34,7 +34,7 @@ patch (const char *file, off_t offset, const void *bytes, size_t n)
 static void
 refused (const char *file, const char *format, enum vl_err err, const char *message)
 {
-  struct vl_image_facts facts;
+  struct vl_image_facts facts = { .size = sizeof facts };
   size_t first = call->findings.n;
 
   ck_assert_int_eq (vl_image_inspect (call, file, format, &facts), -1);
@@ -61,7 +61,7 @@ START_TEST (accepts)
                                             { "vmdk", "vmdk" }, { "vdi", "vdi" },
                                             { "vpc", "vhd" },   { "vhdx", "vhdx" },
                                             { "raw", "ami" } };
-  struct vl_image_facts facts;
+  struct vl_image_facts facts = { .size = sizeof facts };
   const char *file;
 
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
@@ -229,7 +229,7 @@ static const struct {
 START_TEST (refuses_vmdk_text)
 {
   const char *file = make ("image", "vmdk", "16M"), *why;
-  struct vl_image_facts facts;
+  struct vl_image_facts facts = { .size = sizeof facts };
   size_t length;
   VL_AUTOFREE char *bytes = vl_file_read (file, 8 * MIB, &length, &why);
   char *found = memmem (bytes, length, descriptors[_i].from, strlen (descriptors[_i].from));
@@ -274,7 +274,7 @@ END_TEST
 START_TEST (refuses_every_truncation)
 {
   const char *file = make ("image", "qcow2", "16M");
-  struct vl_image_facts facts;
+  struct vl_image_facts facts = { .size = sizeof facts };
   const char *why;
   size_t length;
   VL_AUTOFREE char *bytes = vl_file_read (file, 8 * MIB, &length, &why);

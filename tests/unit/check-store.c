@@ -26,6 +26,7 @@
 
 START_TEST (state_is_judged)
 {
+  const struct vl_holdings *all;
   char longest[80];
   struct vl_app *other;
   struct stat st;
@@ -45,24 +46,24 @@ START_TEST (state_is_judged)
   vl_app_free (other);
 
   ck_assert_int_eq (mkdir (path ("loose"), 0700), 0);
-  ck_assert_int_eq (chmod (path ("loose"), 0770), 0);
+  ck_assert_int_eq (chmod (path ("loose"), 0707), 0);
   other = open_app (path ("loose"));
   ck_assert_ptr_null (vl_app_state_dir (other));
   ck_assert_int_eq (vl_findings_exit_code (other), VL_ERR_NOT_PERMITTED);
-  ck_assert_ptr_nonnull (strstr (findings (other), "is writable by its group"));
+  ck_assert_ptr_nonnull (strstr (findings (other), "/loose' is writable by everyone (owner "));
   vl_app_free (other);
 
   /* Looking makes nothing; writing makes it, for nobody else to see. */
   ck_assert_ptr_null (vl_flavor_find (app, "m1"));
   ck_assert_int_eq (vl_flavor_each (app, NULL, NULL), 0);
-  ck_assert_int_eq (vl_store_claimed (app, "X"), -1);
+  ck_assert_int_eq (vl_holdings_load (app, NULL, "u", app->call->arena, &all), 0);
+  ck_assert_ptr_null (all);
   ck_assert_int_eq (exists ("state"), 0);
   ck_assert_ptr_nonnull (vl_app_store (app));
   ck_assert_int_eq (stat (path ("state"), &st), 0);
   ck_assert_uint_eq (st.st_mode & 07777, 0700);
   ck_assert_int_eq (stat (path ("state/state.db"), &st), 0);
   ck_assert_uint_eq (st.st_mode & 07777, 0600);
-  ck_assert_int_eq (vl_store_claimed (app, "X"), 0);
 }
 END_TEST
 
@@ -70,9 +71,9 @@ START_TEST (schema_versions)
 {
   struct vl_app *other = open_app (path ("state"));
 
-  ck_assert_int_eq (vl_db_number (vl_app_store (app), -1, "SELECT version FROM schema", ""),
+  ck_assert_int_eq (number (vl_app_store (app), "SELECT version FROM schema"),
                     vl_schema_version ());
-  ck_assert_int_eq (vl_db_number (app->store, -1, "PRAGMA foreign_keys", ""), 1);
+  ck_assert_int_eq (number (app->store, "PRAGMA foreign_keys"), 1);
   ck_assert_int_eq (vl_db_run (app->store, "UPDATE schema SET version = 99", ""), 0);
   ck_assert_ptr_null (vl_app_store (other));
   ck_assert_ptr_nonnull (
@@ -83,6 +84,26 @@ START_TEST (schema_versions)
   ck_assert_ptr_null (vl_app_store (other));
   ck_assert_ptr_nonnull (strstr (findings (other), "error StoreDamaged core: "));
   vl_app_free (other);
+}
+END_TEST
+
+/* What a query fails for is said, and is no number. */
+START_TEST (a_damaged_store_is_told)
+{
+  struct vl_app *other = open_app (path ("state"));
+  int64_t n = 7;
+
+  ck_assert_int_eq (vl_db_run (vl_app_store (app), "DELETE FROM schema", ""), 0);
+  ck_assert_ptr_null (vl_app_store (other));
+  ck_assert_str_eq (findings (other),
+                    "error StoreDamaged core: \"DIR/state/state.db\" is damaged: its table "
+                    "\"schema\" does not say of which version it is\n"
+                    "  put a copy of the file back, or use another folder with --state\n");
+  vl_app_free (other);
+  ck_assert_int_eq (vl_db_number (app->store, &n, "SELECT n FROM nowhere", ""), -1);
+  ck_assert_int_eq (n, 7);
+  ck_assert_ptr_nonnull (strstr (findings (app), "no such table: nowhere"));
+  ck_assert_int_eq (vl_db_any (app->store, "SELECT 1 FROM flavor", ""), 0);
 }
 END_TEST
 
@@ -106,7 +127,7 @@ START_TEST (first_opened_by_many)
     ck_assert_int_eq (waitpid (children[i], &status, 0), children[i]);
     ck_assert_int_eq (status, 0);
   }
-  ck_assert_int_eq (vl_db_number (vl_app_store (app), -1, "SELECT count(*) FROM flavor", ""), 10);
+  ck_assert_int_eq (number (vl_app_store (app), "SELECT count(*) FROM flavor"), 10);
 }
 END_TEST
 
@@ -147,6 +168,34 @@ END_TEST
 
 /* ---- flavors ---- */
 
+/* Keys are judged when they are set, and each is given once. */
+START_TEST (properties_that_are_set)
+{
+  struct vl_property twice[] = { { "hw:a", "1" }, { "hw:a", "2" } };
+  struct vl_property unknown[] = { { "hw:a", "1" }, { "shelf", "2" } };
+  struct vl_flavor_info flavor = { .name = "f", .vcpus = 1, .ram = 1, .properties = twice, 2 };
+
+  ck_assert_int_eq (vl_flavor_create (app, &flavor), -1);
+  ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_USAGE);
+  ck_assert_str_eq (findings (app), "error Usage core: the property key \"hw:a\" is given twice\n"
+                                    "  give each key once\n");
+  flavor.properties = unknown;
+  ck_assert_int_eq (vl_flavor_create (app, &flavor), -1);
+  ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_REQUEST);
+  ck_assert_str_eq (
+      findings (app),
+      "error ValidationError core: no plugin answers for extra spec 'shelf' (shelf=2, "
+      "flavor)\n  'virtloom feature list' shows the keys that are known, and "
+      "ignored_extra_specs of virtloom.conf names those to pass over\n");
+  flavor.n_properties = 1;
+  ck_assert_int_eq (vl_flavor_create (app, &flavor), 0);
+  ck_assert_int_eq (vl_flavor_change (app, "f", unknown + 1, 1, NULL), -1);
+  ck_assert_int_eq (vl_flavor_change (app, "f", twice, 2, NULL), -1);
+  findings (app);
+  ck_assert_uint_eq (vl_flavor_find (app, "f")->n_properties, 1);
+}
+END_TEST
+
 START_TEST (flavors)
 {
   struct vl_property props[] = { { "hw:b", "2" }, { "hw:a", "1" } };
@@ -185,7 +234,7 @@ START_TEST (flavors)
                                     "  did you mean \"m1.small\"?\n");
   ck_assert_int_eq (vl_flavor_delete (app, "m1.small"), 0);
   ck_assert_int_eq (vl_flavor_delete (app, "m1.small"), -1);
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM flavor_property", ""), 0);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM flavor_property"), 0);
 }
 END_TEST
 
@@ -263,7 +312,7 @@ START_TEST (foreign_file_stays)
   ck_assert_int_eq (add_image ("cirros", path ("a"), "qcow2"), -1);
   kept = vl_file_read (path (vl_printf (rig.call, "state/images/%s", uuid)), 20, NULL, &why);
   ck_assert_str_eq (kept, "precious");
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM operation", ""), 0);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM operation"), 0);
   ck_assert_int_eq (exists (vl_printf (rig.call, "state/images/%s.new", uuid)), 0);
   /* The same for the folder that it is copied into. */
   vl_findings_clear (app);
@@ -306,18 +355,58 @@ START_TEST (image_in_use)
 }
 END_TEST
 
+static const char *
+no_file (struct vl_call *c)
+{
+  (void)c;
+  return NULL;
+}
+
+/* What server UUID sees on the host of driver NAME, which has one OF_ITS_OWN. */
+static const char *
+held (const char *uuid, const char *name, int of_its_own)
+{
+  struct vl_plugin driver = { .name = name, .driver.host_file = of_its_own ? no_file : NULL };
+  const struct vl_holdings *all;
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  ck_assert_int_eq (vl_holdings_load (app, &driver, uuid, app->call->arena, &all), 0);
+  for (size_t i = 0; all && i < all->n_others + all->n_own; i++) {
+    const struct vl_held *part = i < all->n_others ? &all->others[i] : &all->own[i - all->n_others];
+
+    vl_str_printf (&text, "%s%s %s %s %lld; ", i < all->n_others ? "" : "own ", part->server,
+                   part->resource, part->member ? part->member : "-", (long long)part->amount);
+  }
+  return all ? vl_arena_strdup (app->call->arena, text.text ? text.text : "") : NULL;
+}
+
 START_TEST (claims_are_counted_from_records)
 {
+  ck_assert_ptr_null (held ("u1", "m", 0));
   ck_assert_ptr_nonnull (vl_app_store (app));
+  ck_assert_str_eq (held ("u1", "m", 0), "");
   insert_server ("u1", "a", NULL);
   insert_server ("u2", "b", NULL);
-  ck_assert_int_eq (vl_db_run (app->store,
-                               "INSERT INTO claim VALUES ('u1', 'R', 2, 'p'), ('u2', 'R', 3, 'p')",
-                               ""),
-                    0);
-  ck_assert_int_eq (vl_store_claimed (app, "R"), 5);
+  ck_assert_int_eq (
+      vl_db_run (app->store,
+                 "INSERT INTO claim (server, role, host, resource, plugin, holder, member, amount) "
+                 "VALUES ('u1', 'current', '', 'R', 'p', '', NULL, 2), "
+                 "('u1', 'pending', '', 'R', 'p', '', NULL, 1), "
+                 "('u2', 'current', '', 'R', 'p', '', NULL, 1), "
+                 "('u2', 'current', '', 'R', 'q', '', NULL, 2), "
+                 "('u2', 'current', '', 'P', 'q', 'x', '7', 1), "
+                 "('u2', 'pending', '', 'P', 'q', 'x', '8', 1), "
+                 /* Of a host of its own, and of an earlier schema with a driver that is gone. */
+                 "('u2', 'current', 'far', 'R', 'r', '', NULL, 9), "
+                 "('u1', 'current', NULL, 'OLD', 'q', '', NULL, 4)",
+                 ""),
+      0);
+  ck_assert_str_eq (held ("u0", "m", 0), "a OLD - 4; b P 7 1; b P 8 1; a R - 2; b R - 3; ");
+  ck_assert_str_eq (held ("u1", "m", 0), "b P 7 1; b P 8 1; b R - 3; own a OLD - 4; own a R - 2; ");
+  ck_assert_str_eq (held ("u1", "far", 1), "b R - 9; ");
+  ck_assert_str_eq (findings (app), "");
   ck_assert_int_eq (vl_db_run (app->store, "DELETE FROM server WHERE uuid = 'u2'", ""), 0);
-  ck_assert_int_eq (vl_store_claimed (app, "R"), 2);
+  ck_assert_str_eq (held ("u0", "far", 0), "a OLD - 4; a R - 2; ");
 }
 END_TEST
 
@@ -348,8 +437,10 @@ main (void)
   tcase_add_checked_fixture (tests, room_app_setup, room_app_teardown);
   tcase_add_test (tests, state_is_judged);
   tcase_add_test (tests, schema_versions);
+  tcase_add_test (tests, a_damaged_store_is_told);
   tcase_add_test (tests, first_opened_by_many);
   tcase_add_test (tests, waits_for_another);
+  tcase_add_test (tests, properties_that_are_set);
   tcase_add_test (tests, flavors);
   tcase_add_test (tests, bad_flavors);
   tcase_add_test (tests, images);

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Outside programs: what they can and cannot do, tried from inside, how their end
- * is told, and that nothing of them is left. */
+ * Outside programs: what they are, reach and are handed, tried from inside. */
 
 #include <config.h>
 
-#include "room.h"
+#include "tool-rig.h"
 
 #include "lib/file.h"
 #include "plugin/load.h"
-#include "storage/tool-child.h"
-#include "storage/tool.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,81 +26,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static struct vl_tool_row row;
-static struct vl_tool tool;
-static struct vl_tool_result result;
-
-static void
-setup (void)
-{
-  room_setup ();
-  row = (struct vl_tool_row) { .name = "shell", .program = "sh" };
-  result = (struct vl_tool_result) { .size = sizeof result };
-  tool = (struct vl_tool) { .size = sizeof tool, .name = "shell", .deadline = 120000 };
-}
-
-/* Runs SCRIPT by the shell as ROW and TOOL say. */
-static int
-shell (const char *script)
-{
-  const char *args[] = { "-c", script, NULL };
-
-  tool.args = args;
-  return vl_tool_try (call, &row, "/bin/sh", &tool, &result);
-}
-
-/* The script prints exactly TEXT. */
-static void
-says (const char *script, const char *text)
-{
-  ck_assert_msg (shell (script) == 0, "%s: %s", script, result.problem);
-  ck_assert_str_eq (result.out, text);
-}
-
-static void
-problem (const char *script, enum vl_tool_end end, const char *text)
-{
-  ck_assert_int_eq (shell (script), -1);
-  ck_assert_str_eq (result.problem, text);
-  ck_assert_int_eq (result.end, end);
-}
-
-/* How many users this process's user namespace has. */
-static unsigned
-users (void)
-{
-  VL_AUTOFCLOSE FILE *map = fopen ("/proc/self/uid_map", "re");
-  unsigned n = 0;
-
-  return map && fscanf (map, "%*u %*u %u", &n) == 1 ? n : 0;
-}
-
-/* Root of a namespace without other users is a user like any. */
-static int
-is_root (void)
-{
-  return geteuid () == 0 && users () > 65534;
-}
-
-static int
-has_namespaces (void)
-{
-  const char *lacks = vl_tool_lacks (call);
-
-  return lacks == NULL || strstr (lacks, "namespaces") == NULL;
-}
-
 /* ---- what it is ---- */
-
-static const char *
-status (const char *field)
-{
-  const char *at = strstr (result.out, vl_printf (call, "\n%s:\t", field));
-
-  ck_assert_msg (at != NULL, "%s", field);
-  at += strlen (field) + 3;
-  return vl_printf (call, "%.*s", (int)strcspn (at, "\n"), at);
-}
 
 START_TEST (who_it_is)
 {
@@ -198,21 +120,6 @@ START_TEST (network)
 END_TEST
 
 /* The probe, where a user without rights of ours can run it. */
-static int
-probe (const char *word, const char *more)
-{
-  const char *args[] = { word, more, NULL }, *why;
-  const char *program = path ("probe");
-  size_t length;
-  VL_AUTOFREE char *bytes =
-      vl_file_read (VL_TEST_BUILDDIR "/unit/tool-probe", 64 * MIB, &length, &why);
-
-  ck_assert_msg (bytes != NULL, "%s", why);
-  ck_assert_int_eq (chmod (rig.dir, 0711), 0);
-  ck_assert_int_eq (vl_file_write (program, bytes, length, 0755), 0);
-  tool.args = args;
-  return vl_tool_try (call, &row, program, &tool, &result);
-}
 
 START_TEST (namespaces)
 {
@@ -281,9 +188,10 @@ START_TEST (system_calls)
   ck_assert_msg (probe ("calls", NULL) == 0, "%s", result.problem);
   for (char *line = strtok (vl_arena_strdup (call->arena, result.out), "\n"); line;
        line = strtok (NULL, "\n")) {
-    const char *expected = VL_STARTS (line, "getpid")   ? ": done"
-                           : VL_STARTS (line, "clone3") ? ": Function not implemented"
-                                                        : ": Operation not permitted";
+    const char *expected = VL_STARTS (line, "getpid") ? ": done"
+                           : VL_STARTS (line, "clone3")
+                               ? vl_printf (call, ": %s", strerror (ENOSYS))
+                               : vl_printf (call, ": %s", strerror (EPERM));
 
     ck_assert_msg (strstr (line, expected) != NULL, "%s", line);
   }
@@ -442,370 +350,9 @@ START_TEST (file_size)
 }
 END_TEST
 
-/* ---- how it ends ---- */
-
-/* How many processes have MARK among their words. */
-static int
-left_of (const char *mark)
-{
-  DIR *proc = opendir ("/proc");
-  struct dirent *entry;
-  int n = 0;
-
-  while ((entry = readdir (proc))) {
-    char words[4096];
-    int fd = open (vl_printf (call, "/proc/%s/cmdline", entry->d_name), O_RDONLY);
-    ssize_t got = fd < 0 ? 0 : read (fd, words, sizeof words);
-
-    n += got > 0 && memmem (words, (size_t)got, mark, strlen (mark)) != NULL;
-    if (fd >= 0)
-      close (fd);
-  }
-  closedir (proc);
-  return n;
-}
-
-/* All are gone: at once where they had a namespace of processes, else as soon as the
- * kernel has come to it. */
 static void
-gone (const char *mark)
+add (TCase *tests)
 {
-  for (int i = 0; ! has_namespaces () && left_of (mark) && i < 600; i++)
-    usleep (100000);
-  ck_assert_int_eq (left_of (mark), 0);
-}
-
-START_TEST (ends)
-{
-  VL_AUTOSTR struct vl_str cut = { 0 };
-
-  problem ("echo out; echo 'bad\tthing' >&2; exit 3", VL_TOOL_EXITED, "bad\\x09thing");
-  ck_assert_str_eq (result.out, "out\n");
-  ck_assert_int_eq (result.status, 3);
-  problem ("exit 4", VL_TOOL_EXITED, "exited with 4");
-  problem ("kill -9 $$", VL_TOOL_SIGNALLED, "was ended by signal 9 (Killed)");
-  ck_assert_int_eq (result.status, 9);
-  problem ("echo oops >&2; kill -SEGV $$", VL_TOOL_SIGNALLED,
-           "was ended by signal 11 (Segmentation fault): oops");
-  problem ("printf 'a\\033[2J\\233b\\302\\233c\\303\\244\\nnext\\001\\n' >&2; exit 1",
-           VL_TOOL_EXITED, "a\\x1b[2J\\x9bb\\xc2\\x9bc\303\244");
-  ck_assert_str_eq (result.said, "a\\x1b[2J\\x9bb\\xc2\\x9bc\303\244\nnext\\x01\n");
-  for (size_t i = 0; i < 200; i++)
-    vl_str_add (&cut, "\303\244");
-  vl_str_add (&cut, "...");
-  problem ("i=0; while [ $i -lt 300 ]; do printf '\\303\\244' >&2; i=$((i+1)); done; exit 1",
-           VL_TOOL_EXITED, cut.text);
-  problem ("head -c 3000000 /dev/zero", VL_TOOL_TOO_LOUD, "said more than 1048576 bytes");
-  row.output = 5;
-  problem ("echo 12345", VL_TOOL_TOO_LOUD, "said more than 5 bytes");
-  says ("echo 1234", "1234\n");
-  says ("head -c 3000000 /dev/zero >&2", "");
-  ck_assert_uint_le (strlen (result.said), 4 * 4096);
-  tool.args = NULL;
-  ck_assert_int_eq (vl_tool_try (call, &row, "/nonexistent/tool", &tool, &result), -1);
-  ck_assert_str_eq (result.problem, "could not be started: No such file or directory");
-  ck_assert_int_eq (result.end, VL_TOOL_NOT_STARTED);
-}
-END_TEST
-
-/* From here on there are no namespaces to be had, nor mounts. */
-static void
-without_sys_admin (void)
-{
-  struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-  struct __user_cap_data_struct data[2];
-
-  ck_assert_int_eq ((int)syscall (SYS_capget, &header, data), 0);
-  data[0].effective &= ~(1u << CAP_SYS_ADMIN);
-  data[0].permitted &= ~(1u << CAP_SYS_ADMIN);
-  ck_assert_int_eq ((int)syscall (SYS_capset, &header, data), 0);
-}
-
-START_TEST (deadline)
-{
-  const char *mark = vl_printf (call, "86400.%d", (int)getpid ());
-
-  if (_i)
-    without_sys_admin ();
-
-  tool.deadline = 1000;
-  problem (vl_printf (call, "sleep %s & sh -c 'trap \"\" TERM; setsid sleep %s; sleep %s'", mark,
-                      mark, mark),
-           VL_TOOL_TOO_LONG, "took longer than 1 seconds");
-  gone (mark);
-  tool.deadline = 300;
-  problem (vl_printf (call, "exec >&- 2>&-; sleep %s", mark), VL_TOOL_TOO_LONG,
-           "took longer than 0.3 seconds");
-  gone (mark);
-  /* What it leaves behind ends with it, also if that holds its output open. */
-  tool.deadline = 300000;
-  says (vl_printf (call, "sleep %s & echo done", mark), "done\n");
-  gone (mark);
-}
-END_TEST
-
-START_TEST (fork_bomb)
-{
-  const char *mark = vl_printf (call, "bomb-%d", (int)getpid ());
-
-  if (! is_root () && (geteuid () == 0 || ! has_namespaces ()))
-    return; /* root's are not counted, and a user's are, but all together */
-  row.processes = 20;
-  tool.deadline = 3000;
-  ck_assert_int_eq (
-      shell (vl_printf (call, "bomb () { : %s; bomb | bomb & }; bomb; sleep 100", mark)), -1);
-  ck_assert_ptr_nonnull (
-      strstr (vl_printf (call, "%s%s", result.said, result.problem), "Cannot fork"));
-  gone (mark);
-}
-END_TEST
-
-static volatile sig_atomic_t heard;
-
-static void
-hear (int signal)
-{
-  (void)signal;
-  heard++;
-}
-
-START_TEST (sigchld)
-{
-  signal (SIGCHLD, SIG_IGN);
-  problem ("exit 3", VL_TOOL_EXITED, "exited with 3");
-  says ("echo good", "good\n");
-  signal (SIGCHLD, hear);
-  says ("echo good", "good\n");
-  problem ("exit 3", VL_TOOL_EXITED, "exited with 3");
-  ck_assert_int_eq (heard, 0);
-  ck_assert_int_eq (waitpid (-1, NULL, __WALL), -1);
-  ck_assert_int_eq (errno, ECHILD);
-}
-END_TEST
-
-/* Ends every child of this process, once there is one. */
-static void *
-end_children (void *stop)
-{
-  const char *name = stop;
-  VL_AUTOFREE char *children = NULL;
-
-  for (;;) {
-    FILE *file = fopen (name, "re");
-    int pid = 0;
-
-    if (file && fscanf (file, "%d", &pid) == 1)
-      kill (pid, SIGKILL);
-    if (file)
-      fclose (file);
-    if (pid)
-      return NULL;
-    sched_yield ();
-  }
-}
-
-START_TEST (fate_unknown)
-{
-  pthread_t thread;
-  const char *name = vl_printf (call, "/proc/%d/task/%d/children", (int)getpid (), (int)gettid ());
-
-  if (access (name, R_OK) < 0)
-    return; /* a kernel without CONFIG_PROC_CHILDREN */
-  ck_assert_int_eq (pthread_create (&thread, NULL, end_children, (void *)name), 0);
-  problem ("sleep 100", VL_TOOL_UNKNOWN, "could not be waited for: its keeper was killed");
-  pthread_join (thread, NULL);
-}
-END_TEST
-
-/* A lock of the C library that another thread holds at the fork stays locked in the
- * child. */
-static void *
-allocate (void *stop)
-{
-  while (! *(volatile int *)stop) {
-    void *p = malloc (1000);
-
-    fclose (fopen ("/dev/null", "r"));
-    free (p);
-  }
-  return NULL;
-}
-
-START_TEST (threads)
-{
-  pthread_t others[4];
-  volatile int stop = 0;
-
-  for (int i = 0; i < 4; i++)
-    ck_assert_int_eq (pthread_create (&others[i], NULL, allocate, (void *)&stop), 0);
-  for (int i = 0; i < 50; i++)
-    says ("echo good", "good\n");
-  stop = 1;
-  for (int i = 0; i < 4; i++)
-    pthread_join (others[i], NULL);
-}
-END_TEST
-
-/* ---- rows, findings ---- */
-
-START_TEST (rows_refused)
-{
-  static const char *const tun[] = { "/dev/net/tun", NULL };
-  static const char *const slash[] = { "/etc/ceph", "etc", NULL };
-  static const struct {
-    struct vl_tool_row row;
-    const char *problem;
-  } bad[] = {
-    { { .program = "rbd", .flags = VL_TOOL_TENANT | VL_TOOL_WRITES }, NULL },
-    { { .program = NULL },
-      "names no program; accepted: the name of one in the system's folders, or an absolute path" },
-    { { .program = "bin/rbd" },
-      "names no program; accepted: the name of one in the system's folders, or an absolute path" },
-    { { .program = "rbd", .flags = 0x80 },
-      "has flags 0x80, which virtloom " PACKAGE_VERSION " does not know" },
-    { { .program = "rbd", .capabilities = (uint64_t)1 << 50 },
-      "asks for capabilities 0x4000000000000, which virtloom " PACKAGE_VERSION " does not know" },
-    { { .program = "rbd", .paths = slash }, "lists a path that is not absolute" },
-    { { .program = "rbd", .devices = slash }, "lists a path that is not absolute" },
-    { { .program = "rbd", .memory = -1 }, "has a limit below 0" },
-    { { .program = "rbd", .flags = VL_TOOL_TENANT | VL_TOOL_CONNECT },
-      "reads what tenants made, and asks for the network as well; accepted: VL_TOOL_WRITES alone "
-      "beside VL_TOOL_TENANT" },
-    { { .program = "rbd", .flags = VL_TOOL_TENANT, .capabilities = 1 },
-      "reads what tenants made, and asks for capabilities as well; accepted: VL_TOOL_WRITES alone "
-      "beside VL_TOOL_TENANT" },
-    { { .program = "rbd", .flags = VL_TOOL_TENANT, .user = "root" },
-      "reads what tenants made, and asks for a user as well; accepted: VL_TOOL_WRITES alone beside "
-      "VL_TOOL_TENANT" },
-    { { .program = "rbd", .flags = VL_TOOL_TENANT, .devices = tun },
-      "reads what tenants made, and asks for devices as well; accepted: VL_TOOL_WRITES alone "
-      "beside "
-      "VL_TOOL_TENANT" },
-  };
-
-  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-    ck_assert_pstr_eq (vl_tool_row_problem (call->arena, &bad[i].row), bad[i].problem);
-}
-END_TEST
-
-START_TEST (declared_only)
-{
-  const struct vl_tool_row rows[] = {
-    { .name = "list", .program = "ls" },
-    { .name = "gone", .program = "no-such-tool", .package = "some-package" },
-    { .name = "false", .program = "false" },
-    { .name = "loose", .program = path ("loose") },
-    { .name = "capable", .program = "true", .capabilities = 1 << CAP_CHOWN },
-    { .name = "nobody's", .program = "true", .user = "no-such-user" },
-  };
-  struct vl_plugin plugin = { .name = "acme", .tools = rows, .n_tools = 6 };
-  const char *args[] = { "/proc/self/fd", NULL };
-
-  rig_write (&rig, "loose", "#!/bin/sh\n");
-  ck_assert_int_eq (chmod (path ("loose"), 0777), 0);
-  tool.name = "list";
-  tool.args = args;
-  ck_assert_int_eq (vl_tool_run (call, &tool, NULL), -1);
-  vl_call_as (call, &plugin);
-  call->phase = VL_PHASE_CONTRIBUTE;
-  ck_assert_int_eq (vl_tool_run (call, &tool, NULL), -1);
-  call->phase = VL_PHASE_NONE;
-  ck_assert_int_eq (vl_tool_run (call, &tool, &result), 0);
-  ck_assert_str_eq (result.out, "0\n1\n2\n3\n");
-  tool.args = NULL;
-  for (size_t i = 1; i < 4; i++) {
-    tool.name = rows[i].name;
-    ck_assert_int_eq (vl_tool_run (call, &tool, NULL), -1);
-  }
-  tool.name = "other";
-  ck_assert_int_eq (vl_tool_run (call, &tool, NULL), -1);
-  ck_assert_str_eq (
-      rig_findings (&rig),
-      "error PluginFault core: vl_tool_run is called in phase 'none'; programs are run in prepare, "
-      "release and the acting calls of a group\n"
-      "error PluginFault acme: vl_tool_run is called in phase 'contribute'; programs are run in "
-      "prepare, release and the acting calls of a group\n"
-      "error ToolMissing acme: the program \"no-such-tool\" is not installed\n"
-      "  apt-get install some-package\n"
-      "error ToolFailed acme: the program \"false\" failed: exited with 1\n"
-      "error ToolFailed acme: the program \"DIR/loose\" is not run: it is writable by its group\n"
-      "error PluginFault acme: vl_tool_run of 'other', which is not in its table of tools\n");
-  if (is_root ()) {
-    tool.name = "capable";
-    ck_assert_int_eq (vl_tool_run (call, &tool, NULL), 0);
-    tool.name = "nobody's";
-    ck_assert_int_eq (vl_tool_run (call, &tool, &result), -1);
-    ck_assert_str_eq (result.problem, "there is no user \"no-such-user\" on this host");
-  }
-  vl_call_as (call, NULL);
-}
-END_TEST
-
-START_TEST (capabilities)
-{
-  if (! is_root ())
-    return;
-  row.capabilities = 1 << CAP_NET_ADMIN;
-  ck_assert_int_eq (shell ("cat /proc/self/status"), 0);
-  ck_assert_str_eq (status ("CapEff"), "0000000000001000");
-  ck_assert_str_eq (status ("CapBnd"), "0000000000001000");
-  row.user = "root";
-  row.capabilities = 0;
-  ck_assert_int_eq (shell ("cat /proc/self/status"), 0);
-  ck_assert_str_eq (status ("Uid"), "0\t0\t0\t0");
-  ck_assert_str_eq (status ("CapEff"), "0000000000000000");
-  ck_assert_str_eq (status ("CapBnd"), "0000000000000000");
-}
-END_TEST
-
-/* Mounts that are declared are the host's. */
-START_TEST (mounting)
-{
-  const char *script;
-  struct stat before, after;
-
-  if (! is_root () || unshare (CLONE_NEWNS) < 0)
-    return;
-  ck_assert_int_eq (mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-  ck_assert_int_eq (mkdir (path ("mnt"), 0700), 0);
-  ck_assert_int_eq (stat (path ("mnt"), &before), 0);
-  script = vl_printf (call, "mount -t tmpfs none %s", path ("mnt"));
-  row.user = "root";
-  ck_assert_int_eq (shell (script), -1);
-  row.capabilities = (uint64_t)1 << CAP_SYS_ADMIN;
-  ck_assert_msg (shell (script) == 0, "%s", result.problem);
-  ck_assert_int_eq (stat (path ("mnt"), &after), 0);
-  ck_assert_uint_ne (before.st_dev, after.st_dev);
-  ck_assert_int_eq (umount (path ("mnt")), 0);
-}
-END_TEST
-
-START_TEST (disk_full)
-{
-  const struct vl_tool_row rows[] = { { .name = "shell", .program = "sh" } };
-  struct vl_plugin plugin = { .name = "acme", .tools = rows, .n_tools = 1 };
-  const char *args[] = { "-c", "echo x: No space left on device >&2; exit 1", NULL };
-
-  vl_call_as (call, &plugin);
-  tool.args = args;
-  ck_assert_int_eq (vl_tool_run (call, &tool, NULL), -1);
-  vl_call_as (call, NULL);
-  ck_assert_str_eq (rig_findings (&rig),
-                    "error DiskFull acme: the program \"sh\" failed: x: No space left on device\n"
-                    "  make room on the disk that holds the STATE folder, then try again\n");
-}
-END_TEST
-
-int
-main (void)
-{
-  Suite *suite = suite_create ("tool");
-  TCase *tests = tcase_create ("tool");
-  SRunner *runner;
-  int failed;
-
-  tcase_set_timeout (tests, 240);
-  tcase_add_checked_fixture (tests, setup, room_teardown);
   tcase_add_loop_test (tests, who_it_is, 0, 2);
   tcase_add_test (tests, environment);
   tcase_add_test (tests, limits);
@@ -819,22 +366,10 @@ main (void)
   tcase_add_test (tests, files_below_run);
   tcase_add_test (tests, no_mapped_users);
   tcase_add_test (tests, file_size);
-  tcase_add_test (tests, ends);
-  tcase_add_loop_test (tests, deadline, 0, 2);
-  tcase_add_test (tests, fork_bomb);
-  tcase_add_test (tests, sigchld);
-  tcase_add_test (tests, fate_unknown);
-  tcase_add_test (tests, threads);
-  tcase_add_test (tests, rows_refused);
-  tcase_add_test (tests, declared_only);
-  tcase_add_test (tests, capabilities);
-  tcase_add_test (tests, mounting);
-  tcase_add_test (tests, disk_full);
-  suite_add_tcase (suite, tests);
-  runner = srunner_create (suite);
-  srunner_set_tap (runner, "-");
-  srunner_run_all (runner, CK_SILENT);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int
+main (void)
+{
+  return tool_suite (add);
 }

@@ -131,7 +131,7 @@ START_TEST (recovers_what_was_killed)
   /* Its process lives: nobody else's business. */
   vl_recover (app, app->store);
   ck_assert_int_eq (exists ("state/noted/below"), 1);
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM server", ""), 1);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM server"), 1);
   kill_it (child);
   again = open_app (path ("state"));
   vl_recover (again, vl_app_store (again));
@@ -141,9 +141,9 @@ START_TEST (recovers_what_was_killed)
   ck_assert_int_eq (exists ("state/unnoted"), 0);
   ck_assert_int_eq (exists ("state/theirs/file"), 1);
   ck_assert_int_eq (exists ("state/replaced/file"), 1);
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM server", ""), 0);
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM operation", ""), 0);
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM undo", ""), 0);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM server"), 0);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM operation"), 0);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM undo"), 0);
   ck_assert_str_eq (listing ("state/servers"), "");
 }
 END_TEST
@@ -169,7 +169,7 @@ START_TEST (finishes_a_deletion)
   kill_it (in_another (deletion_of_an_image));
   vl_recover (app, app->store);
   ck_assert_str_eq (listing ("state/images"), "");
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM operation", ""), 0);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM operation"), 0);
 }
 END_TEST
 
@@ -199,8 +199,25 @@ START_TEST (keeps_what_it_cannot_mend)
   said = findings (app);
   ck_assert_ptr_nonnull (strstr (said, "warning DriverNotFound core: there is no driver \"gone\""));
   ck_assert_ptr_nonnull (strstr (said, "warning Unfinished core: "));
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM operation", ""), 1);
-  ck_assert_int_eq (vl_db_number (app->store, -1, "SELECT count(*) FROM server", ""), 1);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM operation"), 1);
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM server"), 1);
+}
+END_TEST
+
+/* Where nobody can tell whether a command is at work, nothing is mended; and it is
+ * no error of the command at hand. */
+START_TEST (a_lock_that_cannot_be_opened)
+{
+  ck_assert_ptr_nonnull (vl_app_store (app));
+  rig_write (&rig, "state/images/i1", "bytes");
+  kill_it (in_another (deletion_of_an_image));
+  ck_assert_int_eq (unlink (path ("state/images/i1.lock")), 0);
+  ck_assert_int_eq (mkdir (path ("state/images/i1.lock"), 0700), 0);
+  vl_recover (app, app->store);
+  ck_assert_int_eq (vl_findings_exit_code (app), 0);
+  ck_assert_str_eq (findings (app), "warning StoreFailed core: cannot lock "
+                                    "\"DIR/state/images/i1.lock\": Is a directory\n");
+  ck_assert_int_eq (number (app->store, "SELECT count(*) FROM operation"), 1);
 }
 END_TEST
 
@@ -218,6 +235,7 @@ main (void)
   tcase_add_test (tests, recovers_what_was_killed);
   tcase_add_test (tests, finishes_a_deletion);
   tcase_add_test (tests, keeps_what_it_cannot_mend);
+  tcase_add_test (tests, a_lock_that_cannot_be_opened);
   suite_add_tcase (suite, tests);
   runner = srunner_create (suite);
   srunner_set_tap (runner, "-");

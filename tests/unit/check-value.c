@@ -24,7 +24,7 @@ static const char *const colours[] = { "red", "Green", "none", NULL };
 /* TEXT of a type becomes CANONICAL (NULL: unset) and NUMBER; or, where WHY is
  * set, is refused with it. */
 static const struct {
-  struct vl_type_spec spec;
+  struct vl_prop spec;
   const char *text, *canonical, *why;
   int64_t number;
 } cases[] = {
@@ -176,7 +176,7 @@ END_TEST
 START_TEST (list_items)
 {
   struct vl_arena *arena = vl_arena_new ();
-  struct vl_type_spec spec = { .type = VL_LIST };
+  struct vl_prop spec = { .type = VL_LIST };
   struct vl_value value;
   const char *why;
 
@@ -191,7 +191,7 @@ END_TEST
 START_TEST (too_long)
 {
   struct vl_arena *arena = vl_arena_new ();
-  struct vl_type_spec spec = { .type = VL_STRING };
+  struct vl_prop spec = { .type = VL_STRING };
   struct vl_value value;
   char text[4098];
   const char *why = NULL;

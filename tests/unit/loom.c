@@ -6,6 +6,10 @@
 
 #include "loom.h"
 
+#include "groups.h"
+
+#include "../../drivers/offers.h"
+#include "plugin/load.h"
 #include "request/work.h"
 
 /* A guest that nobody asked for: it has the core's properties, all unset. */
@@ -33,6 +37,7 @@ loom_start (struct loom *loom)
   loom->registry = vl_registry_new ();
   loom->host = vl_host_new ();
   loom->config = vl_config_new ();
+  groups_add (loom->call, loom->registry);
   start_guest (loom);
   loom->build.call = loom->call;
   loom->build.guest = &loom->guest;
@@ -40,6 +45,7 @@ loom_start (struct loom *loom)
   loom->build.doc = vl_doc_new (loom->call);
   loom->call->build = &loom->build;
   vl_call_about (loom->call, &loom->guest);
+  loom->call->host = loom->host;
 }
 
 void
@@ -81,11 +87,14 @@ loom_feature (struct loom *loom, const char *name, const struct vl_feature *feat
   plugin->n_props = feature->props.count;
   plugin->writes = feature->writes.rows;
   plugin->n_writes = feature->writes.count;
+  plugin->offers = feature->offers.rows;
+  plugin->n_offers = feature->offers.count;
   plugin->reads = names (arena, &feature->reads);
   plugin->wakes = names (arena, &feature->wakes);
   plugin->needs = names (arena, &feature->needs);
   plugin->conflicts = names (arena, &feature->conflicts);
-  plugin->traits = names (arena, &feature->traits);
+  plugin->traits = plugin->claims = names (arena, &feature->traits);
+  vl_plugin_configure (loom->call, loom->registry, plugin, NULL);
   VL_GROW (loom->registry->plugins, loom->registry->n, loom->registry->size);
   loom->registry->plugins[loom->registry->n++] = plugin;
   return plugin;
@@ -103,26 +112,23 @@ loom_writer (struct loom *loom, const char *name, const char *const *paths, size
 }
 
 static const char *
-type_kvm (struct vl_call *call, const struct vl_host *host)
+type_kvm (struct vl_call *call)
 {
   (void)call;
-  (void)host;
   return "kvm";
 }
 
 static const char *
-type_qemu (struct vl_call *call, const struct vl_host *host)
+type_qemu (struct vl_call *call)
 {
   (void)call;
-  (void)host;
   return "qemu";
 }
 
 static const char *
-type_lxc (struct vl_call *call, const struct vl_host *host)
+type_lxc (struct vl_call *call)
 {
   (void)call;
-  (void)host;
   return "lxc";
 }
 
@@ -136,10 +142,13 @@ loom_driver (struct loom *loom, const char *virt_type)
   driver->state = VL_PLUGIN_LOADED;
   driver->enabled = 1;
   driver->reads = driver->wakes = driver->needs = driver->conflicts = driver->traits =
-      vl_arena_alloc (loom->registry->arena, sizeof *driver->reads);
+      driver->claims = vl_arena_alloc (loom->registry->arena, sizeof *driver->reads);
   driver->driver.virt_type = VL_STREQ (virt_type, "kvm")    ? type_kvm
                              : VL_STREQ (virt_type, "qemu") ? type_qemu
                                                             : type_lxc;
+  driver->driver.reads_back = 1;
+  driver->offers = driver_offers;
+  driver->n_offers = sizeof driver_offers / sizeof driver_offers[0];
   loom->driver = driver;
   VL_GROW (loom->registry->plugins, loom->registry->n, loom->registry->size);
   loom->registry->plugins[loom->registry->n++] = driver;
@@ -150,20 +159,16 @@ loom_setting (struct loom *loom, const char *key, const char *text)
 {
   struct vl_config *config = loom->config;
   size_t n;
-  const struct vl_setting *rows = vl_config_table (&n);
-  const char *why;
+  const struct vl_prop *rows = vl_config_table (&n);
+  const struct vl_conf_entry entry = { .key = key, .value = text, .path = "FILE", .line = 3 };
+  const char *written, *why;
 
-  if (config->slots == NULL)
-    config->slots = vl_arena_alloc (config->arena, n * sizeof *config->slots);
+  if (config->base == NULL)
+    config->base = vl_arena_alloc (config->arena, n * sizeof *config->base);
   for (size_t i = 0; i < n; i++)
-    if (VL_STREQ (rows[i].name, key)) {
-      struct vl_type_spec spec = { rows[i].type, rows[i].flags, rows[i].choices,
-                                   rows[i].min,  rows[i].max,   rows[i].unit };
-
-      config->slots[i].row = &rows[i];
-      if (vl_value_parse (config->arena, &spec, text, &config->slots[i].value, &why) == 0)
-        return;
-    }
+    if (VL_STREQ (rows[i].setting, key)
+        && vl_base_read (config->arena, &rows[i], &entry, &config->base[i], &written, &why) == 0)
+      return;
   abort ();
 }
 
@@ -172,14 +177,17 @@ loom_build (struct loom *loom, const char *json)
 {
   vl_doc_free (loom->build.doc);
   loom->build.doc = NULL;
+  loom->build.n_claims = 0;
   loom_as (loom, NULL, VL_PHASE_PARSE);
   loom->call->build = NULL;
   vl_call_about (loom->call, NULL);
+  vl_request_free (loom->request);
   loom->request = vl_request_read (loom->call, json, strlen (json), "test");
   if (loom->request == NULL)
     return NULL;
   loom->build.guest = vl_guest_new (loom->call, loom->registry, loom->config, loom->driver,
                                     loom->request, loom->host);
+  loom->build.guest->was = loom->was;
   vl_call_about (loom->call, loom->build.guest);
   return vl_build_run (&loom->build) == 0 ? vl_doc_xml (loom->build.doc) : NULL;
 }
@@ -189,6 +197,13 @@ loom_as (struct loom *loom, struct vl_plugin *plugin, enum vl_phase phase)
 {
   vl_call_as (loom->call, plugin);
   loom->call->phase = phase;
+}
+
+struct vl_node *
+loom_in (struct loom *loom, struct vl_plugin *plugin, struct vl_node *node, const char *why)
+{
+  loom_as (loom, plugin, plugin ? VL_PHASE_CONTRIBUTE : VL_PHASE_BEGIN);
+  return vl_because (node ? node : vl_domain (loom->call), why);
 }
 
 const char *
@@ -234,7 +249,7 @@ loom_provenance (struct loom *loom)
   VL_AUTOSTR struct vl_str text = { 0 };
   size_t n;
   const struct vl_provenance *rows =
-      vl_doc_provenance (loom->call, loom->build.doc, loom->build.guest, &n);
+      vl_doc_provenance (loom->call, loom->build.doc, loom->registry, loom->build.guest, 0, &n);
 
   vl_str_add (&text, "");
   for (size_t i = 0; i < n; i++)

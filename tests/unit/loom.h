@@ -15,7 +15,8 @@ struct loom {
   struct vl_config *config;
   struct vl_plugin *driver;
   struct vl_request *request;
-  struct vl_guest guest; /* of document tests: no properties */
+  const struct vl_recorded *was; /* what loom_build's guest is on record, or NULL */
+  struct vl_guest guest;         /* of document tests: no properties */
   struct vl_build build;
 };
 
@@ -40,6 +41,14 @@ void loom_setting (struct loom *loom, const char *key, const char *text);
 const char *loom_build (struct loom *loom, const char *json);
 /* From now on calls come from PLUGIN (NULL: the core) in PHASE. */
 void loom_as (struct loom *loom, struct vl_plugin *plugin, enum vl_phase phase);
+/* Writing as PLUGIN in contribute, or with NULL as the core in begin; WHY is the
+ * reason.  NODE NULL is the domain. */
+struct vl_node *loom_in (struct loom *loom, struct vl_plugin *plugin, struct vl_node *node,
+                         const char *why);
+#define LOOM_SET(loom, plugin, node, attr, value, why)                                             \
+  vl_set (loom_in ((loom), (plugin), (node), (why)), (attr), (value))
+#define LOOM_TEXT(loom, plugin, node, value, why)                                                  \
+  vl_text (loom_in ((loom), (plugin), (node), (why)), (value))
 /* Ends contribute, adjust (with nothing more written) and seals; the XML, or
  * NULL where one of them failed. */
 const char *loom_seal (struct loom *loom);

@@ -23,6 +23,7 @@ rig_start (struct rig *rig)
   rig->config = vl_config_new ();
   rig->registry = vl_registry_new ();
   rig->places.tree = rig->dir;
+  rig_write (rig, "packaging/nova-names.conf", "");
 }
 
 void
@@ -80,7 +81,8 @@ void
 rig_load (struct rig *rig)
 {
   rig->config_result = vl_config_read (rig->call, rig->config, &rig->places);
-  rig->registry_result = vl_registry_read (rig->call, rig->registry, rig->config, &rig->places);
+  vl_registry_read (rig->call, rig->registry, rig->config);
+  vl_registry_load_all (rig->call, rig->registry, &rig->places);
 }
 
 const char *

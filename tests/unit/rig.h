@@ -24,7 +24,7 @@ struct rig {
   struct vl_config *config;
   struct vl_registry *registry;
   struct vl_places places;
-  int config_result, registry_result;
+  int config_result;
 };
 
 /* Makes the folder; ends the test where that fails. */

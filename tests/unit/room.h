@@ -25,6 +25,8 @@ void room_teardown (void);
 void room_app_setup (void);
 void room_app_teardown (void);
 
+/* The number that SQL, of one row and column, answers. */
+int64_t number (struct vl_store *store, const char *sql);
 /* Path NAME of the rig's folder. */
 const char *path (const char *name);
 int exists (const char *name);

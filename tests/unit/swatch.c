@@ -7,15 +7,17 @@
 
 #include "swatch.h"
 
+#include "groups.h"
+
+#include "../../drivers/offers.h"
 #include "plugin/load.h"
 
 #include <check.h>
 
 static const char *
-loomy_virt_type (struct vl_call *call, const struct vl_host *host)
+loomy_virt_type (struct vl_call *call)
 {
   (void)call;
-  (void)host;
   return "kvm";
 }
 
@@ -24,13 +26,21 @@ swatch_start (struct swatch *swatch)
 {
   memset (swatch, 0, sizeof *swatch);
   swatch->call = vl_call_new ();
+  swatch->call->origin_text = vl_origin_text;
   swatch->registry = vl_registry_new ();
   swatch->config = vl_config_new ();
+  groups_add (swatch->call, swatch->registry);
+  ck_assert_int_eq (vl_known_read (swatch->call, swatch->config,
+                                   VL_TEST_BUILDDIR "/../packaging/nova-names.conf"),
+                    0);
   swatch->host = vl_host_new ();
   vl_host_set (swatch->host, "host.arch", "x86_64");
   swatch->driver = vl_registry_add (swatch->registry, "loomy", VL_KIND_DRIVER);
   swatch->driver->state = VL_PLUGIN_LOADED;
   swatch->driver->driver.virt_type = loomy_virt_type;
+  swatch->driver->driver.reads_back = 1;
+  swatch->driver->offers = driver_offers;
+  swatch->driver->n_offers = sizeof driver_offers / sizeof driver_offers[0];
 }
 
 void
@@ -82,24 +92,16 @@ swatch_feature (struct swatch *swatch, const char *name, const struct vl_feature
 {
   struct vl_plugin *plugin = vl_registry_add (swatch->registry, name, VL_KIND_FEATURE);
   struct vl_arena *arena = swatch->registry->arena;
-  const struct vl_setting *settings = feature->settings.rows;
 
   plugin->state = VL_PLUGIN_LOADED;
   plugin->feature = *feature;
   plugin->props = feature->props.rows;
   plugin->n_props = feature->props.count;
-  plugin->n_settings = feature->settings.count;
-  plugin->settings = vl_arena_alloc (arena, (plugin->n_settings + 1) * sizeof *plugin->settings);
-  for (size_t i = 0; i < plugin->n_settings; i++) {
-    plugin->settings[i].row = &settings[i];
-    plugin->settings[i].origin = "default";
-    if (settings[i].deflt) {
-      swatch_setting (swatch, plugin, settings[i].name, settings[i].deflt);
-      plugin->settings[i].origin = "default";
-    }
-  }
+  plugin->offers = feature->offers.rows;
+  plugin->n_offers = feature->offers.count;
+  vl_plugin_configure (swatch->call, swatch->registry, plugin, NULL);
   plugin->reads = names (arena, &feature->reads);
-  plugin->traits = names (arena, &feature->traits);
+  plugin->traits = plugin->claims = names (arena, &feature->traits);
   plugin->keys = claims (arena, plugin);
   vl_registry_index (swatch->registry);
   return plugin;
@@ -123,41 +125,39 @@ swatch_absent (struct swatch *swatch, const char *name, enum vl_plugin_state sta
   return plugin;
 }
 
-void
-swatch_setting (struct swatch *swatch, struct vl_plugin *plugin, const char *name, const char *text)
+/* Sets the row of ROWS whose setting is NAME to TEXT, in BASE, which is parallel. */
+static void
+set_row (struct vl_arena *arena, const struct vl_prop *rows, size_t n, struct vl_base *base,
+         const char *name, const char *text)
 {
-  for (size_t i = 0; i < plugin->n_settings; i++) {
-    struct vl_setting_slot *slot = &plugin->settings[i];
-    struct vl_type_spec spec = { slot->row->type, slot->row->flags, slot->row->choices,
-                                 slot->row->min,  slot->row->max,   slot->row->unit };
-    const char *why = "";
+  const struct vl_conf_entry entry = { .key = name, .value = text, .path = "FILE", .line = 3 };
+  const char *written, *why = "";
 
-    if (! VL_STREQ (slot->row->name, name))
-      continue;
-    ck_assert_msg (vl_value_parse (swatch->registry->arena, &spec, text, &slot->value, &why) == 0,
-                   "%s: %s", text, why);
-    slot->origin = "FILE:3";
-    return;
-  }
+  for (size_t i = 0; i < n; i++)
+    if (rows[i].setting && VL_STREQ (rows[i].setting, name)) {
+      ck_assert_msg (vl_base_read (arena, &rows[i], &entry, &base[i], &written, &why) == 0,
+                     "%s: %s", text, why);
+      return;
+    }
   ck_abort_msg ("no setting %s", name);
 }
 
 void
-swatch_ignore (struct swatch *swatch, const char *globs)
+swatch_setting (struct swatch *swatch, struct vl_plugin *plugin, const char *name, const char *text)
+{
+  set_row (swatch->registry->arena, plugin->props, plugin->n_props, plugin->base, name, text);
+}
+
+void
+swatch_main (struct swatch *swatch, const char *name, const char *text)
 {
   struct vl_config *config = swatch->config;
-  struct vl_type_spec spec = { .type = VL_LIST };
   size_t n;
-  const struct vl_setting *rows = vl_config_table (&n);
-  const char *why;
+  const struct vl_prop *rows = vl_config_table (&n);
 
-  config->slots = vl_arena_alloc (config->arena, n * sizeof *config->slots);
-  for (size_t i = 0; i < n; i++) {
-    config->slots[i].row = &rows[i];
-    if (VL_STREQ (rows[i].name, "ignored_properties"))
-      ck_assert_int_eq (vl_value_parse (config->arena, &spec, globs, &config->slots[i].value, &why),
-                        0);
-  }
+  if (config->base == NULL)
+    config->base = vl_arena_alloc (config->arena, n * sizeof *config->base);
+  set_row (config->arena, rows, n, config->base, name, text);
 }
 
 void

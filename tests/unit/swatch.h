@@ -31,8 +31,8 @@ struct vl_plugin *swatch_absent (struct swatch *swatch, const char *name,
 /* Gives setting NAME of PLUGIN the value TEXT from "FILE:3". */
 void swatch_setting (struct swatch *swatch, struct vl_plugin *plugin, const char *name,
                      const char *text);
-/* Sets ignored_properties of virtloom.conf. */
-void swatch_ignore (struct swatch *swatch, const char *globs);
+/* Gives setting NAME of virtloom.conf the value TEXT. */
+void swatch_main (struct swatch *swatch, const char *name, const char *text);
 
 /* Makes the guest of a request with these members of extra_specs, image
  * properties and properties ("\"a\":\"b\"", NULL: none), or of all of JSON. */

@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show delete" ;;
-    server) echo "create list show delete start stop reboot pause unpause suspend resume log console" ;;
+    server) echo "create list show delete start stop reboot diff pause unpause suspend resume log console" ;;
     feature | driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
     config) echo "show check import-nova" ;;
@@ -25,8 +25,9 @@ _virtloom_options ()
     flavor-set | flavor-unset | image-set | image-unset) echo "--property" ;;
     image-create) echo "--file --disk-format --min-ram --min-disk --property" ;;
     server-create) echo "--flavor --image --network --volume --property --user-data --config-drive --wait --timeout --dry-run" ;;
-    server-stop) echo "--timeout" ;;
-    server-reboot) echo "--hard --timeout" ;;
+    server-delete) echo "--abandon --force" ;;
+    server-stop) echo "--force --timeout" ;;
+    server-reboot) echo "--hard --timeout --update --accept-loss" ;;
     server-log) echo "--lines" ;;
     server-console) echo "--follow" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;

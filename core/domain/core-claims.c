@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What every guest takes of its host, whatever features it has. */
+
+#include <config.h>
+
+#include "domain/doc.h"
+#include "request/disks.h"
+
+#include <virtloom/ascii.h>
+
+#include <sys/stat.h>
+
+#define GIB ((int64_t)1 << 30)
+
+/* Where the disks are that are made for servers. */
+#define STORE "DISK_GB:state"
+
+/* ---- amounts ---- */
+
+/* Adds RESOURCE to *UNSAID where the host does not say how much it has. */
+static void
+claim_amount (struct vl_call *call, const char *resource, int64_t amount, int64_t total,
+              const char *why, struct vl_str *unsaid)
+{
+  if (amount > 0)
+    vl_claim_amount (call, resource, amount, total, why);
+  if (amount > 0 && total < 0)
+    vl_str_printf (unsaid, "%s%s", unsaid->length ? ", " : "", resource);
+}
+
+static int64_t
+total_of (struct vl_call *call, const char *slot)
+{
+  return vl_has (call, slot) ? vl_int (call, slot) : -1;
+}
+
+/* GiB that the disks need which are made for the guest. */
+static int64_t
+disk_space (const struct vl_guest *guest)
+{
+  int64_t bytes = 0;
+
+  for (size_t i = 0; i < guest->n_disks; i++) {
+    const struct vl_block_device *bdm = guest->disk_devices ? guest->disk_devices[i] : NULL;
+
+    if (! (bdm && vl_is_volume (bdm))
+        && __builtin_add_overflow (bytes, guest->disks[i].size, &bytes))
+      return INT64_MAX / GIB;
+  }
+  return bytes / GIB + (bytes % GIB != 0);
+}
+
+static int64_t
+disk_capacity (struct vl_call *call)
+{
+  const char *how;
+  int64_t bytes = 0;
+
+  if (vl_fact_int (call, "storage.capacity", 0, &bytes) != 1)
+    return -1;
+  return vl_capacity (call->guest, "disk", bytes / GIB, &how);
+}
+
+/* ---- members ---- */
+
+/* Two paths may lead to one file or device. */
+static int
+same_volume (const char *a, const char *b)
+{
+  struct stat x, y;
+
+  if (VL_STREQ (a, b))
+    return 1;
+  if (a[0] != '/' || b[0] != '/' || stat (a, &x) < 0 || stat (b, &y) < 0)
+    return 0;
+  return S_ISBLK (x.st_mode) ? S_ISBLK (y.st_mode) && x.st_rdev == y.st_rdev
+                             : x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static void
+claim_devices (struct vl_call *call)
+{
+  const struct vl_guest *guest = call->guest;
+
+  for (size_t i = 0; i < guest->n_nics; i++) {
+    char *mac = vl_arena_strdup (call->arena, guest->nics[i].mac);
+
+    for (char *p = mac; p && *p; p++)
+      *p = vl_ascii_lower (*p);
+    if (mac)
+      vl_claim_member (call, &(struct vl_wanted_member) {
+                                 .pool = "MAC",
+                                 .holder = guest->nics[i].id,
+                                 .member = mac,
+                                 .what = "MAC address",
+                                 .hint = "give another one, or none to have one made" });
+  }
+  for (size_t i = 0; i < guest->n_disks; i++) {
+    const struct vl_block_device *bdm = guest->disk_devices ? guest->disk_devices[i] : NULL;
+    const struct vl_disk *disk = &guest->disks[i];
+
+    if (bdm && vl_is_volume (bdm) && disk->source)
+      vl_claim_member (
+          call, &(struct vl_wanted_member) {
+                    .pool = "VOLUME",
+                    .holder = disk->id,
+                    .member = disk->source,
+                    .shared = disk->shareable != 0,
+                    .same = call->holdings ? same_volume : NULL,
+                    .what = "volume",
+                    .hint = "delete that server first; a volume is shared where each server's "
+                            "connection_info says \"multiattach\": true" });
+  }
+}
+
+void
+vl_core_claim (struct vl_build *build)
+{
+  VL_AUTOSTR struct vl_str unsaid = { 0 };
+  struct vl_call *call = build->call;
+
+  claim_amount (call, "VCPU", vl_int (call, VL_CLAIM_VCPUS), total_of (call, VL_HOST_VCPUS),
+                VL_GUEST_VCPUS, &unsaid);
+  claim_amount (call, "MEMORY_MB", vl_int (call, VL_CLAIM_MEMORY), total_of (call, VL_HOST_MEMORY),
+                VL_GUEST_MEMORY, &unsaid);
+  claim_amount (call, STORE, disk_space (build->guest), disk_capacity (call), NULL, &unsaid);
+  claim_devices (call);
+  if (unsaid.length && call->holdings && call->verbose)
+    vl_advise (call, NULL, "see what it says with: virtloom host show",
+               "the host does not say how much it has of %s; that is counted, and not judged",
+               unsaid.text);
+}

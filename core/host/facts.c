@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Facts as plugins ask for them.  A fact is text from a file: whoever wants a
+ * number is told where it is none. */
+
+#include <config.h>
+
+#include "host/host.h"
+#include "lib/cpuset.h"
+
+#include <inttypes.h>
+
+/* Is KEY there?  0 after a PluginFault. */
+static int
+is_named (struct vl_call *call, const char *key)
+{
+  if (key)
+    return 1;
+  vl_fault (call, "asks for a fact of the host: NULL where a name is needed");
+  return 0;
+}
+
+int
+vl_fact_flag (struct vl_call *call, const char *key)
+{
+  return is_named (call, key) ? vl_host_flag (call->host, key) : -1;
+}
+
+int
+vl_fact_offers (struct vl_call *call, const char *key, const char *value)
+{
+  return is_named (call, key) && is_named (call, value) ? vl_host_offers (call->host, key, value)
+                                                        : -1;
+}
+
+int
+vl_fact_at_least (struct vl_call *call, const char *key, const char *atleast)
+{
+  return is_named (call, key) && is_named (call, atleast)
+             ? vl_host_at_least (call->host, key, atleast)
+             : -1;
+}
+
+int
+vl_fact_device (struct vl_call *call, const char *path)
+{
+  return is_named (call, path) && call->host ? vl_host_device (call->host, path) : -1;
+}
+
+const char *
+vl_fact_str (struct vl_call *call, const char *key)
+{
+  return is_named (call, key) ? vl_host_str (call->host, key) : NULL;
+}
+
+size_t
+vl_fact_count (struct vl_call *call, const char *key)
+{
+  return is_named (call, key) ? vl_host_count (call->host, key) : 0;
+}
+
+const char *
+vl_fact_item (struct vl_call *call, const char *key, size_t i)
+{
+  return is_named (call, key) ? vl_host_item (call->host, key, i) : NULL;
+}
+
+int
+vl_host_is_live (struct vl_call *call)
+{
+  return call->host && call->host->live;
+}
+
+/* ---- judged ---- */
+
+/* Refuses TEXT, which is no value of fact KEY. */
+static int
+refuse (struct vl_call *call, const char *key, const char *text, const char *accepted)
+{
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidHostFile", NULL,
+                       "record the host anew with `host show`, or give the right `--fact`",
+                       "fact %s of the host is '%s'; accepted: %s", key, text, accepted);
+}
+
+/* Value I of fact KEY as a number: 1, 0 where it is not there, -1 after a refusal. */
+static int
+read_int (struct vl_call *call, const char *key, size_t i, int64_t least, int64_t *n)
+{
+  const struct vl_prop number = { .type = VL_INT, .min = least, .max = INT64_MAX };
+  const char *text = vl_host_item (call->host, key, i), *why;
+  struct vl_value value;
+
+  if (text == NULL)
+    return 0;
+  if (vl_value_parse (call->arena, &number, text, &value, &why) < 0)
+    return refuse (call, key, text, vl_printf (call, "a whole number of at least %" PRId64, least));
+  *n = value.number;
+  return 1;
+}
+
+int
+vl_fact_item_int (struct vl_call *call, const char *key, size_t i, int64_t least, int64_t *n)
+{
+  return is_named (call, key) ? read_int (call, key, i, least, n) : -1;
+}
+
+int
+vl_fact_int (struct vl_call *call, const char *key, int64_t least, int64_t *n)
+{
+  if (! is_named (call, key))
+    return -1;
+  if (vl_host_count (call->host, key) > 1)
+    return refuse (call, key, "a list", "one number");
+  return read_int (call, key, 0, least, n);
+}
+
+int
+vl_fact_item_cpus (struct vl_call *call, const char *key, size_t i, struct vl_cpuset *set)
+{
+  const char *text = is_named (call, key) ? vl_host_item (call->host, key, i) : NULL;
+
+  memset (set, 0, sizeof *set);
+  if (text == NULL)
+    return key ? 0 : -1;
+  if (vl_cpuset_read (text, set) == NULL)
+    return 1;
+  memset (set, 0, sizeof *set);
+  return refuse (call, key, text, "a set of CPUs, as in '0-3,6'");
+}
+
+int
+vl_fact_cpus (struct vl_call *call, const char *key, struct vl_cpuset *set)
+{
+  return vl_fact_item_cpus (call, key, 0, set);
+}
+
+int
+vl_need_int (struct vl_call *call, const char *prop, const char *key, int64_t least, int64_t *n)
+{
+  int said = vl_fact_int (call, key, least, n);
+
+  return said ? said : vl_unsaid (call, prop, key);
+}
+
+int
+vl_need_flag (struct vl_call *call, const char *prop, const char *key)
+{
+  int said = vl_fact_flag (call, key);
+  const char *text = said < 0 && key ? vl_host_str (call->host, key) : NULL;
+
+  if (said >= 0 || key == NULL)
+    return said;
+  return text ? refuse (call, key, text, "true, false") : vl_unsaid (call, prop, key);
+}
+
+int
+vl_unsaid (struct vl_call *call, const char *prop, const char *key)
+{
+  if (! is_named (call, key))
+    return -1;
+  if (call->host && call->host->live)
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop, NULL,
+                         "this host does not say %s; record it with `host show`, add `--fact` "
+                         "with `host import`, and give the file with --host",
+                         key);
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop, NULL,
+                       "the host file does not say %s; record it with `host show` or `--fact`",
+                       key);
+}
+
+/* ---- probe ---- */
+
+/* May the running code add fact KEY?  1, or 0 after a PluginFault. */
+static int
+may_add (struct vl_call *call, const char *key, const char *value)
+{
+  const struct vl_plugin *plugin = call->plugin;
+  size_t length = plugin ? strlen (plugin->name) : 0;
+
+  if (! is_named (call, key) || ! is_named (call, value))
+    return 0;
+  if (call->probing == NULL)
+    vl_fault (call, "sets fact %s outside of probe", key);
+  /* What the hypervisor says of itself has names of its own. */
+  else if (plugin == NULL || plugin->kind == VL_KIND_DRIVER
+           || (strncmp (key, plugin->name, length) == 0 && key[length] == '.'))
+    return 1;
+  else
+    vl_fault (call, "sets fact %s, which does not begin with '%s.'", key, plugin->name);
+  return 0;
+}
+
+void
+vl_fact_set (struct vl_call *call, const char *key, const char *value)
+{
+  if (may_add (call, key, value))
+    vl_host_set (call->probing, key, value);
+}
+
+void
+vl_fact_add (struct vl_call *call, const char *key, const char *value)
+{
+  if (may_add (call, key, value))
+    vl_host_add (call->probing, key, value);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A module's file as the dynamic linker will see it.  The linker trusts what it
+ * maps and dies of what is damaged, so each offset, address, index and count that it
+ * would follow is held against the file and against what the file maps, first. */
+
+#ifndef VL_CORE_PLUGIN_ELF_H
+#define VL_CORE_PLUGIN_ELF_H
+
+#include "lib/alloc.h"
+
+#include <link.h>
+#include <stdint.h>
+
+struct vl_elf {
+  struct vl_arena *arena;
+  const char *why; /* what is wrong: a phrase whose subject is the module */
+  unsigned char *bytes;
+  size_t size;
+  ElfW (Ehdr) header;
+  ElfW (Phdr) segments[64];
+  const ElfW (Dyn) * dynamic; /* up to its DT_NULL */
+  size_t n_dynamic;
+  const char *strings;
+  size_t strings_size;
+  const ElfW (Sym) * symbols;
+  size_t n_symbols;
+  const uint16_t *versions; /* of each symbol, or NULL */
+  size_t n_starts;          /* relocations of functions to call at the start and the end */
+  size_t span;              /* bytes of memory from the first segment's begin on */
+};
+#define VL_AUTOELF __attribute__ ((cleanup (vl_elf_free)))
+void vl_elf_free (struct vl_elf *elf);
+
+/* Reads the file behind FD, SIZE bytes, and checks all of it that the dynamic linker
+ * acts upon.  0, or -1 with ELF->why. */
+int vl_elf_read (struct vl_elf *elf, struct vl_arena *arena, int fd, size_t size);
+
+/* Calls FN for each text of dynamic tag TAG (DT_NEEDED, DT_RUNPATH ...) until it
+ * answers other than 0; answers what FN did. */
+int vl_elf_each (struct vl_elf *elf, int64_t tag, int (*fn) (struct vl_elf *, const char *, void *),
+                 void *opaque);
+/* Calls FN for each version that the module needs of other files, in the same way. */
+struct vl_elf_need {
+  const char *file, *version;
+  unsigned number;
+};
+int vl_elf_each_need (struct vl_elf *elf,
+                      int (*fn) (struct vl_elf *, const struct vl_elf_need *, void *),
+                      void *opaque);
+/* A symbol that the module needs in that version, or NULL. */
+const char *vl_elf_symbol_of (const struct vl_elf *elf, const struct vl_elf_need *need);
+
+#endif

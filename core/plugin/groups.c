@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Groups of calls that features bring, by the names that they answer for. */
+
+#include <config.h>
+
+#include "plugin/registry.h"
+
+const char *const *
+vl_plugin_answers (const struct vl_plugin *plugin, enum vl_answers what)
+{
+  static const char *const none[] = { NULL };
+  const char *const *names = what == VL_ANSWER_NETWORKS ? VL_GROUP_FN (plugin, network, types)
+                             : what == VL_ANSWER_IMAGES
+                                 ? VL_GROUP_FN (plugin, storage, image_types)
+                                 : VL_GROUP_FN (plugin, storage, volume_types);
+
+  return names ? names : none;
+}
+
+int
+vl_plugin_has_answer (const struct vl_plugin *plugin, enum vl_answers what, const char *name)
+{
+  for (const char *const *own = vl_plugin_answers (plugin, what); *own; own++)
+    if (VL_STREQ (*own, name))
+      return 1;
+  return 0;
+}
+
+struct vl_plugin *
+vl_registry_answer (const struct vl_registry *registry, enum vl_answers what, const char *name)
+{
+  for (size_t i = 0; i < registry->n; i++)
+    if (registry->plugins[i]->state == VL_PLUGIN_LOADED
+        && vl_plugin_has_answer (registry->plugins[i], what, name))
+      return registry->plugins[i];
+  return NULL;
+}
+
+static int
+compare_texts (const void *a, const void *b)
+{
+  return strcmp (*(char *const *)a, *(char *const *)b);
+}
+
+const char *
+vl_registry_answers (const struct vl_registry *registry, struct vl_arena *arena,
+                     enum vl_answers what)
+{
+  VL_AUTOSTRV struct vl_strv names = { 0 };
+  VL_AUTOFREE char *all = NULL;
+
+  for (size_t i = 0; i < registry->n; i++)
+    for (const char *const *name = vl_plugin_answers (registry->plugins[i], what); *name; name++)
+      if (**name)
+        vl_strv_add (&names, *name);
+  if (names.n == 0)
+    return " none";
+  qsort (names.items, names.n, sizeof *names.items, compare_texts);
+  all = vl_strv_join (&names, " ");
+  return vl_arena_printf (arena, " %s", all);
+}
+
+struct vl_plugin *
+vl_registry_default (struct vl_call *call, const struct vl_registry *registry)
+{
+  struct vl_plugin *found = NULL, *caller = call->plugin;
+
+  for (size_t i = 0; i < registry->n; i++) {
+    struct vl_plugin *plugin = registry->plugins[i];
+    int (*ask) (struct vl_call *) = VL_GROUP_FN (plugin, storage, is_default);
+    int is;
+
+    if (ask == NULL || plugin->state != VL_PLUGIN_LOADED)
+      continue;
+    vl_call_as (call, plugin);
+    is = ask (call);
+    vl_call_as (call, caller);
+    if (is && found) {
+      vl_refuse_as (call, VL_ERR_CONFLICT, "PluginConflict", NULL,
+                    "name one of them as images_type in virtloom.conf",
+                    "plugins '%s' and '%s' both stand for images_type default", found->name,
+                    plugin->name);
+      return NULL;
+    }
+    found = is ? plugin : found;
+  }
+  if (found == NULL)
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "FeatureUnavailable", NULL,
+                  "enable a storage plugin, or name one as images_type in virtloom.conf",
+                  "no loaded plugin stands for images_type default; there are:%s",
+                  vl_registry_answers (registry, call->arena, VL_ANSWER_IMAGES));
+  return found;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a plugin may use while it is called about a server on record. */
+
+#include <config.h>
+
+#include "server/acting.h"
+
+#include "server/method.h"
+
+#define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
+#define KEY_LIMIT 200u
+#define TEXT_LIMIT 65536u
+
+/* ---- locks ---- */
+
+int
+vl_acting_lock (struct vl_acting *acting, const char *name)
+{
+  struct vl_app *app = acting->hooks->app;
+  const char *path = vl_printf (app->call, "/%s.lock", name);
+  struct vl_lock lock = VL_LOCK_NONE;
+
+  for (size_t i = 0; i < acting->n; i++) {
+    const char *held = strrchr (acting->locks[i].path, '/');
+
+    if (held && VL_STREQ (held, path))
+      return 0;
+  }
+  if (vl_lock_take (app, "locks", name, 1, &lock) < 0)
+    return -1;
+  VL_GROW (acting->locks, acting->n, acting->size);
+  acting->locks[acting->n++] = lock;
+  return 0;
+}
+
+void
+vl_acting_end (struct vl_acting *acting)
+{
+  while (acting->n > 0)
+    vl_lock_drop (&acting->locks[--acting->n]);
+  free (acting->locks);
+  acting->locks = NULL;
+}
+
+/* ---- who may call what ---- */
+
+/* What the running code acts for, or NULL after a PluginFault: VERB is not for its phase,
+ * or there is no server. */
+static struct vl_acting *
+acting_of (struct vl_call *call, const char *verb)
+{
+  if (call->acting && (call->phase == VL_PHASE_PERMIT || vl_may_act (call, verb) == 0))
+    return call->acting;
+  if (vl_may_act (call, verb) == 0)
+    vl_fault (call, "%s is called where there is no server on record", verb);
+  return NULL;
+}
+
+/* The same for what permit may not do. */
+static struct vl_acting *
+may_change (struct vl_call *call, const char *verb)
+{
+  return vl_may_act (call, verb) < 0 ? NULL : acting_of (call, verb);
+}
+
+/* A name of the plugin's own: 0, or -1 after a PluginFault. */
+static int
+check_name (struct vl_call *call, const char *verb, const char *name)
+{
+  size_t length = name ? strlen (name) : 0;
+
+  if (length > 0 && length <= KEY_LIMIT && strspn (name, NAME_BYTES) == length)
+    return 0;
+  return vl_fault (call, "%s is given the name '%s'; accepted: 1 to %u of A-Z a-z 0-9 _ . : -",
+                   verb, name ? name : "", KEY_LIMIT);
+}
+
+int
+vl_lock (struct vl_call *call, const char *name)
+{
+  struct vl_acting *acting = may_change (call, "vl_lock");
+
+  if (acting == NULL || check_name (call, "vl_lock", name) < 0)
+    return -1;
+  return vl_acting_lock (acting, vl_printf (call, "%s.%s", call->plugin->name, name));
+}
+
+/* ---- what is kept ---- */
+
+int
+vl_kept_write (const struct vl_hooks *hooks, const struct vl_plugin *plugin, const char *key,
+               const char *text)
+{
+  struct vl_store *store = hooks->app->store;
+
+  if (text == NULL)
+    return vl_db_run (store, "DELETE FROM kept WHERE server = ? AND plugin = ? AND key = ?", "sss",
+                      hooks->record->uuid, plugin->name, key);
+  return vl_db_run (store,
+                    "INSERT OR REPLACE INTO kept (server, plugin, key, value, version) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    "sssss", hooks->record->uuid, plugin->name, key, text,
+                    plugin->version ? plugin->version : "");
+}
+
+int
+vl_keep (struct vl_call *call, const char *key, const char *text)
+{
+  struct vl_acting *acting = may_change (call, "vl_keep");
+
+  if (acting == NULL || check_name (call, "vl_keep", key) < 0)
+    return -1;
+  if (text && strlen (text) > TEXT_LIMIT)
+    return vl_fault (call, "vl_keep is given %zu bytes for '%s'; accepted: at most %u",
+                     strlen (text), key, TEXT_LIMIT);
+  return vl_kept_write (acting->hooks, call->plugin, key, text);
+}
+
+const char *
+vl_kept (struct vl_call *call, const char *key)
+{
+  struct vl_acting *acting = acting_of (call, "vl_kept");
+  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+
+  if (acting == NULL || check_name (call, "vl_kept", key) < 0)
+    return NULL;
+  stmt = vl_db_query (acting->hooks->app->store,
+                      "SELECT value FROM kept WHERE server = ? AND plugin = ? AND key = ?", "sss",
+                      acting->hooks->record->uuid, call->plugin->name, key);
+  return vl_db_step (acting->hooks->app->store, stmt) == 1
+             ? vl_db_keep (acting->hooks->app->store, stmt, 0)
+             : NULL;
+}
+
+/* ---- secrets ---- */
+
+int
+vl_secret_put (struct vl_call *call, const char *uuid, const char *type, const char *usage,
+               const void *bytes, size_t length)
+{
+  struct vl_acting *acting = may_change (call, "vl_secret_put");
+  struct vl_secret secret = { .size = sizeof secret,
+                              .length = (uint32_t)length,
+                              .uuid = uuid,
+                              .type = type,
+                              .usage = usage,
+                              .bytes = bytes };
+
+  if (acting == NULL)
+    return -1;
+  if (length == 0 || length > TEXT_LIMIT)
+    return vl_fault (call, "vl_secret_put is given %zu bytes; accepted: 1 to %u", length,
+                     TEXT_LIMIT);
+  secret.description =
+      vl_printf (call, "%s of server %s", call->plugin->name, acting->hooks->record->name);
+  return VL_CALL (acting->hooks->app, acting->hooks->driver, secrets, put, &secret) < 0 ? -1 : 0;
+}
+
+int
+vl_secret_has (struct vl_call *call, const char *uuid)
+{
+  struct vl_acting *acting = may_change (call, "vl_secret_has");
+
+  return acting ? VL_CALL (acting->hooks->app, acting->hooks->driver, secrets, has, uuid) : -1;
+}
+
+int
+vl_secret_drop (struct vl_call *call, const char *uuid)
+{
+  struct vl_acting *acting = may_change (call, "vl_secret_drop");
+
+  if (acting == NULL)
+    return -1;
+  /* A driver that keeps no secrets has none. */
+  return VL_CALL_FN (acting->hooks->driver, secrets, drop)
+             ? VL_CALL (acting->hooks->app, acting->hooks->driver, secrets, drop, uuid)
+             : 0;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What guests of a libvirt daemon take of this machine: a way to their files for the
+ * user that the daemon runs QEMU as, and a note in STATE of which daemon has them, so
+ * that they are not lost sight of when the connection is changed. */
+
+#include <config.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "virt.h"
+
+#define MAX_GROUPS 64
+#define MAX_DEPTH 64
+
+/* Who QEMU runs as. */
+struct user {
+  uid_t uid;
+  gid_t groups[MAX_GROUPS]; /* the first is its own */
+  int n_groups;
+};
+
+/* ---- the user ---- */
+
+/* The label that libvirt gives guests: "+UID:+GID". */
+static const char *
+label_of (const struct vl_xml *capabilities, const char *type)
+{
+  const struct vl_xml *model = vl_xml_child (vl_xml_child (capabilities, "host"), "secmodel");
+
+  for (; model; model = vl_xml_next (model, "secmodel")) {
+    const struct vl_xml *label = vl_xml_child (model, "baselabel");
+    const struct vl_xml *name = vl_xml_child (model, "model");
+
+    if (name == NULL || strcmp (vl_xml_text (name), "dac") != 0)
+      continue;
+    for (; label; label = vl_xml_next (label, "baselabel")) {
+      const char *of = vl_xml_attr (label, "type");
+
+      if (of && strcmp (of, type) == 0)
+        return vl_xml_text (label);
+    }
+  }
+  return NULL;
+}
+
+/* 1 and *USER; 0 where QEMU runs as the user of the daemon, or as root; -1 after a finding. */
+static int
+find_user (struct vl_call *call, struct vl_conn *conn, struct user *user)
+{
+  VIRT_AUTOTEXT char *xml = virConnectGetCapabilities (conn->virt);
+  const struct vl_xml *root;
+  const char *label;
+  struct passwd entry, *found = NULL;
+  char text[4096];
+  unsigned uid, gid;
+
+  if (xml == NULL)
+    return virt_error (call, "cannot ask libvirt which user it runs QEMU as");
+  root = vl_xml_read (call, xml, strlen (xml));
+  if (root == NULL)
+    return -1;
+  label = label_of (root, conn->type);
+  if (label == NULL || sscanf (label, "+%u:+%u", &uid, &gid) != 2 || uid == 0)
+    return 0;
+  user->uid = uid;
+  user->groups[0] = gid;
+  user->n_groups = MAX_GROUPS;
+  if (getpwuid_r (uid, &entry, text, sizeof text, &found) != 0 || found == NULL
+      || getgrouplist (entry.pw_name, gid, user->groups, &user->n_groups) < 0)
+    user->n_groups = 1;
+  return 1;
+}
+
+/* ---- folders ---- */
+
+/* May USER pass through the folder?  An access list is taken to say so. */
+static int
+may_pass (const struct user *user, int fd, const struct stat *st)
+{
+  if (fgetxattr (fd, "system.posix_acl_access", NULL, 0) > 0)
+    return 1;
+  if (st->st_uid == user->uid)
+    return (st->st_mode & S_IXUSR) != 0;
+  for (int i = 0; i < user->n_groups; i++)
+    if (st->st_gid == user->groups[i])
+      return (st->st_mode & S_IXGRP) != 0;
+  return (st->st_mode & S_IXOTH) != 0;
+}
+
+/* A folder of STATE that nobody but us may enter gets QEMU's group, which may pass through
+ * it, and nothing else; one that its own group uses keeps that, and lets everybody pass. */
+static int
+let_pass (const struct user *user, int fd, const struct stat *st)
+{
+  if ((st->st_mode & S_IRWXG) == 0)
+    return fchown (fd, (uid_t)-1, user->groups[0]) == 0
+                   && fchmod (fd, (st->st_mode & 07777) | S_IXGRP) == 0
+               ? 0
+               : -1;
+  return fchmod (fd, (st->st_mode & 07777) | S_IXOTH);
+}
+
+static int
+refuse_folder (struct vl_call *call, const struct user *user, const char *folder)
+{
+  return vl_refuse (
+      call, VL_ERR_NOT_PERMITTED, NULL,
+      vl_printf (call, "chmod o+x '%s', or give another STATE with --state DIR", folder),
+      "folder '%s' does not let user %u pass, as whom libvirt runs QEMU: guests would not reach "
+      "their disks below STATE",
+      folder, (unsigned)user->uid);
+}
+
+/* OURS: the folder is STATE or below it. */
+static int
+open_way (struct vl_call *call, const struct user *user, const char *folder, int ours)
+{
+  int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (ours ? O_NOFOLLOW : 0));
+  struct stat st;
+  int answer = -1;
+
+  if (fd >= 0 && fstat (fd, &st) == 0) {
+    if (may_pass (user, fd, &st))
+      answer = 0;
+    else if (! ours)
+      answer = refuse_folder (call, user, folder);
+    else if (let_pass (user, fd, &st) == 0)
+      answer = 0;
+    else
+      vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot let user %u pass through folder '%s': %s",
+                 (unsigned)user->uid, folder, strerror (errno));
+  } else if (ours) {
+    vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot open folder '%s': %s", folder,
+               strerror (errno));
+  } else {
+    answer = 0; /* who may not look at it cannot judge it; libvirt says what it cannot reach */
+  }
+  if (fd >= 0)
+    close (fd);
+  return answer;
+}
+
+/* Opens the way to PATH, which lies below STATE, from STATE on. */
+static int
+open_way_to (struct vl_call *call, const struct vl_conn *conn, const struct user *user,
+             const char *path)
+{
+  for (const char *slash = path + strlen (conn->state_dir); slash; slash = strchr (slash + 1, '/'))
+    if (open_way (call, user, vl_printf (call, "%.*s", (int)(slash - path), path), 1) < 0)
+      return -1;
+  return 0;
+}
+
+static int
+is_below (const char *path, const char *folder)
+{
+  size_t length = strlen (folder);
+
+  return path && strncmp (path, folder, length) == 0 && path[length] == '/';
+}
+
+/* Every file, folder and socket of the document that lies below STATE. */
+static int
+walk (struct vl_call *call, const struct vl_conn *conn, const struct user *user,
+      const struct vl_xml *node, int depth)
+{
+  static const char *const attributes[] = { "file", "path", "dir", "dev", "socket" };
+  const char *text = vl_xml_text (node);
+
+  if (is_below (text, conn->state_dir) && open_way_to (call, conn, user, text) < 0)
+    return -1;
+  for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+    const char *value = vl_xml_attr (node, attributes[i]);
+
+    if (is_below (value, conn->state_dir) && open_way_to (call, conn, user, value) < 0)
+      return -1;
+  }
+  if (depth < MAX_DEPTH)
+    for (const struct vl_xml *child = vl_xml_child (node, NULL); child;
+         child = vl_xml_next (child, NULL))
+      if (walk (call, conn, user, child, depth + 1) < 0)
+        return -1;
+  return 0;
+}
+
+int
+virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const char *xml)
+{
+  const char *state = conn->state_dir;
+  const struct vl_xml *root;
+  struct user user;
+  int found = conn->embedded ? 0 : find_user (call, conn, &user);
+
+  if (found <= 0)
+    return found;
+  for (const char *slash = strchr (state + 1, '/'); slash; slash = strchr (slash + 1, '/'))
+    if (open_way (call, &user, vl_printf (call, "%.*s", (int)(slash - state), state), 0) < 0)
+      return -1;
+  root = vl_xml_read (call, xml, strlen (xml));
+  return root ? walk (call, conn, &user, root, 0) : -1;
+}
+
+/* ---- whose guests ---- */
+
+static const char *
+note_of (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
+{
+  return vl_printf (call, "%s/libvirt/guests/%s", conn->state_dir, uuid);
+}
+
+int
+virt_note_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
+{
+  const char *note = note_of (call, conn, uuid);
+
+  if (conn->embedded)
+    return 0;
+  if ((mkdir (vl_printf (call, "%s/libvirt", conn->state_dir), 0700) < 0 && errno != EEXIST)
+      || (mkdir (vl_printf (call, "%s/libvirt/guests", conn->state_dir), 0700) < 0
+          && errno != EEXIST)
+      || (symlink (conn->uri, note) < 0 && errno != EEXIST))
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot make '%s': %s", note,
+                      strerror (errno));
+  return 0;
+}
+
+void
+virt_forget_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
+{
+  const char *note = note_of (call, conn, uuid);
+
+  if (! conn->embedded && unlink (note) < 0 && errno != ENOENT)
+    vl_warn (call, NULL, NULL, "cannot remove '%s': %s", note, strerror (errno));
+}
+
+static int
+refuse_guest (struct vl_call *call, const char *guest, const char *its, const char *uri)
+{
+  return vl_refuse_as (
+      call, VL_ERR_UNSUPPORTED, "InvalidConfiguration", NULL,
+      vl_printf (call, "set connection_uri = %s until its server is deleted, or use another STATE",
+                 its),
+      "guest '%s' of this STATE is run by '%s', and connection_uri is '%s', where it could be "
+      "neither seen nor stopped",
+      guest, its, uri);
+}
+
+/* The first name in FOLDER that matches PATTERN, or NULL; with LINK, one whose link is not
+ * to URI, and where it points. */
+static const char *
+stranger (struct vl_call *call, const char *folder, const char *pattern, const char *uri,
+          const char **its)
+{
+  DIR *dir = opendir (folder);
+  const char *found = NULL;
+  struct dirent *entry;
+
+  while (dir && found == NULL && (entry = readdir (dir))) {
+    char link[512];
+    ssize_t n;
+
+    if (entry->d_name[0] == '.' || fnmatch (pattern, entry->d_name, 0) != 0)
+      continue;
+    if (uri) {
+      n = readlinkat (dirfd (dir), entry->d_name, link, sizeof link - 1);
+      if (n < 0)
+        continue;
+      link[n] = '\0';
+      if (strcmp (link, uri) == 0)
+        continue;
+      *its = vl_printf (call, "%s", link);
+    }
+    found = vl_printf (call, "%s", entry->d_name);
+  }
+  if (dir)
+    closedir (dir);
+  return found;
+}
+
+int
+virt_judge_guests (struct vl_call *call, const char *state_dir, const char *uri, int embedded)
+{
+  const char *its = "qemu:///embed", *guest = NULL;
+
+  if (! embedded)
+    guest =
+        stranger (call, vl_printf (call, "%s/libvirt/etc/qemu", state_dir), "vl-*.xml", NULL, NULL);
+  if (guest)
+    return refuse_guest (call, vl_printf (call, "%.*s", (int)strlen (guest) - 4, guest), its, uri);
+  guest = stranger (call, vl_printf (call, "%s/libvirt/guests", state_dir), "*", uri, &its);
+  return guest ? refuse_guest (call, guest, its, uri) : 0;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a feature brings that reaches disks: where a disk's bytes are, and how they
+ * are made, changed and removed.  See virtloom-storage(3). */
+
+#ifndef VIRTLOOM_STORAGE_H
+#define VIRTLOOM_STORAGE_H
+
+#include <virtloom/feature.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A host that serves a network disk.  Members are NULL where they are not given. */
+struct vl_endpoint {
+  const char *name, *port;
+  const char *transport; /* tcp, rdma, unix */
+  const char *socket;    /* path, for unix */
+  /* New members go below this line only. */
+};
+
+/* Where the bytes of a disk are.  All texts live as long as the call. */
+struct vl_source {
+  uint32_t size;                       /* sizeof (struct vl_source), filled by the core */
+  const char *type;                    /* file, block, network */
+  const char *format;                  /* raw, qcow2: how the bytes are to be read */
+  const char *path;                    /* file, block: absolute */
+  const char *protocol, *name;         /* network: "rbd", "pool/image" */
+  struct vl_table hosts;               /* network: struct vl_endpoint */
+  const char *auth_user;               /* network, or NULL */
+  const char *auth_type, *secret_uuid; /* the secret of libvirt's for AUTH_USER: "ceph" */
+  const char *serial;                  /* that the guest sees, or NULL */
+  uint32_t readonly, shareable;
+  const struct vl_source *backing; /* what lies below; NULL: nothing does */
+  /* New members go below this line only. */
+};
+
+/* A disk of a server as it is asked for.  Members that do not apply are NULL or 0. */
+struct vl_volume {
+  uint32_t size;             /* sizeof (struct vl_volume) */
+  const char *id, *role;     /* as in struct vl_disk */
+  const char *server;        /* its uuid */
+  const char *dir, *name;    /* local disks: the server's folder, and Nova's name: "disk.swap" */
+  const char *type;          /* the images_type, or the driver_volume_type */
+  int64_t bytes;             /* wanted; 0: as many as the image has */
+  const char *image;         /* local disks made of one: the path of its copy in STATE */
+  const char *image_format;  /* what QEMU calls its format: qcow2, raw, vpc */
+  int64_t image_bytes;       /* make: the size of the disk that the image is */
+  const char *blank, *label; /* empty disks: "swap", "ext4" with label "ephemeral0"; or NULL */
+  uint32_t preallocate;      /* make: 1: the disk's blocks are taken now */
+  const char *connection;    /* volumes: connection_info, JSON, to be read with vl_info () */
+  const char *where;         /* "$.block_devices[1].connection_info", for findings */
+  const char *was;           /* the format that this disk has on record; NULL: it is new */
+  /* New members go below this line only. */
+};
+
+/* Calls answer 0, or -1 after vl_refuse ().  One that is NULL, or beyond SIZE, is
+ * refused as Unsupported where it is needed, but `connect` and `disconnect`: without
+ * them there is nothing to do.
+ *
+ * An acting call is written down before it is made: where the command dies, or fails
+ * later, the next one calls what undoes it.  Acting calls may find their work done
+ * and may find nothing to undo. */
+struct vl_storage_calls {
+  uint32_t size; /* sizeof (struct vl_storage_calls) */
+  /* What this plugin answers for: values of images_type in virtloom.conf, the first
+   * is its name; values of driver_volume_type.  NULL-terminated, or NULL.  Two plugins
+   * for one name are both refused. */
+  const char *const *image_types, *const *volume_types;
+  /* Pure: is images_type = default this plugin?  Exactly one must say 1; NULL: 0. */
+  int (*is_default) (struct vl_call *);
+  /* Pure, while the guest is laid out: where VOLUME is.  SOURCE has what every volume's
+   * connection_info says: format ("raw" where nothing is said), serial, readonly and
+   * shareable. */
+  int (*locate) (struct vl_call *, const struct vl_volume *, struct vl_source *);
+
+  /* Acting.  SOURCE is what `locate` answered, of a server that exists what is on
+   * record of it. */
+  /* Makes VOLUME at SOURCE, of its image or empty; nothing may be there. */
+  int (*make) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+  /* Grows VOLUME to VOLUME->bytes. */
+  int (*resize) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+  /* Removes VOLUME.  What lies in the server's folder goes with the folder. */
+  int (*remove) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+  /* Writes what VOLUME is now, without anything below it, to the new file PATH in
+   * FORMAT. */
+  int (*snapshot) (struct vl_call *, const struct vl_volume *, const struct vl_source *,
+                   const char *path, const char *format);
+  /* The copy of an image in the store, which servers share: made before the first of
+   * them, dropped after the last. */
+  int (*image_make) (struct vl_call *, const struct vl_volume *);
+  int (*image_drop) (struct vl_call *, const char *image);
+  /* How many bytes disks of images_type TYPE may take here in all, and how many are
+   * taken; DIR is where local disks lie.  STORE names what is counted, so that two
+   * plugins on one file system count it once. */
+  int (*capacity) (struct vl_call *, const char *dir, const char **store, int64_t *total,
+                   int64_t *used);
+  /* Volumes: before each start of the guest; when it is gone for ever; when its size
+   * has changed. */
+  int (*connect) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+  int (*disconnect) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+  int (*extend) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+  /* New members go below this line only. */
+};
+
+/* What connection_info of VOLUME says at PATH: "driver_volume_type", "data.name",
+ * "data.hosts.0".  Numbers are decimal, booleans "true" and "false"; NULL where there
+ * is nothing, or an object or a list. */
+VL_EXPORT const char *vl_info (struct vl_call *c, const struct vl_volume *volume, const char *path);
+/* The same; NULL after a refusal that says what is missing. */
+VL_EXPORT const char *vl_need_info (struct vl_call *c, const struct vl_volume *volume,
+                                    const char *path);
+
+/* Refuses: "WHAT "PATH": ..." with the words for ERROR, a value of errno; DiskFull where
+ * there is no room.  Answers -1. */
+VL_EXPORT int vl_file_failed (struct vl_call *c, const char *what, const char *path, int error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The path rule, walked with descriptors.  No database of users or groups is
+ * asked: what it says is not under the control of this machine alone. */
+
+#include <config.h>
+
+#include "lib/trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#define MOST_LINKS 40
+#define ACCEPTED "; accepted: owned by root or by the caller, and writable by nobody else"
+
+struct walk {
+  struct vl_arena *arena;
+  struct vl_trust *trust;
+  const char *here; /* the path of FD, without links */
+  int fd;
+  struct stat st; /* of FD */
+  int64_t nobody; /* the number that stands for owners that are not mapped; -1: none */
+};
+
+/* The number as which this user namespace shows all owners that it does not map,
+ * or -1 in a namespace that maps everybody. */
+static int64_t
+unmapped_id (void)
+{
+  VL_AUTOFCLOSE FILE *map = fopen ("/proc/self/uid_map", "re");
+  VL_AUTOFCLOSE FILE *nobody = fopen ("/proc/sys/kernel/overflowuid", "re");
+  unsigned long inside, outside, count, id;
+
+  if (map && fscanf (map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0
+      && outside == 0 && count == UINT32_MAX)
+    return -1;
+  return nobody && fscanf (nobody, "%lu", &id) == 1 ? (int64_t)id : 65534;
+}
+
+/* PATH as a word of the shell. */
+static const char *
+shell_word (struct vl_arena *arena, const char *path)
+{
+  VL_AUTOSTR struct vl_str word = { 0 };
+
+  if (path[strspn (path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-")]
+      == '\0')
+    return path;
+  vl_str_add (&word, "'");
+  for (; *path; path++)
+    vl_str_add_n (&word, *path == '\'' ? "'\\''" : path, *path == '\'' ? 4 : 1);
+  vl_str_add (&word, "'");
+  return vl_arena_strdup (arena, word.text);
+}
+
+static int
+refuse (struct walk *walk, const char *command, const char *what)
+{
+  const struct stat *st = &walk->st;
+
+  walk->trust->error = 0;
+  walk->trust->why = vl_arena_printf (walk->arena, "%s'%s' %s (owner %u, group %u, mode %04o)%s",
+                                      S_ISLNK (st->st_mode) ? "the symbolic link " : "", walk->here,
+                                      what, (unsigned)st->st_uid, (unsigned)st->st_gid,
+                                      (unsigned)st->st_mode & 07777, ACCEPTED);
+  walk->trust->hint =
+      command
+          ? vl_arena_printf (walk->arena, "%s %s", command, shell_word (walk->arena, walk->here))
+          : "run virtloom where that owner is mapped; /proc/self/uid_map lists those that are";
+  return -1;
+}
+
+static int
+private_group (const struct walk *walk, gid_t gid)
+{
+  return geteuid () != 0 && gid == getegid () && gid == geteuid () && (int64_t)gid != walk->nobody;
+}
+
+/* Judges what FD is; LAST: what the whole path names. */
+static int
+judge (struct walk *walk, int last)
+{
+  const struct stat *st = &walk->st;
+  unsigned loose = st->st_mode & S_IWOTH;
+
+  if (st->st_uid != 0 || (st->st_mode & S_IWGRP))
+    walk->nobody = unmapped_id ();
+  if (st->st_uid != 0 && st->st_uid == walk->nobody)
+    return refuse (walk, NULL,
+                   "is owned by somebody whom this user namespace does not map, or by nobody");
+  if (st->st_uid != 0 && st->st_uid != geteuid ())
+    return refuse (walk, S_ISLNK (st->st_mode) ? "chown -h root" : "chown root",
+                   "is owned by another user");
+  /* The mode of a link means nothing. */
+  if (S_ISLNK (st->st_mode))
+    return 0;
+  if ((st->st_mode & S_IWGRP) && st->st_gid != 0 && ! private_group (walk, st->st_gid))
+    loose |= S_IWGRP;
+  /* In a sticky folder nobody renames what is another's. */
+  if (loose == 0 || (! last && S_ISDIR (st->st_mode) && (st->st_mode & S_ISVTX) && st->st_uid == 0))
+    return 0;
+  return refuse (walk,
+                 loose == S_IWGRP   ? "chmod g-w"
+                 : loose == S_IWOTH ? "chmod o-w"
+                                    : "chmod go-w",
+                 loose == S_IWGRP   ? "is writable by its group"
+                 : loose == S_IWOTH ? "is writable by everyone"
+                                    : "is writable by its group and by everyone");
+}
+
+static int
+failed (struct walk *walk, const char *what)
+{
+  walk->trust->error = errno;
+  walk->trust->hint = NULL;
+  walk->trust->why = vl_arena_printf (walk->arena, "'%s': %s", what, strerror (errno));
+  return -1;
+}
+
+static int
+step_to (struct walk *walk, int fd, const char *here)
+{
+  if (walk->fd >= 0)
+    close (walk->fd);
+  walk->fd = fd;
+  walk->here = here;
+  return fd < 0 || fstat (fd, &walk->st) < 0 ? failed (walk, here) : 0;
+}
+
+/* The path of NAME below HERE, a path without links. */
+static const char *
+below (struct vl_arena *arena, const char *here, const char *name)
+{
+  const char *slash = strrchr (here, '/');
+
+  if (VL_STREQ (name, "."))
+    return here;
+  if (VL_STREQ (name, ".."))
+    return slash == here ? "/" : vl_arena_strndup (arena, here, (size_t)(slash - here));
+  return vl_arena_printf (arena, "%s/%s", here[1] ? here : "", name);
+}
+
+/* FD is a link: steps to where its target begins; answers what is left to walk. */
+static const char *
+follow (struct walk *walk, int folder, const char *parent, const char *rest)
+{
+  char target[PATH_MAX];
+  ssize_t n = readlinkat (walk->fd, "", target, sizeof target - 1);
+  int bad = n < 0;
+
+  if (bad)
+    failed (walk, walk->here);
+  else
+    target[n] = '\0';
+  if (! bad && target[0] == '/')
+    bad = step_to (walk, open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "/");
+  else if (! bad)
+    bad = step_to (walk, fcntl (folder, F_DUPFD_CLOEXEC, 3), parent);
+  return bad ? NULL : vl_arena_printf (walk->arena, "%s/%s", target, rest);
+}
+
+/* Walks to what REST names, from the root folder on. */
+static int
+walk_all (struct walk *walk, const char *rest)
+{
+  int links = 0;
+
+  if (step_to (walk, open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "/") < 0 || judge (walk, 0) < 0)
+    return -1;
+  for (rest += strspn (rest, "/"); *rest;) {
+    size_t n = strcspn (rest, "/");
+    const char *name = vl_arena_strndup (walk->arena, rest, n), *parent = walk->here;
+    VL_AUTOCLOSE int folder = walk->fd;
+
+    rest += n;
+    rest += strspn (rest, "/");
+    walk->fd = -1;
+    if (step_to (walk, openat (folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC),
+                 below (walk->arena, parent, name))
+        < 0) {
+      /* A folder that was judged, and yet others may write to it: a sticky one. */
+      if (walk->trust->error == ENOENT && fstat (folder, &walk->st) == 0)
+        walk->trust->shared = (walk->st.st_mode & S_ISVTX) != 0;
+      return -1;
+    }
+    if (judge (walk, 0) < 0)
+      return -1;
+    if (! S_ISLNK (walk->st.st_mode))
+      continue;
+    if (++links > MOST_LINKS) {
+      errno = ELOOP;
+      return failed (walk, walk->here);
+    }
+    rest = follow (walk, folder, parent, rest);
+    if (rest == NULL)
+      return -1;
+    rest += strspn (rest, "/");
+  }
+  return judge (walk, 1);
+}
+
+int
+vl_trust_open (struct vl_arena *arena, const char *path, int flags, struct vl_trust *trust)
+{
+  struct walk walk = { .arena = arena, .trust = trust, .fd = -1, .nobody = -1 };
+  VL_AUTOFREE char *here = path[0] == '/' ? NULL : getcwd (NULL, 0);
+  char name[32];
+  int fd = -1;
+
+  memset (trust, 0, sizeof *trust);
+  if (path[0] != '/' && here == NULL)
+    failed (&walk, path);
+  else if (walk_all (&walk, here ? vl_arena_printf (arena, "%s/%s", here, path) : path) == 0) {
+    /* The file that was judged, whatever has its name by now. */
+    snprintf (name, sizeof name, "/proc/self/fd/%d", walk.fd);
+    fd = open (name, flags | O_CLOEXEC);
+    if (fd < 0)
+      failed (&walk, walk.here);
+  }
+  if (walk.fd >= 0)
+    close (walk.fd);
+  return fd;
+}

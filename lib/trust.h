@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The path rule: whose word a file is.  One rule for modules, configuration,
+ * STATE and the run paths of modules. */
+
+#ifndef VL_LIB_TRUST_H
+#define VL_LIB_TRUST_H
+
+#include "lib/alloc.h"
+
+/* Why a path was not opened; texts are memory of the arena. */
+struct vl_trust {
+  const char *why;  /* a sentence that names the component at fault */
+  const char *hint; /* the command that mends it, or NULL */
+  int error;        /* errno where the path cannot be walked; 0: the rule forbids it */
+  int shared;       /* with ENOENT: others may make something there, in a sticky folder */
+};
+
+/* Opens PATH with FLAGS after judging every component from the root folder on:
+ * each folder, each symbolic link by its owner and then by what it points to, and
+ * the file itself.  A component has to be owned by root or by the caller.  It may
+ * be writable by a group only if that is group 0 or, where the caller is not root,
+ * the caller's private one: the primary group, with the number of the user.  It
+ * may be writable by others only if it is a folder of root with the sticky bit, and
+ * then only on the way: what PATH itself names may not.
+ *
+ * What is judged is what is opened: the walk goes by descriptors.  Answers the
+ * descriptor, close-on-exec, or -1 with *TRUST filled. */
+int vl_trust_open (struct vl_arena *arena, const char *path, int flags, struct vl_trust *trust);
+
+#endif

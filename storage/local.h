@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Disks that are files in a server's folder: what the plugins that make such files
+ * share. */
+
+#ifndef VL_STORAGE_LOCAL_H
+#define VL_STORAGE_LOCAL_H
+
+#include <virtloom/storage.h>
+
+/* Rows of the outside programs that these functions run. */
+#define LOCAL_TOOLS                                                                                \
+  { .name = "qemu-img",                                                                            \
+    .program = "qemu-img",                                                                         \
+    .package = "qemu-utils",                                                                       \
+    .help = "disks are made and grown",                                                            \
+    .flags = VL_TOOL_TENANT | VL_TOOL_WRITES },                                                    \
+      LOCAL_MAKER ("mkswap", "mkswap", "util-linux"),                                              \
+      LOCAL_MAKER ("mkfs-ext2", "mkfs.ext2", "e2fsprogs"),                                         \
+      LOCAL_MAKER ("mkfs-ext3", "mkfs.ext3", "e2fsprogs"),                                         \
+      LOCAL_MAKER ("mkfs-ext4", "mkfs.ext4", "e2fsprogs"),                                         \
+      LOCAL_MAKER ("mkfs-xfs", "mkfs.xfs", "xfsprogs")
+#define LOCAL_MAKER(row, its_program, its_package)                                                 \
+  {                                                                                                \
+    .name = (row), .program = (its_program), .package = (its_package),                             \
+    .help = "swap and ephemeral disks are prepared", .flags = VL_TOOL_WRITES                       \
+  }
+
+/* Where VOLUME lies: SOURCE is the file of its name in the server's folder, of FORMAT. */
+void local_locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *source,
+                   const char *format);
+/* A file that has VOLUME's image for its own, or is empty but for what VOLUME->blank puts
+ * on it. */
+int local_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source);
+/* The new file PATH, a qcow2 disk of BYTES; over IMAGE of IMAGE_FORMAT if that is not
+ * NULL. */
+int local_make_qcow2 (struct vl_call *c, const char *path, const char *image,
+                      const char *image_format, int64_t bytes);
+/* Takes all blocks of the file where VOLUME says so.  Removes it where that fails. */
+int local_preallocate (struct vl_call *c, const struct vl_volume *volume,
+                       const struct vl_source *source);
+int local_resize (struct vl_call *c, const struct vl_volume *volume,
+                  const struct vl_source *source);
+int local_capacity (struct vl_call *c, const char *dir, const char **store, int64_t *total,
+                    int64_t *used);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What becomes of a plugin's crash.  Where its code raises a fatal signal, or ends the
+ * process, the command says whose code it was.  Commands that are there to look at
+ * plugins go further: they run in a child, and start again without the one that the
+ * child died of. */
+
+#include <config.h>
+
+#include "tool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* To load one module; and for what is called afterwards, such as a probe of the
+ * hypervisor on a busy machine. */
+#define LOAD_SECONDS 20u
+#define RUN_SECONDS 600u
+#define MOST_MISHAPS 64
+
+/* In memory that the child shares. */
+static struct note {
+  int finished;
+  char plugin[32];
+  char what[512]; /* "was killed by SIGSEGV in load (FILE)"; "": not known */
+} * note;
+
+static struct mishap {
+  char plugin[32];
+  char *what;
+} mishaps[MOST_MISHAPS];
+static size_t n_mishaps;
+
+static const int signals[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM };
+static const char *const names[] = { "killed by SIGSEGV", "killed by SIGBUS",
+                                     "killed by SIGABRT", "killed by SIGFPE",
+                                     "killed by SIGILL",  "stopped by a deadline" };
+static pid_t own_pid;
+
+/* Adds TEXT to what is in BUFFER, SIZE bytes; safe in a signal handler. */
+static void
+add (char *buffer, size_t size, const char *text)
+{
+  size_t n = strnlen (buffer, size), more = strlen (text);
+
+  if (n + 1 >= size)
+    return;
+  more = more < size - n - 1 ? more : size - n - 1;
+  memcpy (buffer + n, text, more);
+  buffer[n + more] = '\0';
+}
+
+/* Says that the plugin whose code runs was WHAT ("killed by SIGSEGV").  0 where the
+ * code is not a plugin's. */
+static int
+tell (const char *what)
+{
+  char line[1024] = "", *text = note ? note->what : line;
+  size_t size = note ? sizeof note->what : sizeof line;
+  struct vl_fault fault;
+  ssize_t ignored;
+
+  if (! vl_app_fault (&fault))
+    return 0;
+  if (note) {
+    note->plugin[0] = note->what[0] = '\0';
+    add (note->plugin, sizeof note->plugin, fault.plugin);
+  } else {
+    add (text, size, "error PluginFault ");
+    add (text, size, fault.plugin);
+    add (text, size, ": ");
+  }
+  add (text, size, what);
+  add (text, size, " in ");
+  add (text, size, fault.phase);
+  add (text, size, " (");
+  add (text, size, fault.module);
+  add (text, size, ")");
+  if (note)
+    return 1;
+  add (text, size, "\n  'enabled = no' in plugins.d/");
+  add (text, size, fault.plugin);
+  add (text, size, ".conf turns it off\n");
+  ignored = write (STDERR_FILENO, text, strlen (text));
+  (void)ignored;
+  return 1;
+}
+
+/* The signal takes its course, since what was under way is found by the next command. */
+static void
+on_signal (int number, siginfo_t *info, void *context)
+{
+  int saved = errno;
+
+  (void)context;
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+    if (signals[i] == number)
+      (void)tell (names[i]);
+  errno = saved;
+  /* What the processor raised comes again by itself, at the place of the fault. */
+  if (info->si_code <= 0 || number == SIGALRM)
+    (void)raise (number);
+}
+
+/* Leaving by exit() is no way out of a plugin, and a status of its own is no answer. */
+static void
+on_end (void)
+{
+  if (getpid () == own_pid && tell ("ended the process"))
+    _exit (VL_ERR_FAILED);
+}
+
+void
+fault_watch (void)
+{
+  static char stack[64 * 1024];
+  stack_t other = { .ss_sp = stack, .ss_size = sizeof stack };
+  struct sigaction action = { .sa_sigaction = on_signal,
+                              .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER };
+
+  if (own_pid == 0)
+    atexit (on_end);
+  own_pid = getpid ();
+  sigaltstack (&other, NULL);
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+    if (signals[i] != SIGALRM || note)
+      sigaction (signals[i], &action, NULL);
+}
+
+/* ---- in a child ---- */
+
+void
+fault_loading (void *opaque, const char *plugin)
+{
+  (void)opaque;
+  if (note == NULL)
+    return;
+  /* A module may end the process without a handler's getting to know. */
+  note->plugin[0] = note->what[0] = '\0';
+  if (plugin) {
+    add (note->plugin, sizeof note->plugin, plugin);
+    add (note->what, sizeof note->what, "ended the process in load");
+  }
+  alarm (plugin ? LOAD_SECONDS : RUN_SECONDS);
+}
+
+void
+fault_refuse (struct vl_app *app)
+{
+  for (size_t i = 0; i < n_mishaps; i++)
+    vl_plugins_refuse (app, mishaps[i].plugin, mishaps[i].what);
+}
+
+/* The child of PID is gone without having finished: notes of what.  0 where it was no
+ * plugin, or always the same one. */
+static int
+take_mishap (void)
+{
+  struct mishap *mishap = &mishaps[n_mishaps];
+
+  if (note->plugin[0] == '\0' || n_mishaps == MOST_MISHAPS)
+    return 0;
+  for (size_t i = 0; i < n_mishaps; i++)
+    if (strcmp (mishaps[i].plugin, note->plugin) == 0)
+      return 0;
+  memcpy (mishap->plugin, note->plugin, sizeof mishap->plugin);
+  mishap->what = vl_xasprintf ("its code %s%s", strncmp (note->what, "ended", 5) == 0 ? "" : "was ",
+                               note->what);
+  n_mishaps++;
+  return 1;
+}
+
+int
+fault_fork (int *code)
+{
+  for (;;) {
+    pid_t child;
+    int status = 0;
+
+    if (note == NULL)
+      note = mmap (NULL, sizeof *note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (note == MAP_FAILED) {
+      note = NULL;
+      return 0;
+    }
+    memset (note, 0, sizeof *note);
+    fflush (NULL);
+    child = fork ();
+    if (child <= 0)
+      return 0;
+    while (waitpid (child, &status, 0) < 0 && errno == EINTR)
+      continue;
+    *code = WIFEXITED (status) ? WEXITSTATUS (status) : VL_ERR_FAILED;
+    if (note->finished)
+      return 1;
+    if (! take_mishap ()) {
+      fprintf (stderr, "error Failed core: the command ended without an answer%s%s\n",
+               WIFSIGNALED (status) ? ": " : "",
+               WIFSIGNALED (status) ? strsignal (WTERMSIG (status)) : "");
+      *code = *code ? *code : VL_ERR_FAILED;
+      return 1;
+    }
+  }
+}
+
+void
+fault_finished (void)
+{
+  if (note)
+    note->finished = 1;
+}
