@@ -111,5 +111,17 @@ for part in 2 4 5 6 7 8; do
 done
 is_eq "$left" "" "creates that are killed leave nothing after the next command"
 
+# Killed after libvirt wrote down that the guest starts, before there is a QEMU.
+for when in 5 6 7 8 9 10; do
+  strace -qq -o /dev/null -e trace=clone -e inject=clone:signal=SIGKILL:when=$when \
+    "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q server create unborn --flavor tiny --image empty > /dev/null 2>&1
+  run t server delete unborn
+  case $rc in
+    0 | 5) ;;
+    *) left="$left clone $when: $err;" ;;
+  esac
+done
+is_eq "$left" "" "a guest that was never born can be deleted"
+
 all_gone
 done_testing

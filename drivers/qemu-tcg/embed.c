@@ -6,6 +6,7 @@
 
 #include <config.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -20,6 +21,8 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "lib/file.h"
 
 #include "embed.h"
 
@@ -227,6 +230,45 @@ rotate_log (struct vl_call *call, const char *root)
     rename (path, vl_printf (call, "%s.old", path));
 }
 
+/* Is PATH what libvirt wrote of a guest before it forked QEMU? */
+static int
+is_unborn (const char *path)
+{
+  size_t length;
+  const char *why;
+  char *text = vl_file_read (path, (size_t)1 << 24, &length, &why);
+  char *status = text ? strstr (text, "<domstatus ") : NULL, *pid;
+  int unborn;
+
+  if (status)
+    status[strcspn (status, ">")] = '\0';
+  pid = status ? strstr (status, " pid=") : NULL;
+  unborn = pid && (strncmp (pid, " pid='0'", 8) == 0 || strncmp (pid, " pid=\"0\"", 8) == 0);
+  free (text);
+  return unborn;
+}
+
+/* A process that is killed between writing a guest's state and forking its QEMU leaves
+ * a state with process 0, which every later libvirt takes for a guest whose start never
+ * ends.  We hold the root, so nobody is about to fork. */
+static void
+forget_unborn (struct vl_call *call, const char *root)
+{
+  const char *folder = vl_printf (call, "%s/run/qemu", root);
+  DIR *dir = opendir (folder);
+  struct dirent *entry;
+
+  while (dir && (entry = readdir (dir)) != NULL) {
+    size_t n = strlen (entry->d_name);
+    const char *path = vl_printf (call, "%s/%s", folder, entry->d_name);
+
+    if (n > 4 && strcmp (entry->d_name + n - 4, ".xml") == 0 && is_unborn (path))
+      unlink (path);
+  }
+  if (dir)
+    closedir (dir);
+}
+
 static int
 take (struct vl_call *call, const char *root, unsigned timeout)
 {
@@ -248,6 +290,7 @@ take (struct vl_call *call, const char *root, unsigned timeout)
   taken.fd = wait_for_root (call, root, timeout);
   if (taken.fd < 0 || write_conf (call, root) < 0)
     return -1;
+  forget_unborn (call, root);
   rotate_log (call, root);
   taken.root = strdup (root);
   return taken.root ? 0 : vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
