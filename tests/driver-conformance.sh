@@ -7,7 +7,8 @@
 # private libvirtd.
 
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/rig/rig-lib.sh"
+# Only for tests of a daemon; it is not installed.
+[ -z "${2:-}" ] || . "$(dirname "$0")/rig/rig-lib.sh"
 driver=$1 daemon=${2:-}
 needs qemu-img qemu-utils
 

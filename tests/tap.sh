@@ -53,7 +53,13 @@ run () {
   rc=$?
   out=$(cat "$tmp/.out") err=$(cat "$tmp/.err")
 }
-vl () { "$VL_RUN" virtloom --config "$config" --state "$state" "$@"; }
+if [ -n "${VL_PROGRAM:-}" ]; then
+  # For `virtloom plugin check`: that very program, with a module that is not installed.
+  program () { "$VL_PROGRAM" ${VL_TREE:+--tree "$VL_TREE"} ${VL_PLUGIN:+--plugin "$VL_PLUGIN"} "$@"; }
+else
+  program () { "$VL_RUN" virtloom "$@"; }
+fi
+vl () { program --config "$config" --state "$state" "$@"; }
 
 # What the last run is compared with.
 is_eq () {

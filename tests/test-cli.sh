@@ -181,7 +181,13 @@ is "$out" "acme-test: now \`make -C acme-test check\`" "plugin new"
 is "$(ls acme-test)" "Makefile
 acme-test.c
 acme-test.conf
-acme-test.pod" "its files"
+acme-test.pod
+tests" "its files"
+run vl plugin new acme-engine --kind driver
+is "$out" "acme-engine: now \`make -C acme-engine check\`" "plugin new of a driver"
+run vl plugin new acme-other --kind filter
+is_rc 2 "a kind that there is not"
+is "$err" "error Usage core: there is no kind 'filter' of plugins; accepted: feature, driver, storage, network" "is told"
 run vl plugin new acme-test
 is_rc 6 "not over a folder that is there"
 run vl plugin new Acme
@@ -200,8 +206,11 @@ if command -v "${CC:-gcc}" > /dev/null && [ -e "$top_builddir/core/.libs/libvirt
     ok "the new plugin builds without a warning"
     run vl plugin check acme-test/acme-test.so
     is_rc 0 "and conforms"
-    has "$out" "acme-test:model=isa makes a plan" "its choices were tried"
+    has "$out" "model: each value makes a plan, or is refused with a reason" "its choices were tried"
     lacks "$out" "not ok" "all tests pass"
+    run "$top_builddir/tests/virtloom-test" --tree "$top_builddir" --plugin acme-test/acme-test.so acme-test/tests
+    is "$out" "ok 1 - acme-test/first.case
+1..1" "and its golden case"
     chmod 646 acme-test/acme-test.so
     run vl plugin check acme-test/acme-test.so
     is_rc 1 "a module that others may write to is not run"

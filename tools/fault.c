@@ -150,6 +150,25 @@ fault_loading (void *opaque, const char *plugin)
 }
 
 void
+fault_forget (void)
+{
+  if (note == NULL)
+    note = mmap (NULL, sizeof *note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (note == MAP_FAILED)
+    note = NULL;
+  if (note)
+    memset (note, 0, sizeof *note);
+}
+
+const char *
+fault_said (void)
+{
+  return note == NULL || *note->what == '\0'     ? ""
+         : strncmp (note->what, "ended", 5) == 0 ? note->what
+                                                 : vl_xasprintf ("was %s", note->what);
+}
+
+void
 fault_refuse (struct vl_app *app)
 {
   for (size_t i = 0; i < n_mishaps; i++)
@@ -182,13 +201,9 @@ fault_fork (int *code)
     pid_t child;
     int status = 0;
 
+    fault_forget ();
     if (note == NULL)
-      note = mmap (NULL, sizeof *note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (note == MAP_FAILED) {
-      note = NULL;
       return 0;
-    }
-    memset (note, 0, sizeof *note);
     fflush (NULL);
     child = fork ();
     if (child <= 0)

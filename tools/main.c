@@ -85,6 +85,7 @@ start (struct tool *tool, struct args *args)
     .driver = args_value (args, "driver"),
     .host_file = args_value (args, "host"),
     .tree_dir = args_value (args, "tree"),
+    .modules = args_list (args, "plugin"),
     .quiet = args_has (args, "quiet"),
     .verbose = args_has (args, "verbose"),
     .strict = args->verb && (args->verb->flags & VERB_STRICT),

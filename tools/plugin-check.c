@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * virtloom plugin check: conformance of a module in TAP.  First what its file
- * says, then, in a child that may crash, what its code does. */
+ * says, then, in children that may crash, what its code does. */
 
 #include <config.h>
 
 #include "plugin-check.h"
 
+#include <ftw.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +16,47 @@
 #include <unistd.h>
 
 #define MODULE_LIMIT ((size_t)64 << 20)
-#define CODE_SECONDS 600
+#define REQUEST_LIMIT ((size_t)4 << 20)
+#define STAGE_SECONDS 120
 
 /* ---- TAP ---- */
 
-void
-tap_note (const char *fmt, ...)
+static void VL_PRINTF (2, 0) add (struct tap *tap, const char *fmt, va_list args)
 {
-  va_list args;
-  char *text, *clean;
+  char *text = vl_xvasprintf (fmt, args), *clean = vl_text_clean (text);
+  size_t n = strlen (clean);
 
-  va_start (args, fmt);
-  text = vl_xvasprintf (fmt, args);
-  va_end (args);
-  clean = vl_text_clean (text);
-  printf ("# %s\n", clean);
+  if (tap->length + n + 1 < sizeof tap->text) {
+    memcpy (tap->text + tap->length, clean, n);
+    tap->length += n;
+    tap->text[tap->length++] = '\n';
+  }
   free (clean);
   free (text);
+}
+
+static void VL_PRINTF (2, 3) line (struct tap *tap, const char *fmt, ...)
+{
+  va_list args;
+
+  va_start (args, fmt);
+  add (tap, fmt, args);
+  va_end (args);
+}
+
+void
+tap_note (struct tap *tap, const char *fmt, ...)
+{
+  va_list args;
+  char *longer = vl_xasprintf ("# %s", fmt);
+
+  va_start (args, fmt);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  add (tap, longer, args);
+#pragma GCC diagnostic pop
+  va_end (args);
+  free (longer);
 }
 
 int
@@ -42,15 +67,14 @@ tap_ok (struct tap *tap, int ok, const char *what, const char *fmt, ...)
 
   tap->tests++;
   tap->failures += ! ok;
-  printf ("%sok %d - %s\n", ok ? "" : "not ", tap->tests, what);
+  line (tap, "%sok %d - %s", ok ? "" : "not ", tap->tests, what);
   if (! ok) {
     va_start (args, fmt);
     text = vl_xvasprintf (fmt, args);
     va_end (args);
-    tap_note ("%s", text);
+    tap_note (tap, "%s", text);
     free (text);
   }
-  fflush (stdout);
   return ok;
 }
 
@@ -58,7 +82,34 @@ void
 tap_skip (struct tap *tap, const char *what, const char *why)
 {
   tap->tests++;
-  printf ("ok %d - %s # SKIP %s\n", tap->tests, what, why);
+  line (tap, "ok %d - %s # SKIP %s", tap->tests, what, why);
+}
+
+void
+tap_findings (struct tap *tap, const struct vl_app *app)
+{
+  for (size_t i = 0; i < vl_findings_count (app); i++) {
+    const struct vl_finding *finding = vl_findings_get (app, i);
+
+    tap_note (tap, "%s %s: %s", finding->code, finding->plugin, finding->message);
+  }
+}
+
+int
+tap_faulty (const struct vl_app *app)
+{
+  for (size_t i = 0; i < vl_findings_count (app); i++)
+    if (strcmp (vl_findings_get (app, i)->code, "PluginFault") == 0)
+      return 1;
+  return 0;
+}
+
+void
+tap_flush (struct tap *tap)
+{
+  fwrite (tap->text, 1, tap->length, stdout);
+  fflush (stdout);
+  tap->length = 0;
 }
 
 /* ---- the file ---- */
@@ -97,44 +148,127 @@ check_file (struct checking *c)
                 c->note.magic, c->note.abi, VL_NOTE_MAGIC, (unsigned)VL_ABI);
   ok &= tap_ok (tap, strcmp (c->note.name, c->name) == 0, "its name is the file's",
                 "it calls itself '%s'", c->note.name);
-  ok &= tap_ok (tap, elf->n_symbols == 1 && strcmp (elf->symbols[0], symbol) == 0,
-                "it exports one symbol, its own", "%zu, the first is '%s'; accepted: '%s' alone",
-                elf->n_symbols, elf->n_symbols ? elf->symbols[0] : "", symbol);
+  tap_ok (tap, elf->n_symbols == 1 && strcmp (elf->symbols[0], symbol) == 0,
+          "it exports one symbol, its own", "%zu, the first is '%s'; accepted: '%s' alone",
+          elf->n_symbols, elf->n_symbols ? elf->symbols[0] : "", symbol);
   tap_ok (tap, elf->binds_now, "it binds at once", "link with -Wl,-z,now");
+  tap_ok (tap, ! elf->indirect, "none of its code runs while it is linked",
+          "it has indirect functions, which choose their code before anything is known of it");
+  if (c->note.kind == VL_KIND_FEATURE)
+    tap_ok (tap, elf->variable == NULL, "it has no variables",
+            "'%s' can be written to; accepted: "
+            "const, or what is made anew in each call",
+            elf->variable ? elf->variable : "");
   if (elf->constructors)
-    tap_note ("it has constructors: they run before the tables are looked at");
+    tap_note (tap, "it has constructors: they run before the tables are looked at");
   free (symbol);
   return ok;
 }
 
 /* ---- the code ---- */
 
-/* In a child: what crashes there is a test that failed. */
 static void
-run_code (struct checking *c)
+run_stages (struct checking *c)
 {
-  pid_t child;
-  int status = 0;
+  static const struct {
+    const char *what;
+    void (*run) (struct checking *);
+  } stages[] = {
+    { "planning", check_plans },
+    { "planning elsewhere", check_plans_again },
+    { "planning again and again", check_memory },
+    { "planning for a bare host", check_bare },
+    { "probing", check_probe },
+    { "the life of a server", check_server },
+    { "each callback", check_callbacks },
+  };
 
-  fflush (stdout);
-  child = fork ();
-  if (child == 0) {
-    alarm (CODE_SECONDS);
-    check_code (c);
-    c->tap->finished = 1;
-    fflush (stdout);
-    _exit (0);
+  stage_run (c, "loading", check_loading);
+  if (c->tap->broken)
+    return;
+  if (c->note.kind == VL_KIND_DRIVER) {
+    check_driver (c);
+    return;
   }
-  if (child > 0)
-    waitpid (child, &status, 0);
-  if (child < 0)
-    tap_ok (c->tap, 0, "its code can be tried", "fork: %m");
-  else if (WIFSIGNALED (status))
-    tap_ok (c->tap, 0, "its code does not crash, and comes back", "killed by signal %d (%s)",
-            WTERMSIG (status), strsignal (WTERMSIG (status)));
-  else
-    tap_ok (c->tap, c->tap->finished, "its code does not end the process", "exit status %d",
-            WEXITSTATUS (status));
+  for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+    stage_run (c, stages[i].what, stages[i].run);
+}
+
+/* ---- files of the trial ---- */
+
+static int
+remove_one (const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+  (void)st;
+  (void)type;
+  (void)ftw;
+  return remove (path);
+}
+
+static int
+make_folder (struct checking *c)
+{
+  const char *base = getenv ("TMPDIR");
+  char *path = vl_xasprintf ("%s/vl-XXXXXX", base && *base == '/' ? base : "/tmp"), *bare;
+  int result;
+
+  c->folder = mkdtemp (path);
+  if (c->folder == NULL) {
+    free (path);
+    return vl_refuse (c->tool->call, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
+  }
+  bare = vl_xasprintf ("%s/bare.json", c->folder);
+  result = tool_write_new (c->tool, bare,
+                           "{\"virtloom_host\": 1, \"facts\": {\"host.arch\": \"x86_64\"}}\n");
+  free (bare);
+  return result;
+}
+
+/* What is named relative to this folder stays what it is where the folder is another. */
+static const char *
+absolute (struct tool *tool, const char *path)
+{
+  char *whole = path ? realpath (path, NULL) : NULL;
+  const char *kept = whole ? vl_printf (tool->call, "%s", whole) : path;
+
+  free (whole);
+  return kept;
+}
+
+static int
+read_request (struct checking *c)
+{
+  const char *path = args_value (c->tool->args, "request");
+  size_t length;
+  char *text = path ? tool_read (c->tool, path, REQUEST_LIMIT, &length) : NULL;
+  json_error_t error;
+
+  if (path == NULL)
+    return 0;
+  if (text)
+    c->request = json_loadb (text, length, JSON_REJECT_DUPLICATES, &error);
+  if (text && ! json_is_object (c->request))
+    (void)vl_refuse (c->tool->call, VL_ERR_REQUEST, NULL, NULL, "'%s', line %d: %s", path,
+                     error.line, error.text);
+  free (text);
+  return json_is_object (c->request) ? 0 : -1;
+}
+
+static int
+prepare (struct checking *c)
+{
+  struct vl_app_options *options = &c->tool->options;
+  int64_t seconds;
+
+  if (args_number (c->tool, "timeout", STAGE_SECONDS, &seconds) < 0 || read_request (c) < 0)
+    return -1;
+  c->seconds = (unsigned)(seconds < 1 ? 1 : seconds > 86400 ? 86400 : seconds);
+  c->file = absolute (c->tool, c->file);
+  options->config_dir = absolute (c->tool, options->config_dir);
+  options->tree_dir = absolute (c->tool, options->tree_dir);
+  if (options->host_file && strchr (options->host_file, '/'))
+    options->host_file = absolute (c->tool, options->host_file);
+  return make_folder (c);
 }
 
 static char *
@@ -154,11 +288,16 @@ check_module (struct checking *c, const unsigned char *bytes, size_t length)
 
   elf_read (bytes, length, &c->elf);
   if (check_file (c)) {
-    result = check_tree_make (c, bytes, length);
+    tap_flush (c->tap);
+    result = prepare (c);
     if (result == 0)
-      run_code (c);
-    check_tree_remove (c);
+      run_stages (c);
+    if (c->folder)
+      nftw (c->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    free (c->folder);
+    json_decref (c->request);
   }
+  tap_flush (c->tap);
   printf ("1..%d\n", c->tap->tests);
   return result;
 }

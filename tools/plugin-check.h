@@ -1,46 +1,98 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of `plugin check` share: the tests so far, and a small tree in
- * which the module is loaded beside all shipped features. */
+ * What the files of `plugin check` share.  The module's code runs in children only,
+ * one for each stage; what they find out is in memory that they share with the parent,
+ * which alone prints. */
 
 #ifndef VL_PLUGIN_CHECK_H
 #define VL_PLUGIN_CHECK_H
 
 #include "tool.h"
 
-/* In memory that the child, where the module's code runs, shares. */
+#include <sys/types.h>
+
+#define TAP_BYTES ((size_t)1 << 20)
+#define MOST_PLANS 4096
+
+/* In memory that the children share. */
 struct tap {
   int tests, failures;
-  int finished; /* the child came to its end */
+  size_t length, dropped;
+  char text[TAP_BYTES]; /* lines of the stage under way */
+
+  int finished;    /* the stage came to its end */
+  int broken;      /* nothing more can be asked of the module */
+  int active;      /* a plan was made in which it is active */
+  int watched;     /* system calls are watched */
+  char asked[128]; /* the first one of the module that is not for it: "openat in validate" */
+  uint64_t plans[MOST_PLANS]; /* what became of the N-th request, as a hash */
 };
 
 struct checking {
   struct tool *tool;
   struct tap *tap;
-  const char *file;  /* as it was given */
-  char *name;        /* of the plugin, from the file's name */
-  char *folder;      /* the small tree; NULL: not made */
-  char *host, *bare; /* host files in it */
+  const char *file; /* as it was given */
+  char *name;       /* of the plugin, from the file's name */
+  char *folder;     /* STATE of the trial, with the files that it needs */
+  json_t *request;  /* --request, or NULL */
+  unsigned seconds; /* a stage may take */
   struct elf_facts elf;
   struct vl_note_desc note; /* as the gate read it */
-  int conf_beside;          /* NAME.conf stands beside FILE and was taken */
 };
 
 /* "ok N - WHAT" or "not ok N - WHAT" with "# why" below; answers OK. */
 int tap_ok (struct tap *tap, int ok, const char *what, const char *fmt, ...) VL_PRINTF (4, 5);
 void tap_skip (struct tap *tap, const char *what, const char *why);
-void tap_note (const char *fmt, ...) VL_PRINTF (1, 2);
+void tap_note (struct tap *tap, const char *fmt, ...) VL_PRINTF (2, 3);
+/* Each finding of APP, as a note. */
+void tap_findings (struct tap *tap, const struct vl_app *app);
+/* Is one of them that the module did what no plugin may? */
+int tap_faulty (const struct vl_app *app);
+/* Prints what there is. */
+void tap_flush (struct tap *tap);
 
-/* plugin-tree.c: makes the tree, removes it.  0; -1 after a finding. */
-int check_tree_make (struct checking *c, const unsigned char *bytes, size_t length);
-void check_tree_remove (struct checking *c);
-/* Writes plugins.d/NAME.conf with KEYS, blank-separated. */
-int check_tree_conf (struct checking *c, enum vl_kind kind, const char *keys);
-/* A session in the tree, with the driver that needs no hypervisor; NULL after a
- * finding of TOOL. */
-struct vl_app *check_tree_open (struct checking *c, const char *host);
+/* ---- plugin-stage.c ---- */
 
-/* plugin-try.c: in the child. */
-void check_code (struct checking *c);
+/* Runs RUN in a child: with a deadline, a limit of memory, and nothing to write to.  A
+ * child that does not come to its end is a failed test "WHAT comes to its end". */
+void stage_run (struct checking *c, const char *what, void (*run) (struct checking *));
+/* In the child: what the process is, to be compared with what it is afterwards: one
+ * test, "WHAT leaves the process as it was". */
+struct process_state;
+struct process_state *stage_look (void);
+/* PROGRAMS: the core itself runs some in between. */
+void stage_compare (struct checking *c, const char *what, struct process_state *before,
+                    int programs);
+
+/* ---- plugin-watch.c ---- */
+
+/* From here on, in this child, what the module asks the system for while a guest is
+ * planned is noted in TAP->asked.  Sets TAP->watched where that is possible. */
+void watch_begin (struct checking *c);
+
+/* ---- plugin-plans.c ---- */
+
+/* A session with the module; WITH 0: without it.  NULL after failed tests. */
+struct vl_app *check_open (struct checking *c, const char *host, int with);
+int make_plan (struct vl_app *app, const json_t *request, struct vl_plan **plan);
+int is_active (const struct vl_plan *plan, const char *name);
+/* A request that asks for nothing; --request, if that was given. */
+json_t *plain_request (struct checking *c);
+/* The request that has all rows at once, each with a value that made a plan by itself in
+ * APP; of those that do not go together the first. */
+json_t *full_request (struct checking *c, struct vl_app *app);
+void check_plans (struct checking *c);
+void check_plans_again (struct checking *c);
+void check_memory (struct checking *c);
+void check_bare (struct checking *c);
+
+/* ---- plugin-try.c: in the child ---- */
+
+void check_loading (struct checking *c);
+void check_probe (struct checking *c);
+void check_callbacks (struct checking *c);
+void check_server (struct checking *c);
+/* Of a driver: the suite that the shipped ones pass. */
+void check_driver (struct checking *c);
 
 #endif

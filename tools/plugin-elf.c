@@ -55,34 +55,139 @@ read_dynamic (const struct image *image, const ElfW (Phdr) * header, struct elf_
   }
 }
 
-static void
-read_symbols (const struct image *image, const ElfW (Shdr) * table, struct elf_facts *facts)
+/* The names of TABLE's entries; NULL where they are not in the file. */
+static const char *
+names_of (const struct image *image, const ElfW (Shdr) * table, uint64_t *size)
 {
   const ElfW (Shdr) *strings = section (image, table->sh_link);
-  const ElfW (Sym) *symbols = at (image, table->sh_offset, table->sh_size, 8);
-  const char *names = NULL;
 
   /* A table of texts may begin anywhere, unlike the others. */
-  if (strings && strings->sh_offset < image->length
-      && strings->sh_size <= image->length - strings->sh_offset)
-    names = (const char *)image->bytes + strings->sh_offset;
-  for (size_t i = 0; symbols && names && i < table->sh_size / sizeof *symbols; i++) {
-    int binding = ELF32_ST_BIND (symbols[i].st_info);
+  if (strings == NULL || strings->sh_offset >= image->length
+      || strings->sh_size > image->length - strings->sh_offset)
+    return NULL;
+  *size = strings->sh_size;
+  return (const char *)image->bytes + strings->sh_offset;
+}
 
-    if (symbols[i].st_shndx == SHN_UNDEF || binding == STB_LOCAL
-        || symbols[i].st_name >= strings->sh_size
-        || memchr (names + symbols[i].st_name, '\0', strings->sh_size - symbols[i].st_name) == NULL)
-      continue;
-    if (facts->n_symbols < sizeof facts->symbols / sizeof facts->symbols[0])
-      facts->symbols[facts->n_symbols] = names + symbols[i].st_name;
-    facts->n_symbols++;
+typedef void (*symbol_fn) (const struct image *image, const ElfW (Sym) * symbol, const char *name,
+                           struct elf_facts *facts);
+
+static void
+each_symbol (const struct image *image, const ElfW (Shdr) * table, symbol_fn fn,
+             struct elf_facts *facts)
+{
+  uint64_t size = 0;
+  const char *names = names_of (image, table, &size);
+  const ElfW (Sym) *symbols = at (image, table->sh_offset, table->sh_size, 8);
+
+  for (size_t i = 0; symbols && names && i < table->sh_size / sizeof *symbols; i++)
+    if (symbols[i].st_shndx != SHN_UNDEF && symbols[i].st_name < size
+        && memchr (names + symbols[i].st_name, '\0', size - symbols[i].st_name))
+      fn (image, &symbols[i], names + symbols[i].st_name, facts);
+}
+
+/* Some linkers export where their own parts of memory begin and end. */
+static void
+add_exported (const struct image *image, const ElfW (Sym) * symbol, const char *name,
+              struct elf_facts *facts)
+{
+  static const char *const own[] = { "_edata", "_end", "__bss_start", "_init", "_fini" };
+
+  (void)image;
+  if (ELF32_ST_BIND (symbol->st_info) != STB_GLOBAL)
+    return;
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+    if (strcmp (own[i], name) == 0)
+      return;
+  if (facts->n_symbols < sizeof facts->symbols / sizeof facts->symbols[0])
+    facts->symbols[facts->n_symbols] = name;
+  facts->n_symbols++;
+}
+
+/* May the bytes at ADDRESS, of section INDEX, be written to once all is linked? */
+static int
+is_writable (const struct image *image, size_t index, uint64_t address)
+{
+  const ElfW (Shdr) *in = index < image->header->e_shnum ? section (image, index) : NULL;
+
+  if (in == NULL || (in->sh_flags & (SHF_WRITE | SHF_ALLOC)) != (SHF_WRITE | SHF_ALLOC))
+    return 0;
+  for (size_t i = 0; i < image->header->e_phnum; i++) {
+    const ElfW (Phdr) *header = segment (image, i);
+
+    if (header && header->p_type == PT_GNU_RELRO && address >= header->p_vaddr
+        && address - header->p_vaddr < header->p_memsz)
+      return 0;
   }
+  return 1;
+}
+
+/* What the compiler's own start-up files, and those of C++, bring along. */
+static int
+is_run_time (const char *name)
+{
+  static const char *const beginnings[] = { "completed.", "__dso_handle", "__TMC_END__", "DW.ref.",
+                                            "_ZStL8__ioinit" };
+
+  for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+    if (strncmp (beginnings[i], name, strlen (beginnings[i])) == 0)
+      return 1;
+  return 0;
+}
+
+static void
+add_variable (const struct image *image, const ElfW (Sym) * symbol, const char *name,
+              struct elf_facts *facts)
+{
+  int type = ELF32_ST_TYPE (symbol->st_info);
+
+  if (facts->variable == NULL && symbol->st_size && (type == STT_OBJECT || type == STT_TLS)
+      && ! is_run_time (name)
+      && (type == STT_TLS || is_writable (image, symbol->st_shndx, symbol->st_value)))
+    facts->variable = name;
+}
+
+static void
+read_relocations (const struct image *image, const ElfW (Shdr) * table, struct elf_facts *facts)
+{
+  uint64_t n = table->sh_size / sizeof (ElfW (Rela));
+  const ElfW (Rela) *rows = at (image, table->sh_offset, n * sizeof *rows, 8);
+
+  for (uint64_t i = 0; rows && i < n; i++)
+#if defined __x86_64__
+    if (ELF64_R_TYPE (rows[i].r_info) == R_X86_64_IRELATIVE)
+      facts->indirect = 1;
+#elif defined __aarch64__
+    if (ELF64_R_TYPE (rows[i].r_info) == R_AARCH64_IRELATIVE)
+      facts->indirect = 1;
+#else
+    (void)facts;
+#endif
+}
+
+/* Of a file without names: more bytes than start-up files have. */
+static void
+read_sizes (const struct image *image, struct elf_facts *facts)
+{
+  enum { OF_THE_RUN_TIME = 64 };
+  uint64_t bytes = 0;
+
+  for (size_t i = 0; i < image->header->e_shnum; i++) {
+    const ElfW (Shdr) *part = section (image, i);
+
+    if (part && (part->sh_type == SHT_PROGBITS || part->sh_type == SHT_NOBITS)
+        && is_writable (image, i, part->sh_addr))
+      bytes += part->sh_size;
+  }
+  if (bytes > OF_THE_RUN_TIME)
+    facts->variable = "a part without a name";
 }
 
 void
 elf_read (const unsigned char *bytes, size_t length, struct elf_facts *facts)
 {
   struct image image = { bytes, length, NULL };
+  int named = 0;
 
   memset (facts, 0, sizeof *facts);
   image.header = at (&image, 0, sizeof *image.header, 8);
@@ -100,6 +205,14 @@ elf_read (const unsigned char *bytes, size_t length, struct elf_facts *facts)
     const ElfW (Shdr) *header = section (&image, i);
 
     if (header && header->sh_type == SHT_DYNSYM)
-      read_symbols (&image, header, facts);
+      each_symbol (&image, header, add_exported, facts);
+    if (header && header->sh_type == SHT_SYMTAB) {
+      each_symbol (&image, header, add_variable, facts);
+      named = 1;
+    }
+    if (header && header->sh_type == SHT_RELA)
+      read_relocations (&image, header, facts);
   }
+  if (! named)
+    read_sizes (&image, facts);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * virtloom plugin new: a folder with a small feature that builds and conforms,
- * to be changed into what is wanted.  In the templates @name@ is the plugin,
- * @ident@ its name in C. */
+ * virtloom plugin new: a folder with a small plugin that builds and conforms, to be
+ * changed into what is wanted.  In the templates, which are files in scaffold/, @name@ is
+ * the plugin, @ident@ its name in C, @kind@ feature or driver. */
 
 #include <config.h>
 
@@ -13,193 +13,142 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char code_template[] =
-    "/* SPDX-License-Identifier: MIT\n"
-    " *\n"
-    " * @name@: says what the guest gets from it, and when. */\n"
-    "\n"
-    "#include <virtloom/feature.h>\n"
-    "\n"
-    "static const char *const models[] = { \"isa\", \"hyperv\", NULL };\n"
-    "\n"
-    "static const struct vl_prop props[] = {\n"
-    "  { .name = \"model\",\n"
-    "    .type = VL_CHOICE,\n"
-    "    .choices = models,\n"
-    "    .flavor_key = \"@name@:model\",\n"
-    "    .help = \"model of the panic device; unset: none\",\n"
-    "    .since = \"0.1\" },\n"
-    "};\n"
-    "\n"
-    "/* The subtrees of the domain that this plugin may touch. */\n"
-    "static const struct vl_write writes[] = { { .path = \"devices/panic\" } };\n"
-    "\n"
-    "/* Rows of others that it reads. */\n"
-    "static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH } };\n"
-    "\n"
-    "static int\n"
-    "active (struct vl_call *c)\n"
-    "{\n"
-    "  return vl_has (c, \"model\");\n"
-    "}\n"
-    "\n"
-    "static int\n"
-    "validate (struct vl_call *c)\n"
-    "{\n"
-    "  if (vl_is (c, VL_GUEST_ARCH, \"x86_64\"))\n"
-    "    return 0;\n"
-    "  return vl_refuse (c, VL_ERR_UNSUPPORTED, \"model\",\n"
-    "                    \"leave @name@:model out of flavors for other machines\",\n"
-    "                    \"a panic device needs an x86_64 guest\");\n"
-    "}\n"
-    "\n"
-    "static int\n"
-    "contribute (struct vl_call *c)\n"
-    "{\n"
-    "  return vl_set_from (vl_append (c, \"devices/panic\", \"model\"), \"model\", \"model\");\n"
-    "}\n"
-    "\n"
-    "VL_FEATURE (@ident@, \"@name@\", .version = \"0.1\", .summary = \"a panic device\",\n"
-    "            .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE "
-    "(reads),\n"
-    "            .active = active, .validate = validate, .contribute = contribute);\n";
+#define LIMIT ((size_t)1 << 20)
 
-static const char conf_template[] = "# See virtloom-feature-@name@(7) and virtloom-plugins.d(5).\n"
-                                    "[plugin]\n"
-                                    "kind     = feature\n"
-                                    "module   = @name@.so\n"
-                                    "enabled  = yes\n"
-                                    "critical = no\n"
-                                    "keys     = @name@:model\n";
+/* What stands in a template for what; one that stands at the beginning of a line that
+ * is for the other kind takes the line with it. */
+struct marks {
+  const char *name, *ident, *kind;
+  int driver, group; /* a feature may have a group of calls: storage, network */
+};
 
-static const char pod_template[] = "=encoding utf8\n"
-                                   "\n"
-                                   "=head1 NAME\n"
-                                   "\n"
-                                   "virtloom-feature-@name@ - a panic device\n"
-                                   "\n"
-                                   "=head1 SYNOPSIS\n"
-                                   "\n"
-                                   " virtloom flavor set m1.small --property @name@:model=isa\n"
-                                   "\n"
-                                   "=head1 PROPERTIES\n"
-                                   "\n"
-                                   "=over 4\n"
-                                   "\n"
-                                   "=item B<model> (flavor key C<@name@:model>)\n"
-                                   "\n"
-                                   "C<isa> or C<hyperv>. Unset: the guest has no panic device.\n"
-                                   "\n"
-                                   "=back\n"
-                                   "\n"
-                                   "=head1 ERRORS\n"
-                                   "\n"
-                                   "=over 4\n"
-                                   "\n"
-                                   "=item Unsupported (exit 4)\n"
-                                   "\n"
-                                   "The guest is not x86_64.\n"
-                                   "\n"
-                                   "=back\n"
-                                   "\n"
-                                   "=head1 SEE ALSO\n"
-                                   "\n"
-                                   "L<virtloom-feature(3)>, L<virtloom-plugins.d(5)>\n"
-                                   "\n"
-                                   "=cut\n";
-
-static const char make_template[] =
-    "NAME      = @name@\n"
-    "CFLAGS   ?= -O2 -g\n"
-    "CFLAGS   += -std=c11 -Wall -Wextra -fPIC -fvisibility=hidden $(shell pkg-config --cflags "
-    "virtloom)\n"
-    "LDFLAGS  += $(shell pkg-config --variable=plugin_ldflags virtloom)\n"
-    "LDLIBS   += $(shell pkg-config --libs virtloom)\n"
-    "moduledir = $(shell pkg-config --variable=moduledir virtloom)\n"
-    "pluginsd  = $(shell pkg-config --variable=pluginsd virtloom)\n"
-    "mandir   ?= /usr/local/share/man\n"
-    "\n"
-    "all: $(NAME).so\n"
-    "\n"
-    "$(NAME).so: $(NAME).c\n"
-    "\t$(CC) $(CPPFLAGS) $(CFLAGS) $< -o $@ $(LDFLAGS) $(LDLIBS)\n"
-    "\n"
-    "check: $(NAME).so\n"
-    "\tvirtloom plugin check ./$(NAME).so\n"
-    "\n"
-    "install: $(NAME).so\n"
-    "\tinstall -D -m 0755 $(NAME).so $(DESTDIR)$(moduledir)/$(NAME).so\n"
-    "\tinstall -D -m 0644 $(NAME).conf $(DESTDIR)$(pluginsd)/$(NAME).conf\n"
-    "\tinstall -d $(DESTDIR)$(mandir)/man7\n"
-    "\tpod2man --section=7 $(NAME).pod > $(DESTDIR)$(mandir)/man7/virtloom-feature-$(NAME).7\n"
-    "\n"
-    "clean:\n"
-    "\trm -f $(NAME).so\n"
-    "\n"
-    ".PHONY: all check install clean\n";
-
-/* TEMPLATE with @name@ and @ident@ filled in; the caller frees. */
-static char *
-fill (const char *template, const char *name, const char *ident)
+/* Adds N bytes of TEXT to OUT. */
+static void
+add (char **out, const char *text, size_t n)
 {
-  static const struct {
-    const char *mark;
-    size_t length;
-  } marks[] = { { "@name@", 6 }, { "@ident@", 7 } };
-  const char *words[2] = { name, ident };
-  char *out = vl_xstrdup (""), *longer;
+  char *longer = vl_xasprintf ("%s%.*s", *out, (int)n, text);
+
+  free (*out);
+  *out = longer;
+}
+
+/* TEMPLATE with its marks filled in; the caller frees. */
+static char *
+fill (const char *template, const struct marks *marks)
+{
+  const struct {
+    const char *mark, *word;
+  } words[] = { { "@name@", marks->name },
+                { "@ident@", marks->ident },
+                { "@kind@", marks->driver ? "driver" : "feature" },
+                { "@feature@", marks->driver ? NULL : "" },
+                { "@group@", marks->group ? "" : NULL },
+                { "@plain@", marks->group ? NULL : "" } };
+  char *out = vl_xasprintf ("%s", "");
 
   while (*template) {
-    size_t plain = strcspn (template, "@"), taken = plain;
-    const char *word = "";
+    size_t plain = strcspn (template, "@"), taken = plain + (template[plain] != '\0');
+    const char *word = template[plain] ? "@" : "";
 
-    for (int i = 0; i < 2; i++)
-      if (strncmp (template + plain, marks[i].mark, marks[i].length) == 0) {
-        word = words[i];
-        taken = plain + marks[i].length;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+      if (strncmp (template + plain, words[i].mark, strlen (words[i].mark)) == 0) {
+        word = words[i].word;
+        taken = plain + strlen (words[i].mark);
       }
-    if (*word == '\0' && template[plain])
-      taken = ++plain;
-    longer = vl_xasprintf ("%s%.*s%s", out, (int)plain, template, word);
-    free (out);
-    out = longer;
+    add (&out, template, plain);
+    if (word)
+      add (&out, word, strlen (word));
+    else
+      taken += strcspn (template + taken, "\n") + 1;
     template += taken;
   }
   return out;
 }
 
+/* Writes PATH from the template FILE. */
 static int
-write_template (struct tool *tool, const char *template, const char *path, const char *ident)
+write_template (struct tool *tool, const char *file, const char *path, const struct marks *marks)
 {
-  char *text = fill (template, tool->args->words[0], ident);
-  int result = tool_write_new (tool, path, text);
+  const char *tree = tool->options.tree_dir;
+  const char *from = tree ? vl_printf (tool->call, "%s/tools/scaffold/%s", tree, file)
+                          : vl_printf (tool->call, VL_DATADIR "/scaffold/%s", file);
+  size_t length;
+  char *template = tool_read (tool, from, LIMIT, &length), *text;
+  int result;
 
+  if (template == NULL)
+    return -1;
+  text = fill (template, marks);
+  result = tool_write_new (tool, path, text);
   free (text);
+  free (template);
   return result;
+}
+
+static int
+make_folder (struct tool *tool, const char *path)
+{
+  if (mkdir (path, 0755) == 0)
+    return 0;
+  return vl_refuse (tool->call, errno == EEXIST ? VL_ERR_CONFLICT : VL_ERR_FAILED, NULL, NULL,
+                    "the folder '%s' cannot be made: %m", path);
+}
+
+/* The files of a plugin of KIND: the end of a template's name, and where it goes. */
+static int
+write_files (struct tool *tool, const struct marks *marks)
+{
+  const struct {
+    const char *end, *path;
+    int wanted;
+  } files[] = {
+    { "c.tmpl", vl_printf (tool->call, "%s.c", marks->name), 1 },
+    { "conf", vl_printf (tool->call, "%s.conf", marks->name), 1 },
+    { "pod", vl_printf (tool->call, "%s.pod", marks->name), 1 },
+    { "json", "request.json", marks->group },
+    { "case", vl_printf (tool->call, "tests/cases/%s/first.case", marks->name), ! marks->driver },
+  };
+
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+    if (files[i].wanted
+        && write_template (tool, vl_printf (tool->call, "%s.%s", marks->kind, files[i].end),
+                           vl_printf (tool->call, "%s/%s", marks->name, files[i].path), marks)
+               < 0)
+      return -1;
+  return write_template (tool, "Makefile.tmpl", vl_printf (tool->call, "%s/Makefile", marks->name),
+                         marks);
 }
 
 int
 plugin_new (struct tool *tool)
 {
-  const char *name = tool->args->words[0];
+  static const char *const kinds[] = { "feature", "driver", "storage", "network" };
+  const char *name = tool->args->words[0], *kind = args_value (tool->args, "kind");
   char ident[32] = "";
-  size_t n = strlen (name);
+  struct marks marks = { .name = name, .ident = ident, .kind = kind ? kind : "feature" };
+  size_t n = strlen (name), known = 0;
 
+  while (known < sizeof kinds / sizeof kinds[0] && strcmp (kinds[known], marks.kind) != 0)
+    known++;
+  if (known == sizeof kinds / sizeof kinds[0])
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "there is no kind '%s' of plugins; accepted: feature, driver, storage, "
+                      "network",
+                      marks.kind);
+  marks.driver = known == 1;
+  marks.group = known >= 2;
   if (vl_plugins_check_name (tool->app, name) < 0)
     return -1;
   for (size_t i = 0; i < n; i++)
     ident[i] = name[i] == '-' ? '_' : name[i];
-  if (mkdir (name, 0755) < 0)
-    return vl_refuse (tool->call, errno == EEXIST ? VL_ERR_CONFLICT : VL_ERR_FAILED, NULL, NULL,
-                      "the folder '%s' cannot be made: %m", name);
-  if (write_template (tool, code_template, vl_printf (tool->call, "%s/%s.c", name, name), ident) < 0
-      || write_template (tool, conf_template, vl_printf (tool->call, "%s/%s.conf", name, name),
-                         ident)
-             < 0
-      || write_template (tool, pod_template, vl_printf (tool->call, "%s/%s.pod", name, name), ident)
-             < 0
-      || write_template (tool, make_template, vl_printf (tool->call, "%s/Makefile", name), ident)
-             < 0)
+  if (make_folder (tool, name) < 0)
+    return -1;
+  if (! marks.driver
+      && (make_folder (tool, vl_printf (tool->call, "%s/tests", name)) < 0
+          || make_folder (tool, vl_printf (tool->call, "%s/tests/cases", name)) < 0
+          || make_folder (tool, vl_printf (tool->call, "%s/tests/cases/%s", name, name)) < 0))
+    return -1;
+  if (write_files (tool, &marks) < 0)
     return -1;
   tool_done (tool, "%s: now `make -C %s check`", name, name);
   return 0;

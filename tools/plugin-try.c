@@ -1,341 +1,355 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The part of `plugin check` that runs the module's code: loading, tables, plans
- * with and without it.  In a child of the command; findings of the sessions that
- * it makes become TAP lines. */
+ * The part of `plugin check` that loads the module, judges its tables, and calls what a
+ * plan does not reach. */
 
 #include <config.h>
 
 #include "plugin-check.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define JUNK "~no-such-value~"
-
-/* ---- loading ---- */
-
-/* The keys of a feature's rows, " key key", as its conf has to claim them. */
-static char *
-keys_of (const struct vl_feature *body)
-{
-  const struct vl_table *table = &body->props;
-  char *keys = vl_xstrdup ("");
-
-  for (uint32_t i = 0; i < table->count; i++) {
-    const struct vl_prop *row =
-        (const void *)((const char *)table->rows + (size_t)i * table->row_size);
-    const char *own[2] = { row->flavor_key, row->image_key };
-    size_t n = row->aliases.count;
-
-    for (size_t k = 0; k < n + 2; k++) {
-      const char *key = k < 2 ? own[k]
-                              : ((const struct vl_alias *)((const char *)row->aliases.rows
-                                                           + (k - 2) * row->aliases.row_size))
-                                    ->key;
-      char *longer;
-
-      if (key == NULL)
-        continue;
-      longer = vl_xasprintf ("%s\n  %s", keys, key);
-      free (keys);
-      keys = longer;
-    }
-  }
-  return keys;
-}
-
-/* Opens the module by itself for its keys: the gate was looked at already. */
-static int
-open_module (struct checking *c)
-{
-  char *path = vl_xasprintf ("%s/features/.libs/%s.so", c->folder, c->name), *keys;
-  void *handle = dlopen (path, RTLD_NOW | RTLD_LOCAL);
-  const struct vl_feature *body;
-  int result;
-
-  free (path);
-  if (! tap_ok (c->tap, handle != NULL, "it opens, with every symbol resolved", "%s",
-                handle ? "" : dlerror ()))
-    return -1;
-  body = dlsym (handle, c->elf.symbols[0]);
-  if (! tap_ok (c->tap, body && body->body_size >= offsetof (struct vl_feature, props),
-                "its body is one", "it is too short"))
-    return -1;
-  if (c->conf_beside)
-    return 0;
-  keys = c->note.kind == VL_KIND_FEATURE ? keys_of (body) : vl_xstrdup ("");
-  result = check_tree_conf (c, (enum vl_kind)c->note.kind, keys);
-  free (keys);
-  return result;
-}
-
-static void
-note_findings (const struct vl_app *app)
-{
-  for (size_t i = 0; i < vl_findings_count (app); i++) {
-    const struct vl_finding *finding = vl_findings_get (app, i);
-
-    tap_note ("%s %s: %s", finding->code, finding->plugin, finding->message);
-  }
-}
-
-static const struct vl_plugin_info *
-load (struct checking *c, struct vl_app *app)
-{
-  const struct vl_plugin_info *info = vl_plugins_find (app, c->name);
-
-  if (info && info->kind == VL_KIND_DRIVER && info->state == VL_PLUGIN_UNUSED) {
-    (void)vl_plugins_load (app, c->name);
-    info = vl_plugins_find (app, c->name);
-  }
-  if (! tap_ok (c->tap, info && info->state == VL_PLUGIN_LOADED,
-                c->conf_beside ? "it loads beside all shipped features, with its own conf"
-                               : "it loads beside all shipped features",
-                "%s", info && info->reason ? info->reason : "it is not known"))
-    return NULL;
-  return info;
-}
+#define PAGE_LIMIT ((size_t)4 << 20)
+#define DISK_BYTES (1 << 20)
+#define MOST_NETWORKS 8
 
 /* ---- tables ---- */
+
+/* Adds 'WORD' to LIST. */
+static void
+add_word (char **list, const char *word)
+{
+  char *longer = vl_xasprintf ("%s%s'%s'", *list ? *list : "", *list ? ", " : "", word);
+
+  free (*list);
+  *list = longer;
+}
 
 static void
 check_tables (struct checking *c, const struct vl_plugin_info *info)
 {
-  const char *helpless = NULL, *undated = NULL;
+  char *helpless = NULL, *undated = NULL;
 
   for (size_t i = 0; i < info->n_props; i++) {
     if (info->props[i].help == NULL || *info->props[i].help == '\0')
-      helpless = info->props[i].name;
+      add_word (&helpless, info->props[i].name);
     if (info->props[i].since == NULL)
-      undated = info->props[i].name;
+      add_word (&undated, info->props[i].name);
   }
-  tap_ok (c->tap, helpless == NULL, "each property has a line of help", "'%s' has none",
-          helpless ? helpless : "");
-  tap_ok (c->tap, undated == NULL, "each property says since when", "'%s' does not",
-          undated ? undated : "");
+  tap_ok (c->tap, helpless == NULL, "each row has a line of help", "not %s", helpless);
+  tap_ok (c->tap, undated == NULL, "each row says since when", "not %s", undated);
   tap_ok (c->tap, info->summary && *info->summary, "it has a summary", "there is none");
   for (size_t i = 0; i < info->n_tools; i++)
-    tap_note ("it runs the program %s, which has: %s", info->tools[i].program,
+    tap_note (c->tap, "it runs the program %s, which has: %s", info->tools[i].program,
               program_has (c->tool, &info->tools[i]));
+  free (helpless);
+  free (undated);
 }
 
-/* ---- plans ---- */
+/* ---- what goes with it ---- */
 
-static json_t *
-request_json (const char *flavor_key, const char *image_key, const char *value)
+/* The text of the page that stands beside the module, or in a build tree one folder
+ * above it; NULL: none. */
+static char *
+read_page (struct checking *c)
 {
-  json_t *specs = json_object (), *properties = json_object ();
+  const char *kind = c->note.kind == VL_KIND_DRIVER ? "driver" : "feature";
+  const char *slash = strrchr (c->file, '/');
+  size_t n = (size_t)(slash - c->file);
+  int libtool = n > 6 && strncmp (slash - 6, "/.libs", 6) == 0;
+  char *text = NULL;
 
-  if (flavor_key)
-    json_object_set_new (specs, flavor_key, json_string (value));
-  if (image_key)
-    json_object_set_new (properties, image_key, json_string (value));
-  return json_pack ("{s:s, s:{s:s, s:i, s:i, s:i, s:o}, s:{s:s, s:s, s:o}}", "name", "check",
-                    "flavor", "name", "check", "vcpus", 1, "ram", 512, "disk", 1, "extra_specs",
-                    specs, "image", "name", "check", "disk_format", "qcow2", "properties",
-                    properties);
+  for (int i = 0; i < 6 && text == NULL; i++) {
+    static const char *const forms[] = { "%.*s/%s%s.pod", "%.*s/virtloom-%s-%s.pod",
+                                         "%.*s/virtloom-%s-%s.7" };
+    char *path;
+    size_t length;
+
+    if (i >= 3 && ! libtool)
+      break;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    path =
+        vl_xasprintf (forms[i % 3], (int)(i < 3 ? n : n - 6), c->file, i % 3 ? kind : "", c->name);
+#pragma GCC diagnostic pop
+    if (access (path, R_OK) == 0)
+      text = tool_read (c->tool, path, PAGE_LIMIT, &length);
+    free (path);
+  }
+  return text;
 }
 
+static void
+check_page (struct checking *c, const struct vl_plugin_info *info)
+{
+  char *page = read_page (c), *missing = NULL, *to = page;
+
+  if (! tap_ok (c->tap, page != NULL, "its manual page stands beside it",
+                "accepted: %s.pod, virtloom-%s-%s.pod or .7", c->name,
+                info->kind == VL_KIND_DRIVER ? "driver" : "feature", c->name))
+    return;
+  /* roff writes '\-' for '-'. */
+  for (const char *from = page; *from; from++)
+    if (*from != '\\')
+      *to++ = *from;
+  *to = '\0';
+  for (size_t i = 0; i < info->n_props; i++) {
+    const char *keys[] = { info->props[i].flavor_key, info->props[i].image_key,
+                           info->props[i].setting };
+
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+      if (keys[k] && strstr (page, keys[k]) == NULL)
+        add_word (&missing, keys[k]);
+  }
+  tap_ok (c->tap, missing == NULL, "its manual page has all of its keys and settings", "not %s",
+          missing);
+  free (missing);
+  free (page);
+}
+
+void
+check_loading (struct checking *c)
+{
+  struct vl_app *app = check_open (c, NULL, 0);
+  const struct vl_plugin_info *info;
+  struct process_state *before;
+
+  /* What the others leave in the process, they have left when it is looked at. */
+  if (app == NULL)
+    return;
+  vl_app_free (app);
+  before = stage_look ();
+  app = check_open (c, NULL, 1);
+  if (app && c->note.kind == VL_KIND_DRIVER)
+    (void)vl_plugins_load (app, c->name);
+  info = app ? vl_plugins_find (app, c->name) : NULL;
+  if (app
+      && tap_ok (c->tap, info && info->state == VL_PLUGIN_LOADED,
+                 "it loads beside all other plugins", "%s",
+                 info && info->reason ? info->reason : "it is not known")) {
+    stage_compare (c, "loading", before, 0);
+    check_tables (c, info);
+    tap_ok (c->tap, strcmp (info->conf, info->module) != 0, "its conf stands beside it",
+            "there is no %s.conf; virtloom-plugins.d(5) says what it says", c->name);
+    check_page (c, info);
+  } else
+    c->tap->broken = 1;
+  vl_app_free (app);
+}
+
+/* ---- the life of a server ---- */
+
+/* The members of OBJECT as properties; calloc. */
+static struct vl_property *
+properties_of (json_t *object, size_t *n)
+{
+  struct vl_property *list = vl_xcalloc (json_object_size (object) + 1, sizeof *list);
+  const char *key;
+  json_t *value;
+
+  *n = 0;
+  json_object_foreach (object, key, value) list[(*n)++] =
+      (struct vl_property) { key, json_string_value (value) };
+  return list;
+}
+
+static int64_t
+number_of (const json_t *object, const char *name)
+{
+  return json_integer_value (json_object_get (object, name));
+}
+
+/* A flavor and an image that ask for what REQUEST asks for. */
 static int
-make_plan (struct vl_app *app, const char *flavor_key, const char *image_key, const char *value,
-           struct vl_plan **plan)
+make_parts (struct checking *c, struct vl_app *app, const json_t *request)
 {
-  json_t *request = request_json (flavor_key, image_key, value);
-  char *text = json_dumps (request, JSON_COMPACT);
-  int result;
+  json_t *flavor = json_object_get (request, "flavor"), *image = json_object_get (request, "image");
+  char *path = vl_xasprintf ("%s/disk.raw", c->folder);
+  struct vl_flavor_info about = { .name = "check",
+                                  .vcpus = number_of (flavor, "vcpus"),
+                                  .ram = number_of (flavor, "ram") };
+  struct vl_image_info disk = { .name = "check", .disk_format = "raw" };
+  struct vl_property *specs =
+      properties_of (json_object_get (flavor, "extra_specs"), &about.n_properties);
+  struct vl_property *properties =
+      properties_of (json_object_get (image, "properties"), &disk.n_properties);
+  FILE *file = fopen (path, "we");
+  int result = file ? ftruncate (fileno (file), DISK_BYTES) : -1;
 
-  vl_findings_clear (app);
-  result = vl_plan_request (app, text, strlen (text), "plugin check", plan);
-  free (text);
-  json_decref (request);
+  if (file)
+    fclose (file);
+  about.properties = specs;
+  disk.properties = properties;
+  if (result < 0)
+    result = vl_refuse (vl_app_call (app), VL_ERR_FAILED, NULL, NULL, "'%s': %m", path);
+  if (result == 0)
+    result = vl_flavor_create (app, &about);
+  if (result == 0)
+    result = vl_image_create (app, path, &disk);
+  free (specs);
+  free (properties);
+  free (path);
   return result;
 }
 
 static int
-is_active (const struct vl_plan *plan, const char *name)
+is_refusal (int code)
 {
-  const char *why;
-
-  for (size_t i = 0; i < vl_plan_n_active (plan); i++)
-    if (strcmp (vl_plan_active (plan, i, &why), name) == 0)
-      return 1;
-  return 0;
+  return code == VL_ERR_REQUEST || code == VL_ERR_UNSUPPORTED || code == VL_ERR_CONFLICT
+         || code == VL_ERR_NOT_PERMITTED;
 }
 
-/* The first element or attribute of PLAN that NAME owns, or NULL. */
-static const char *
-owned (const struct vl_plan *plan, const char *name)
-{
-  size_t n = strlen (name);
-
-  for (size_t i = 0; i < vl_plan_n_provenance (plan); i++) {
-    const struct vl_provenance *row = vl_plan_provenance (plan, i);
-
-    for (const char *p = row->owners; *p; p += strcspn (p, ","), p += strspn (p, ", "))
-      if (strncmp (p, name, n) == 0 && (p[n] == '\0' || p[n] == ','))
-        return row->path;
-  }
-  return NULL;
-}
-
-static void
-check_unasked (struct checking *c, struct vl_app *app)
-{
-  struct vl_plan *first = NULL, *second = NULL;
-  int result = make_plan (app, NULL, NULL, NULL, &first);
-  const char *path = first ? owned (first, c->name) : NULL;
-
-  if (! tap_ok (c->tap, result == 0, "a plan that does not ask for it is made",
-                "the findings are below"))
-    note_findings (app);
-  if (result == 0 && is_active (first, c->name)) {
-    tap_skip (c->tap, "inactive, it contributes nothing", "it is active without being asked");
-    if (c->conf_beside)
-      tap_ok (c->tap, vl_plugins_find (app, c->name)->critical,
-              "as it acts on every guest, its conf says that it is critical",
-              "critical = yes in [plugin]: no guest may be made without it");
-  } else
-    tap_ok (c->tap, path == NULL, "inactive, it contributes nothing", "%s", path ? path : "");
-  if (result == 0)
-    result = make_plan (app, NULL, NULL, NULL, &second);
-  tap_ok (c->tap,
-          result == 0 && first && second && strcmp (vl_plan_xml (first), vl_plan_xml (second)) == 0,
-          "the same request twice gives the same bytes", "it does not");
-  vl_plan_free (first);
-  vl_plan_free (second);
-}
-
-/* Did a finding name the request as what is wrong? */
+/* Is RESULT of WHAT an answer: success, or a refusal that is not the module's fault? */
 static int
-refused (const struct vl_app *app)
+is_answer (struct checking *c, struct vl_app *app, int result, const char *what)
 {
-  for (size_t i = 0; i < vl_findings_count (app); i++) {
-    const struct vl_finding *finding = vl_findings_get (app, i);
+  int ok = (result == 0 || is_refusal (vl_findings_exit_code (app))) && ! tap_faulty (app);
 
-    if (finding->severity == VL_SEV_ERROR && finding->err == VL_ERR_REQUEST)
-      return 1;
+  if (! ok) {
+    tap_note (c->tap, "%s:", what);
+    tap_findings (c->tap, app);
   }
-  return 0;
+  vl_findings_clear (app);
+  return ok;
 }
 
 static int
-has_values (const struct vl_prop *row)
+act (struct checking *c, struct vl_app *app)
 {
-  return row->type != VL_STRING && row->type != VL_LIST;
+  static const struct {
+    const char *name;
+    enum vl_server_action action;
+  } acts[] = {
+    { "pause", VL_SERVER_PAUSE },        { "unpause", VL_SERVER_UNPAUSE },
+    { "suspend", VL_SERVER_SUSPEND },    { "resume", VL_SERVER_RESUME },
+    { "stop", VL_SERVER_STOP },          { "start", VL_SERVER_START },
+    { "reboot", VL_SERVER_REBOOT_SOFT }, { "reboot --hard", VL_SERVER_REBOOT_HARD },
+  };
+  int ok = 1;
+
+  for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
+    ok &= is_answer (c, app, vl_server_act (app, "check", acts[i].action, 1, 0), acts[i].name);
+  return ok;
 }
 
-/* A ".N" key, asked for as its first. */
-static char *
-first_key (const char *key)
-{
-  size_t n = key ? strlen (key) : 0;
-
-  if (key == NULL)
-    return NULL;
-  return n > 2 && strcmp (key + n - 2, ".N") == 0 ? vl_xasprintf ("%.*s.0", (int)n - 2, key)
-                                                  : vl_xstrdup (key);
-}
-
+/* The networks of REQUEST as words of `server create`. */
 static void
-check_junk (struct checking *c, struct vl_app *app, const struct vl_prop *row)
+add_networks (struct vl_app *app, const json_t *request, const char **words)
 {
-  char *flavor = first_key (row->flavor_key), *image = first_key (row->image_key);
-  char *keys[2][2] = { { flavor, NULL }, { NULL, image } };
+  json_t *networks = json_object_get (request, "networks"), *network, *value;
+  const char *key;
+  size_t i;
 
-  for (int k = 0; k < 2; k++) {
-    struct vl_plan *plan = NULL;
-    const char *key = keys[k][0] ? keys[k][0] : keys[k][1];
-    char *what;
-    int result;
+  json_array_foreach (networks, i, network)
+  {
+    const char *text = "";
 
-    if (key == NULL)
-      continue;
-    result = make_plan (app, keys[k][0], keys[k][1], JUNK, &plan);
-    what = vl_xasprintf ("%s=%s is refused", key, JUNK);
-    if (! tap_ok (c->tap, result < 0 && refused (app), what, "exit code %d",
-                  result < 0 ? vl_findings_exit_code (app) : 0))
-      note_findings (app);
-    free (what);
-    vl_plan_free (plan);
+    json_object_foreach (network, key, value) if (json_is_string (value)) text = vl_printf (
+        vl_app_call (app), "%s%s%s=%s", text, *text ? "," : "", key, json_string_value (value));
+    if (i < MOST_NETWORKS)
+      words[i] = text;
   }
-  free (flavor);
-  free (image);
 }
 
-/* Each choice makes a plan, or is refused with a reason; a document that the
- * schema refuses is neither. */
-static void
-check_choices (struct checking *c, struct vl_app *app, const struct vl_prop *row)
+/* A session, in which there is the server "check" that has all that the module does,
+ * and what the process was BEFORE; NULL after a test that failed or was skipped. */
+static struct vl_app *
+make_server (struct checking *c, const char *line, struct process_state **before)
 {
-  char *flavor = first_key (row->flavor_key);
-  char *image = flavor ? NULL : first_key (row->image_key);
-
-  for (size_t i = 0; (flavor || image) && row->choices && row->choices[i]; i++) {
-    struct vl_plan *plan = NULL;
-    int result = make_plan (app, flavor, image, row->choices[i], &plan);
-    int code = result < 0 ? vl_findings_exit_code (app) : 0;
-    char *what = vl_xasprintf ("%s=%s makes a plan, or is refused with a reason",
-                               flavor ? flavor : image, row->choices[i]);
-
-    if (! tap_ok (c->tap,
-                  result == 0 || code == VL_ERR_REQUEST || code == VL_ERR_UNSUPPORTED
-                      || code == VL_ERR_CONFLICT,
-                  what, "exit code %d", code))
-      note_findings (app);
-    free (what);
-    vl_plan_free (plan);
-  }
-  free (flavor);
-  free (image);
-}
-
-/* A host that says nothing: a plan or findings, whatever; but no crash, and no
- * failure without a word. */
-static void
-check_bare (struct checking *c)
-{
-  struct vl_app *app = check_tree_open (c, c->bare);
-  struct vl_plan *plan = NULL;
+  const char *networks[MOST_NETWORKS + 1] = { "user" };
+  const struct vl_create_options options = {
+    .name = "check", .flavor = "check", .image = "check", .networks = networks
+  };
+  struct vl_app *app = check_open (c, NULL, 1);
+  const char *uuid;
+  json_t *full;
   int result;
 
   if (app == NULL)
+    return NULL;
+  full = full_request (c, app);
+  add_networks (app, full, networks);
+  vl_findings_clear (app);
+  /* The parts are there from the stage before. */
+  result = vl_flavor_find (app, "check") ? 0 : make_parts (c, app, full);
+  json_decref (full);
+  vl_findings_clear (app);
+  *before = stage_look ();
+  if (result == 0)
+    result = vl_server_create (app, &options, &uuid);
+  if (result == 0)
+    return app;
+  if (is_answer (c, app, result, "create"))
+    tap_skip (c->tap, line, "a server with it cannot be made here");
+  else
+    tap_ok (c->tap, 0, line, "it cannot be made; see above");
+  vl_app_free (app);
+  return NULL;
+}
+
+void
+check_server (struct checking *c)
+{
+  const char *line = "a server with it is made, lives, and is gone";
+  struct process_state *before;
+  struct vl_app *app = make_server (c, line, &before);
+  int ok;
+
+  if (app == NULL)
     return;
-  result = make_plan (app, NULL, NULL, NULL, &plan);
-  tap_ok (c->tap, result == 0 || vl_findings_exit_code (app) != 0,
-          "on a host that offers nothing it does not fail without a word", "no finding");
-  vl_plan_free (plan);
+  ok = act (c, app);
+  ok &= is_answer (c, app, vl_server_delete (app, "check", 0, NULL), "delete");
+  tap_ok (c->tap, ok, line, "what was no answer is above");
+  stage_compare (c, "the life of a server", before, 1);
+  vl_app_free (app);
+}
+
+/* ---- what no command calls yet ---- */
+
+/* Tries TRIAL with each of the numbers up to MOST; NAME for people. */
+static void
+try_each (struct checking *c, struct vl_app *app, const char *name, enum vl_trial trial, int most)
+{
+  struct process_state *before = stage_look ();
+  int has = 0, bad = 0;
+  char *line;
+
+  for (int which = 1; which <= most; which++) {
+    vl_findings_clear (app);
+    has |= vl_plugins_try (app, c->name, trial, which, "check") != 1;
+    if (tap_faulty (app) && bad++ == 0)
+      tap_findings (c->tap, app);
+  }
+  if (has) {
+    line = vl_xasprintf ("%s answers, or refuses with a reason", name);
+    tap_ok (c->tap, bad == 0, line, "the first of %d faults is above", bad);
+    free (line);
+    stage_compare (c, name, before, 0);
+  }
+}
+
+void
+check_probe (struct checking *c)
+{
+  struct vl_app *app = check_open (c, NULL, 1);
+
+  if (app)
+    try_each (c, app, "probe", VL_TRY_PROBE, 1);
   vl_app_free (app);
 }
 
 void
-check_code (struct checking *c)
+check_callbacks (struct checking *c)
 {
-  const struct vl_plugin_info *info;
-  struct vl_app *app;
+  struct process_state *before;
+  struct vl_app *app =
+      make_server (c, "it is asked about each operation and told each event", &before);
 
-  if (open_module (c) < 0)
+  if (app == NULL)
     return;
-  app = check_tree_open (c, c->host);
-  if (app == NULL) {
-    tap_ok (c->tap, 0, "the shipped plugins load", "they do not");
-    return;
-  }
-  info = load (c, app);
-  if (info) {
-    check_tables (c, info);
-    if (info->kind == VL_KIND_FEATURE)
-      check_unasked (c, app);
-    for (size_t i = 0; i < info->n_props; i++) {
-      if (has_values (&info->props[i]))
-        check_junk (c, app, &info->props[i]);
-      check_choices (c, app, &info->props[i]);
-    }
-    if (info->kind == VL_KIND_FEATURE)
-      check_bare (c);
-  } else {
-    note_findings (app);
-  }
+  try_each (c, app, "permit", VL_TRY_PERMIT, VL_N_OPS - 1);
+  try_each (c, app, "event", VL_TRY_EVENT, VL_EVENT_MIGRATED);
   vl_app_free (app);
 }

@@ -8,9 +8,10 @@
 #include "tool.h"
 
 static const struct verb verbs[] = {
-  { "check", "FILE", 1, 1, NULL, "table", "checks a module, in TAP; exit 1 if it does not conform",
-    "virtloom plugin check ./acme-tpm.so", VERB_NO_LOAD, plugin_check },
-  { "new", "NAME", 1, 1, NULL, "table json", "makes a folder with a plugin to start from",
+  { "check", "FILE", 1, 1, "request timeout", "table",
+    "checks a module, in TAP; exit 1 if it does not conform", "virtloom plugin check ./acme-tpm.so",
+    VERB_NO_LOAD, plugin_check },
+  { "new", "NAME", 1, 1, "kind", "table json", "makes a folder with a plugin to start from",
     "virtloom plugin new acme-tpm", VERB_READ, plugin_new },
   { .run = NULL },
 };

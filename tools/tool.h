@@ -141,6 +141,10 @@ int fault_fork (int *code);
 void fault_refuse (struct vl_app *app);
 void fault_loading (void *opaque, const char *plugin);
 void fault_finished (void);
+/* For a child of one's own: forgets what was noted; and, after the child that called
+ * fault_watch is gone, what it died of: "was killed by SIGSEGV in load (FILE)", or "". */
+void fault_forget (void);
+const char *fault_said (void);
 
 /* ---- findings.c ---- */
 
@@ -187,7 +191,9 @@ int plugin_new (struct tool *tool);
 /* What a module's file says without being loaded. */
 struct elf_facts {
   int binds_now, constructors;
-  const char *symbols[16]; /* exported and defined */
+  int indirect;            /* functions whose code is chosen while it is linked */
+  const char *variable;    /* the first object that can be written to, or NULL */
+  const char *symbols[16]; /* exported and defined; weak ones, as of templates, apart */
   size_t n_symbols;
 };
 /* BYTES must stay as long as FACTS is used. */

@@ -330,6 +330,20 @@ read_folder (struct vl_call *call, struct vl_config *config, const struct layer 
   }
 }
 
+/* NAME.conf beside MODULE, which is not installed. */
+static void
+read_beside (struct vl_call *call, struct vl_config *config, const char *module)
+{
+  const char *base = strrchr (module, '/') + 1, *dot = strrchr (base, '.');
+  int n = (int)(dot ? dot - base : 0);
+  const char *name = vl_arena_strndup (config->arena, base, (size_t)n);
+
+  if (vl_plugin_name_ok (name))
+    (void)read_file (
+        call, config, name,
+        vl_arena_printf (config->arena, "%.*s%s.conf", (int)(base - module), module, name));
+}
+
 static int
 compare_entries (const void *a, const void *b)
 {
@@ -486,6 +500,8 @@ vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_
     bad |= read_file (call, config, NULL, layers[i].main_file);
     read_folder (call, config, &layers[i]);
   }
+  for (size_t i = 0; places->modules && places->modules[i]; i++)
+    read_beside (call, config, places->modules[i]);
   if (config->n > 1)
     qsort (config->entries, config->n, sizeof *config->entries, compare_entries);
   if (config->n_files > 1)

@@ -158,6 +158,42 @@ read_record (struct vl_call *call, struct vl_registry *registry, const struct vl
   plugin->auto_rank = rank && ! VL_STREQ (rank, "never") ? atoi (rank) : 0;
 }
 
+/* The record of the module in FILE, which is not installed: the one of its name, else a
+ * new one that claims what its tables have. */
+static int
+read_module (struct vl_call *call, struct vl_registry *registry, const char *file)
+{
+  const char *base = strrchr (file, '/') + 1, *why = NULL;
+  size_t n = strlen (base);
+  const char *name = n > 3 && VL_STREQ (base + n - 3, ".so")
+                         ? vl_arena_strndup (registry->arena, base, n - 3)
+                         : "";
+  struct vl_plugin *plugin = vl_registry_find (registry, name);
+  struct vl_module module = { .span = 0 };
+  int fd = -1;
+
+  if (! vl_plugin_name_ok (name))
+    why = "is not a module's name; accepted: NAME.so";
+  else if ((fd = vl_module_check (registry->arena, file, &module, &why)) >= 0)
+    close (fd);
+  if (why)
+    return vl_report (call, &(struct vl_report) { VL_SEV_ERROR, VL_ERR_REFUSED, .plugin = "core" },
+                      "module '%s' %s", file, why);
+  if (plugin == NULL || plugin->conf == NULL) {
+    plugin = plugin ? plugin : vl_registry_add (registry, name, (enum vl_kind)module.note.kind);
+    plugin->conf = file;
+    plugin->unclaimed = 1;
+  }
+  plugin->path = file;
+  plugin->given = 1;
+  if (plugin->state == VL_PLUGIN_DISABLED) {
+    plugin->state = VL_PLUGIN_UNUSED;
+    plugin->enabled = 1;
+    plugin->reason = NULL;
+  }
+  return 0;
+}
+
 /* ---- claimed keys against tables ---- */
 
 typedef int (*key_fn) (void *opaque, const char *key, int image, const struct vl_prop *row);
@@ -234,6 +270,13 @@ check_claims (struct vl_call *call, struct vl_registry *registry, struct vl_plug
   each_key (plugin, collect_key, &keys);
   for (const char **trait = plugin->traits; *trait; trait++)
     vl_strv_add (&traits, *trait);
+  if (plugin->unclaimed) {
+    plugin->keys = vl_arena_alloc (registry->arena, (keys.n + 1) * sizeof *plugin->keys);
+    for (size_t i = 0; i < keys.n; i++)
+      plugin->keys[i] = vl_arena_strdup (registry->arena, keys.items[i]);
+    plugin->claims = plugin->traits;
+    return 0;
+  }
   if (check_list (call, registry, plugin, "keys", plugin->keys, &keys) < 0)
     return -1;
   return check_list (call, registry, plugin, "traits", plugin->claims, &traits);
@@ -365,7 +408,9 @@ load_module (struct vl_call *call, struct vl_registry *registry, struct vl_plugi
   const char *why;
   int bad;
 
-  bad = vl_module_find (registry->arena, places, plugin->name, plugin->module, &plugin->path, &why);
+  bad = plugin->given ? 0
+                      : vl_module_find (registry->arena, places, plugin->name, plugin->module,
+                                        &plugin->path, &why);
   /* From here on a crash is this plugin's. */
   vl_call_as (call, plugin);
   call->doing = "load";
@@ -410,6 +455,33 @@ vl_registry_load (struct vl_call *call, struct vl_registry *registry, struct vl_
         "%s '%s' is %s: %s", plugin->kind == VL_KIND_DRIVER ? "driver" : "feature", plugin->name,
         plugin->state == VL_PLUGIN_REFUSED ? "refused" : "turned off", plugin->reason);
   return load_module (call, registry, plugin, places);
+}
+
+/* ---- modules that are not installed ---- */
+
+int
+vl_registry_given (struct vl_call *call, struct vl_registry *registry,
+                   const struct vl_places *places)
+{
+  int result = 0;
+
+  for (size_t i = 0; places->modules && places->modules[i]; i++)
+    result |= read_module (call, registry, places->modules[i]);
+  return result;
+}
+
+int
+vl_registry_given_loaded (struct vl_call *call, const struct vl_registry *registry)
+{
+  int result = 0;
+
+  for (size_t i = 0; i < registry->n; i++)
+    if (registry->plugins[i]->given && registry->plugins[i]->state == VL_PLUGIN_REFUSED)
+      result =
+          vl_report (call, &(struct vl_report) { VL_SEV_ERROR, VL_ERR_REFUSED, .plugin = "core" },
+                     "'%s', which was asked for, was refused: %s", registry->plugins[i]->path,
+                     registry->plugins[i]->reason);
+  return result;
 }
 
 void

@@ -46,6 +46,8 @@ struct vl_plugin {
   const char *conf;   /* path of the first conf file that names it */
   const char *built_for;
   int enabled, critical, auto_rank;
+  int given;           /* its module is one of vl_places.modules */
+  int unclaimed;       /* no conf says what it claims: it claims what it has */
   const char **keys;   /* claimed by its conf, NULL-terminated */
   const char **claims; /* traits and resource classes claimed by it; one may end in '*' */
 
@@ -105,6 +107,8 @@ struct vl_places {
   /* Told the plugin whose module is loaded next, and NULL when that is over; or NULL. */
   void (*on_load) (void *opaque, const char *plugin);
   void *opaque;
+  /* --plugin FILE: modules that are not installed; NULL-terminated, or NULL. */
+  const char *const *modules;
 };
 
 struct vl_registry *vl_registry_new (void);
@@ -123,6 +127,12 @@ int vl_registry_load (struct vl_call *call, struct vl_registry *registry, struct
 
 /* Is NAME one that the core keeps for itself? */
 int vl_plugin_name_reserved (const char *name);
+/* Between reading and loading: the modules of PLACES stand in for plugins of their names.
+ * 0, or -1 after findings. */
+int vl_registry_given (struct vl_call *call, struct vl_registry *registry,
+                       const struct vl_places *places);
+/* After loading: 0, or -1 where one of those was refused. */
+int vl_registry_given_loaded (struct vl_call *call, const struct vl_registry *registry);
 struct vl_plugin *vl_registry_find (const struct vl_registry *registry, const char *name);
 /* The loaded feature whose table has request key KEY (aliases and ".N" keys
  * too), *ROW its row; NULL if none. */

@@ -21,6 +21,23 @@
 /* A path of a UNIX socket ends at 108 bytes; 48 of them are below STATE. */
 #define STATE_LIMIT 60u
 
+/* LIST, whose paths become absolute, in memory of ARENA. */
+static const char *const *
+keep_list (struct vl_arena *arena, const char *const *list)
+{
+  VL_AUTOFREE char *here = getcwd (NULL, 0);
+  const char **kept;
+  size_t n = 0;
+
+  while (list && list[n])
+    n++;
+  kept = vl_arena_alloc (arena, (n + 1) * sizeof *kept);
+  for (size_t i = 0; i < n; i++)
+    kept[i] = list[i][0] == '/' || here == NULL ? vl_arena_strdup (arena, list[i])
+                                                : vl_arena_printf (arena, "%s/%s", here, list[i]);
+  return n ? kept : NULL;
+}
+
 struct vl_app *
 vl_app_new (const struct vl_app_options *options)
 {
@@ -40,6 +57,7 @@ vl_app_new (const struct vl_app_options *options)
   app->places.config_dir = app->options.config_dir;
   app->places.on_load = options->on_load;
   app->places.opaque = options->opaque;
+  app->places.modules = app->options.modules = keep_list (arena, options->modules);
   app->call->quiet = options->quiet;
   app->call->verbose = options->verbose;
   return app;
@@ -80,7 +98,7 @@ vl_app_read (struct vl_app *app)
   vl_registry_read (app->call, app->registry, app->config);
   if (! app->options.strict)
     vl_soften (app->call, first);
-  return 0;
+  return vl_registry_given (app->call, app->registry, &app->places);
 }
 
 int
@@ -93,7 +111,7 @@ vl_app_load (struct vl_app *app)
   vl_registry_load_all (app->call, app->registry, &app->places);
   if (! app->options.strict)
     vl_soften (app->call, first);
-  return 0;
+  return vl_registry_given_loaded (app->call, app->registry);
 }
 
 struct vl_call *

@@ -50,9 +50,13 @@ struct vl_app_options {
   const char *host_file;  /* --host, or NULL */
   const char *tree_dir;   /* --tree: the build tree, or NULL */
   int own_event_loop;     /* the application runs libvirt's event loop; see above */
-  int quiet;              /* no progress */
-  int verbose;            /* debug text on stderr */
-  int strict;             /* plugins that were refused are errors, not warnings */
+  /* --plugin: files of modules that are not installed, NULL-terminated, or NULL.  Each
+   * stands in for a plugin of its name.  A conf beside it, NAME.conf, is one more layer;
+   * without any conf it has the keys of its tables. */
+  const char *const *modules;
+  int quiet;   /* no progress */
+  int verbose; /* debug text on stderr */
+  int strict;  /* plugins that were refused are errors, not warnings */
   /* Told the plugin whose module is loaded next, and NULL when that is over; or NULL. */
   void (*on_load) (void *opaque, const char *plugin);
   void *opaque;
@@ -164,6 +168,13 @@ VL_EXPORT int vl_plugins_gate (struct vl_app *app, const char *file, struct vl_n
 VL_EXPORT int vl_plugins_check_name (struct vl_app *app, const char *name);
 /* Can driver NAME be used on this machine?  Loads it.  1; 0 with *WHY not. */
 VL_EXPORT int vl_plugins_usable (struct vl_app *app, const char *name, const char **why);
+/* Calls one callback of the loaded feature NAME, for no purpose but to see what it does.
+ * `permit` is asked about operation WHICH (enum vl_op) on SERVER, `event` told that WHICH
+ * (enum vl_event) happened to it, which did not; `probe` looks at this machine, and what
+ * it finds is forgotten.  0; 1 where it has no such callback; -1 after a finding. */
+enum vl_trial { VL_TRY_PERMIT = 1, VL_TRY_EVENT = 2, VL_TRY_PROBE = 3 };
+VL_EXPORT int vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int which,
+                              const char *server);
 /* Writes `enabled = yes|no` for plugin NAME into the conf of the highest
  * writable layer (--config, else sysconfdir); the file is answered in *FILE. */
 VL_EXPORT int vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **file);

@@ -34,6 +34,8 @@ _virtloom_options ()
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     feature-list | driver-list) echo "--long" ;;
     host-import) echo "--capabilities --domcapabilities --fact" ;;
+    plugin-check) echo "--request --timeout" ;;
+    plugin-new) echo "--kind" ;;
     config-import-nova) echo "--out" ;;
   esac
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Single callbacks of a feature, called for no purpose but to see what they do. */
+
+#include <config.h>
+
+#include "server/acting.h"
+
+#include "lib/text.h"
+
+/* Of a server on record, as a command calls it. */
+static int
+try_hook (struct vl_app *app, struct vl_plugin *plugin, enum vl_phase phase, int which,
+          const char *server)
+{
+  struct vl_hooks hooks = { .app = app, .record = vl_record_find (app, server) };
+  int result = -1;
+
+  if (hooks.record == NULL)
+    return -1;
+  hooks.driver = vl_app_driver_named (app, hooks.record->driver);
+  if (vl_hooks_load (&hooks, VL_ROLE_CURRENT) == 0)
+    result = vl_hooks_call (&hooks, plugin, phase, which);
+  vl_hooks_free (&hooks);
+  return result;
+}
+
+static int
+try_probe (struct vl_app *app, struct vl_plugin *plugin)
+{
+  struct vl_plugin *before = app->call->plugin;
+  struct vl_host *host = vl_host_new ();
+  size_t errors = app->call->findings.n_errors;
+  int result;
+
+  host->live = 1;
+  vl_host_import_into (app->call, host, NULL);
+  vl_host_probe_system (app->call, host);
+  vl_call_as (app->call, plugin);
+  app->call->doing = "probe";
+  result = plugin->feature.probe (app->call);
+  if (result != 0 && app->call->findings.n_errors == errors)
+    vl_fault (app->call, "'%s' failed in probe without saying why", plugin->name);
+  vl_call_as (app->call, before);
+  vl_host_import_into (app->call, NULL, NULL);
+  vl_host_free (host);
+  return app->call->findings.n_errors > errors ? -1 : 0;
+}
+
+int
+vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int which,
+                const char *server)
+{
+  struct vl_plugin *plugin = vl_registry_find (app->registry, name);
+
+  if (plugin == NULL || plugin->state != VL_PLUGIN_LOADED || plugin->kind != VL_KIND_FEATURE)
+    return vl_refuse (app->call, VL_ERR_NOT_FOUND, NULL, NULL, "no feature '%s' is loaded", name);
+  switch (trial) {
+  case VL_TRY_PERMIT:
+    return plugin->feature.permit ? try_hook (app, plugin, VL_PHASE_PERMIT, which, server) : 1;
+  case VL_TRY_EVENT:
+    return plugin->feature.event ? try_hook (app, plugin, VL_PHASE_EVENT, which, server) : 1;
+  case VL_TRY_PROBE:
+    return plugin->feature.probe ? try_probe (app, plugin) : 1;
+  }
+  return 1;
+}

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The part of `plugin check` that plans: every row with the limits of what it accepts,
+ * in every layer, alone and all together; each request twice, and again elsewhere. */
+
+#include <config.h>
+
+#include "plugin-check.h"
+
+#include <locale.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DRIVER "fake"
+#define JUNK "~no-such-value~"
+#define MOST_VALUES 64
+
+/* ---- sessions and plans ---- */
+
+struct vl_app *
+check_open (struct checking *c, const char *host, int with)
+{
+  const char *modules[] = { c->file, NULL };
+  struct vl_app_options options = c->tool->options;
+  struct vl_app *app;
+
+  options.state_dir = c->folder;
+  options.modules = with ? modules : NULL;
+  options.driver = options.driver ? options.driver : DRIVER;
+  options.host_file = host ? host : options.host_file;
+  options.quiet = 1;
+  options.on_load = NULL;
+  options.verbose = 0;
+  app = vl_app_new (&options);
+  if (vl_app_load (app) == 0)
+    return app;
+  tap_ok (c->tap, 0, with ? "it loads beside all other plugins" : "the other plugins load",
+          "the findings are below");
+  tap_findings (c->tap, app);
+  vl_app_free (app);
+  return NULL;
+}
+
+int
+make_plan (struct vl_app *app, const json_t *request, struct vl_plan **plan)
+{
+  char *text = json_dumps (request, JSON_COMPACT);
+  int result;
+
+  *plan = NULL;
+  vl_findings_clear (app);
+  result = vl_plan_request (app, text, strlen (text), "plugin check", plan);
+  free (text);
+  return result;
+}
+
+int
+is_active (const struct vl_plan *plan, const char *name)
+{
+  const char *why;
+
+  for (size_t i = 0; plan && i < vl_plan_n_active (plan); i++)
+    if (strcmp (vl_plan_active (plan, i, &why), name) == 0)
+      return 1;
+  return 0;
+}
+
+/* The first element or attribute of PLAN that NAME owns, or NULL. */
+static const char *
+owned (const struct vl_plan *plan, const char *name)
+{
+  size_t n = strlen (name);
+
+  for (size_t i = 0; plan && i < vl_plan_n_provenance (plan); i++) {
+    const struct vl_provenance *row = vl_plan_provenance (plan, i);
+
+    for (const char *p = row->owners; *p; p += strcspn (p, ","), p += strspn (p, ", "))
+      if (strncmp (p, name, n) == 0 && (p[n] == '\0' || p[n] == ','))
+        return row->path;
+  }
+  return NULL;
+}
+
+static uint64_t
+add_hash (uint64_t hash, const char *text)
+{
+  for (; text && *text; text++)
+    hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+  return hash;
+}
+
+/* Of all that came of a plan; never 0. */
+static uint64_t
+hash_of (const struct vl_app *app, const struct vl_plan *plan)
+{
+  uint64_t hash = add_hash (14695981039346656037u, plan ? vl_plan_xml (plan) : NULL);
+
+  for (size_t i = 0; i < vl_findings_count (app); i++) {
+    const struct vl_finding *finding = vl_findings_get (app, i);
+
+    hash = add_hash (add_hash (hash, finding->code), finding->message);
+    hash = add_hash (hash, finding->hint);
+  }
+  return hash ? hash : 1;
+}
+
+/* ---- values of rows ---- */
+
+struct value {
+  const char *text;
+  int bad; /* it is no value of the row: 1.  -1: that cannot be said */
+};
+
+struct values {
+  struct value list[MOST_VALUES];
+  size_t n;
+  char digits[8][24]; /* texts of numbers */
+  size_t n_digits;
+};
+
+static void
+add_value (struct values *values, const char *text, int bad)
+{
+  if (text && values->n < MOST_VALUES)
+    values->list[values->n++] = (struct value) { text, bad };
+}
+
+static void
+add_number (struct values *values, int64_t number, int bad)
+{
+  char *text = values->digits[values->n_digits++];
+
+  snprintf (text, sizeof values->digits[0], "%lld", (long long)number);
+  add_value (values, text, bad);
+}
+
+static void
+number_values (const struct vl_prop *row, struct values *values)
+{
+  add_number (values, 0, -1);
+  add_number (values, 1, -1);
+  if (row->type == VL_SIZE)
+    add_value (values, "1K", -1);
+  if (row->max <= row->min) {
+    add_number (values, INT64_MAX, -1);
+    add_number (values, -1, -1);
+    return;
+  }
+  add_number (values, row->min, 0);
+  add_number (values, row->max, 0);
+  if (row->min > INT64_MIN)
+    add_number (values, row->min - 1, 1);
+  if (row->max < INT64_MAX)
+    add_number (values, row->max + 1, 1);
+}
+
+static void
+values_of (const struct vl_prop *row, struct values *values)
+{
+  values->n = values->n_digits = 0;
+  if (row->type != VL_STRING && row->type != VL_LIST)
+    add_value (values, JUNK, 1);
+  add_value (values, row->deflt, 0);
+  switch (row->type) {
+  case VL_BOOL:
+  case VL_TRISTATE:
+    add_value (values, "true", 0);
+    add_value (values, "false", 0);
+    break;
+  case VL_INT:
+  case VL_SIZE:
+    number_values (row, values);
+    break;
+  case VL_CHOICE:
+    for (size_t i = 0; row->choices && row->choices[i]; i++)
+      add_value (values, row->choices[i], 0);
+    break;
+  case VL_DECIMAL:
+    add_value (values, "0", -1);
+    add_value (values, "1.5", 0);
+    break;
+  case VL_CPUSET:
+    add_value (values, "0", 0);
+    add_value (values, "0-1", 0);
+    add_value (values, "0-4095", -1);
+    break;
+  case VL_LIST:
+    add_value (values, "one,two", 0);
+    /* Fall through. */
+  case VL_STRING:
+    add_value (values, "a", 0);
+    add_value (values, "0", 0);
+    add_value (values, "<&>\"' ]]>,=", -1);
+    break;
+  }
+}
+
+/* ---- requests ---- */
+
+enum layer { FLAVOR, IMAGE, BOTH, SERVER, DEVICE, N_LAYERS };
+static const char *const layer_names[] = { "flavor", "image", "flavor and image", "request",
+                                           "device" };
+
+json_t *
+plain_request (struct checking *c)
+{
+  if (c->request)
+    return json_deep_copy (c->request);
+  return json_pack ("{s:s, s:{s:s, s:i, s:i, s:i}, s:{s:s, s:s}}", "name", "check", "flavor",
+                    "name", "check", "vcpus", 1, "ram", 512, "disk", 1, "image", "name", "check",
+                    "disk_format", "qcow2");
+}
+
+static json_t *
+object_at (json_t *parent, const char *name)
+{
+  json_t *child = json_object_get (parent, name);
+
+  if (child == NULL)
+    json_object_set_new (parent, name, child = json_object ());
+  return child;
+}
+
+/* The properties of a device that ROW is about, made in REQUEST. */
+static json_t *
+device_at (json_t *request, const struct vl_prop *row)
+{
+  json_t *nics = json_object_get (request, "networks"), *disks;
+
+  if (strcmp (row->of, "nic") == 0) {
+    if (nics == NULL)
+      json_object_set_new (request, "networks", nics = json_pack ("[{s:s}]", "type", "user"));
+    return object_at (json_array_get (nics, 0), "properties");
+  }
+  disks = json_object_get (request, "block_devices");
+  if (disks == NULL)
+    json_object_set_new (request, "block_devices",
+                         disks = json_pack ("[{s:s, s:s, s:i}]", "source_type", "image",
+                                            "destination_type", "local", "boot_index", 0));
+  return object_at (json_array_get (disks, 0), "properties");
+}
+
+/* KEY with ".N" as ".NUMBER". */
+static void
+put (json_t *object, const char *key, int number, const char *value)
+{
+  size_t n = strlen (key);
+  char *name = n > 2 && strcmp (key + n - 2, ".N") == 0
+                   ? vl_xasprintf ("%.*s.%d", (int)n - 2, key, number)
+                   : vl_xasprintf ("%s", key);
+
+  json_object_set_new (object, name, json_string (value));
+  free (name);
+}
+
+/* Asks in REQUEST, LAYER, for VALUE of ROW, an indexed one as NUMBER.  0 where the row
+ * is not asked for there. */
+static int
+ask (json_t *request, const struct vl_prop *row, enum layer layer, int number, const char *value)
+{
+  int flavor = layer == FLAVOR || layer == BOTH;
+  json_t *device;
+
+  if ((flavor && row->flavor_key == NULL) || (layer != FLAVOR && row->image_key == NULL)
+      || (layer == DEVICE && row->of == NULL))
+    return 0;
+  if (flavor)
+    put (object_at (object_at (request, "flavor"), "extra_specs"), row->flavor_key, number, value);
+  if (layer == IMAGE || layer == BOTH)
+    put (object_at (object_at (request, "image"), "properties"), row->image_key, number, value);
+  if (layer == SERVER)
+    put (object_at (request, "properties"), row->image_key, number, value);
+  if (layer == DEVICE) {
+    device = device_at (request, row);
+    if (device == NULL)
+      return 0;
+    put (device, row->image_key, number, value);
+  }
+  return 1;
+}
+
+/* ---- each request ---- */
+
+struct asking {
+  struct checking *c;
+  struct vl_app *app;
+  int again;         /* elsewhere: only what differs is told */
+  size_t n;          /* requests so far */
+  int bad[2];        /* failures of the row at hand: of values, of what is none */
+  int unlike, known; /* requests that gave two answers; whether one was told */
+  const char *first_unlike;
+};
+
+static void
+fail_ask (struct asking *a, int bad, const char *what, const char *why)
+{
+  if (a->bad[bad]++ == 0) {
+    tap_note (a->c->tap, "%s: %s", what, why);
+    tap_findings (a->c->tap, a->app);
+  }
+}
+
+static void
+judge (struct asking *a, int result, int bad, const char *what)
+{
+  int code = result < 0 ? vl_findings_exit_code (a->app) : 0;
+
+  if (tap_faulty (a->app))
+    fail_ask (a, bad == 1, what, "a fault of the plugin");
+  else if (bad == 1 && code != VL_ERR_REQUEST)
+    fail_ask (a, 1, what, result == 0 ? "it makes a plan" : "it is refused, not as a bad value");
+  else if (bad != 1 && code != 0 && code != VL_ERR_REQUEST && code != VL_ERR_UNSUPPORTED
+           && code != VL_ERR_CONFLICT)
+    fail_ask (a, 0, what, "neither a plan nor a refusal with a reason");
+  else if (result < 0 && code == 0)
+    fail_ask (a, bad == 1, what, "no plan, and no reason");
+}
+
+/* Plans REQUEST twice; answers whether there was a plan. */
+static int
+try_request (struct asking *a, const json_t *request, int bad, const char *what)
+{
+  struct tap *tap = a->c->tap;
+  uint64_t hashes[2];
+  int results[2], active = 0;
+
+  for (int i = 0; i < 2; i++) {
+    struct vl_plan *plan;
+
+    results[i] = make_plan (a->app, request, &plan);
+    hashes[i] = hash_of (a->app, plan);
+    active = results[i] == 0 && is_active (plan, a->c->name);
+    vl_plan_free (plan);
+  }
+  tap->active |= active;
+  if (! a->again)
+    judge (a, results[0], bad, what);
+  if (a->n < MOST_PLANS) {
+    uint64_t *known = &tap->plans[a->n++];
+
+    if (hashes[0] != hashes[1] || (a->again && *known != hashes[0])) {
+      a->unlike++;
+      if (a->first_unlike == NULL)
+        a->first_unlike = vl_xasprintf ("%s", what);
+    }
+    if (! a->again)
+      *known = hashes[0];
+  }
+  return results[0] == 0;
+}
+
+static void
+try_value (struct asking *a, const struct vl_prop *row, const struct value *value)
+{
+  const char *key = row->flavor_key ? row->flavor_key : row->image_key;
+
+  for (int layer = 0; layer < N_LAYERS; layer++)
+    for (int form = 0; form < (row->flags & VL_INDEXED ? 3 : 1); form++) {
+      json_t *request = plain_request (a->c);
+      /* Indexed: the first; the first two; the second alone, which is none. */
+      int asked = ask (request, row, (enum layer)layer, form == 2, value->text);
+      char *what = vl_xasprintf ("%s=%s (%s)", layer == IMAGE ? row->image_key : key, value->text,
+                                 layer_names[layer]);
+
+      if (asked && form == 1)
+        (void)ask (request, row, (enum layer)layer, 1, value->text);
+      if (asked)
+        (void)try_request (a, request, form == 2 ? 1 : value->bad, what);
+      free (what);
+      json_decref (request);
+    }
+}
+
+/* Other spellings of ROW's key. */
+static void
+try_aliases (struct asking *a, const struct vl_prop *row, const struct values *values)
+{
+  const struct vl_alias *aliases = row->aliases.rows;
+
+  for (size_t i = 0; i < row->aliases.count; i++) {
+    struct vl_prop other = *row;
+    const char *map = aliases[i].value_map, *equals = map ? strchr (map, '=') : NULL;
+    struct value value = { NULL, -1 };
+
+    other.flavor_key = aliases[i].image ? NULL : aliases[i].key;
+    other.image_key = aliases[i].image ? aliases[i].key : NULL;
+    for (size_t v = 0; v < values->n && value.text == NULL; v++)
+      if (values->list[v].bad == 0)
+        value.text = values->list[v].text;
+    if (equals)
+      value.text = vl_xasprintf ("%.*s", (int)(equals - map), map);
+    if (value.text)
+      try_value (a, &other, &value);
+  }
+}
+
+static void
+try_rows (struct asking *a, const struct vl_plugin_info *info)
+{
+  struct tap *tap = a->c->tap;
+
+  for (size_t i = 0; i < info->n_props; i++) {
+    const struct vl_prop *row = &info->props[i];
+    struct values values;
+    char *line;
+
+    if (row->flavor_key == NULL && row->image_key == NULL)
+      continue;
+    values_of (row, &values);
+    a->bad[0] = a->bad[1] = 0;
+    for (size_t v = 0; v < values.n; v++)
+      try_value (a, row, &values.list[v]);
+    try_aliases (a, row, &values);
+    if (a->again)
+      continue;
+    line = vl_xasprintf ("%s: each value makes a plan, or is refused with a reason", row->name);
+    tap_ok (tap, a->bad[0] == 0, line, "the first of %d is above", a->bad[0]);
+    free (line);
+    line = vl_xasprintf ("%s: what is no value of it is refused", row->name);
+    if (row->type != VL_STRING && row->type != VL_LIST)
+      tap_ok (tap, a->bad[1] == 0, line, "the first of %d is above", a->bad[1]);
+    free (line);
+  }
+}
+
+json_t *
+full_request (struct checking *c, struct vl_app *app)
+{
+  const struct vl_plugin_info *info = vl_plugins_find (app, c->name);
+  json_t *full = plain_request (c);
+
+  for (size_t i = 0; info && i < info->n_props; i++) {
+    struct values values;
+    int taken = 0;
+
+    values_of (&info->props[i], &values);
+    for (size_t v = 0; v < values.n && ! taken; v++)
+      for (int layer = FLAVOR; layer <= IMAGE && ! taken; layer++) {
+        json_t *longer = json_deep_copy (full);
+        struct vl_plan *plan = NULL;
+
+        if (values.list[v].bad != 1
+            && ask (longer, &info->props[i], (enum layer)layer, 0, values.list[v].text))
+          taken = make_plan (app, longer, &plan) == 0 && is_active (plan, c->name);
+        if (taken) {
+          json_decref (full);
+          full = json_incref (longer);
+        }
+        vl_plan_free (plan);
+        json_decref (longer);
+      }
+  }
+  return full;
+}
+
+/* ---- the stages ---- */
+
+static void
+check_unasked (struct checking *c, struct vl_app *app)
+{
+  json_t *request = plain_request (c);
+  struct vl_plan *plan;
+  int result = make_plan (app, request, &plan);
+  const char *path = owned (plan, c->name);
+
+  if (! tap_ok (c->tap, result == 0 && ! tap_faulty (app),
+                "a plan that does not ask for it is made", "the findings are below"))
+    tap_findings (c->tap, app);
+  if (is_active (plan, c->name))
+    tap_ok (c->tap, c->request || vl_plugins_find (app, c->name)->critical,
+            "as it acts on every guest, its conf says that it is critical",
+            "critical = yes in [plugin]: no guest may be made without it");
+  else
+    tap_ok (c->tap, path == NULL, "inactive, it contributes nothing", "%s", path ? path : "");
+  vl_plan_free (plan);
+  json_decref (request);
+}
+
+static void
+try_all (struct asking *a)
+{
+  json_t *plain = plain_request (a->c), *full;
+
+  (void)try_request (a, plain, -1, "the request that does not ask for it");
+  try_rows (a, vl_plugins_find (a->app, a->c->name));
+  full = full_request (a->c, a->app);
+  a->bad[0] = 0;
+  (void)try_request (a, full, -1, "the request that asks for all of it");
+  if (! a->again)
+    tap_ok (a->c->tap, a->bad[0] == 0, "all of it at once makes a plan", "see above");
+  json_decref (plain);
+  json_decref (full);
+}
+
+void
+check_plans (struct checking *c)
+{
+  struct asking a = { .c = c, .app = check_open (c, NULL, 1) };
+  struct process_state *before;
+
+  if (a.app == NULL)
+    return;
+  check_unasked (c, a.app);
+  watch_begin (c);
+  before = stage_look ();
+  try_all (&a);
+  stage_compare (c, "planning", before, 0);
+  tap_ok (c->tap, c->tap->active, "a plan is made in which it is active",
+          "none of %zu was; --request FILE says what else it needs, --host FILE for which host",
+          a.n);
+  if (c->tap->watched)
+    tap_ok (c->tap, c->tap->asked[0] == '\0',
+            "while a guest is planned it asks the system for nothing", "%s", c->tap->asked);
+  else
+    tap_skip (c->tap, "while a guest is planned it asks the system for nothing",
+              "system calls cannot be watched here");
+  tap_ok (c->tap, a.unlike == 0, "a request that is planned twice gives the same bytes",
+          "%d of %zu requests do not; the first is: %s", a.unlike, a.n, a.first_unlike);
+  vl_app_free (a.app);
+}
+
+/* Another process, time, zone, language, folder and environment. */
+static void
+go_elsewhere (void)
+{
+  static const char *const languages[] = { "tr_TR.UTF-8", "de_DE.UTF-8", "C.UTF-8", "POSIX" };
+  const char *here = getenv ("LC_ALL"), *language = "C";
+  char *path = vl_xasprintf ("%s", getenv ("PATH") ? getenv ("PATH") : "/usr/bin:/bin");
+
+  for (size_t i = sizeof languages / sizeof languages[0]; i-- > 0;)
+    if ((here == NULL || strcmp (here, languages[i]) != 0) && setlocale (LC_ALL, languages[i]))
+      language = languages[i];
+  setlocale (LC_ALL, language);
+  /* What is mapped from now on lies at other addresses, since the gaps are filled. */
+  for (size_t pages = 1; pages < 512; pages++)
+    (void)mmap (NULL, pages * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  sleep (1);
+  clearenv ();
+  setenv ("PATH", path, 1);
+  setenv ("LC_ALL", language, 1);
+  setenv ("TZ", "Pacific/Kiritimati", 1);
+  setenv ("HOME", "/nonexistent", 1);
+  setenv ("USER", "somebody", 1);
+  free (path);
+  if (chdir ("/") < 0)
+    _exit (1);
+}
+
+void
+check_plans_again (struct checking *c)
+{
+  struct asking a = { .c = c, .again = 1 };
+
+  go_elsewhere ();
+  a.app = check_open (c, NULL, 1);
+  if (a.app == NULL)
+    return;
+  try_all (&a);
+  tap_ok (c->tap, a.unlike == 0,
+          "planned in another process, place and time it gives the same bytes",
+          "%d of %zu requests do not; the first is: %s", a.unlike, a.n, a.first_unlike);
+  vl_app_free (a.app);
+}
+
+/* Each session gives back all that it took, so that what is left more after each one is
+ * what the module keeps. */
+static void *
+plan_once (void *opaque)
+{
+  struct checking *c = opaque;
+  struct vl_app *app = check_open (c, NULL, 1);
+  json_t *full = app ? full_request (c, app) : NULL;
+  struct vl_plan *plan;
+
+  if (app)
+    (void)make_plan (app, full, &plan);
+  if (app)
+    vl_plan_free (plan);
+  json_decref (full);
+  vl_app_free (app);
+  return NULL;
+}
+
+void
+check_memory (struct checking *c)
+{
+  enum { ROUNDS = 8, SETTLED = 4 };
+  size_t used[ROUNDS];
+  int grows = 1;
+
+  /* Chunks that the allocator puts aside for the next call count as used.  Those of a
+   * thread it takes back with the thread. */
+  mallopt (M_MXFAST, 0);
+  mallopt (M_ARENA_MAX, 1);
+  for (int i = 0; i < ROUNDS; i++) {
+    struct mallinfo2 info;
+    pthread_t thread;
+
+    if (pthread_create (&thread, NULL, plan_once, c) != 0)
+      return;
+    pthread_join (thread, NULL);
+    info = mallinfo2 ();
+    used[i] = info.uordblks + info.hblkhd;
+    if (i > SETTLED && used[i] <= used[i - 1])
+      grows = 0;
+  }
+  tap_ok (c->tap, ! grows, "it keeps no memory from one plan to the next", "%zu bytes in %d plans",
+          used[ROUNDS - 1] - used[SETTLED], ROUNDS - 1 - SETTLED);
+}
+
+/* A host that says nothing: a plan or findings, whatever; but no crash, and no
+ * failure without a word. */
+void
+check_bare (struct checking *c)
+{
+  char *host = vl_xasprintf ("%s/bare.json", c->folder);
+  struct vl_app *app = check_open (c, host, 1), *other = check_open (c, NULL, 1);
+  json_t *full = other ? full_request (c, other) : plain_request (c);
+  struct vl_plan *plan;
+  int result;
+
+  if (app) {
+    result = make_plan (app, full, &plan);
+    if (! tap_ok (c->tap, (result == 0 || vl_findings_exit_code (app) != 0) && ! tap_faulty (app),
+                  "on a host that offers nothing it does not fail without a word",
+                  "the findings are below"))
+      tap_findings (c->tap, app);
+    vl_plan_free (plan);
+  }
+  vl_app_free (app);
+  vl_app_free (other);
+  json_decref (full);
+  free (host);
+}
