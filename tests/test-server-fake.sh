@@ -47,6 +47,31 @@ is_rc 0 "hard reboot"
 run f server log web
 is_rc 0 "server log"
 true_that "the log has a line" test -n "$out"
+run f server show web -o json
+uuid=$(value uuid)
+for noun in "server create $uuid --flavor m1 --image img" "flavor create $uuid --vcpus 1 --ram 64 --disk 0" \
+    "image create $uuid --file $tmp/disk.raw --disk-format raw"; do
+  # shellcheck disable=SC2086 # words
+  run f $noun
+  is_rc 3 "no ${noun%% *} is named as another thing's uuid"
+  is_eq "$err" "error InvalidName core: the name of the ${noun%% *} has the form of a uuid; accepted: any other printable text" "and says so"
+done
+
+# What a guest wrote comes without what a terminal obeys.
+folder=$(value folder)
+[ -n "$folder" ] || folder=$state/servers/$uuid
+console=$folder/console.log
+[ ! -d "$folder/run" ] || console=$folder/run/console.log
+printf 'a\033]0;title\007b\033[2Jc\033[1;31mred\033[0m\r\nover\rwritten\n\302\233Kc1 \342\200\256rtl \377 \303\251\n\033Pdcs\033\\end \007\033(Bx\n' > "$console"
+run f server console web
+is_eq "$out" 'abcred
+over
+written
+c1 \xe2\x80\xaertl \xff é
+end \x07x' "a console cannot speak to the terminal"
+vl --driver fake server console web --raw > "$tmp/raw"
+true_that "--raw gives the bytes" cmp -s "$tmp/raw" "$console"
+rm -f "$console"
 run f server stop web
 run f server pause web
 is_rc 3 "pause of a stopped server is refused"

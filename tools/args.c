@@ -45,6 +45,7 @@ static const struct option options[] = {
   { "accept-loss", NULL, "PATH", "with --update: what guards the guest may go at or below PATH" },
   { "image", NULL, "IMAGE", "the image" },
   { "kind", NULL, "KIND", "feature, driver, storage or network" },
+  { "raw", NULL, NULL, "what the guest wrote byte by byte, terminal sequences too" },
   { "lines", NULL, "N", "only the last N lines" },
   { "long", NULL, NULL, "more columns" },
   { "min-disk", NULL, "GIB", "least root disk of a flavor for this image" },

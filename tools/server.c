@@ -326,6 +326,7 @@ server_log (struct tool *tool)
   const char *text = NULL;
   size_t length = 0, from = 0;
   int64_t lines;
+  struct guest_text guest = { .raw = args_has (tool->args, "raw") };
 
   if (args_number (tool, "lines", 0, &lines) < 0)
     return -1;
@@ -339,8 +340,10 @@ server_log (struct tool *tool)
   /* A guest may write NUL bytes: those are shown, but JSON text has none. */
   if (tool->json)
     json_put (tool->data, "log", text + from);
-  else
-    fwrite (text + from, 1, length - from, stdout);
+  else {
+    guest_text_print (&guest, text + from, length - from);
+    guest_text_end (&guest);
+  }
   return 0;
 }
 
@@ -350,6 +353,7 @@ static int
 follow (struct tool *tool, const char *path)
 {
   const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+  struct guest_text guest = { .raw = args_has (tool->args, "raw") };
   FILE *file = fopen (path, "re");
   char buffer[4096];
   size_t n;
@@ -362,13 +366,14 @@ follow (struct tool *tool, const char *path)
   }
   while (! ferror (stdout)) {
     while ((n = fread (buffer, 1, sizeof buffer, file)) > 0)
-      fwrite (buffer, 1, n, stdout);
+      guest_text_print (&guest, buffer, n);
     fflush (stdout);
     if (! args_has (tool->args, "follow"))
       break;
     clearerr (file);
     nanosleep (&pause, NULL);
   }
+  guest_text_end (&guest);
   fclose (file);
   return 0;
 }
@@ -428,9 +433,9 @@ static const struct verb verbs[] = {
   POWER (unpause, "lets paused guests go on", server_unpause),
   POWER (suspend, "writes guests to disk and stops them", server_suspend),
   POWER (resume, "lets suspended guests go on", server_resume),
-  { "log", "SERVER", 1, 1, "lines", "table json", "shows what the guest wrote to its console",
+  { "log", "SERVER", 1, 1, "lines raw", "table json", "shows what the guest wrote to its console",
     "virtloom server log web1 --lines 20", 0, server_log },
-  { "console", "SERVER", 1, 1, "follow", "table json",
+  { "console", "SERVER", 1, 1, "follow raw", "table json",
     "shows the file of the console; --follow goes on with what comes",
     "virtloom server console web1 --follow", 0, server_console },
   { .run = NULL },

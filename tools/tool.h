@@ -161,6 +161,21 @@ char *tool_read (struct tool *tool, const char *path, size_t limit, size_t *leng
 /* Writes a file that must not exist.  0; -1 after a finding. */
 int tool_write_new (struct tool *tool, const char *path, const char *text);
 
+/* ---- guest-text.c: what a guest wrote ---- */
+
+/* Where the text of a guest is, between its pieces; zero at first. */
+struct guest_text {
+  int raw; /* bytes as they are */
+  enum guest_text_state { GUEST_TEXT, GUEST_ESCAPE, GUEST_CONTROL, GUEST_STRING } state;
+  int returned; /* the last character was a carriage return */
+  char held[4]; /* of a character that is not whole yet */
+  size_t n_held;
+};
+/* Prints the next piece to stdout without what a terminal would obey. */
+void guest_text_print (struct guest_text *guest, const char *text, size_t length);
+/* Prints what was held back. */
+void guest_text_end (struct guest_text *guest);
+
 /* ---- plan.c, feature.c: shared by two nouns each ---- */
 
 /* The plan that --flavor, --image and --request ask for; that SERVER is asked for

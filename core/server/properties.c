@@ -9,6 +9,7 @@
 #include "lib/spell.h"
 #include "lib/text.h"
 #include "request/guest.h"
+#include "request/name.h"
 #include "request/request.h"
 
 #define KEY_LIMIT 255u
@@ -26,6 +27,10 @@ vl_name_check (struct vl_call *call, const struct vl_noun *noun, const char *nam
 {
   const char *problem = name ? vl_server_name_problem (name) : "is missing";
 
+  /* Commands take a name or a uuid, so the name of one thing must not be the uuid of
+   * another. */
+  if (problem == NULL && vl_uuid_problem (name) == NULL)
+    problem = "has the form of a uuid; accepted: any other printable text";
   if (problem == NULL)
     return 0;
   return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidName", NULL, NULL, "the name of the %s %s",

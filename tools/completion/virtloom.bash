@@ -28,8 +28,8 @@ _virtloom_options ()
     server-delete) echo "--abandon --force" ;;
     server-stop) echo "--force --timeout" ;;
     server-reboot) echo "--hard --timeout --update --accept-loss" ;;
-    server-log) echo "--lines" ;;
-    server-console) echo "--follow" ;;
+    server-log) echo "--lines --raw" ;;
+    server-console) echo "--follow --raw" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     feature-list | driver-list) echo "--long" ;;
