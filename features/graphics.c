@@ -22,16 +22,15 @@ static const struct vl_prop props[] = {
   ROW ("display", "the guest has a display", .type = VL_BOOL, .flags = VL_PUBLIC),
   ROW ("vnc", "guests have a VNC display", .type = VL_BOOL, .flags = VL_PUBLIC, .deflt = "true",
        .setting = "vnc_enabled", .nova = "vnc.enabled"),
-  ROW ("vnc-listen", "address that VNC displays listen on; they have no password",
-       .type = VL_STRING, .deflt = "127.0.0.1", .setting = "vnc_server_listen",
-       .nova = "vnc.server_listen"),
+  ROW ("vnc-listen", "address that VNC displays listen on by TCP; unset: a UNIX socket",
+       .type = VL_STRING, .setting = "vnc_server_listen", .nova = "vnc.server_listen"),
   ROW ("spice", "guests have a SPICE display", .type = VL_BOOL, .flags = VL_PUBLIC,
        .deflt = "false", .setting = "spice_enabled", .nova = "spice.enabled"),
   ROW ("spice-agent", "guests with SPICE have its agent's channel", .type = VL_BOOL,
        .flags = VL_PUBLIC, .deflt = "true", .setting = "spice_agent_enabled",
        .nova = "spice.agent_enabled"),
-  ROW ("spice-listen", "address that SPICE displays listen on", .type = VL_STRING,
-       .deflt = "127.0.0.1", .setting = "spice_server_listen", .nova = "spice.server_listen"),
+  ROW ("spice-listen", "address that SPICE displays listen on by TCP; unset: a UNIX socket",
+       .type = VL_STRING, .setting = "spice_server_listen", .nova = "spice.server_listen"),
   ROW ("spice-secure", "every SPICE channel must be encrypted", .type = VL_BOOL, .deflt = "false",
        .setting = "spice_require_secure", .nova = "spice.require_secure"),
   ROW ("spice-image", "how SPICE compresses images; unset: its own default", .type = VL_CHOICE,
@@ -52,6 +51,7 @@ static const struct vl_write writes[] = { { .path = "devices/channel" },
 
 static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
                                         { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_RUN_DIR },
                                         { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
@@ -70,11 +70,42 @@ active (struct vl_call *c)
   return vl_bool (c, "display");
 }
 
+/* Where displays of TYPE listen by TCP, or NULL for a UNIX socket.  SPICE encrypts what
+ * goes by TCP only. */
+static const char *
+address_of (struct vl_call *c, const char *type)
+{
+  const char *address = vl_str (c, vl_printf (c, "%s-listen", type));
+
+  return address == NULL && type[0] == 's' && vl_bool (c, "spice-secure") ? "127.0.0.1" : address;
+}
+
+/* Neither VNC nor SPICE without TLS asks who comes. */
+static void
+warn_of_tcp (struct vl_call *c, const char *type)
+{
+  const char *address = address_of (c, type);
+
+  if (address && (type[0] == 'v' || ! vl_bool (c, "spice-secure")))
+    vl_warn (c, vl_printf (c, "%s-listen", type),
+             vl_printf (
+                 c,
+                 "leave %s_server_listen out: displays are then UNIX sockets that root alone opens",
+                 type),
+             "the %s display listens on %s by TCP without password or TLS: whoever reaches that "
+             "address has the guest's screen and keyboard, guests on a 'user' network among them",
+             type, address);
+}
+
 static int
 validate (struct vl_call *c)
 {
   static const char *const types[] = { "vnc", "spice", NULL };
   int result = 0;
+
+  for (const char *const *type = types; *type; type++)
+    if (vl_bool (c, *type))
+      warn_of_tcp (c, *type);
 
   for (const char *const *type = types; *type; type++)
     if (vl_bool (c, *type) && vl_cap (c, "graphics.type", *type) == 0)
@@ -88,13 +119,20 @@ validate (struct vl_call *c)
 }
 
 static struct vl_node *
-add_display (struct vl_call *c, const char *type, const char *listen)
+add_display (struct vl_call *c, const char *type)
 {
-  struct vl_node *node = vl_append (c, "devices/graphics", type);
+  struct vl_node *node = vl_append (c, "devices/graphics", type), *listen;
+  const char *address = address_of (c, type), *row = vl_printf (c, "%s-listen", type);
 
   vl_set (node, "type", type);
-  vl_set (node, "autoport", "yes");
-  vl_set_from (node, "listen", listen);
+  if (address) {
+    vl_set (node, "autoport", "yes");
+    vl_set_why (node, "listen", address, vl_str (c, row) ? row : "spice-secure");
+    return node;
+  }
+  listen = vl_append_in (vl_because (node, VL_GUEST_RUN_DIR), "listen");
+  vl_set (listen, "type", "socket");
+  vl_set (listen, "socket", vl_printf (c, "%s/%s", vl_str (c, VL_GUEST_RUN_DIR), type));
   return node;
 }
 
@@ -129,10 +167,10 @@ static int
 contribute (struct vl_call *c)
 {
   if (vl_bool (c, "vnc"))
-    add_display (c, "vnc", "vnc-listen");
+    add_display (c, "vnc");
   if (! vl_bool (c, "spice"))
     return 0;
-  tune_spice (c, add_display (c, "spice", "spice-listen"));
+  tune_spice (c, add_display (c, "spice"));
   if (vl_bool (c, "spice-agent")) {
     struct vl_node *channel = vl_append (c, "devices/channel", "spice-agent"), *target;
 

@@ -17,6 +17,7 @@ guests_or_skip () {
   # Sockets of guests lie below STATE, and their names are short.
   if [ ${#state} -gt 49 ]; then
     short=$(mktemp -d /tmp/vl.XXXXXX) || bail "no folder in /tmp"
+    chmod 711 "$short"
     state=$short/s
     CLEANUPS="$CLEANUPS cleanup_short"
   fi

@@ -17,6 +17,8 @@ fi
 export top_builddir
 
 tmp=$(mktemp -d) || exit 99
+# The user that guests run as passes through it.
+chmod 711 "$tmp"
 state=$tmp/state
 config=$tmp/config
 mkdir -p "$config/plugins.d"

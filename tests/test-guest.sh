@@ -55,6 +55,27 @@ is_rc 0 "server log"
 has "$out" "guest: report ends" "shows the console"
 has "$(t server show one -o json)" "pmu" "the performance counters are off, and the plan says so"
 
+# ---- what whoever breaks out of QEMU would have ----
+
+# process FIELD: of QEMU's /proc/PID/status.
+process () { awk -v field="$1:" '$1 == field { print $2 }' "/proc/$(pgrep -f "[g]uest=$(field one domain),")/status"; }
+folder=$(field one run_dir)
+if [ "$(id -u)" = 0 ]; then
+  is_eq "$(process Uid)" "$(id -u libvirt-qemu)" "QEMU of root runs as libvirt-qemu"
+  is_eq "$(process CapEff)" 0000000000000000 "without capabilities"
+  is_eq "$(stat -c '%a %U' "$state")" "711 root" "STATE lets it pass and is root's"
+  is_eq "$(stat -c '%a %U' "${folder%/run}")" "711 root" "so is the server's folder"
+  is_eq "$(stat -c '%a %U' "$folder")" "700 libvirt-qemu" "only the folder of sockets and logs is its own"
+  is_eq "$(stat -c '%a %U' "$state/state.db")" "600 root" "the records are root's alone"
+else
+  skip "QEMU of root is another user: this is not root"
+fi
+is_eq "$(process NoNewPrivs)" 1 "it gains no privileges"
+is_eq "$(process Seccomp)" 2 "its system calls are filtered"
+true_that "its display is a UNIX socket" test -S "$folder/vnc"
+qemu=$(pgrep -f "[g]uest=$(field one domain),")
+is_eq "$(ss -Hltnp 2> /dev/null | grep "pid=$qemu,")" "" "nothing of it listens on TCP"
+
 # ---- the agent ----
 
 # libvirt finds the agent a moment after it finds the guest; dommemstat waits for it.

@@ -6,8 +6,11 @@
 
 #include "tool.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -354,10 +357,17 @@ follow (struct tool *tool, const char *path)
 {
   const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
   struct guest_text guest = { .raw = args_has (tool->args, "raw") };
-  FILE *file = fopen (path, "re");
+  int fd = open (path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  FILE *file = NULL;
+  struct stat st;
   char buffer[4096];
   size_t n;
 
+  /* The folder belongs to the user that QEMU runs as. */
+  if (fd >= 0 && fstat (fd, &st) == 0 && S_ISREG (st.st_mode))
+    file = fdopen (fd, "r");
+  else if (fd >= 0)
+    errno = EINVAL;
   if (file == NULL) {
     (void)vl_refuse_as (tool->call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
                         "virtloom server log asks the driver",

@@ -367,7 +367,7 @@ set_request (struct vl_guest *guest)
   vl_guest_put (guest, VL_GUEST_BOOT_FROM_VOLUME, boots_from_volume (request) ? "true" : "false",
                 "block_devices", "request");
   vl_guest_put (guest, VL_GUEST_RUN_DIR,
-                vl_printf (guest->call, "%s/servers/%s", state, request->uuid), VL_GUEST_UUID,
+                vl_printf (guest->call, "%s/servers/%s/run", state, request->uuid), VL_GUEST_UUID,
                 "the server's folder");
 }
 

@@ -88,7 +88,7 @@ local_source (struct layout *l, const struct vl_wanted_disk *want, const char *n
   struct vl_plugin *plugin =
       type ? vl_registry_answer (l->guest->registry, VL_ANSWER_IMAGES, type) : NULL;
 
-  volume->dir = vl_str (l->call, VL_GUEST_RUN_DIR);
+  volume->dir = vl_above_run_dir (l->call, 1);
   volume->name = name;
   if (VL_STREQ (disk->role, "config")) {
     l->guest->sources[l->n].type = "file";

@@ -102,17 +102,23 @@ vl_bdm_path (struct vl_call *call, const struct vl_request *request,
 }
 
 const char *
-vl_state_of (struct vl_call *call)
+vl_above_run_dir (struct vl_call *call, int levels)
 {
-  char *state = vl_arena_strdup (call->arena, vl_str (call, VL_GUEST_RUN_DIR));
+  char *folder = vl_arena_strdup (call->arena, vl_str (call, VL_GUEST_RUN_DIR));
 
-  for (int up = 0; state && up < 2; up++) {
-    char *slash = strrchr (state, '/');
+  while (folder && levels-- > 0) {
+    char *slash = strrchr (folder, '/');
 
     if (slash)
       *slash = '\0';
   }
-  return state;
+  return folder;
+}
+
+const char *
+vl_state_of (struct vl_call *call)
+{
+  return vl_above_run_dir (call, 3);
 }
 
 const char *

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 /* A path of a UNIX socket ends at 108 bytes; 48 of them are below STATE. */
-#define STATE_LIMIT 60u
+#define STATE_LIMIT 49u
 
 /* LIST, whose paths become absolute, in memory of ARENA. */
 static const char *const *

@@ -7,9 +7,12 @@
 
 #include "server/record.h"
 
+#include "lib/file.h"
 #include "server/method.h"
 #include "server/properties.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <time.h>
 
 const char *
@@ -18,6 +21,17 @@ vl_server_dir (struct vl_app *app, const char *uuid)
   const char *state = vl_app_state_dir (app);
 
   return state ? vl_printf (app->call, "%s/servers/%s", state, uuid) : NULL;
+}
+
+const char *
+vl_server_run_dir (struct vl_app *app, const char *uuid)
+{
+  const char *folder = vl_printf (app->call, "%s/run", vl_server_dir (app, uuid));
+
+  if (mkdir (folder, 0700) == 0 || errno == EEXIST)
+    return folder;
+  vl_file_failed (app->call, "cannot make", folder, errno);
+  return NULL;
 }
 
 int

@@ -20,6 +20,10 @@ struct vl_record {
 /* STATE/images/UUID and STATE/servers/UUID. */
 const char *vl_image_path (struct vl_app *app, const char *uuid);
 const char *vl_server_dir (struct vl_app *app, const char *uuid);
+/* run/ in the folder of server UUID, made where it is not there: sockets and logs of the
+ * guest.  It is the only folder that a driver may give to the user that QEMU runs as, so
+ * disks and what is believed later lie outside.  NULL after a finding. */
+const char *vl_server_run_dir (struct vl_app *app, const char *uuid);
 
 /* The record of SERVER, a name or uuid: 1, 0 where there is none, -1 after a
  * finding.  Arena memory. */

@@ -205,10 +205,11 @@ vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server
     result = vl_hooks_prepare (&hooks);
   if (result == 0) {
     spawn.domain = record.domain;
-    spawn.run_dir = vl_server_dir (app, server);
+    spawn.run_dir = vl_server_run_dir (app, server);
     spawn.doc = hooks.stored->doc;
     app->call->host = hooks.host;
-    result = VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD);
+    result =
+        spawn.run_dir ? VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD) : -1;
   }
   vl_hooks_free (&hooks);
   return result < 0 ? -1 : settle (store, server, VL_ROLE_CURRENT);

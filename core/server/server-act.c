@@ -249,9 +249,11 @@ call_driver (const struct act *act, const struct vl_doc *doc)
                             .power_on = 1,
                             .uuid = uuid,
                             .domain = act->record.domain,
-                            .run_dir = vl_server_dir (app, uuid),
+                            .run_dir = vl_server_run_dir (app, uuid),
                             .doc = doc };
 
+  if (spawn.run_dir == NULL)
+    return -1;
   app->call->addresses = NULL;
   switch (actions[act->what].action) {
   case VL_SERVER_START:

@@ -164,15 +164,16 @@ make_guest (struct creation *c)
                             .power_on = 1,
                             .uuid = c->uuid,
                             .domain = c->domain,
-                            .run_dir = c->dir,
                             .doc = c->plan->build.doc };
 
   c->app->call->host = c->plan->build.host;
   vl_progress (c->app->call, "making the disks of \"%s\"", c->name);
   if (mkdir (c->dir, 0700) < 0)
     return vl_file_failed (c->app->call, "cannot make", c->dir, errno);
-  if (vl_undo_done (c->store, c->uuid, VL_MADE_FOLDER, c->dir, NULL) < 0
-      || vl_server_disks_make (&c->hooks, c->plan) < 0)
+  if (vl_undo_done (c->store, c->uuid, VL_MADE_FOLDER, c->dir, NULL) < 0)
+    return -1;
+  spawn.run_dir = vl_server_run_dir (c->app, c->uuid);
+  if (spawn.run_dir == NULL || vl_server_disks_make (&c->hooks, c->plan) < 0)
     return -1;
   vl_progress (c->app->call, "starting \"%s\"", c->name);
   c->app->call->addresses = NULL;

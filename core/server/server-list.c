@@ -79,7 +79,7 @@ fill (struct vl_app *app, struct vl_server_info *info, const char *recorded, enu
 {
   info->status = vl_status_of (recorded, state, known);
   info->power_state = vl_power_state_name (state);
-  info->run_dir = vl_server_dir (app, info->uuid);
+  info->run_dir = vl_printf (app->call, "%s/run", vl_server_dir (app, info->uuid));
   if (known && state == VL_STATE_NONE && info->fault == NULL && VL_STREQ (info->status, "ERROR"))
     info->fault = "its driver does not know the guest any more";
 }

@@ -281,6 +281,8 @@ virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **c
   made->type = how->type;
   made->soft_reboot_wait = how->soft_reboot_wait;
   made->embedded = how->embedded;
+  made->guest_uid = how->guest_uid;
+  made->guest_gid = how->guest_gid;
   *conn = made;
   return 0;
 }

@@ -98,19 +98,6 @@ may_pass (const struct user *user, int fd, const struct stat *st)
   return (st->st_mode & S_IXOTH) != 0;
 }
 
-/* A folder of STATE that nobody but us may enter gets QEMU's group, which may pass through
- * it, and nothing else; one that its own group uses keeps that, and lets everybody pass. */
-static int
-let_pass (const struct user *user, int fd, const struct stat *st)
-{
-  if ((st->st_mode & S_IRWXG) == 0)
-    return fchown (fd, (uid_t)-1, user->groups[0]) == 0
-                   && fchmod (fd, (st->st_mode & 07777) | S_IXGRP) == 0
-               ? 0
-               : -1;
-  return fchmod (fd, (st->st_mode & 07777) | S_IXOTH);
-}
-
 static int
 refuse_folder (struct vl_call *call, const struct user *user, const char *folder)
 {
@@ -135,7 +122,8 @@ open_way (struct vl_call *call, const struct user *user, const char *folder, int
       answer = 0;
     else if (! ours)
       answer = refuse_folder (call, user, folder);
-    else if (let_pass (user, fd, &st) == 0)
+    /* To pass is not to list: what lies there is reached by who knows its name and may open it. */
+    else if (fchmod (fd, (st.st_mode & 07777) | S_IXGRP | S_IXOTH) == 0)
       answer = 0;
     else
       vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot let user %u pass through folder '%s': %s",
@@ -149,6 +137,16 @@ open_way (struct vl_call *call, const struct user *user, const char *folder, int
   if (fd >= 0)
     close (fd);
   return answer;
+}
+
+/* The folders above STATE have to let USER pass: they are not ours to change. */
+static int
+open_way_above (struct vl_call *call, const struct user *user, const char *state)
+{
+  for (const char *slash = strchr (state + 1, '/'); slash; slash = strchr (slash + 1, '/'))
+    if (open_way (call, user, vl_printf (call, "%.*s", (int)(slash - state), state), 0) < 0)
+      return -1;
+  return 0;
 }
 
 /* Opens the way to PATH, which lies below STATE, from STATE on. */
@@ -170,10 +168,51 @@ is_below (const char *path, const char *folder)
   return path && strncmp (path, folder, length) == 0 && path[length] == '/';
 }
 
+/* Takes away what QEMU's user may have put into its folder and libvirt would follow or
+ * write to as root: links. */
+static void
+remove_links (int fd)
+{
+  DIR *dir = fdopendir (fcntl (fd, F_DUPFD_CLOEXEC, 0));
+  struct dirent *entry;
+  struct stat st;
+
+  while (dir && (entry = readdir (dir)) != NULL)
+    if (fstatat (fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+        && (S_ISLNK (st.st_mode) || (S_ISREG (st.st_mode) && st.st_nlink > 1)))
+      unlinkat (fd, entry->d_name, 0);
+  if (dir)
+    closedir (dir);
+}
+
+/* Gives what is at PATH to USER: the folder of sockets and logs, or a log that is kept
+ * elsewhere, which is made where it is not there. */
+static int
+give (struct vl_call *call, const struct user *user, const char *path, int folder)
+{
+  int fd = open (
+      path, (folder ? O_RDONLY | O_DIRECTORY : O_WRONLY | O_CREAT) | O_NOFOLLOW | O_CLOEXEC, 0600);
+  struct stat st;
+  int done = fd >= 0 && fstat (fd, &st) == 0
+             && (folder || (S_ISREG (st.st_mode) && st.st_nlink == 1))
+             && (st.st_uid == user->uid || fchown (fd, user->uid, user->groups[0]) == 0)
+             && fchmod (fd, folder ? 0700 : 0600) == 0;
+
+  if (! done)
+    vl_refuse (call, VL_ERR_FAILED, NULL, NULL,
+               "cannot give '%s' to user %u, as whom QEMU runs: %s", path, (unsigned)user->uid,
+               strerror (errno));
+  if (done && folder)
+    remove_links (fd);
+  if (fd >= 0)
+    close (fd);
+  return done ? 0 : -1;
+}
+
 /* Every file, folder and socket of the document that lies below STATE. */
 static int
 walk (struct vl_call *call, const struct vl_conn *conn, const struct user *user,
-      const struct vl_xml *node, int depth)
+      const char *run_dir, const struct vl_xml *node, int depth)
 {
   static const char *const attributes[] = { "file", "path", "dir", "dev", "socket" };
   const char *text = vl_xml_text (node);
@@ -186,29 +225,50 @@ walk (struct vl_call *call, const struct vl_conn *conn, const struct user *user,
     if (is_below (value, conn->state_dir) && open_way_to (call, conn, user, value) < 0)
       return -1;
   }
+  text = vl_xml_attr (node, "file");
+  /* A guest that was recorded before its logs had a folder of their own. */
+  if (geteuid () == 0 && strcmp (vl_xml_name (node), "log") == 0 && is_below (text, conn->state_dir)
+      && ! is_below (text, run_dir) && give (call, user, text, 0) < 0)
+    return -1;
   if (depth < MAX_DEPTH)
     for (const struct vl_xml *child = vl_xml_child (node, NULL); child;
          child = vl_xml_next (child, NULL))
-      if (walk (call, conn, user, child, depth + 1) < 0)
+      if (walk (call, conn, user, run_dir, child, depth + 1) < 0)
         return -1;
   return 0;
 }
 
 int
-virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const char *xml)
+virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *folder)
 {
-  const char *state = conn->state_dir;
+  struct user user = { .uid = uid, .groups = { gid }, .n_groups = 1 };
+  const char *state = vl_printf (call, "%.*s", (int)(strrchr (folder, '/') - folder), folder);
+
+  if (open_way_above (call, &user, state) < 0 || open_way (call, &user, state, 1) < 0)
+    return -1;
+  return open_way (call, &user, folder, 1);
+}
+
+int
+virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  const char *state = conn->state_dir, *xml = vl_doc_xml (spawn->doc);
   const struct vl_xml *root;
   struct user user;
-  int found = conn->embedded ? 0 : find_user (call, conn, &user);
+  int found = 1;
 
-  if (found <= 0)
-    return found;
-  for (const char *slash = strchr (state + 1, '/'); slash; slash = strchr (slash + 1, '/'))
-    if (open_way (call, &user, vl_printf (call, "%.*s", (int)(slash - state), state), 0) < 0)
-      return -1;
+  if (conn->embedded)
+    user = (struct user) { .uid = conn->guest_uid, .groups = { conn->guest_gid }, .n_groups = 1 };
+  else
+    found = find_user (call, conn, &user);
+  if (found <= 0 || user.uid == 0)
+    return found < 0 ? -1 : 0;
+  if (open_way_above (call, &user, state) < 0)
+    return -1;
   root = vl_xml_read (call, xml, strlen (xml));
-  return root ? walk (call, conn, &user, root, 0) : -1;
+  if (root == NULL || walk (call, conn, &user, spawn->run_dir, root, 0) < 0)
+    return -1;
+  return geteuid () == 0 ? give (call, &user, spawn->run_dir, 1) : 0;
 }
 
 /* ---- whose guests ---- */

@@ -116,6 +116,22 @@ restore (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const 
                   virDomainGetName (domain));
 }
 
+/* The document with the label that has libvirt run the guest as its own user and give it
+ * the files that it needs. */
+static const char *
+labelled (struct vl_call *call, const struct vl_conn *conn, const char *xml)
+{
+  const char *end = strstr (xml, "</domain>");
+
+  if (conn->guest_uid == 0 || end == NULL)
+    return xml;
+  return vl_printf (call,
+                    "%.*s  <seclabel type='static' model='dac' relabel='yes'>\n"
+                    "    <label>+%u:+%u</label>\n  </seclabel>\n%s",
+                    (int)(end - xml), xml, (unsigned)conn->guest_uid, (unsigned)conn->guest_gid,
+                    end);
+}
+
 virDomainPtr
 virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
@@ -132,11 +148,10 @@ virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
       return NULL;
     }
   }
-  if (virt_let_qemu_in (call, conn, vl_doc_xml (spawn->doc)) < 0
-      || virt_note_guest (call, conn, spawn->uuid) < 0)
+  if (virt_let_qemu_in (call, conn, spawn) < 0 || virt_note_guest (call, conn, spawn->uuid) < 0)
     return NULL;
-  domain =
-      virDomainDefineXMLFlags (conn->virt, vl_doc_xml (spawn->doc), VIR_DOMAIN_DEFINE_VALIDATE);
+  domain = virDomainDefineXMLFlags (conn->virt, labelled (call, conn, vl_doc_xml (spawn->doc)),
+                                    VIR_DOMAIN_DEFINE_VALIDATE);
   if (domain == NULL) {
     virt_error (call, "libvirt does not accept guest '%s'", spawn->domain);
     if (old == NULL)

@@ -20,7 +20,9 @@ struct vl_conn {
   const char *type;          /* domain type of its guests: "qemu", "kvm" */
   uint32_t soft_reboot_wait; /* seconds */
   int embedded;              /* libvirt's driver runs in this process */
-  int own_loop;              /* the application runs the event loop */
+  uid_t guest_uid;           /* whom each guest runs as, 0: as libvirt says */
+  gid_t guest_gid;
+  int own_loop; /* the application runs the event loop */
   char *uri, *state_dir;
 };
 
@@ -56,6 +58,8 @@ struct virt_open {
   const char *state_dir;
   int read_only;
   int embedded;
+  uid_t guest_uid; /* whom each guest runs as, 0: as libvirt says */
+  gid_t guest_gid;
   int own_loop;
   uint32_t soft_reboot_wait;
   const char *hint; /* how to mend it where it cannot be opened, or NULL */
@@ -90,13 +94,16 @@ void virt_sleep (unsigned ms);
 /* Milliseconds of a clock that never jumps. */
 int64_t virt_now (void);
 
-/* ---- daemon.c: each does nothing for the embedded driver ---- */
+/* ---- daemon.c ---- */
 
-/* Opens the way to the files of the document XML below STATE for the user that libvirt runs
- * QEMU as: that user may then pass through their folders.  0, or -1 after a finding, also
- * where a folder above STATE is closed to it. */
-int virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const char *xml);
-/* Notes in STATE which daemon has guest UUID, and forgets that. */
+/* Opens the way to the files of the guest's document below STATE for the user that libvirt
+ * runs QEMU as: that user may then pass through their folders, and run_dir is its own.  0,
+ * or -1 after a finding, also where a folder above STATE is closed to it. */
+int virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
+/* Lets user UID pass through FOLDER, which lies in STATE, and through STATE.  0, or -1
+ * after a finding. */
+int virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *folder);
+/* The rest does nothing for the embedded driver.  Notes in STATE which daemon has guest UUID, and forgets that. */
 int virt_note_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 void virt_forget_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* Are all guests of STATE those of this URI (for EMBEDDED too)?  0, or -1 after a finding. */

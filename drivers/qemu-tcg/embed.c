@@ -24,6 +24,7 @@
 
 #include "lib/file.h"
 
+#include "../libvirt/virt.h"
 #include "embed.h"
 
 /* The first line of a qemu.conf that may be written anew. */
@@ -157,9 +158,21 @@ has_virtlogd (void)
   return answers;
 }
 
-/* Guests of root run as root, without capabilities, so that they reach what lies
- * in STATE, which is root's alone.  A qemu.conf without our mark is the
- * operator's. */
+const struct passwd *
+embed_guest_user (void)
+{
+  static const char *const names[] = { "libvirt-qemu", "qemu", "nobody" };
+  const struct passwd *user = NULL;
+
+  for (size_t i = 0; geteuid () == 0 && user == NULL && i < sizeof names / sizeof names[0]; i++)
+    user = getpwnam (names[i]);
+  return user;
+}
+
+/* What libvirt asks QEMU it asks as root: as another user it gives its probes the right to
+ * open /dev/kvm, finds that guests have not got that right, and throws away what it
+ * learned, each time.  Guests themselves run as their own user (embed_guest_user).  A
+ * qemu.conf without our mark is the operator's. */
 static const char *
 wanted_conf (struct vl_call *call)
 {
@@ -272,6 +285,7 @@ forget_unborn (struct vl_call *call, const char *root)
 static int
 take (struct vl_call *call, const char *root, unsigned timeout)
 {
+  const struct passwd *user = embed_guest_user ();
   size_t room = sizeof ((struct sockaddr_un *)0)->sun_path - sizeof LONGEST_SOCKET;
 
   if (taken.root && strcmp (taken.root, root) == 0)
@@ -286,6 +300,8 @@ take (struct vl_call *call, const char *root, unsigned timeout)
                       "'%s' is longer than the %zu bytes that leave room for the names of sockets",
                       root, room);
   if (make_folder (call, root) < 0)
+    return -1;
+  if (user && virt_let_user_pass (call, user->pw_uid, user->pw_gid, root) < 0)
     return -1;
   taken.fd = wait_for_root (call, root, timeout);
   if (taken.fd < 0 || write_conf (call, root) < 0)

@@ -7,6 +7,8 @@
 
 #include <virtloom/driver.h>
 
+#include <pwd.h>
+
 /* Makes ROOT ready and takes it for this process, waiting up to TIMEOUT seconds
  * for another one that has it.  It stays taken until the process ends, as
  * libvirt's driver does.  0, or -1 after a finding. */
@@ -22,5 +24,9 @@ int embed_knows_qemu (struct vl_call *call);
 /* The user that libvirt's driver must find when root opens it, or NULL where all
  * is well: the name that is missing. */
 const char *embed_missing_user (void);
+
+/* The user whom root's guests run as, so that who breaks out of a QEMU is not root:
+ * Debian's for guests, else nobody.  NULL for who is not root. */
+const struct passwd *embed_guest_user (void);
 
 #endif

@@ -148,6 +148,7 @@ static int
 open_embedded (struct vl_call *call, const char *root, struct virt_open *how, struct vl_conn **conn)
 {
   const char *user = embed_missing_user ();
+  const struct passwd *guests = embed_guest_user ();
   char escaped[512];
 
   if (user)
@@ -160,6 +161,10 @@ open_embedded (struct vl_call *call, const char *root, struct virt_open *how, st
         "libvirt does not run as root without the user and group '%s'", user);
   if (embed_take (call, root, (unsigned)vl_int (call, "open-timeout")) < 0)
     return -1;
+  if (guests) {
+    how->guest_uid = guests->pw_uid;
+    how->guest_gid = guests->pw_gid;
+  }
   escape (root, escaped, sizeof escaped);
   how->uri = vl_printf (call, EMBED "?root=%s", escaped);
   how->hint = vl_printf (call,

@@ -33,14 +33,14 @@ START_TEST (state_is_judged)
 
   memset (longest, 'x', sizeof longest);
   longest[0] = '/';
-  longest[61] = '\0';
+  longest[50] = '\0';
   other = open_app (longest);
   ck_assert_ptr_null (vl_app_state_dir (other));
   ck_assert_int_eq (vl_findings_exit_code (other), VL_ERR_USAGE);
   ck_assert_ptr_nonnull (
-      strstr (findings (other), "has 61 bytes in its name; accepted: at most 60"));
+      strstr (findings (other), "has 50 bytes in its name; accepted: at most 49"));
   vl_app_free (other);
-  longest[60] = '\0';
+  longest[49] = '\0';
   other = open_app (longest);
   ck_assert_str_eq (vl_app_state_dir (other), longest);
   vl_app_free (other);
