@@ -21,12 +21,6 @@
 #define MAIN_FILE "virtloom.conf"
 #define KNOWN_FILE "nova-names.conf"
 
-struct layer {
-  const char *main_file; /* path of its virtloom.conf */
-  const char *folder;    /* its plugins.d */
-  int tree;              /* a build's own folder, with makefiles in it */
-};
-
 struct vl_config *
 vl_config_new (void)
 {
@@ -53,66 +47,52 @@ vl_config_free (struct vl_config *config)
 static const char *const plugin_keys[] = { "auto", "critical", "enabled", "keys",
                                            "kind", "module",   "traits",  NULL };
 static const char *const plugin_sections[] = { "plugin", "settings", NULL };
+static const char *const main_sections[] = { "virtloom", "storage", NULL };
 
-/* Refuses NAME, which is not among ACCEPTED, with the nearest of them. */
-static void
-unknown_name (struct vl_call *call, const char *plugin, const char *path, int line,
-              const char *what, const char *name, const struct vl_strv *accepted)
+/* SETTING of virtloom.conf's table as a key of SECTION, or NULL. */
+static const char *
+key_in (const char *section, const char *setting)
 {
+  const char *dot = strchr (setting, '.');
+  size_t n = dot ? (size_t)(dot - setting) : 0;
+
+  if (dot == NULL)
+    return VL_STREQ (section, "virtloom") ? setting : NULL;
+  return strncmp (section, setting, n) == 0 && section[n] == '\0' ? dot + 1 : NULL;
+}
+
+/* Refuses KEY of SECTION (NULL: the section itself) where a file of PLUGIN (NULL:
+ * virtloom.conf) may not have it.  Keys of [settings] are the module's to judge, and
+ * those of an unknown section went with the section. */
+static int
+check_name (struct vl_call *call, const char *plugin, const char *path, int line,
+            const char *section, const char *key)
+{
+  const char *const *names = key == NULL ? plugin ? plugin_sections : main_sections
+                             : plugin && VL_STREQ (section, "plugin") ? plugin_keys
+                                                                      : NULL;
+  const char *name = key ? key : section;
   struct vl_spell spell = { .wanted = name };
-  VL_AUTOFREE char *all = vl_strv_join (accepted, " ");
-
-  for (size_t i = 0; i < accepted->n; i++)
-    vl_spell_offer (&spell, accepted->items[i]);
-  vl_ini_error (call, plugin, path, line, vl_did_you_mean (call, '\'', spell.best, NULL),
-                "unknown %s; accepted: %s", what, all);
-}
-
-static void
-add_all (struct vl_strv *list, const char *const *names)
-{
-  for (; *names; names++)
-    vl_strv_add (list, *names);
-}
-
-/* The sections of virtloom.conf (SECTION NULL), or the keys of SECTION. */
-static void
-main_names (struct vl_strv *list, const char *section)
-{
+  VL_AUTOSTRV struct vl_strv accepted = { 0 };
+  VL_AUTOFREE char *all = NULL;
   size_t n;
   const struct vl_prop *rows = vl_config_table (&n);
 
-  for (size_t i = 0; i < n; i++) {
-    const char *dot = strchr (rows[i].setting, '.');
-    VL_AUTOFREE char *own = dot ? vl_xstrndup (rows[i].setting, (size_t)(dot - rows[i].setting))
-                                : vl_xstrdup ("virtloom");
-
-    if (section && VL_STREQ (own, section))
-      vl_strv_add (list, dot ? dot + 1 : rows[i].setting);
-    else if (section == NULL && ! vl_strv_has (list, own))
-      vl_strv_add (list, own);
-  }
-}
-
-static int
-check_sections (struct vl_call *call, const char *plugin, const char *path,
-                const struct vl_ini *ini)
-{
-  VL_AUTOSTRV struct vl_strv accepted = { 0 };
-  int bad = 0;
-
-  if (plugin)
-    add_all (&accepted, plugin_sections);
-  else
-    main_names (&accepted, NULL);
-  for (size_t i = 0; i < ini->n_sections; i++)
-    if (! vl_strv_has (&accepted, ini->sections[i].name)) {
-      unknown_name (call, plugin, path, ini->sections[i].line,
-                    vl_printf (call, "section [%s]", ini->sections[i].name), ini->sections[i].name,
-                    &accepted);
-      bad = -1;
-    }
-  return bad;
+  for (; names && *names; names++)
+    vl_strv_add (&accepted, *names);
+  for (size_t i = 0; plugin == NULL && key && i < n; i++)
+    if (key_in (section, rows[i].setting))
+      vl_strv_add (&accepted, key_in (section, rows[i].setting));
+  if (accepted.n == 0 || vl_strv_has (&accepted, name))
+    return 0;
+  for (size_t i = 0; i < accepted.n; i++)
+    vl_spell_offer (&spell, accepted.items[i]);
+  all = vl_strv_join (&accepted, " ");
+  return vl_ini_error (call, plugin, path, line, vl_did_you_mean (call, '\'', spell.best, NULL),
+                       "unknown %s; accepted: %s",
+                       key ? vl_printf (call, "key '%s' in [%s]", key, section)
+                           : vl_printf (call, "section [%s]", section),
+                       all);
 }
 
 /* Of an entry in [plugin]: -1 after a finding. */
@@ -136,22 +116,17 @@ check_plugin_value (struct vl_call *call, const char *plugin, const char *path,
                          "an indented line after '%s'; accepted: only after a list", entry->key);
   if (VL_STREQ (entry->key, "module")) {
     size_t n = strlen (entry->value);
+    const char *problem = NULL;
 
     if (strchr (entry->value, '/'))
-      return vl_ini_error (
-          call, plugin, path, entry->line, NULL,
-          "module '%s' has a slash; accepted: a file in the modules' folder, '%s.so'", entry->value,
-          plugin);
-    if (n > 3 && VL_STREQ (entry->value + n - 3, ".la"))
-      return vl_ini_error (call, plugin, path, entry->line, NULL,
-                           "module '%s' is a libtool archive, which only points at a module; "
-                           "accepted: '%s.so'",
-                           entry->value, plugin);
-    if (! VL_STREQ (entry->value, vl_printf (call, "%s.so", plugin)))
-      return vl_ini_error (call, plugin, path, entry->line, NULL,
-                           "module '%s' is not named as its plugin; accepted: '%s.so'",
-                           entry->value, plugin);
-    return 0;
+      problem = "has a slash; accepted: a file in the modules' folder,";
+    else if (n > 3 && VL_STREQ (entry->value + n - 3, ".la"))
+      problem = "is a libtool archive, which only points at a module; accepted:";
+    else if (! VL_STREQ (entry->value, vl_printf (call, "%s.so", plugin)))
+      problem = "is not named as its plugin; accepted:";
+    return problem ? vl_ini_error (call, plugin, path, entry->line, NULL, "module '%s' %s '%s.so'",
+                                   entry->value, problem, plugin)
+                   : 0;
   }
   if (VL_STREQ (entry->key, "kind"))
     spec = (struct vl_prop) { .type = VL_CHOICE, .choices = kinds };
@@ -166,28 +141,18 @@ check_plugin_value (struct vl_call *call, const char *plugin, const char *path,
 }
 
 static int
-check_entries (struct vl_call *call, const char *plugin, const char *path, const struct vl_ini *ini)
+check_file (struct vl_call *call, const char *plugin, const char *path, const struct vl_ini *ini)
 {
   int bad = 0;
 
+  for (size_t i = 0; i < ini->n_sections; i++)
+    bad |= check_name (call, plugin, path, ini->sections[i].line, ini->sections[i].name, NULL);
   for (size_t i = 0; i < ini->n; i++) {
     const struct vl_ini_entry *entry = &ini->entries[i];
-    VL_AUTOSTRV struct vl_strv accepted = { 0 };
 
-    if (plugin && VL_STREQ (entry->section, "plugin"))
-      add_all (&accepted, plugin_keys);
-    else if (! plugin)
-      main_names (&accepted, entry->section);
-    /* Keys of [settings] are the module's to judge, and those of an unknown
-     * section went with the section. */
-    if (accepted.n == 0)
-      continue;
-    if (! vl_strv_has (&accepted, entry->key)) {
-      unknown_name (call, plugin, path, entry->line,
-                    vl_printf (call, "key '%s' in [%s]", entry->key, entry->section), entry->key,
-                    &accepted);
-      bad = -1;
-    } else if (plugin && check_plugin_value (call, plugin, path, entry) < 0)
+    if (check_name (call, plugin, path, entry->line, entry->section, entry->key) < 0
+        || (plugin && VL_STREQ (entry->section, "plugin")
+            && check_plugin_value (call, plugin, path, entry) < 0))
       bad = -1;
   }
   return bad;
@@ -215,33 +180,40 @@ file_record (struct vl_config *config, const char *plugin, const char *path)
   return file;
 }
 
+static struct vl_conf_entry *
+entry_record (struct vl_config *config, const char *file, const char *section, const char *key)
+{
+  struct vl_conf_entry *entry;
+
+  for (size_t i = 0; i < config->n; i++) {
+    entry = &config->entries[i];
+    if (entry->file == file && VL_STREQ (entry->section, section) && VL_STREQ (entry->key, key))
+      return entry;
+  }
+  VL_GROW (config->entries, config->n, config->size);
+  entry = &config->entries[config->n++];
+  *entry = (struct vl_conf_entry) { .file = file, .section = section, .key = key };
+  return entry;
+}
+
 static void
 merge (struct vl_config *config, const struct vl_conf_file *file, const char *path,
        const struct vl_ini *ini)
 {
   for (size_t i = 0; i < ini->n; i++) {
     const struct vl_ini_entry *from = &ini->entries[i];
-    struct vl_conf_entry *to = NULL;
+    struct vl_conf_entry *to = entry_record (config, file->file, from->section, from->key);
 
-    for (size_t j = 0; j < config->n && to == NULL; j++)
-      if (config->entries[j].file == file->file
-          && VL_STREQ (config->entries[j].section, from->section)
-          && VL_STREQ (config->entries[j].key, from->key))
-        to = &config->entries[j];
-    struct vl_conf_entry entry = { file->file,      from->section, from->key,
-                                   from->value,     path,          from->line,
-                                   from->continued, from->added,   from->added ? 1 : 0 };
-
-    if (to && from->added) {
-      entry.value = vl_arena_printf (config->arena, "%s\n%s", to->value, from->value);
-      entry.continued = from->continued ? from->continued : from->line;
-      entry.onto = to->onto;
-    }
-    if (to == NULL) {
-      VL_GROW (config->entries, config->n, config->size);
-      to = &config->entries[config->n++];
-    }
-    *to = entry;
+    to->onto = from->added ? to->value == NULL || to->onto : 0;
+    to->continued = from->continued;
+    if (from->added && to->value && to->continued == 0)
+      to->continued = from->line;
+    to->value = from->added && to->value
+                    ? vl_arena_printf (config->arena, "%s\n%s", to->value, from->value)
+                    : from->value;
+    to->path = path;
+    to->line = from->line;
+    to->added = from->added;
   }
 }
 
@@ -260,9 +232,8 @@ read_file (struct vl_call *call, struct vl_config *config, const char *plugin, c
   if (bad == 1)
     return 0;
   file = file_record (config, plugin, path);
-  if (bad == 0
-      && check_sections (call, plugin, path, &ini) + check_entries (call, plugin, path, &ini))
-    bad = -1;
+  if (bad == 0)
+    bad = check_file (call, plugin, path, &ini);
   if (bad && file->why == NULL) {
     const struct vl_finding *first =
         before < call->findings.n ? &call->findings.items[before] : NULL;
@@ -275,35 +246,31 @@ read_file (struct vl_call *call, struct vl_config *config, const char *plugin, c
   return bad;
 }
 
-/* The name of the plugin that FILE configures, in NAME (32 bytes); 0 where FILE
- * is not a plugin's conf by its name. */
-static int
-plugin_of_file (const char *file, char *name)
+const char *
+vl_plugin_of_file (struct vl_arena *arena, const char *file, const char *suffix)
 {
-  size_t n = strlen (file);
+  size_t n = strlen (file), end = strlen (suffix);
+  const char *name =
+      n > end && VL_STREQ (file + n - end, suffix) ? vl_arena_strndup (arena, file, n - end) : "";
 
-  if (n < 6 || n - 5 > 31 || ! VL_STREQ (file + n - 5, ".conf"))
-    return 0;
-  memcpy (name, file, n - 5);
-  name[n - 5] = '\0';
-  return vl_plugin_name_ok (name);
+  return vl_plugin_name_ok (name) ? name : NULL;
 }
 
-/* Reads the plugins.d of one layer; one that is not there is empty. */
+/* Reads the plugins.d of one layer; one that is not there is empty.  TREE: it is a
+ * build's own, with makefiles in it. */
 static void
-read_folder (struct vl_call *call, struct vl_config *config, const struct layer *layer)
+read_folder (struct vl_call *call, struct vl_config *config, const char *folder, int tree)
 {
   VL_AUTOSTRV struct vl_strv names = { 0 };
   struct vl_trust trust;
-  int fd = vl_trust_open (config->arena, layer->folder, O_RDONLY | O_DIRECTORY, &trust);
+  int fd = vl_trust_open (config->arena, folder, O_RDONLY | O_DIRECTORY, &trust);
   /* Of a folder that is not trusted the names are read, to refuse those plugins. */
-  DIR *dir = fd < 0 && trust.error == 0 ? opendir (layer->folder) : fdopendir (fd);
-  char name[32];
+  DIR *dir = fd < 0 && trust.error == 0 ? opendir (folder) : fdopendir (fd);
 
   if (fd < 0 && trust.error == ENOENT)
     return;
   if (fd < 0)
-    vl_ini_error (call, NULL, layer->folder, 0, trust.hint, "cannot be %s: %s",
+    vl_ini_error (call, NULL, folder, 0, trust.hint, "cannot be %s: %s",
                   trust.error ? "read" : "trusted", trust.why);
   if (dir == NULL)
     return;
@@ -313,14 +280,15 @@ read_folder (struct vl_call *call, struct vl_config *config, const struct layer 
   closedir (dir);
   vl_strv_sort (&names);
   for (size_t i = 0; i < names.n; i++) {
-    const char *path = vl_arena_printf (config->arena, "%s/%s", layer->folder, names.items[i]);
+    const char *path = vl_arena_printf (config->arena, "%s/%s", folder, names.items[i]);
+    const char *name = vl_plugin_of_file (config->arena, names.items[i], ".conf");
 
-    if (plugin_of_file (names.items[i], name) && fd < 0)
+    if (name && fd < 0)
       file_record (config, name, path)->why =
           vl_arena_printf (config->arena, "%s cannot be trusted: %s", path, trust.why);
-    else if (plugin_of_file (names.items[i], name))
+    else if (name)
       read_file (call, config, name, path);
-    else if (! layer->tree || strstr (names.items[i], ".conf"))
+    else if (! tree || strstr (names.items[i], ".conf"))
       vl_report (
           call,
           &(struct vl_report) { .severity = VL_SEV_WARNING, .plugin = "core", .origin = path },
@@ -334,11 +302,10 @@ read_folder (struct vl_call *call, struct vl_config *config, const struct layer 
 static void
 read_beside (struct vl_call *call, struct vl_config *config, const char *module)
 {
-  const char *base = strrchr (module, '/') + 1, *dot = strrchr (base, '.');
-  int n = (int)(dot ? dot - base : 0);
-  const char *name = vl_arena_strndup (config->arena, base, (size_t)n);
+  const char *base = strrchr (module, '/') + 1;
+  const char *name = vl_plugin_of_file (config->arena, base, ".so");
 
-  if (vl_plugin_name_ok (name))
+  if (name)
     (void)read_file (
         call, config, name,
         vl_arena_printf (config->arena, "%.*s%s.conf", (int)(base - module), module, name));
@@ -431,12 +398,12 @@ type_main (struct vl_call *call, struct vl_config *config)
 
   config->base = vl_arena_alloc (config->arena, n * sizeof *config->base);
   for (size_t i = 0; i < n; i++) {
-    const char *dot = strchr (rows[i].setting, '.'), *text, *why;
-    const char *section =
-        dot ? vl_printf (call, "%.*s", (int)(dot - rows[i].setting), rows[i].setting) : "virtloom";
-    const struct vl_conf_entry *entry =
-        vl_config_find (config, MAIN_FILE, section, dot ? dot + 1 : rows[i].setting);
+    const char *const *section = main_sections, *text, *why;
+    const struct vl_conf_entry *entry;
 
+    while (key_in (*section, rows[i].setting) == NULL)
+      section++;
+    entry = vl_config_find (config, MAIN_FILE, *section, key_in (*section, rows[i].setting));
     if (vl_base_read (config->arena, &rows[i], entry, &config->base[i], &text, &why) < 0)
       bad = vl_ini_error (call, NULL, entry ? entry->path : MAIN_FILE, entry ? entry->line : 0,
                           NULL, "%s = '%s' %s", rows[i].setting, text, why);
@@ -462,44 +429,51 @@ check_traits (struct vl_call *call, const struct vl_config *config)
   return bad;
 }
 
+/* The files of one layer: its virtloom.conf in MAIN, its plugins.d in PLUGINS. */
+static int
+read_layer (struct vl_call *call, struct vl_config *config, const char *main, const char *plugins,
+            int tree)
+{
+  int bad = read_file (call, config, NULL, vl_arena_printf (config->arena, "%s/" MAIN_FILE, main));
+
+  read_folder (call, config, vl_arena_printf (config->arena, "%s/plugins.d", plugins), tree);
+  return bad;
+}
+
+/* The folder of --config, which has to be there. */
+static int
+check_folder (struct vl_call *call, struct vl_arena *arena, const char *folder)
+{
+  struct vl_trust trust;
+  VL_AUTOCLOSE int fd = vl_trust_open (arena, folder, O_RDONLY | O_DIRECTORY, &trust);
+
+  if (fd >= 0)
+    return 0;
+  return vl_report (call,
+                    &(struct vl_report) { .severity = VL_SEV_ERROR,
+                                          .err = trust.error ? VL_ERR_USAGE : VL_ERR_REFUSED,
+                                          .plugin = "core",
+                                          .hint = trust.hint },
+                    "configuration folder %s%s",
+                    trust.error ? "" : "cannot be trusted: ", trust.why);
+}
+
 int
 vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_places *places)
 {
   struct vl_arena *arena = config->arena;
-  struct layer layers[3];
-  size_t n = 0;
-  const char *known = places->tree
-                          ? vl_arena_printf (arena, "%s/packaging/" KNOWN_FILE, places->tree)
-                          : VL_DATADIR "/" KNOWN_FILE;
-  int bad = vl_known_read (call, config, known);
+  const char *packaging =
+      places->tree ? vl_arena_printf (arena, "%s/packaging", places->tree) : VL_DATADIR;
+  int bad = vl_known_read (call, config, vl_arena_printf (arena, "%s/" KNOWN_FILE, packaging));
 
-  if (places->tree)
-    layers[n++] = (struct layer) { vl_arena_printf (arena, "%s/packaging/" MAIN_FILE, places->tree),
-                                   vl_arena_printf (arena, "%s/plugins.d", places->tree), 1 };
-  else {
-    layers[n++] = (struct layer) { VL_DATADIR "/" MAIN_FILE, VL_DATADIR "/plugins.d", 0 };
-    layers[n++] = (struct layer) { VL_SYSCONFDIR "/" MAIN_FILE, VL_SYSCONFDIR "/plugins.d", 0 };
-  }
-  if (places->config_dir) {
-    struct vl_trust trust;
-    VL_AUTOCLOSE int fd = vl_trust_open (arena, places->config_dir, O_RDONLY | O_DIRECTORY, &trust);
-
-    if (fd < 0) {
-      vl_report (call,
-                 &(struct vl_report) { .severity = VL_SEV_ERROR,
-                                       .err = trust.error ? VL_ERR_USAGE : VL_ERR_REFUSED,
-                                       .plugin = "core",
-                                       .hint = trust.hint },
-                 "configuration folder %s%s", trust.error ? "" : "cannot be trusted: ", trust.why);
-      return -1;
-    }
-    layers[n++] = (struct layer) { vl_arena_printf (arena, "%s/" MAIN_FILE, places->config_dir),
-                                   vl_arena_printf (arena, "%s/plugins.d", places->config_dir), 0 };
-  }
-  for (size_t i = 0; i < n; i++) {
-    bad |= read_file (call, config, NULL, layers[i].main_file);
-    read_folder (call, config, &layers[i]);
-  }
+  if (places->config_dir && check_folder (call, arena, places->config_dir) < 0)
+    return -1;
+  bad |= read_layer (call, config, packaging, places->tree ? places->tree : VL_DATADIR,
+                     places->tree != NULL);
+  if (places->tree == NULL)
+    bad |= read_layer (call, config, VL_SYSCONFDIR, VL_SYSCONFDIR, 0);
+  if (places->config_dir)
+    bad |= read_layer (call, config, places->config_dir, places->config_dir, 0);
   for (size_t i = 0; places->modules && places->modules[i]; i++)
     read_beside (call, config, places->modules[i]);
   if (config->n > 1)
@@ -545,20 +519,18 @@ vl_config_str (const struct vl_config *config, const char *key)
   return value ? value->text : NULL;
 }
 
-int
-vl_config_bool (const struct vl_config *config, const char *key)
-{
-  const struct vl_value *value = find_value (config, key);
-
-  return value ? value->number != 0 : 0;
-}
-
 int64_t
 vl_config_int (const struct vl_config *config, const char *key)
 {
   const struct vl_value *value = find_value (config, key);
 
   return value ? value->number : 0;
+}
+
+int
+vl_config_bool (const struct vl_config *config, const char *key)
+{
+  return vl_config_int (config, key) != 0;
 }
 
 const char *const *

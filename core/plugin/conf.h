@@ -62,6 +62,8 @@ const struct vl_prop *vl_config_table (size_t *n);
 int vl_base_read (struct vl_arena *arena, const struct vl_prop *row,
                   const struct vl_conf_entry *entry, struct vl_base *base, const char **text,
                   const char **why);
+/* The name of the plugin whose FILE (no folder) ends in SUFFIX; NULL where it is none's. */
+const char *vl_plugin_of_file (struct vl_arena *arena, const char *file, const char *suffix);
 /* The value of an entry: a list's indented lines become items. */
 const char *vl_conf_entry_text (struct vl_arena *arena, const struct vl_conf_entry *entry);
 

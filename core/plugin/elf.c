@@ -8,12 +8,16 @@
 
 #include "plugin/elf.h"
 
+#include "lib/text.h"
+
 #include <elf.h>
 #include <errno.h>
+#include <sys/param.h>
 
 #define CUT_OFF "is cut off: its headers point beyond its end"
 #define MOST_SPAN ((size_t)1 << 30)
 #define MOST_DYNAMIC 256
+#define MOST_NEEDS 256
 #define WORD sizeof (ElfW (Addr))
 
 /* ELF64_R_SYM and its sisters, by our own class. */
@@ -38,7 +42,8 @@ vl_elf_free (struct vl_elf *elf)
   free (elf->bytes);
 }
 
-static int __attribute__ ((format (printf, 2, 3))) refuse (struct vl_elf *elf, const char *fmt, ...)
+int
+vl_elf_refuse (struct vl_elf *elf, const char *fmt, ...)
 {
   va_list args;
 
@@ -48,26 +53,20 @@ static int __attribute__ ((format (printf, 2, 3))) refuse (struct vl_elf *elf, c
   return -1;
 }
 
-#define DAMAGED(elf, ...) refuse (elf, "is damaged: " __VA_ARGS__)
+#define DAMAGED(elf, ...) vl_elf_refuse (elf, "is damaged: " __VA_ARGS__)
 
 /* ---- headers ---- */
 
 static int
 read_file (struct vl_elf *elf, int fd)
 {
-  size_t done = 0;
+  ssize_t got;
 
   elf->bytes = vl_xcalloc (1, elf->size + 1);
-  while (done < elf->size) {
-    ssize_t got = pread (fd, elf->bytes + done, elf->size - done, (off_t)done);
-
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got <= 0)
-      return refuse (elf, "cannot be read: %s", got < 0 ? strerror (errno) : "it ended early");
-    done += (size_t)got;
-  }
-  return 0;
+  got = pread (fd, elf->bytes, elf->size, 0);
+  return got == (ssize_t)elf->size ? 0
+                                   : vl_elf_refuse (elf, "cannot be read: %s",
+                                                    got < 0 ? strerror (errno) : "it ended early");
 }
 
 static int
@@ -77,23 +76,24 @@ check_header (struct vl_elf *elf)
   size_t most = sizeof elf->segments / sizeof elf->segments[0];
 
   if (elf->size < sizeof *header || memcmp (elf->bytes, ELFMAG, SELFMAG) != 0)
-    return refuse (elf, "is not an ELF file");
+    return vl_elf_refuse (elf, "is not an ELF file");
   memcpy (&elf->header, elf->bytes, sizeof *header);
   if (header->e_ident[EI_CLASS] != own->e_ident[EI_CLASS]
       || header->e_ident[EI_DATA] != own->e_ident[EI_DATA] || header->e_machine != own->e_machine)
-    return refuse (elf,
-                   "is an ELF file for another machine: it has class %u, byte order %u, machine "
-                   "%u; virtloom has class %u, byte order %u, machine %u",
-                   header->e_ident[EI_CLASS], header->e_ident[EI_DATA], header->e_machine,
-                   own->e_ident[EI_CLASS], own->e_ident[EI_DATA], own->e_machine);
+    return vl_elf_refuse (
+        elf,
+        "is an ELF file for another machine: it has class %u, byte order %u, machine "
+        "%u; virtloom has class %u, byte order %u, machine %u",
+        header->e_ident[EI_CLASS], header->e_ident[EI_DATA], header->e_machine,
+        own->e_ident[EI_CLASS], own->e_ident[EI_DATA], own->e_machine);
   if (header->e_type != ET_DYN)
-    return refuse (elf, "is an ELF file, but not a shared object");
+    return vl_elf_refuse (elf, "is an ELF file, but not a shared object");
   if (header->e_phentsize != sizeof (ElfW (Phdr)) || header->e_phnum == 0 || header->e_phnum > most)
-    return refuse (elf, "has %u program headers of %u bytes; accepted: 1 to %zu of %zu",
-                   header->e_phnum, header->e_phentsize, most, sizeof (ElfW (Phdr)));
+    return vl_elf_refuse (elf, "has %u program headers of %u bytes; accepted: 1 to %zu of %zu",
+                          header->e_phnum, header->e_phentsize, most, sizeof (ElfW (Phdr)));
   if (header->e_phoff > elf->size
       || header->e_phnum * sizeof (ElfW (Phdr)) > elf->size - header->e_phoff)
-    return refuse (elf, CUT_OFF);
+    return vl_elf_refuse (elf, CUT_OFF);
   memcpy (elf->segments, elf->bytes + header->e_phoff, header->e_phnum * sizeof (ElfW (Phdr)));
   return 0;
 }
@@ -141,7 +141,7 @@ check_load (struct vl_elf *elf, const ElfW (Phdr) * segment, uint64_t *end)
   uint64_t page = (uint64_t)sysconf (_SC_PAGESIZE), memory = segment->p_memsz;
 
   if (segment->p_offset > elf->size || segment->p_filesz > elf->size - segment->p_offset)
-    return refuse (elf, CUT_OFF);
+    return vl_elf_refuse (elf, CUT_OFF);
   if (segment->p_filesz > memory || memory > MOST_SPAN || segment->p_vaddr > MOST_SPAN
       || segment->p_vaddr + memory > MOST_SPAN)
     return DAMAGED (elf, "a segment of %#llx bytes at %#llx; accepted: at most %zu MiB in all",
@@ -194,7 +194,7 @@ check_segments (struct vl_elf *elf)
   /* One such module makes the stack of the whole process executable, and so does
    * one that says nothing of it. */
   if (stack == NULL || (stack->p_flags & PF_X))
-    return refuse (elf, "wants an executable stack; link it with -Wl,-z,noexecstack");
+    return vl_elf_refuse (elf, "wants an executable stack; link it with -Wl,-z,noexecstack");
   if (first == NULL)
     return DAMAGED (elf, "it has nothing to load");
   elf->span = end - first->p_vaddr;
@@ -238,27 +238,22 @@ find_dynamic (struct vl_elf *elf)
 {
   size_t n = 0, sections = 0;
 
-  for (size_t i = 0; i < elf->header.e_phnum; i++) {
-    const ElfW (Phdr) *segment = &elf->segments[i];
-
-    if (segment->p_type != PT_DYNAMIC)
-      continue;
-    sections++;
-    elf->dynamic = bytes_at (elf, segment->p_vaddr, segment->p_filesz, WORD);
-    n = segment->p_filesz / sizeof *elf->dynamic;
-  }
+  for (size_t i = 0; i < elf->header.e_phnum; i++)
+    if (elf->segments[i].p_type == PT_DYNAMIC) {
+      sections++;
+      elf->dynamic = bytes_at (elf, elf->segments[i].p_vaddr, elf->segments[i].p_filesz, WORD);
+      n = elf->segments[i].p_filesz / sizeof *elf->dynamic;
+    }
   if (sections != 1 || elf->dynamic == NULL)
     return DAMAGED (elf, "it has no dynamic section, or several");
-  while (elf->n_dynamic < n && elf->dynamic[elf->n_dynamic].d_tag != DT_NULL)
-    elf->n_dynamic++;
-  if (elf->n_dynamic == n || n > MOST_DYNAMIC)
-    return DAMAGED (elf, "its dynamic section does not end");
-  for (size_t i = 0; i < elf->n_dynamic; i++)
-    for (size_t j = 0; j < i; j++)
-      if (elf->dynamic[i].d_tag == elf->dynamic[j].d_tag && elf->dynamic[i].d_tag != DT_NEEDED)
-        return DAMAGED (elf, "its dynamic section says tag %#llx twice",
-                        (unsigned long long)elf->dynamic[i].d_tag);
-  return 0;
+  for (; elf->n_dynamic < n && elf->dynamic[elf->n_dynamic].d_tag != DT_NULL; elf->n_dynamic++) {
+    int64_t tag = elf->dynamic[elf->n_dynamic].d_tag;
+
+    if (tag != DT_NEEDED && entry_of (elf, tag))
+      return DAMAGED (elf, "its dynamic section says tag %#llx twice", (unsigned long long)tag);
+  }
+  return elf->n_dynamic == n || n > MOST_DYNAMIC ? DAMAGED (elf, "its dynamic section does not end")
+                                                 : 0;
 }
 
 /* Tables that the dynamic section points at, each with its size and the size of an
@@ -310,7 +305,7 @@ check_tables (struct vl_elf *elf)
     if (start[i] && ! is_mapped (elf, start[i], 1, PF_X))
       return DAMAGED (elf, "its code does not begin in code");
   if (value_of (elf, DT_TEXTREL) || (value_of (elf, DT_FLAGS) & DF_TEXTREL))
-    return refuse (elf, "has text relocations; compile it with -fPIC");
+    return vl_elf_refuse (elf, "has text relocations; compile it with -fPIC");
   return 0;
 }
 
@@ -332,7 +327,7 @@ count_gnu (struct vl_elf *elf, uint64_t address)
   for (uint32_t i = 0; buckets && i < head[0]; i++) {
     if (buckets[i] && buckets[i] < head[1])
       return 0;
-    last = buckets[i] > last ? buckets[i] : last;
+    last = MAX (last, buckets[i]);
   }
   if (buckets == NULL || last == 0)
     return buckets ? head[1] : 0;
@@ -349,7 +344,8 @@ check_symbols (struct vl_elf *elf)
   uint64_t versions = value_of (elf, DT_VERSYM);
 
   if (entry_of (elf, DT_GNU_HASH) == NULL)
-    return refuse (elf, "has no GNU hash table of symbols; link it with -Wl,--hash-style=gnu");
+    return vl_elf_refuse (elf,
+                          "has no GNU hash table of symbols; link it with -Wl,--hash-style=gnu");
   elf->n_symbols = count_gnu (elf, value_of (elf, DT_GNU_HASH));
   if (elf->n_symbols == 0)
     return DAMAGED (elf, "the index of its symbols");
@@ -377,50 +373,45 @@ check_symbols (struct vl_elf *elf)
 
 /* ---- versions ---- */
 
+const char *
+vl_elf_text (const struct vl_elf *elf, size_t i, int64_t tag)
+{
+  return elf->dynamic[i].d_tag == tag ? text_at (elf, elf->dynamic[i].d_un.d_val) : NULL;
+}
+
 static int
-same_text (struct vl_elf *elf, const char *text, void *opaque)
+is_linked_to (const struct vl_elf *elf, const char *file)
 {
-  (void)elf;
-  return VL_STREQ (text, (const char *)opaque);
+  for (size_t i = 0; file && i < elf->n_dynamic; i++)
+    if (vl_text_same (vl_elf_text (elf, i, DT_NEEDED), file))
+      return 1;
+  return 0;
 }
 
-int
-vl_elf_each (struct vl_elf *elf, int64_t tag, int (*fn) (struct vl_elf *, const char *, void *),
-             void *opaque)
-{
-  int result = 0;
-
-  for (size_t i = 0; i < elf->n_dynamic && result == 0; i++)
-    if (elf->dynamic[i].d_tag == tag)
-      result = fn (elf, text_at (elf, elf->dynamic[i].d_un.d_val), opaque);
-  return result;
-}
-
-int
-vl_elf_each_need (struct vl_elf *elf,
-                  int (*fn) (struct vl_elf *, const struct vl_elf_need *, void *), void *opaque)
+/* Reads the versions that it needs of other files; *HIGHEST is their highest number. */
+static int
+read_needs (struct vl_elf *elf, unsigned *highest)
 {
   uint64_t at = value_of (elf, DT_VERNEED), n = value_of (elf, DT_VERNEEDNUM);
-  int result = 0;
 
+  elf->needs = vl_arena_alloc (elf->arena, MOST_NEEDS * sizeof *elf->needs);
   while (n-- > 0) {
     const ElfW (Verneed) *file = bytes_at (elf, at, sizeof *file, 4);
-    struct vl_elf_need need = { .file = file ? text_at (elf, file->vn_file) : NULL };
     uint64_t below = file ? at + file->vn_aux : 0;
 
     /* The linker takes for granted that it has opened the file. */
-    if (need.file == NULL || file->vn_version != 1 || (n > 0) != (file->vn_next != 0)
-        || ! vl_elf_each (elf, DT_NEEDED, same_text, (void *)(uintptr_t)need.file))
+    if (file == NULL || file->vn_version != 1 || (n > 0) != (file->vn_next != 0)
+        || ! is_linked_to (elf, text_at (elf, file->vn_file)))
       return DAMAGED (elf, "the versions that it needs");
     for (unsigned i = 0; i < file->vn_cnt; i++) {
       const ElfW (Vernaux) *row = bytes_at (elf, below, sizeof *row, 4);
+      const char *version = row ? text_at (elf, row->vna_name) : NULL;
 
-      need.version = row ? text_at (elf, row->vna_name) : NULL;
-      need.number = row ? row->vna_other & 0x7fff : 0;
-      if (need.version == NULL || (i + 1u < file->vn_cnt) != (row->vna_next != 0))
+      if (version == NULL || (i + 1u < file->vn_cnt) != (row->vna_next != 0)
+          || elf->n_needs == MOST_NEEDS)
         return DAMAGED (elf, "the versions that it needs");
-      if ((result = fn (elf, &need, opaque)))
-        return result;
+      elf->needs[elf->n_needs++] = (struct vl_elf_need) { version, row->vna_other & 0x7fff };
+      *highest = MAX (*highest, row->vna_other & 0x7fffu);
       below += row->vna_next;
     }
     at += file->vn_next;
@@ -434,17 +425,7 @@ vl_elf_symbol_of (const struct vl_elf *elf, const struct vl_elf_need *need)
   for (size_t i = 1; elf->versions && i < elf->n_symbols; i++)
     if ((elf->versions[i] & 0x7fffu) == need->number)
       return text_at (elf, elf->symbols[i].st_name);
-  return NULL;
-}
-
-static int
-take_highest (struct vl_elf *elf, const struct vl_elf_need *need, void *opaque)
-{
-  unsigned *highest = opaque;
-
-  (void)elf;
-  *highest = need->number > *highest ? need->number : *highest;
-  return 0;
+  return "?";
 }
 
 static int
@@ -460,10 +441,10 @@ check_versions (struct vl_elf *elf)
     if (aux == NULL || def->vd_version != 1 || text_at (elf, aux->vda_name) == NULL
         || (n > 0) != (def->vd_next != 0))
       return DAMAGED (elf, "the versions that it defines");
-    highest = def->vd_ndx > highest ? def->vd_ndx : highest;
+    highest = MAX (highest, def->vd_ndx);
     at += def->vd_next;
   }
-  if (vl_elf_each_need (elf, take_highest, &highest) < 0)
+  if (read_needs (elf, &highest) < 0)
     return -1;
   for (size_t i = 0; i < elf->n_symbols; i++)
     if (elf->versions ? (elf->versions[i] & 0x7fffu) > highest : highest > 1)
@@ -479,7 +460,7 @@ check_place (struct vl_elf *elf, uint64_t place)
   if (is_mapped (elf, place, WORD, PF_W))
     return 0;
   return is_mapped (elf, place, WORD, 0)
-             ? refuse (elf, "has text relocations; compile it with -fPIC")
+             ? vl_elf_refuse (elf, "has text relocations; compile it with -fPIC")
              : DAMAGED (elf, "a relocation at %#llx, outside of what is loaded",
                         (unsigned long long)place);
 }
@@ -566,18 +547,24 @@ check_packed (struct vl_elf *elf)
 static int
 check_all_relocations (struct vl_elf *elf)
 {
-  uint64_t kind = value_of (elf, DT_PLTREL), jumps = value_of (elf, DT_JMPREL);
+  int64_t kind = (int64_t)value_of (elf, DT_PLTREL);
+  const struct {
+    int64_t table, size, relative;
+    int addends;
+  } tables[] = {
+    { DT_RELA, DT_RELASZ, DT_RELACOUNT, 1 },
+    { DT_REL, DT_RELSZ, DT_RELCOUNT, 0 },
+    { DT_JMPREL, DT_PLTRELSZ, DT_NULL, kind == DT_RELA },
+  };
 
-  if (jumps && kind != DT_RELA && kind != DT_REL)
+  if (value_of (elf, DT_JMPREL) && kind != DT_RELA && kind != DT_REL)
     return DAMAGED (elf, "its dynamic section does not say what its jumps are");
-  if (check_relocations (elf, value_of (elf, DT_RELA), value_of (elf, DT_RELASZ), 1,
-                         value_of (elf, DT_RELACOUNT))
-          < 0
-      || check_relocations (elf, value_of (elf, DT_REL), value_of (elf, DT_RELSZ), 0,
-                            value_of (elf, DT_RELCOUNT))
-             < 0
-      || check_relocations (elf, jumps, value_of (elf, DT_PLTRELSZ), kind == DT_RELA, 0) < 0
-      || check_packed (elf) < 0)
+  for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+    if (check_relocations (elf, value_of (elf, tables[i].table), value_of (elf, tables[i].size),
+                           tables[i].addends, value_of (elf, tables[i].relative))
+        < 0)
+      return -1;
+  if (check_packed (elf) < 0)
     return -1;
   /* An address that no relocation moves is one of another place. */
   if (elf->n_starts * WORD != value_of (elf, DT_INIT_ARRAYSZ) + value_of (elf, DT_FINI_ARRAYSZ))

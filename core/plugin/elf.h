@@ -12,6 +12,12 @@
 #include <link.h>
 #include <stdint.h>
 
+/* A version that the module needs of another file. */
+struct vl_elf_need {
+  const char *version;
+  unsigned number;
+};
+
 struct vl_elf {
   struct vl_arena *arena;
   const char *why; /* what is wrong: a phrase whose subject is the module */
@@ -26,8 +32,10 @@ struct vl_elf {
   const ElfW (Sym) * symbols;
   size_t n_symbols;
   const uint16_t *versions; /* of each symbol, or NULL */
-  size_t n_starts;          /* relocations of functions to call at the start and the end */
-  size_t span;              /* bytes of memory from the first segment's begin on */
+  struct vl_elf_need *needs;
+  size_t n_needs;
+  size_t n_starts; /* relocations of functions to call at the start and the end */
+  size_t span;     /* bytes of memory from the first segment's begin on */
 };
 #define VL_AUTOELF __attribute__ ((cleanup (vl_elf_free)))
 void vl_elf_free (struct vl_elf *elf);
@@ -36,19 +44,13 @@ void vl_elf_free (struct vl_elf *elf);
  * acts upon.  0, or -1 with ELF->why. */
 int vl_elf_read (struct vl_elf *elf, struct vl_arena *arena, int fd, size_t size);
 
-/* Calls FN for each text of dynamic tag TAG (DT_NEEDED, DT_RUNPATH ...) until it
- * answers other than 0; answers what FN did. */
-int vl_elf_each (struct vl_elf *elf, int64_t tag, int (*fn) (struct vl_elf *, const char *, void *),
-                 void *opaque);
-/* Calls FN for each version that the module needs of other files, in the same way. */
-struct vl_elf_need {
-  const char *file, *version;
-  unsigned number;
-};
-int vl_elf_each_need (struct vl_elf *elf,
-                      int (*fn) (struct vl_elf *, const struct vl_elf_need *, void *),
-                      void *opaque);
-/* A symbol that the module needs in that version, or NULL. */
+/* Sets ELF->why; answers -1. */
+int vl_elf_refuse (struct vl_elf *elf, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
+/* The text of entry I of the dynamic section where it has TAG (DT_NEEDED, DT_RUNPATH ...),
+ * else NULL. */
+const char *vl_elf_text (const struct vl_elf *elf, size_t i, int64_t tag);
+/* A symbol that the module needs in that version, or "?". */
 const char *vl_elf_symbol_of (const struct vl_elf *elf, const struct vl_elf_need *need);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "plugin/registry.h"
 
+#include "lib/text.h"
+
 const char *const *
 vl_plugin_answers (const struct vl_plugin *plugin, enum vl_answers what)
 {
@@ -21,10 +23,7 @@ vl_plugin_answers (const struct vl_plugin *plugin, enum vl_answers what)
 int
 vl_plugin_has_answer (const struct vl_plugin *plugin, enum vl_answers what, const char *name)
 {
-  for (const char *const *own = vl_plugin_answers (plugin, what); *own; own++)
-    if (VL_STREQ (*own, name))
-      return 1;
-  return 0;
+  return vl_text_among (name, vl_plugin_answers (plugin, what));
 }
 
 struct vl_plugin *
@@ -35,12 +34,6 @@ vl_registry_answer (const struct vl_registry *registry, enum vl_answers what, co
         && vl_plugin_has_answer (registry->plugins[i], what, name))
       return registry->plugins[i];
   return NULL;
-}
-
-static int
-compare_texts (const void *a, const void *b)
-{
-  return strcmp (*(char *const *)a, *(char *const *)b);
 }
 
 const char *
@@ -56,7 +49,7 @@ vl_registry_answers (const struct vl_registry *registry, struct vl_arena *arena,
         vl_strv_add (&names, *name);
   if (names.n == 0)
     return " none";
-  qsort (names.items, names.n, sizeof *names.items, compare_texts);
+  vl_strv_sort (&names);
   all = vl_strv_join (&names, " ");
   return vl_arena_printf (arena, " %s", all);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A scan of the whole text first, which knows every line and refuses what inih
- * mistreats; then inih through a reader that counts lines.  inih alone splits
- * long lines into new keys, cuts section names, lets an indent replace a value,
- * and ends at a NUL, all without a word. */
+ * Each line is judged before inih gets it: inih alone splits long lines into new keys,
+ * cuts section names, lets an indent replace a value, and ends at a NUL, all without a
+ * word.  In place of a refused line it gets an empty one. */
 
 #include <config.h>
 
@@ -29,224 +28,196 @@ struct scan {
   struct vl_arena *arena;
   const char *plugin, *path;
   const char *text;
-  size_t length, at;     /* inih's reader is AT this byte */
+  size_t length, at;     /* the next line begins AT this byte */
   int line;              /* of the line last handed out, from 1 */
-  const char *section;   /* the one the scan is in, or NULL */
+  const char *section;   /* that it is in; "" after a refused one, NULL before any */
   enum line_kind before; /* what the last line that was no comment was */
   int bad, returns;
   struct vl_ini *ini;
-  size_t entries_size, sections_size;
 };
+
+static int VL_PRINTF (6, 0) report_at (struct vl_call *call, const char *plugin, const char *path,
+                                       int line, const char *hint, const char *fmt, va_list args)
+{
+  struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_REFUSED, .hint = hint };
+
+  report.plugin = plugin ? plugin : "core";
+  report.origin = line ? vl_printf (call, "%s:%d", path, line) : path;
+  return vl_vreport (call, &report, fmt, args);
+}
 
 int
 vl_ini_error (struct vl_call *call, const char *plugin, const char *path, int line,
               const char *hint, const char *fmt, ...)
 {
-  struct vl_report report = { .severity = VL_SEV_ERROR, .err = VL_ERR_REFUSED, .hint = hint };
-  VL_AUTOFREE char *message = NULL;
   va_list args;
 
-  report.plugin = plugin ? plugin : "core";
-  report.origin = line ? vl_printf (call, "%s:%d", path, line) : path;
   va_start (args, fmt);
-  if (vasprintf (&message, fmt, args) < 0)
-    vl_oom ();
+  report_at (call, plugin, path, line, hint, fmt, args);
   va_end (args);
-  return vl_report (call, &report, "%s", message);
+  return -1;
 }
 
-/* One finding about the line that SCAN is at.  A file of a million bad lines is
- * one bad file: it stops telling at some point. */
+/* One finding about the line that SCAN is at.  A file of a million bad lines is one bad
+ * file: it stops telling at some point. */
 static enum line_kind VL_PRINTF (2, 3) refuse (struct scan *scan, const char *fmt, ...)
 {
-  VL_AUTOFREE char *message = NULL;
   va_list args;
 
-  if (scan->bad++ >= MOST_FINDINGS)
-    return LINE_BAD;
   va_start (args, fmt);
-  if (vasprintf (&message, fmt, args) < 0)
-    vl_oom ();
+  if (scan->bad++ < MOST_FINDINGS)
+    report_at (scan->call, scan->plugin, scan->path, scan->line, NULL, fmt, args);
   va_end (args);
-  vl_ini_error (scan->call, scan->plugin, scan->path, scan->line, NULL, "%s", message);
   return LINE_BAD;
 }
 
-/* ---- the scan ---- */
+/* ---- one line ---- */
 
-static int
-is_blank (char c)
-{
-  return c == ' ' || c == '\t';
-}
+#define BLANKS " \t"
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 static size_t
-skip_blanks (const char *line, size_t n, size_t at)
+without_blanks (const char *line, size_t n)
 {
-  while (at < n && is_blank (line[at]))
-    at++;
-  return at;
-}
-
-static int
-is_name (const char *text, size_t n)
-{
-  for (size_t i = 0; i < n; i++)
-    if (! ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z')
-           || (text[i] >= '0' && text[i] <= '9') || strchr ("_.-", text[i])))
-      return 0;
-  return n > 0;
+  while (n && strchr (BLANKS, line[n - 1]))
+    n--;
+  return n;
 }
 
 static enum line_kind
-scan_section (struct scan *scan, const char *line, size_t n)
+judge_section (struct scan *scan, const char *line)
 {
-  const char *close = memchr (line, ']', n);
-  size_t length = close ? (size_t)(close - line) - 1 : 0, rest;
+  size_t length = strcspn (line + 1, "]");
+  const char *name = vl_arena_strndup (scan->arena, line + 1, length), *rest = line + 1 + length;
   struct vl_ini *ini = scan->ini;
-  const char *name;
 
   /* What follows a bad section is not at fault for standing in none. */
   scan->section = "";
-  if (close == NULL)
+  if (*rest == '\0')
     return refuse (scan, "a section that ']' does not end; accepted: [name]");
   if (length > LONGEST_NAME)
     return refuse (scan, "a section name longer than %d bytes", LONGEST_NAME);
-  if (! is_name (line + 1, length))
-    return refuse (scan, "section name '%.*s'; accepted: letters, digits, '_', '.' and '-'",
-                   (int)length, line + 1);
-  rest = skip_blanks (line, n, length + 2);
-  if (rest < n && line[rest] != ';' && line[rest] != '#')
-    return refuse (scan, "'%.*s' after a section; accepted: nothing but a comment", (int)(n - rest),
-                   line + rest);
-  name = vl_arena_strndup (scan->arena, line + 1, length);
-  scan->section = name;
+  if (length == 0 || name[strspn (name, NAME_BYTES)])
+    return refuse (scan, "section name '%s'; accepted: letters, digits, '_', '.' and '-'", name);
+  rest += 1 + strspn (rest + 1, BLANKS);
+  if (*rest && *rest != ';' && *rest != '#')
+    return refuse (scan, "'%s' after a section; accepted: nothing but a comment", rest);
   for (size_t i = 0; i < ini->n_sections; i++)
     if (VL_STREQ (ini->sections[i].name, name))
       return refuse (scan, "section [%s] a second time; the first is in line %d", name,
                      ini->sections[i].line);
-  VL_GROW (ini->sections, ini->n_sections, scan->sections_size);
+  scan->section = name;
   ini->sections[ini->n_sections++] = (struct vl_ini_section) { name, scan->line };
   return LINE_SECTION;
 }
 
 static enum line_kind
-scan_key (struct scan *scan, const char *line, size_t n)
+judge_key (struct scan *scan, const char *line)
 {
-  size_t end = 0, length;
+  size_t end = strcspn (line, "=:"), added = end && line[end - 1] == '+';
+  int length = (int)without_blanks (line, end - added);
 
-  while (end < n && line[end] != '=' && line[end] != ':')
-    end++;
-  if (end == n)
-    return refuse (scan, "'%.*s' is neither [section] nor key = value nor a comment", (int)n, line);
+  if (line[end] == '\0')
+    return refuse (scan, "'%s' is neither [section] nor key = value nor a comment", line);
   if (line[end] == ':')
     return refuse (scan, "':' after '%.*s'; accepted: key = value", (int)end, line);
-  for (length = end - (end && line[end - 1] == '+'); length && is_blank (line[length - 1]);)
-    length--;
   if (length == 0)
     return refuse (scan, "'=' without a key before it; accepted: key = value");
-  if (length > LONGEST_NAME || (end > LONGEST_NAME && line[end - 1] == '+'))
+  if (length > LONGEST_NAME || (end > LONGEST_NAME && added))
     return refuse (scan, "a key longer than %d bytes", LONGEST_NAME);
-  if (! is_name (line, length))
-    return refuse (scan, "key '%.*s'; accepted: letters, digits, '_', '.' and '-'", (int)length,
-                   line);
+  if (strspn (line, NAME_BYTES) < (size_t)length)
+    return refuse (scan, "key '%.*s'; accepted: letters, digits, '_', '.' and '-'", length, line);
   if (scan->section == NULL)
-    return refuse (scan, "key '%.*s' stands before any [section]", (int)length, line);
+    return refuse (scan, "key '%.*s' stands before any [section]", length, line);
   return LINE_KEY;
 }
 
-/* An indented line goes on with a list; whether the key is one is for those to
- * say who know its type. */
+/* An indented line goes on with a list; whether the key is one is for those to say who
+ * know its type. */
 static enum line_kind
-scan_indented (struct scan *scan, const char *line, size_t n)
+judge_indented (struct scan *scan, const char *line)
 {
   if (line[0] == '[')
     return refuse (scan, "an indented section; accepted: '[' at the beginning of the line");
   if (scan->before != LINE_KEY && scan->before != LINE_MORE)
-    return refuse (scan,
-                   "an indented line '%.*s' that follows no list; accepted: no blanks before a key",
-                   (int)n, line);
+    return refuse (
+        scan, "an indented line '%s' that follows no list; accepted: no blanks before a key", line);
   return LINE_MORE;
 }
 
+/* The N bytes of a line as text that inih, which takes lines of MOST, may have. */
 static enum line_kind
-scan_line (struct scan *scan, const char *line, size_t n)
+judge_bytes (struct scan *scan, const char *line, size_t n, size_t most)
 {
-  size_t start = skip_blanks (line, n, 0);
-  const char *problem;
-
   if (memchr (line, '\0', n))
     return refuse (scan, "a NUL byte");
-  if (memchr (line, '\r', n)) {
-    enum line_kind kind = scan->returns ? LINE_BAD
-                                        : refuse (scan, "a carriage return; accepted: lines that "
-                                                        "end with a line feed alone");
-    /* A file from another system has one in every line: said once. */
-    scan->returns = 1;
-    return kind;
-  }
-  if (n > VL_INI_LONGEST_LINE)
+  /* A file from another system has one in every line: said once. */
+  if (memchr (line, '\r', n))
+    return scan->returns++ ? LINE_BAD
+                           : refuse (scan, "a carriage return; accepted: lines that end with a "
+                                           "line feed alone");
+  if (n > most)
     return refuse (scan,
-                   "a line of %zu bytes; accepted: at most %d (a list may go on in indented "
+                   "a line of %zu bytes; accepted: at most %zu (a list may go on in indented "
                    "lines)",
-                   n, VL_INI_LONGEST_LINE);
+                   n, most);
   for (const char *p = line, *tab; p < line + n; p = tab + 1) {
+    const char *problem;
+
     tab = memchr (p, '\t', (size_t)(line + n - p));
     tab = tab ? tab : line + n;
     problem = vl_text_problem (p, (size_t)(tab - p));
     if (problem)
       return refuse (scan, "the line %s", problem);
   }
-  if (start == n)
-    return LINE_BLANK;
-  if (line[start] == ';' || line[start] == '#')
-    return LINE_COMMENT;
-  if (start > 0)
-    return scan_indented (scan, line + start, n - start);
-  return line[0] == '[' ? scan_section (scan, line, n) : scan_key (scan, line, n);
+  return LINE_BLANK;
 }
 
-static void
-scan_text (struct scan *scan)
+static enum line_kind
+judge_text (struct scan *scan, const char *line)
 {
-  const char *end = scan->text + scan->length, *next;
+  size_t blanks = strspn (line, BLANKS);
 
-  scan->line = 1;
-  if (scan->length >= 3 && memcmp (scan->text, "\xef\xbb\xbf", 3) == 0)
-    refuse (scan, "a byte order mark; save the file as plain UTF-8");
-  else
-    for (const char *line = scan->text; line < end; line = next + 1, scan->line++) {
-      enum line_kind kind;
-
-      next = memchr (line, '\n', (size_t)(end - line));
-      if (next == NULL)
-        next = end;
-      kind = scan_line (scan, line, (size_t)(next - line));
-      if (kind != LINE_COMMENT)
-        scan->before = kind;
-    }
+  switch (line[blanks]) {
+  case '\0':
+    return LINE_BLANK;
+  case ';':
+  case '#':
+    return LINE_COMMENT;
+  default:
+    return blanks           ? judge_indented (scan, line + blanks)
+           : line[0] == '[' ? judge_section (scan, line)
+                            : judge_key (scan, line);
+  }
 }
 
 /* ---- inih ---- */
 
+/* inih's reader: hands out a line, without what ends it. */
 static char *
 next_line (char *buffer, int size, void *opaque)
 {
   struct scan *scan = opaque;
   size_t left = scan->length - scan->at, n;
   const char *line = scan->text + scan->at, *end;
+  enum line_kind kind;
 
   if (left == 0)
     return NULL;
   end = memchr (line, '\n', left);
-  n = end ? (size_t)(end - line) + 1 : left;
-  /* The scan has refused longer ones; never let inih split a line all the same. */
-  if (n >= (size_t)size)
-    return NULL;
-  memcpy (buffer, line, n);
-  buffer[n] = '\0';
-  scan->at += n;
+  n = end ? (size_t)(end - line) : left;
+  scan->at += n + (end != NULL);
   scan->line++;
+  kind = judge_bytes (scan, line, n, (size_t)size - 2);
+  if (kind != LINE_BAD) {
+    memcpy (buffer, line, n);
+    buffer[n] = '\0';
+    kind = judge_text (scan, buffer);
+  }
+  if (kind == LINE_BAD)
+    *buffer = '\0';
+  if (kind != LINE_COMMENT)
+    scan->before = kind;
   return buffer;
 }
 
@@ -254,13 +225,11 @@ next_line (char *buffer, int size, void *opaque)
 static size_t
 without_comment (const char *value)
 {
-  size_t n = 0;
+  size_t n = strcspn (value, ";");
 
-  while (value[n] && ! (value[n] == ';' && n && is_blank (value[n - 1])))
-    n++;
-  while (n && is_blank (value[n - 1]))
-    n--;
-  return n;
+  while (value[n] && ! (n && strchr (BLANKS, value[n - 1])))
+    n += 1 + strcspn (value + n + 1, ";");
+  return without_blanks (value, n);
 }
 
 static int
@@ -268,17 +237,17 @@ take_value (void *opaque, const char *section, const char *key, const char *valu
 {
   struct scan *scan = opaque;
   struct vl_ini *ini = scan->ini;
-  struct vl_ini_entry *entry;
-  size_t length = strlen (key);
-  int added = length && key[length - 1] == '+';
+  size_t length = strlen (key), added = key[length - 1] == '+';
 
+  (void)section;
+  if (*scan->section == '\0')
+    return 1;
   /* inih takes the '+' of '+=' for the end of the key. */
-  for (length -= (size_t)added; length && is_blank (key[length - 1]);)
-    length--;
-  key = vl_arena_strndup (scan->arena, key, length);
+  key = vl_arena_strndup (scan->arena, key, without_blanks (key, length - added));
   for (size_t i = 0; i < ini->n; i++) {
-    entry = &ini->entries[i];
-    if (! VL_STREQ (entry->section, section) || ! VL_STREQ (entry->key, key))
+    struct vl_ini_entry *entry = &ini->entries[i];
+
+    if (! VL_STREQ (entry->section, scan->section) || ! VL_STREQ (entry->key, key))
       continue;
     /* inih calls again with the same key for an indented line. */
     if (i == ini->n - 1 && scan->before == LINE_MORE) {
@@ -286,19 +255,17 @@ take_value (void *opaque, const char *section, const char *key, const char *valu
                                       (int)without_comment (value), value);
       if (entry->continued == 0)
         entry->continued = scan->line;
-      return 1;
-    }
-    refuse (scan, "key '%s' a second time in [%s]; the first is in line %d", key, section,
-            entry->line);
+    } else
+      refuse (scan, "key '%s' a second time in [%s]; the first is in line %d", key, scan->section,
+              entry->line);
     return 1;
   }
   if (ini->n == MOST_KEYS) {
     refuse (scan, "more than %d keys", MOST_KEYS);
     return 1;
   }
-  VL_GROW (ini->entries, ini->n, scan->entries_size);
   ini->entries[ini->n++] = (struct vl_ini_entry) {
-    .section = vl_arena_strdup (scan->arena, section),
+    .section = scan->section,
     .key = key,
     .value = vl_arena_strdup (scan->arena, value),
     .line = scan->line,
@@ -307,64 +274,27 @@ take_value (void *opaque, const char *section, const char *key, const char *valu
   return 1;
 }
 
-/* The reader again, noting whether the line it hands out is indented. */
-static char *
-next_noted_line (char *buffer, int size, void *opaque)
-{
-  struct scan *scan = opaque;
-  char *line = next_line (buffer, size, opaque);
-
-  if (line)
-    scan->before = is_blank (line[0]) ? LINE_MORE : LINE_KEY;
-  return line;
-}
-
-/* Moves what grew on the heap into the arena. */
-static void
-settle (struct scan *scan)
-{
-  struct vl_ini *ini = scan->ini;
-  struct vl_ini_entry *entries = ini->entries;
-  struct vl_ini_section *sections = ini->sections;
-
-  if (scan->bad)
-    ini->n = ini->n_sections = 0;
-  ini->entries = vl_arena_alloc (scan->arena, (ini->n + 1) * sizeof *entries);
-  ini->sections = vl_arena_alloc (scan->arena, (ini->n_sections + 1) * sizeof *sections);
-  if (ini->n)
-    memcpy (ini->entries, entries, ini->n * sizeof *entries);
-  if (ini->n_sections)
-    memcpy (ini->sections, sections, ini->n_sections * sizeof *sections);
-  free (entries);
-  free (sections);
-}
-
 int
 vl_ini_parse (struct vl_call *call, struct vl_arena *arena, const char *plugin, const char *path,
               const char *text, size_t length, struct vl_ini *ini)
 {
-  struct scan scan = { .call = call,
-                       .arena = arena,
-                       .plugin = plugin,
-                       .path = path,
-                       .text = text,
-                       .length = length,
-                       .ini = ini };
-  int line;
+  struct scan scan = { call, arena, plugin, path, text, length, .ini = ini };
+  size_t lines = 1;
 
   memset (ini, 0, sizeof *ini);
-  scan.before = LINE_BLANK;
   if (length > VL_INI_MOST_BYTES)
     return vl_ini_error (call, plugin, path, 0, NULL, "is larger than %d bytes", VL_INI_MOST_BYTES);
-  scan_text (&scan);
-  if (! scan.bad) {
-    scan.line = 0;
-    line = ini_parse_stream (next_noted_line, &scan, take_value, &scan);
-    scan.line = line;
-    if (line != 0 || scan.at != length)
-      refuse (&scan, "a line that cannot be read as INI");
-  }
-  settle (&scan);
+  if (length >= 3 && memcmp (text, "\xef\xbb\xbf", 3) == 0)
+    return vl_ini_error (call, plugin, path, 1, NULL,
+                         "a byte order mark; save the file as plain UTF-8");
+  for (size_t i = 0; i < length; i++)
+    lines += text[i] == '\n';
+  ini->entries = vl_arena_alloc (arena, lines * sizeof *ini->entries);
+  ini->sections = vl_arena_alloc (arena, lines * sizeof *ini->sections);
+  if (ini_parse_stream (next_line, &scan, take_value, &scan) != 0)
+    refuse (&scan, "a line that cannot be read as INI");
+  if (scan.bad)
+    ini->n = ini->n_sections = 0;
   return scan.bad ? -1 : 0;
 }
 

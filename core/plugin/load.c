@@ -20,20 +20,10 @@
 
 /* What the first version of this ABI had; nothing shorter was ever built. */
 #define UP_TO(type, member) (offsetof (type, member) + sizeof (((type *)NULL)->member))
-#define LEAST_FEATURE UP_TO (struct vl_feature, network)
-#define LEAST_DRIVER UP_TO (struct vl_driver, events)
-#define LEAST_PROP UP_TO (struct vl_prop, since)
-#define LEAST_WRITE UP_TO (struct vl_write, flags)
-#define LEAST_TOOL UP_TO (struct vl_tool_row, output)
-#define LEAST_NAME UP_TO (struct vl_name, flags)
-#define LEAST_STORAGE UP_TO (struct vl_storage_calls, extend)
-#define LEAST_NETWORK UP_TO (struct vl_network_calls, unplug)
-#define LEAST_OFFER UP_TO (struct vl_offer, virt)
-#define LEAST_ALIAS UP_TO (struct vl_alias, value_map)
 
 int
-vl_plugin_refuse (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
-                  enum vl_err err, const char *origin, const char *hint, const char *fmt, ...)
+vl_plugin_refuse (struct vl_call *call, struct vl_plugin *plugin, enum vl_err err,
+                  const char *origin, const char *hint, const char *fmt, ...)
 {
   struct vl_report report = {
     .severity = VL_SEV_ERROR,
@@ -47,7 +37,7 @@ vl_plugin_refuse (struct vl_call *call, struct vl_registry *registry, struct vl_
   char *message;
 
   va_start (args, fmt);
-  message = vl_arena_vprintf (registry->arena, fmt, args);
+  message = vl_arena_vprintf (plugin->arena, fmt, args);
   va_end (args);
   if (plugin->state != VL_PLUGIN_REFUSED)
     plugin->reason = message;
@@ -55,23 +45,14 @@ vl_plugin_refuse (struct vl_call *call, struct vl_registry *registry, struct vl_
   return vl_report (call, &report, "%s", message);
 }
 
-const char *
-vl_plugin_file (struct vl_registry *registry, const struct vl_plugin *plugin)
-{
-  return vl_arena_printf (registry->arena, "plugins.d/%s.conf", plugin->name);
-}
-
 struct loading {
   struct vl_call *call;
-  struct vl_registry *registry;
   struct vl_plugin *plugin;
   const struct vl_module *module;
-  int bad;
 };
 
 #define REFUSE(l, ...)                                                                             \
-  ((l)->bad = vl_plugin_refuse ((l)->call, (l)->registry, (l)->plugin, VL_ERR_REFUSED, NULL, NULL, \
-                                __VA_ARGS__))
+  vl_plugin_refuse ((l)->call, (l)->plugin, VL_ERR_REFUSED, NULL, NULL, __VA_ARGS__)
 
 /* Are the N bytes at BYTES, which the module says are its own, in its memory? */
 static int
@@ -102,6 +83,8 @@ needs_later (struct loading *l, const char *what)
 
 /* The rows of TABLE in rows of SIZE bytes; *N how many.  NULL where there are
  * none, or where the table was refused. */
+#define COPY_ROWS(l, table, what, type, last_of_first, n)                                          \
+  copy_rows ((l), (table), (what), sizeof (type), UP_TO (type, last_of_first), (n))
 static void *
 copy_rows (struct loading *l, const struct vl_table *table, const char *what, size_t size,
            size_t least, size_t *n)
@@ -124,13 +107,13 @@ copy_rows (struct loading *l, const struct vl_table *table, const char *what, si
     REFUSE (l, "its table of %s lies outside of the module", what);
     return NULL;
   }
-  rows = vl_arena_alloc (l->registry->arena, table->count * size);
+  rows = vl_arena_alloc (l->plugin->arena, table->count * size);
   for (size_t i = 0; i < table->count; i++) {
     const char *row = (const char *)table->rows + i * table->row_size;
 
     memcpy (rows + i * size, row, common);
     if (! rest_is_zero (row, common, table->row_size)) {
-      needs_later (l, vl_arena_printf (l->registry->arena, "row %zu of its %s says", i, what));
+      needs_later (l, vl_arena_printf (l->plugin->arena, "row %zu of its %s says", i, what));
       return NULL;
     }
   }
@@ -142,8 +125,8 @@ static const char **
 copy_names (struct loading *l, const struct vl_table *table, const char *what)
 {
   size_t n;
-  const struct vl_name *rows = copy_rows (l, table, what, sizeof *rows, LEAST_NAME, &n);
-  const char **names = vl_arena_alloc (l->registry->arena, (n + 1) * sizeof *names);
+  const struct vl_name *rows = COPY_ROWS (l, table, what, struct vl_name, flags, &n);
+  const char **names = vl_arena_alloc (l->plugin->arena, (n + 1) * sizeof *names);
 
   for (size_t i = 0; i < n; i++) {
     if (rows[i].name == NULL) {
@@ -185,21 +168,19 @@ name_ok (const char *name)
 static int
 is_slot (const char *name)
 {
-  static const char *const slots[] = { VL_GUEST_MACHINE, VL_DISK_BUS,   VL_CDROM_BUS,
-                                       VL_SCSI_MODEL,    VL_NIC_MODEL,  VL_CLAIM_VCPUS,
-                                       VL_CLAIM_MEMORY,  VL_HOST_VCPUS, VL_HOST_MEMORY };
+  static const char *const slots[] = {
+    VL_GUEST_MACHINE, VL_DISK_BUS,     VL_CDROM_BUS,  VL_SCSI_MODEL,  VL_NIC_MODEL,
+    VL_CLAIM_VCPUS,   VL_CLAIM_MEMORY, VL_HOST_VCPUS, VL_HOST_MEMORY, NULL
+  };
 
-  for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
-    if (VL_STREQ (slots[i], name))
-      return 1;
-  return 0;
+  return vl_text_among (name, slots);
 }
 
 static const struct vl_prop *
 row_of_setting (const struct vl_plugin *plugin, const char *name)
 {
   for (size_t i = 0; i < plugin->n_props; i++)
-    if (plugin->props[i].setting && VL_STREQ (plugin->props[i].setting, name))
+    if (vl_text_same (plugin->props[i].setting, name))
       return &plugin->props[i];
   return NULL;
 }
@@ -230,7 +211,7 @@ check_keys (struct loading *l, const struct vl_prop *row)
 static void
 check_prop (struct loading *l, const struct vl_prop *row)
 {
-  const char *problem = row_problem (l->registry->arena, row);
+  const char *problem = row_problem (l->plugin->arena, row);
 
   if (problem)
     REFUSE (l, "its property '%s' %s", row->name, problem);
@@ -252,14 +233,14 @@ adopt_props (struct loading *l, const struct vl_table *table)
 {
   struct vl_plugin *plugin = l->plugin;
   struct vl_prop *rows =
-      copy_rows (l, table, "properties", sizeof *rows, LEAST_PROP, &plugin->n_props);
+      COPY_ROWS (l, table, "properties", struct vl_prop, since, &plugin->n_props);
 
   plugin->props = rows;
   for (size_t i = 0; i < plugin->n_props; i++) {
     size_t n;
 
     rows[i].aliases.rows =
-        copy_rows (l, &rows[i].aliases, "aliases", sizeof (struct vl_alias), LEAST_ALIAS, &n);
+        COPY_ROWS (l, &rows[i].aliases, "aliases", struct vl_alias, value_map, &n);
     rows[i].aliases.count = (uint32_t)n;
     rows[i].aliases.row_size = sizeof (struct vl_alias);
     if (! name_ok (rows[i].name)) {
@@ -268,9 +249,9 @@ adopt_props (struct loading *l, const struct vl_table *table)
     }
     check_prop (l, &rows[i]);
     for (size_t j = 0; j < i; j++) {
-      if (rows[j].name && VL_STREQ (rows[i].name, rows[j].name))
+      if (vl_text_same (rows[i].name, rows[j].name))
         REFUSE (l, "it has property '%s' twice", rows[i].name);
-      if (rows[i].setting && rows[j].setting && VL_STREQ (rows[i].setting, rows[j].setting))
+      if (rows[i].setting && vl_text_same (rows[i].setting, rows[j].setting))
         REFUSE (l, "it has setting '%s' twice", rows[i].setting);
     }
   }
@@ -281,8 +262,7 @@ adopt_writes (struct loading *l, const struct vl_table *table, const char *what)
 {
   struct vl_plugin *plugin = l->plugin;
 
-  plugin->writes =
-      copy_rows (l, table, what, sizeof (struct vl_write), LEAST_WRITE, &plugin->n_writes);
+  plugin->writes = COPY_ROWS (l, table, what, struct vl_write, flags, &plugin->n_writes);
   for (size_t i = 0; i < plugin->n_writes; i++)
     if (plugin->writes[i].path == NULL)
       REFUSE (l, "its table of %s has a row without a path", what);
@@ -293,11 +273,9 @@ adopt_offers (struct loading *l, const struct vl_table *table)
 {
   struct vl_plugin *plugin = l->plugin;
 
-  plugin->offers =
-      copy_rows (l, table, "offers", sizeof (struct vl_offer), LEAST_OFFER, &plugin->n_offers);
+  plugin->offers = COPY_ROWS (l, table, "offers", struct vl_offer, virt, &plugin->n_offers);
   for (size_t i = 0; i < plugin->n_offers; i++)
-    if (plugin->offers[i].slot == NULL || ! is_slot (plugin->offers[i].slot)
-        || plugin->offers[i].name == NULL)
+    if (! is_slot (plugin->offers[i].slot) || plugin->offers[i].name == NULL)
       REFUSE (l, "row %zu of its offers has no slot, or no name", i);
 }
 
@@ -345,18 +323,18 @@ adopt_tools (struct loading *l, const struct vl_table *table)
 {
   struct vl_plugin *plugin = l->plugin;
   const struct vl_tool_row *rows =
-      copy_rows (l, table, "tools", sizeof *rows, LEAST_TOOL, &plugin->n_tools);
+      COPY_ROWS (l, table, "tools", struct vl_tool_row, output, &plugin->n_tools);
 
   plugin->tools = rows;
   for (size_t i = 0; i < plugin->n_tools; i++) {
-    const char *problem = vl_tool_row_problem (l->registry->arena, &rows[i]);
+    const char *problem = vl_tool_row_problem (l->plugin->arena, &rows[i]);
 
     if (! name_ok (rows[i].name))
       REFUSE (l, "row %zu of its tools has no proper name", i);
     else if (problem)
       REFUSE (l, "its tool '%s' %s", rows[i].name, problem);
     for (size_t j = 0; j < i; j++)
-      if (rows[i].name && rows[j].name && VL_STREQ (rows[i].name, rows[j].name))
+      if (rows[i].name && vl_text_same (rows[i].name, rows[j].name))
         REFUSE (l, "it has tool '%s' twice", rows[i].name);
   }
 }
@@ -383,7 +361,7 @@ copy_group (struct loading *l, const void *calls, const char *what, size_t today
   }
   if (! rest_is_zero (calls, today, size))
     needs_later (l, "its calls say");
-  copy = vl_arena_alloc (l->registry->arena, today);
+  copy = vl_arena_alloc (l->plugin->arena, today);
   memcpy (copy, calls, size < today ? size : today);
   return copy;
 }
@@ -392,10 +370,10 @@ static void
 adopt_groups (struct loading *l)
 {
   struct vl_feature *feature = &l->plugin->feature;
-  const struct vl_storage_calls *storage = feature->storage =
-      copy_group (l, feature->storage, "storage", sizeof *storage, LEAST_STORAGE);
-  const struct vl_network_calls *network = feature->network =
-      copy_group (l, feature->network, "network", sizeof *network, LEAST_NETWORK);
+  const struct vl_storage_calls *storage = feature->storage = copy_group (
+      l, feature->storage, "storage", sizeof *storage, UP_TO (struct vl_storage_calls, extend));
+  const struct vl_network_calls *network = feature->network = copy_group (
+      l, feature->network, "network", sizeof *network, UP_TO (struct vl_network_calls, unplug));
 
   if (storage
       && (storage->locate == NULL
@@ -443,13 +421,12 @@ adopt_driver (struct loading *l)
 }
 
 int
-vl_plugin_adopt (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
-                 const struct vl_module *module)
+vl_plugin_adopt (struct vl_call *call, struct vl_plugin *plugin, const struct vl_module *module)
 {
-  struct loading l = { call, registry, plugin, module, 0 };
+  struct loading l = { call, plugin, module };
   const char *body = module->body;
   int driver = plugin->kind == VL_KIND_DRIVER;
-  size_t least = driver ? LEAST_DRIVER : LEAST_FEATURE;
+  size_t least = driver ? UP_TO (struct vl_driver, events) : UP_TO (struct vl_feature, network);
   size_t today = driver ? sizeof plugin->driver : sizeof plugin->feature;
   uint32_t size;
 
@@ -474,15 +451,14 @@ vl_plugin_adopt (struct vl_call *call, struct vl_registry *registry, struct vl_p
     plugin->version = plugin->built_for;
   if (plugin->summary == NULL)
     REFUSE (&l, "it has no summary");
-  return l.bad;
+  return plugin->state == VL_PLUGIN_REFUSED ? -1 : 0;
 }
 
 /* ---- settings ---- */
 
 static void
-unknown_setting (struct loading *l, const struct vl_conf_entry *entry)
+unknown_setting (struct vl_call *call, struct vl_plugin *plugin, const struct vl_conf_entry *entry)
 {
-  struct vl_plugin *plugin = l->plugin;
   struct vl_spell spell = { .wanted = entry->key };
   VL_AUTOSTR struct vl_str all = { 0 };
 
@@ -491,27 +467,24 @@ unknown_setting (struct loading *l, const struct vl_conf_entry *entry)
       vl_spell_offer (&spell, plugin->props[i].setting);
       vl_str_printf (&all, " %s", plugin->props[i].setting);
     }
-  l->bad = vl_plugin_refuse (
-      l->call, l->registry, plugin, VL_ERR_REFUSED,
-      vl_arena_printf (l->registry->arena, "%s:%d", entry->path, entry->line),
-      vl_did_you_mean (l->call, '\'', spell.best, NULL), "unknown setting '%s'; accepted:%s",
+  vl_plugin_refuse (
+      call, plugin, VL_ERR_REFUSED, vl_printf (call, "%s:%d", entry->path, entry->line),
+      vl_did_you_mean (call, '\'', spell.best, NULL), "unknown setting '%s'; accepted:%s",
       entry->key, all.text ? all.text : " none, this plugin has no settings");
 }
 
 int
-vl_plugin_configure (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
-                     const struct vl_config *config)
+vl_plugin_configure (struct vl_call *call, struct vl_plugin *plugin, const struct vl_config *config)
 {
-  struct loading l = { call, registry, plugin, NULL, 0 };
-  const char *file = vl_plugin_file (registry, plugin);
+  const char *file = vl_printf (call, "plugins.d/%s.conf", plugin->name);
 
-  plugin->base = vl_arena_alloc (registry->arena, (plugin->n_props + 1) * sizeof *plugin->base);
+  plugin->base = vl_arena_alloc (plugin->arena, (plugin->n_props + 1) * sizeof *plugin->base);
   for (size_t i = 0; config && i < config->n; i++) {
     const struct vl_conf_entry *entry = &config->entries[i];
 
     if (VL_STREQ (entry->file, file) && VL_STREQ (entry->section, "settings")
         && row_of_setting (plugin, entry->key) == NULL)
-      unknown_setting (&l, entry);
+      unknown_setting (call, plugin, entry);
   }
   for (size_t i = 0; i < plugin->n_props; i++) {
     const struct vl_prop *row = &plugin->props[i];
@@ -519,11 +492,10 @@ vl_plugin_configure (struct vl_call *call, struct vl_registry *registry, struct 
         config && row->setting ? vl_config_find (config, file, "settings", row->setting) : NULL;
     const char *text, *why;
 
-    if (vl_base_read (registry->arena, row, entry, &plugin->base[i], &text, &why) < 0)
-      l.bad = vl_plugin_refuse (
-          call, registry, plugin, VL_ERR_REFUSED,
-          entry ? vl_arena_printf (registry->arena, "%s:%d", entry->path, entry->line) : "default",
-          NULL, "setting '%s' = '%s' %s", row->setting, text, why);
+    if (vl_base_read (plugin->arena, row, entry, &plugin->base[i], &text, &why) < 0)
+      vl_plugin_refuse (call, plugin, VL_ERR_REFUSED,
+                        entry ? vl_printf (call, "%s:%d", entry->path, entry->line) : "default",
+                        NULL, "setting '%s' = '%s' %s", row->setting, text, why);
   }
-  return l.bad;
+  return plugin->state == VL_PLUGIN_REFUSED ? -1 : 0;
 }

@@ -158,51 +158,39 @@ open_checked (struct vl_arena *arena, int fd, const char *file, const struct sta
 
 /* ---- finding the file ---- */
 
-/* The folder that modules are in when installed. */
 static int
-find_installed (struct vl_arena *arena, const char *file, const char **folder)
-{
-  *folder = VL_PKGLIBDIR;
-  return access (vl_arena_printf (arena, "%s/%s", *folder, file), F_OK) == 0 || errno != ENOENT;
-}
-
-static int
-try_folder (struct vl_arena *arena, const char *file, const char *candidate, const char **folder)
+try_folder (struct vl_arena *arena, const char *folder, const char *file, const char **path)
 {
   struct stat st;
 
-  if (lstat (vl_arena_printf (arena, "%s/%s", candidate, file), &st) < 0)
-    return 0;
-  *folder = candidate;
-  return 1;
+  *path = vl_arena_printf (arena, "%s/%s", folder, file);
+  return lstat (*path, &st) == 0;
 }
 
-/* Of the build tree: where libtool leaves modules. */
+/* FILE of the build TREE: where libtool leaves modules. */
 static int
 find_in_tree (struct vl_arena *arena, const char *tree, const char *name, const char *file,
-              const char **folder)
+              const char **path)
 {
-  VL_AUTOSTRV struct vl_strv rest = { 0 };
+  const char *first[] = { "features", "drivers", vl_arena_printf (arena, "drivers/%s", name),
+                          "tests/mods" };
+  VL_AUTOSTRV struct vl_strv folders = { 0 };
   DIR *dir;
 
-  if (try_folder (arena, file, vl_arena_printf (arena, "%s/features/.libs", tree), folder)
-      || try_folder (arena, file, vl_arena_printf (arena, "%s/drivers/.libs", tree), folder)
-      || try_folder (arena, file, vl_arena_printf (arena, "%s/drivers/%s/.libs", tree, name),
-                     folder)
-      || try_folder (arena, file, vl_arena_printf (arena, "%s/tests/mods/.libs", tree), folder))
-    return 1;
+  for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
+    if (try_folder (arena, vl_arena_printf (arena, "%s/%s/.libs", tree, first[i]), file, path))
+      return 1;
   dir = opendir (tree);
   for (struct dirent *entry; dir && (entry = readdir (dir));)
     if (entry->d_name[0] != '.')
-      vl_strv_add (&rest, entry->d_name);
+      vl_strv_add (&folders, entry->d_name);
   if (dir)
     closedir (dir);
-  vl_strv_sort (&rest);
-  for (size_t i = 0; i < rest.n; i++)
-    if (try_folder (arena, file, vl_arena_printf (arena, "%s/%s/.libs", tree, rest.items[i]),
-                    folder))
+  vl_strv_sort (&folders);
+  for (size_t i = 0; i < folders.n; i++)
+    if (try_folder (arena, vl_arena_printf (arena, "%s/%s/.libs", tree, folders.items[i]), file,
+                    path))
       return 1;
-  *folder = vl_arena_printf (arena, "%s/*/.libs", tree);
   return 0;
 }
 
@@ -233,15 +221,14 @@ int
 vl_module_find (struct vl_arena *arena, const struct vl_places *places, const char *name,
                 const char *file, const char **path, const char **why)
 {
-  const char *folder;
-
-  if (! (places->tree ? find_in_tree (arena, places->tree, name, file, &folder)
-                      : find_installed (arena, file, &folder))) {
-    *why = vl_arena_printf (arena, "module '%s' is not in %s", file, folder);
-    return -1;
-  }
-  *path = vl_arena_printf (arena, "%s/%s", folder, file);
-  return 0;
+  *path = vl_arena_printf (arena, VL_PKGLIBDIR "/%s", file);
+  if (places->tree ? find_in_tree (arena, places->tree, name, file, path)
+                   : access (*path, F_OK) == 0 || errno != ENOENT)
+    return 0;
+  *why = places->tree
+             ? vl_arena_printf (arena, "module '%s' is not in %s/*/.libs", file, places->tree)
+             : vl_arena_printf (arena, "module '%s' is not in " VL_PKGLIBDIR, file);
+  return -1;
 }
 
 int

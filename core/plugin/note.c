@@ -15,7 +15,7 @@
 #include <fcntl.h>
 
 /* The nodes of libvirtloom.map that a module may need. */
-static const char *const nodes[] = { "VIRTLOOM_PLUGIN_1" };
+static const char *const nodes[] = { "VIRTLOOM_PLUGIN_1", NULL };
 #define NODE "VIRTLOOM_"
 #define APP_NODE "VIRTLOOM_APP_"
 #define SONAME "libvirtloom.so."
@@ -30,56 +30,43 @@ padded (size_t n, size_t align)
 static int
 take_note (struct vl_elf *elf, const char *bytes, size_t length, struct vl_note_desc *desc)
 {
-  if (length < sizeof *desc) {
-    elf->why =
-        vl_arena_printf (elf->arena, "has a virtloom note of %zu bytes; accepted: at least %zu",
-                         length, sizeof *desc);
-    return -1;
-  }
+  if (length < sizeof *desc)
+    return vl_elf_refuse (elf, "has a virtloom note of %zu bytes; accepted: at least %zu", length,
+                          sizeof *desc);
   memcpy (desc, bytes, sizeof *desc);
   if (memchr (desc->name, '\0', sizeof desc->name) == NULL
       || memchr (desc->built_for, '\0', sizeof desc->built_for) == NULL
       || vl_text_problem (desc->name, strlen (desc->name))
-      || vl_text_problem (desc->built_for, strlen (desc->built_for))) {
-    elf->why = "has a virtloom note whose texts are not terminated or not printable";
-    return -1;
-  }
+      || vl_text_problem (desc->built_for, strlen (desc->built_for)))
+    return vl_elf_refuse (elf,
+                          "has a virtloom note whose texts are not terminated or not printable");
   return 0;
 }
 
 /* Looks through one note segment; *FOUND counts our notes. */
 static int
-scan_notes (struct vl_elf *elf, const char *bytes, size_t length, size_t align,
-            struct vl_note_desc *desc, int *found)
+scan_notes (struct vl_elf *elf, const ElfW (Phdr) * segment, struct vl_note_desc *desc, int *found)
 {
-  size_t at = 0;
+  const char *bytes = (const char *)elf->bytes + segment->p_offset;
+  size_t at = 0, length = segment->p_filesz, align = segment->p_align == 8 ? 8 : 4;
 
-  while (length - at >= sizeof (ElfW (Nhdr))) {
+  while (at < length && length - at >= sizeof (ElfW (Nhdr))) {
     ElfW (Nhdr) note;
-    const char *owner, *body;
+    size_t body;
 
     memcpy (&note, bytes + at, sizeof note);
     at += sizeof note;
-    if (note.n_namesz > length || note.n_descsz > length
-        || padded (note.n_namesz, align) > length - at
-        || note.n_descsz > length - at - padded (note.n_namesz, align)) {
-      elf->why = "has notes that are cut off";
-      return -1;
-    }
-    owner = bytes + at;
-    body = owner + padded (note.n_namesz, align);
+    body = at + padded (note.n_namesz, align);
+    if (note.n_namesz > length || body > length || note.n_descsz > length - body)
+      return vl_elf_refuse (elf, "has notes that are cut off");
     if (note.n_type == VL_NOTE_TYPE && note.n_namesz == sizeof VL_NOTE_OWNER
-        && memcmp (owner, VL_NOTE_OWNER, sizeof VL_NOTE_OWNER) == 0) {
-      if ((*found)++) {
-        elf->why = "has two virtloom notes; a module holds one plugin";
-        return -1;
-      }
-      if (take_note (elf, body, note.n_descsz, desc) < 0)
+        && memcmp (bytes + at, VL_NOTE_OWNER, sizeof VL_NOTE_OWNER) == 0) {
+      if ((*found)++)
+        return vl_elf_refuse (elf, "has two virtloom notes; a module holds one plugin");
+      if (take_note (elf, bytes + body, note.n_descsz, desc) < 0)
         return -1;
     }
-    at += padded (note.n_namesz, align) + padded (note.n_descsz, align);
-    if (at > length)
-      break;
+    at = body + padded (note.n_descsz, align);
   }
   return 0;
 }
@@ -87,69 +74,79 @@ scan_notes (struct vl_elf *elf, const char *bytes, size_t length, size_t align,
 /* ---- versions and run path ---- */
 
 static int
-judge_need (struct vl_elf *elf, const struct vl_elf_need *need, void *opaque)
+judge_need (struct vl_elf *elf, const struct vl_elf_need *need, const struct vl_note_desc *note)
 {
-  const struct vl_note_desc *note = opaque;
-  const char *symbol = vl_elf_symbol_of (elf, need);
-
-  if (! VL_STARTS (need->version, NODE))
+  if (! VL_STARTS (need->version, NODE) || vl_text_among (need->version, nodes))
     return 0;
-  for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
-    if (VL_STREQ (need->version, nodes[i]))
-      return 0;
   if (VL_STARTS (need->version, APP_NODE))
-    elf->why = vl_arena_printf (elf->arena,
-                                "calls '%s' (%s), which is for applications; accepted: the calls "
-                                "of types.h, feature.h and driver.h",
-                                symbol ? symbol : "?", need->version);
-  else
-    elf->why = vl_arena_printf (
-        elf->arena, "needs virtloom %s: it calls '%s' (%s), which virtloom %s lacks",
-        note->built_for, symbol ? symbol : "?", need->version, PACKAGE_VERSION);
-  return -1;
+    return vl_elf_refuse (
+        elf,
+        "calls '%s' (%s), which is for applications; accepted: the calls of types.h, "
+        "feature.h and driver.h",
+        vl_elf_symbol_of (elf, need), need->version);
+  return vl_elf_refuse (elf, "needs virtloom %s: it calls '%s' (%s), which virtloom %s lacks",
+                        note->built_for, vl_elf_symbol_of (elf, need), need->version,
+                        PACKAGE_VERSION);
 }
 
 static int
-judge_library (struct vl_elf *elf, const char *text, void *opaque)
+judge_library (struct vl_elf *elf, const char *name)
 {
-  (void)opaque;
-  if (! VL_STARTS (text, SONAME) || atoi (text + strlen (SONAME)) == VL_ABI)
-    return 0;
-  elf->why =
-      vl_arena_printf (elf->arena, "is linked to '%s'; accepted: '%s%d'", text, SONAME, VL_ABI);
-  return -1;
+  if (VL_STARTS (name, SONAME) && atoi (name + strlen (SONAME)) != VL_ABI)
+    return vl_elf_refuse (elf, "is linked to '%s'; accepted: '%s%d'", name, SONAME, VL_ABI);
+  return 0;
 }
 
 /* Whoever may write to a folder of the run path decides what the module runs.  A
  * folder that is not there yet is one that only those may make who are trusted. */
 static int
-judge_run_path (struct vl_elf *elf, const char *text, void *opaque)
+judge_run_path (struct vl_elf *elf, const char *path)
 {
-  (void)opaque;
-  for (;; text++) {
-    size_t n = strcspn (text, ":");
-    const char *entry = vl_arena_strndup (elf->arena, text, n);
+  for (;; path++) {
+    size_t n = strcspn (path, ":");
+    const char *entry = vl_arena_strndup (elf->arena, path, n);
     struct vl_trust trust;
     int fd;
 
-    if (entry[0] != '/' || strchr (entry, '$')) {
-      elf->why = vl_arena_printf (elf->arena,
-                                  "has run path '%s'; accepted: absolute paths without '$'", entry);
-      return -1;
-    }
+    if (entry[0] != '/' || strchr (entry, '$'))
+      return vl_elf_refuse (elf, "has run path '%s'; accepted: absolute paths without '$'", entry);
     fd = vl_trust_open (elf->arena, entry, O_PATH, &trust);
-    if (fd < 0 && (trust.error != ENOENT || trust.shared)) {
-      elf->why = vl_arena_printf (elf->arena, "has run path '%s', which cannot be trusted: %s%s%s",
-                                  entry, trust.why, trust.hint ? "; mend it with: " : "",
-                                  trust.hint ? trust.hint : "");
-      return -1;
-    }
+    if (fd < 0 && (trust.error != ENOENT || trust.shared))
+      return vl_elf_refuse (elf, "has run path '%s', which cannot be trusted: %s%s%s", entry,
+                            trust.why, trust.hint ? "; mend it with: " : "",
+                            trust.hint ? trust.hint : "");
     if (fd >= 0)
       close (fd);
-    text += n;
-    if (*text == '\0')
+    path += n;
+    if (*path == '\0')
       return 0;
   }
+}
+
+/* What the module is linked to, by its dynamic section. */
+static int
+judge_links (struct vl_elf *elf, const struct vl_note_desc *desc)
+{
+  static const struct {
+    int64_t tag;
+    int (*judge) (struct vl_elf *, const char *);
+  } links[] = {
+    { DT_NEEDED, judge_library },
+    { DT_RPATH, judge_run_path },
+    { DT_RUNPATH, judge_run_path },
+  };
+
+  for (size_t i = 0; i < elf->n_needs; i++)
+    if (judge_need (elf, &elf->needs[i], desc) < 0)
+      return -1;
+  for (size_t k = 0; k < sizeof links / sizeof links[0]; k++)
+    for (size_t i = 0; i < elf->n_dynamic; i++) {
+      const char *text = vl_elf_text (elf, i, links[k].tag);
+
+      if (text && links[k].judge (elf, text) < 0)
+        return -1;
+    }
+  return 0;
 }
 
 int
@@ -159,26 +156,17 @@ vl_note_read (struct vl_arena *arena, int fd, size_t size, struct vl_note_desc *
   VL_AUTOELF struct vl_elf elf = { 0 };
   int found = 0, bad = vl_elf_read (&elf, arena, fd, size);
 
-  for (size_t i = 0; bad == 0 && i < elf.header.e_phnum; i++) {
-    const ElfW (Phdr) *segment = &elf.segments[i];
-
-    if (segment->p_type == PT_NOTE)
-      bad = scan_notes (&elf, (const char *)elf.bytes + segment->p_offset, segment->p_filesz,
-                        segment->p_align == 8 ? 8 : 4, desc, &found);
-  }
-  if (bad == 0 && ! found) {
-    elf.why = "has no virtloom note: it is not a virtloom module";
-    bad = -1;
-  }
+  for (size_t i = 0; bad == 0 && i < elf.header.e_phnum; i++)
+    if (elf.segments[i].p_type == PT_NOTE)
+      bad = scan_notes (&elf, &elf.segments[i], desc, &found);
+  if (bad == 0 && ! found)
+    bad = vl_elf_refuse (&elf, "has no virtloom note: it is not a virtloom module");
   /* With another magic or ABI number the rest means nothing. */
   if (bad == 0 && desc->magic == VL_NOTE_MAGIC && desc->abi == VL_ABI)
-    bad = vl_elf_each_need (&elf, judge_need, desc) < 0
-          || vl_elf_each (&elf, DT_NEEDED, judge_library, NULL) < 0
-          || vl_elf_each (&elf, DT_RPATH, judge_run_path, NULL) < 0
-          || vl_elf_each (&elf, DT_RUNPATH, judge_run_path, NULL) < 0;
+    bad = judge_links (&elf, desc);
   *span = elf.span;
   *why = elf.why;
-  return bad ? -1 : 0;
+  return bad;
 }
 
 const char *

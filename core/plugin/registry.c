@@ -12,6 +12,9 @@
 #include "plugin/loader.h"
 #include "lib/text.h"
 
+#define REFUSE(call, plugin, ...)                                                                  \
+  vl_plugin_refuse ((call), (plugin), VL_ERR_REFUSED, NULL, NULL, __VA_ARGS__)
+
 struct vl_registry *
 vl_registry_new (void)
 {
@@ -27,7 +30,6 @@ vl_registry_free (struct vl_registry *registry)
   if (registry == NULL)
     return;
   free (registry->plugins);
-  free (registry->keys);
   vl_arena_free (registry->arena);
   free (registry);
 }
@@ -38,19 +40,28 @@ compare_plugins (const void *a, const void *b)
   return strcmp ((*(struct vl_plugin *const *)a)->name, (*(struct vl_plugin *const *)b)->name);
 }
 
+static void
+without_names (struct vl_plugin *plugin)
+{
+  static const char *none[] = { NULL };
+
+  plugin->reads = plugin->wakes = plugin->needs = plugin->conflicts = plugin->traits = none;
+}
+
 struct vl_plugin *
 vl_registry_add (struct vl_registry *registry, const char *name, enum vl_kind kind)
 {
   static const char *none[] = { NULL };
   struct vl_plugin *plugin = vl_arena_alloc (registry->arena, sizeof *plugin);
 
+  plugin->arena = registry->arena;
   plugin->name = vl_arena_strdup (registry->arena, name);
   plugin->kind = kind;
   plugin->state = VL_PLUGIN_UNUSED;
   plugin->enabled = 1;
   plugin->module = vl_arena_printf (registry->arena, "%s.so", name);
-  plugin->keys = plugin->claims = plugin->reads = plugin->wakes = plugin->needs =
-      plugin->conflicts = plugin->traits = none;
+  plugin->keys = plugin->claims = none;
+  without_names (plugin);
   VL_GROW (registry->plugins, registry->n, registry->size);
   registry->plugins[registry->n++] = plugin;
   qsort (registry->plugins, registry->n, sizeof *registry->plugins, compare_plugins);
@@ -74,49 +85,41 @@ conf_words (struct vl_arena *arena, const struct vl_config *config, const char *
 {
   static const char between[] = " \t\n,";
   const char *text = conf_text (config, file, key);
-  const char **keys = vl_arena_alloc (arena, (text ? strlen (text) / 2 + 2 : 1) * sizeof *keys);
+  char *copy = vl_arena_strdup (arena, text ? text : ""), *state;
+  const char **words = vl_arena_alloc (arena, (strlen (copy) / 2 + 2) * sizeof *words);
   size_t n = 0;
 
-  if (text == NULL)
-    return keys;
-  for (text += strspn (text, between); *text; text += strspn (text, between)) {
-    size_t length = strcspn (text, between);
-
-    keys[n++] = vl_arena_strndup (arena, text, length);
-    text += length;
-  }
-  return keys;
+  for (char *word = strtok_r (copy, between, &state); word; word = strtok_r (NULL, between, &state))
+    words[n++] = word;
+  return words;
 }
 
+/* Is KEY turned on?  conf.c refused the file of any value that does not parse. */
 static int
-conf_bool (struct vl_call *call, const struct vl_config *config, const char *file, const char *key,
-           int otherwise)
+conf_bool (struct vl_arena *arena, const struct vl_config *config, const char *file,
+           const char *key, int otherwise)
 {
-  struct vl_prop spec = { .type = VL_BOOL };
+  const struct vl_prop spec = { .type = VL_BOOL };
   const char *text = conf_text (config, file, key), *why;
   struct vl_value value;
 
-  /* conf.c refused the file of any value that does not parse. */
-  if (text == NULL || vl_value_parse (call->arena, &spec, text, &value, &why) < 0)
-    return otherwise;
-  return (int)value.number;
+  return text && vl_value_parse (arena, &spec, text, &value, &why) == 0 ? value.number != 0
+                                                                        : otherwise;
 }
 
 /* First parts of the names of the core's own properties, slots and facts: a plugin of
  * such a name would speak for the core. */
 static const char *const reserved[] = {
-  "caps",    "cdrom", "cgroup", "claim",   "core",    "device", "disk",    "driver",   "flavor",
-  "guest",   "host",  "image",  "kernel",  "libvirt", "module", "network", "nic",      "qemu",
-  "request", "scsi",  "server", "storage", "store",   "swtpm",  "trait",   "virtloom", "volume",
+  "caps",    "cdrom",   "cgroup", "claim", "core",     "device", "disk",
+  "driver",  "flavor",  "guest",  "host",  "image",    "kernel", "libvirt",
+  "module",  "network", "nic",    "qemu",  "request",  "scsi",   "server",
+  "storage", "store",   "swtpm",  "trait", "virtloom", "volume", NULL,
 };
 
 int
 vl_plugin_name_reserved (const char *name)
 {
-  for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-    if (VL_STREQ (reserved[i], name))
-      return 1;
-  return 0;
+  return vl_text_among (name, reserved);
 }
 
 static void
@@ -129,33 +132,31 @@ read_record (struct vl_call *call, struct vl_registry *registry, const struct vl
   struct vl_plugin *plugin = vl_registry_add (
       registry, file->plugin, kind && VL_STREQ (kind, "driver") ? VL_KIND_DRIVER : VL_KIND_FEATURE);
 
-  plugin->conf = vl_arena_strdup (registry->arena, file->path);
-  plugin->enabled = conf_bool (call, config, file->file, "enabled", 1);
-  plugin->critical = conf_bool (call, config, file->file, "critical", 0);
-  plugin->keys = conf_words (registry->arena, config, file->file, "keys");
-  plugin->claims = conf_words (registry->arena, config, file->file, "traits");
+  plugin->conf = vl_arena_strdup (plugin->arena, file->path);
+  plugin->enabled = conf_bool (plugin->arena, config, file->file, "enabled", 1);
+  plugin->critical = conf_bool (plugin->arena, config, file->file, "critical", 0);
+  plugin->keys = conf_words (plugin->arena, config, file->file, "keys");
+  plugin->claims = conf_words (plugin->arena, config, file->file, "traits");
+  plugin->auto_rank = rank && ! VL_STREQ (rank, "never") ? atoi (rank) : 0;
   if (file->why) {
     /* Its findings were recorded where the file was read. */
     plugin->state = VL_PLUGIN_REFUSED;
-    plugin->reason = vl_arena_strdup (registry->arena, file->why);
+    plugin->reason = vl_arena_strdup (plugin->arena, file->why);
   } else if (vl_plugin_name_reserved (plugin->name))
-    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL,
-                      "the name '%s' is reserved: the core's own values begin with it",
-                      plugin->name);
+    REFUSE (call, plugin, "the name '%s' is reserved: the core's own values begin with it",
+            plugin->name);
   else if (kind == NULL)
-    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL,
-                      "no configuration layer says what '%s' is; accepted: kind = feature or "
-                      "driver in [plugin]",
-                      plugin->name);
+    REFUSE (call, plugin,
+            "no configuration layer says what '%s' is; accepted: kind = feature or driver in "
+            "[plugin]",
+            plugin->name);
   else if (rank && plugin->kind != VL_KIND_DRIVER)
-    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL,
-                      "'auto' ranks drivers; '%s' is a feature", plugin->name);
+    REFUSE (call, plugin, "'auto' ranks drivers; '%s' is a feature", plugin->name);
   else if (! plugin->enabled) {
     plugin->state = VL_PLUGIN_DISABLED;
-    plugin->reason = vl_arena_printf (registry->arena, "enabled = %s in %s:%d", off->value,
-                                      off->path, off->line);
+    plugin->reason =
+        vl_arena_printf (plugin->arena, "enabled = %s in %s:%d", off->value, off->path, off->line);
   }
-  plugin->auto_rank = rank && ! VL_STREQ (rank, "never") ? atoi (rank) : 0;
 }
 
 /* The record of the module in FILE, which is not installed: the one of its name, else a
@@ -163,16 +164,13 @@ read_record (struct vl_call *call, struct vl_registry *registry, const struct vl
 static int
 read_module (struct vl_call *call, struct vl_registry *registry, const char *file)
 {
-  const char *base = strrchr (file, '/') + 1, *why = NULL;
-  size_t n = strlen (base);
-  const char *name = n > 3 && VL_STREQ (base + n - 3, ".so")
-                         ? vl_arena_strndup (registry->arena, base, n - 3)
-                         : "";
-  struct vl_plugin *plugin = vl_registry_find (registry, name);
+  const char *name = vl_plugin_of_file (registry->arena, strrchr (file, '/') + 1, ".so");
+  struct vl_plugin *plugin = name ? vl_registry_find (registry, name) : NULL;
   struct vl_module module = { .span = 0 };
+  const char *why = NULL;
   int fd = -1;
 
-  if (! vl_plugin_name_ok (name))
+  if (name == NULL)
     why = "is not a module's name; accepted: NAME.so";
   else if ((fd = vl_module_check (registry->arena, file, &module, &why)) >= 0)
     close (fd);
@@ -196,36 +194,42 @@ read_module (struct vl_call *call, struct vl_registry *registry, const char *fil
 
 /* ---- claimed keys against tables ---- */
 
-typedef int (*key_fn) (void *opaque, const char *key, int image, const struct vl_prop *row);
+/* A request key of a feature's tables. */
+struct key {
+  const char *name;
+  int image;
+  struct vl_plugin *plugin;
+};
 
-/* Calls FN for each request key of PLUGIN's tables. */
+struct keys {
+  struct key *items;
+  size_t n, size;
+};
+
 static void
-each_key (const struct vl_plugin *plugin, key_fn fn, void *opaque)
+add_key (struct keys *keys, struct vl_plugin *plugin, const char *name, int image)
+{
+  VL_GROW (keys->items, keys->n, keys->size);
+  keys->items[keys->n++] = (struct key) { name, image, plugin };
+}
+
+static void
+add_keys (struct keys *keys, struct vl_plugin *plugin)
 {
   for (size_t i = 0; i < plugin->n_props; i++) {
     const struct vl_prop *row = &plugin->props[i];
     const struct vl_alias *aliases = row->aliases.rows;
 
     if (row->flavor_key)
-      fn (opaque, row->flavor_key, 0, row);
+      add_key (keys, plugin, row->flavor_key, 0);
     if (row->image_key)
-      fn (opaque, row->image_key, 1, row);
+      add_key (keys, plugin, row->image_key, 1);
     for (size_t j = 0; j < row->aliases.count; j++)
-      fn (opaque, aliases[j].key, aliases[j].image != 0, row);
+      add_key (keys, plugin, aliases[j].key, aliases[j].image != 0);
   }
 }
 
-static int
-collect_key (void *opaque, const char *key, int image, const struct vl_prop *row)
-{
-  (void)image;
-  (void)row;
-  if (! vl_strv_has (opaque, key))
-    vl_strv_add (opaque, key);
-  return 0;
-}
-
-/* What A has and B has not, " 'x' 'y'"; the caller frees. */
+/* What A has and B has not, "'x', 'y'"; the caller frees. */
 static char *
 missing (const struct vl_strv *a, const struct vl_strv *b)
 {
@@ -240,8 +244,8 @@ missing (const struct vl_strv *a, const struct vl_strv *b)
 
 /* Refuses PLUGIN where what LIST of its conf CLAIMS is not what its TABLES have. */
 static int
-check_list (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
-            const char *list, const char **claims, struct vl_strv *tables)
+check_list (struct vl_call *call, struct vl_plugin *plugin, const char *list, const char **claims,
+            struct vl_strv *tables)
 {
   VL_AUTOSTRV struct vl_strv claimed = { 0 };
   VL_AUTOFREE char *unclaimed = NULL, *idle = NULL, *all = NULL;
@@ -256,71 +260,35 @@ check_list (struct vl_call *call, struct vl_registry *registry, struct vl_plugin
     return 0;
   all = vl_strv_join (tables, " ");
   return vl_plugin_refuse (
-      call, registry, plugin, VL_ERR_REFUSED, NULL, vl_printf (call, "%s = %s", list, all),
+      call, plugin, VL_ERR_REFUSED, NULL, vl_printf (call, "%s = %s", list, all),
       "the %s of its conf and of its tables differ:%s%s%s%s%s", list,
       *unclaimed ? " the conf does not claim " : "", unclaimed, *unclaimed && *idle ? ";" : "",
       *idle ? " the tables do not have " : "", idle);
 }
 
 static int
-check_claims (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin)
+check_claims (struct vl_call *call, struct vl_plugin *plugin)
 {
-  VL_AUTOSTRV struct vl_strv keys = { 0 }, traits = { 0 };
+  VL_AUTOSTRV struct vl_strv names = { 0 }, traits = { 0 };
+  struct keys keys = { 0 };
 
-  each_key (plugin, collect_key, &keys);
+  add_keys (&keys, plugin);
+  for (size_t i = 0; i < keys.n; i++)
+    if (! vl_strv_has (&names, keys.items[i].name))
+      vl_strv_add (&names, keys.items[i].name);
+  free (keys.items);
   for (const char **trait = plugin->traits; *trait; trait++)
     vl_strv_add (&traits, *trait);
   if (plugin->unclaimed) {
-    plugin->keys = vl_arena_alloc (registry->arena, (keys.n + 1) * sizeof *plugin->keys);
-    for (size_t i = 0; i < keys.n; i++)
-      plugin->keys[i] = vl_arena_strdup (registry->arena, keys.items[i]);
+    plugin->keys = vl_arena_alloc (plugin->arena, (names.n + 1) * sizeof *plugin->keys);
+    for (size_t i = 0; i < names.n; i++)
+      plugin->keys[i] = vl_arena_strdup (plugin->arena, names.items[i]);
     plugin->claims = plugin->traits;
     return 0;
   }
-  if (check_list (call, registry, plugin, "keys", plugin->keys, &keys) < 0)
+  if (check_list (call, plugin, "keys", plugin->keys, &names) < 0)
     return -1;
-  return check_list (call, registry, plugin, "traits", plugin->claims, &traits);
-}
-
-/* ---- the index of request keys ---- */
-
-struct indexing {
-  struct vl_registry *registry;
-  struct vl_plugin *plugin;
-};
-
-static int
-index_key (void *opaque, const char *key, int image, const struct vl_prop *row)
-{
-  struct indexing *in = opaque;
-  struct vl_registry *registry = in->registry;
-
-  VL_GROW (registry->keys, registry->n_keys, registry->keys_size);
-  registry->keys[registry->n_keys++] = (struct vl_key_ref) { key, image, in->plugin, row };
-  return 0;
-}
-
-static int
-compare_keys (const void *a, const void *b)
-{
-  const struct vl_key_ref *x = a, *y = b;
-  int order = strcmp (x->key, y->key);
-
-  return order ? order : x->image - y->image;
-}
-
-void
-vl_registry_index (struct vl_registry *registry)
-{
-  registry->n_keys = 0;
-  for (size_t i = 0; i < registry->n; i++) {
-    struct indexing in = { registry, registry->plugins[i] };
-
-    if (in.plugin->state == VL_PLUGIN_LOADED && in.plugin->kind == VL_KIND_FEATURE)
-      each_key (in.plugin, index_key, &in);
-  }
-  if (registry->n_keys > 1)
-    qsort (registry->keys, registry->n_keys, sizeof *registry->keys, compare_keys);
+  return check_list (call, plugin, "traits", plugin->claims, &traits);
 }
 
 /* ---- rules between plugins ---- */
@@ -328,18 +296,17 @@ vl_registry_index (struct vl_registry *registry)
 /* Of PLUGIN and OTHER, which both have WHAT: a plugin's own two rows are its own
  * fault alone. */
 static void
-refuse_pair (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *plugin,
-             struct vl_plugin *other, const char *what, const char *name)
+refuse_pair (struct vl_call *call, struct vl_plugin *plugin, struct vl_plugin *other,
+             const char *what, const char *name)
 {
   if (plugin == other) {
-    vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL,
-                      "two of its properties %s '%s'", what, name);
+    REFUSE (call, plugin, "two of its properties %s '%s'", what, name);
     return;
   }
   for (int turn = 0; turn < 2; turn++) {
     struct vl_plugin *one = turn ? other : plugin, *two = turn ? plugin : other;
 
-    vl_plugin_refuse (call, registry, one, VL_ERR_CONFLICT, NULL,
+    vl_plugin_refuse (call, one, VL_ERR_CONFLICT, NULL,
                       vl_printf (call, "turn one off: virtloom feature disable %s", one->name),
                       "plugins '%s' and '%s' both %s '%s', so both are refused", one->name,
                       two->name, what, name);
@@ -347,8 +314,7 @@ refuse_pair (struct vl_call *call, struct vl_registry *registry, struct vl_plugi
 }
 
 static void
-refuse_double_answers (struct vl_call *call, struct vl_registry *registry, struct vl_plugin *one,
-                       struct vl_plugin *two)
+refuse_double_answers (struct vl_call *call, struct vl_plugin *one, struct vl_plugin *two)
 {
   static const char *const whats[VL_N_ANSWERS] = { "answer for images_type",
                                                    "answer for volumes of type",
@@ -357,7 +323,43 @@ refuse_double_answers (struct vl_call *call, struct vl_registry *registry, struc
   for (int what = 0; what < VL_N_ANSWERS; what++)
     for (const char *const *name = vl_plugin_answers (one, (enum vl_answers)what); *name; name++)
       if (vl_plugin_has_answer (two, (enum vl_answers)what, *name))
-        refuse_pair (call, registry, one, two, whats[what], *name);
+        refuse_pair (call, one, two, whats[what], *name);
+}
+
+static int
+compare_keys (const void *a, const void *b)
+{
+  const struct key *x = a, *y = b;
+  int order = strcmp (x->name, y->name);
+
+  return order ? order : x->image - y->image;
+}
+
+static void
+refuse_double_keys (struct vl_call *call, struct vl_registry *registry)
+{
+  struct keys keys = { 0 };
+
+  for (size_t i = 0; i < registry->n; i++)
+    if (registry->plugins[i]->state == VL_PLUGIN_LOADED
+        && registry->plugins[i]->kind == VL_KIND_FEATURE)
+      add_keys (&keys, registry->plugins[i]);
+  if (keys.n > 1)
+    qsort (keys.items, keys.n, sizeof *keys.items, compare_keys);
+  for (size_t i = 1; i < keys.n; i++)
+    if (compare_keys (&keys.items[i - 1], &keys.items[i]) == 0)
+      refuse_pair (call, keys.items[i - 1].plugin, keys.items[i].plugin, "have request key",
+                   keys.items[i].name);
+  free (keys.items);
+}
+
+static void
+refuse_double_slots (struct vl_call *call, struct vl_plugin *one, struct vl_plugin *two)
+{
+  for (size_t p = 0; p < two->n_props; p++)
+    for (size_t q = 0; q < (one == two ? p : one->n_props); q++)
+      if (two->props[p].fills && vl_text_same (two->props[p].fills, one->props[q].fills))
+        refuse_pair (call, one, two, "fill slot", two->props[p].fills);
 }
 
 static void
@@ -365,38 +367,21 @@ refuse_doubles (struct vl_call *call, struct vl_registry *registry)
 {
   for (size_t i = 0; i < registry->n; i++)
     for (size_t j = 0; j < i; j++)
-      refuse_double_answers (call, registry, registry->plugins[j], registry->plugins[i]);
-  vl_registry_index (registry);
-  for (size_t i = 1; i < registry->n_keys; i++)
-    if (compare_keys (&registry->keys[i - 1], &registry->keys[i]) == 0)
-      refuse_pair (call, registry, registry->keys[i - 1].plugin, registry->keys[i].plugin,
-                   "have request key", registry->keys[i].key);
+      refuse_double_answers (call, registry->plugins[j], registry->plugins[i]);
+  refuse_double_keys (call, registry);
   for (size_t i = 0; i < registry->n; i++)
-    for (size_t p = 0; p < registry->plugins[i]->n_props; p++)
-      for (size_t j = 0; j <= i; j++)
-        for (size_t q = 0; q < (i == j ? p : registry->plugins[j]->n_props); q++) {
-          const char *one = registry->plugins[i]->props[p].fills;
-          const char *two = registry->plugins[j]->props[q].fills;
-
-          if (one && two && VL_STREQ (one, two))
-            refuse_pair (call, registry, registry->plugins[j], registry->plugins[i], "fill slot",
-                         one);
-        }
+    for (size_t j = 0; j <= i; j++)
+      refuse_double_slots (call, registry->plugins[j], registry->plugins[i]);
 }
 
 /* A refused plugin keeps its name, conf and claims, nothing of its module. */
 static void
 forget_module (struct vl_plugin *plugin)
 {
-  static const char *none[] = { NULL };
+  size_t from = offsetof (struct vl_plugin, feature), to = offsetof (struct vl_plugin, info);
 
-  memset (&plugin->feature, 0, sizeof plugin->feature);
-  memset (&plugin->driver, 0, sizeof plugin->driver);
-  plugin->props = NULL;
-  plugin->base = NULL;
-  plugin->writes = NULL;
-  plugin->n_props = plugin->n_writes = 0;
-  plugin->reads = plugin->wakes = plugin->needs = plugin->conflicts = plugin->traits = none;
+  memset ((char *)plugin + from, 0, to - from);
+  without_names (plugin);
 }
 
 static int
@@ -422,14 +407,14 @@ load_module (struct vl_call *call, struct vl_registry *registry, struct vl_plugi
     places->on_load (places->opaque, NULL);
   if (bad) {
     vl_call_as (call, caller);
-    return vl_plugin_refuse (call, registry, plugin, VL_ERR_REFUSED, NULL, NULL, "%s", why);
+    return REFUSE (call, plugin, "%s", why);
   }
   plugin->built_for = vl_arena_strdup (registry->arena, module.note.built_for);
-  bad = vl_plugin_adopt (call, registry, plugin, &module);
+  bad = vl_plugin_adopt (call, plugin, &module);
   if (bad == 0)
-    bad = vl_plugin_configure (call, registry, plugin, registry->config);
+    bad = vl_plugin_configure (call, plugin, registry->config);
   if (bad == 0 && plugin->kind == VL_KIND_FEATURE)
-    bad = check_claims (call, registry, plugin);
+    bad = check_claims (call, plugin);
   vl_call_as (call, caller);
   if (bad)
     forget_module (plugin);
@@ -507,7 +492,6 @@ vl_registry_load_all (struct vl_call *call, struct vl_registry *registry,
   for (size_t i = 0; i < registry->n; i++)
     if (registry->plugins[i]->state == VL_PLUGIN_REFUSED)
       forget_module (registry->plugins[i]);
-  vl_registry_index (registry);
 }
 
 /* ---- look-ups ---- */
@@ -521,39 +505,6 @@ vl_registry_find (const struct vl_registry *registry, const char *name)
   return NULL;
 }
 
-static struct vl_plugin *
-find_key (const struct vl_registry *registry, const char *key, int image,
-          const struct vl_prop **row)
-{
-  struct vl_key_ref wanted = { .key = key, .image = image };
-  const struct vl_key_ref *ref =
-      registry->n_keys
-          ? bsearch (&wanted, registry->keys, registry->n_keys, sizeof wanted, compare_keys)
-          : NULL;
-
-  if (ref == NULL)
-    return NULL;
-  if (row)
-    *row = ref->row;
-  return ref->plugin;
-}
-
-struct vl_plugin *
-vl_registry_key (const struct vl_registry *registry, const char *key, int image,
-                 const struct vl_prop **row)
-{
-  struct vl_plugin *plugin = find_key (registry, key, image != 0, row);
-  const char *dot = strrchr (key, '.');
-  char pattern[256];
-
-  if (plugin || dot == NULL || dot[1] == '\0' || dot[1 + strspn (dot + 1, "0123456789")]
-      || (size_t)(dot - key) + 3 > sizeof pattern)
-    return plugin;
-  memcpy (pattern, key, (size_t)(dot - key) + 1);
-  strcpy (pattern + (dot - key) + 1, "N");
-  return find_key (registry, pattern, image != 0, row);
-}
-
 struct vl_plugin *
 vl_registry_claim (const struct vl_registry *registry, const char *key)
 {
@@ -564,46 +515,20 @@ vl_registry_claim (const struct vl_registry *registry, const char *key)
   return NULL;
 }
 
-struct vl_plugin *
-vl_registry_slot (const struct vl_registry *registry, const char *slot, const struct vl_prop **row)
-{
-  for (size_t i = 0; i < registry->n; i++)
-    for (size_t p = 0; p < registry->plugins[i]->n_props; p++)
-      if (registry->plugins[i]->state == VL_PLUGIN_LOADED && registry->plugins[i]->props[p].fills
-          && VL_STREQ (registry->plugins[i]->props[p].fills, slot)) {
-        if (row)
-          *row = &registry->plugins[i]->props[p];
-        return registry->plugins[i];
-      }
-  return NULL;
-}
-
-/* Is VIRT one of the words of TYPES, or TYPES NULL? */
-static int
-has_word (const char *types, const char *virt)
-{
-  size_t length = virt ? strlen (virt) : 0;
-
-  for (const char *at = types; at && length; at = strchr (at + 1, ' '))
-    if (strncmp (at + (*at == ' '), virt, length) == 0
-        && strchr (" ", at[(*at == ' ') + length]) != NULL)
-      return 1;
-  return types == NULL;
-}
-
-/* Adds those of PLUGIN for SLOT to LIST, which may be NULL; answers their number. */
+/* Adds those of PLUGIN for SLOT to LIST; answers their number. */
 static size_t
 add_offers (const struct vl_plugin *plugin, const char *slot, const char *virt,
             const struct vl_offer **list)
 {
   size_t n = 0;
 
-  for (size_t i = 0; plugin->state == VL_PLUGIN_LOADED && i < plugin->n_offers; i++)
-    if (VL_STREQ (plugin->offers[i].slot, slot) && has_word (plugin->offers[i].virt, virt)) {
-      if (list)
-        list[n] = &plugin->offers[i];
-      n++;
-    }
+  for (size_t i = 0; plugin->state == VL_PLUGIN_LOADED && i < plugin->n_offers; i++) {
+    const struct vl_offer *offer = &plugin->offers[i];
+
+    if (VL_STREQ (offer->slot, slot)
+        && (offer->virt == NULL || (virt && vl_glob_any (offer->virt, virt))))
+      list[n++] = offer;
+  }
   return n;
 }
 
@@ -611,18 +536,17 @@ const struct vl_offer **
 vl_registry_offers (const struct vl_registry *registry, struct vl_arena *arena,
                     const struct vl_plugin *driver, const char *slot, const char *virt, size_t *n)
 {
-  const struct vl_offer **list = NULL;
+  size_t most = driver ? driver->n_offers + 1 : 1;
+  const struct vl_offer **list;
 
-  /* First how many, then which. */
-  for (int pass = 0; pass < 2; pass++) {
-    if (pass)
-      list = vl_arena_alloc (arena, (*n + 1) * sizeof *list);
-    *n = 0;
-    for (size_t p = 0; p < registry->n; p++)
-      if (registry->plugins[p]->kind == VL_KIND_FEATURE)
-        *n += add_offers (registry->plugins[p], slot, virt, list ? list + *n : NULL);
-    if (*n == 0 && driver)
-      *n = add_offers (driver, slot, virt, list);
-  }
+  for (size_t p = 0; p < registry->n; p++)
+    most += registry->plugins[p]->n_offers;
+  list = vl_arena_alloc (arena, most * sizeof *list);
+  *n = 0;
+  for (size_t p = 0; p < registry->n; p++)
+    if (registry->plugins[p]->kind == VL_KIND_FEATURE)
+      *n += add_offers (registry->plugins[p], slot, virt, list + *n);
+  if (*n == 0 && driver)
+    *n = add_offers (driver, slot, virt, list);
   return list;
 }

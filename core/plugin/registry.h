@@ -37,6 +37,7 @@ struct vl_base {
 };
 
 struct vl_plugin {
+  struct vl_arena *arena; /* the registry's */
   const char *name;
   enum vl_kind kind;
   enum vl_plugin_state state;
@@ -46,15 +47,15 @@ struct vl_plugin {
   const char *conf;   /* path of the first conf file that names it */
   const char *built_for;
   int enabled, critical, auto_rank;
-  int given;           /* its module is one of vl_places.modules */
-  int unclaimed;       /* no conf says what it claims: it claims what it has */
-  const char **keys;   /* claimed by its conf, NULL-terminated */
-  const char **claims; /* traits and resource classes claimed by it; one may end in '*' */
+  int given;                     /* its module is one of vl_places.modules */
+  int unclaimed;                 /* no conf says what it claims: it claims what it has */
+  const char **keys;             /* claimed by its conf, NULL-terminated */
+  const char **claims;           /* traits and resource classes claimed by it; one may end in '*' */
+  const char *version, *summary; /* of a module that was opened */
 
   /* Of loaded modules, zero otherwise. */
   struct vl_feature feature;
   struct vl_driver driver;
-  const char *version, *summary;
   const struct vl_prop *props;
   struct vl_base *base; /* parallel to PROPS */
   size_t n_props;
@@ -69,21 +70,11 @@ struct vl_plugin {
   struct vl_plugin_info info; /* filled by vl_plugins_get */
 };
 
-/* A request key of a loaded feature. */
-struct vl_key_ref {
-  const char *key;
-  int image;
-  struct vl_plugin *plugin;
-  const struct vl_prop *row;
-};
-
 struct vl_registry {
   struct vl_arena *arena;
   struct vl_plugin **plugins;
   size_t n, size;
-  const struct vl_config *config; /* that it was read from; borrowed */
-  struct vl_key_ref *keys;        /* sorted by key, then flavor before image */
-  size_t n_keys, keys_size;
+  const struct vl_config *config;         /* that it was read from; borrowed */
   const struct vl_prop_index *prop_index; /* core/request/index.c; in ARENA */
 };
 
@@ -134,15 +125,8 @@ int vl_registry_given (struct vl_call *call, struct vl_registry *registry,
 /* After loading: 0, or -1 where one of those was refused. */
 int vl_registry_given_loaded (struct vl_call *call, const struct vl_registry *registry);
 struct vl_plugin *vl_registry_find (const struct vl_registry *registry, const char *name);
-/* The loaded feature whose table has request key KEY (aliases and ".N" keys
- * too), *ROW its row; NULL if none. */
-struct vl_plugin *vl_registry_key (const struct vl_registry *registry, const char *key, int image,
-                                   const struct vl_prop **row);
 /* The plugin, loaded or not, whose conf claims KEY; NULL if none. */
 struct vl_plugin *vl_registry_claim (const struct vl_registry *registry, const char *key);
-/* The loaded feature that fills slot SLOT, *ROW its row; NULL if none. */
-struct vl_plugin *vl_registry_slot (const struct vl_registry *registry, const char *slot,
-                                    const struct vl_prop **row);
 
 /* What a plugin with a group of calls answers for. */
 enum vl_answers { VL_ANSWER_IMAGES, VL_ANSWER_VOLUMES, VL_ANSWER_NETWORKS };

@@ -11,116 +11,140 @@
 #include "lib/text.h"
 
 static const char *const core_values[] = {
-  VL_GUEST_NAME,      VL_GUEST_UUID,          VL_GUEST_ARCH,
-  VL_GUEST_VIRT_TYPE, VL_GUEST_MACHINE,       VL_GUEST_VCPUS,
-  VL_GUEST_MEMORY,    VL_GUEST_RUN_DIR,       VL_GUEST_BOOT_FROM_VOLUME,
-  VL_GUEST_KERNEL,    VL_GUEST_RAMDISK,       VL_GUEST_FLAVOR,
-  VL_GUEST_IMAGE,     VL_GUEST_ROOT_SIZE,     VL_DRIVER_SECRETS,
-  VL_CLAIM_VCPUS,     VL_CLAIM_MEMORY,        VL_HOST_VCPUS,
-  VL_HOST_MEMORY,     VL_STORAGE_IMAGES_TYPE, VL_STORAGE_COW,
-  VL_STORAGE_RAW,     VL_STORAGE_PREALLOCATE, VL_DRIVER_NAME,
-  VL_DISK_BUS,        VL_CDROM_BUS,           VL_SCSI_MODEL,
-  VL_NIC_MODEL,       VL_GUEST_DISK,          VL_GUEST_NIC,
+  VL_GUEST_NAME,
+  VL_GUEST_UUID,
+  VL_GUEST_ARCH,
+  VL_GUEST_VIRT_TYPE,
+  VL_GUEST_MACHINE,
+  VL_GUEST_VCPUS,
+  VL_GUEST_MEMORY,
+  VL_GUEST_RUN_DIR,
+  VL_GUEST_BOOT_FROM_VOLUME,
+  VL_GUEST_KERNEL,
+  VL_GUEST_RAMDISK,
+  VL_GUEST_FLAVOR,
+  VL_GUEST_IMAGE,
+  VL_GUEST_ROOT_SIZE,
+  VL_DRIVER_SECRETS,
+  VL_CLAIM_VCPUS,
+  VL_CLAIM_MEMORY,
+  VL_HOST_VCPUS,
+  VL_HOST_MEMORY,
+  VL_STORAGE_IMAGES_TYPE,
+  VL_STORAGE_COW,
+  VL_STORAGE_RAW,
+  VL_STORAGE_PREALLOCATE,
+  VL_DRIVER_NAME,
+  VL_DISK_BUS,
+  VL_CDROM_BUS,
+  VL_SCSI_MODEL,
+  VL_NIC_MODEL,
+  VL_GUEST_DISK,
+  VL_GUEST_NIC,
+  NULL,
 };
-#define N_CORE_VALUES (sizeof core_values / sizeof core_values[0])
 
 struct relation {
-  struct vl_call *call;
-  struct vl_registry *registry;
-  struct vl_plugin *plugin;
-  const char *verb; /* "reads" */
+  const struct vl_registry *registry;
+  const struct vl_plugin *plugin;
+  struct vl_spell spell; /* offered what could have been meant */
 };
 
-static void
-refuse (struct relation *r, const char *name, const char *why, const struct vl_spell *spell)
-{
-  vl_plugin_refuse (r->call, r->registry, r->plugin, VL_ERR_REFUSED, NULL,
-                    vl_did_you_mean (r->call, '\'', spell ? spell->best : NULL, NULL),
-                    "it %s '%s', %s", r->verb, name, why);
-}
+/* What is wrong with ROW of PLUGIN's tables, or NULL. */
+typedef const char *(*problem_fn) (struct relation *r, const struct vl_name *row);
 
-static void
-check_core_value (struct relation *r, const char *name)
+/* A core value NAME. */
+static const char *
+core_value_problem (struct relation *r, const char *name)
 {
-  struct vl_spell spell = { .wanted = name };
-
-  for (size_t i = 0; i < N_CORE_VALUES; i++) {
-    if (VL_STREQ (core_values[i], name))
-      return;
-    vl_spell_offer (&spell, core_values[i]);
+  r->spell.wanted = name;
+  for (const char *const *value = core_values; *value; value++) {
+    if (VL_STREQ (*value, name))
+      return NULL;
+    vl_spell_offer (&r->spell, *value);
   }
-  refuse (r, name, "which the core does not have", &spell);
+  return "which the core does not have";
 }
 
-/* The plugin NAME, LENGTH long, that a conf names; NULL after a refusal, or where it
- * may be absent. */
-static const struct vl_plugin *
-known_plugin (struct relation *r, const struct vl_name *row, size_t length)
+/* A plugin NAME that no conf names. */
+static const char *
+absent_problem (struct relation *r, const struct vl_name *row, const char *name)
 {
-  const char *name = vl_arena_strndup (r->registry->arena, row->name, length);
-  const struct vl_plugin *plugin = vl_registry_find (r->registry, name);
-  struct vl_spell spell = { .wanted = name };
-
-  if (plugin || (row->flags & VL_OPTIONAL))
-    return plugin;
+  if (row->flags & VL_OPTIONAL)
+    return NULL;
+  r->spell.wanted = name;
   for (size_t i = 0; i < r->registry->n; i++)
-    vl_spell_offer (&spell, r->registry->plugins[i]->name);
-  refuse (r, row->name,
-          vl_arena_printf (r->registry->arena, "and no configuration names a feature '%s'", name),
-          &spell);
-  return NULL;
+    vl_spell_offer (&r->spell, r->registry->plugins[i]->name);
+  return vl_arena_printf (r->plugin->arena, "and no configuration names a feature '%s'", name);
 }
 
-static void
-check_read (struct relation *r, const struct vl_name *row)
+static const char *
+read_problem (struct relation *r, const struct vl_name *row)
 {
   size_t length = strcspn (row->name, ".");
+  const char *name = vl_arena_strndup (r->plugin->arena, row->name, length);
   const char *prop = row->name + length + 1;
-  struct vl_spell spell = { .wanted = prop };
-  const struct vl_plugin *other;
+  const struct vl_plugin *other = vl_registry_find (r->registry, name);
 
-  if (row->name[length] == '\0') {
-    refuse (r, row->name, "which is no property; accepted: PLUGIN.PROPERTY", NULL);
-    return;
-  }
-  if (vl_plugin_name_reserved (vl_arena_strndup (r->registry->arena, row->name, length))) {
-    check_core_value (r, row->name);
-    return;
-  }
-  other = known_plugin (r, row, length);
-  if (other == NULL || other == r->plugin || other->state != VL_PLUGIN_LOADED)
-    return;
-  for (size_t i = 0; i < other->n_props; i++) {
-    if (VL_STREQ (other->props[i].name, prop)) {
-      if (! (other->props[i].flags & VL_PUBLIC))
-        refuse (r, row->name, "which is not public: its plugin may rename it", NULL);
-      return;
-    }
-    vl_spell_offer (&spell, other->props[i].name);
-  }
-  if (! (row->flags & VL_OPTIONAL))
-    refuse (r, row->name, "which that feature does not have", &spell);
+  if (row->name[length] == '\0')
+    return "which is no property; accepted: PLUGIN.PROPERTY";
+  if (vl_plugin_name_reserved (name))
+    return core_value_problem (r, row->name);
+  if (other == NULL)
+    return absent_problem (r, row, name);
+  if (other == r->plugin || other->state != VL_PLUGIN_LOADED)
+    return NULL;
+  for (size_t i = 0; i < other->n_props; i++)
+    if (VL_STREQ (other->props[i].name, prop))
+      return other->props[i].flags & VL_PUBLIC ? NULL
+                                               : "which is not public: its plugin may rename it";
+  if (row->flags & VL_OPTIONAL)
+    return NULL;
+  r->spell.wanted = prop;
+  for (size_t i = 0; i < other->n_props; i++)
+    vl_spell_offer (&r->spell, other->props[i].name);
+  return "which that feature does not have";
 }
 
-static void
-check_feature (struct relation *r, const struct vl_name *row)
+static const char *
+feature_problem (struct relation *r, const struct vl_name *row)
 {
-  const struct vl_plugin *other = known_plugin (r, row, strlen (row->name));
+  const struct vl_plugin *other = vl_registry_find (r->registry, row->name);
 
-  if (other == r->plugin)
-    refuse (r, row->name, "which is itself", NULL);
-  else if (other && other->kind != VL_KIND_FEATURE)
-    refuse (r, row->name, "which is a driver; accepted: features", NULL);
+  return other == NULL                    ? absent_problem (r, row, row->name)
+         : other == r->plugin             ? "which is itself"
+         : other->kind != VL_KIND_FEATURE ? "which is a driver; accepted: features"
+                                          : NULL;
 }
 
-static void
-check_trait (struct relation *r, const struct vl_name *row)
+static const char *
+trait_problem (struct relation *r, const struct vl_name *row)
 {
   size_t n = strspn (row->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 
-  if (n == 0 || (row->name[n] && ! VL_STREQ (row->name + n, "*")))
-    refuse (r, row->name, "which is no trait; accepted: capitals, digits and '_', '*' at the end",
-            NULL);
+  (void)r;
+  return n && (row->name[n] == '\0' || VL_STREQ (row->name + n, "*"))
+             ? NULL
+             : "which is no trait; accepted: capitals, digits and '_', '*' at the end";
+}
+
+static void
+relate (struct vl_call *call, const struct vl_registry *registry, struct vl_plugin *plugin,
+        const char *verb, const struct vl_table *table, problem_fn problem)
+{
+  for (uint32_t n = 0; n < table->count; n++) {
+    struct relation r = { registry, plugin, { .wanted = NULL } };
+    struct vl_name row = { .name = NULL };
+    const char *why;
+
+    memcpy (&row, (const char *)table->rows + (size_t)n * table->row_size,
+            table->row_size < sizeof row ? table->row_size : sizeof row);
+    why = problem (&r, &row);
+    if (why)
+      vl_plugin_refuse (call, plugin, VL_ERR_REFUSED, NULL,
+                        vl_did_you_mean (call, '\'', r.spell.best, NULL), "it %s '%s', %s", verb,
+                        row.name, why);
+  }
 }
 
 void
@@ -128,31 +152,14 @@ vl_registry_relate (struct vl_call *call, struct vl_registry *registry)
 {
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
-    const struct {
-      const char *verb;
-      const struct vl_table *table;
-      void (*check) (struct relation *, const struct vl_name *);
-    } lists[] = {
-      { "reads", &plugin->feature.reads, check_read },
-      { "wakes", &plugin->feature.wakes, check_feature },
-      { "needs", &plugin->feature.needs, check_feature },
-      { "conflicts with", &plugin->feature.conflicts, check_feature },
-      { "honours trait", &plugin->feature.traits, check_trait },
-    };
+    const struct vl_feature *feature = &plugin->feature;
 
     if (plugin->kind != VL_KIND_FEATURE || plugin->state != VL_PLUGIN_LOADED)
       continue;
-    for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++) {
-      struct relation r = { call, registry, plugin, lists[k].verb };
-      const struct vl_table *table = lists[k].table;
-
-      for (uint32_t n = 0; n < table->count; n++) {
-        struct vl_name row = { .name = NULL };
-        size_t size = table->row_size < sizeof row ? table->row_size : sizeof row;
-
-        memcpy (&row, (const char *)table->rows + (size_t)n * table->row_size, size);
-        lists[k].check (&r, &row);
-      }
-    }
+    relate (call, registry, plugin, "reads", &feature->reads, read_problem);
+    relate (call, registry, plugin, "wakes", &feature->wakes, feature_problem);
+    relate (call, registry, plugin, "needs", &feature->needs, feature_problem);
+    relate (call, registry, plugin, "conflicts with", &feature->conflicts, feature_problem);
+    relate (call, registry, plugin, "honours trait", &feature->traits, trait_problem);
   }
 }

@@ -190,10 +190,14 @@ static int
 misplaced (struct vl_guest *guest, const struct vl_entry *entry, const struct vl_plugin *plugin)
 {
   int image = entry->layer != VL_LAYER_FLAVOR;
+  const struct vl_prop_index *index = guest->work->index;
   const struct vl_prop *row = NULL;
   const char *twin;
 
-  if (vl_registry_key (guest->registry, entry->key, ! image, &row) == NULL)
+  for (size_t i = 0; i < index->n_keys; i++)
+    if (index->keys[i].image != image && vl_key_matches (index->keys[i].key, entry->key))
+      row = index->props[index->keys[i].prop].row;
+  if (row == NULL)
     return vl_entry_say (guest, entry, plugin, VL_ERR_REQUEST, "ValidationError", NULL,
                          "'%s' is no key by itself; accepted: a number from 0 to 127 without "
                          "leading zeros at its end",

@@ -117,7 +117,7 @@ vl_plugins_refuse (struct vl_app *app, const char *name, const char *reason)
   size_t first = app->call->findings.n;
 
   if (plugin)
-    vl_plugin_refuse (app->call, app->registry, plugin, VL_ERR_REFUSED, NULL, NULL, "%s", reason);
+    vl_plugin_refuse (app->call, plugin, VL_ERR_REFUSED, NULL, NULL, "%s", reason);
   if (! app->options.strict)
     vl_soften (app->call, first);
 }

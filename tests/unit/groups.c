@@ -31,10 +31,8 @@ groups_add (struct vl_call *call, struct vl_registry *registry)
 
     const struct vl_module module = { .span = SIZE_MAX, .body = modules[i].body };
 
-    if (vl_plugin_adopt (call, registry, plugin, &module) < 0
-        || vl_plugin_configure (call, registry, plugin, NULL) < 0)
+    if (vl_plugin_adopt (call, plugin, &module) < 0 || vl_plugin_configure (call, plugin, NULL) < 0)
       abort ();
     plugin->state = VL_PLUGIN_LOADED;
   }
-  vl_registry_index (registry);
 }

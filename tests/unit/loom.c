@@ -78,6 +78,7 @@ loom_feature (struct loom *loom, const char *name, const struct vl_feature *feat
   struct vl_arena *arena = loom->registry->arena;
   struct vl_plugin *plugin = vl_arena_alloc (arena, sizeof *plugin);
 
+  plugin->arena = arena;
   plugin->name = vl_arena_strdup (arena, name);
   plugin->kind = VL_KIND_FEATURE;
   plugin->state = VL_PLUGIN_LOADED;
@@ -94,7 +95,7 @@ loom_feature (struct loom *loom, const char *name, const struct vl_feature *feat
   plugin->needs = names (arena, &feature->needs);
   plugin->conflicts = names (arena, &feature->conflicts);
   plugin->traits = plugin->claims = names (arena, &feature->traits);
-  vl_plugin_configure (loom->call, loom->registry, plugin, NULL);
+  vl_plugin_configure (loom->call, plugin, NULL);
   VL_GROW (loom->registry->plugins, loom->registry->n, loom->registry->size);
   loom->registry->plugins[loom->registry->n++] = plugin;
   return plugin;

@@ -99,11 +99,10 @@ swatch_feature (struct swatch *swatch, const char *name, const struct vl_feature
   plugin->n_props = feature->props.count;
   plugin->offers = feature->offers.rows;
   plugin->n_offers = feature->offers.count;
-  vl_plugin_configure (swatch->call, swatch->registry, plugin, NULL);
+  vl_plugin_configure (swatch->call, plugin, NULL);
   plugin->reads = names (arena, &feature->reads);
   plugin->traits = plugin->claims = names (arena, &feature->traits);
   plugin->keys = claims (arena, plugin);
-  vl_registry_index (swatch->registry);
   return plugin;
 }
 
