@@ -86,6 +86,25 @@ void check_plans_again (struct checking *c);
 void check_memory (struct checking *c);
 void check_bare (struct checking *c);
 
+/* ---- plugin-values.c ---- */
+
+#define MOST_VALUES 64
+
+struct value {
+  const char *text;
+  int bad; /* it is no value of the row: 1.  -1: that cannot be said */
+};
+
+struct values {
+  struct value list[MOST_VALUES];
+  size_t n;
+  char digits[8][24]; /* texts of numbers */
+  size_t n_digits;
+};
+
+/* The values of ROW that are tried, into VALUES, which holds what they point to. */
+void values_of (const struct vl_prop *row, struct values *values);
+
 /* ---- plugin-try.c: in the child ---- */
 
 void check_loading (struct checking *c);
