@@ -77,8 +77,8 @@ vl_file_read (const char *path, size_t limit, size_t *length, const char **why)
   return vl_file_read_fd (fd, limit, length, why);
 }
 
-static int
-write_all (int fd, const char *text, size_t length)
+int
+vl_file_write_all (int fd, const char *text, size_t length)
 {
   while (length) {
     ssize_t put = write (fd, text, length);
@@ -115,7 +115,7 @@ vl_file_write (const char *path, const char *text, size_t length, mode_t mode)
 
   if (fd < 0)
     return -1;
-  if (fchmod (fd, mode) < 0 || write_all (fd, text, length) < 0 || fsync (fd) < 0) {
+  if (fchmod (fd, mode) < 0 || vl_file_write_all (fd, text, length) < 0 || fsync (fd) < 0) {
     saved = errno;
     close (fd);
     unlink (temp);

@@ -18,6 +18,8 @@ char *vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why);
  * EFBIG where that is beyond LIMIT. */
 char *vl_file_read_all (int fd, size_t limit, size_t *length, const char **why);
 
+/* Writes all LENGTH bytes to FD.  0, or -1 with errno. */
+int vl_file_write_all (int fd, const char *text, size_t length);
 /* fsync of the folder that PATH is in.  0, or -1 with errno. */
 int vl_file_sync_folder (const char *path);
 /* Temp file, fsync, rename, fsync of the folder.  0, or -1 with errno. */

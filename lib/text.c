@@ -62,6 +62,10 @@ vl_text_problem (const char *text, size_t length)
   uint32_t code;
 
   for (size_t i = 0, n; i < length; i += n) {
+    n = 1;
+    /* Nearly all that there is, told apart without reading it. */
+    if (text[i] >= ' ' && text[i] < 0x7f)
+      continue;
     n = vl_utf8_read (text + i, length - i, &code);
     if (n == 0)
       return "is not UTF-8 text";

@@ -16,6 +16,17 @@
 #define MOST_LINKS 40
 #define ACCEPTED "; accepted: owned by root or by the caller, and writable by nobody else"
 
+/* The folders of what was judged last, by their paths without links, while this thread
+ * wants them remembered. */
+static __thread struct {
+  int on, next;
+  struct {
+    char *path;
+    int fd;
+  } folders[4];
+} recent;
+#define N_RECENT (int)(sizeof recent.folders / sizeof recent.folders[0])
+
 struct walk {
   struct vl_arena *arena;
   struct vl_trust *trust;
@@ -162,13 +173,68 @@ follow (struct walk *walk, int folder, const char *parent, const char *rest)
   return bad ? NULL : vl_arena_printf (walk->arena, "%s/%s", target, rest);
 }
 
-/* Walks to what REST names, from the root folder on. */
+void
+vl_trust_remember (int on)
+{
+  for (int i = 0; i < N_RECENT; i++) {
+    if (recent.folders[i].path)
+      close (recent.folders[i].fd);
+    free (recent.folders[i].path);
+    recent.folders[i].path = NULL;
+  }
+  recent.on = on;
+}
+
+/* The number of the folder whose path is the first N bytes of PATH, or -1. */
+static int
+remembered (const char *path, size_t n)
+{
+  int i = N_RECENT;
+
+  while (--i >= 0)
+    if (recent.folders[i].path && strlen (recent.folders[i].path) == n
+        && memcmp (recent.folders[i].path, path, n) == 0)
+      break;
+  return i;
+}
+
+static void
+remember (const char *path, int fd)
+{
+  int i = recent.next;
+
+  if (! recent.on || remembered (path, strlen (path)) >= 0)
+    return;
+  if (recent.folders[i].path)
+    close (recent.folders[i].fd);
+  free (recent.folders[i].path);
+  recent.folders[i].fd = fcntl (fd, F_DUPFD_CLOEXEC, 3);
+  recent.folders[i].path = recent.folders[i].fd >= 0 ? vl_xstrdup (path) : NULL;
+  recent.next = (i + 1) % N_RECENT;
+}
+
+/* Steps to the folder where the walk to PATH begins, one that is remembered or the
+ * root; answers what is left of PATH, or NULL. */
+static const char *
+begin (struct walk *walk, const char *path)
+{
+  size_t n = (size_t)(strrchr (path, '/') - path);
+  int i = remembered (path, n);
+  int bad = i < 0 ? step_to (walk, open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "/")
+                  : step_to (walk, fcntl (recent.folders[i].fd, F_DUPFD_CLOEXEC, 3),
+                             vl_arena_strndup (walk->arena, path, n));
+
+  return bad < 0 || judge (walk, 0) < 0 ? NULL : path + (i < 0 ? 0 : n);
+}
+
+/* Walks to what REST names. */
 static int
 walk_all (struct walk *walk, const char *rest)
 {
   int links = 0;
 
-  if (step_to (walk, open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "/") < 0 || judge (walk, 0) < 0)
+  rest = begin (walk, rest);
+  if (rest == NULL)
     return -1;
   for (rest += strspn (rest, "/"); *rest;) {
     size_t n = strcspn (rest, "/");
@@ -188,6 +254,8 @@ walk_all (struct walk *walk, const char *rest)
     }
     if (judge (walk, 0) < 0)
       return -1;
+    if (! *rest && ! S_ISLNK (walk->st.st_mode))
+      remember (parent, folder);
     if (! S_ISLNK (walk->st.st_mode))
       continue;
     if (++links > MOST_LINKS) {

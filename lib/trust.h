@@ -28,4 +28,9 @@ struct vl_trust {
  * descriptor, close-on-exec, or -1 with *TRUST filled. */
 int vl_trust_open (struct vl_arena *arena, const char *path, int flags, struct vl_trust *trust);
 
+/* ON: until this is called with 0, this thread keeps the folders of what vl_trust_open
+ * judged last, and begins there where the next path lies in one of them.  For reading
+ * many files at once: what changes meanwhile further up is not seen. */
+void vl_trust_remember (int on);
+
 #endif

@@ -9,7 +9,7 @@ needs readelf binutils
 
 modules=$tmp/tree/hostile/.libs
 mkdir -p "$modules"
-for part in drivers features networks storage packaging plugins.d; do ln -s "$top_builddir/$part" "$tmp/tree/$part"; done
+for part in confine drivers features networks storage packaging plugins.d; do ln -s "$top_builddir/$part" "$tmp/tree/$part"; done
 "$top_srcdir/tests/hostile" "$top_srcdir" "$top_builddir" "$modules" > "$tmp/list" 2> "$tmp/errors" || bail "$(tail -n 3 "$tmp/errors")"
 chmod -R go-w "$tmp/tree"
 true_that "there are many" [ "$(wc -l < "$tmp/list")" -ge 60 ]

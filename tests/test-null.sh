@@ -9,7 +9,7 @@ needs perl perl
 include=$top_srcdir/include
 modules=$tmp/tree/null/.libs
 mkdir -p "$modules"
-for part in drivers features networks storage packaging plugins.d; do ln -s "$top_builddir/$part" "$tmp/tree/$part"; done
+for part in confine drivers features networks storage packaging plugins.d; do ln -s "$top_builddir/$part" "$tmp/tree/$part"; done
 perl "$top_srcdir/tests/null-calls" "$top_builddir/core/.libs/libvirtloom.so" "$include"/virtloom/{types,feature,driver,tool,storage,network}.h > "$tmp/null.c" 2> "$tmp/calls" || bail "null-calls"
 # shellcheck disable=SC2086 # a compiler is words
 ${CC:-cc} -shared -fPIC -I"$include" -I"$top_builddir/include" "$tmp/null.c" -o "$modules/null.so" \

@@ -99,6 +99,7 @@ struct vl_call {
   struct vl_answer *answers;          /* of the driver, so far */
   const struct vl_answer *told;       /* what it said in an earlier build, or NULL */
   int64_t deadline;                   /* of the build, by vl_now (); 0: none */
+  const char *tree;                   /* the build tree whose programs are run, or NULL */
   int quiet, verbose;
   struct {
     unsigned seconds, gib; /* what inspecting an image may take; 0: 30 and 2 */

@@ -26,6 +26,8 @@ struct reading {
   struct vl_call *call;
   struct vl_host *host;
   const char *origin;
+  const char *key; /* of the fact that is being read */
+  int item;        /* of its list, or -1 */
   int bad;
 };
 
@@ -51,10 +53,12 @@ static void VL_PRINTF (4, 5)
              "%s%s%s", path ? path : "", path ? " " : "", text);
 }
 
+/* The path of what is being read. */
 static const char *
-fact_path (struct reading *r, const char *key)
+here (struct reading *r)
 {
-  return vl_printf (r->call, "$.facts['%s']", key);
+  return r->item < 0 ? vl_printf (r->call, "$.facts['%s']", r->key)
+                     : vl_printf (r->call, "$.facts['%s'][%d]", r->key, r->item);
 }
 
 /* ---- reading ---- */
@@ -93,7 +97,7 @@ text_problem (const char *text, size_t length)
 
 /* One value as text, in BUFFER or borrowed from VALUE; NULL after a finding. */
 static const char *
-value_text (struct reading *r, const char *path, const json_t *value, char buffer[32])
+value_text (struct reading *r, const json_t *value, char buffer[32])
 {
   const char *problem;
 
@@ -109,42 +113,44 @@ value_text (struct reading *r, const char *path, const json_t *value, char buffe
     problem = text_problem (json_string_value (value), json_string_length (value));
     if (problem == NULL)
       return json_string_value (value);
-    refuse (r, path, NULL, "%s", problem);
+    refuse (r, here (r), NULL, "%s", problem);
     return NULL;
   case JSON_REAL:
-    refuse (r, path, NULL, "is a number with a fraction; accepted: text, such as \"%g\"",
+    refuse (r, here (r), NULL, "is a number with a fraction; accepted: text, such as \"%g\"",
             json_real_value (value));
     return NULL;
   case JSON_NULL:
-    refuse (r, path, NULL, "is null; an unknown fact is left out");
+    refuse (r, here (r), NULL, "is null; an unknown fact is left out");
     return NULL;
   case JSON_OBJECT:
-    refuse (r, path, "keys are dotted: \"a.b\": 1 rather than \"a\": {\"b\": 1}",
+    refuse (r, here (r), "keys are dotted: \"a.b\": 1 rather than \"a\": {\"b\": 1}",
             "is an object; accepted: text, a whole number, true, false, or a list of them");
     return NULL;
   case JSON_ARRAY:
     break;
   }
-  refuse (r, path, NULL, "is a list in a list");
+  refuse (r, here (r), NULL, "is a list in a list");
   return NULL;
 }
 
 static void
 read_fact (struct reading *r, const char *key, const json_t *value)
 {
-  const char *path = fact_path (r, key), *text, *problem = text_problem (key, strlen (key));
+  const char *text, *problem = text_problem (key, strlen (key));
   struct vl_fact *fact;
   char buffer[32];
 
+  r->key = key;
+  r->item = -1;
   if (*key == '\0' || strchr (key, ' ') || strlen (key) > MAX_KEY)
     problem = "is no key; accepted: 1 to 255 bytes without blanks";
   if (problem) {
-    refuse (r, path, NULL, "%s", problem);
+    refuse (r, here (r), NULL, "%s", problem);
     return;
   }
   fact = vl_host_append (r->host, key, json_is_array (value));
   if (! json_is_array (value)) {
-    text = value_text (r, path, value, buffer);
+    text = value_text (r, value, buffer);
     if (text)
       vl_fact_put (fact, text);
     return;
@@ -152,8 +158,8 @@ read_fact (struct reading *r, const char *key, const json_t *value)
   for (size_t i = 0; i < json_array_size (value); i++) {
     const json_t *item = json_array_get (value, i);
 
-    text = value_text (r, json_is_string (item) ? path : vl_printf (r->call, "%s[%zu]", path, i),
-                       item, buffer);
+    r->item = json_is_string (item) ? -1 : (int)i;
+    text = value_text (r, item, buffer);
     if (text)
       vl_fact_put (fact, text);
   }

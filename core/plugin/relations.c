@@ -58,11 +58,10 @@ static const char *
 core_value_problem (struct relation *r, const char *name)
 {
   r->spell.wanted = name;
-  for (const char *const *value = core_values; *value; value++) {
-    if (VL_STREQ (*value, name))
-      return NULL;
+  if (vl_text_among (name, core_values))
+    return NULL;
+  for (const char *const *value = core_values; *value; value++)
     vl_spell_offer (&r->spell, *value);
-  }
   return "which the core does not have";
 }
 

@@ -53,7 +53,7 @@ vl_app_new (const struct vl_app_options *options)
   app->options.driver = vl_arena_strdup (arena, options->driver);
   app->options.host_file = vl_arena_strdup (arena, options->host_file);
   app->options.tree_dir = vl_arena_strdup (arena, options->tree_dir);
-  app->places.tree = app->options.tree_dir;
+  app->call->tree = app->places.tree = app->options.tree_dir;
   app->places.config_dir = app->options.config_dir;
   app->places.on_load = options->on_load;
   app->places.opaque = options->opaque;
@@ -83,12 +83,16 @@ int
 vl_app_read (struct vl_app *app)
 {
   size_t first = app->call->findings.n;
+  int result;
 
   if (app->registry)
     return 0;
   app->config = vl_config_new ();
   app->registry = vl_registry_new ();
-  if (vl_config_read (app->call, app->config, &app->places) < 0)
+  vl_trust_remember (1);
+  result = vl_config_read (app->call, app->config, &app->places);
+  vl_trust_remember (0);
+  if (result < 0)
     return -1;
   app->call->image_limits.seconds =
       (unsigned)vl_config_int (app->config, "storage.images_cpu_time_limit");
@@ -108,7 +112,9 @@ vl_app_load (struct vl_app *app)
 
   if (vl_app_read (app) < 0)
     return -1;
+  vl_trust_remember (1);
   vl_registry_load_all (app->call, app->registry, &app->places);
+  vl_trust_remember (0);
   if (! app->options.strict)
     vl_soften (app->call, first);
   return vl_registry_given_loaded (app->call, app->registry);

@@ -108,9 +108,15 @@ check_tools (struct rows *rows)
 {
   const struct vl_registry *registry = rows->app->registry;
   struct vl_call *call = rows->app->call;
-  const char *lacks = vl_tool_lacks (call);
+  size_t first = call->findings.n;
+  const char *lacks;
 
-  if (lacks)
+  if (vl_tool_lacks (call, &lacks) < 0) {
+    const struct vl_finding *finding = &call->findings.items[call->findings.n - 1];
+
+    add (rows, "confinement", "FAIL", finding->hint, "%s", finding->message);
+    vl_findings_drop (call, first, call->findings.n);
+  } else if (lacks)
     add (rows, "confinement", "WARN",
          "boot a kernel with Landlock (lsm=landlock,...) and allow namespaces",
          "outside programs run without %s here", lacks);

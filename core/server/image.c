@@ -12,8 +12,7 @@
 #include "lib/file.h"
 #include "request/request.h"
 #include "server/lock.h"
-#include "storage/disk.h"
-#include "storage/inspect.h"
+#include "storage/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>

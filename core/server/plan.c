@@ -23,6 +23,7 @@ vl_plan_new (struct vl_app *app)
   plan->call = vl_call_new ();
   plan->call->quiet = app->call->quiet;
   plan->call->verbose = app->call->verbose;
+  plan->call->tree = app->call->tree;
   plan->call->progress = app->call->progress;
   plan->call->progress_opaque = app->call->progress_opaque;
   plan->build.call = plan->call;

@@ -14,7 +14,7 @@
 #include "server/stored.h"
 #include "server/undo.h"
 
-#include "storage/inspect.h"
+#include "storage/storage.h"
 
 #include <errno.h>
 #include <sys/stat.h>

@@ -11,8 +11,7 @@
 #include "request/disks.h"
 #include "server/acting.h"
 #include "server/undo.h"
-#include "storage/disk.h"
-#include "storage/inspect.h"
+#include "storage/storage.h"
 
 #include <virtloom/ascii.h>
 
@@ -115,21 +114,19 @@ make_of_image (struct disk_work *w, struct vl_plugin *plugin)
 {
   const struct vl_request *request = w->request;
   struct vl_call *call = w->app->call;
-  struct vl_image_file file;
-  int result;
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
 
   if (request->image.file == NULL)
     return vl_refuse_as (call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
                          "image \"%s\" is not in STATE",
                          request->image.name ? request->image.name : "");
-  if (vl_image_open (call, request->image.file, &file) < 0)
+  if (vl_image_open (call, request->image.file, &file) < 0
+      || vl_image_admit (&file, request->image.disk_format, request->flavor.disk * GIB,
+                         &w->volume.bytes)
+             < 0)
     return -1;
-  result = vl_image_admit (call, &file, request->image.disk_format, request->flavor.disk * GIB,
-                           &w->volume.bytes, &w->volume.image_bytes);
-  if (result == 0)
-    result = act_on (w, plugin, "make", plugin->feature.storage->make);
-  vl_image_close (&file);
-  return result;
+  w->volume.image_bytes = file.virtual_size;
+  return act_on (w, plugin, "make", plugin->feature.storage->make);
 }
 
 static int
@@ -373,12 +370,14 @@ verify_disk (struct vl_app *app, const struct vl_xml *disk)
   const char *path = said (disk, "source", "file"), *format = said (disk, "driver", "type");
   const char *backing = said (disk, "backingStore/source", "file");
   const char *below = said (disk, "backingStore/format", "type"), *stored;
-  struct vl_image_header header;
+  VL_AUTOIMAGE struct vl_image_file below_it = { .fd = -1 };
 
   if (path == NULL || format == NULL)
     return 0;
   stored = backing ? image_format (app, backing) : NULL;
-  if (backing && vl_image_check_path (app->call, backing, stored ? stored : below, &header) < 0)
+  if (backing
+      && (vl_image_open (app->call, backing, &below_it) < 0
+          || vl_image_check (&below_it, stored ? stored : below) < 0))
     return -1;
   return vl_disk_verify (app->call, path, format, backing, below);
 }

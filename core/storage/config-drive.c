@@ -5,9 +5,9 @@
 
 #include <config.h>
 
-#include "lib/file.h"
-#include "storage/inspect.h"
 #include "storage/storage.h"
+
+#include "lib/file.h"
 #include "storage/tool.h"
 
 #include <errno.h>
@@ -16,24 +16,31 @@
 
 /* As Nova: room for what a guest may be told later. */
 #define VFAT_SIZE ((off_t)64 << 20)
+#define GRAFT "openstack=" VL_TOOL_FILE_0 "/openstack"
+
+/* TEXT as file NAME of FOLDER; NULL is no file. */
+static int
+write_one (struct vl_call *call, const char *folder, const char *name, const char *text)
+{
+  const char *file = vl_printf (call, "%s/%s", folder, name);
+
+  return text && vl_file_write (file, text, strlen (text), 0600) < 0
+             ? vl_file_failed (call, "cannot write", file, errno)
+             : 0;
+}
 
 static int
 write_tree (struct vl_call *call, const char *folder, const char *metadata_json,
             const char *user_data)
 {
-  const char *latest = vl_arena_printf (call->arena, "%s/openstack/latest", folder);
-  const char *file = vl_arena_printf (call->arena, "%s/meta_data.json", latest);
+  const char *latest = vl_printf (call, "%s/openstack/latest", folder);
 
   if (vl_file_mkdirs (latest, 0700) < 0)
     return vl_file_failed (call, "cannot make", latest, errno);
-  if (vl_file_write (file, metadata_json, strlen (metadata_json), 0600) < 0)
-    return vl_file_failed (call, "cannot write", file, errno);
-  if (user_data == NULL)
-    return 0;
-  file = vl_arena_printf (call->arena, "%s/user_data", latest);
-  if (vl_file_write (file, user_data, strlen (user_data), 0600) < 0)
-    return vl_file_failed (call, "cannot write", file, errno);
-  return 0;
+  return write_one (call, latest, "meta_data.json", metadata_json) < 0
+                 || write_one (call, latest, "user_data", user_data) < 0
+             ? -1
+             : 0;
 }
 
 /* The drive is what the program says: xorriso writes to no file that it finds by a
@@ -41,16 +48,8 @@ write_tree (struct vl_call *call, const char *folder, const char *metadata_json,
 static int
 make_iso (struct vl_call *call, const char *folder, const char *target, int fd)
 {
-  static const char *const args[] = { "-as",
-                                      "mkisofs",
-                                      "-quiet",
-                                      "-J",
-                                      "-r",
-                                      "-V",
-                                      "config-2",
-                                      "-graft-points",
-                                      "openstack=" VL_TOOL_FILE_0 "/openstack",
-                                      NULL };
+  static const char *const args[] = { "-as", "mkisofs",  "-quiet",        "-J",  "-r",
+                                      "-V",  "config-2", "-graft-points", GRAFT, NULL };
   const struct vl_tool_file tree = { .path = folder, .fd = -1 };
   int xorriso = vl_tool_find (call, "genisoimage") == NULL && vl_tool_find (call, "xorriso");
   const struct vl_tool tool = { .size = sizeof tool,
@@ -61,14 +60,9 @@ make_iso (struct vl_call *call, const char *folder, const char *target, int fd)
 
   if (vl_tool_core (call, &tool, &drive) < 0)
     return -1;
-  for (size_t done = 0; done < drive.length;) {
-    ssize_t put = write (fd, drive.out + done, drive.length - done);
-
-    if (put <= 0)
-      return vl_file_failed (call, "cannot write", target, put < 0 ? errno : EIO);
-    done += (size_t)put;
-  }
-  return 0;
+  return vl_file_write_all (fd, drive.out, drive.length) < 0
+             ? vl_file_failed (call, "cannot write", target, errno)
+             : 0;
 }
 
 static int
@@ -99,7 +93,7 @@ vl_disk_create_config (struct vl_call *call, const struct vl_config *config, con
                        const char *metadata_json, const char *user_data)
 {
   const char *kind = vl_config_str (config, "storage.config_drive_format");
-  const char *folder = vl_arena_printf (call->arena, "%s.tree", target);
+  const char *folder = vl_printf (call, "%s.tree", target);
   VL_AUTOCLOSE int fd = open (target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   int result;
 

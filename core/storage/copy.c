@@ -1,221 +1,163 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Copying images: a reflink where the file system can, else data only, so that
- * holes stay holes.  A copy that failed leaves nothing behind. */
+ * Copying and converting images.  A copy that failed leaves nothing behind. */
 
 #include <config.h>
 
-#include "lib/file.h"
-#include "storage/inspect.h"
 #include "storage/storage.h"
+
+#include "lib/file.h"
 #include "storage/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
-
-#define PIECE ((size_t)8 << 20)
 
 int
 vl_file_failed (struct vl_call *call, const char *what, const char *path, int error)
 {
+  int full;
+
   if (what == NULL || path == NULL)
     return vl_fault (call, "vl_file_failed is called with NULL where a text is needed");
-  if (error != ENOSPC && error != EDQUOT)
-    return vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL, NULL, "%s \"%s\": %s", what,
-                         path, strerror (error));
-  return vl_refuse_as (call, VL_ERR_FAILED, "DiskFull", NULL,
-                       "make room on the disk that holds the STATE folder, then try again",
-                       "%s \"%s\": %s", what, path, strerror (error));
+  full = error == ENOSPC || error == EDQUOT;
+  return vl_refuse_as (call, VL_ERR_FAILED, full ? "DiskFull" : "StorageFailed", NULL,
+                       full ? VL_MAKE_ROOM : NULL, "%s \"%s\": %s", what, path, strerror (error));
 }
 
-/* Copies COUNT bytes at OFFSET by way of a buffer, for file systems between
- * which the kernel does not copy. */
-static ssize_t
-copy_by_hand (int from, int to, off_t offset, size_t count)
-{
-  static const size_t size = 1 << 20;
-  VL_AUTOFREE char *buffer = vl_xcalloc (1, size);
-  ssize_t got = pread (from, buffer, count < size ? count : size, offset);
-
-  for (ssize_t done = 0; done < got;) {
-    ssize_t put = pwrite (to, buffer + done, (size_t)(got - done), offset + done);
-
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0)
-      return -1;
-    done += put;
-  }
-  return got;
-}
-
-struct copying {
-  struct vl_call *call;
-  const char *path;
-  int from, to, by_hand;
-  off_t size;
-  time_t told;
-};
-
-static void
-tell (struct copying *copying, off_t done)
-{
-  time_t now = time (NULL);
-
-  if (now == copying->told)
-    return;
-  copying->told = now;
-  vl_progress (copying->call, "copying \"%s\": %d %%", copying->path,
-               (int)(done * 100 / copying->size));
-}
-
-/* Copies the bytes from START to END.  0, or -1 with errno. */
+/* Copying and the digest are coreutils' part: an essential package, well kept, and run
+ * under the same limits as any other tool.  A reflink where the file system can, else data
+ * only, so that holes stay holes. */
 static int
-copy_range (struct copying *copying, off_t start, off_t end)
+fill (const struct vl_image_file *file, const char *target, int fd)
 {
-  while (start < end) {
-    size_t count = end - start < (off_t)PIECE ? (size_t)(end - start) : PIECE;
-    off_t in = start, out = start;
-    ssize_t got;
+  static const char *const args[] = { "--reflink=auto", "--sparse=auto", "--",
+                                      VL_TOOL_FILE_1,   VL_TOOL_FILE_0,  NULL };
+  const struct vl_tool_file files[] = { { .path = target, .fd = fd, .write = 1 },
+                                        { .path = file->path, .fd = file->fd } };
+  const struct vl_tool tool = { .size = sizeof tool,
+                                .name = "cp",
+                                .args = args,
+                                .files = VL_TABLE (files),
+                                .deadline = vl_tool_time_for (file->size),
+                                /* Linux refuses to copy nothing at the limit. */
+                                .file_size = file->size + 1 };
 
-    if (! copying->by_hand) {
-      got = copy_file_range (copying->from, &in, copying->to, &out, count, 0);
-      if (got < 0
-          && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
-        copying->by_hand = 1;
-        continue;
-      }
-    } else
-      got = copy_by_hand (copying->from, copying->to, start, count);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return -1;
-    if (got == 0) {
-      errno = ESTALE;
-      return -1;
-    }
-    start += got;
-    tell (copying, start);
-  }
-  return 0;
-}
-
-static int
-copy_data (struct copying *copying)
-{
-  off_t at = 0;
-
-  if (ioctl (copying->to, FICLONE, copying->from) == 0)
-    return 0;
-  if (ftruncate (copying->to, copying->size) < 0)
+  vl_progress (file->call, "copying \"%s\"", file->path);
+  if (vl_tool_core (file->call, &tool, NULL) < 0)
     return -1;
-  while (at < copying->size) {
-    off_t data = lseek (copying->from, at, SEEK_DATA), hole;
-
-    if (data < 0 && errno == ENXIO)
-      return 0;
-    if (data < 0)
-      return copy_range (copying, at, copying->size);
-    hole = lseek (copying->from, data, SEEK_HOLE);
-    if (hole < 0 || hole > copying->size)
-      hole = copying->size;
-    if (copy_range (copying, data, hole) < 0)
-      return -1;
-    at = hole;
-  }
-  return 0;
+  return fsync (fd) == 0 && vl_file_sync_folder (target) == 0
+             ? 0
+             : vl_file_failed (file->call, "cannot write", target, errno);
 }
 
-/* A copy of the open FD at TARGET, which must not exist. */
+/* A copy of the open FILE at TARGET, which must not exist. */
 static int
-clone (struct vl_call *call, int fd, const char *path, const char *target)
+copy_open (const struct vl_image_file *file, const char *target)
 {
-  struct copying copying = { call, path, fd, -1, 0, 0, time (NULL) };
   struct stat before, after;
-  int error = 0;
+  VL_AUTOCLOSE int fd = open (target, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  int result;
 
-  if (fstat (fd, &before) < 0)
-    return vl_file_failed (call, "cannot look at", path, errno);
-  copying.size = before.st_size;
-  copying.to = open (target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (copying.to < 0)
-    return vl_file_failed (call, "cannot make", target, errno);
-  if (copy_data (&copying) < 0 || fsync (copying.to) < 0 || fstat (fd, &after) < 0)
-    error = errno;
-  else if (after.st_size != before.st_size || after.st_mtim.tv_sec != before.st_mtim.tv_sec
-           || after.st_mtim.tv_nsec != before.st_mtim.tv_nsec)
-    error = ESTALE;
-  if (close (copying.to) < 0 && error == 0)
-    error = errno;
-  if (error == 0 && vl_file_sync_folder (target) < 0)
-    error = errno;
-  if (error == 0)
-    return 0;
-  unlink (target);
-  if (error == ESTALE)
-    return vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL, NULL,
-                         "\"%s\" changed while it was copied", path);
-  return vl_file_failed (call, "cannot write", target, error);
+  if (fd < 0 || fstat (file->fd, &before) < 0)
+    return vl_file_failed (file->call, "cannot make", target, errno);
+  result = fill (file, target, fd);
+  if (result == 0
+      && (fstat (file->fd, &after) < 0 || after.st_size != before.st_size
+          || after.st_mtim.tv_sec != before.st_mtim.tv_sec
+          || after.st_mtim.tv_nsec != before.st_mtim.tv_nsec))
+    result = vl_refuse_as (file->call, VL_ERR_FAILED, "StorageFailed", NULL, NULL,
+                           "\"%s\" changed while it was copied", file->path);
+  if (result < 0)
+    unlink (target);
+  return result;
 }
 
-/* The digest is coreutils' part: an essential package, well kept, and run
- * under the same limits as any other tool. */
 static const char *
-digest (struct vl_call *call, const char *path)
+digest (const struct vl_image_file *image)
 {
-  const char *args[] = { "--", VL_TOOL_FILE_0, NULL };
-  VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  const struct vl_tool_file file = { .path = path, .fd = fd };
-  struct vl_tool tool = {
-    .size = sizeof tool, .name = "sha256sum", .args = args, .files = { &file, 1, sizeof file }
-  };
+  static const char *const args[] = { "--", VL_TOOL_FILE_0, NULL };
+  const struct vl_tool_file file = { .path = image->path, .fd = image->fd };
+  const struct vl_tool tool = { .size = sizeof tool,
+                                .name = "sha256sum",
+                                .args = args,
+                                .files = { &file, 1, sizeof file },
+                                .deadline = vl_tool_time_for (image->size) };
   struct vl_tool_result result = { .size = sizeof result };
-  struct stat st;
-  size_t n;
 
-  if (fd < 0 || fstat (fd, &st) < 0) {
-    vl_file_failed (call, "cannot read", path, errno);
+  vl_progress (image->call, "computing the digest of \"%s\"", image->path);
+  if (vl_tool_core (image->call, &tool, &result) < 0)
     return NULL;
-  }
-  vl_progress (call, "computing the digest of \"%s\"", path);
-  tool.deadline = vl_tool_time_for (st.st_size);
-  if (vl_tool_core (call, &tool, &result) < 0)
-    return NULL;
-  n = strspn (result.out, "0123456789abcdef");
-  if (n != 64) {
-    vl_refuse_as (call, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
-                  "sha256sum answered without a digest");
-    return NULL;
-  }
-  return vl_arena_printf (call->arena, "sha256:%.64s", result.out);
+  if (strspn (result.out, "0123456789abcdef") == 64)
+    return vl_printf (image->call, "sha256:%.64s", result.out);
+  vl_refuse_as (image->call, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
+                "sha256sum answered without a digest");
+  return NULL;
 }
 
 int
 vl_copy (struct vl_call *call, const char *path, const char *target)
 {
-  struct vl_image_file file;
-  int result;
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
 
-  if (vl_may_act (call, "vl_copy") < 0 || vl_image_open (call, path, &file) < 0)
-    return -1;
-  result = clone (call, file.fd, path, target);
-  vl_image_close (&file);
-  return result;
+  return vl_may_act (call, "vl_copy") < 0 || vl_image_open (call, path, &file) < 0
+             ? -1
+             : copy_open (&file, target);
 }
 
 int
 vl_image_copy (struct vl_call *call, const char *path, const char *target, const char **checksum)
 {
+  VL_AUTOIMAGE struct vl_image_file copy = { .fd = -1 };
+
   if (vl_copy (call, path, target) < 0)
     return -1;
-  *checksum = digest (call, target);
-  if (*checksum)
-    return 0;
-  unlink (target);
-  return -1;
+  *checksum = vl_image_open (call, target, &copy) < 0 ? NULL : digest (&copy);
+  if (*checksum == NULL)
+    unlink (target);
+  return *checksum ? 0 : -1;
+}
+
+/* The open IMAGE, a disk of BYTES, as format TO in FD, an empty file at TARGET. */
+static int
+convert (const struct vl_image_file *image, const char *format, const char *to, const char *target,
+         int fd, int64_t bytes)
+{
+  const char *args[] = { "convert",      "-q", "-f", vl_image_qemu_format (format),
+                         "-O",           to,   "--", VL_TOOL_FILE_1,
+                         VL_TOOL_FILE_0, NULL };
+  const struct vl_tool_file files[] = { { .path = target, .fd = fd, .write = 1 },
+                                        { .path = image->path, .fd = image->fd } };
+  const struct vl_tool tool = { .size = sizeof tool,
+                                .name = "qemu-img",
+                                .args = args,
+                                .files = VL_TABLE (files),
+                                .deadline = vl_tool_time_for (bytes),
+                                /* All clusters and the tables of a qcow2. */
+                                .file_size = bytes + bytes / 64 + (64 << 20) };
+
+  return vl_tool_core (image->call, &tool, NULL);
+}
+
+int
+vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,
+                  const char *target)
+{
+  struct vl_image_facts facts = { .size = sizeof facts };
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  VL_AUTOCLOSE int fd = -1;
+  int result;
+
+  if (vl_image_inspect (call, path, format, &facts) < 0 || vl_image_open (call, path, &file) < 0)
+    return -1;
+  fd = open (target, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return vl_file_failed (call, "cannot make", target, errno);
+  result = convert (&file, format, to, target, fd, facts.virtual_size);
+  /* qemu-img does not wait for the disk by itself. */
+  if (result == 0 && fsync (fd) < 0)
+    result = vl_file_failed (call, "cannot write", target, errno);
+  if (result < 0)
+    unlink (target);
+  return result;
 }

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "storage/inspect.h"
+#include "storage/storage.h"
 
 #include "lib/text.h"
 
@@ -18,65 +18,62 @@
 #define QCOW2_NAME_LIMIT 1023u
 #define VMDK_TEXT_LIMIT 65536u
 
-static uint32_t
-be32 (const unsigned char *p)
+static uint64_t
+be (const unsigned char *p, unsigned n)
 {
-  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+  uint64_t value = 0;
+
+  for (unsigned i = 0; i < n; i++)
+    value = value << 8 | p[i];
+  return value;
 }
 
 static uint64_t
-be64 (const unsigned char *p)
+le (const unsigned char *p, unsigned n)
 {
-  return (uint64_t)be32 (p) << 32 | be32 (p + 4);
-}
+  uint64_t value = 0;
 
-static uint32_t
-le32 (const unsigned char *p)
-{
-  return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+  while (n--)
+    value = value << 8 | p[n];
+  return value;
 }
-
-static uint64_t
-le64 (const unsigned char *p)
-{
-  return (uint64_t)le32 (p + 4) << 32 | le32 (p);
-}
+#define be32(p) ((uint32_t)be (p, 4))
+#define be64(p) be (p, 8)
+#define le32(p) ((uint32_t)le (p, 4))
+#define le64(p) le (p, 8)
 
 /* LENGTH bytes at OFFSET as printable text in the arena, or NULL beyond the end
  * of the file. */
 static const char *
-text_at (struct vl_call *call, const struct vl_image_file *file, uint64_t offset, size_t length)
+text_at (const struct vl_image_file *file, uint64_t offset, size_t length)
 {
-  char *text = vl_arena_alloc (call->arena, length + 1);
+  char *text = vl_arena_alloc (file->call->arena, length + 1);
   VL_AUTOFREE char *clean = NULL;
 
   if (offset > (uint64_t)file->size || length > (uint64_t)file->size - offset
       || pread (file->fd, text, length, (off_t)offset) != (ssize_t)length)
     return NULL;
   clean = vl_text_clean_n (text, length);
-  return vl_arena_strdup (call->arena, clean);
+  return vl_arena_strdup (file->call->arena, clean);
 }
 
 static int
-judge_size (struct vl_call *call, const struct vl_image_file *file, uint64_t size)
+take_size (struct vl_image_file *file, uint64_t size)
 {
   if (size == 0)
-    return vl_image_refuse (call, file, NULL, "is a disk of no size");
+    return vl_image_bad (file, "is a disk of no size");
   if (size > LARGEST)
-    return vl_image_refuse (call, file, NULL,
-                            "says that it is a disk of %llu bytes; accepted: up to 1 PiB",
-                            (unsigned long long)size);
+    return vl_image_bad (file, "says that it is a disk of %llu bytes; accepted: up to 1 PiB",
+                         (unsigned long long)size);
+  file->virtual_size = (int64_t)size;
   return 0;
 }
 
 /* ---- qcow2: docs/interop/qcow2.txt of QEMU ---- */
 
-#define QCOW2_DIRTY 0x1u
 #define QCOW2_CORRUPT 0x2u
 #define QCOW2_DATA_FILE 0x4u
-#define QCOW2_COMPRESSION 0x8u
-#define QCOW2_EXTENDED_L2 0x10u
-#define QCOW2_KNOWN 0x1fu
+#define QCOW2_KNOWN 0x1fu       /* dirty, corrupt, data file, compression, extended L2 */
 #define QCOW2_RAW_EXTERNAL 0x2u /* autoclear */
 
 #define QCOW2_EXT_END 0u
@@ -84,11 +81,9 @@ judge_size (struct vl_call *call, const struct vl_image_file *file, uint64_t siz
 #define QCOW2_EXT_DATA_FILE 0x44415441u
 #define QCOW2_EXT_ENCRYPTION 0x0537be77u
 
-/* Walks the header extensions, from after the header to the first cluster's
- * end. */
+/* Walks the header extensions, from after the header to the first cluster's end. */
 static int
-qcow2_extensions (struct vl_call *call, const struct vl_image_file *file, size_t start,
-                  struct vl_image_header *header)
+qcow2_extensions (struct vl_image_file *file, size_t start)
 {
   unsigned bits = be32 (file->head + 20);
   size_t end = (size_t)1 << bits;
@@ -101,21 +96,20 @@ qcow2_extensions (struct vl_call *call, const struct vl_image_file *file, size_t
     if (type == QCOW2_EXT_END)
       return 0;
     if (length > end - p - 8)
-      return vl_image_refuse (call, file, NULL, "has a header extension that leaves its header");
+      return vl_image_bad (file, "has a header extension that leaves its header");
     if (type == QCOW2_EXT_DATA_FILE)
-      return vl_image_refuse (call, file, NULL, "names an external data file");
+      return vl_image_bad (file, "names an external data file");
     if (type == QCOW2_EXT_ENCRYPTION)
-      return vl_image_refuse (call, file, NULL, "is encrypted");
+      return vl_image_bad (file, "is encrypted");
     if (type == QCOW2_EXT_BACKING_FORMAT)
-      header->backing_format = text_at (call, file, p + 8, length);
+      file->backing_format = text_at (file, p + 8, length);
     p += 8 + ((size_t)length + 7) / 8 * 8;
   }
   return 0;
 }
 
 static int
-qcow2_backing (struct vl_call *call, const struct vl_image_file *file,
-               struct vl_image_header *header)
+qcow2_backing (struct vl_image_file *file)
 {
   uint64_t offset = be64 (file->head + 8);
   uint32_t length = be32 (file->head + 16);
@@ -123,68 +117,54 @@ qcow2_backing (struct vl_call *call, const struct vl_image_file *file,
   if (offset == 0 && length == 0)
     return 0;
   if (offset == 0 || length == 0 || length > QCOW2_NAME_LIMIT
-      || (header->backing = text_at (call, file, offset, length)) == NULL)
-    return vl_image_refuse (call, file, NULL, "names a backing file in a way that cannot be read");
+      || (file->backing = text_at (file, offset, length)) == NULL)
+    return vl_image_bad (file, "names a backing file in a way that cannot be read");
   return 0;
 }
 
 static int
-qcow2_features (struct vl_call *call, const struct vl_image_file *file)
+qcow2_features (const struct vl_image_file *file)
 {
-  uint64_t bits = be64 (file->head + 72), autoclear = be64 (file->head + 88);
+  uint64_t bits = be64 (file->head + 72), unknown = bits & ~(uint64_t)QCOW2_KNOWN;
 
-  if ((bits & QCOW2_DATA_FILE) || (autoclear & QCOW2_RAW_EXTERNAL)) {
-    return vl_image_refuse (call, file, "accepted: an image that stands alone",
+  if ((bits & QCOW2_DATA_FILE) || (be64 (file->head + 88) & QCOW2_RAW_EXTERNAL))
+    return vl_image_refuse (file, "accepted: an image that stands alone",
                             "keeps its data in an external file");
-  }
   if (bits & QCOW2_CORRUPT)
-    return vl_image_refuse (call, file, NULL, "is marked corrupt");
-  if (bits & ~(uint64_t)QCOW2_KNOWN)
-    return vl_image_refuse (call, file, NULL, "needs features that are not known (bits 0x%llx)",
-                            (unsigned long long)(bits & ~(uint64_t)QCOW2_KNOWN));
-  return 0;
-}
-
-/* The tables that everything else hangs on lie inside the file. */
-static int
-qcow2_tables (struct vl_call *call, const struct vl_image_file *file)
-{
-  uint64_t end = (uint64_t)file->size, l1 = be64 (file->head + 40);
-  uint64_t l1_bytes = (uint64_t)be32 (file->head + 36) * 8;
-
-  if (be64 (file->head + 48) >= end || l1 > end || l1_bytes > end - l1)
-    return vl_image_refuse (call, file, NULL, "is cut short: its tables lie beyond its end");
+    return vl_image_bad (file, "is marked corrupt");
+  if (unknown)
+    return vl_image_bad (file, "needs features that are not known (bits 0x%llx)",
+                         (unsigned long long)unknown);
   return 0;
 }
 
 int
-vl_qcow2_read (struct vl_call *call, const struct vl_image_file *file,
-               struct vl_image_header *header)
+vl_qcow2_read (struct vl_image_file *file)
 {
-  uint32_t version = be32 (file->head + 4), bits = be32 (file->head + 20);
-  uint32_t header_length = version == 2 ? 72 : be32 (file->head + 100);
+  const unsigned char *head = file->head;
+  uint32_t version = be32 (head + 4), bits = be32 (head + 20);
+  uint32_t length = version == 2 ? 72 : be32 (head + 100);
+  uint64_t end = (uint64_t)file->size, l1 = be64 (head + 40), l1_bytes = be32 (head + 36) * 8ull;
 
   if (file->n_head < 72)
-    return vl_image_refuse (call, file, NULL, "ends inside its header");
+    return vl_image_bad (file, "ends inside its header");
   if (version != 2 && version != 3)
-    return vl_image_refuse (call, file, NULL, "is qcow2 of version %u; accepted: 2, 3", version);
+    return vl_image_bad (file, "is qcow2 of version %u; accepted: 2, 3", version);
   if (bits < 9 || bits > 21)
-    return vl_image_refuse (call, file, NULL, "has clusters of 2^%u bytes; accepted: 2^9 to 2^21",
-                            bits);
+    return vl_image_bad (file, "has clusters of 2^%u bytes; accepted: 2^9 to 2^21", bits);
   if (version == 3
-      && (header_length < 104 || header_length % 8 || header_length > file->n_head
-          || header_length > (uint32_t)1 << bits))
-    return vl_image_refuse (call, file, NULL, "has a header of %u bytes", header_length);
-  if (be32 (file->head + 32) != 0)
-    return vl_image_refuse (call, file, NULL, "is encrypted");
-  if (version == 3 && qcow2_features (call, file) < 0)
+      && (length < 104 || length % 8 || length > file->n_head || length > (uint32_t)1 << bits))
+    return vl_image_bad (file, "has a header of %u bytes", length);
+  if (be32 (head + 32) != 0)
+    return vl_image_bad (file, "is encrypted");
+  if (version == 3 && qcow2_features (file) < 0)
     return -1;
-  if (qcow2_tables (call, file) < 0 || qcow2_extensions (call, file, header_length, header) < 0
-      || qcow2_backing (call, file, header) < 0
-      || judge_size (call, file, be64 (file->head + 24)) < 0)
+  /* The tables that everything else hangs on. */
+  if (be64 (head + 48) >= end || l1 > end || l1_bytes > end - l1)
+    return vl_image_bad (file, "is cut short: its tables lie beyond its end");
+  if (qcow2_extensions (file, length) < 0 || qcow2_backing (file) < 0)
     return -1;
-  header->virtual_size = (int64_t)be64 (file->head + 24);
-  return 0;
+  return take_size (file, be64 (head + 24));
 }
 
 /* ---- vmdk ---- */
@@ -224,7 +204,7 @@ vmdk_extent (const char *line, int *bad)
 }
 
 static int
-vmdk_descriptor (struct vl_call *call, const struct vl_image_file *file, char *text)
+vmdk_descriptor (const struct vl_image_file *file, char *text)
 {
   unsigned types = 0, extents = 0;
   char *state = NULL, value[64];
@@ -234,47 +214,43 @@ vmdk_descriptor (struct vl_call *call, const struct vl_image_file *file, char *t
     line += strspn (line, " \t\r");
     if (vmdk_line (line, "createType", value, sizeof value)) {
       if (++types > 1)
-        return vl_image_refuse (call, file, NULL, "says its create type twice");
+        return vl_image_bad (file, "says its create type twice");
       if (! VL_STREQ (value, "monolithicSparse") && ! VL_STREQ (value, "streamOptimized"))
-        return vl_image_refuse (
-            call, file, NULL,
-            "is of create type \"%s\"; accepted: monolithicSparse, streamOptimized", value);
+        return vl_image_bad (
+            file, "is of create type \"%s\"; accepted: monolithicSparse, streamOptimized", value);
     } else if (vmdk_line (line, "parentFileNameHint", value, sizeof value)
                || (vmdk_line (line, "parentCID", value, sizeof value)
                    && vl_ascii_casecmp (value, "ffffffff") != 0))
-      return vl_image_refuse (call, file, NULL,
-                              "names a parent; accepted: an image that stands alone");
+      return vl_image_bad (file, "names a parent; accepted: an image that stands alone");
     else if (vmdk_extent (line, &bad) && (bad || ++extents > 1))
-      return vl_image_refuse (call, file, NULL, "has an extent outside itself");
+      return vl_image_bad (file, "has an extent outside itself");
   }
   if (types == 0 || extents == 0)
-    return vl_image_refuse (call, file, NULL, "has no create type or no extent in its descriptor");
+    return vl_image_bad (file, "has no create type or no extent in its descriptor");
   return 0;
 }
 
 int
-vl_vmdk_read (struct vl_call *call, const struct vl_image_file *file,
-              struct vl_image_header *header)
+vl_vmdk_read (struct vl_image_file *file)
 {
   VL_AUTOFREE char *text = NULL;
   uint64_t sectors, offset, length;
 
   if (file->n_head < 512 || memcmp (file->head, "KDMV", 4) != 0)
-    return vl_image_refuse (call, file, NULL,
-                            "is a vmdk whose data lies elsewhere; accepted: "
-                            "monolithicSparse, streamOptimized");
+    return vl_image_bad (file, "is a vmdk whose data lies elsewhere; accepted: "
+                               "monolithicSparse, streamOptimized");
   sectors = le64 (file->head + 12);
   offset = le64 (file->head + 28);
   length = le64 (file->head + 36);
   /* QEMU takes a capacity of 0 for "the extents are in the descriptor". */
   if (sectors == 0 || sectors > LARGEST / 512 || offset == 0 || length == 0
       || length > VMDK_TEXT_LIMIT / 512 || offset > (uint64_t)file->size / 512)
-    return vl_image_refuse (call, file, NULL, "has a vmdk header that cannot be true");
+    return vl_image_bad (file, "has a vmdk header that cannot be true");
   text = vl_xcalloc (1, (size_t)length * 512 + 1);
   if (pread (file->fd, text, (size_t)length * 512, (off_t)offset * 512) < 0)
-    return vl_image_refuse (call, file, NULL, "cannot be read: %s", strerror (errno));
-  header->virtual_size = (int64_t)sectors * 512;
-  return vmdk_descriptor (call, file, text);
+    return vl_image_bad (file, "cannot be read: %s", strerror (errno));
+  file->virtual_size = (int64_t)sectors * 512;
+  return vmdk_descriptor (file, text);
 }
 
 /* ---- vdi, vhd ---- */
@@ -283,29 +259,26 @@ vl_vmdk_read (struct vl_call *call, const struct vl_image_file *file,
 #define VDI_STATIC 2u
 
 int
-vl_vdi_read (struct vl_call *call, const struct vl_image_file *file, struct vl_image_header *header)
+vl_vdi_read (struct vl_image_file *file)
 {
   static const unsigned char none[16];
   uint32_t type;
 
   if (file->n_head < 512)
-    return vl_image_refuse (call, file, NULL, "ends inside its header");
+    return vl_image_bad (file, "ends inside its header");
   type = le32 (file->head + 76);
   if (type != VDI_DYNAMIC && type != VDI_STATIC)
-    return vl_image_refuse (call, file, NULL,
-                            "is a vdi of type %u; accepted: 1 (dynamic), 2 (static)", type);
+    return vl_image_bad (file, "is a vdi of type %u; accepted: 1 (dynamic), 2 (static)", type);
   if (memcmp (file->head + 424, none, sizeof none) != 0)
-    return vl_image_refuse (call, file, NULL,
-                            "names a parent; accepted: an image that stands alone");
-  header->virtual_size = (int64_t)le64 (file->head + 368);
-  return judge_size (call, file, le64 (file->head + 368));
+    return vl_image_bad (file, "names a parent; accepted: an image that stands alone");
+  return take_size (file, le64 (file->head + 368));
 }
 
 #define VPC_FIXED 2u
 #define VPC_DYNAMIC 3u
 
 int
-vl_vpc_read (struct vl_call *call, const struct vl_image_file *file, struct vl_image_header *header)
+vl_vpc_read (struct vl_image_file *file)
 {
   unsigned char footer[512];
   uint32_t type;
@@ -314,14 +287,12 @@ vl_vpc_read (struct vl_call *call, const struct vl_image_file *file, struct vl_i
       || pread (file->fd, footer, sizeof footer, file->size - (off_t)sizeof footer)
              != (ssize_t)sizeof footer
       || memcmp (footer, "conectix", 8) != 0)
-    return vl_image_refuse (call, file, NULL, "has no vhd footer");
+    return vl_image_bad (file, "has no vhd footer");
   type = be32 (footer + 60);
   if (type != VPC_FIXED && type != VPC_DYNAMIC)
-    return vl_image_refuse (call, file, NULL,
-                            "is a vhd of type %u; accepted: 2 (fixed), 3 (dynamic)", type);
+    return vl_image_bad (file, "is a vhd of type %u; accepted: 2 (fixed), 3 (dynamic)", type);
   /* QEMU believes the copy at the front. */
   if (memcmp (file->head, "conectix", 8) == 0 && be32 (file->head + 60) != type)
-    return vl_image_refuse (call, file, NULL, "says two different things of its type");
-  header->virtual_size = (int64_t)be64 (footer + 48);
-  return judge_size (call, file, be64 (footer + 48));
+    return vl_image_bad (file, "says two different things of its type");
+  return take_size (file, be64 (footer + 48));
 }

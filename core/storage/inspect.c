@@ -6,10 +6,10 @@
 
 #include <config.h>
 
-#include "storage/inspect.h"
-#include "lib/text.h"
+#include "storage/storage.h"
 
 #include "lib/spell.h"
+#include "lib/text.h"
 #include "storage/tool.h"
 
 #include <errno.h>
@@ -18,12 +18,20 @@
 #include <jansson.h>
 #include <sys/stat.h>
 
+#define SECTOR 512
+
+/* The formats that are accepted, and our own parser of each that has something to
+ * parse. */
 static const struct {
   const char *name, *qemu;
+  int (*read) (struct vl_image_file *file);
 } accepted[] = {
-  { "raw", "raw" }, { "qcow2", "qcow2" }, { "iso", "raw" }, { "vmdk", "vmdk" },
-  { "vdi", "vdi" }, { "vhd", "vpc" },     { "vpc", "vpc" }, { "vhdx", "vhdx" },
-  { "ami", "raw" }, { "aki", "raw" },     { "ari", "raw" },
+  { "raw", "raw", NULL },        { "qcow2", "qcow2", vl_qcow2_read },
+  { "iso", "raw", NULL },        { "vmdk", "vmdk", vl_vmdk_read },
+  { "vdi", "vdi", vl_vdi_read }, { "vhd", "vpc", vl_vpc_read },
+  { "vpc", "vpc", vl_vpc_read }, { "vhdx", "vhdx", NULL },
+  { "ami", "raw", NULL },        { "aki", "raw", NULL },
+  { "ari", "raw", NULL },
 };
 #define N_ACCEPTED (sizeof accepted / sizeof accepted[0])
 
@@ -52,67 +60,47 @@ static const struct {
 };
 
 int
-vl_image_refuse (struct vl_call *call, const struct vl_image_file *file, const char *hint,
-                 const char *fmt, ...)
+vl_image_refuse (const struct vl_image_file *file, const char *hint, const char *fmt, ...)
 {
   va_list args;
   const char *text;
 
   va_start (args, fmt);
-  text = vl_arena_vprintf (call->arena, fmt, args);
+  text = vl_arena_vprintf (file->call->arena, fmt, args);
   va_end (args);
-  return vl_refuse_as (call, VL_ERR_REQUEST, "ImageUnacceptable", NULL, hint,
+  return vl_refuse_as (file->call, VL_ERR_REQUEST, "ImageUnacceptable", NULL, hint,
                        "image file \"%s\" %s", file->path, text);
 }
 
+/* ---- opening ---- */
+
+/* With errno. */
 static int
-refuse_open (struct vl_call *call, const char *path, int error)
+refuse_open (const struct vl_image_file *file)
 {
-  enum vl_err err = error == ENOENT || error == ENOTDIR ? VL_ERR_NOT_FOUND
-                    : error == EACCES || error == EPERM ? VL_ERR_NOT_PERMITTED
+  enum vl_err err = errno == ENOENT || errno == ENOTDIR ? VL_ERR_NOT_FOUND
+                    : errno == EACCES || errno == EPERM ? VL_ERR_NOT_PERMITTED
                                                         : VL_ERR_REQUEST;
 
-  return vl_refuse_as (call, err, "ImageUnacceptable", NULL, NULL,
-                       "image file \"%s\" cannot be read: %s", path, strerror (error));
+  return vl_refuse_as (file->call, err, "ImageUnacceptable", NULL, NULL,
+                       "image file \"%s\" cannot be read: %s", file->path, strerror (errno));
 }
 
 static int
-judge_kind (struct vl_call *call, const struct vl_image_file *file, const struct stat *st)
+judge_kind (const struct vl_image_file *file, const struct stat *st)
 {
-  if (S_ISLNK (st->st_mode)) {
+  if (S_ISLNK (st->st_mode))
     return vl_image_refuse (
-        call, file,
-        vl_printf (call, "give the file that it leads to: readlink -f \"%s\"", file->path),
+        file,
+        vl_printf (file->call, "give the file that it leads to: readlink -f \"%s\"", file->path),
         "is a symbolic link; accepted: a regular file");
-  }
   if (! S_ISREG (st->st_mode))
-    return vl_image_refuse (call, file, NULL, "is %s; accepted: a regular file",
-                            S_ISDIR (st->st_mode)    ? "a folder"
-                            : S_ISFIFO (st->st_mode) ? "a FIFO"
-                            : S_ISSOCK (st->st_mode) ? "a socket"
-                                                     : "a device");
-  if (st->st_size == 0)
-    return vl_image_refuse (call, file, NULL, "is empty");
-  return 0;
-}
-
-static ssize_t
-read_at (int fd, unsigned char *buffer, size_t length, off_t offset)
-{
-  size_t n = 0;
-
-  while (n < length) {
-    ssize_t got = pread (fd, buffer + n, length - n, offset + (off_t)n);
-
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return -1;
-    if (got == 0)
-      break;
-    n += (size_t)got;
-  }
-  return (ssize_t)n;
+    return vl_image_bad (file, "is %s; accepted: a regular file",
+                         S_ISDIR (st->st_mode)    ? "a folder"
+                         : S_ISFIFO (st->st_mode) ? "a FIFO"
+                         : S_ISSOCK (st->st_mode) ? "a socket"
+                                                  : "a device");
+  return st->st_size ? 0 : vl_image_bad (file, "is empty");
 }
 
 int
@@ -124,79 +112,82 @@ vl_image_open (struct vl_call *call, const char *path, struct vl_image_file *fil
   struct stat st;
   ssize_t got;
 
-  *file = (struct vl_image_file) { .fd = -1, .path = path };
+  *file = (struct vl_image_file) { .call = call, .fd = -1, .path = path };
   if (where < 0 || fstat (where, &st) < 0)
-    return refuse_open (call, path, errno);
-  if (judge_kind (call, file, &st) < 0)
+    return refuse_open (file);
+  if (judge_kind (file, &st) < 0)
     return -1;
   snprintf (self, sizeof self, "/proc/self/fd/%d", where);
   file->fd = open (self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file->fd < 0)
-    return refuse_open (call, path, errno);
+    return refuse_open (file);
   file->size = st.st_size;
-  file->head = vl_xcalloc (1, VL_IMAGE_HEAD);
-  got = read_at (file->fd, file->head, VL_IMAGE_HEAD, 0);
-  if (got < 0) {
-    int error = errno;
-
-    vl_image_close (file);
-    return refuse_open (call, path, error);
-  }
-  file->n_head = (size_t)got;
-  return 0;
+  file->head = vl_arena_alloc (call->arena, VL_IMAGE_HEAD);
+  file->n_head = st.st_size < VL_IMAGE_HEAD ? (size_t)st.st_size : VL_IMAGE_HEAD;
+  got = pread (file->fd, file->head, file->n_head, 0);
+  if (got >= 0 && (size_t)got < file->n_head)
+    errno = ESTALE; /* what is not read is not judged */
+  return got < 0 || (size_t)got < file->n_head ? refuse_open (file) : 0;
 }
 
 void
 vl_image_close (struct vl_image_file *file)
 {
-  if (file->fd >= 0)
-    close (file->fd);
-  free (file->head);
+  vl_cleanup_close (&file->fd);
   file->fd = -1;
-  file->head = NULL;
+}
+
+/* ---- our own look ---- */
+
+/* The number of FORMAT among those accepted, or N_ACCEPTED. */
+static size_t
+number_of (const char *format)
+{
+  size_t i = 0;
+
+  while (i < N_ACCEPTED && ! vl_text_same (accepted[i].name, format))
+    i++;
+  return i;
 }
 
 const char *
 vl_image_qemu_format (const char *format)
 {
-  for (size_t i = 0; i < N_ACCEPTED; i++)
-    if (VL_STREQ (accepted[i].name, format))
-      return accepted[i].qemu;
-  return NULL;
+  size_t i = number_of (format);
+
+  return i < N_ACCEPTED ? accepted[i].qemu : NULL;
 }
 
 static int
-refuse_format (struct vl_call *call, const struct vl_image_file *file, const char *format)
+refuse_format (const struct vl_image_file *file, const char *format)
 {
   struct vl_spell spell = { .wanted = format };
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
   VL_AUTOFREE char *list = NULL;
+  const char *convert =
+      vl_printf (file->call, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format);
 
   for (size_t i = 0; i < N_ACCEPTED; i++) {
     vl_strv_add (&names, accepted[i].name);
     vl_spell_offer (&spell, accepted[i].name);
   }
   list = vl_strv_join (&names, ", ");
-  return vl_image_refuse (
-      call, file,
-      vl_did_you_mean (
-          call, '"', spell.best,
-          vl_printf (call, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format)),
-      "cannot be kept: disk format \"%s\" is not one of %s", format, list);
+  return vl_image_refuse (file, vl_did_you_mean (file->call, '"', spell.best, convert),
+                          "cannot be kept: disk format \"%s\" is not one of %s", format, list);
 }
 
 static int
 has_magic (const struct vl_image_file *file, size_t i)
 {
-  unsigned char tail[512];
+  size_t length = magics[i].length;
+  char tail[32];
 
   if (! magics[i].from_end)
-    return file->n_head >= magics[i].offset + magics[i].length
-           && memcmp (file->head + magics[i].offset, magics[i].bytes, magics[i].length) == 0;
-  return file->size >= (off_t)sizeof tail
-         && read_at (file->fd, tail, sizeof tail, file->size - (off_t)magics[i].offset)
-                == (ssize_t)sizeof tail
-         && memcmp (tail, magics[i].bytes, magics[i].length) == 0;
+    return file->n_head >= magics[i].offset + length
+           && memcmp (file->head + magics[i].offset, magics[i].bytes, length) == 0;
+  return file->size >= (off_t)magics[i].offset
+         && pread (file->fd, tail, length, file->size - (off_t)magics[i].offset) == (ssize_t)length
+         && memcmp (tail, magics[i].bytes, length) == 0;
 }
 
 /* QEMU also takes a text for a VMDK whose first line after comments says
@@ -218,7 +209,7 @@ is_vmdk_text (const struct vl_image_file *file)
 
 /* Compares what the bytes look like with what the user said. */
 static int
-judge_magic (struct vl_call *call, const struct vl_image_file *file, const char *format)
+judge_magic (const struct vl_image_file *file, const char *format)
 {
   const char *qemu = vl_image_qemu_format (format);
   int found = 0;
@@ -230,125 +221,92 @@ judge_magic (struct vl_call *call, const struct vl_image_file *file, const char 
 
     if (text ? ! is_vmdk_text (file) : ! has_magic (file, i))
       continue;
-    if (looks_qemu && VL_STREQ (looks_qemu, qemu)) {
-      found = found || VL_STREQ (looks, format) || ! VL_STREQ (looks, "iso");
-      continue;
-    }
-    return vl_image_refuse (call, file,
-                            looks_qemu && ! VL_STREQ (looks, "iso")
-                                ? vl_printf (call, "if that is what it is: --disk-format %s", looks)
-                                : "an image that two formats claim is never accepted",
-                            "was given as %s, but its bytes are those of %s", format, looks);
+    if (looks_qemu == NULL || ! VL_STREQ (looks_qemu, qemu))
+      return vl_image_refuse (
+          file,
+          looks_qemu && ! VL_STREQ (looks, "iso")
+              ? vl_printf (file->call, "if that is what it is: --disk-format %s", looks)
+              : "an image that two formats claim is never accepted",
+          "was given as %s, but its bytes are those of %s", format, looks);
+    found = found || VL_STREQ (looks, format) || ! VL_STREQ (looks, "iso");
   }
-  if (! found && (! VL_STREQ (qemu, "raw") || VL_STREQ (format, "iso"))) {
-    return vl_image_refuse (call, file,
-                            "say what it is with --disk-format; a plain disk image is raw",
+  if (! found && (! VL_STREQ (qemu, "raw") || VL_STREQ (format, "iso")))
+    return vl_image_refuse (file, "say what it is with --disk-format; a plain disk image is raw",
                             "was given as %s, but its bytes are not those of %s", format, format);
-  }
   return 0;
 }
 
-/* Our own parser of each format that has something to parse. */
-static int
-read_header (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
-             struct vl_image_header *header)
+int
+vl_image_check (struct vl_image_file *file, const char *format)
 {
-  static const struct {
-    const char *qemu;
-    int (*read) (struct vl_call *, const struct vl_image_file *, struct vl_image_header *);
-  } readers[] = {
-    { "qcow2", vl_qcow2_read },
-    { "vmdk", vl_vmdk_read },
-    { "vdi", vl_vdi_read },
-    { "vpc", vl_vpc_read },
-  };
+  size_t i = number_of (format);
+  const char *qemu;
 
+  file->virtual_size = 0;
+  file->backing = file->backing_format = NULL;
+  if (i == N_ACCEPTED)
+    return refuse_format (file, format);
+  qemu = accepted[i].qemu;
   if (VL_STREQ (qemu, "raw"))
-    header->virtual_size = (file->size + 511) / 512 * 512;
-  for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
-    if (VL_STREQ (readers[i].qemu, qemu))
-      return readers[i].read (call, file, header);
-  return 0;
-}
-
-int
-vl_image_check (struct vl_call *call, const struct vl_image_file *file, const char *format,
-                struct vl_image_header *header)
-{
-  const char *qemu = vl_image_qemu_format (format);
-
-  *header = (struct vl_image_header) { 0 };
-  if (qemu == NULL)
-    return refuse_format (call, file, format);
-  if (judge_magic (call, file, format) < 0 || read_header (call, file, qemu, header) < 0)
+    file->virtual_size = (file->size + SECTOR - 1) / SECTOR * SECTOR;
+  if (judge_magic (file, format) < 0 || (accepted[i].read && accepted[i].read (file) < 0))
     return -1;
-  if (header->backing) {
+  if (file->backing)
     return vl_image_refuse (
-        call, file,
-        vl_printf (call, "where you trust that file: qemu-img convert -f %s -O %s \"%s\" NEW", qemu,
-                   qemu, file->path),
-        "names a backing file \"%s\"; accepted: an image that stands alone", header->backing);
-  }
+        file,
+        vl_printf (file->call,
+                   "where you trust that file: qemu-img convert -f %1$s -O %1$s \"%2$s\" NEW", qemu,
+                   file->path),
+        "names a backing file \"%s\"; accepted: an image that stands alone", file->backing);
   return 0;
-}
-
-int
-vl_image_check_path (struct vl_call *call, const char *path, const char *format,
-                     struct vl_image_header *header)
-{
-  struct vl_image_file file;
-  int result;
-
-  if (vl_image_open (call, path, &file) < 0)
-    return -1;
-  result = vl_image_check (call, &file, format, header);
-  vl_image_close (&file);
-  return result;
 }
 
 int
 vl_disk_verify (struct vl_call *call, const char *path, const char *format, const char *backing,
                 const char *backing_format)
 {
-  struct vl_image_header header = { 0 };
-  struct vl_image_file file;
-  int result = 0;
+  VL_AUTOIMAGE struct vl_image_file file;
 
   if (vl_image_open (call, path, &file) < 0)
     return -1;
   /* The bytes of a raw disk are the guest's own; they are never probed. */
-  if (VL_STREQ (format, "qcow2"))
-    result = judge_magic (call, &file, format) < 0 ? -1 : vl_qcow2_read (call, &file, &header);
-  if (result == 0 && ! vl_text_same (header.backing, backing))
-    result = vl_image_refuse (call, &file, NULL, "names backing file \"%s\" instead of \"%s\"",
-                              header.backing ? header.backing : "none", backing ? backing : "none");
-  if (result == 0 && backing && ! vl_text_same (header.backing_format, backing_format))
-    result = vl_image_refuse (call, &file, NULL, "says that its backing file is %s instead of %s",
-                              header.backing_format ? header.backing_format : "of no format",
-                              backing_format);
-  vl_image_close (&file);
-  return result;
+  if (VL_STREQ (format, "qcow2") && (judge_magic (&file, format) < 0 || vl_qcow2_read (&file) < 0))
+    return -1;
+  if (! vl_text_same (file.backing, backing))
+    return vl_image_bad (&file, "names backing file \"%s\" instead of \"%s\"",
+                         file.backing ? file.backing : "none", backing ? backing : "none");
+  if (backing && ! vl_text_same (file.backing_format, backing_format))
+    return vl_image_bad (&file, "says that its backing file is %s instead of %s",
+                         file.backing_format ? file.backing_format : "of no format",
+                         backing_format);
+  return 0;
 }
 
-int
-vl_image_bound (struct vl_call *call, const struct vl_image_file *file, int64_t virtual_size)
+/* 0 if FILE and the disk of VIRTUAL_SIZE bytes that it is are no larger than
+ * max_image_size, else -1 after ImageUnacceptable. */
+static int
+bound (const struct vl_image_file *file, int64_t virtual_size)
 {
-  int64_t most = call->image_limits.max_size ? call->image_limits.max_size : (int64_t)1 << 40;
-  int disk = virtual_size > most;
+  int64_t most = file->call->image_limits.max_size;
+  int disk;
 
+  most = most ? most : (int64_t)1 << 40;
+  disk = virtual_size > most;
   if (! disk && file->size <= most)
     return 0;
   return vl_image_refuse (
-      call, file, "where such images are wanted, set a larger max_image_size in virtloom.conf",
+      file, "where such images are wanted, set a larger max_image_size in virtloom.conf",
       "is a %s of %" PRId64 " bytes; accepted: at most %" PRId64
       ", the max_image_size of [storage]",
       disk ? "disk" : "file", disk ? virtual_size : (int64_t)file->size, most);
 }
 
+/* ---- qemu-img's look ---- */
+
 /* What qemu-img says, JSON, must agree and must name no other file. */
 static int
-judge_info (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
-            const json_t *info, struct vl_image_facts *facts)
+judge_info (const struct vl_image_file *file, const char *qemu, const json_t *info,
+            struct vl_image_facts *facts)
 {
   const char *format = json_string_value (json_object_get (info, "format"));
   const json_t *virtual_size = json_object_get (info, "virtual-size");
@@ -357,42 +315,42 @@ judge_info (struct vl_call *call, const struct vl_image_file *file, const char *
   json_t *extent;
 
   if (format == NULL || ! json_is_integer (virtual_size))
-    return vl_refuse_as (call, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
+    return vl_refuse_as (file->call, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
                          "qemu-img info answered without a format and a virtual size");
   if (! VL_STREQ (format, qemu))
-    return vl_image_refuse (call, file, NULL, "is %s in qemu-img's eyes, not %s", format, qemu);
+    return vl_image_bad (file, "is %s in qemu-img's eyes, not %s", format, qemu);
   if (json_object_get (info, "backing-filename") || json_object_get (info, "full-backing-filename"))
-    return vl_image_refuse (call, file, NULL,
-                            "names a backing file; accepted: an image that stands alone");
+    return vl_image_bad (file, "names a backing file; accepted: an image that stands alone");
   if (json_object_get (special, "data-file"))
-    return vl_image_refuse (call, file, NULL, "keeps its data in another file");
+    return vl_image_bad (file, "keeps its data in another file");
   if (json_is_true (json_object_get (info, "encrypted")))
-    return vl_image_refuse (call, file, NULL, "is encrypted");
+    return vl_image_bad (file, "is encrypted");
   json_array_foreach (json_object_get (special, "extents"), i, extent)
   {
     const char *name = json_string_value (json_object_get (extent, "filename"));
 
     if (name == NULL || ! VL_STREQ (name, VL_TOOL_FILE_0))
-      return vl_image_refuse (call, file, NULL, "has an extent outside itself");
+      return vl_image_bad (file, "has an extent outside itself");
   }
   facts->virtual_size = json_integer_value (virtual_size);
   facts->actual_size = json_integer_value (json_object_get (info, "actual-size"));
-  if (facts->virtual_size <= 0)
-    return vl_image_refuse (call, file, NULL, "is a disk of no size");
-  return vl_image_bound (call, file, facts->virtual_size);
+  return facts->virtual_size <= 0 ? vl_image_bad (file, "is a disk of no size")
+                                  : bound (file, facts->virtual_size);
 }
 
 static int
-ask_qemu_img (struct vl_call *call, const struct vl_image_file *file, const char *qemu,
-              struct vl_image_facts *facts)
+ask_qemu_img (const struct vl_image_file *file, struct vl_image_facts *facts)
 {
+  struct vl_call *call = file->call;
+  const char *qemu = facts->format;
   const char *args[] = { "info", "-f", qemu, "--output=json", "--", VL_TOOL_FILE_0, NULL };
   const struct vl_tool_file image = { .path = file->path, .fd = file->fd };
+  unsigned seconds = call->image_limits.seconds;
   const struct vl_tool tool = { .size = sizeof tool,
                                 .name = "qemu-img",
                                 .args = args,
                                 .files = { &image, 1, sizeof image },
-                                .deadline = vl_tool_inspect_time (call) };
+                                .deadline = seconds ? 1000 * seconds : 30000 };
   struct vl_tool_result answer = { .size = sizeof answer };
   size_t first = call->findings.n;
   json_t *info;
@@ -403,11 +361,10 @@ ask_qemu_img (struct vl_call *call, const struct vl_image_file *file, const char
     if (answer.end == VL_TOOL_NOT_STARTED || answer.end == VL_TOOL_UNKNOWN)
       return -1;
     vl_findings_drop (call, first, call->findings.n);
-    return vl_image_refuse (call, file, NULL, "was refused by qemu-img as %s: %s", qemu,
-                            answer.problem);
+    return vl_image_bad (file, "was refused by qemu-img as %s: %s", qemu, answer.problem);
   }
   info = json_loads (answer.out, 0, NULL);
-  result = judge_info (call, file, qemu, info, facts);
+  result = judge_info (file, qemu, info, facts);
   json_decref (info);
   return result;
 }
@@ -416,23 +373,43 @@ int
 vl_image_inspect (struct vl_call *call, const char *path, const char *format,
                   struct vl_image_facts *facts)
 {
-  struct vl_image_facts seen = { .size = sizeof seen };
-  struct vl_image_header header;
-  struct vl_image_file file;
-  int result;
+  struct vl_image_facts seen = { .size = sizeof seen, .format = vl_image_qemu_format (format) };
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  int result = vl_may_act (call, "vl_image_inspect") < 0 || vl_image_open (call, path, &file) < 0
+                       || vl_image_check (&file, format) < 0 || bound (&file, file.virtual_size) < 0
+                   ? -1
+                   : ask_qemu_img (&file, &seen);
 
-  if (vl_may_act (call, "vl_image_inspect") < 0 || vl_image_open (call, path, &file) < 0)
-    return -1;
-  result = vl_image_check (call, &file, format, &header);
-  if (result == 0)
-    result = vl_image_bound (call, &file, header.virtual_size);
-  if (result == 0)
-    result = ask_qemu_img (call, &file, vl_image_qemu_format (format), &seen);
-  seen.format = vl_image_qemu_format (format);
-  vl_image_close (&file);
   if (facts && facts->size < seen.size)
     seen.size = facts->size;
   if (facts)
     memcpy (facts, &seen, seen.size);
   return result;
+}
+
+int
+vl_image_admit (struct vl_image_file *file, const char *format, int64_t size, int64_t *bytes)
+{
+  struct vl_image_facts facts = { .size = sizeof facts };
+
+  if (vl_image_check (file, format) < 0)
+    return -1;
+  /* A format that has no parser of ours. */
+  if (file->virtual_size == 0 && vl_image_inspect (file->call, file->path, format, &facts) < 0)
+    return -1;
+  if (file->virtual_size == 0)
+    file->virtual_size = facts.virtual_size;
+  if (bound (file, file->virtual_size) < 0)
+    return -1;
+  *bytes = size ? size : (file->virtual_size + SECTOR - 1) / SECTOR * SECTOR;
+  if (*bytes >= file->virtual_size)
+    return 0;
+  return vl_refuse_as (file->call, VL_ERR_REQUEST, "FlavorDiskSmallerThanImage", NULL,
+                       vl_printf (file->call,
+                                  "take a flavor with a disk of at least %" PRId64
+                                  " GiB, or of 0 for the image's own",
+                                  (file->virtual_size + (1 << 30) - 1) >> 30),
+                       "the flavor's disk of %" PRId64
+                       " bytes is too small for the image, a disk of %" PRId64 " bytes",
+                       size, file->virtual_size);
 }

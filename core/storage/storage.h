@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Images: inspection before anything is believed, copies in STATE.  Every tool runs
- * confined (tool.h), and qemu-img never without a format. */
+ * Images: our own look at their bytes before any tool sees them, where nothing is
+ * followed, nothing is believed and every read is bounded; then copies in STATE.
+ * Every tool runs confined (tool.h), and qemu-img never without a format. */
 
 #ifndef VL_CORE_STORAGE_H
 #define VL_CORE_STORAGE_H
@@ -9,11 +10,70 @@
 #include "context/call.h"
 #include "plugin/conf.h"
 
+#include <virtloom/storage.h>
+
+#include <sys/types.h>
+
+#define VL_IMAGE_HEAD 65536
+
+/* An open image. */
+struct vl_image_file {
+  struct vl_call *call; /* for findings */
+  int fd;
+  const char *path; /* as the user gave it, for findings */
+  off_t size;
+  unsigned char *head; /* its first bytes; zeroes beyond its end; arena memory */
+  size_t n_head;
+  /* What its header says, once it is checked; arena memory or NULL. */
+  int64_t virtual_size; /* 0: not known from the header */
+  const char *backing, *backing_format;
+};
+#define VL_AUTOIMAGE __attribute__ ((cleanup (vl_image_close)))
+
+/* ---- inspect.c ---- */
+
+/* Opens the regular, non-empty file PATH without following a link and without
+ * ever opening a device or FIFO, and reads its head.  0, or -1 after
+ * ImageUnacceptable.  Close with vl_image_close. */
+int vl_image_open (struct vl_call *call, const char *path, struct vl_image_file *file);
+void vl_image_close (struct vl_image_file *file);
+/* qemu's name of disk format FORMAT ("iso" is "raw", "vhd" is "vpc"), or NULL
+ * for one that is not accepted. */
+const char *vl_image_qemu_format (const char *format);
+/* 0 if the bytes are what FORMAT says and name no other file, else -1 after
+ * ImageUnacceptable.  Only our own parsers. */
+int vl_image_check (struct vl_image_file *file, const char *format);
+/* A disk of a server, that its guest may have written to: PATH must be what we
+ * made it, an overlay over BACKING of BACKING_FORMAT, or with BACKING NULL a
+ * disk of FORMAT that names no other file. */
+int vl_disk_verify (struct vl_call *call, const char *path, const char *format, const char *backing,
+                    const char *backing_format);
+/* May a disk of SIZE bytes (0: the image's own) be made of the open image FILE of FORMAT?
+ * 0 with *BYTES that it gets and FILE->virtual_size; -1 after ImageUnacceptable, or
+ * FlavorDiskSmallerThanImage. */
+int vl_image_admit (struct vl_image_file *file, const char *format, int64_t size, int64_t *bytes);
+
+/* ---- inspect-formats.c: the bytes are known to begin right ---- */
+
+int vl_qcow2_read (struct vl_image_file *file);
+int vl_vmdk_read (struct vl_image_file *file);
+int vl_vdi_read (struct vl_image_file *file);
+int vl_vpc_read (struct vl_image_file *file);
+/* Records ImageUnacceptable (exit 3) about FILE with a HINT, or NULL; answers -1. */
+int vl_image_refuse (const struct vl_image_file *file, const char *hint, const char *fmt, ...)
+    VL_PRINTF (3, 4);
+#define vl_image_bad(file, ...) vl_image_refuse (file, NULL, __VA_ARGS__)
+
+/* ---- copy.c, config-drive.c ---- */
+
 /* vl_copy, with the digest of what was copied.
  * *CHECKSUM is "sha256:HEX" in arena memory. */
 int vl_image_copy (struct vl_call *call, const char *path, const char *target,
                    const char **checksum);
-
+/* Converts the image PATH of FORMAT into TARGET of format TO (raw, qcow2).
+ * TARGET must not exist, and does not after a failure. */
+int vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,
+                      const char *target);
 /* The config drive: an ISO 9660 or vfat image of metadata and user data. */
 int vl_disk_create_config (struct vl_call *call, const struct vl_config *config, const char *target,
                            const char *metadata_json, const char *user_data);

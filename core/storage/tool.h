@@ -13,8 +13,9 @@
 /* As vl_tool_run, of a program that the core itself runs, whatever plugin is running;
  * it reads what tenants made, and may be handed files for writing. */
 int vl_tool_core (struct vl_call *call, const struct vl_tool *tool, struct vl_tool_result *result);
-/* Runs TOOL as ROW without recording a finding; RESULT->problem says what went
- * wrong.  PROGRAM is its absolute path.  0 if it exited with 0, else -1. */
+/* Runs TOOL as ROW; RESULT->problem says what went wrong.  PROGRAM is its absolute
+ * path.  0 if it exited with 0, else -1: without a finding, unless virtloom-confine
+ * is missing or not to be trusted (ToolFailed). */
 int vl_tool_try (struct vl_call *call, const struct vl_tool_row *row, const char *program,
                  const struct vl_tool *tool, struct vl_tool_result *result);
 
@@ -23,13 +24,13 @@ int vl_tool_try (struct vl_call *call, const struct vl_tool_row *row, const char
 const char *vl_tool_find (struct vl_call *call, const char *name);
 /* The same; NULL after a finding that names the Debian PACKAGE. */
 const char *vl_tool_need (struct vl_call *call, const char *name, const char *package);
-/* What this machine lacks of what confines a program ("Landlock, namespaces"), or
- * NULL. */
-const char *vl_tool_lacks (struct vl_call *call);
+/* *WHAT becomes what this machine lacks of what confines a program ("Landlock,
+ * namespaces"), or NULL.  0, or -1 after a finding: no program can be run. */
+int vl_tool_lacks (struct vl_call *call, const char **what);
 
-/* Deadlines in milliseconds: for inspecting an image, and for reading or writing
- * BYTES once. */
-unsigned vl_tool_inspect_time (const struct vl_call *call);
+/* A deadline in milliseconds for reading or writing BYTES once. */
 unsigned vl_tool_time_for (int64_t bytes);
+/* The hint of DiskFull. */
+#define VL_MAKE_ROOM "make room on the disk that holds the STATE folder, then try again"
 
 #endif

@@ -5,22 +5,21 @@
 
 #include <config.h>
 
-#include "storage/inspect.h"
+#include "storage/storage.h"
 
 #include <sys/mman.h>
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 static void
-check (const struct vl_image_file *file, const char *format)
+check (struct vl_image_file *file, const char *format)
 {
-  struct vl_call *call = vl_call_new ();
-  struct vl_image_header header;
-  int result = vl_image_check (call, file, format, &header);
+  struct vl_call *call = file->call = vl_call_new ();
+  int result = vl_image_check (file, format);
 
   if ((result == 0) != (call->findings.n == 0))
     abort ();
-  if (result == 0 && (header.backing || header.virtual_size < 0))
+  if (result == 0 && (file->backing || file->virtual_size < 0))
     abort ();
   vl_call_free (call);
 }
@@ -42,5 +41,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
     check (&file, formats[i]);
   vl_image_close (&file);
+  free (file.head);
   return 0;
 }

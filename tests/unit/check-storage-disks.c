@@ -9,8 +9,6 @@
 #include "room.h"
 
 #include "lib/file.h"
-#include "storage/disk.h"
-#include "storage/inspect.h"
 #include "storage/storage.h"
 #include "storage/tool.h"
 
@@ -106,7 +104,8 @@ make_from (const struct made *made, const char *image, const char *format, const
 
   if (vl_image_open (call, image, &file) < 0)
     return -1;
-  result = vl_image_admit (call, &file, format, size, &volume.bytes, &volume.image_bytes);
+  result = vl_image_admit (&file, format, size, &volume.bytes);
+  volume.image_bytes = file.virtual_size;
   if (result == 0)
     result = make_disk (made, &volume, target);
   vl_image_close (&file);

@@ -7,8 +7,6 @@
 #include "room.h"
 
 #include "lib/file.h"
-#include "storage/disk.h"
-#include "storage/inspect.h"
 #include "storage/storage.h"
 #include "storage/tool.h"
 

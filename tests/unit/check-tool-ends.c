@@ -7,6 +7,7 @@
 
 #include "tool-rig.h"
 
+#include "confine/job.h"
 #include "lib/file.h"
 #include "plugin/load.h"
 
@@ -20,7 +21,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -55,7 +58,7 @@ left_of (const char *mark)
 static void
 gone (const char *mark)
 {
-  for (int i = 0; ! has_namespaces () && left_of (mark) && i < 600; i++)
+  for (int i = 0; ! has ("namespaces") && left_of (mark) && i < 600; i++)
     usleep (100000);
   ck_assert_int_eq (left_of (mark), 0);
 }
@@ -103,6 +106,9 @@ without_sys_admin (void)
   ck_assert_int_eq ((int)syscall (SYS_capget, &header, data), 0);
   data[0].effective &= ~(1u << CAP_SYS_ADMIN);
   data[0].permitted &= ~(1u << CAP_SYS_ADMIN);
+  /* Root has all again after an exec that are not gone from here. */
+  if (geteuid () == 0)
+    ck_assert_int_eq (prctl (PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0), 0);
   ck_assert_int_eq ((int)syscall (SYS_capset, &header, data), 0);
 }
 
@@ -133,7 +139,7 @@ START_TEST (fork_bomb)
 {
   const char *mark = vl_printf (call, "bomb-%d", (int)getpid ());
 
-  if (! is_root () && (geteuid () == 0 || ! has_namespaces ()))
+  if (! is_root () && (geteuid () == 0 || ! has ("namespaces")))
     return; /* root's are not counted, and a user's are, but all together */
   row.processes = 20;
   tool.deadline = 3000;
@@ -333,6 +339,96 @@ START_TEST (declared_only)
 }
 END_TEST
 
+/* Without the program that confines others nothing is run. */
+START_TEST (not_confined)
+{
+  const struct vl_tool_row rows[] = { { .name = "shell", .program = "sh" } };
+  struct vl_plugin plugin = { .name = "acme", .tools = rows, .n_tools = 1 };
+  const char *lacks;
+
+  ck_assert_int_eq (unlink (path ("confine")), 0);
+  vl_call_as (call, &plugin);
+  call->phase = VL_PHASE_RELEASE;
+  ck_assert_int_eq (vl_tool_run (call, &tool, &result), -1);
+  ck_assert_int_eq (result.end, VL_TOOL_NOT_STARTED);
+  ck_assert_str_eq (result.problem, "there is nothing that confines it");
+  rig_write (&rig, "confine/virtloom-confine", "#!/bin/sh\n");
+  ck_assert_int_eq (chmod (path ("confine/virtloom-confine"), 0757), 0);
+  ck_assert_int_eq (vl_tool_run (call, &tool, NULL), -1);
+  vl_call_as (call, NULL);
+  ck_assert_int_eq (vl_tool_lacks (call, &lacks), -1);
+  ck_assert_str_eq (
+      rig_findings (&rig),
+      vl_printf (
+          call,
+          "error ToolFailed acme: the program \"DIR/confine/virtloom-confine\" is not run: "
+          "'DIR/confine': No such file or directory\n"
+          "  it runs all others: make, or install virtloom once more\n"
+          "error ToolFailed acme: the program \"DIR/confine/virtloom-confine\" is not run: "
+          "'DIR/confine/virtloom-confine' is writable by everyone (owner %1$u, group %2$u, mode "
+          "0757); accepted: owned by root or by the caller, and writable by nobody else\n"
+          "  chmod o-w DIR/confine/virtloom-confine\n"
+          "error ToolFailed core: the program \"DIR/confine/virtloom-confine\" is not run: "
+          "'DIR/confine/virtloom-confine' is writable by everyone (owner %1$u, group %2$u, mode "
+          "0757); accepted: owned by root or by the caller, and writable by nobody else\n"
+          "  chmod o-w DIR/confine/virtloom-confine\n",
+          (unsigned)geteuid (), (unsigned)getegid ()));
+}
+END_TEST
+
+/* What virtloom-confine answers to a job of LENGTH bytes. */
+static struct vl_confine_end
+answer_to (const void *job, size_t length)
+{
+  struct vl_confine_end end = { .end = VL_TOOL_EXITED };
+  int file = memfd_create ("job", MFD_CLOEXEC), pair[2];
+  pid_t pid;
+
+  ck_assert_int_eq (write (file, job, length), (ssize_t)length);
+  ck_assert_int_eq (pipe (pair), 0);
+  pid = fork ();
+  if (pid == 0) {
+    dup2 (file, 0);
+    dup2 (pair[1], 1);
+    close_range (2, ~0u, 0);
+    execl (path ("confine/virtloom-confine"), "virtloom-confine", NULL);
+    _exit (1);
+  }
+  close (pair[1]);
+  ck_assert_int_eq (read (pair[0], &end, sizeof end), sizeof end);
+  ck_assert_int_eq (waitpid (pid, NULL, 0), pid);
+  close (pair[0]);
+  close (file);
+  return end;
+}
+
+/* A job that is cut short, too long or of another version starts nothing. */
+START_TEST (damaged_job)
+{
+  struct {
+    struct vl_confine_job head;
+    char texts[64];
+  } job = { .head = { .version = VL_CONFINE_VERSION, .n_args = 1, .n_paths = 1, .input = 2 } };
+  static const char texts[] = "/bin/true\0\0word\0/etc/passwd\0in";
+  size_t length = sizeof job.head + sizeof texts - 1;
+
+  memcpy (job.texts, texts, sizeof texts);
+  ck_assert_int_eq (answer_to (&job, length).end, VL_TOOL_EXITED);
+  ck_assert_int_eq (answer_to (&job, length + 1).end, VL_TOOL_NOT_STARTED);
+  for (size_t i = 0; i < length; i++)
+    ck_assert_int_eq (answer_to (&job, i).end, VL_TOOL_NOT_STARTED);
+  job.head.n_args = ~0u;
+  ck_assert_int_eq (answer_to (&job, length).end, VL_TOOL_NOT_STARTED);
+  job.head.n_args = 1;
+  /* The descriptors are not there. */
+  for (job.head.n_files = 1; job.head.n_files < 100; job.head.n_files++)
+    ck_assert_int_eq (answer_to (&job, length).end, VL_TOOL_NOT_STARTED);
+  job.head.n_files = 0;
+  job.head.version++;
+  ck_assert_int_eq (answer_to (&job, length).end, VL_TOOL_NOT_STARTED);
+}
+END_TEST
+
 START_TEST (capabilities)
 {
   if (! is_root ())
@@ -400,6 +496,8 @@ add (TCase *tests)
   tcase_add_test (tests, threads);
   tcase_add_test (tests, rows_refused);
   tcase_add_test (tests, declared_only);
+  tcase_add_test (tests, not_confined);
+  tcase_add_test (tests, damaged_job);
   tcase_add_test (tests, capabilities);
   tcase_add_test (tests, mounting);
   tcase_add_test (tests, disk_full);

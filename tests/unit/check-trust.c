@@ -330,6 +330,54 @@ START_TEST (relative)
 }
 END_TEST
 
+/* A folder that is remembered is judged again each time; the way to it is not walked. */
+START_TEST (remembered)
+{
+  const char *before = rig_path (&rig, "a/f"), *after = rig_path (&rig, "b/f");
+  struct vl_trust trust;
+  int fd;
+
+  rig_write (&rig, "a/f", "x");
+  rig_write (&rig, "a/loose", "x");
+  ck_assert_int_eq (chmod (rig_path (&rig, "a/loose"), 0646), 0);
+  vl_trust_remember (1);
+  for (int i = 0; i < 2; i++) {
+    fd = vl_trust_open (rig.call->arena, before, O_RDONLY, &trust);
+    ck_assert_msg (fd >= 0, "%s", trust.why);
+    close (fd);
+    ck_assert_int_eq (vl_trust_open (rig.call->arena, rig_path (&rig, "a/loose"), O_RDONLY, &trust),
+                      -1);
+    ck_assert_str_eq (trust.hint, vl_printf (rig.call, "chmod o-w %s/a/loose", rig.dir));
+    /* More folders than are remembered, and back. */
+    for (int k = 0; k < 6; k++) {
+      const char *name = vl_printf (rig.call, "d%d/f", k);
+
+      rig_write (&rig, name, "x");
+      fd = vl_trust_open (rig.call->arena, rig_path (&rig, name), O_RDONLY, &trust);
+      ck_assert_msg (fd >= 0, "%s", trust.why);
+      close (fd);
+    }
+  }
+  fd = vl_trust_open (rig.call->arena, before, O_RDONLY, &trust);
+  ck_assert_int_ge (fd, 0);
+  close (fd);
+  ck_assert_int_eq (chmod (rig_path (&rig, "a"), 0757), 0);
+  ck_assert_int_eq (vl_trust_open (rig.call->arena, before, O_RDONLY, &trust), -1);
+  ck_assert_str_eq (trust.hint, vl_printf (rig.call, "chmod o-w %s/a", rig.dir));
+  ck_assert_int_eq (chmod (rig_path (&rig, "a"), 0755), 0);
+  ck_assert_int_eq (rename (rig_path (&rig, "a"), rig_path (&rig, "b")), 0);
+  fd = vl_trust_open (rig.call->arena, before, O_RDONLY, &trust);
+  ck_assert_int_ge (fd, 0);
+  close (fd);
+  vl_trust_remember (0);
+  ck_assert_int_eq (vl_trust_open (rig.call->arena, before, O_RDONLY, &trust), -1);
+  ck_assert_int_eq (trust.error, ENOENT);
+  fd = vl_trust_open (rig.call->arena, after, O_RDONLY, &trust);
+  ck_assert_int_ge (fd, 0);
+  close (fd);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -344,6 +392,7 @@ main (void)
   tcase_add_test (tests, unmapped_owner);
   tcase_add_test (tests, absent);
   tcase_add_test (tests, relative);
+  tcase_add_test (tests, remembered);
   suite_add_tcase (suite, tests);
   srunner_set_tap (runner, "-");
   srunner_run_all (runner, CK_SILENT);

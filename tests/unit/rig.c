@@ -20,10 +20,12 @@ rig_start (struct rig *rig)
   ck_assert_ptr_nonnull (mkdtemp (rig->dir));
   umask (022);
   rig->call = vl_call_new ();
+  rig->call->tree = rig->dir;
   rig->config = vl_config_new ();
   rig->registry = vl_registry_new ();
   rig->places.tree = rig->dir;
   rig_write (rig, "packaging/nova-names.conf", "");
+  ck_assert_int_eq (symlink (VL_TEST_BUILDDIR "/../confine", rig_path (rig, "confine")), 0);
 }
 
 void

@@ -64,11 +64,12 @@ is_root (void)
 }
 
 int
-has_namespaces (void)
+has (const char *what)
 {
-  const char *lacks = vl_tool_lacks (call);
+  const char *lacks;
 
-  return lacks == NULL || strstr (lacks, "namespaces") == NULL;
+  ck_assert_int_eq (vl_tool_lacks (call, &lacks), 0);
+  return lacks == NULL || strstr (lacks, what) == NULL;
 }
 
 int

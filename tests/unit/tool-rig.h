@@ -7,7 +7,6 @@
 
 #include "room.h"
 
-#include "storage/tool-child.h"
 #include "storage/tool.h"
 
 #include <check.h>
@@ -32,7 +31,8 @@ const char *status (const char *field);
 unsigned users (void);
 /* Root of a namespace without other users is a user like any. */
 int is_root (void);
-int has_namespaces (void);
+/* "Landlock", "namespaces". */
+int has (const char *what);
 /* Runs the tests that ADD adds; for main. */
 int tool_suite (void (*add) (TCase *tests));
 

@@ -6,16 +6,14 @@
 
 #include <config.h>
 
-#include "storage/tool-child.h"
+#include "confine/confine.h"
 
 #include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #define HIGHEST_FAMILY 64u
 
@@ -71,14 +69,14 @@ forbid_sockets (scmp_filter_ctx filter, uint32_t flags)
 }
 
 static int
-add_rules (scmp_filter_ctx filter, const struct vl_tool_row *row)
+add_rules (scmp_filter_ctx filter, const struct confine *c)
 {
   static const unsigned long spaces[] = { CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS,
                                           CLONE_NEWIPC, CLONE_NEWUSER,   CLONE_NEWPID,
                                           CLONE_NEWNET };
-  int admin = (row->capabilities >> CAP_SYS_ADMIN & 1) != 0, result = 0;
+  int result = 0;
 
-  for (size_t i = 0; i < N_FORBIDDEN - (admin ? N_MOUNTING : 0); i++)
+  for (size_t i = 0; i < N_FORBIDDEN - (confine_has (c, CAP_SYS_ADMIN) ? N_MOUNTING : 0); i++)
     result |= forbid (filter, forbidden[i], EPERM);
   for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
 #ifdef __s390x__
@@ -89,26 +87,21 @@ add_rules (scmp_filter_ctx filter, const struct vl_tool_row *row)
   /* Its flags lie in memory, where no filter looks; the C library then takes clone. */
   result |= forbid (filter, "clone3", ENOSYS);
   result |= forbid_if (filter, "ioctl", SCMP_A1 (SCMP_CMP_MASKED_EQ, 0xffffffffu, TIOCSTI));
-  return result | forbid_sockets (filter, row->flags);
+  return result | forbid_sockets (filter, c->job.flags);
 }
 
-int
-vl_tool_filter (struct vl_call *call, const struct vl_tool_row *row, struct sock_fprog *program,
-                const char **why)
+void
+confine_calls (const struct confine *c)
 {
   scmp_filter_ctx filter = seccomp_init (SCMP_ACT_ALLOW);
-  VL_AUTOCLOSE int file = memfd_create ("filter", MFD_CLOEXEC);
-  struct stat st;
-  int good = filter && file >= 0 && add_rules (filter, row) == 0
-             && seccomp_export_bpf (filter, file) == 0 && fstat (file, &st) == 0;
+  int result = filter ? add_rules (filter, c) : -1;
 
-  if (good) {
-    program->len = (unsigned short)((size_t)st.st_size / sizeof *program->filter);
-    program->filter = vl_arena_alloc (call->arena, (size_t)st.st_size);
-    good = pread (file, program->filter, (size_t)st.st_size, 0) == st.st_size;
+  if (result < 0)
+    confine_fail ("its filter of system calls cannot be made");
+  result = seccomp_load (filter);
+  if (result < 0) {
+    errno = -result;
+    confine_must ("could not be confined by seccomp", -1);
   }
   seccomp_release (filter);
-  if (! good)
-    *why = "its filter of system calls cannot be made";
-  return good ? 0 : -1;
 }
