@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "server/acting.h"
+#include "server/hooks.h"
 
 #include "server/method.h"
 
@@ -14,8 +14,8 @@
 
 /* ---- locks ---- */
 
-int
-vl_acting_lock (struct vl_acting *acting, const char *name)
+static int
+take_lock (struct vl_acting *acting, const char *name)
 {
   struct vl_app *app = acting->hooks->app;
   const char *path = vl_printf (app->call, "/%s.lock", name);
@@ -34,13 +34,28 @@ vl_acting_lock (struct vl_acting *acting, const char *name)
   return 0;
 }
 
-void
-vl_acting_end (struct vl_acting *acting)
+int
+vl_acting_run (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_phase phase,
+               const char *word,
+               int (*fn) (struct vl_call *call, struct vl_plugin *plugin, const void *arg),
+               const void *arg)
 {
-  while (acting->n > 0)
-    vl_lock_drop (&acting->locks[--acting->n]);
-  free (acting->locks);
-  acting->locks = NULL;
+  struct vl_call *call = hooks->app->call, before = *call;
+  struct vl_acting acting = { .hooks = hooks };
+  size_t errors = call->findings.n_errors;
+
+  vl_call_as (call, plugin);
+  call->phase = phase;
+  call->acting = &acting;
+  if (fn (call, plugin, arg) != 0 && call->findings.n_errors == errors)
+    vl_fault (call, "'%s' failed in %s without saying why", plugin->name, word);
+  vl_call_as (call, before.plugin);
+  call->phase = before.phase;
+  call->acting = before.acting;
+  while (acting.n > 0)
+    vl_lock_drop (&acting.locks[--acting.n]);
+  free (acting.locks);
+  return call->findings.n_errors > errors ? -1 : 0;
 }
 
 /* ---- who may call what ---- */
@@ -83,7 +98,7 @@ vl_lock (struct vl_call *call, const char *name)
 
   if (acting == NULL || check_name (call, "vl_lock", name) < 0)
     return -1;
-  return vl_acting_lock (acting, vl_printf (call, "%s.%s", call->plugin->name, name));
+  return take_lock (acting, vl_printf (call, "%s.%s", call->plugin->name, name));
 }
 
 /* ---- what is kept ---- */
@@ -121,16 +136,13 @@ const char *
 vl_kept (struct vl_call *call, const char *key)
 {
   struct vl_acting *acting = acting_of (call, "vl_kept");
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  const char *text = NULL;
 
-  if (acting == NULL || check_name (call, "vl_kept", key) < 0)
-    return NULL;
-  stmt = vl_db_query (acting->hooks->app->store,
-                      "SELECT value FROM kept WHERE server = ? AND plugin = ? AND key = ?", "sss",
-                      acting->hooks->record->uuid, call->plugin->name, key);
-  return vl_db_step (acting->hooks->app->store, stmt) == 1
-             ? vl_db_keep (acting->hooks->app->store, stmt, 0)
-             : NULL;
+  if (acting && check_name (call, "vl_kept", key) == 0)
+    vl_db_row (acting->hooks->app->store, &text,
+               "SELECT value FROM kept WHERE server = ? AND plugin = ? AND key = ?", "sss",
+               acting->hooks->record->uuid, call->plugin->name, key);
+  return text;
 }
 
 /* ---- secrets ---- */

@@ -9,7 +9,6 @@
 #include "lib/spell.h"
 #include "server/method.h"
 #include "server/db.h"
-#include "server/facts.h"
 
 static struct vl_open_driver *
 slot_of (struct vl_app *app, struct vl_plugin *plugin)
@@ -67,9 +66,6 @@ by_rank (const void *a, const void *b)
 static int
 try_driver (struct vl_app *app, struct vl_plugin *plugin, const char **why)
 {
-  struct vl_plugin *before = app->call->plugin;
-  int answer;
-
   *why = "cannot be used on this machine";
   if (plugin->state != VL_PLUGIN_LOADED
       && vl_registry_load (app->call, app->registry, plugin, &app->places) < 0) {
@@ -78,11 +74,7 @@ try_driver (struct vl_app *app, struct vl_plugin *plugin, const char **why)
   }
   if (plugin->driver.usable == NULL)
     return 1;
-  vl_call_as (app->call, plugin);
-  app->call->doing = "usable";
-  answer = plugin->driver.usable (app->call, why);
-  vl_call_as (app->call, before);
-  return answer == 1;
+  return VL_AS (app->call, plugin, "usable", plugin->driver.usable (app->call, why)) == 1;
 }
 
 int
@@ -170,13 +162,12 @@ vl_app_driver_named (struct vl_app *app, const char *name)
 static const char *
 kept_choice (struct vl_app *app)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
+  const char *choice = NULL;
   struct vl_store *store;
 
-  if (vl_app_store_if_any (app, &store) < 0 || store == NULL)
-    return NULL;
-  stmt = vl_db_query (store, "SELECT value FROM setting WHERE key = 'driver'", "");
-  return vl_db_step (store, stmt) == 1 ? vl_db_keep (store, stmt, 0) : NULL;
+  if (vl_app_store_if_any (app, &store) == 0 && store)
+    vl_db_row (store, &choice, "SELECT value FROM setting WHERE key = 'driver'", "");
+  return choice;
 }
 
 static struct vl_plugin *
@@ -260,19 +251,14 @@ host_of (struct vl_app *app, struct vl_plugin *driver, int anew)
 {
   struct vl_open_driver *slot = slot_of (app, driver);
   const char *file = app->options.host_file;
-  struct vl_plugin *before = app->call->plugin;
 
   if (anew) {
     vl_host_free (slot->host);
     slot->host = NULL;
   }
   if (slot->host == NULL) {
-    if (file == NULL && driver->driver.host_file) {
-      vl_call_as (app->call, driver);
-      app->call->doing = "host_file";
-      file = driver->driver.host_file (app->call);
-      vl_call_as (app->call, before);
-    }
+    if (file == NULL && driver->driver.host_file)
+      file = VL_AS (app->call, driver, "host_file", driver->driver.host_file (app->call));
     slot->host = file ? vl_host_load (app->call, app->places.tree, file)
                       : vl_facts_probe (app, driver, anew);
   }
@@ -299,4 +285,11 @@ vl_app_host_anew (struct vl_app *app)
   struct vl_plugin *driver = vl_app_driver_plugin (app);
 
   return driver ? host_of (app, driver, 1) : NULL;
+}
+
+int
+vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const char *method)
+{
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "NotImplemented", NULL, NULL,
+                       "driver \"%s\" does not have the call \"%s\"", driver->name, method);
 }

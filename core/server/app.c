@@ -21,11 +21,18 @@
 /* A path of a UNIX socket ends at 108 bytes; 48 of them are below STATE. */
 #define STATE_LIMIT 49u
 
+const char *
+vl_path_absolute (struct vl_arena *arena, const char *path)
+{
+  VL_AUTOFREE char *here = path[0] == '/' ? NULL : getcwd (NULL, 0);
+
+  return here ? vl_arena_printf (arena, "%s/%s", here, path) : vl_arena_strdup (arena, path);
+}
+
 /* LIST, whose paths become absolute, in memory of ARENA. */
 static const char *const *
 keep_list (struct vl_arena *arena, const char *const *list)
 {
-  VL_AUTOFREE char *here = getcwd (NULL, 0);
   const char **kept;
   size_t n = 0;
 
@@ -33,8 +40,7 @@ keep_list (struct vl_arena *arena, const char *const *list)
     n++;
   kept = vl_arena_alloc (arena, (n + 1) * sizeof *kept);
   for (size_t i = 0; i < n; i++)
-    kept[i] = list[i][0] == '/' || here == NULL ? vl_arena_strdup (arena, list[i])
-                                                : vl_arena_printf (arena, "%s/%s", here, list[i]);
+    kept[i] = vl_path_absolute (arena, list[i]);
   return n ? kept : NULL;
 }
 
@@ -193,18 +199,6 @@ default_state (struct vl_call *call)
                                 : NULL;
 }
 
-static const char *
-absolute (struct vl_call *call, const char *path)
-{
-  VL_AUTOFREE char *here = path[0] == '/' ? NULL : getcwd (NULL, 0);
-  char *whole = here ? vl_arena_printf (call->arena, "%s/%s", here, path)
-                     : vl_arena_strdup (call->arena, path);
-
-  for (size_t n = strlen (whole); n > 1 && whole[n - 1] == '/'; n--)
-    whole[n - 1] = '\0';
-  return whole;
-}
-
 static int
 judge_state (struct vl_call *call, const char *path)
 {
@@ -244,6 +238,7 @@ const char *
 vl_app_state_dir (struct vl_app *app)
 {
   const char *path = app->options.state_dir;
+  size_t length;
 
   if (app->state_dir)
     return app->state_dir;
@@ -256,7 +251,11 @@ vl_app_state_dir (struct vl_app *app)
                   "there is no home folder to keep STATE in");
     return NULL;
   }
-  path = absolute (app->call, path);
+  path = vl_path_absolute (app->call->arena, path);
+  length = strlen (path);
+  while (length > 1 && path[length - 1] == '/')
+    length--;
+  path = vl_arena_strndup (app->call->arena, path, length);
   if (judge_state (app->call, path) < 0)
     return NULL;
   app->state_dir = path;

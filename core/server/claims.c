@@ -29,7 +29,8 @@ host_of_name (struct vl_app *app, const char *name)
 
 #define HELD                                                                                       \
   "SELECT uuid = ?, coalesce (host, ''), host IS NULL, driver, name, resource, plugin, holder, "   \
-  "member, max (held) FROM (SELECT uuid, driver, name, role, host, resource, min (plugin) AS "     \
+  "member, max (held), count (*) OVER () FROM (SELECT uuid, driver, name, role, host, resource, "  \
+  "min (plugin) AS "                                                                               \
   "plugin, holder, member, sum (amount) AS held FROM claim JOIN server ON uuid = claim.server "    \
   "GROUP BY uuid, role, host, resource, holder, member) GROUP BY uuid, host, resource, holder, "   \
   "member ORDER BY resource, name, holder"
@@ -46,18 +47,6 @@ read_held (struct vl_arena *arena, sqlite3_stmt *stmt)
                             .amount = vl_db_int (stmt, 9) };
 }
 
-/* The N parts in LIST (malloc, freed) as memory of ARENA. */
-static struct vl_held *
-keep_list (struct vl_arena *arena, struct vl_held *list, size_t n)
-{
-  struct vl_held *copy = vl_arena_alloc (arena, (n + 1) * sizeof *copy);
-
-  if (n)
-    memcpy (copy, list, n * sizeof *copy);
-  free (list);
-  return copy;
-}
-
 int
 vl_holdings_load (struct vl_app *app, const struct vl_plugin *driver, const char *uuid,
                   struct vl_arena *arena, const struct vl_holdings **held)
@@ -65,7 +54,6 @@ vl_holdings_load (struct vl_app *app, const struct vl_plugin *driver, const char
   struct vl_holdings *all = vl_arena_alloc (arena, sizeof *all);
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   const char *host = host_of (driver);
-  size_t n_others = 0, n_own = 0;
   struct vl_store *store;
   int got;
 
@@ -81,18 +69,17 @@ vl_holdings_load (struct vl_app *app, const struct vl_plugin *driver, const char
     const char *of =
         vl_db_int (stmt, 2) ? host_of_name (app, vl_db_text (stmt, 3)) : vl_db_text (stmt, 1);
 
+    if (all->own == NULL) {
+      all->own = vl_arena_alloc (arena, (size_t)vl_db_int (stmt, 10) * sizeof *all->own);
+      all->others = vl_arena_alloc (arena, (size_t)vl_db_int (stmt, 10) * sizeof *all->others);
+    }
     if (! VL_STREQ (of, host))
       continue;
-    if (vl_db_int (stmt, 0)) {
-      VL_GROW (all->own, all->n_own, n_own);
+    if (vl_db_int (stmt, 0))
       all->own[all->n_own++] = read_held (arena, stmt);
-    } else {
-      VL_GROW (all->others, all->n_others, n_others);
+    else
       all->others[all->n_others++] = read_held (arena, stmt);
-    }
   }
-  all->own = keep_list (arena, all->own, all->n_own);
-  all->others = keep_list (arena, all->others, all->n_others);
   *held = all;
   return got;
 }

@@ -7,8 +7,6 @@
 
 #include "server/db.h"
 
-#include "server/schema.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
@@ -22,6 +20,7 @@ failed (struct vl_store *store, const char *what)
 {
   int code = sqlite3_extended_errcode (store->db);
   struct vl_call *call = store->call;
+  enum vl_err err = VL_ERR_FAILED;
 
   switch (code & 0xff) {
   case SQLITE_BUSY:
@@ -41,12 +40,10 @@ failed (struct vl_store *store, const char *what)
   case SQLITE_READONLY:
   case SQLITE_AUTH:
   case SQLITE_CANTOPEN:
-    return vl_refuse_as (call, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL, NULL, "%s \"%s\": %s",
-                         what, store->path, sqlite3_errmsg (store->db));
-  default:
-    return vl_refuse_as (call, VL_ERR_FAILED, "StoreFailed", NULL, NULL, "%s \"%s\": %s", what,
-                         store->path, sqlite3_errmsg (store->db));
+    err = VL_ERR_NOT_PERMITTED;
   }
+  return vl_refuse_as (call, err, "StoreFailed", NULL, NULL, "%s \"%s\": %s", what, store->path,
+                       sqlite3_errmsg (store->db));
 }
 
 static int
@@ -99,33 +96,24 @@ vl_store_close (struct vl_store *store)
   free (store);
 }
 
-static sqlite3_stmt *
-prepare (struct vl_store *store, const char *sql, const char *types, va_list args)
+sqlite3_stmt *
+vl_db_query (struct vl_store *store, const char *sql, const char *types, ...)
 {
   sqlite3_stmt *stmt = NULL;
   int code = sqlite3_prepare_v2 (store->db, sql, -1, &stmt, NULL);
+  va_list args;
 
+  va_start (args, types);
   for (int i = 0; code == SQLITE_OK && types[i]; i++)
     code = types[i] == 's'
                ? sqlite3_bind_text (stmt, i + 1, va_arg (args, const char *), -1, SQLITE_TRANSIENT)
                : sqlite3_bind_int64 (stmt, i + 1, va_arg (args, int64_t));
+  va_end (args);
   if (code == SQLITE_OK)
     return stmt;
   failed (store, "cannot use");
   sqlite3_finalize (stmt);
   return NULL;
-}
-
-sqlite3_stmt *
-vl_db_query (struct vl_store *store, const char *sql, const char *types, ...)
-{
-  sqlite3_stmt *stmt;
-  va_list args;
-
-  va_start (args, types);
-  stmt = prepare (store, sql, types, args);
-  va_end (args);
-  return stmt;
 }
 
 int
@@ -149,15 +137,11 @@ vl_db_end (sqlite3_stmt **stmt)
 }
 
 int
-vl_db_run (struct vl_store *store, const char *sql, const char *types, ...)
+vl_db_end_run (struct vl_store *store, sqlite3_stmt *query)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
-  va_list args;
+  VL_AUTOQUERY sqlite3_stmt *stmt = query;
   int result;
 
-  va_start (args, types);
-  stmt = prepare (store, sql, types, args);
-  va_end (args);
   do
     result = vl_db_step (store, stmt);
   while (result > 0);
@@ -165,18 +149,67 @@ vl_db_run (struct vl_store *store, const char *sql, const char *types, ...)
 }
 
 int
-vl_db_number (struct vl_store *store, int64_t *n, const char *sql, const char *types, ...)
+vl_db_run_all (struct vl_store *store, const char *const *statements, const char *arg)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
-  va_list args;
-  int got;
+  for (; *statements; statements++)
+    if (vl_db_run (store, *statements, arg ? "s" : "", arg) < 0)
+      return -1;
+  return 0;
+}
 
-  va_start (args, types);
-  stmt = prepare (store, sql, types, args);
-  va_end (args);
-  got = vl_db_step (store, stmt);
+int
+vl_db_end_number (struct vl_store *store, int64_t *n, sqlite3_stmt *query)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = query;
+  int got = vl_db_step (store, stmt);
+
   if (got == 1)
     *n = vl_db_int (stmt, 0);
+  return got;
+}
+
+/* The row that STMT is at, as texts in arena memory. */
+static void
+keep_row (struct vl_store *store, sqlite3_stmt *stmt, const char **members)
+{
+  for (int i = 0; i < sqlite3_column_count (stmt); i++)
+    members[i] = vl_db_keep (store, stmt, i);
+}
+
+int
+vl_db_end_row (struct vl_store *store, void *row, sqlite3_stmt *query)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = query;
+  int got = vl_db_step (store, stmt);
+
+  if (got == 1)
+    keep_row (store, stmt, row);
+  return got;
+}
+
+int
+vl_db_end_rows (struct vl_store *store, void *list, size_t *n, sqlite3_stmt *query)
+{
+  VL_AUTOQUERY sqlite3_stmt *stmt = query;
+  size_t width = (size_t)sqlite3_column_count (stmt), size = 0;
+  const char **rows = NULL;
+  int got;
+
+  for (*n = 0; (got = vl_db_step (store, stmt)) == 1; ++*n) {
+    if (*n == size) {
+      const char **more;
+
+      size = size ? 2 * size : 8;
+      more = vl_arena_alloc (store->call->arena, size * width * sizeof *rows);
+      if (*n)
+        memcpy (more, rows, *n * width * sizeof *rows);
+      rows = more;
+    }
+    keep_row (store, stmt, rows + *n * width);
+  }
+  *(const char ***)list = rows;
+  if (got < 0)
+    *n = 0;
   return got;
 }
 
@@ -225,19 +258,13 @@ vl_db_commit (struct vl_store *store)
   return vl_db_run (store, "COMMIT", "");
 }
 
-void
-vl_db_rollback (struct vl_store *store)
-{
-  /* An error may have ended the transaction already. */
-  if (! sqlite3_get_autocommit (store->db))
-    sqlite3_exec (store->db, "ROLLBACK", NULL, NULL, NULL);
-}
-
 int
 vl_db_finish (struct vl_store *store, int result)
 {
   if (result == 0 && vl_db_commit (store) == 0)
     return 0;
-  vl_db_rollback (store);
+  /* An error may have ended the transaction already. */
+  if (! sqlite3_get_autocommit (store->db))
+    sqlite3_exec (store->db, "ROLLBACK", NULL, NULL, NULL);
   return -1;
 }

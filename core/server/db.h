@@ -30,13 +30,29 @@ sqlite3_stmt *vl_db_query (struct vl_store *store, const char *sql, const char *
 int vl_db_step (struct vl_store *store, sqlite3_stmt *stmt);
 void vl_db_end (sqlite3_stmt **stmt);
 #define VL_AUTOQUERY __attribute__ ((cleanup (vl_db_end)))
-/* A statement without rows.  0, or -1 after a finding. */
-int vl_db_run (struct vl_store *store, const char *sql, const char *types, ...);
+/* What follows takes a query (NULL: a finding was made of it) with its arguments, and ends
+ * it.  A statement without rows.  0, or -1 after a finding. */
+#define vl_db_run(store, ...) vl_db_end_run ((store), vl_db_query ((store), __VA_ARGS__))
+int vl_db_end_run (struct vl_store *store, sqlite3_stmt *query);
+/* Each of STATEMENTS (NULL-terminated) with the one argument ARG, NULL: with none. */
+int vl_db_run_all (struct vl_store *store, const char *const *statements, const char *arg);
 /* The number that a query of one column answers with its first row: 1 with *N, 0
  * where there is no row and *N is as it was, -1 after a finding. */
-int vl_db_number (struct vl_store *store, int64_t *n, const char *sql, const char *types, ...);
+#define vl_db_number(store, n, ...)                                                                \
+  vl_db_end_number ((store), (n), vl_db_query ((store), __VA_ARGS__))
+int vl_db_end_number (struct vl_store *store, int64_t *n, sqlite3_stmt *query);
 /* Does the query have a row?  1, 0, -1 after a finding. */
 #define vl_db_any(store, ...) vl_db_number ((store), &(int64_t) { 0 }, __VA_ARGS__)
+/* All rows of a query whose columns are the members, texts all, of the struct that *LIST is
+ * an array of: 0 with *N of them in arena memory, -1 after a finding and *N is 0. */
+#define vl_db_rows(store, list, n, ...)                                                            \
+  vl_db_end_rows ((store), (list), (n), vl_db_query ((store), __VA_ARGS__))
+int vl_db_end_rows (struct vl_store *store, void *list, size_t *n, sqlite3_stmt *query);
+/* The first row of such a query as the struct ROW: 1, 0 where there is none, -1 after a
+ * finding. */
+#define vl_db_row(store, row, ...)                                                                 \
+  vl_db_end_row ((store), (row), vl_db_query ((store), __VA_ARGS__))
+int vl_db_end_row (struct vl_store *store, void *row, sqlite3_stmt *query);
 /* Column I of a row: borrowed until the next step; arena memory. */
 const char *vl_db_text (sqlite3_stmt *stmt, int i);
 const char *vl_db_keep (struct vl_store *store, sqlite3_stmt *stmt, int i);
@@ -44,11 +60,17 @@ int64_t vl_db_int (sqlite3_stmt *stmt, int i);
 
 /* Makes the file one with a write-ahead log, which it then stays. */
 int vl_db_use_wal (struct vl_store *store);
-/* BEGIN IMMEDIATE, COMMIT, ROLLBACK. */
+/* BEGIN IMMEDIATE, COMMIT. */
 int vl_db_begin (struct vl_store *store);
 int vl_db_commit (struct vl_store *store);
-void vl_db_rollback (struct vl_store *store);
 /* Commits where RESULT is 0, else rolls back; answers with what came of it. */
 int vl_db_finish (struct vl_store *store, int result);
+
+/* ---- schema.c ---- */
+/* Brings the file from its version to ours, in one transaction.  0, or -1 after
+ * a finding; a file of a later virtloom is refused and left alone. */
+int vl_schema_update (struct vl_store *store);
+/* The version that this program writes. */
+int vl_schema_version (void);
 
 #endif

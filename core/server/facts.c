@@ -6,9 +6,10 @@
 
 #include <config.h>
 
-#include "server/facts.h"
+#include "server/session.h"
 
 #include "server/db.h"
+#include "server/method.h"
 
 /* NULL: the driver's facts cannot be kept. */
 static char *
@@ -16,20 +17,14 @@ stamp_of (struct vl_app *app, struct vl_plugin *driver, const char *state)
 {
   VL_AUTOFREE char *module = driver->path ? realpath (driver->path, NULL) : NULL;
   struct vl_open open = { .size = sizeof open, .state_dir = state };
-  struct vl_plugin *before = app->call->plugin;
   struct vl_stamp stamp = { { NULL, 0, 0 } };
-  int result;
 
   if (driver->driver.stamp == NULL)
     return NULL;
   vl_stamp_system (&stamp);
   if (module)
     vl_stamp_file (&stamp, module);
-  vl_call_as (app->call, driver);
-  app->call->doing = "stamp";
-  result = driver->driver.stamp (app->call, &open, &stamp);
-  vl_call_as (app->call, before);
-  if (result == 0)
+  if (VL_AS (app->call, driver, "stamp", driver->driver.stamp (app->call, &open, &stamp)) == 0)
     return stamp.text.text;
   vl_str_free (&stamp.text);
   return NULL;
@@ -72,7 +67,6 @@ static struct vl_host *
 ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
 {
   struct vl_conn *conn = vl_app_conn (app, driver);
-  struct vl_plugin *before = app->call->plugin;
   VL_AUTOFREE char *stamp = NULL;
   struct vl_host *host;
   int result = 0;
@@ -82,13 +76,10 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
   /* To open is to write what is missing; before the question is early enough. */
   stamp = stamp_of (app, driver, state);
   host = vl_host_new ();
-  vl_call_as (app->call, driver);
-  app->call->doing = "probe";
   vl_host_import_into (app->call, host, NULL);
   if (driver->driver.probe)
-    result = driver->driver.probe (app->call, conn);
+    result = VL_AS (app->call, driver, "probe", driver->driver.probe (app->call, conn));
   vl_host_import_into (app->call, NULL, NULL);
-  vl_call_as (app->call, before);
   if (result == 0) {
     if (stamp)
       keep (app, driver, stamp, host);
@@ -102,7 +93,6 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
 static int
 look (struct vl_app *app, struct vl_host *host, const char *state)
 {
-  struct vl_plugin *before = app->call->plugin;
   int result = 0;
 
   host->live = 1;
@@ -112,13 +102,10 @@ look (struct vl_app *app, struct vl_host *host, const char *state)
   for (size_t i = 0; i < app->registry->n && result == 0; i++) {
     struct vl_plugin *plugin = app->registry->plugins[i];
 
-    vl_call_as (app->call, plugin);
-    app->call->doing = "probe";
     if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
         && plugin->feature.probe)
-      result = plugin->feature.probe (app->call);
+      result = VL_AS (app->call, plugin, "probe", plugin->feature.probe (app->call));
   }
-  vl_call_as (app->call, before);
   vl_host_import_into (app->call, NULL, NULL);
   return result;
 }

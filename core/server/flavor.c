@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "server/properties.h"
+#include "server/record.h"
 #include "server/session.h"
 
 #include <virtloom/virtloom.h>

@@ -8,13 +8,14 @@
 #include "server/hooks.h"
 
 #include "domain/build.h"
-#include "server/acting.h"
 
 int
-vl_hooks_load (struct vl_hooks *hooks, const char *role)
+vl_hooks_load (struct vl_hooks *hooks, struct vl_app *app, const struct vl_record *record,
+               const char *role)
 {
-  struct vl_app *app = hooks->app;
-
+  *hooks = (struct vl_hooks) { .app = app,
+                               .record = record,
+                               .driver = vl_app_driver_named (app, record->driver) };
   if (hooks->driver == NULL)
     return -1;
   hooks->stored = vl_stored_load (app, hooks->record, role);
@@ -37,17 +38,19 @@ vl_hooks_free (struct vl_hooks *hooks)
 /* ---- calling ---- */
 
 static int
-call_feature (struct vl_call *call, const struct vl_feature *feature, int what)
+call_feature (struct vl_call *call, struct vl_plugin *plugin, const void *what)
 {
+  const struct vl_feature *feature = &plugin->feature;
+
   switch (call->phase) {
   case VL_PHASE_PERMIT:
-    return feature->permit (call, (enum vl_op)what);
+    return feature->permit (call, (enum vl_op) * (const int *)what);
   case VL_PHASE_PREPARE:
     return feature->prepare (call);
   case VL_PHASE_RELEASE:
     return feature->release (call);
   default:
-    return feature->event (call, (enum vl_event)what);
+    return feature->event (call, (enum vl_event) * (const int *)what);
   }
 }
 
@@ -56,35 +59,23 @@ vl_hooks_call (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_p
                int what)
 {
   struct vl_call *call = hooks->app->call, before = *call;
-  struct vl_acting acting = { .hooks = hooks };
-  size_t errors = call->findings.n_errors;
-  int result = 0;
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  int result;
 
-  if (phase == VL_PHASE_PREPARE || phase == VL_PHASE_RELEASE)
-    result = vl_acting_lock (&acting, plugin->name);
+  if ((phase == VL_PHASE_PREPARE || phase == VL_PHASE_RELEASE)
+      && vl_lock_take (hooks->app, "locks", plugin->name, 1, &lock) < 0)
+    return -1;
   /* What others hold by now, with the lock. */
-  if (result == 0)
-    result = vl_holdings_load (hooks->app, hooks->driver, hooks->record->uuid, call->arena,
-                               &call->holdings);
+  result = vl_holdings_load (hooks->app, hooks->driver, hooks->record->uuid, call->arena,
+                             &call->holdings);
   if (result == 0) {
-    vl_call_as (call, plugin);
     vl_call_about (call, hooks->guest);
-    call->phase = phase;
     call->host = hooks->host;
-    call->acting = &acting;
-    result = call_feature (call, &plugin->feature, what);
-    if (result != 0 && call->findings.n_errors == errors)
-      vl_fault (call, "'%s' failed in %s without saying why", plugin->name, vl_phase_name (phase));
-    if (call->findings.n_errors > errors)
-      result = -1;
-    vl_call_as (call, before.plugin);
+    result = vl_acting_run (hooks, plugin, phase, vl_phase_name (phase), call_feature, &what);
     vl_call_about (call, before.guest);
-    call->phase = before.phase;
     call->host = before.host;
-    call->acting = before.acting;
   }
   call->holdings = before.holdings;
-  vl_acting_end (&acting);
   return result;
 }
 
@@ -170,24 +161,12 @@ struct holder {
 static int
 find_holders (struct vl_store *store, const char *server, struct holder **list, size_t *n)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt =
-      vl_db_query (store,
-                   "SELECT count (*) OVER (), plugin, max (version), "
-                   "group_concat ('''' || key || '''', ', ') FILTER (WHERE key <> '') FROM "
-                   "(SELECT * FROM kept WHERE server = ? ORDER BY key) GROUP BY plugin "
-                   "ORDER BY plugin DESC",
-                   "s", server);
-  int got;
-
-  *n = 0;
-  *list = NULL;
-  while ((got = vl_db_step (store, stmt)) == 1) {
-    if (*n == 0)
-      *list = vl_arena_alloc (store->call->arena, (size_t)vl_db_int (stmt, 0) * sizeof **list);
-    (*list)[(*n)++] = (struct holder) { vl_db_keep (store, stmt, 1), vl_db_keep (store, stmt, 2),
-                                        vl_db_keep (store, stmt, 3) };
-  }
-  return got;
+  return vl_db_rows (store, list, n,
+                     "SELECT plugin, max (version), "
+                     "group_concat ('''' || key || '''', ', ') FILTER (WHERE key <> '') FROM "
+                     "(SELECT * FROM kept WHERE server = ? ORDER BY key) GROUP BY plugin "
+                     "ORDER BY plugin DESC",
+                     "s", server);
 }
 
 enum vl_holding
@@ -268,7 +247,7 @@ release_one (const struct vl_hooks *hooks, const struct holder *holder)
 enum vl_holding
 vl_hooks_release (struct vl_app *app, const struct vl_record *record)
 {
-  struct vl_hooks hooks = { .app = app, .record = record };
+  struct vl_hooks hooks;
   enum vl_holding holding = VL_HOLDING_NONE;
   struct holder *holders;
   size_t n;
@@ -277,8 +256,7 @@ vl_hooks_release (struct vl_app *app, const struct vl_record *record)
     return VL_HOLDING_PRESENT;
   if (n == 0)
     return VL_HOLDING_NONE;
-  hooks.driver = vl_app_driver_named (app, record->driver);
-  if (vl_hooks_load (&hooks, VL_ROLE_CURRENT) < 0)
+  if (vl_hooks_load (&hooks, app, record, VL_ROLE_CURRENT) < 0)
     holding = VL_HOLDING_PRESENT;
   for (size_t i = 0; i < n && hooks.guest; i++) {
     int result = release_one (&hooks, &holders[i]);

@@ -19,9 +19,10 @@ struct vl_hooks {
   const struct vl_host *host;
 };
 
-/* Fills HOOKS, whose first three members are set, from the document ROLE.  0, or -1 after
+/* Fills HOOKS for RECORD's server (borrowed) from its document ROLE.  0, or -1 after
  * findings.  vl_hooks_free in either case. */
-int vl_hooks_load (struct vl_hooks *hooks, const char *role);
+int vl_hooks_load (struct vl_hooks *hooks, struct vl_app *app, const struct vl_record *record,
+                   const char *role);
 void vl_hooks_free (struct vl_hooks *hooks);
 
 /* Asks the active features, and every loaded one that is critical or a policy, whether OP
@@ -57,5 +58,70 @@ int vl_event_add (struct vl_store *store, const char *server, enum vl_event even
 /* Tells what no plugin was told yet, of all servers that nobody works on.  What goes
  * wrong is a warning. */
 void vl_events_tell (struct vl_app *app);
+
+/* ---- hooks.c and acting.c ---- */
+struct vl_acting {
+  const struct vl_hooks *hooks;
+  struct vl_lock *locks;
+  size_t n, size;
+};
+
+/* hooks.c: calls PLUGIN in PHASE, which says which callback; WHAT is the vl_op or
+ * vl_event.  Prepare and release run for one server at a time.  0, or -1 after
+ * findings. */
+int vl_hooks_call (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_phase phase,
+                   int what);
+/* Runs FN (plugin, ARG), which calls PLUGIN's WORD in PHASE, for the server of HOOKS; what it
+ * has locked meanwhile is let go.  0, or -1 after findings. */
+int vl_acting_run (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_phase phase,
+                   const char *word,
+                   int (*fn) (struct vl_call *call, struct vl_plugin *plugin, const void *arg),
+                   const void *arg);
+/* hooks.c: why feature NAME cannot be called: "is not installed", "is not enabled", "was
+ * refused: ..."; NULL: it can. */
+const char *vl_feature_absent (struct vl_app *app, const char *name);
+
+/* Writes down that PLUGIN keeps TEXT (NULL: nothing any more) under KEY.  0 or -1. */
+int vl_kept_write (const struct vl_hooks *hooks, const struct vl_plugin *plugin, const char *key,
+                   const char *text);
+
+/* ---- replace.c ---- */
+/* The plan of RECORD's server as it would be made today, of what it is, STORED;
+ * NULL after findings. */
+struct vl_plan *vl_record_plan (struct vl_app *app, const struct vl_record *record,
+                                const struct vl_stored *stored);
+/* What the document of PLAN differs in from STORED, but for addresses that the
+ * hypervisor gave: of both documents, for as long as both are there. */
+void vl_stored_difference (struct vl_app *app, const struct vl_stored *stored,
+                           const struct vl_plan *plan, struct vl_change **changes, size_t *n);
+/* The document of PLAN takes the place of STORED, the current one of RECORD's server,
+ * whose lock is held: in one transaction it is built again, what it loses is judged by
+ * ACCEPTED (paths at or below which what is guarded may go; NULL-terminated, or NULL), it
+ * is written down as pending with its claims, and operation KIND begins; ACT makes the
+ * guest one of it; it becomes the current one.  Where ACT fails
+ * the current one stays.  0, or -1 after findings. */
+int vl_document_replace (struct vl_app *app, const struct vl_record *record,
+                         const struct vl_stored *stored, const char *const *accepted,
+                         const char *kind, struct vl_plan *plan, int (*act) (void *opaque),
+                         void *opaque);
+/* Mends a VL_OP_SERVER_UPDATE whose command died: the guest, which was to be booted
+ * anew, is booted from the current document. */
+int vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server);
+
+/* ---- server-disks.c ---- */
+/* Makes every local disk of PLAN in its run-dir, which exists; looks at the
+ * volumes, which it never changes.  0, or -1 after a finding: what was made lies in the
+ * run-dir, or is in the undo log. */
+int vl_server_disks_make (const struct vl_hooks *hooks, const struct vl_plan *plan);
+/* Before a guest is started again: connects the volumes and plugs the NICs on RECORD. */
+int vl_server_devices_connect (struct vl_app *app, const struct vl_record *record);
+/* The guest of SERVER is gone: removes what was made for its disks outside of its folder,
+ * disconnects its volumes and unplugs its NICs; DEVICE is the id of one, NULL for all.
+ * Success where there is nothing. */
+int vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *server,
+                            const char *device);
+/* Before a guest is started again: are the files that its document XML names as
+ * disks, and the images below them, what they were made as?  The guest has had them. */
+int vl_server_disks_verify (struct vl_app *app, const char *xml);
 
 #endif

@@ -5,13 +5,12 @@
 
 #include <config.h>
 
-#include "server/properties.h"
 #include "server/record.h"
 #include "server/undo.h"
 
 #include "lib/file.h"
 #include "request/request.h"
-#include "server/lock.h"
+#include "server/session.h"
 #include "storage/storage.h"
 
 #include <errno.h>

@@ -5,8 +5,6 @@
 
 #include <config.h>
 
-#include "server/lock.h"
-
 #include "server/session.h"
 
 #include <dirent.h>

@@ -19,23 +19,32 @@ int vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const
        ? (driver_)->driver.group->member                                                           \
        : NULL)
 
+/* What EXPRESSION answers, a call of PLUGIN's code which is there to do DOING. */
+#define VL_AS(call_, plugin_, doing_, expression)                                                  \
+  __extension__({                                                                                  \
+    struct vl_plugin *as_before_ = (call_)->plugin;                                                \
+    __typeof__ (expression) as_result_;                                                            \
+    vl_call_as ((call_), (plugin_));                                                               \
+    (call_)->doing = (doing_);                                                                     \
+    as_result_ = (expression);                                                                     \
+    vl_call_as ((call_), as_before_);                                                              \
+    as_result_;                                                                                    \
+  })
+
 /* VL_CALL (app, driver, power, pause, uuid): what the method answers, or -1 after
  * a finding. */
 #define VL_CALL(app_, driver_, group, member, ...)                                                 \
   __extension__({                                                                                  \
-    struct vl_plugin *call_driver_ = (driver_), *call_before_ = (app_)->call->plugin;              \
+    struct vl_plugin *call_driver_ = (driver_);                                                    \
     __typeof__ (call_driver_->driver.group->member) call_fn_ =                                     \
         VL_CALL_FN (call_driver_, group, member);                                                  \
     struct vl_conn *call_conn_ = call_fn_ ? vl_app_conn ((app_), call_driver_) : NULL;             \
     int call_result_ = -1;                                                                         \
     if (call_fn_ == NULL)                                                                          \
       vl_call_missing ((app_)->call, call_driver_, #member);                                       \
-    else if (call_conn_) {                                                                         \
-      vl_call_as ((app_)->call, call_driver_);                                                     \
-      (app_)->call->doing = #member;                                                               \
-      call_result_ = call_fn_ ((app_)->call, call_conn_, __VA_ARGS__);                             \
-      vl_call_as ((app_)->call, call_before_);                                                     \
-    }                                                                                              \
+    else if (call_conn_)                                                                           \
+      call_result_ = VL_AS ((app_)->call, call_driver_, #member,                                   \
+                            call_fn_ ((app_)->call, call_conn_, __VA_ARGS__));                     \
     call_result_;                                                                                  \
   })
 

@@ -125,8 +125,7 @@ vl_plugins_refuse (struct vl_app *app, const char *name, const char *reason)
 int
 vl_plugins_gate (struct vl_app *app, const char *file, struct vl_note_desc *note, const char **why)
 {
-  VL_AUTOFREE char *here = file[0] == '/' ? NULL : getcwd (NULL, 0);
-  const char *path = here ? vl_printf (app->call, "%s/%s", here, file) : file;
+  const char *path = vl_path_absolute (app->call->arena, file);
   struct vl_module module = { .span = 0 };
   VL_AUTOCLOSE int fd = vl_module_check (app->call->arena, path, &module, why);
 

@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "server/properties.h"
+#include "server/record.h"
 
 #include "lib/spell.h"
 #include "lib/text.h"
@@ -91,14 +91,15 @@ int
 vl_not_found (struct vl_call *call, struct vl_store *store, const struct vl_noun *noun,
               const char *name)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   struct vl_spell spell = { .wanted = name };
+  const char **names;
+  size_t n = 0;
 
   if (store)
-    stmt =
-        vl_db_query (store, vl_printf (call, "SELECT name FROM %s ORDER BY name", noun->table), "");
-  while (stmt && vl_db_step (store, stmt) == 1)
-    vl_spell_offer (&spell, vl_db_keep (store, stmt, 0));
+    vl_db_rows (store, &names, &n,
+                vl_printf (call, "SELECT name FROM %s ORDER BY name", noun->table), "");
+  for (size_t i = 0; i < n; i++)
+    vl_spell_offer (&spell, names[i]);
   return vl_refuse_as (
       call, VL_ERR_NOT_FOUND, noun->not_found, NULL,
       vl_did_you_mean (call, '"', spell.best, vl_printf (call, "virtloom %s list", noun->word)),
@@ -130,28 +131,10 @@ int
 vl_properties_load (struct vl_store *store, const struct vl_noun *noun, const char *id,
                     const struct vl_property **list, size_t *n)
 {
-  struct vl_arena *arena = store->call->arena;
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
-  VL_AUTOFREE struct vl_property *found = NULL;
-  struct vl_property *kept;
-  size_t size = 0;
-  int got;
-
-  *n = 0;
-  stmt = vl_db_query (store,
-                      vl_printf (store->call, "SELECT key, value FROM %s WHERE %s = ? ORDER BY key",
-                                 noun->property_table, noun->table),
-                      "s", id);
-  while ((got = vl_db_step (store, stmt)) == 1) {
-    VL_GROW (found, *n, size);
-    found[(*n)++] =
-        (struct vl_property) { vl_db_keep (store, stmt, 0), vl_db_keep (store, stmt, 1) };
-  }
-  kept = vl_arena_alloc (arena, (*n + 1) * sizeof *kept);
-  if (*n)
-    memcpy (kept, found, *n * sizeof *kept);
-  *list = kept;
-  return got;
+  return vl_db_rows (store, list, n,
+                     vl_printf (store->call, "SELECT key, value FROM %s WHERE %s = ? ORDER BY key",
+                                noun->property_table, noun->table),
+                     "s", id);
 }
 
 int

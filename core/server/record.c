@@ -9,7 +9,6 @@
 
 #include "lib/file.h"
 #include "server/method.h"
-#include "server/properties.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -37,23 +36,13 @@ vl_server_run_dir (struct vl_app *app, const char *uuid)
 int
 vl_record_load (struct vl_store *store, const char *server, struct vl_record *record)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt =
-      vl_db_query (store,
-                   "SELECT uuid, name, domain, status, flavor, image, image_uuid, driver, created, "
-                   "fault, request, coalesce ((SELECT xml FROM document WHERE server = uuid "
-                   "AND role = 'current'), xml), properties FROM server "
-                   "WHERE name = ?1 OR uuid = lower (?1) ORDER BY name = ?1 DESC",
-                   "s", server);
-  const char **members[] = { &record->uuid,       &record->name,    &record->domain,
-                             &record->status,     &record->flavor,  &record->image,
-                             &record->image_uuid, &record->driver,  &record->created,
-                             &record->fault,      &record->request, &record->xml,
-                             &record->properties };
-  int got = vl_db_step (store, stmt);
-
-  for (size_t i = 0; got == 1 && i < sizeof members / sizeof members[0]; i++)
-    *members[i] = vl_db_keep (store, stmt, (int)i);
-  return got;
+  return vl_db_row (
+      store, record,
+      "SELECT uuid, name, domain, status, flavor, image, image_uuid, driver, created, "
+      "fault, request, coalesce ((SELECT xml FROM document WHERE server = uuid "
+      "AND role = 'current'), xml), properties FROM server "
+      "WHERE name = ?1 OR uuid = lower (?1) ORDER BY name = ?1 DESC",
+      "s", server);
 }
 
 const struct vl_record *
@@ -92,50 +81,48 @@ vl_fault_text (struct vl_call *call, size_t first)
   return vl_arena_strdup (call->arena, text.text);
 }
 
+struct vl_spawn
+vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc)
+{
+  return (struct vl_spawn) { .size = sizeof (struct vl_spawn),
+                             .power_on = 1,
+                             .uuid = record->uuid,
+                             .domain = record->domain,
+                             .run_dir = vl_server_run_dir (app, record->uuid),
+                             .doc = doc };
+}
+
+/* What Nova calls a server in STATE, and the state itself.  To the hypervisor, a guest that
+ * was saved to disk is off. */
+static const struct {
+  enum vl_state state;
+  const char *status, *power;
+} states[] = {
+  { VL_STATE_RUNNING, "ACTIVE", "RUNNING" },        { VL_STATE_PAUSED, "PAUSED", "PAUSED" },
+  { VL_STATE_SUSPENDED, "SUSPENDED", "SUSPENDED" }, { VL_STATE_SHUTDOWN, "SHUTOFF", "SHUTDOWN" },
+  { VL_STATE_CRASHED, "SHUTOFF", "CRASHED" },
+};
+#define N_STATES (sizeof states / sizeof states[0])
+
 const char *
 vl_status_of (const char *recorded, enum vl_state state, int known)
 {
-  static const char *const passing[] = { "BUILD", "DELETING", "ERROR" };
-
-  for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
-    if (VL_STREQ (recorded, passing[i]))
-      return recorded;
-  if (! known)
+  if (! known || vl_glob_any ("BUILD DELETING ERROR", recorded))
     return recorded;
-  switch (state) {
-  case VL_STATE_RUNNING:
-    return "ACTIVE";
-  case VL_STATE_PAUSED:
-    return "PAUSED";
-  case VL_STATE_SUSPENDED:
-    return "SUSPENDED";
-  case VL_STATE_SHUTDOWN:
-  case VL_STATE_CRASHED:
-    /* To the hypervisor, a guest that was saved to disk is off. */
-    return VL_STREQ (recorded, "SUSPENDED") ? recorded : "SHUTOFF";
-  case VL_STATE_NONE:
-    break;
-  }
+  for (size_t i = 0; i < N_STATES; i++)
+    if (states[i].state == state)
+      return VL_STREQ (states[i].status, "SHUTOFF") && VL_STREQ (recorded, "SUSPENDED")
+                 ? recorded
+                 : states[i].status;
   return "ERROR";
 }
 
 const char *
 vl_power_state_name (enum vl_state state)
 {
-  switch (state) {
-  case VL_STATE_RUNNING:
-    return "RUNNING";
-  case VL_STATE_PAUSED:
-    return "PAUSED";
-  case VL_STATE_SHUTDOWN:
-    return "SHUTDOWN";
-  case VL_STATE_CRASHED:
-    return "CRASHED";
-  case VL_STATE_SUSPENDED:
-    return "SUSPENDED";
-  case VL_STATE_NONE:
-    break;
-  }
+  for (size_t i = 0; i < N_STATES; i++)
+    if (states[i].state == state)
+      return states[i].power;
   return "NOSTATE";
 }
 

@@ -5,9 +5,8 @@
 
 #include <config.h>
 
-#include "server/replace.h"
-
 #include "server/hooks.h"
+
 #include "server/method.h"
 #include "server/undo.h"
 
@@ -83,9 +82,11 @@ refuse_loss (struct vl_app *app, const struct vl_record *record, const struct vl
                record->name);
 }
 
-int
-vl_loss_check (struct vl_app *app, const struct vl_record *record, const struct vl_change *changes,
-               size_t n, const char *const *accepted)
+/* Does nothing that is guarded go with CHANGES but what is at or below one of the
+ * paths ACCEPTED (NULL-terminated, or NULL)?  0, or -1 after a refusal for each. */
+static int
+check_loss (struct vl_app *app, const struct vl_record *record, const struct vl_change *changes,
+            size_t n, const char *const *accepted)
 {
   const char *last = NULL;
   int result = 0;
@@ -117,52 +118,51 @@ write_pending (struct vl_app *app, const struct vl_record *record, const struct 
   if (vl_plan_again (app, plan) < 0)
     return -1;
   vl_stored_difference (app, stored, plan, &changes, &n);
-  if (vl_loss_check (app, record, changes, n, accepted) < 0
+  if (check_loss (app, record, changes, n, accepted) < 0
       || vl_stored_write (app->store, record->uuid, VL_ROLE_PENDING, plan) < 0
       || vl_claims_write (app, record->uuid, VL_ROLE_PENDING, plan) < 0)
     return -1;
   return vl_undo_begin (app->store, record->uuid, kind, record->driver);
 }
 
-/* Inside a transaction: of both roles KEPT stays, as the current one. */
+/* Inside a transaction: the pending document becomes the current one.  From now on the
+ * document alone says what the guest is. */
 static int
-end_pending (struct vl_store *store, const char *server, const char *kept)
+take_pending (struct vl_store *store, const char *server)
 {
-  static const char *const tables[] = { "document", "claim" };
-  int made = VL_STREQ (kept, VL_ROLE_PENDING);
+  static const char *const steps[] = {
+    "DELETE FROM document WHERE server = ? AND role = 'current'",
+    "UPDATE document SET role = 'current' WHERE server = ? AND role = 'pending'",
+    "DELETE FROM claim WHERE server = ? AND role = 'current'",
+    "UPDATE claim SET role = 'current' WHERE server = ? AND role = 'pending'",
+    "UPDATE server SET xml = '', properties = '', facts = '' WHERE uuid = ?",
+    NULL,
+  };
 
-  for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-    if (vl_db_run (
-            store,
-            vl_printf (store->call, "DELETE FROM %s WHERE server = ? AND role = ?", tables[i]),
-            "ss", server, made ? VL_ROLE_CURRENT : VL_ROLE_PENDING)
-            < 0
-        || (made
-            && vl_db_run (store,
-                          vl_printf (store->call,
-                                     "UPDATE %s SET role = ? WHERE server = ? AND role = ?",
-                                     tables[i]),
-                          "sss", VL_ROLE_CURRENT, server, VL_ROLE_PENDING)
-                   < 0))
-      return -1;
-  }
-  /* From now on the document alone says what the guest is. */
-  if (made
-      && vl_db_run (store, "UPDATE server SET xml = '', properties = '', facts = '' WHERE uuid = ?",
-                    "s", server)
-             < 0)
-    return -1;
-  if (made
-      && (vl_addresses_write (store, server) < 0
-          || vl_event_add (store, server, VL_EVENT_CHANGED) < 0))
-    return -1;
-  return vl_undo_end (store, server);
+  return vl_db_run_all (store, steps, server) < 0 || vl_addresses_write (store, server) < 0
+                 || vl_event_add (store, server, VL_EVENT_CHANGED) < 0
+             ? -1
+             : vl_undo_end (store, server);
+}
+
+/* Inside a transaction: the current document stays. */
+static int
+drop_pending (struct vl_store *store, const char *server)
+{
+  static const char *const steps[] = {
+    "DELETE FROM document WHERE server = ? AND role = 'pending'",
+    "DELETE FROM claim WHERE server = ? AND role = 'pending'",
+    NULL,
+  };
+
+  return vl_db_run_all (store, steps, server) < 0 ? -1 : vl_undo_end (store, server);
 }
 
 static int
-settle (struct vl_store *store, const char *server, const char *kept)
+settle (struct vl_store *store, const char *server,
+        int (*end) (struct vl_store *store, const char *server))
 {
-  return vl_db_begin (store) < 0 ? -1 : vl_db_finish (store, end_pending (store, server, kept));
+  return vl_db_begin (store) < 0 ? -1 : vl_db_finish (store, end (store, server));
 }
 
 int
@@ -176,7 +176,7 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
       || vl_db_finish (store, write_pending (app, record, stored, accepted, kind, plan)) < 0)
     return -1;
   if (act (opaque) == 0) {
-    if (settle (store, record->uuid, VL_ROLE_PENDING) == 0)
+    if (settle (store, record->uuid, take_pending) == 0)
       return 0;
     return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
                          "the next command boots it from the document on record",
@@ -184,33 +184,29 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
                          "that it runs",
                          record->name);
   }
-  settle (store, record->uuid, VL_ROLE_CURRENT);
+  settle (store, record->uuid, drop_pending);
   return -1;
 }
 
 int
 vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server)
 {
-  struct vl_spawn spawn = { .size = sizeof spawn, .power_on = 1, .uuid = server };
-  struct vl_hooks hooks = { .app = app };
+  struct vl_hooks hooks;
   struct vl_record record;
+  struct vl_spawn spawn;
   int result;
 
   if (vl_record_load (store, server, &record) != 1)
     return -1;
-  hooks.record = &record;
-  hooks.driver = vl_app_driver_named (app, record.driver);
-  result = vl_hooks_load (&hooks, VL_ROLE_CURRENT);
+  result = vl_hooks_load (&hooks, app, &record, VL_ROLE_CURRENT);
   if (result == 0)
     result = vl_hooks_prepare (&hooks);
   if (result == 0) {
-    spawn.domain = record.domain;
-    spawn.run_dir = vl_server_run_dir (app, server);
-    spawn.doc = hooks.stored->doc;
+    spawn = vl_record_spawn (app, &record, hooks.stored->doc);
     app->call->host = hooks.host;
     result =
         spawn.run_dir ? VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD) : -1;
   }
   vl_hooks_free (&hooks);
-  return result < 0 ? -1 : settle (store, server, VL_ROLE_CURRENT);
+  return result < 0 ? -1 : settle (store, server, drop_pending);
 }

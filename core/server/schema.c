@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "server/schema.h"
+#include "server/db.h"
 
 static const char *const to_1[] = {
   "CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -138,9 +138,8 @@ static int
 migrate (struct vl_store *store, int64_t from)
 {
   for (int64_t version = from; version < SCHEMA_VERSION; version++)
-    for (const char *const *sql = migrations[version]; *sql; sql++)
-      if (vl_db_run (store, *sql, "") < 0)
-        return -1;
+    if (vl_db_run_all (store, migrations[version], NULL) < 0)
+      return -1;
   if (vl_db_run (store, "CREATE TABLE IF NOT EXISTS schema (version INTEGER NOT NULL)", "") < 0
       || vl_db_run (store, "DELETE FROM schema", "") < 0)
     return -1;

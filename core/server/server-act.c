@@ -5,10 +5,8 @@
 
 #include <config.h>
 
-#include "server/acting.h"
+#include "server/hooks.h"
 #include "server/method.h"
-#include "server/replace.h"
-#include "server/server-disks.h"
 #include "server/undo.h"
 
 #include <virtloom/virtloom.h>
@@ -221,7 +219,7 @@ load_record (struct act *act)
 {
   unsigned strict = actions[act->what].strict;
   size_t first = act->app->call->findings.n;
-  int result = vl_hooks_load (&act->hooks, VL_ROLE_CURRENT);
+  int result = vl_hooks_load (&act->hooks, act->app, &act->record, VL_ROLE_CURRENT);
 
   act->app->call->host = act->hooks.host;
   if (result == 0 && strict)
@@ -230,11 +228,11 @@ load_record (struct act *act)
     result = vl_hooks_permit (&act->hooks, actions[act->what].op, ! strict);
   if (result < 0 && act->force && actions[act->what].action == VL_SERVER_STOP)
     result = vl_hooks_overrule (&act->hooks, actions[act->what].word, first);
-  if (result == 0 && actions[act->what].boots)
-    result = vl_server_devices_connect (act->app, &act->record);
-  if (result == 0 && actions[act->what].boots)
-    result = vl_server_disks_verify (act->app, act->hooks.stored->xml);
-  return result;
+  if (result < 0 || ! actions[act->what].boots)
+    return result;
+  return vl_server_devices_connect (act->app, &act->record) < 0
+             ? -1
+             : vl_server_disks_verify (act->app, act->hooks.stored->xml);
 }
 
 /* ---- doing it ---- */
@@ -245,12 +243,7 @@ call_driver (const struct act *act, const struct vl_doc *doc)
   struct vl_app *app = act->app;
   struct vl_plugin *driver = act->driver;
   const char *uuid = act->record.uuid;
-  struct vl_spawn spawn = { .size = sizeof spawn,
-                            .power_on = 1,
-                            .uuid = uuid,
-                            .domain = act->record.domain,
-                            .run_dir = vl_server_run_dir (app, uuid),
-                            .doc = doc };
+  struct vl_spawn spawn = vl_record_spawn (app, &act->record, doc);
 
   if (spawn.run_dir == NULL)
     return -1;
@@ -380,7 +373,6 @@ lock_server (struct act *act, const char *server, struct vl_lock *lock)
   if (got == 0)
     vl_refuse_as (act->app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
                   "server \"%s\" was deleted meanwhile", server);
-  act->hooks = (struct vl_hooks) { .app = act->app, .record = &act->record, .driver = act->driver };
   return got == 1 ? 0 : -1;
 }
 
@@ -454,8 +446,8 @@ static int
 boot_plan (void *opaque)
 {
   struct act *act = opaque;
-  struct vl_hooks next = { .app = act->app, .record = &act->record, .driver = act->driver };
-  int result = vl_hooks_load (&next, VL_ROLE_PENDING);
+  struct vl_hooks next;
+  int result = vl_hooks_load (&next, act->app, &act->record, VL_ROLE_PENDING);
 
   if (result == 0)
     result = vl_hooks_permit (&next, VL_OP_UPDATE, 0);
@@ -472,7 +464,7 @@ update (struct act *act, const char *const *accept_loss)
   const char *uuid = act->record.uuid;
   size_t first;
 
-  if (check_state (act) < 0 || vl_hooks_load (&act->hooks, VL_ROLE_CURRENT) < 0
+  if (check_state (act) < 0 || vl_hooks_load (&act->hooks, app, &act->record, VL_ROLE_CURRENT) < 0
       || vl_hooks_permit (&act->hooks, VL_OP_UPDATE, 1) < 0)
     return -1;
   act->plan = vl_record_plan (app, &act->record, act->hooks.stored);

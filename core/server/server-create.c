@@ -8,9 +8,8 @@
 #include "request/disks.h"
 #include "server/hooks.h"
 #include "server/method.h"
-#include "server/lock.h"
-#include "server/properties.h"
-#include "server/server-disks.h"
+#include "server/session.h"
+#include "server/record.h"
 #include "server/stored.h"
 #include "server/undo.h"
 
@@ -160,11 +159,7 @@ spawn_or_blame (struct creation *c, const struct vl_spawn *spawn)
 static int
 make_guest (struct creation *c)
 {
-  struct vl_spawn spawn = { .size = sizeof spawn,
-                            .power_on = 1,
-                            .uuid = c->uuid,
-                            .domain = c->domain,
-                            .doc = c->plan->build.doc };
+  struct vl_spawn spawn;
 
   c->app->call->host = c->plan->build.host;
   vl_progress (c->app->call, "making the disks of \"%s\"", c->name);
@@ -172,7 +167,7 @@ make_guest (struct creation *c)
     return vl_file_failed (c->app->call, "cannot make", c->dir, errno);
   if (vl_undo_done (c->store, c->uuid, VL_MADE_FOLDER, c->dir, NULL) < 0)
     return -1;
-  spawn.run_dir = vl_server_run_dir (c->app, c->uuid);
+  spawn = vl_record_spawn (c->app, &c->record, c->plan->build.doc);
   if (spawn.run_dir == NULL || vl_server_disks_make (&c->hooks, c->plan) < 0)
     return -1;
   vl_progress (c->app->call, "starting \"%s\"", c->name);
@@ -185,9 +180,8 @@ make_guest (struct creation *c)
 static int
 ask_plugins (struct creation *c)
 {
-  c->hooks = (struct vl_hooks) { .app = c->app, .record = &c->record, .driver = c->driver };
   if (vl_record_load (c->store, c->uuid, &c->record) != 1
-      || vl_hooks_load (&c->hooks, VL_ROLE_CURRENT) < 0)
+      || vl_hooks_load (&c->hooks, c->app, &c->record, VL_ROLE_CURRENT) < 0)
     return -1;
   return vl_hooks_permit (&c->hooks, VL_OP_CREATE, 0);
 }

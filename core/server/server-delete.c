@@ -6,8 +6,7 @@
 #include <config.h>
 
 #include "server/hooks.h"
-#include "server/lock.h"
-#include "server/server-disks.h"
+#include "server/session.h"
 #include "server/undo.h"
 
 #include "lib/file.h"
@@ -31,12 +30,12 @@ wait_for_plugins (struct vl_store *store, const char *uuid, const char *fault)
     "WHERE server = ?1)",
     "DELETE FROM server_image WHERE server = ?1",
     "UPDATE operation SET kind = '" VL_OP_SERVER_RELEASE "' WHERE object = ?1",
+    NULL,
   };
 
-  for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-    if (vl_db_run (store, steps[i], "s", uuid) < 0)
-      return -1;
-  return vl_record_set_status (store, uuid, "DELETING", fault);
+  return vl_db_run_all (store, steps, uuid) < 0
+             ? -1
+             : vl_record_set_status (store, uuid, "DELETING", fault);
 }
 
 /* The messages of findings from number FIRST on. */
@@ -102,16 +101,15 @@ struct deletion {
 static int
 ask (const struct deletion *d)
 {
-  struct vl_hooks hooks = { .app = d->app, .record = &d->record, .driver = d->driver };
+  struct vl_hooks hooks;
   size_t first = d->app->call->findings.n;
   int result;
 
   if (VL_STREQ (d->record.status, "DELETING"))
     return 0;
-  result =
-      vl_hooks_load (&hooks, VL_ROLE_CURRENT) < 0 || vl_hooks_permit (&hooks, VL_OP_DELETE, 1) < 0
-          ? -1
-          : 0;
+  result = vl_hooks_load (&hooks, d->app, &d->record, VL_ROLE_CURRENT);
+  if (result == 0)
+    result = vl_hooks_permit (&hooks, VL_OP_DELETE, 1);
   if (result < 0 && d->force)
     result = vl_hooks_overrule (&hooks, "delete", first);
   vl_hooks_free (&hooks);

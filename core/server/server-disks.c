@@ -6,10 +6,9 @@
 
 #include <config.h>
 
-#include "server/server-disks.h"
+#include "server/hooks.h"
 
 #include "request/disks.h"
-#include "server/acting.h"
 #include "server/undo.h"
 #include "storage/storage.h"
 
@@ -44,31 +43,25 @@ struct order {
   const struct vl_nic *nic;
 };
 
+static int
+obey (struct vl_call *call, struct vl_plugin *plugin, const void *arg)
+{
+  const struct order *order = arg;
+
+  (void)plugin;
+  return order->fn ? order->fn (call, order->volume, order->source)
+                   : order->nic_fn (call, order->nic);
+}
+
 /* Has PLUGIN do ORDER for the server of HOOKS. */
 static int
 act (const struct vl_hooks *hooks, struct vl_plugin *plugin, const struct order *order)
 {
-  struct vl_call *call = hooks->app->call, before = *call;
-  struct vl_acting acting = { .hooks = hooks };
-  size_t errors = call->findings.n_errors;
-  int result;
-
   if (order->fn == NULL && order->nic_fn == NULL)
-    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "NotImplemented", NULL, NULL,
+    return vl_refuse_as (hooks->app->call, VL_ERR_UNSUPPORTED, "NotImplemented", NULL, NULL,
                          "storage plugin \"%s\" does not have the call \"%s\"", plugin->name,
                          order->name);
-  vl_call_as (call, plugin);
-  call->phase = VL_PHASE_GROUP;
-  call->acting = &acting;
-  result =
-      order->fn ? order->fn (call, order->volume, order->source) : order->nic_fn (call, order->nic);
-  if (result != 0 && call->findings.n_errors == errors)
-    vl_fault (call, "'%s' failed in %s without saying why", plugin->name, order->name);
-  vl_call_as (call, before.plugin);
-  call->phase = before.phase;
-  call->acting = before.acting;
-  vl_acting_end (&acting);
-  return call->findings.n_errors > errors ? -1 : 0;
+  return vl_acting_run (hooks, plugin, VL_PHASE_GROUP, order->name, obey, order);
 }
 
 static struct vl_plugin *
@@ -356,12 +349,11 @@ said (const struct vl_xml *node, const char *path, const char *attr)
 static const char *
 image_format (struct vl_app *app, const char *path)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
-  const char *uuid = strrchr (path, '/');
+  const char *uuid = strrchr (path, '/'), *format = NULL;
 
-  stmt = vl_db_query (app->store, "SELECT disk_format FROM image WHERE uuid = ?", "s",
-                      uuid ? uuid + 1 : path);
-  return vl_db_step (app->store, stmt) == 1 ? vl_db_keep (app->store, stmt, 0) : NULL;
+  vl_db_row (app->store, &format, "SELECT disk_format FROM image WHERE uuid = ?", "s",
+             uuid ? uuid + 1 : path);
+  return format;
 }
 
 static int

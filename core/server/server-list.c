@@ -48,22 +48,16 @@ by_uuid (const void *a, const void *b)
 static int
 ask_drivers (struct vl_app *app, struct vl_store *store, struct listing *listing)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt =
-      vl_db_query (store, "SELECT DISTINCT driver FROM server ORDER BY driver", "");
-  VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
-  size_t first = app->call->findings.n;
-  int got;
+  size_t first = app->call->findings.n, n;
+  const char **names;
 
-  while ((got = vl_db_step (store, stmt)) == 1)
-    vl_strv_add (&names, vl_db_text (stmt, 0));
-  vl_db_end (&stmt);
-  if (got < 0)
+  if (vl_db_rows (store, &names, &n, "SELECT DISTINCT driver FROM server ORDER BY driver", "") < 0)
     return -1;
-  for (size_t i = 0; i < names.n; i++) {
-    struct vl_plugin *driver = vl_app_driver_named (app, names.items[i]);
+  for (size_t i = 0; i < n; i++) {
+    struct vl_plugin *driver = vl_app_driver_named (app, names[i]);
 
     if (driver && VL_CALL (app, driver, inventory, list_instances, keep, listing) == 0)
-      vl_strv_add (&listing->asked, names.items[i]);
+      vl_strv_add (&listing->asked, names[i]);
   }
   vl_soften (app->call, first);
   if (listing->n)
@@ -87,13 +81,13 @@ fill (struct vl_app *app, struct vl_server_info *info, const char *recorded, enu
 static const char *
 last_overruled (struct vl_store *store, const char *uuid)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt =
-      vl_db_query (store,
-                   "SELECT at || ' ' || what || ': ' || said FROM overruled WHERE server = ? "
-                   "ORDER BY rowid DESC LIMIT 1",
-                   "s", uuid);
+  const char *text = NULL;
 
-  return vl_db_step (store, stmt) == 1 ? vl_db_keep (store, stmt, 0) : NULL;
+  vl_db_row (store, &text,
+             "SELECT at || ' ' || what || ': ' || said FROM overruled WHERE server = ? "
+             "ORDER BY rowid DESC LIMIT 1",
+             "s", uuid);
+  return text;
 }
 
 const struct vl_server_info *

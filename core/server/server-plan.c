@@ -6,8 +6,8 @@
 #include <config.h>
 
 #include "server/plan.h"
-#include "server/properties.h"
-#include "server/replace.h"
+#include "server/record.h"
+#include "server/hooks.h"
 
 #include <virtloom/virtloom.h>
 

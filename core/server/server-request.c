@@ -9,7 +9,6 @@
 
 #include "lib/file.h"
 #include "request/request.h"
-#include "server/properties.h"
 
 #include <jansson.h>
 
@@ -37,18 +36,14 @@ put (json_t *object, const char *key, const char *text)
 static json_t *
 flavor_json (const struct vl_flavor_info *flavor)
 {
-  json_t *object = json_object (), *specs = json_object ();
+  json_t *specs = json_object ();
 
-  put (object, "name", flavor->name);
-  json_object_set_new (object, "vcpus", json_integer (flavor->vcpus));
-  json_object_set_new (object, "ram", json_integer (flavor->ram));
-  json_object_set_new (object, "disk", json_integer (flavor->disk));
-  json_object_set_new (object, "ephemeral", json_integer (flavor->ephemeral));
-  json_object_set_new (object, "swap", json_integer (flavor->swap));
   for (size_t i = 0; i < flavor->n_properties; i++)
     put (specs, flavor->properties[i].key, flavor->properties[i].value);
-  json_object_set_new (object, "extra_specs", specs);
-  return object;
+  return json_pack ("{s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "name", flavor->name, "vcpus",
+                    (json_int_t)flavor->vcpus, "ram", (json_int_t)flavor->ram, "disk",
+                    (json_int_t)flavor->disk, "ephemeral", (json_int_t)flavor->ephemeral, "swap",
+                    (json_int_t)flavor->swap, "extra_specs", specs);
 }
 
 /* kernel_id and ramdisk_id are Glance's: the names or uuids of other images.
@@ -71,19 +66,16 @@ put_companion (struct vl_app *app, json_t *object, const struct vl_image_info *i
 static json_t *
 image_json (struct vl_app *app, const struct vl_image_info *image)
 {
-  json_t *object = json_object (), *properties = json_object ();
+  json_t *properties = json_object ();
+  json_t *object = json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "name", image->name,
+                              "disk_format", image->disk_format, "status", image->status, "size",
+                              (json_int_t)image->size, "min_ram", (json_int_t)image->min_ram,
+                              "min_disk", (json_int_t)image->min_disk, "properties", properties);
 
-  put (object, "name", image->name);
-  put (object, "disk_format", image->disk_format);
-  put (object, "status", image->status);
-  json_object_set_new (object, "size", json_integer (image->size));
-  json_object_set_new (object, "min_ram", json_integer (image->min_ram));
-  json_object_set_new (object, "min_disk", json_integer (image->min_disk));
   for (size_t i = 0; i < image->n_properties; i++)
     if (! VL_STREQ (image->properties[i].key, "kernel_id")
         && ! VL_STREQ (image->properties[i].key, "ramdisk_id"))
       put (properties, image->properties[i].key, image->properties[i].value);
-  json_object_set_new (object, "properties", properties);
   if (put_companion (app, object, image, "kernel_id", "kernel") < 0
       || put_companion (app, object, image, "ramdisk_id", "ramdisk") < 0) {
     json_decref (object);
@@ -208,31 +200,25 @@ add_list (struct vl_call *call, json_t *request, const char *member, const char 
 static int
 add_properties (struct vl_call *call, json_t *request, const char *const *properties)
 {
-  json_t *object = json_object ();
+  json_t *object = properties && *properties ? json_object () : NULL;
 
-  for (; properties && *properties; properties++) {
+  /* What is refused goes with the request. */
+  if (object)
+    json_object_set_new (request, "properties", object);
+  for (; object && *properties; properties++) {
     VL_AUTOFREE char *key = vl_xstrdup (*properties);
     char *equals = strchr (key, '=');
 
-    if (equals == NULL || equals == key) {
-      json_decref (object);
+    if (equals == NULL || equals == key)
       return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "property \"%s\"; accepted: KEY=VALUE",
                         key);
-    }
     *equals = '\0';
-    if (json_object_get (object, key)) {
-      json_decref (object);
+    if (json_object_get (object, key))
       return vl_refuse (call, VL_ERR_USAGE, NULL, "give each key once",
                         "the property key \"%s\" is given twice", key);
-    }
-    if (json_object_set_new (object, key, json_string (equals + 1)) < 0) {
-      json_decref (object);
+    if (json_object_set_new (object, key, json_string (equals + 1)) < 0)
       return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "a property is not UTF-8");
-    }
   }
-  if (json_object_size (object))
-    json_object_set (request, "properties", object);
-  json_decref (object);
   return 0;
 }
 

@@ -35,6 +35,8 @@ struct vl_app {
 };
 
 /* ---- app.c ---- */
+/* PATH from the working folder on, in memory of ARENA. */
+const char *vl_path_absolute (struct vl_arena *arena, const char *path);
 /* STATE as a folder that exists, with its subfolders; NULL after a finding. */
 const char *vl_state_make (struct vl_app *app);
 struct vl_store *vl_app_store (struct vl_app *app);
@@ -60,5 +62,37 @@ void vl_app_disconnect (struct vl_app *app);
 struct vl_plugin *vl_driver_auto (struct vl_app *app, const char **why);
 /* The driver that settings name, or "auto". */
 const char *vl_driver_wanted (struct vl_app *app);
+
+/* ---- facts.c ---- */
+/* The facts of this machine as DRIVER sees it.  What the hypervisor says is kept
+ * in STATE, and taken from there without a connection while nothing that it
+ * rests on has changed; ANEW 1: it is asked all the same.  The rest is looked
+ * at each time.  The caller frees; NULL after a finding. */
+struct vl_host *vl_facts_probe (struct vl_app *app, struct vl_plugin *driver, int anew);
+
+/* ---- lock.c ---- */
+struct vl_lock {
+  int fd; /* -1: not held */
+  char *path;
+};
+#define VL_LOCK_NONE                                                                               \
+  {                                                                                                \
+    -1, NULL                                                                                       \
+  }
+#define VL_AUTOLOCK __attribute__ ((cleanup (vl_lock_drop)))
+
+/* Takes the lock of object UUID under KIND ("servers", "images", "locks").  0: held.  1:
+ * another command holds it (only where WAIT is 0).  -1 after a finding.
+ *
+ * A driver may let one process in at a time, and for as long as it lives: so the
+ * driver is opened first (vl_app_conn), the lock taken second.  Whoever has the
+ * lock of a server then needs nothing more that another could hold. */
+int vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
+                  struct vl_lock *lock);
+/* Lets go and removes the file. */
+void vl_lock_drop (struct vl_lock *lock);
+/* Removes the files under KIND whose holder died before it wrote down what it
+ * was about to do. */
+void vl_lock_sweep (struct vl_app *app, const char *kind);
 
 #endif

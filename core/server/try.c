@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "server/acting.h"
+#include "server/hooks.h"
 
 #include "lib/text.h"
 
@@ -13,13 +13,14 @@ static int
 try_hook (struct vl_app *app, struct vl_plugin *plugin, enum vl_phase phase, int which,
           const char *server)
 {
-  struct vl_hooks hooks = { .app = app, .record = vl_record_find (app, server) };
-  int result = -1;
+  const struct vl_record *record = vl_record_find (app, server);
+  struct vl_hooks hooks;
+  int result;
 
-  if (hooks.record == NULL)
+  if (record == NULL)
     return -1;
-  hooks.driver = vl_app_driver_named (app, hooks.record->driver);
-  if (vl_hooks_load (&hooks, VL_ROLE_CURRENT) == 0)
+  result = vl_hooks_load (&hooks, app, record, VL_ROLE_CURRENT);
+  if (result == 0)
     result = vl_hooks_call (&hooks, plugin, phase, which);
   vl_hooks_free (&hooks);
   return result;

@@ -10,9 +10,7 @@
 #include "lib/file.h"
 #include "server/hooks.h"
 #include "server/method.h"
-#include "server/lock.h"
-#include "server/replace.h"
-#include "server/server-disks.h"
+#include "server/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +67,7 @@ vl_undo_end (struct vl_store *store, const char *object)
 /* ---- rolling back ---- */
 
 struct made {
-  const char *kind, *name, *identity;
+  const char *kind, *name, *identity, *driver;
 };
 
 /* A folder or file is ours if it is the very inode that was written down.  A
@@ -113,30 +111,21 @@ vl_guest_remove (struct vl_app *app, const char *driver_name, const char *uuid)
 int
 vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *object)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
-  VL_AUTOFREE struct made *made = NULL;
-  const char *driver = NULL;
-  size_t n = 0, size = 0;
-  int got, bad = 0;
+  struct made *made;
+  int bad = 0;
+  size_t n;
 
-  stmt = vl_db_query (store,
-                      "SELECT undo.kind, name, identity, driver FROM undo JOIN operation USING "
-                      "(object) WHERE object = ? ORDER BY undo.kind, name",
-                      "s", object);
   /* No driver is called and nothing removed while the statement is open.  The
    * order of the kinds is that of the alphabet: domain, equipment, file, folder. */
-  while ((got = vl_db_step (store, stmt)) == 1) {
-    VL_GROW (made, n, size);
-    made[n++] = (struct made) { vl_db_keep (store, stmt, 0), vl_db_keep (store, stmt, 1),
-                                vl_db_keep (store, stmt, 2) };
-    driver = vl_db_keep (store, stmt, 3);
-  }
-  vl_db_end (&stmt);
-  if (got < 0)
+  if (vl_db_rows (store, &made, &n,
+                  "SELECT undo.kind, name, identity, driver FROM undo JOIN operation USING "
+                  "(object) WHERE object = ? ORDER BY undo.kind, name",
+                  "s", object)
+      < 0)
     return -1;
   for (size_t i = 0; i < n; i++) {
     if (VL_STREQ (made[i].kind, VL_MADE_DOMAIN))
-      bad |= vl_guest_remove (app, driver, made[i].name);
+      bad |= vl_guest_remove (app, made[i].driver, made[i].name);
     else if (VL_STREQ (made[i].kind, VL_MADE_DEVICE))
       bad |= bad ? -1 : vl_server_devices_undo (app, store, object, made[i].name);
     else if (bad == 0)
@@ -150,6 +139,7 @@ vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *objec
 struct left {
   const char *object, *kind, *driver;
 };
+#define LEFT "SELECT object, kind, driver FROM operation"
 
 static int
 mend (struct vl_app *app, struct vl_store *store, const struct left *left)
@@ -172,16 +162,11 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
 int
 vl_undo_mend (struct vl_app *app, struct vl_store *store, const char *object)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt = vl_db_query (
-      store, "SELECT object, kind, driver FROM operation WHERE object = ?", "s", object);
   struct left left;
-  int got = vl_db_step (store, stmt);
+  int got = vl_db_row (store, &left, LEFT " WHERE object = ?", "s", object);
 
   if (got <= 0)
     return got;
-  left = (struct left) { vl_db_keep (store, stmt, 0), vl_db_keep (store, stmt, 1),
-                         vl_db_keep (store, stmt, 2) };
-  vl_db_end (&stmt);
   vl_progress (app->call, "mending what an interrupted \"%s\" left", left.kind);
   return mend (app, store, &left);
 }
@@ -224,21 +209,13 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
 void
 vl_recover (struct vl_app *app, struct vl_store *store)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
-  VL_AUTOFREE struct left *list = NULL;
-  size_t n = 0, size = 0, first = app->call->findings.n;
+  size_t n, first = app->call->findings.n;
+  struct left *list;
 
   if (app->recovered)
     return;
   app->recovered = 1;
-  stmt =
-      vl_db_query (store, "SELECT object, kind, driver FROM operation ORDER BY begun, object", "");
-  while (vl_db_step (store, stmt) == 1) {
-    VL_GROW (list, n, size);
-    list[n++] = (struct left) { vl_db_keep (store, stmt, 0), vl_db_keep (store, stmt, 1),
-                                vl_db_keep (store, stmt, 2) };
-  }
-  vl_db_end (&stmt);
+  vl_db_rows (store, &list, &n, LEFT " ORDER BY begun, object", "");
   for (size_t i = 0; i < n; i++)
     mend_if_dead (app, store, &list[i]);
   vl_lock_sweep (app, "servers");

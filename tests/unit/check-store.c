@@ -8,11 +8,9 @@
 #include "room.h"
 
 #include "lib/file.h"
-#include "server/lock.h"
-#include "server/properties.h"
-#include "server/record.h"
-#include "server/schema.h"
 #include "server/session.h"
+#include "server/record.h"
+#include "server/db.h"
 #include "server/undo.h"
 #include "storage/storage.h"
 
