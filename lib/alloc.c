@@ -19,44 +19,36 @@ vl_oom (void)
   abort ();
 }
 
-void *
-vl_xcalloc (size_t n, size_t size)
+static void *
+checked (void *p)
 {
-  void *p = calloc (n ? n : 1, size ? size : 1);
-
   if (p == NULL)
     vl_oom ();
   return p;
 }
 
 void *
+vl_xcalloc (size_t n, size_t size)
+{
+  return checked (calloc (n ? n : 1, size ? size : 1));
+}
+
+void *
 vl_xrealloc (void *p, size_t n, size_t size)
 {
-  void *grown = reallocarray (p, n ? n : 1, size ? size : 1);
-
-  if (grown == NULL)
-    vl_oom ();
-  return grown;
+  return checked (reallocarray (p, n ? n : 1, size ? size : 1));
 }
 
 char *
 vl_xstrdup (const char *text)
 {
-  char *copy = strdup (text);
-
-  if (copy == NULL)
-    vl_oom ();
-  return copy;
+  return checked (strdup (text));
 }
 
 char *
 vl_xstrndup (const char *text, size_t n)
 {
-  char *copy = strndup (text, n);
-
-  if (copy == NULL)
-    vl_oom ();
-  return copy;
+  return checked (strndup (text, n));
 }
 
 char *
@@ -287,6 +279,16 @@ vl_strv_add (struct vl_strv *list, const char *text)
 {
   VL_GROW (list->items, list->n, list->size);
   list->items[list->n++] = vl_xstrdup (text);
+}
+
+void
+vl_strv_split (struct vl_strv *list, const char *text, const char *between)
+{
+  VL_AUTOFREE char *copy = vl_xstrdup (text);
+  char *state = NULL;
+
+  for (char *item = strtok_r (copy, between, &state); item; item = strtok_r (NULL, between, &state))
+    vl_strv_add (list, item);
 }
 
 static int

@@ -81,6 +81,8 @@ struct vl_strv {
 };
 #define VL_AUTOSTRV __attribute__ ((cleanup (vl_strv_free)))
 void vl_strv_add (struct vl_strv *list, const char *text);
+/* Adds what is in TEXT between the bytes of BETWEEN, nothing for empty pieces. */
+void vl_strv_split (struct vl_strv *list, const char *text, const char *between);
 void vl_strv_sort (struct vl_strv *list); /* byte order */
 int vl_strv_has (const struct vl_strv *list, const char *text);
 void vl_strv_free (struct vl_strv *list);

@@ -110,25 +110,21 @@ int
 vl_file_write (const char *path, const char *text, size_t length, mode_t mode)
 {
   VL_AUTOFREE char *temp = vl_xasprintf ("%s.XXXXXX", path);
-  int fd = mkostemp (temp, O_CLOEXEC);
-  int saved;
+  int fd = mkostemp (temp, O_CLOEXEC), bad = 0;
 
   if (fd < 0)
     return -1;
-  if (fchmod (fd, mode) < 0 || vl_file_write_all (fd, text, length) < 0 || fsync (fd) < 0) {
-    saved = errno;
-    close (fd);
-    unlink (temp);
-    errno = saved;
-    return -1;
-  }
-  if (close (fd) < 0 || rename (temp, path) < 0) {
-    saved = errno;
-    unlink (temp);
-    errno = saved;
-    return -1;
-  }
-  return vl_file_sync_folder (path);
+  if (fchmod (fd, mode) < 0 || vl_file_write_all (fd, text, length) < 0 || fsync (fd) < 0)
+    bad = errno;
+  if (close (fd) < 0 && ! bad)
+    bad = errno;
+  if (! bad && rename (temp, path) < 0)
+    bad = errno;
+  if (! bad)
+    return vl_file_sync_folder (path);
+  unlink (temp);
+  errno = bad;
+  return -1;
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Small judgements on text: UTF-8, control characters, the form of names. */
+ * Small judgements on text: UTF-8, control characters, the form of names, "did you
+ * mean". */
 
 #ifndef VL_LIB_TEXT_H
 #define VL_LIB_TEXT_H
@@ -32,5 +33,13 @@ int vl_plugin_name_ok (const char *name);
 /* Does KEY match PATTERN, a row's or claim's key, where a last ".N" of PATTERN
  * stands for ".0", ".1" ... (and for itself)? */
 int vl_key_matches (const char *pattern, const char *key);
+
+/* Keeps the nearest of many to WANTED, without case, where no text over 128 bytes is near: zero-initialise, offer each, read BEST. */
+struct vl_spell {
+  const char *wanted;
+  const char *best; /* NULL: nothing near enough (a third of the length, at least 2) */
+  unsigned distance;
+};
+void vl_spell_offer (struct vl_spell *spell, const char *candidate);
 
 #endif

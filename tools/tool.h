@@ -10,7 +10,6 @@
 #include <virtloom/virtloom.h>
 
 #include "lib/alloc.h"
-#include "lib/spell.h"
 #include "lib/text.h"
 
 #include <jansson.h>

@@ -8,7 +8,6 @@
 
 #include "host/host.h"
 
-#include "lib/spell.h"
 #include "lib/text.h"
 
 #include <virtloom/ascii.h>

@@ -7,7 +7,7 @@
 #include "host/host.h"
 
 #include "lib/file.h"
-#include "lib/spell.h"
+#include "lib/text.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -9,7 +9,6 @@
 #include "plugin/conf.h"
 
 #include "lib/file.h"
-#include "lib/spell.h"
 #include "lib/trust.h"
 #include "plugin/ini.h"
 #include "lib/text.h"

@@ -9,7 +9,6 @@
 
 #include "plugin/load.h"
 
-#include "lib/spell.h"
 #include "lib/text.h"
 
 #include <linux/capability.h>

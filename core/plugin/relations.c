@@ -7,7 +7,6 @@
 
 #include "plugin/load.h"
 
-#include "lib/spell.h"
 #include "lib/text.h"
 
 static const char *const core_values[] = {

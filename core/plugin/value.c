@@ -9,7 +9,6 @@
 #include "plugin/registry.h"
 
 #include "lib/cpuset.h"
-#include "lib/spell.h"
 #include "lib/text.h"
 
 #include <virtloom/ascii.h>

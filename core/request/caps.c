@@ -213,28 +213,12 @@ has_flag (struct vl_call *call, const char *flag)
   return known ? 0 : -1;
 }
 
-/* Is FLAG in the comma-separated FLAGS with a '-' in front? */
-static int
-is_taken_away (const char *flags, const char *flag)
-{
-  size_t length = strlen (flag);
-
-  for (const char *p = flags; p && *p; p += strspn (p, ", ")) {
-    size_t n = strcspn (p, ", ");
-
-    if (n == length + 1 && *p == '-' && strncmp (p + 1, flag, length) == 0)
-      return 1;
-    p += n;
-  }
-  return 0;
-}
-
 int
 vl_cpu_lacks (struct vl_call *call, const char *model, const char *flags, const char **lacks)
 {
   const struct vl_fact *usable = cpu_fact (call, "cpu.usable"), *features = NULL;
-  VL_AUTOSTRV struct vl_strv wanted = { 0 }, lacking = { 0 };
-  VL_AUTOFREE char *copy = vl_xstrdup (flags ? flags : ""), *text = NULL;
+  VL_AUTOSTRV struct vl_strv given = { 0 }, wanted = { 0 }, lacking = { 0 };
+  VL_AUTOFREE char *text = NULL;
 
   *lacks = "";
   if (model && ! has_value (usable, model = model_name (call, model))) {
@@ -242,12 +226,13 @@ vl_cpu_lacks (struct vl_call *call, const char *model, const char *flags, const 
     if (features == NULL || features->n == 0)
       return -1;
   }
+  vl_strv_split (&given, flags ? flags : "", ", ");
   for (size_t i = 0; features && i < features->n; i++)
-    if (! is_taken_away (flags, features->values[i]))
+    if (! vl_strv_has (&given, vl_printf (call, "-%s", features->values[i])))
       vl_strv_add (&wanted, features->values[i]);
-  for (char *rest = copy, *flag; (flag = strsep (&rest, ", "));)
-    if (*flag && *flag != '-')
-      vl_strv_add (&wanted, flag + (*flag == '+'));
+  for (size_t i = 0; i < given.n; i++)
+    if (given.items[i][0] != '-')
+      vl_strv_add (&wanted, given.items[i] + (given.items[i][0] == '+'));
   for (size_t i = 0; i < wanted.n; i++)
     switch (has_flag (call, wanted.items[i])) {
     case -1:

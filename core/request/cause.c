@@ -7,8 +7,6 @@
 
 #include "request/work.h"
 
-#include "request/name.h"
-
 /* Steps are properties that were derived from each other; no real chain is as
  * long. */
 #define MOST_STEPS 16
@@ -16,8 +14,8 @@
 const char *
 vl_layer_name (enum vl_layer layer)
 {
-  static const char *const names[VL_N_LAYERS] = { "default", "setting", "flavor",
-                                                  "image",   "request", "resolved" };
+  static const char *const names[] = { "default", "setting",  "flavor",  "image",
+                                       "request", "resolved", "metadata" };
 
   return names[layer];
 }
@@ -137,13 +135,6 @@ step_of (const struct vl_guest *guest, const struct vl_guest_prop *prop, const c
 
 /* ---- the chain ---- */
 
-static void
-add_line (struct vl_str *lines, const char *step)
-{
-  if (step)
-    vl_str_printf (lines, "%s%s", lines->length ? "\n" : "", step);
-}
-
 const char *
 vl_guest_cause (const struct vl_guest *guest, const char *name, const char **chain)
 {
@@ -163,19 +154,18 @@ vl_guest_cause (const struct vl_guest *guest, const char *name, const char **cha
   cause = step_of (guest, prop, &next);
   for (int i = 0; chain && next && i < MOST_STEPS; i++) {
     const struct vl_guest_prop *below = vl_guest_find (guest, next);
+    const char *step, *why = next;
 
-    if (below == NULL) {
-      add_line (&lines, other_step (guest, next, NULL));
-      break;
-    }
-    below = behind (guest, below);
-    /* A value that was made of what its own layers say. */
-    if (below == prop) {
-      add_line (&lines, layer_step (guest->call->arena, prop, said_by (prop)));
-      break;
-    }
-    prop = below;
-    add_line (&lines, step_of (guest, prop, &next));
+    below = below ? behind (guest, below) : NULL;
+    next = NULL;
+    if (below == NULL)
+      step = other_step (guest, why, NULL);
+    else if (below == prop) /* A value that was made of what its own layers say. */
+      step = layer_step (guest->call->arena, prop, said_by (prop));
+    else
+      step = step_of (guest, prop = below, &next);
+    if (step)
+      vl_str_printf (&lines, "%s%s", lines.length ? "\n" : "", step);
   }
   if (chain && lines.length)
     *chain = vl_arena_strdup (guest->call->arena, lines.text);

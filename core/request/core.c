@@ -7,7 +7,6 @@
 
 #include "request/work.h"
 
-#include "request/name.h"
 #include "request/disks.h"
 
 #include <inttypes.h>
@@ -149,30 +148,20 @@ number (struct vl_guest *guest, int64_t n)
 
 /* ---- architecture ---- */
 
-/* Other names of an architecture, then those that stand for themselves. */
+/* What architecture NAME is called here; NULL where it is none. */
 static const char *
 canonical_arch (const char *name)
 {
-  static const char *const others[][2] = {
-    { "i386", "i686" },   { "i486", "i686" },    { "i586", "i686" },
-    { "x86_32", "i686" }, { "x86_32p", "i686" }, { "amd64", "x86_64" },
-  };
-  static const char *const known[] = {
-    "aarch64", "alpha",    "armv6",       "armv7b",   "armv7l",     "cris",         "i686",
-    "ia64",    "lm32",     "loongarch64", "m68k",     "microblaze", "microblazeel", "mips",
-    "mips64",  "mips64el", "mipsel",      "openrisc", "parisc",     "parisc64",     "ppc",
-    "ppc64",   "ppc64le",  "ppcemb",      "ppcle",    "riscv32",    "riscv64",      "s390",
-    "s390x",   "sh4",      "sh4eb",       "sparc",    "sparc64",    "unicore32",    "x86_64",
-    "xtensa",  "xtensaeb",
-  };
+  static const char known[] =
+      "aarch64 alpha armv6 armv7b armv7l cris i686 ia64 lm32 loongarch64 m68k microblaze "
+      "microblazeel mips mips64 mips64el mipsel openrisc parisc parisc64 ppc ppc64 ppc64le ppcemb "
+      "ppcle riscv32 riscv64 s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 xtensa xtensaeb";
 
-  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-    if (VL_STREQ (others[i][0], name))
-      return others[i][1];
-  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-    if (VL_STREQ (known[i], name))
-      return known[i];
-  return NULL;
+  if (vl_glob_any ("i386 i486 i586 x86_32 x86_32p", name))
+    return "i686";
+  if (VL_STREQ (name, "amd64"))
+    return "x86_64";
+  return vl_glob_any (known, name) ? name : NULL;
 }
 
 static void
@@ -322,19 +311,6 @@ image_path (struct vl_guest *guest, const char *ref)
   return vl_printf (guest->call, "%s/images/%s", state ? state : DEFAULT_STATE, uuid);
 }
 
-static int
-boots_from_volume (const struct vl_request *request)
-{
-  for (size_t i = 0; i < request->n_devices; i++) {
-    const struct vl_block_device *device = &request->devices[i];
-
-    if (device->boot_index == 0)
-      return device->path
-             || (device->destination_type && VL_STREQ (device->destination_type, "volume"));
-  }
-  return 0;
-}
-
 static void
 put_given (struct vl_guest *guest, const char *name, const char *value, const char *member,
            const char *part)
@@ -347,6 +323,7 @@ static void
 set_request (struct vl_guest *guest)
 {
   const struct vl_request *request = guest->request;
+  const struct vl_block_device *root = vl_root_device (request);
   const char *state = request->state_dir ? request->state_dir : DEFAULT_STATE;
   const char *vcpus = number (guest, request->flavor.vcpus),
              *ram = number (guest, request->flavor.ram);
@@ -364,11 +341,27 @@ set_request (struct vl_guest *guest)
     put_given (guest, VL_GUEST_RAMDISK, image_path (guest, request->image.ramdisk), "ramdisk",
                "image");
   }
-  vl_guest_put (guest, VL_GUEST_BOOT_FROM_VOLUME, boots_from_volume (request) ? "true" : "false",
+  vl_guest_put (guest, VL_GUEST_BOOT_FROM_VOLUME, root && vl_is_volume (root) ? "true" : "false",
                 "block_devices", "request");
   vl_guest_put (guest, VL_GUEST_RUN_DIR,
                 vl_printf (guest->call, "%s/servers/%s/run", state, request->uuid), VL_GUEST_UUID,
                 "the server's folder");
+}
+
+/* Where KEY of section [storage] is set, or NULL. */
+static const struct vl_conf_entry *
+storage_entry (struct vl_guest *guest, const char *key)
+{
+  return guest->config ? vl_config_find (guest->config, "virtloom.conf", "storage", key) : NULL;
+}
+
+/* What KEY of section [storage] is; OTHERWISE where there is no configuration. */
+static const char *
+storage_text (struct vl_guest *guest, const char *key, const char *otherwise)
+{
+  const char *text = vl_config_str (guest->config, vl_printf (guest->call, "storage.%s", key));
+
+  return text ? text : otherwise;
 }
 
 /* Puts PROP, which is VALUE because key KEY of section [storage] is TEXT. */
@@ -376,8 +369,7 @@ static void
 put_storage (struct vl_guest *guest, const char *prop, const char *value, const char *key,
              const char *text)
 {
-  const struct vl_conf_entry *entry =
-      guest->config ? vl_config_find (guest->config, "virtloom.conf", "storage", key) : NULL;
+  const struct vl_conf_entry *entry = storage_entry (guest, key);
 
   vl_guest_put (guest, prop, value, vl_printf (guest->call, "storage.%s=%s", key, text),
                 entry ? vl_printf (guest->call, "setting, %s:%d", entry->path, entry->line)
@@ -388,7 +380,11 @@ put_storage (struct vl_guest *guest, const char *prop, const char *value, const 
 static const char *
 images_type (struct vl_guest *guest, const char *text)
 {
-  const struct vl_conf_entry *entry;
+  struct vl_report report = { .severity = VL_SEV_ERROR,
+                              .err = VL_ERR_REFUSED,
+                              .hint = "enable the storage plugin that answers for it" };
+  const struct vl_conf_entry *entry =
+      guest->request->disk_kind ? NULL : storage_entry (guest, "images_type");
   struct vl_plugin *plugin;
 
   if (VL_STREQ (text, "default")) {
@@ -397,44 +393,30 @@ images_type (struct vl_guest *guest, const char *text)
   }
   if (vl_registry_answer (guest->registry, VL_ANSWER_IMAGES, text))
     return text;
-  entry = guest->config && guest->request->disk_kind == NULL
-              ? vl_config_find (guest->config, "virtloom.conf", "storage", "images_type")
-              : NULL;
-  vl_report (
-      guest->call,
-      &(struct vl_report) {
-          .severity = VL_SEV_ERROR,
-          .err = VL_ERR_REFUSED,
-          .origin = entry ? vl_printf (guest->call, "%s:%d", entry->path, entry->line) : NULL,
-          .hint = "enable the storage plugin that answers for it" },
-      "no loaded plugin answers for images_type '%s'; accepted: default%s", text,
-      vl_registry_answers (guest->registry, guest->call->arena, VL_ANSWER_IMAGES));
+  if (entry)
+    report.origin = vl_printf (guest->call, "%s:%d", entry->path, entry->line);
+  vl_report (guest->call, &report,
+             "no loaded plugin answers for images_type '%s'; accepted: default%s", text,
+             vl_registry_answers (guest->registry, guest->call->arena, VL_ANSWER_IMAGES));
   return NULL;
-}
-
-static void
-put_flag (struct vl_guest *guest, const char *prop, const char *key)
-{
-  VL_AUTOFREE char *name = vl_xasprintf ("storage.%s", key);
-  const char *said = guest->config ? vl_config_str (guest->config, name) : NULL;
-  const char *text = said == NULL || vl_config_bool (guest->config, name) ? "true" : "false";
-
-  put_storage (guest, prop, text, key, text);
 }
 
 static void
 set_storage (struct vl_guest *guest)
 {
-  const struct vl_config *config = guest->config;
-  const char *said = config ? vl_config_str (config, "storage.images_type") : NULL, *type;
-  const char *preallocate = config ? vl_config_str (config, "storage.preallocate_images") : NULL;
+  static const char *const plain[][3] = {
+    { VL_STORAGE_COW, "use_cow_images", "true" },
+    { VL_STORAGE_RAW, "force_raw_images", "true" },
+    { VL_STORAGE_PREALLOCATE, "preallocate_images", "none" },
+  };
   const char *kind = guest->request->disk_kind;
+  const char *said = storage_text (guest, "images_type", "default"), *type;
 
-  put_flag (guest, VL_STORAGE_COW, "use_cow_images");
-  put_flag (guest, VL_STORAGE_RAW, "force_raw_images");
-  preallocate = preallocate ? preallocate : "none";
-  put_storage (guest, VL_STORAGE_PREALLOCATE, preallocate, "preallocate_images", preallocate);
-  said = said ? said : "default";
+  for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+    const char *text = storage_text (guest, plain[i][1], plain[i][2]);
+
+    put_storage (guest, plain[i][0], text, plain[i][1], text);
+  }
   type = images_type (guest, kind ? kind : said);
   if (type == NULL)
     fail (guest, VL_STORAGE_IMAGES_TYPE);

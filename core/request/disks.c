@@ -13,39 +13,42 @@
 #define GIB ((int64_t)1 << 30)
 #define MIB ((int64_t)1 << 20)
 
-struct offers {
-  const struct vl_offer **rows;
-  size_t n;
-};
-
 struct layout {
   struct vl_call *call;
   struct vl_guest *guest;
   const struct vl_request *request;
+  const struct vl_wanted_disk *wanted;
+  size_t n_wanted;
   struct vl_disk *disks;
-  size_t n;                /* laid out so far */
-  int64_t limit;           /* disks, -1: none */
-  struct offers offers[2]; /* the buses of disks and of CD-ROM drives */
+  size_t n;      /* laid out so far */
+  int64_t limit; /* disks, -1: none */
+  /* The buses of disks and of CD-ROM drives. */
+  struct {
+    const struct vl_offer **rows;
+    size_t n;
+  } offers[2];
 };
 
 /* ---- bus ---- */
 
-/* The slot that says where DEVICE may be. */
-static const char *
-slot_of (const char *device)
+static int
+is_cdrom (const char *device)
 {
-  return VL_STREQ (device, "cdrom") ? VL_CDROM_BUS : VL_DISK_BUS;
+  return VL_STREQ (device, "cdrom");
 }
 
-/* What is known of BUS for such a DEVICE; NULL where nobody offers it. */
+/* The bus for such a DEVICE that is called BUS, or the first whose devices are called as
+ * NAME is; NULL where nobody offers it. */
 static const struct vl_offer *
-find_bus (const struct layout *l, const char *device, const char *bus)
+find_bus (const struct layout *l, const char *device, const char *bus, const char *name)
 {
-  const struct offers *offers = &l->offers[VL_STREQ (device, "cdrom")];
+  for (size_t i = 0; i < l->offers[is_cdrom (device)].n; i++) {
+    const struct vl_offer *offer = l->offers[is_cdrom (device)].rows[i];
 
-  for (size_t i = 0; bus && i < offers->n; i++)
-    if (VL_STREQ (offers->rows[i]->name, bus))
-      return offers->rows[i];
+    if (vl_text_same (bus, offer->name)
+        || (name && offer->prefix && VL_STARTS (name, offer->prefix)))
+      return offer;
+  }
   return NULL;
 }
 
@@ -58,34 +61,21 @@ device_name (const struct vl_block_device *bdm)
   return name && VL_STARTS (name, "/dev/") ? name + 5 : name;
 }
 
-/* The first bus whose devices are called as NAME is. */
-static const struct vl_offer *
-bus_of_name (const struct layout *l, const char *device, const char *name)
-{
-  const struct offers *offers = &l->offers[VL_STREQ (device, "cdrom")];
-
-  for (size_t i = 0; name && i < offers->n; i++)
-    if (offers->rows[i]->prefix && VL_STARTS (name, offers->rows[i]->prefix))
-      return offers->rows[i];
-  return NULL;
-}
-
 static const struct vl_offer *
 bus_of_device (struct layout *l, const char *device)
 {
-  const struct offers *offers = &l->offers[VL_STREQ (device, "cdrom")];
-  const char *slot = slot_of (device), *bus;
+  const char *slot = is_cdrom (device) ? VL_CDROM_BUS : VL_DISK_BUS, *bus;
   const struct vl_offer *offer;
   VL_AUTOSTR struct vl_str all = { 0 };
 
   bus = VL_STREQ (device, "floppy") ? "fdc"
         : VL_STREQ (device, "lun")  ? "scsi"
                                     : vl_str (l->call, slot);
-  offer = find_bus (l, device, bus);
+  offer = find_bus (l, device, bus, NULL);
   if (offer || bus == NULL)
     return offer;
-  for (size_t i = 0; i < offers->n; i++)
-    vl_str_printf (&all, " %s", offers->rows[i]->name);
+  for (size_t i = 0; i < l->offers[is_cdrom (device)].n; i++)
+    vl_str_printf (&all, " %s", l->offers[is_cdrom (device)].rows[i]->name);
   vl_refuse_as (l->call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", slot, NULL,
                 "disk bus '%s' is not supported for '%s' guests; accepted:%s", bus,
                 vl_str (l->call, VL_GUEST_VIRT_TYPE), all.length ? all.text : " none");
@@ -95,10 +85,9 @@ bus_of_device (struct layout *l, const char *device)
 static const struct vl_offer *
 bus_of_bdm (struct layout *l, const struct vl_block_device *bdm, const char *device)
 {
-  const struct vl_offer *bus = find_bus (l, device, bdm->disk_bus);
+  const struct vl_offer *bus = find_bus (l, device, bdm->disk_bus, NULL);
 
-  if (bus == NULL)
-    bus = bus_of_name (l, device, device_name (bdm));
+  bus = bus ? bus : find_bus (l, device, NULL, device_name (bdm));
   return bus ? bus : bus_of_device (l, device);
 }
 
@@ -108,7 +97,7 @@ static int
 name_taken (const struct layout *l, const char *name)
 {
   for (size_t i = 0; i < l->n; i++)
-    if (l->disks[i].dev && VL_STREQ (l->disks[i].dev, name))
+    if (vl_text_same (l->disks[i].dev, name))
       return 1;
   return 0;
 }
@@ -122,8 +111,7 @@ name_kept (const struct layout *l, const char *name, const char *id)
   for (size_t i = 0; was && i < was->n_devices; i++) {
     const struct vl_disk *disk = &was->devices[i].disk;
 
-    if (! was->devices[i].is_nic && disk->dev && VL_STREQ (disk->dev, name)
-        && ! VL_STREQ (disk->id, id))
+    if (! was->devices[i].is_nic && vl_text_same (disk->dev, name) && ! VL_STREQ (disk->id, id))
       return 1;
   }
   return 0;
@@ -180,10 +168,10 @@ name_of (struct layout *l, const struct vl_block_device *bdm, const struct vl_of
 {
   const char *name = bdm ? device_name (bdm) : NULL;
 
-  if (name == NULL) {
+  if (name == NULL)
     name = kept_name (l, id, bus);
+  if (bdm == NULL || bdm->device_name == NULL)
     return name ? name : free_name (l, bus, id);
-  }
   if ((bus->prefix && ! VL_STARTS (name, bus->prefix)) || name_taken (l, name)) {
     vl_refuse_as (l->call, VL_ERR_REQUEST, "InvalidDevicePath", NULL, NULL,
                   "device_name '%s' of %s %s", bdm->device_name,
@@ -195,18 +183,6 @@ name_of (struct layout *l, const struct vl_block_device *bdm, const struct vl_of
   return name;
 }
 
-static const char *
-file_name (struct layout *l, const struct vl_wanted_disk *want)
-{
-  if (VL_STREQ (want->role, "root"))
-    return "disk";
-  if (VL_STREQ (want->role, "swap"))
-    return "disk.swap";
-  if (VL_STREQ (want->role, "config"))
-    return "disk.config";
-  return want->bdm ? vl_printf (l->call, "disk.eph%d", want->number) : "disk.local";
-}
-
 /* ---- one disk ---- */
 
 static const char *
@@ -214,32 +190,14 @@ device_of (struct layout *l, const struct vl_wanted_disk *want)
 {
   static const char *const devices[] = { "disk", "cdrom", "floppy", "lun", NULL };
   const char *drive = vl_config_str (l->guest->config, "storage.config_drive_format");
-  const char *image = l->request->image.disk_format;
+  int root = VL_STREQ (want->role, "root") && ! (want->bdm && vl_is_volume (want->bdm));
 
   if (VL_STREQ (want->role, "config"))
-    return drive && VL_STREQ (drive, "vfat") ? "disk" : "cdrom";
-  if (want->bdm && vl_is_volume (want->bdm))
-    return vl_text_among (want->bdm->device_type, devices) ? want->bdm->device_type : "disk";
-  if (VL_STREQ (want->role, "root"))
-    return image && VL_STREQ (image, "iso") ? "cdrom" : "disk";
-  if (want->bdm && vl_text_among (want->bdm->device_type, devices))
-    return want->bdm->device_type;
-  return "disk";
-}
-
-/* The request's own words for why there is this disk. */
-static const char *
-reason (struct layout *l, const struct vl_wanted_disk *want)
-{
-  if (want->bdm)
-    return vl_printf (l->call, "%s (request)", vl_bdm_path (l->call, l->request, want->bdm));
-  if (VL_STREQ (want->role, "root"))
-    return VL_GUEST_IMAGE;
-  if (VL_STREQ (want->role, "ephemeral"))
-    return vl_printf (l->call, "ephemeral=%lld (flavor)", (long long)l->request->flavor.ephemeral);
-  if (VL_STREQ (want->role, "swap"))
-    return vl_printf (l->call, "swap=%lld (flavor)", (long long)l->request->flavor.swap);
-  return "config_drive=true (request)";
+    return vl_text_same (drive, "vfat") ? "disk" : "cdrom";
+  if (root)
+    return vl_text_same (l->request->image.disk_format, "iso") ? "cdrom" : "disk";
+  return want->bdm && vl_text_among (want->bdm->device_type, devices) ? want->bdm->device_type
+                                                                      : "disk";
 }
 
 /* A disk's name among those of its server, for ever. */
@@ -265,18 +223,30 @@ check_id (struct layout *l, const struct vl_wanted_disk *want, const char *id)
   return 0;
 }
 
-static int64_t
-size_of (const struct layout *l, const struct vl_wanted_disk *want)
+/* What the request says of DISK: its size, its own words for why there is this disk; and
+ * the name of its file in the server's folder. */
+static const char *
+describe (struct layout *l, const struct vl_wanted_disk *want, struct vl_disk *disk)
 {
   const struct vl_request *request = l->request;
+  int ephemeral = VL_STREQ (want->role, "ephemeral"), swap = VL_STREQ (want->role, "swap");
+  const char *size = ephemeral || swap ? want->role : NULL;
+  int64_t amount = ephemeral ? request->flavor.ephemeral : swap ? request->flavor.swap : 0;
 
   if (vl_is_of_image (want))
-    return request->flavor.disk ? request->flavor.disk * GIB : request->image.virtual_size;
-  if (want->bdm)
-    return want->bdm->volume_size * GIB;
-  if (VL_STREQ (want->role, "ephemeral"))
-    return request->flavor.ephemeral * GIB;
-  return VL_STREQ (want->role, "swap") ? request->flavor.swap * MIB : 0;
+    disk->size = request->flavor.disk ? request->flavor.disk * GIB : request->image.virtual_size;
+  else
+    disk->size = want->bdm ? want->bdm->volume_size * GIB : amount * (swap ? MIB : GIB);
+  disk->why = want->bdm
+                  ? vl_printf (l->call, "%s (request)", vl_bdm_path (l->call, request, want->bdm))
+              : size ? vl_printf (l->call, "%s=%lld (flavor)", size, (long long)amount)
+              : VL_STREQ (want->role, "root") ? VL_GUEST_IMAGE
+                                              : "config_drive=true (request)";
+  if (VL_STREQ (want->role, "root"))
+    return "disk";
+  if (swap || VL_STREQ (want->role, "config"))
+    return vl_printf (l->call, "disk.%s", want->role);
+  return want->bdm ? vl_printf (l->call, "disk.eph%d", want->number) : "disk.local";
 }
 
 static int
@@ -285,17 +255,13 @@ lay_out_disk (struct layout *l, const struct vl_wanted_disk *want)
   struct vl_disk *disk = &l->disks[l->n];
   int local_root = VL_STREQ (want->role, "root") && ! (want->bdm && vl_is_volume (want->bdm));
   const struct vl_offer *bus;
+  const char *file;
 
-  memset (disk, 0, sizeof *disk);
-  disk->id = id_of (l, want);
-  disk->role = want->role;
-  disk->size = size_of (l, want);
-  disk->index = (int32_t)l->n;
-  disk->why = reason (l, want);
-  disk->device = device_of (l, want);
-  if (check_id (l, want, disk->id) < 0)
-    return -1;
-  if (vl_disk_locate (l->call, l->n, want, file_name (l, want), disk) < 0)
+  *disk = (struct vl_disk) {
+    .id = id_of (l, want), .role = want->role, .index = (int32_t)l->n, .device = device_of (l, want)
+  };
+  file = describe (l, want, disk);
+  if (check_id (l, want, disk->id) < 0 || vl_disk_locate (l->call, l->n, want, file, disk) < 0)
     return -1;
   bus = want->bdm && ! local_root ? bus_of_bdm (l, want->bdm, disk->device)
                                   : bus_of_device (l, disk->device);
@@ -303,33 +269,30 @@ lay_out_disk (struct layout *l, const struct vl_wanted_disk *want)
     return -1;
   disk->bus = bus->name;
   disk->dev = name_of (l, want->bdm, bus, disk->id);
-  if (disk->dev == NULL)
-    return -1;
-  l->n++;
-  return 0;
+  l->n += disk->dev != NULL;
+  return disk->dev ? 0 : -1;
 }
 
 /* ---- boot order ---- */
 
 static int
-check_boot_indexes (struct layout *l, const struct vl_wanted_disks *wanted)
+check_boot_indexes (struct layout *l)
 {
   size_t booted = 0;
 
-  for (size_t i = 0; i < wanted->n; i++)
-    booted += wanted->items[i].boot_index >= 0;
+  for (size_t i = 0; i < l->n_wanted; i++)
+    booted += l->wanted[i].boot_index >= 0;
   for (size_t place = 0; place < booted; place++) {
     size_t found = 0;
 
-    for (size_t i = 0; i < wanted->n; i++)
-      found += wanted->items[i].boot_index == (int64_t)place;
-    if (found != 1) {
+    for (size_t i = 0; i < l->n_wanted; i++)
+      found += l->wanted[i].boot_index == (int64_t)place;
+    if (found != 1)
       return vl_refuse_as (
           l->call, VL_ERR_REQUEST, "InvalidBDMBootSequence", NULL,
           "number the disks to boot from 0, 1, 2 ...; -1 or nothing for the others",
           "boot indexes are not in sequence: %s has boot_index %zu",
           found ? "more than one disk" : "no disk", place);
-    }
   }
   if (booted > 0)
     return 0;
@@ -341,18 +304,18 @@ check_boot_indexes (struct layout *l, const struct vl_wanted_disks *wanted)
 /* Nova compares boot indexes as text, so that "10" comes before "2": its users'
  * guests have booted that way ever since. */
 static void
-set_boot_order (struct layout *l, const struct vl_wanted_disks *wanted)
+set_boot_order (struct layout *l)
 {
   for (size_t i = 0; i < l->n; i++) {
     char mine[24], other[24];
 
-    if (wanted->items[i].boot_index < 0)
+    if (l->wanted[i].boot_index < 0)
       continue;
-    snprintf (mine, sizeof mine, "%lld", (long long)wanted->items[i].boot_index + 1);
+    snprintf (mine, sizeof mine, "%lld", (long long)l->wanted[i].boot_index + 1);
     l->disks[i].boot = 1;
     for (size_t k = 0; k < l->n; k++) {
-      snprintf (other, sizeof other, "%lld", (long long)wanted->items[k].boot_index + 1);
-      l->disks[i].boot += wanted->items[k].boot_index >= 0 && strcmp (other, mine) < 0;
+      snprintf (other, sizeof other, "%lld", (long long)l->wanted[k].boot_index + 1);
+      l->disks[i].boot += l->wanted[k].boot_index >= 0 && strcmp (other, mine) < 0;
     }
   }
 }
@@ -374,7 +337,7 @@ lay_out_container (struct layout *l)
 
 /* Block devices that fit no role would be left out in silence. */
 static int
-check_devices (struct layout *l, const struct vl_wanted_disks *wanted)
+check_devices (struct layout *l)
 {
   int result = 0;
 
@@ -382,9 +345,9 @@ check_devices (struct layout *l, const struct vl_wanted_disks *wanted)
     const struct vl_block_device *bdm = &l->request->devices[d];
     size_t i = 0;
 
-    while (i < wanted->n && wanted->items[i].bdm != bdm)
+    while (i < l->n_wanted && l->wanted[i].bdm != bdm)
       i++;
-    if (i < wanted->n)
+    if (i < l->n_wanted)
       continue;
     result = vl_refuse_as (
         l->call, VL_ERR_REQUEST, "InvalidBDM", NULL,
@@ -397,48 +360,45 @@ check_devices (struct layout *l, const struct vl_wanted_disks *wanted)
 }
 
 static int
-lay_out_all (struct layout *l, const struct vl_wanted_disks *wanted)
+lay_out_all (struct layout *l)
 {
-  int result = check_devices (l, wanted);
+  int result = check_devices (l) < 0 ? -1 : check_boot_indexes (l);
 
-  if (result == 0)
-    result = check_boot_indexes (l, wanted);
-  for (size_t i = 0; i < wanted->n; i++)
-    if (lay_out_disk (l, &wanted->items[i]) < 0)
+  for (size_t i = 0; i < l->n_wanted; i++)
+    if (lay_out_disk (l, &l->wanted[i]) < 0)
       return -1;
   if (result == 0)
-    set_boot_order (l, wanted);
+    set_boot_order (l);
   return result;
 }
 
 int
 vl_disks_lay_out (struct vl_call *call, struct vl_guest *guest)
 {
-  struct layout l = { .call = call, .guest = guest, .request = guest->request, .limit = -1 };
-  VL_AUTOWANTED struct vl_wanted_disks wanted = { 0 };
+  int64_t limit = vl_config_int (guest->config, "storage.max_disk_devices_to_attach");
+  struct layout l = {
+    .call = call, .guest = guest, .request = guest->request, .limit = limit > 0 ? limit : -1
+  };
   struct vl_plugin *caller = call->plugin;
-  int64_t limit;
+  size_t room;
   int result;
 
-  vl_wanted_disks_list (l.request, &wanted);
-  l.disks = vl_arena_alloc (call->arena, (wanted.n + 1) * sizeof *l.disks);
-  guest->volumes = vl_arena_alloc (call->arena, (wanted.n + 1) * sizeof *guest->volumes);
-  guest->sources = vl_arena_alloc (call->arena, (wanted.n + 1) * sizeof *guest->sources);
+  l.wanted = vl_wanted_disks (l.request, &l.n_wanted);
+  room = l.n_wanted + 1;
+  l.disks = vl_arena_alloc (call->arena, room * sizeof *l.disks);
+  guest->volumes = vl_arena_alloc (call->arena, room * sizeof *guest->volumes);
+  guest->sources = vl_arena_alloc (call->arena, room * sizeof *guest->sources);
+  guest->disk_devices = vl_arena_alloc (call->arena, room * sizeof *guest->disk_devices);
   vl_call_as (call, NULL);
   for (int cdrom = 0; cdrom < 2; cdrom++)
     l.offers[cdrom].rows = vl_registry_offers (
         guest->registry, call->arena, guest->driver, cdrom ? VL_CDROM_BUS : VL_DISK_BUS,
         vl_str (call, VL_GUEST_VIRT_TYPE), &l.offers[cdrom].n);
-  limit = vl_config_int (guest->config, "storage.max_disk_devices_to_attach");
-  if (limit > 0)
-    l.limit = limit;
-  result =
-      vl_is (call, VL_GUEST_VIRT_TYPE, "lxc") ? lay_out_container (&l) : lay_out_all (&l, &wanted);
+  result = vl_is (call, VL_GUEST_VIRT_TYPE, "lxc") ? lay_out_container (&l) : lay_out_all (&l);
   vl_call_as (call, caller);
   guest->disks = l.disks;
   guest->n_disks = result == 0 ? l.n : 0;
-  guest->disk_devices = vl_arena_alloc (call->arena, (l.n + 1) * sizeof *guest->disk_devices);
-  for (size_t i = 0; i < l.n && i < wanted.n; i++)
-    guest->disk_devices[i] = wanted.items[i].bdm;
+  for (size_t i = 0; i < l.n_wanted; i++)
+    guest->disk_devices[i] = l.wanted[i].bdm;
   return result;
 }

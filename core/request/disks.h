@@ -15,15 +15,11 @@ struct vl_wanted_disk {
   int64_t boot_index;                /* -1: not booted from */
 };
 
-struct vl_wanted_disks {
-  struct vl_wanted_disk *items; /* in the order in which names are given */
-  size_t n, size;
-};
-#define VL_AUTOWANTED __attribute__ ((cleanup (vl_wanted_disks_free)))
-void vl_wanted_disks_free (struct vl_wanted_disks *wanted);
-
-/* The same list for the same request, every time. */
-void vl_wanted_disks_list (const struct vl_request *request, struct vl_wanted_disks *wanted);
+/* The disks of REQUEST, *N, in the order in which names are given, in its memory; the
+ * same list for the same request, every time. */
+const struct vl_wanted_disk *vl_wanted_disks (const struct vl_request *request, size_t *n);
+/* The block device that is booted from first, or NULL. */
+const struct vl_block_device *vl_root_device (const struct vl_request *request);
 /* Is BDM a volume (or a local file given as one)? */
 int vl_is_volume (const struct vl_block_device *bdm);
 /* Is it a root disk that is made of the image? */
@@ -35,10 +31,8 @@ const char *vl_bdm_path (struct vl_call *call, const struct vl_request *request,
  * -1 after a finding. */
 int vl_connection_check (struct vl_call *call, const struct vl_volume *volume);
 /* The folder LEVELS above the guest's run-dir, STATE/servers/UUID/run: 1 is the server's
- * own, where its disks are. */
+ * own, where its disks are; 3 that of all state. */
 const char *vl_above_run_dir (struct vl_call *call, int levels);
-/* The folder of all state. */
-const char *vl_state_of (struct vl_call *call);
 /* The id that a volume has for the guest: its own, else one made of the
  * server's uuid and its place. */
 const char *vl_volume_id (struct vl_call *call, const struct vl_guest *guest,

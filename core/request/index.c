@@ -6,7 +6,7 @@
 
 #include <config.h>
 
-#include "request/index.h"
+#include "request/work.h"
 
 static int
 is_loaded_feature (const struct vl_plugin *plugin)
@@ -25,20 +25,11 @@ compare_props (const void *a, const void *b)
 size_t
 vl_index_find (const struct vl_prop_index *index, const char *name)
 {
-  size_t low = 0, high = index->n_props;
+  const struct vl_guest_prop wanted = { .name = name };
+  const struct vl_guest_prop *found =
+      bsearch (&wanted, index->props, index->n_props, sizeof wanted, compare_props);
 
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    int order = strcmp (name, index->props[middle].name);
-
-    if (order == 0)
-      return middle;
-    if (order < 0)
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  return VL_NO_PROP;
+  return found ? (size_t)(found - index->props) : VL_NO_PROP;
 }
 
 static void
@@ -75,7 +66,7 @@ add_all_props (struct vl_registry *registry, struct vl_prop_index *index)
   qsort (index->props, index->n_props, sizeof *index->props, compare_props);
 }
 
-/* ---- the lowest layers ---- */
+/* ---- the lowest layers, and slots ---- */
 
 static void
 add_lowest_layers (struct vl_prop_index *index)
@@ -83,8 +74,12 @@ add_lowest_layers (struct vl_prop_index *index)
   for (size_t i = 0; i < index->n_props; i++) {
     struct vl_guest_prop *prop = &index->props[i];
     const struct vl_raw *raw = prop->plugin ? vl_plugin_base (prop->plugin, prop->row) : NULL;
+    size_t slot =
+        prop->plugin && prop->row->fills ? vl_index_find (index, prop->row->fills) : VL_NO_PROP;
     const struct vl_base *base;
 
+    if (slot != VL_NO_PROP)
+      index->props[slot].filler = i + 1;
     if (raw == NULL)
       continue;
     base = &prop->plugin->base[prop->row - prop->plugin->props];
@@ -92,21 +87,6 @@ add_lowest_layers (struct vl_prop_index *index)
     prop->raw[VL_LAYER_DEFAULT] = base->deflt;
     prop->raw[prop->origin] = raw;
     prop->value = raw->value;
-  }
-}
-
-/* ---- slots ---- */
-
-static void
-link_slots (struct vl_prop_index *index)
-{
-  for (size_t i = 0; i < index->n_props; i++) {
-    const struct vl_guest_prop *prop = &index->props[i];
-    size_t slot =
-        prop->plugin && prop->row->fills ? vl_index_find (index, prop->row->fills) : VL_NO_PROP;
-
-    if (slot != VL_NO_PROP)
-      index->props[slot].filler = i + 1;
   }
 }
 
@@ -120,20 +100,14 @@ compare_keys (const void *a, const void *b)
   return x->image != y->image ? x->image - y->image : strcmp (x->key, y->key);
 }
 
-static size_t
-count_keys (const struct vl_prop_index *index)
-{
-  size_t n = 0;
-
-  for (size_t i = 0; i < index->n_props; i++)
-    n += 2 + index->props[i].row->aliases.count;
-  return n;
-}
-
 static void
 add_keys (struct vl_arena *arena, struct vl_prop_index *index)
 {
-  index->keys = vl_arena_alloc (arena, count_keys (index) * sizeof *index->keys);
+  size_t room = 0;
+
+  for (size_t i = 0; i < index->n_props; i++)
+    room += 2 + index->props[i].row->aliases.count;
+  index->keys = vl_arena_alloc (arena, room * sizeof *index->keys);
   for (size_t i = 0; i < index->n_props; i++) {
     const struct vl_prop *row = index->props[i].row;
     const struct vl_alias *aliases = row->aliases.rows;
@@ -252,7 +226,6 @@ vl_index_get (struct vl_registry *registry)
   index = vl_arena_alloc (registry->arena, sizeof *index);
   add_all_props (registry, index);
   add_lowest_layers (index);
-  link_slots (index);
   add_keys (registry->arena, index);
   add_plugins (registry, index);
   registry->prop_index = index;

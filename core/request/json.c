@@ -8,10 +8,6 @@
 #include "request/json-members.h"
 
 #include "lib/text.h"
-#include "request/name.h"
-#include "request/disks.h"
-
-#define N(array) (sizeof (array) / sizeof ((array)[0]))
 
 #define MOST_BYTES ((size_t)1 << 20)
 #define MOST_DEPTH 32
@@ -71,99 +67,132 @@ parse (struct vl_reader *r, const char *text, size_t length)
   return root;
 }
 
-/* ---- flavor and image ---- */
+/* ---- members ---- */
 
-#define AMOUNT(part, member, least)                                                                \
+#define MEMBER(type, json, what, member, ...)                                                      \
   {                                                                                                \
-    .name = #member, .kind = VL_MEMBER_NUMBER,                                                     \
-    .offset = offsetof (struct vl_request, part.member), .min = (least), .max = MOST_AMOUNT        \
+    .name = (json), .kind = VL_MEMBER_##what, .offset = offsetof (type, member), __VA_ARGS__       \
   }
-#define NEEDED(part, member)                                                                       \
+#define OF_REQUEST(json, what, member, ...)                                                        \
+  MEMBER (struct vl_request, json, what, member, __VA_ARGS__)
+#define OF_NETWORK(member, what, ...) MEMBER (struct vl_network, #member, what, member, __VA_ARGS__)
+#define OF_DEVICE(member, what, ...)                                                               \
+  MEMBER (struct vl_block_device, #member, what, member, .code = "InvalidBDM", __VA_ARGS__)
+#define OF_LIST(type, member) .count = offsetof (type, n_##member)
+#define AMOUNT(least) .min = (least), .max = MOST_AMOUNT
+#define NAME .problem = vl_server_name_problem, .code = "InvalidName"
+#define ANY_TEXT .problem = vl_text_name_problem
+#define ITEMS(rows, type, judge)                                                                   \
   {                                                                                                \
-    .name = #member, .kind = VL_MEMBER_NUMBER, .required = 1,                                      \
-    .offset = offsetof (struct vl_request, part.member), .min = 1, .max = MOST_AMOUNT              \
+    (rows), sizeof (rows) / sizeof (rows)[0], sizeof (type), (judge)                               \
   }
 
-static const struct vl_member flavor_members[] = {
-  { .name = "name",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, flavor.name),
-    .problem = vl_server_name_problem,
-    .code = "InvalidName" },
-  NEEDED (flavor, vcpus),
-  NEEDED (flavor, ram),
-  AMOUNT (flavor, disk, 0),
-  AMOUNT (flavor, ephemeral, 0),
-  AMOUNT (flavor, swap, 0),
-  { .name = "extra_specs", .kind = VL_MEMBER_OTHER },
+static const struct vl_member flavor_rows[] = {
+  OF_REQUEST ("name", TEXT, flavor.name, NAME),
+  OF_REQUEST ("vcpus", NUMBER, flavor.vcpus, AMOUNT (1), .required = 1),
+  OF_REQUEST ("ram", NUMBER, flavor.ram, AMOUNT (1), .required = 1),
+  OF_REQUEST ("disk", NUMBER, flavor.disk, AMOUNT (0)),
+  OF_REQUEST ("ephemeral", NUMBER, flavor.ephemeral, AMOUNT (0)),
+  OF_REQUEST ("swap", NUMBER, flavor.swap, AMOUNT (0)),
+  OF_REQUEST ("extra_specs", ENTRIES, entries, OF_LIST (struct vl_request, entries),
+              .layer = VL_LAYER_FLAVOR),
+};
+static const struct vl_members flavor_members = ITEMS (flavor_rows, struct vl_request, NULL);
+
+static const struct vl_member image_rows[] = {
+  OF_REQUEST ("name", TEXT, image.name, NAME),
+  OF_REQUEST ("disk_format", TEXT, image.disk_format, .code = "InvalidDiskFormat",
+              .what = "disk format", .among = "aki ami ari iso ploop qcow2 raw vdi vhd vhdx vmdk"),
+  OF_REQUEST ("size", NUMBER, image.size, .max = INT64_MAX),
+  OF_REQUEST ("min_ram", NUMBER, image.min_ram, AMOUNT (0)),
+  OF_REQUEST ("min_disk", NUMBER, image.min_disk, AMOUNT (0)),
+  OF_REQUEST ("status", TEXT, image.status, ANY_TEXT),
+  OF_REQUEST ("kernel", TEXT, image.kernel, .problem = vl_image_ref_problem),
+  OF_REQUEST ("ramdisk", TEXT, image.ramdisk, .problem = vl_image_ref_problem),
+  OF_REQUEST ("properties", ENTRIES, entries, OF_LIST (struct vl_request, entries),
+              .layer = VL_LAYER_IMAGE),
+};
+static const struct vl_members image_members = ITEMS (image_rows, struct vl_request, NULL);
+
+static const struct vl_member network_rows[] = {
+  OF_NETWORK (id, TEXT, .problem = vl_nic_id_problem),
+  OF_NETWORK (type, TEXT, ANY_TEXT),
+  OF_NETWORK (bridge, TEXT, .problem = vl_interface_problem),
+  OF_NETWORK (mtu, NUMBER, .max = 65535),
+  OF_NETWORK (address, TEXT, .problem = vl_mac_problem, .lower = 1),
+  OF_NETWORK (vnic_type, TEXT, ANY_TEXT),
+  OF_NETWORK (model, TEXT, ANY_TEXT),
+  OF_NETWORK (properties, ENTRIES, OF_LIST (struct vl_network, properties),
+              .layer = VL_LAYER_REQUEST),
 };
 
+/* No two networks have one id or address. */
 static void
-read_flavor (struct vl_reader *r, const json_t *flavor, struct vl_request *request)
+check_network (struct vl_reader *r, const json_t *object, const char *path, const void *list,
+               size_t i)
 {
-  if (flavor == NULL)
-    return;
-  vl_members_read (r, flavor, "$.flavor", flavor_members, N (flavor_members), request);
-  vl_entries_read (r, json_object_get (flavor, "extra_specs"), "$.flavor.extra_specs",
-                   VL_LAYER_FLAVOR, request);
+  const struct vl_network *all = list, *own = &all[i];
+
+  (void)object;
+  for (size_t k = 0; k < i; k++) {
+    if (own->id && vl_text_same (all[k].id, own->id))
+      vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "%s.id", path), NULL,
+                        "'%s' is the id of $.networks[%zu] too", own->id, k);
+    if (own->address && vl_text_same (all[k].address, own->address))
+      vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "%s.address", path), NULL,
+                        "'%s' is the address of $.networks[%zu] too", own->address, k);
+  }
 }
+static const struct vl_members network_members =
+    ITEMS (network_rows, struct vl_network, check_network);
 
 static const char *
-disk_format_problem (const char *text)
+device_name_problem (const char *text)
 {
-  static const char *const known[] = { "aki", "ami", "ari", "iso",  "ploop", "qcow2",
-                                       "raw", "vdi", "vhd", "vhdx", "vmdk" };
+  const char *name = VL_STARTS (text, "/dev/") ? text + 5 : text;
+  size_t n = strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789");
 
-  for (size_t i = 0; i < N (known); i++)
-    if (VL_STREQ (text, known[i]))
-      return NULL;
-  return "is no disk format; accepted: aki ami ari iso ploop qcow2 raw vdi vhd vhdx vmdk";
+  return n > 0 && n <= 32 && name[n] == '\0'
+             ? NULL
+             : "is no device name; accepted: names as 'vdb' or '/dev/vdb'";
 }
 
-static const struct vl_member image_members[] = {
-  { .name = "name",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, image.name),
-    .problem = vl_server_name_problem,
-    .code = "InvalidName" },
-  { .name = "disk_format",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, image.disk_format),
-    .problem = disk_format_problem,
-    .code = "InvalidDiskFormat" },
-  { .name = "size",
-    .kind = VL_MEMBER_NUMBER,
-    .offset = offsetof (struct vl_request, image.size),
-    .max = INT64_MAX },
-  AMOUNT (image, min_ram, 0),
-  AMOUNT (image, min_disk, 0),
-  { .name = "status",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, image.status),
-    .problem = vl_text_name_problem },
-  { .name = "kernel",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, image.kernel),
-    .problem = vl_image_ref_problem },
-  { .name = "ramdisk",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, image.ramdisk),
-    .problem = vl_image_ref_problem },
-  { .name = "properties", .kind = VL_MEMBER_OTHER },
+#define SOURCES "blank image snapshot volume"
+
+static const struct vl_member device_rows[] = {
+  OF_DEVICE (source_type, TEXT, .what = "source", .among = SOURCES),
+  OF_DEVICE (destination_type, TEXT, .what = "destination", .among = "local volume"),
+  OF_DEVICE (boot_index, PLACE),
+  OF_DEVICE (device_type, TEXT, .what = "type of device", .among = "cdrom disk floppy lun"),
+  OF_DEVICE (disk_bus, TEXT, ANY_TEXT),
+  OF_DEVICE (device_name, TEXT, .problem = device_name_problem),
+  OF_DEVICE (guest_format, TEXT, ANY_TEXT),
+  OF_DEVICE (volume_size, NUMBER, AMOUNT (0)),
+  OF_DEVICE (uuid, TEXT, .problem = vl_uuid_problem, .lower = 1),
+  OF_DEVICE (connection_info, JSON),
+  OF_DEVICE (path, TEXT, .problem = vl_path_problem),
+  OF_DEVICE (format, TEXT, .what = "format of a volume", .among = "qcow2 raw"),
+  OF_DEVICE (properties, ENTRIES, OF_LIST (struct vl_block_device, properties),
+             .layer = VL_LAYER_REQUEST),
+  { .name = "delete_on_termination", .kind = VL_MEMBER_IDLE },
+  { .name = "tag", .kind = VL_MEMBER_IDLE },
+  { .name = "volume_type", .kind = VL_MEMBER_IDLE },
 };
 
+/* null is not given; a text that was refused has its finding already. */
 static void
-read_image (struct vl_reader *r, const json_t *image, struct vl_request *request)
+check_device (struct vl_reader *r, const json_t *object, const char *path, const void *list,
+              size_t i)
 {
-  if (image == NULL || json_is_null (image))
-    return;
-  request->image.given = 1;
-  vl_members_read (r, image, "$.image", image_members, N (image_members), request);
-  vl_entries_read (r, json_object_get (image, "properties"), "$.image.properties", VL_LAYER_IMAGE,
-                   request);
-}
+  const struct vl_block_device *device = (const struct vl_block_device *)list + i;
 
-/* ---- the request ---- */
+  if (json_is_object (object) && device->source_type == NULL && device->path == NULL
+      && ! json_is_string (json_object_get (object, "source_type"))
+      && ! json_is_string (json_object_get (object, "path")))
+    vl_reader_refuse (r, "InvalidBDM", path, NULL, "has no source_type; accepted: " SOURCES);
+}
+static const struct vl_members device_members =
+    ITEMS (device_rows, struct vl_block_device, check_device);
 
 static const char *
 user_data_problem (const char *text)
@@ -171,119 +200,68 @@ user_data_problem (const char *text)
   return strlen (text) > MOST_USER_DATA ? "is too long; accepted: at most 65535 bytes" : NULL;
 }
 
-static const struct vl_member request_members[] = {
-  { .name = "name",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, name),
-    .problem = vl_server_name_problem,
-    .code = "InvalidName" },
-  { .name = "uuid",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, uuid),
-    .problem = vl_uuid_problem,
-    .code = "InvalidUUID" },
+static const struct vl_member request_rows[] = {
+  OF_REQUEST ("name", TEXT, name, NAME),
+  OF_REQUEST ("uuid", TEXT, uuid, .problem = vl_uuid_problem, .code = "InvalidUUID", .lower = 1),
   { .name = "macs", .kind = VL_MEMBER_OTHER },
-  { .name = "flavor", .kind = VL_MEMBER_OTHER, .required = 1 },
-  { .name = "image", .kind = VL_MEMBER_OTHER },
-  { .name = "networks", .kind = VL_MEMBER_OTHER },
-  { .name = "block_devices", .kind = VL_MEMBER_OTHER },
-  { .name = "properties", .kind = VL_MEMBER_OTHER },
-  { .name = "config_drive",
-    .kind = VL_MEMBER_BOOL,
-    .offset = offsetof (struct vl_request, config_drive) },
-  { .name = "metadata", .kind = VL_MEMBER_OTHER },
-  { .name = "user_data",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, user_data),
-    .problem = user_data_problem },
-  { .name = "disk_kind",
-    .kind = VL_MEMBER_TEXT,
-    .offset = offsetof (struct vl_request, disk_kind),
-    .problem = vl_text_name_problem },
+  { .name = "flavor", .kind = VL_MEMBER_OBJECT, .of = &flavor_members, .required = 1 },
+  { .name = "image",
+    .kind = VL_MEMBER_OBJECT,
+    .of = &image_members,
+    .count = offsetof (struct vl_request, image.given) },
+  OF_REQUEST ("networks", LIST, networks, OF_LIST (struct vl_request, networks),
+              .of = &network_members),
+  OF_REQUEST ("block_devices", LIST, devices, OF_LIST (struct vl_request, devices),
+              .of = &device_members),
+  OF_REQUEST ("properties", ENTRIES, entries, OF_LIST (struct vl_request, entries),
+              .layer = VL_LAYER_REQUEST),
+  OF_REQUEST ("config_drive", BOOL, config_drive),
+  OF_REQUEST ("metadata", ENTRIES, metadata, OF_LIST (struct vl_request, metadata),
+              .layer = VL_LAYER_METADATA),
+  OF_REQUEST ("user_data", TEXT, user_data, .problem = user_data_problem),
+  OF_REQUEST ("disk_kind", TEXT, disk_kind, ANY_TEXT),
 };
+static const struct vl_members request_members = ITEMS (request_rows, struct vl_request, NULL);
 
-static void
-read_request (struct vl_reader *r, const json_t *root, struct vl_request *request)
-{
-  vl_members_read (r, root, "$", request_members, N (request_members), request);
-  if (! json_is_object (root))
-    return;
-  read_flavor (r, json_object_get (root, "flavor"), request);
-  read_image (r, json_object_get (root, "image"), request);
-  vl_entries_read (r, json_object_get (root, "properties"), "$.properties", VL_LAYER_REQUEST,
-                   request);
-  vl_networks_read (r, json_object_get (root, "networks"), request);
-  vl_macs_read (r, json_object_get (root, "macs"), request);
-  vl_devices_read (r, json_object_get (root, "block_devices"), request);
-  vl_metadata_read (r, json_object_get (root, "metadata"), request);
-}
+/* ---- MAC addresses ---- */
 
-/* ---- writing ---- */
-
-/* The canonical JSON: members sorted, no blanks, what has its default left out, so
- * that two ways to write one request are one text.  The caller frees. */
-static char *
-write_request (const struct vl_request *request, int with_uuid, int with_macs)
-{
-  json_t *root = vl_members_write (request_members, N (request_members), request);
-  json_t *flavor = vl_members_write (flavor_members, N (flavor_members), request), *image, *macs;
-  char *text;
-
-  if (! with_uuid)
-    json_object_del (root, "uuid");
-  json_object_set_new (flavor, "extra_specs",
-                       vl_entries_write (request->entries, request->n_entries, VL_LAYER_FLAVOR));
-  json_object_set_new (root, "flavor", flavor);
-  if (request->image.given) {
-    image = vl_members_write (image_members, N (image_members), request);
-    json_object_set_new (image, "properties",
-                         vl_entries_write (request->entries, request->n_entries, VL_LAYER_IMAGE));
-    json_object_set_new (root, "image", image);
-  }
-  json_object_set_new (root, "properties",
-                       vl_entries_write (request->entries, request->n_entries, VL_LAYER_REQUEST));
-  json_object_set_new (root, "networks", vl_networks_write (request));
-  json_object_set_new (root, "block_devices", vl_devices_write (request));
-  json_object_set_new (root, "metadata", vl_metadata_write (request));
-  if (with_macs && request->n_macs) {
-    macs = json_array ();
-    for (size_t i = 0; i < request->n_macs; i++)
-      json_array_append_new (macs, json_string (request->macs[i]));
-    json_object_set_new (root, "macs", macs);
-  }
-  text = json_dumps (root, JSON_SORT_KEYS | JSON_COMPACT);
-  json_decref (root);
-  if (text == NULL)
-    vl_oom ();
-  return text;
-}
-
-char *
-vl_request_to_json (const struct vl_request *request)
-{
-  return write_request (request, 1, 1);
-}
-
-/* ---- what was not given ---- */
-
-static void
-derive_uuid (struct vl_request *request)
-{
-  VL_AUTOFREE char *canonical = write_request (request, 0, request->n_macs > 0);
-  char uuid[37];
-
-  vl_uuid_from_text (canonical, uuid);
-  request->uuid = vl_arena_strdup (request->arena, uuid);
-}
-
+/* Is MAC that of another network than I? */
 static int
-mac_taken (const struct vl_request *request, const char *mac)
+mac_taken (const struct vl_request *request, const char *mac, size_t i)
 {
-  for (size_t i = 0; i < request->n_networks; i++)
-    if ((request->macs[i] && VL_STREQ (request->macs[i], mac))
-        || (request->networks[i].address && VL_STREQ (request->networks[i].address, mac)))
+  for (size_t k = 0; k < request->n_networks; k++)
+    if (k != i
+        && (vl_text_same (request->networks[k].mac, mac)
+            || vl_text_same (request->networks[k].address, mac)))
       return 1;
   return 0;
+}
+
+static void
+read_macs (struct vl_reader *r, const json_t *value, struct vl_request *request)
+{
+  static const struct vl_member address = { .problem = vl_mac_problem, .lower = 1 };
+  size_t n = vl_list_size (r, value, "$.macs");
+
+  if (n > request->n_networks) {
+    vl_reader_refuse (r, NULL, "$.macs", NULL,
+                      "has %zu addresses for %zu networks; accepted: at most one for each", n,
+                      request->n_networks);
+    n = 0;
+  }
+  for (size_t i = 0; i < n; i++) {
+    const json_t *item = json_array_get (value, i);
+    const char *path = vl_arena_printf (r->arena, "$.macs[%zu]", i);
+    const char *mac = vl_text_read (r, item, path, &address), *other = request->networks[i].address;
+
+    request->networks[i].mac = mac;
+    if (mac && mac_taken (request, mac, i))
+      vl_reader_refuse (r, NULL, path, NULL, "'%s' is another network's address too",
+                        json_string_value (item));
+    if (mac && other && ! VL_STREQ (other, mac))
+      vl_reader_refuse (r, NULL, path, NULL, "'%s' is not the address of $.networks[%zu], '%s'",
+                        json_string_value (item), i, other);
+  }
 }
 
 /* In QEMU's own range 52:54:00, the same for the same server and place. */
@@ -292,7 +270,7 @@ derive_mac (const struct vl_request *request, size_t i)
 {
   char uuid[37], *mac = NULL;
 
-  for (unsigned attempt = 0; mac == NULL || mac_taken (request, mac); attempt++) {
+  for (unsigned attempt = 0; mac == NULL || mac_taken (request, mac, i); attempt++) {
     vl_uuid_from_text (vl_arena_printf (request->arena, "%s mac %zu %u", request->uuid, i, attempt),
                        uuid);
     mac = vl_arena_printf (request->arena, "52:54:00:%.2s:%.2s:%.2s", uuid, uuid + 2, uuid + 4);
@@ -300,33 +278,63 @@ derive_mac (const struct vl_request *request, size_t i)
   return mac;
 }
 
-static void
-derive_macs (struct vl_request *request)
-{
-  for (size_t i = 0; i < request->n_networks; i++)
-    if (request->macs[i] == NULL)
-      request->macs[i] = request->networks[i].address;
-  for (size_t i = 0; i < request->n_networks; i++) {
-    if (request->macs[i] == NULL)
-      request->macs[i] = derive_mac (request, i);
-    request->networks[i].mac = request->macs[i];
-  }
-  request->n_macs = request->n_networks;
-}
+/* ---- the request ---- */
 
+/* What was not given. */
 static void
 complete (struct vl_request *request)
 {
-  char *uuid;
+  VL_AUTOFREE char *canonical = request->uuid ? NULL : vl_request_to_json (request);
+  char uuid[37];
 
-  if (request->uuid == NULL)
-    derive_uuid (request);
-  uuid = vl_arena_strdup (request->arena, request->uuid);
-  for (char *p = uuid; *p; p++)
-    if (*p >= 'A' && *p <= 'F')
-      *p = (char)(*p - 'A' + 'a');
-  request->uuid = uuid;
-  derive_macs (request);
+  if (canonical) {
+    vl_uuid_from_text (canonical, uuid);
+    request->uuid = vl_arena_strdup (request->arena, uuid);
+  }
+  for (size_t i = 0; i < request->n_networks; i++)
+    if (request->networks[i].mac == NULL)
+      request->networks[i].mac = request->networks[i].address;
+  for (size_t i = 0; i < request->n_networks; i++)
+    if (request->networks[i].mac == NULL)
+      request->networks[i].mac = derive_mac (request, i);
+}
+
+char *
+vl_request_to_json (const struct vl_request *request)
+{
+  json_t *root = vl_members_write (&request_members, request);
+  json_t *macs = json_array ();
+  char *text;
+
+  for (size_t i = 0; i < request->n_networks; i++)
+    if (request->networks[i].mac)
+      json_array_append_new (macs, json_string (request->networks[i].mac));
+  if (json_array_size (macs))
+    json_object_set (root, "macs", macs);
+  json_decref (macs);
+  text = json_dumps (root, JSON_SORT_KEYS | JSON_COMPACT);
+  json_decref (root);
+  if (text == NULL)
+    vl_oom ();
+  return text;
+}
+
+const char *
+vl_network_member (struct vl_call *call, const struct vl_network *network, const char *name)
+{
+  for (size_t i = 0; i < network_members.n; i++) {
+    const struct vl_member *member = &network_rows[i];
+    const void *at = (const char *)network + member->offset;
+
+    if (! VL_STREQ (member->name, name))
+      continue;
+    if (member->kind == VL_MEMBER_TEXT)
+      return *(const char *const *)at;
+    return member->kind == VL_MEMBER_NUMBER && *(const int64_t *)at
+               ? vl_printf (call, "%lld", (long long)*(const int64_t *)at)
+               : NULL;
+  }
+  return NULL;
 }
 
 struct vl_request *
@@ -337,8 +345,10 @@ vl_request_read (struct vl_call *call, const char *text, size_t length, const ch
   json_t *root = parse (&r, text, length);
 
   request->arena = r.arena;
-  if (root)
-    read_request (&r, root, request);
+  if (root) {
+    vl_members_read (&r, root, "$", &request_members, request);
+    read_macs (&r, json_object_get (root, "macs"), request);
+  }
   json_decref (root);
   if (r.bad) {
     vl_request_free (request);

@@ -9,8 +9,7 @@
 
 #include "request/work.h"
 
-#include "lib/spell.h"
-#include "request/name.h"
+#include "lib/text.h"
 
 #include <virtloom/ascii.h>
 
@@ -46,7 +45,7 @@ vl_entry_is_secret (const struct vl_guest *guest, const struct vl_entry *entry)
 {
   long number;
   const struct vl_key_slot *slot =
-      guest->work
+      guest->work && entry->layer != VL_LAYER_METADATA
           ? vl_index_key (guest->work->index, entry->key, entry->layer != VL_LAYER_FLAVOR, &number)
           : NULL;
 
@@ -152,16 +151,6 @@ meant (struct vl_guest *guest, const char *key, int image)
   return NULL;
 }
 
-static const char *
-nearest (struct vl_guest *guest, const char *key, int image)
-{
-  struct vl_spell spell = { .wanted = key };
-
-  for (const char **name = known_keys (guest, image); *name; name++)
-    vl_spell_offer (&spell, *name);
-  return spell.best;
-}
-
 /* ---- keys that a plugin claims ---- */
 
 int
@@ -220,10 +209,13 @@ static int
 unknown (struct vl_guest *guest, const struct vl_entry *entry)
 {
   int image = entry->layer != VL_LAYER_FLAVOR;
+  struct vl_spell spell = { .wanted = entry->key };
 
+  for (const char **name = known_keys (guest, image); *name; name++)
+    vl_spell_offer (&spell, *name);
   return vl_entry_say (
       guest, entry, NULL, VL_ERR_REQUEST, "ValidationError",
-      vl_did_you_mean (guest->call, '\'', nearest (guest, entry->key, image),
+      vl_did_you_mean (guest->call, '\'', spell.best,
                        vl_printf (guest->call,
                                   "'virtloom feature list' shows the keys that are known, and "
                                   "ignored_%s of virtloom.conf names those to pass over",

@@ -1,46 +1,230 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Where disks are: the storage plugins that answer for them are asked. */
+ * Which disks a request asks for, in Nova's order: root, the flavor's ephemeral
+ * disk or those of the block device mapping, swap, volumes, config drive; and where they
+ * are, which the storage plugins that answer for them are asked. */
 
 #include <config.h>
 
 #include "request/disks.h"
 #include "request/recorded.h"
 
-/* The N-th disk, which is being laid out. */
-struct layout {
-  struct vl_call *call;
-  struct vl_guest *guest;
-  const struct vl_request *request;
-  size_t n;
-};
+#include <jansson.h>
+
+/* ---- which ---- */
+
+int
+vl_is_volume (const struct vl_block_device *bdm)
+{
+  return bdm->path || vl_text_same (bdm->destination_type, "volume");
+}
+
+static int
+is_blank (const struct vl_block_device *bdm)
+{
+  return ! vl_is_volume (bdm) && vl_text_same (bdm->source_type, "blank");
+}
+
+static int
+is_swap (const struct vl_block_device *bdm)
+{
+  return is_blank (bdm) && vl_text_same (bdm->guest_format, "swap");
+}
+
+static int
+is_ephemeral (const struct vl_block_device *bdm)
+{
+  return is_blank (bdm) && ! is_swap (bdm);
+}
+
+int
+vl_is_of_image (const struct vl_wanted_disk *want)
+{
+  return VL_STREQ (want->role, "root")
+         && (want->bdm == NULL || (! vl_is_volume (want->bdm) && ! is_blank (want->bdm)));
+}
+
+const struct vl_block_device *
+vl_root_device (const struct vl_request *request)
+{
+  for (size_t i = 0; i < request->n_devices; i++)
+    if (request->devices[i].boot_index == 0)
+      return &request->devices[i];
+  return NULL;
+}
+
+/* Adds the block devices but ROOT that IS says yes to, or, where there are none and
+ * OTHERWISE, one of the flavor's. */
+static struct vl_wanted_disk *
+add_devices (struct vl_wanted_disk *next, const struct vl_request *request, const char *role,
+             int (*is) (const struct vl_block_device *), int otherwise)
+{
+  const struct vl_block_device *root = vl_root_device (request);
+  int n = 0;
+
+  for (const struct vl_block_device *bdm = request->devices;
+       bdm < request->devices + request->n_devices; bdm++)
+    if (is (bdm) && bdm != root)
+      *next++ = (struct vl_wanted_disk) { role, bdm, n++, bdm->boot_index };
+  if (n == 0 && otherwise)
+    *next++ = (struct vl_wanted_disk) { role, NULL, 0, -1 };
+  return next;
+}
+
+const struct vl_wanted_disk *
+vl_wanted_disks (const struct vl_request *request, size_t *n)
+{
+  struct vl_wanted_disk *list =
+      vl_arena_alloc (request->arena, (request->n_devices + 4) * sizeof *list);
+  struct vl_wanted_disk *next = list;
+  const struct vl_block_device *root = vl_root_device (request);
+
+  if (root || request->image.given)
+    *next++ = (struct vl_wanted_disk) { "root", root, 0, 0 };
+  next = add_devices (next, request, "ephemeral", is_ephemeral, request->flavor.ephemeral > 0);
+  next = add_devices (next, request, "swap", is_swap, request->flavor.swap > 0);
+  next = add_devices (next, request, "volume", vl_is_volume, 0);
+  if (request->config_drive)
+    *next++ = (struct vl_wanted_disk) { "config", NULL, 0, -1 };
+  *n = (size_t)(next - list);
+  return list;
+}
+
+const char *
+vl_bdm_path (struct vl_call *call, const struct vl_request *request,
+             const struct vl_block_device *bdm)
+{
+  return vl_printf (call, "$.block_devices[%zu]", (size_t)(bdm - request->devices));
+}
+
+const char *
+vl_above_run_dir (struct vl_call *call, int levels)
+{
+  char *folder = vl_arena_strdup (call->arena, vl_str (call, VL_GUEST_RUN_DIR));
+
+  while (folder && levels-- > 0) {
+    char *slash = strrchr (folder, '/');
+
+    if (slash)
+      *slash = '\0';
+  }
+  return folder;
+}
+
+const char *
+vl_volume_id (struct vl_call *call, const struct vl_guest *guest, const struct vl_block_device *bdm)
+{
+  char id[37];
+
+  if (bdm->uuid)
+    return bdm->uuid;
+  vl_uuid_from_text (vl_printf (call, "%s volume %zu", vl_str (call, VL_GUEST_UUID),
+                                (size_t)(bdm - guest->request->devices)),
+                     id);
+  return vl_arena_strdup (call->arena, id);
+}
+
+/* ---- connection_info ---- */
+
+static int
+refuse_info (struct vl_call *call, const struct vl_volume *volume, const char *what)
+{
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR,
+    .err = VL_ERR_REQUEST,
+    .code = "InvalidBDM",
+    .path = volume->where,
+    .hint = "give {\"driver_volume_type\": \"iscsi\", \"data\": {\"device_path\": \"/dev/...\"}}"
+  };
+
+  return vl_report (call, &report, "%s: connection_info %s", volume->where, what);
+}
+
+/* The member or item of VALUE that the first LENGTH bytes of PATH name. */
+static const json_t *
+step (const json_t *value, const char *path, size_t length)
+{
+  VL_AUTOFREE char *name = vl_xstrndup (path, length);
+
+  return json_is_array (value) ? json_array_get (value, strtoul (name, NULL, 10))
+                               : json_object_get (value, name);
+}
+
+const char *
+vl_info (struct vl_call *call, const struct vl_volume *volume, const char *path)
+{
+  json_t *root =
+      volume->connection ? json_loads (volume->connection, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  const json_t *value = root;
+  const char *text = NULL;
+
+  if (path == NULL)
+    vl_fault (call, "vl_info is called with NULL where a path is needed");
+  for (const char *at = path; at && value; at += strcspn (at, ".") + 1) {
+    value = step (value, at, strcspn (at, "."));
+    if (strchr (at, '.') == NULL)
+      break;
+  }
+  if (json_is_string (value))
+    text = vl_arena_strdup (call->arena, json_string_value (value));
+  else if (json_is_integer (value))
+    text = vl_arena_printf (call->arena, "%" JSON_INTEGER_FORMAT, json_integer_value (value));
+  else if (json_is_boolean (value))
+    text = json_is_true (value) ? "true" : "false";
+  json_decref (root);
+  return text;
+}
+
+const char *
+vl_need_info (struct vl_call *call, const struct vl_volume *volume, const char *path)
+{
+  const char *text = vl_info (call, volume, path);
+
+  if (text == NULL && path)
+    refuse_info (call, volume, vl_printf (call, "has no %s", path));
+  return text;
+}
+
+int
+vl_connection_check (struct vl_call *call, const struct vl_volume *volume)
+{
+  json_t *root = json_loads (volume->connection, JSON_REJECT_DUPLICATES, NULL);
+  int result = 0;
+
+  if (! json_is_object (root))
+    result = refuse_info (call, volume, "is not a JSON object");
+  else if (! json_is_object (json_object_get (root, "data"))
+           || vl_info (call, volume, "driver_volume_type") == NULL)
+    result = refuse_info (call, volume, "has no driver_volume_type or no data");
+  json_decref (root);
+  return result;
+}
+
+/* ---- where ---- */
 
 /* What QEMU calls the format of an image. */
 static const char *
 qemu_format (const char *format)
 {
-  static const char *const rows[][2] = {
-    { "aki", "raw" }, { "ami", "raw" }, { "ari", "raw" }, { "iso", "raw" }, { "vhd", "vpc" },
-  };
+  static const char *const raw[] = { "aki", "ami", "ari", "iso", NULL };
 
-  for (size_t i = 0; format && i < sizeof rows / sizeof rows[0]; i++)
-    if (VL_STREQ (format, rows[i][0]))
-      return rows[i][1];
-  return format ? format : "raw";
+  if (format == NULL || vl_text_among (format, raw))
+    return "raw";
+  return VL_STREQ (format, "vhd") ? "vpc" : format;
 }
 
 /* The image's copy in STATE; a plan without a stored image names the place that
  * an image of this name would have. */
 static const char *
-image_path (struct layout *l)
+image_path (struct vl_call *call)
 {
-  const struct vl_request *request = l->request;
+  const struct vl_request *request = call->guest->request;
   char id[37];
 
   if (request->image.file)
     return request->image.file;
   vl_uuid_from_text (request->image.name ? request->image.name : "", id);
-  return vl_printf (l->call, "%s/images/%s", vl_state_of (l->call), id);
+  return vl_printf (call, "%s/images/%s", vl_above_run_dir (call, 3), id);
 }
 
 /* Is SOURCE what the document can be made of? */
@@ -58,108 +242,102 @@ is_whole (const struct vl_source *source)
 
 /* Has PLUGIN say where the disk that is being laid out is. */
 static int
-locate (struct layout *l, struct vl_plugin *plugin, struct vl_disk *disk)
+locate (struct vl_call *call, struct vl_plugin *plugin, const struct vl_volume *volume,
+        struct vl_source *source, struct vl_disk *disk)
 {
-  struct vl_source *source = &l->guest->sources[l->n];
-  size_t errors = l->call->findings.n_errors;
+  size_t errors = call->findings.n_errors;
   int result;
 
   disk->plugin = plugin->name;
-  vl_call_as (l->call, plugin);
-  result = plugin->feature.storage->locate (l->call, &l->guest->volumes[l->n], source);
-  if (result < 0 && l->call->findings.n_errors == errors)
-    vl_fault (l->call, "'%s' failed in locate without saying why", plugin->name);
+  vl_call_as (call, plugin);
+  result = plugin->feature.storage->locate (call, volume, source);
+  if (result < 0 && call->findings.n_errors == errors)
+    vl_fault (call, "'%s' failed in locate without saying why", plugin->name);
   else if (result == 0 && ! is_whole (source))
-    result = vl_fault (l->call,
+    result = vl_fault (call,
                        "locate of disk '%s' answers no whole source; accepted: format and type, "
                        "for file and block an absolute path, for network protocol and name",
                        disk->id);
-  vl_call_as (l->call, NULL);
+  vl_call_as (call, NULL);
   return result;
 }
 
 static int
-local_source (struct layout *l, const struct vl_wanted_disk *want, const char *name,
-              struct vl_disk *disk)
+local_source (struct vl_call *call, const struct vl_wanted_disk *want, struct vl_volume *volume,
+              struct vl_source *source, struct vl_disk *disk)
 {
-  struct vl_volume *volume = &l->guest->volumes[l->n];
-  const struct vl_recorded_device *was = vl_recorded_device (l->guest->was, disk->id);
-  const char *type = vl_str (l->call, VL_STORAGE_IMAGES_TYPE);
+  const struct vl_recorded_device *was = vl_recorded_device (call->guest->was, disk->id);
+  const char *type = vl_str (call, VL_STORAGE_IMAGES_TYPE);
   struct vl_plugin *plugin =
-      type ? vl_registry_answer (l->guest->registry, VL_ANSWER_IMAGES, type) : NULL;
+      type ? vl_registry_answer (call->guest->registry, VL_ANSWER_IMAGES, type) : NULL;
 
-  volume->dir = vl_above_run_dir (l->call, 1);
-  volume->name = name;
+  volume->dir = vl_above_run_dir (call, 1);
   if (VL_STREQ (disk->role, "config")) {
-    l->guest->sources[l->n].type = "file";
-    l->guest->sources[l->n].format = "raw";
-    l->guest->sources[l->n].path = vl_printf (l->call, "%s/%s", volume->dir, name);
+    source->type = "file";
+    source->format = "raw";
+    source->path = vl_printf (call, "%s/%s", volume->dir, volume->name);
     return 0;
   }
   volume->type = type;
   volume->was = was ? was->disk.format : NULL;
-  volume->preallocate = (uint32_t)vl_is (l->call, VL_STORAGE_PREALLOCATE, "space");
+  volume->preallocate = (uint32_t)vl_is (call, VL_STORAGE_PREALLOCATE, "space");
   if (vl_is_of_image (want)) {
-    volume->image = image_path (l);
-    volume->image_format = qemu_format (l->request->image.disk_format);
+    volume->image = image_path (call);
+    volume->image_format = qemu_format (call->guest->request->image.disk_format);
   } else if (VL_STREQ (disk->role, "swap"))
     volume->blank = "swap";
   else if (VL_STREQ (disk->role, "ephemeral")) {
-    volume->blank = vl_config_str (l->guest->config, "storage.default_ephemeral_format");
-    volume->label = vl_printf (l->call, "ephemeral%d", want->number);
+    volume->blank = vl_config_str (call->guest->config, "storage.default_ephemeral_format");
+    volume->label = vl_printf (call, "ephemeral%d", want->number);
   }
   /* What images_type says wrong was told when the guest was made. */
-  return plugin ? locate (l, plugin, disk) : -1;
+  return plugin ? locate (call, plugin, volume, source, disk) : -1;
 }
 
 static int
-connected_source (struct layout *l, const struct vl_block_device *bdm, struct vl_disk *disk)
+connected_source (struct vl_call *call, const struct vl_block_device *bdm, struct vl_volume *volume,
+                  struct vl_source *source, struct vl_disk *disk)
 {
-  struct vl_volume *volume = &l->guest->volumes[l->n];
-  struct vl_source *source = &l->guest->sources[l->n];
   struct vl_plugin *plugin;
-  const char *format, *mode;
+  const char *format;
 
   volume->connection = bdm->connection_info;
-  volume->where = vl_printf (l->call, "%s.connection_info", vl_bdm_path (l->call, l->request, bdm));
-  if (vl_connection_check (l->call, volume) < 0)
+  volume->where =
+      vl_printf (call, "%s.connection_info", vl_bdm_path (call, call->guest->request, bdm));
+  if (vl_connection_check (call, volume) < 0)
     return -1;
-  volume->type = vl_info (l->call, volume, "driver_volume_type");
-  plugin = vl_registry_answer (l->guest->registry, VL_ANSWER_VOLUMES, volume->type);
+  volume->type = vl_info (call, volume, "driver_volume_type");
+  plugin = vl_registry_answer (call->guest->registry, VL_ANSWER_VOLUMES, volume->type);
   if (plugin == NULL)
     return vl_refuse_as (
-        l->call, VL_ERR_UNSUPPORTED, "VolumeDriverNotFound", NULL, NULL,
+        call, VL_ERR_UNSUPPORTED, "VolumeDriverNotFound", NULL, NULL,
         "%s: volumes of type '%s' cannot be attached; accepted:%s", volume->where, volume->type,
-        vl_registry_answers (l->guest->registry, l->call->arena, VL_ANSWER_VOLUMES));
-  format = vl_info (l->call, volume, "data.format");
+        vl_registry_answers (call->guest->registry, call->arena, VL_ANSWER_VOLUMES));
+  format = vl_info (call, volume, "data.format");
   source->format = format ? format : "raw";
-  source->serial = vl_info (l->call, volume, "serial");
-  mode = vl_info (l->call, volume, "data.access_mode");
-  source->readonly = mode && VL_STREQ (mode, "ro");
-  mode = vl_info (l->call, volume, "multiattach");
-  source->shareable = mode && VL_STREQ (mode, "true");
-  return locate (l, plugin, disk);
+  source->serial = vl_info (call, volume, "serial");
+  source->readonly = vl_text_same (vl_info (call, volume, "data.access_mode"), "ro");
+  source->shareable = vl_text_same (vl_info (call, volume, "multiattach"), "true");
+  return locate (call, plugin, volume, source, disk);
 }
 
 /* Where nothing says where a volume's bytes are, the plan names the place that
  * its id would have; a server cannot be made of it. */
 static int
-volume_source (struct layout *l, const struct vl_block_device *bdm, struct vl_disk *disk)
+volume_source (struct vl_call *call, const struct vl_block_device *bdm, struct vl_volume *volume,
+               struct vl_source *source, struct vl_disk *disk)
 {
-  struct vl_source *source = &l->guest->sources[l->n];
-
-  disk->serial = vl_volume_id (l->call, l->guest, bdm);
+  disk->serial = vl_volume_id (call, call->guest, bdm);
   if (bdm->connection_info && bdm->path == NULL)
-    return connected_source (l, bdm, disk);
+    return connected_source (call, bdm, volume, source, disk);
   source->format = bdm->path && bdm->format ? bdm->format : "raw";
   source->path =
-      bdm->path ? bdm->path : vl_printf (l->call, "/dev/disk/by-id/virtio-%.20s", disk->serial);
+      bdm->path ? bdm->path : vl_printf (call, "/dev/disk/by-id/virtio-%.20s", disk->serial);
   source->type = VL_STARTS (source->path, "/dev/") ? "block" : "file";
   if (bdm->path == NULL)
-    vl_advise (l->call, NULL,
-               "give its connection_info, or a file with --volume path=FILE,format=raw",
+    vl_advise (call, NULL, "give its connection_info, or a file with --volume path=FILE,format=raw",
                "%s has no connection_info; the plan assumes '%s'",
-               vl_bdm_path (l->call, l->request, bdm), source->path);
+               vl_bdm_path (call, call->guest->request, bdm), source->path);
   return 0;
 }
 
@@ -167,24 +345,28 @@ int
 vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *want, const char *name,
                 struct vl_disk *disk)
 {
-  struct layout l = { call, call->guest, call->guest->request, n };
-  const struct vl_source *source = &l.guest->sources[l.n];
-  int volume = want->bdm && vl_is_volume (want->bdm);
+  struct vl_volume *volume = &call->guest->volumes[n];
+  struct vl_source *source = &call->guest->sources[n];
+  int is_volume = want->bdm && vl_is_volume (want->bdm);
 
-  l.guest->volumes[l.n] = (struct vl_volume) { .size = sizeof (struct vl_volume),
-                                               .id = disk->id,
-                                               .role = disk->role,
-                                               .server = vl_str (l.call, VL_GUEST_UUID),
-                                               .bytes = disk->size };
-  l.guest->sources[l.n] = (struct vl_source) { .size = sizeof *source };
-  if ((volume ? volume_source (&l, want->bdm, disk) : local_source (&l, want, name, disk)) < 0)
+  *volume = (struct vl_volume) { .size = sizeof *volume,
+                                 .id = disk->id,
+                                 .role = disk->role,
+                                 .server = vl_str (call, VL_GUEST_UUID),
+                                 .bytes = disk->size };
+  *source = (struct vl_source) { .size = sizeof *source };
+  if (! is_volume)
+    volume->name = name;
+  if ((is_volume ? volume_source (call, want->bdm, volume, source, disk)
+                 : local_source (call, want, volume, source, disk))
+      < 0)
     return -1;
   disk->type = source->type;
   disk->source = source->path ? source->path : source->name;
   disk->format = source->format;
   disk->readonly = source->readonly;
   disk->shareable = source->shareable;
-  if (source->serial && (! volume || want->bdm->uuid == NULL))
+  if (source->serial && (! is_volume || want->bdm->uuid == NULL))
     disk->serial = source->serial;
   return 0;
 }

@@ -21,39 +21,18 @@ id_of (struct vl_call *call, const struct vl_request *request, size_t i)
   for (size_t number = i; id == NULL; number++) {
     id = vl_printf (call, "nic%zu", number);
     for (size_t k = 0; id && k < request->n_networks; k++)
-      if (request->networks[k].id && VL_STREQ (request->networks[k].id, id))
+      if (vl_text_same (request->networks[k].id, id))
         id = NULL;
   }
   return id;
 }
 
-/* A NIC that is there has the address that it had. */
+/* What no other server's interface has, and a NIC keeps. */
 static const char *
-mac_of (struct vl_call *call, const struct vl_guest *guest, const char *id, size_t i)
+tap_name (struct vl_call *call, const char *id)
 {
-  const struct vl_request *request = guest->request;
-  const struct vl_recorded_device *was = vl_recorded_device (guest->was, id);
-
-  if (was && was->is_nic && request->networks[i].address == NULL)
-    return was->nic.mac;
-  if (request->networks[i].mac)
-    return request->networks[i].mac;
-  if (i < request->n_macs)
-    return request->macs[i];
-  vl_refuse (call, VL_ERR_REQUEST, NULL, "give as many \"macs\" as \"networks\", or none",
-             "$.networks[%zu] has no MAC address", i);
-  return NULL;
-}
-
-/* A name that no other server's interface has, and that a NIC keeps. */
-static const char *
-tap_of (struct vl_call *call, const struct vl_guest *guest, const char *id)
-{
-  const struct vl_recorded_device *was = vl_recorded_device (guest->was, id);
   char uuid[37];
 
-  if (was && was->nic.tap)
-    return was->nic.tap;
   vl_uuid_from_text (vl_printf (call, "%s port %s", vl_str (call, VL_GUEST_UUID), id + 3), uuid);
   return vl_printf (call, "tap%.*s", TAP_NAME_BYTES - 3, uuid);
 }
@@ -121,6 +100,7 @@ lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *
   const struct vl_network *network = &guest->request->networks[i];
   size_t errors = call->findings.n_errors;
   struct vl_plugin *plugin = plugin_of (call, guest, i, nic);
+  const struct vl_recorded_device *was;
   int (*settle) (struct vl_call *, struct vl_nic *) =
       plugin ? plugin->feature.network->lay_out : NULL;
   int result = 0;
@@ -129,12 +109,15 @@ lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *
     return -1;
   nic->id = id_of (call, guest->request, i);
   nic->model = network->model ? network->model : vl_str (call, VL_NIC_MODEL);
-  if (nic->model && VL_STREQ (nic->model, NO_MODEL))
+  if (vl_text_same (nic->model, NO_MODEL))
     nic->model = NULL;
-  nic->mac = mac_of (call, guest, nic->id, i);
+  was = vl_recorded_device (guest->was, nic->id);
+  was = was && was->is_nic ? was : NULL;
+  /* A NIC that is there has the address that it had. */
+  nic->mac = was && network->address == NULL ? was->nic.mac : network->mac;
   nic->mtu = (int32_t)network->mtu;
   nic->index = (int32_t)i;
-  nic->tap = tap_of (call, guest, nic->id);
+  nic->tap = was && was->nic.tap ? was->nic.tap : tap_name (call, nic->id);
   nic->why = vl_printf (call, "$.networks[%zu] (request)", i);
   if (settle) {
     vl_call_as (call, plugin);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Parse: each key of the request becomes a typed value of its property in its
- * layer, or a finding; then the layers are combined. */
+ * layer, or a finding; then the layers are combined by Nova's rules, where what the
+ * request itself says counts as the image's and lies above it. */
 
 #include <config.h>
 
 #include "request/work.h"
-
-#include "request/name.h"
 
 #define MOST_NUMBERS 128
 
@@ -43,15 +42,19 @@ report_of (struct vl_guest *guest, const struct vl_said *said, enum vl_severity 
                               .path = entry.path };
 }
 
-static void
-refuse (struct vl_guest *guest, const struct vl_said *said, const char *why)
+void
+vl_said_refuse (struct vl_guest *guest, const struct vl_said *said, const char *code,
+                const char *hint, const char *fmt, ...)
 {
-  struct vl_guest_prop *prop = &guest->props[said->prop];
   struct vl_report report = report_of (guest, said, VL_SEV_ERROR);
+  va_list args;
 
-  report.code = prop->row->invalid_code;
-  vl_report (guest->call, &report, "'%s' %s", shown (guest, said, said->text), why);
-  fail (guest, prop);
+  report.code = code;
+  report.hint = hint;
+  va_start (args, fmt);
+  vl_vreport (guest->call, &report, fmt, args);
+  va_end (args);
+  fail (guest, &guest->props[said->prop]);
 }
 
 /* ---- collecting ---- */
@@ -135,9 +138,8 @@ compare_said (const void *a, const void *b)
 
 /* ---- one layer of one property ---- */
 
-/* What SAID says, parsed; NULL where that is nothing or, after a finding, wrong. */
-static struct vl_raw *
-parse_one (struct vl_guest *guest, const struct vl_said *said)
+struct vl_raw *
+vl_said_parse (struct vl_guest *guest, const struct vl_said *said)
 {
   const struct vl_prop *row = guest->props[said->prop].row;
   struct vl_raw *raw = vl_arena_alloc (guest->call->arena, sizeof *raw);
@@ -147,10 +149,20 @@ parse_one (struct vl_guest *guest, const struct vl_said *said)
   raw->text = row->flags & VL_SECRET ? VL_HIDDEN : said->entry->value;
   raw->origin = said->entry->origin;
   if (vl_value_parse (guest->call->arena, row, said->text, &raw->value, &why) < 0) {
-    refuse (guest, said, why);
+    vl_said_refuse (guest, said, row->invalid_code, NULL, "'%s' %s",
+                    shown (guest, said, said->text), why);
     return NULL;
   }
-  return raw->value.set ? raw : NULL;
+  return raw;
+}
+
+/* The same, NULL also where it is unset. */
+static const struct vl_raw *
+parse_one (struct vl_guest *guest, const struct vl_said *said)
+{
+  const struct vl_raw *raw = vl_said_parse (guest, said);
+
+  return raw && raw->value.set ? raw : NULL;
 }
 
 /* A key and its alias in one layer: the same, or both true or false, where one
@@ -160,7 +172,6 @@ join (struct vl_guest *guest, const struct vl_said *said, const struct vl_raw *a
       const struct vl_raw *b)
 {
   const struct vl_guest_prop *prop = &guest->props[said->prop];
-  struct vl_report report = report_of (guest, said, VL_SEV_ERROR);
 
   if (a == NULL || b == NULL)
     return a ? a : b;
@@ -168,12 +179,11 @@ join (struct vl_guest *guest, const struct vl_said *said, const struct vl_raw *a
     return a;
   if (prop->row->rule == VL_EITHER)
     return a->value.number ? a : b;
-  report.code = prop->row->conflict_code ? prop->row->conflict_code : "FlavorImageConflict";
-  report.hint = vl_printf (guest->call, "keep '%s' and leave '%s' out", a->key, b->key);
-  vl_report (guest->call, &report, "'%s' contradicts %s=%s, which is the same property",
-             vl_shown (guest->call->arena, b->text), a->key,
-             vl_shown (guest->call->arena, a->text));
-  fail (guest, &guest->props[said->prop]);
+  vl_said_refuse (
+      guest, said, prop->row->conflict_code ? prop->row->conflict_code : "FlavorImageConflict",
+      vl_printf (guest->call, "keep '%s' and leave '%s' out", a->key, b->key),
+      "'%s' contradicts %s=%s, which is the same property", vl_shown (guest->call->arena, b->text),
+      a->key, vl_shown (guest->call->arena, a->text));
   return a;
 }
 
@@ -185,24 +195,6 @@ parse_plain (struct vl_guest *guest, const struct vl_said *said, size_t n)
   for (size_t i = 0; i < n; i++)
     raw = join (guest, &said[i], raw, parse_one (guest, &said[i]));
   return raw;
-}
-
-/* SAID, of an indexed row, is not the number that comes next. */
-static void
-refuse_number (struct vl_guest *guest, const struct vl_said *said, size_t next)
-{
-  struct vl_report report = report_of (guest, said, VL_SEV_ERROR);
-
-  fail (guest, &guest->props[said->prop]);
-  if (said->number >= MOST_NUMBERS) {
-    vl_report (guest->call, &report, "number %ld is out of range; accepted: 0 to %d", said->number,
-               MOST_NUMBERS - 1);
-    return;
-  }
-  report.hint = vl_printf (guest->call, "give number %zu too, or number the keys anew", next);
-  vl_report (guest->call, &report,
-             "there is a number %ld and no number %zu; accepted: 0, 1, 2 ... without a gap",
-             said->number, next);
 }
 
 /* The values by number as items; their texts stand with a blank between in the
@@ -219,8 +211,17 @@ parse_indexed (struct vl_guest *guest, const struct vl_said *said, size_t n)
   for (size_t i = 0; i < n; i++) {
     const struct vl_raw *one;
 
-    if (said[i].number >= MOST_NUMBERS || (size_t)said[i].number != value->n_items) {
-      refuse_number (guest, &said[i], value->n_items);
+    if (said[i].number >= MOST_NUMBERS) {
+      vl_said_refuse (guest, &said[i], NULL, NULL, "number %ld is out of range; accepted: 0 to %d",
+                      said[i].number, MOST_NUMBERS - 1);
+      return NULL;
+    }
+    if ((size_t)said[i].number != i) {
+      vl_said_refuse (
+          guest, &said[i], NULL,
+          vl_printf (guest->call, "give number %zu too, or number the keys anew", i),
+          "there is a number %ld and no number %zu; accepted: 0, 1, 2 ... without a gap",
+          said[i].number, i);
       return NULL;
     }
     one = parse_one (guest, &said[i]);
@@ -229,8 +230,6 @@ parse_indexed (struct vl_guest *guest, const struct vl_said *said, size_t n)
     vl_str_printf (&written, "%s%s", written.length ? " " : "",
                    row->flags & VL_SECRET ? VL_HIDDEN : said[i].entry->value);
   }
-  if (value->n_items == 0)
-    return NULL;
   value->set = 1;
   value->type = row->type;
   value->text = vl_arena_strdup (guest->call->arena, text.text);
@@ -238,6 +237,124 @@ parse_indexed (struct vl_guest *guest, const struct vl_said *said, size_t n)
   raw->text = vl_arena_strdup (guest->call->arena, written.text);
   raw->origin = said->entry->origin;
   return raw;
+}
+
+/* ---- rules ---- */
+
+static void
+take (struct vl_guest_prop *prop, enum vl_layer layer)
+{
+  prop->value = prop->raw[layer]->value;
+  prop->origin = layer;
+}
+
+static int
+same_value (const struct vl_raw *a, const struct vl_raw *b)
+{
+  if (a->value.n_items != b->value.n_items || ! VL_STREQ (a->value.text, b->value.text))
+    return 0;
+  for (size_t i = 0; i < a->value.n_items; i++)
+    if (! VL_STREQ (a->value.items[i], b->value.items[i]))
+      return 0;
+  return 1;
+}
+
+static const char *
+written (struct vl_guest *guest, const struct vl_raw *raw, enum vl_layer layer)
+{
+  return vl_printf (guest->call, "'%s' of the %s", vl_shown (guest->call->arena, raw->text),
+                    vl_layer_name (layer));
+}
+
+/* HIGH and LOW, two layers of PROP, cannot both be had. */
+static void
+conflict (struct vl_guest *guest, struct vl_guest_prop *prop, enum vl_layer high, enum vl_layer low,
+          const char *what, const char *hint)
+{
+  const struct vl_raw *a = prop->raw[high], *b = prop->raw[low];
+  struct vl_report report = {
+    .severity = VL_SEV_ERROR,
+    .err = VL_ERR_REQUEST,
+    .code = prop->row->conflict_code ? prop->row->conflict_code : "FlavorImageConflict",
+    .plugin = prop->plugin ? prop->plugin->name : NULL,
+    .property = prop->name,
+    .origin = vl_printf (guest->call, "%s; %s", vl_raw_origin (guest->call->arena, a, high),
+                         vl_raw_origin (guest->call->arena, b, low)),
+    .hint = hint,
+  };
+
+  vl_report (guest->call, &report, "%s %s %s", written (guest, a, high), what,
+             written (guest, b, low));
+  fail (guest, prop);
+}
+
+static void
+must_agree (struct vl_guest *guest, struct vl_guest_prop *prop)
+{
+  for (int high = VL_LAYER_REQUEST; high > VL_LAYER_FLAVOR; high--)
+    for (int low = high - 1; low >= VL_LAYER_FLAVOR; low--)
+      if (prop->raw[high] && prop->raw[low] && ! same_value (prop->raw[high], prop->raw[low])) {
+        conflict (guest, prop, (enum vl_layer)high, (enum vl_layer)low, "contradicts",
+                  "give both the same value, or leave one out");
+        return;
+      }
+}
+
+static void
+flavor_wins (struct vl_guest *guest, struct vl_guest_prop *prop)
+{
+  /* Whoever asks for something with the server itself is told that it is not to
+   * be had; an image is made for many flavors. */
+  if (prop->raw[VL_LAYER_REQUEST] && prop->raw[VL_LAYER_FLAVOR]
+      && ! same_value (prop->raw[VL_LAYER_REQUEST], prop->raw[VL_LAYER_FLAVOR]))
+    conflict (guest, prop, VL_LAYER_REQUEST, VL_LAYER_FLAVOR, "cannot replace",
+              "the flavor decides here; leave the property out, or take another flavor");
+}
+
+/* The number must not be more than the flavor's. */
+static void
+image_narrows (struct vl_guest *guest, struct vl_guest_prop *prop)
+{
+  const struct vl_raw *flavor = prop->raw[VL_LAYER_FLAVOR];
+
+  for (int layer = VL_LAYER_REQUEST; flavor && layer >= VL_LAYER_IMAGE; layer--)
+    if (prop->raw[layer] && prop->raw[layer]->value.number > flavor->value.number) {
+      conflict (guest, prop, (enum vl_layer)layer, VL_LAYER_FLAVOR, "is more than",
+                "ask for as much or less; only the flavor may allow more");
+      return;
+    }
+}
+
+/* True anywhere is true, and the highest layer that says so is the reason. */
+static void
+either (struct vl_guest_prop *prop)
+{
+  for (int layer = VL_LAYER_REQUEST; layer >= VL_LAYER_DEFAULT; layer--)
+    if (prop->raw[layer] && prop->raw[layer]->value.number) {
+      take (prop, (enum vl_layer)layer);
+      return;
+    }
+}
+
+/* The highest layer that says something is taken, where a rule does not know better. */
+static void
+apply_rule (struct vl_guest *guest, struct vl_guest_prop *prop)
+{
+  enum vl_rule rule = prop->row->rule;
+
+  for (int layer = VL_LAYER_DEFAULT; layer <= VL_LAYER_REQUEST; layer++)
+    if (prop->raw[layer])
+      take (prop, (enum vl_layer)layer);
+  if (rule == VL_FLAVOR_WINS && prop->raw[VL_LAYER_FLAVOR])
+    take (prop, VL_LAYER_FLAVOR);
+  if (rule == VL_MUST_AGREE)
+    must_agree (guest, prop);
+  else if (rule == VL_FLAVOR_WINS)
+    flavor_wins (guest, prop);
+  else if (rule == VL_IMAGE_NARROWS)
+    image_narrows (guest, prop);
+  else if (rule == VL_EITHER)
+    either (prop);
 }
 
 /* ---- all ---- */
@@ -256,7 +373,7 @@ parse_prop (struct vl_guest *guest, const struct vl_said *said, size_t n)
                                    : parse_plain (guest, said + i, end - i);
   }
   if (guest->call->findings.n_errors == errors)
-    vl_rule_apply (guest, prop);
+    apply_rule (guest, prop);
 }
 
 void
@@ -295,7 +412,7 @@ vl_keys_judge (struct vl_call *call, struct vl_registry *registry, const struct 
   collect (guest);
   vl_keys_advise (guest);
   for (size_t i = 0; i < guest->work->n_said; i++)
-    parse_one (guest, &guest->work->said[i]);
+    vl_said_parse (guest, &guest->work->said[i]);
   vl_traits_sort (guest);
   vl_call_about (call, NULL);
   return call->findings.n_errors > errors ? -1 : 0;

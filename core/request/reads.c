@@ -7,8 +7,8 @@
 
 #include "request/work.h"
 
-static const struct vl_plugin *
-reader_of (const struct vl_call *call)
+const struct vl_plugin *
+vl_guest_reader (const struct vl_call *call)
 {
   return call->plugin && call->plugin->kind == VL_KIND_FEATURE ? call->plugin : NULL;
 }
@@ -131,10 +131,11 @@ size_t
 vl_guest_locate (struct vl_call *call, const char *name)
 {
   struct vl_guest *guest = call->guest;
-  size_t number = locate (guest, reader_of (call), name);
+  size_t number = locate (guest, vl_guest_reader (call), name);
 
-  return number == VL_NO_PROP || vl_guest_settle (guest, number, reader_of (call)) < 0 ? VL_NO_PROP
-                                                                                       : number;
+  return number == VL_NO_PROP || vl_guest_settle (guest, number, vl_guest_reader (call)) < 0
+             ? VL_NO_PROP
+             : number;
 }
 
 /* Does the running code read a row of its own settings, or is there no guest? */
@@ -224,7 +225,7 @@ static const struct vl_value *
 find_layer (struct vl_call *call, const char *name, enum vl_layer layer)
 {
   struct vl_guest *guest = call->guest;
-  const struct vl_plugin *reader = reader_of (call);
+  const struct vl_plugin *reader = vl_guest_reader (call);
   const struct vl_guest_prop *prop;
   size_t number;
 
@@ -276,31 +277,35 @@ vl_cpuset_text (struct vl_call *call, const struct vl_cpuset *set)
 
 /* ---- disks and NICs ---- */
 
-/* May the running code read LIST?  1, or 0 after a finding. */
+/* May the running code read the list of DISKS, 0: NICs, and are they laid out?  1, or 0
+ * after a finding. */
 static int
-may_read (struct vl_call *call, const char *list, size_t which)
+may_read (struct vl_call *call, int disks)
 {
-  const struct vl_plugin *reader = reader_of (call);
+  const struct vl_plugin *reader = vl_guest_reader (call);
   struct vl_guest *guest = call->guest;
-  const struct vl_plugin_slot *slot;
+  const struct vl_plugin_slot *slot = NULL;
+  size_t i = 0;
 
-  if (guest == NULL || guest->work == NULL || reader == NULL)
-    return guest != NULL;
-  slot = &guest->work->index->plugins[vl_guest_number (guest, reader)];
-  for (size_t i = 0; i < slot->n_reads; i++)
-    if (slot->reads[i].prop == which)
-      return 1;
-  vl_fault (call, "reads '%s', which is not in its table of reads", list);
-  return 0;
+  if (guest == NULL)
+    return 0;
+  if (guest->work && reader)
+    slot = &guest->work->index->plugins[vl_guest_number (guest, reader)];
+  while (slot && i < slot->n_reads
+         && slot->reads[i].prop != (disks ? VL_READS_DISKS : VL_READS_NICS))
+    i++;
+  if (slot && i == slot->n_reads) {
+    vl_fault (call, "reads '%s', which is not in its table of reads",
+              disks ? VL_GUEST_DISK : VL_GUEST_NIC);
+    return 0;
+  }
+  return vl_guest_settle_list (guest, disks, reader) == 0;
 }
 
 size_t
 vl_n_disks (struct vl_call *call)
 {
-  if (! may_read (call, VL_GUEST_DISK, VL_READS_DISKS)
-      || vl_guest_settle_disks (call->guest, reader_of (call)) < 0)
-    return 0;
-  return call->guest->n_disks;
+  return may_read (call, 1) ? call->guest->n_disks : 0;
 }
 
 const struct vl_disk *
@@ -312,10 +317,7 @@ vl_disk (struct vl_call *call, size_t i)
 size_t
 vl_n_nics (struct vl_call *call)
 {
-  if (! may_read (call, VL_GUEST_NIC, VL_READS_NICS)
-      || vl_guest_settle_nics (call->guest, reader_of (call)) < 0)
-    return 0;
-  return call->guest->n_nics;
+  return may_read (call, 0) ? call->guest->n_nics : 0;
 }
 
 const struct vl_nic *
@@ -335,13 +337,8 @@ vl_key (struct vl_call *call, size_t i, enum vl_layer *layer, const char **key, 
 
   if (request == NULL || i >= request->n_entries + request->n_metadata)
     return 0;
-  if (i >= request->n_entries) {
-    *layer = VL_LAYER_METADATA;
-    *key = request->metadata[i - request->n_entries].key;
-    *value = request->metadata[i - request->n_entries].value;
-    return 1;
-  }
-  entry = &request->entries[i];
+  entry =
+      i < request->n_entries ? &request->entries[i] : &request->metadata[i - request->n_entries];
   *layer = entry->layer;
   *key = entry->key;
   *value = vl_entry_is_secret (guest, entry) ? "" : entry->value;

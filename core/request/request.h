@@ -7,41 +7,39 @@
 #define VL_CORE_REQUEST_H
 
 #include "context/call.h"
+#include "lib/text.h"
 
 /* One key of one layer. */
 struct vl_entry {
   const char *key, *value;
   enum vl_layer layer;
-  const char *origin; /* "flavor", "image", "request", "FILE:LINE" */
+  const char *origin; /* "flavor", "image", "request", "FILE:LINE"; of metadata "metadata" */
   const char *path;   /* JSON path, "$.flavor.extra_specs['hw:pmu']" */
 };
 
 struct vl_network {
   const char *id; /* the NIC's, NULL: by its place */
   const char *type, *bridge, *address, *vnic_type, *model, *mac;
-  int64_t mtu;                       /* 0: not given */
-  const struct vl_entry *properties; /* image keys for this interface alone */
+  int64_t mtu;                 /* 0: not given */
+  struct vl_entry *properties; /* image keys for this interface alone */
   size_t n_properties;
 };
 
 struct vl_block_device {
   const char *source_type, *destination_type; /* image volume snapshot blank / local volume */
-  const char *boot_index_text;                /* as given, NULL: not */
   int64_t boot_index;                         /* -1: none */
   const char *device_type, *disk_bus, *device_name, *guest_format;
-  int64_t volume_size;               /* GiB, 0: not given */
-  const char *uuid;                  /* volume id, or NULL */
-  const char *connection_info;       /* JSON text, or NULL */
-  const char *path, *format;         /* a local file given with --volume */
-  const struct vl_entry *properties; /* image keys for this disk alone */
+  int64_t volume_size;         /* GiB, 0: not given */
+  const char *uuid;            /* volume id, or NULL */
+  const char *connection_info; /* JSON text, or NULL */
+  const char *path, *format;   /* a local file given with --volume */
+  struct vl_entry *properties; /* image keys for this disk alone */
   size_t n_properties;
 };
 
 struct vl_request {
   struct vl_arena *arena;
   const char *name, *uuid;
-  const char **macs;
-  size_t n_macs;
   struct {
     const char *name;
     int64_t vcpus, ram, disk, ephemeral, swap; /* MiB, GiB, GiB, MiB */
@@ -54,13 +52,13 @@ struct vl_request {
     int given;                       /* 0: no image (boot from volume) */
   } image;
   struct vl_entry *entries; /* extra specs, image properties, request properties */
-  size_t n_entries, entries_size;
+  size_t n_entries;
   struct vl_network *networks;
   size_t n_networks;
   struct vl_block_device *devices;
   size_t n_devices;
   int config_drive;
-  struct vl_property *metadata;
+  struct vl_entry *metadata;
   size_t n_metadata;
   const char *user_data; /* text, or NULL */
   const char *disk_kind; /* the images_type of a server that exists; NULL: by the settings */
@@ -89,8 +87,23 @@ void vl_uuid_from_text (const char *text, char *out);
 void vl_uuid_random (char *out);
 /* "vl-" and the first 12 hex digits of UUID; OUT has room for 16. */
 void vl_domain_name (const char *uuid, char *out);
+/* What names and addresses may look like: each answers NULL for good, else what is wrong
+ * and what is accepted, to stand after the value. */
 /* A server name: 1 to 255 bytes of UTF-8, no control characters, no blank at
- * either end.  NULL if good, else what is wrong. */
+ * either end. */
 const char *vl_server_name_problem (const char *name);
+/* Any short text: 1 to 255 bytes, printable. */
+const char *vl_text_name_problem (const char *text);
+/* What a NIC is called for ever: "nic0". */
+const char *vl_nic_id_problem (const char *id);
+/* A network interface of the host: a bridge. */
+const char *vl_interface_problem (const char *name);
+/* An absolute path without "..". */
+const char *vl_path_problem (const char *path);
+/* A kernel or ramdisk: an absolute path, or the name of another image. */
+const char *vl_image_ref_problem (const char *text);
+const char *vl_uuid_problem (const char *text);
+/* A MAC address that an interface can have. */
+const char *vl_mac_problem (const char *text);
 
 #endif

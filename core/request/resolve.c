@@ -65,46 +65,25 @@ vl_guest_failed (const struct vl_guest *guest, const struct vl_plugin *plugin)
   return i < guest->registry->n && guest->failed[i];
 }
 
-/* Forgets the findings of PLUGIN (NULL: the core) from number FIRST on. */
-static void
-drop_findings (struct vl_guest *guest, const struct vl_plugin *plugin, size_t first)
-{
-  struct vl_findings *all = &guest->call->findings;
-  size_t kept = first;
-
-  for (size_t i = first; i < all->n; i++) {
-    if (VL_STREQ (all->items[i].plugin, plugin ? plugin->name : "core")) {
-      all->n_errors -= all->items[i].severity == VL_SEV_ERROR;
-      continue;
-    }
-    all->items[kept++] = all->items[i];
-  }
-  all->n = kept;
-}
-
 int
 vl_guest_spoilt (struct vl_guest *guest, const struct vl_plugin *plugin)
 {
-  size_t tainted = guest->work ? guest->work->tainted[vl_guest_number (guest, plugin)] : 0;
+  size_t tainted = guest->work ? guest->work->tainted[vl_guest_number (guest, plugin)] : 0, kept;
+  struct vl_findings *all = &guest->call->findings;
 
-  if (tainted)
-    drop_findings (guest, plugin, tainted - 1);
-  return tainted != 0;
+  if (tainted == 0)
+    return 0;
+  kept = tainted - 1;
+  for (size_t i = kept; i < all->n; i++)
+    if (VL_STREQ (all->items[i].plugin, plugin ? plugin->name : "core"))
+      all->n_errors -= all->items[i].severity == VL_SEV_ERROR;
+    else
+      all->items[kept++] = all->items[i];
+  all->n = kept;
+  return 1;
 }
 
 /* ---- chain and cycles ---- */
-
-static void
-push (struct vl_guest *guest, const char *name)
-{
-  guest->chain[guest->n_chain++] = name;
-}
-
-static void
-pop (struct vl_guest *guest)
-{
-  guest->n_chain--;
-}
 
 /* NAME is asked for while it is being resolved. */
 static void
@@ -128,35 +107,26 @@ report_cycle (struct vl_guest *guest, const char *name, const struct vl_plugin *
 
 /* ---- one feature ---- */
 
-static int
-has_error_of (const struct vl_guest *guest, const struct vl_plugin *plugin, size_t first)
-{
-  const struct vl_findings *all = &guest->call->findings;
-
-  for (size_t i = first; i < all->n; i++)
-    if (all->items[i].severity == VL_SEV_ERROR && VL_STREQ (all->items[i].plugin, plugin->name))
-      return 1;
-  return 0;
-}
-
 static void
 resolve_feature (struct vl_guest *guest, size_t i)
 {
   struct vl_call *call = guest->call;
   struct vl_plugin *plugin = guest->registry->plugins[i], *caller = call->plugin;
   size_t first = call->findings.n;
-  int result = 0, said, spoilt;
+  int result = 0, said = 0, spoilt;
 
   guest->resolution[i] = VL_RESOLVING;
-  push (guest, plugin->name);
+  guest->chain[guest->n_chain++] = plugin->name;
   vl_call_as (call, plugin);
   call->doing = "resolve";
   if (plugin->feature.resolve)
     result = plugin->feature.resolve (call);
   vl_call_as (call, caller);
-  pop (guest);
+  guest->n_chain--;
   spoilt = vl_guest_spoilt (guest, plugin);
-  said = has_error_of (guest, plugin, first);
+  for (size_t k = first; k < call->findings.n; k++)
+    said |= call->findings.items[k].severity == VL_SEV_ERROR
+            && VL_STREQ (call->findings.items[k].plugin, plugin->name);
   if (result < 0 && ! said && ! spoilt) {
     vl_call_as (call, plugin);
     vl_fault (call, "'%s' failed in resolve without saying why", plugin->name);
@@ -169,30 +139,24 @@ resolve_feature (struct vl_guest *guest, size_t i)
 
 /* ---- slots ---- */
 
-/* Runs the core's own work, which may read what has failed: then its findings
- * are dropped and the answer is -1. */
-struct core_work {
-  size_t tainted;
-};
-
-static struct core_work
+/* Begins the core's own work, which may read what has failed: then, at its end, its
+ * findings are dropped and the answer is -1.  What is answered here is for the end. */
+static size_t
 begin_core (struct vl_guest *guest)
 {
-  struct core_work outer = { guest->work->tainted[guest->registry->n] };
+  size_t outer = guest->work->tainted[guest->registry->n];
 
   guest->work->tainted[guest->registry->n] = 0;
   return outer;
 }
 
 static int
-end_core (struct vl_guest *guest, struct core_work outer)
+end_core (struct vl_guest *guest, size_t outer)
 {
-  size_t tainted = guest->work->tainted[guest->registry->n];
+  int spoilt = vl_guest_spoilt (guest, NULL);
 
-  if (tainted)
-    drop_findings (guest, NULL, tainted - 1);
-  guest->work->tainted[guest->registry->n] = outer.tainted;
-  return tainted ? -1 : 0;
+  guest->work->tainted[guest->registry->n] = outer;
+  return spoilt ? -1 : 0;
 }
 
 static void
@@ -230,10 +194,10 @@ static void
 resolve_slot (struct vl_guest *guest, struct vl_guest_prop *slot)
 {
   struct vl_guest_prop *filler = slot->filler ? &guest->props[slot->filler - 1] : NULL;
-  struct core_work outer = begin_core (guest);
+  size_t outer = begin_core (guest);
 
   slot->state = VL_RESOLVING;
-  push (guest, slot->name);
+  guest->chain[guest->n_chain++] = slot->name;
   if (filler && vl_guest_settle (guest, slot->filler - 1, NULL) == 0 && filler->value.set) {
     slot->value = filler->value;
     slot->origin = filler->origin;
@@ -241,7 +205,7 @@ resolve_slot (struct vl_guest *guest, struct vl_guest_prop *slot)
   } else if (filler == NULL || ! guest->failed[filler->owner])
     fill_by_default (guest, slot);
   apply_capacity (guest, slot);
-  pop (guest);
+  guest->n_chain--;
   if (end_core (guest, outer) < 0)
     slot->state = VL_FAILED;
   else if (slot->state != VL_FAILED)
@@ -306,18 +270,20 @@ vl_guest_settle (struct vl_guest *guest, size_t number, const struct vl_plugin *
   return -1;
 }
 
-static int
-settle_list (struct vl_guest *guest, enum vl_resolution *state, const char *name,
-             int (*lay_out) (struct vl_call *, struct vl_guest *), const struct vl_plugin *reader)
+int
+vl_guest_settle_list (struct vl_guest *guest, int disks, const struct vl_plugin *reader)
 {
+  enum vl_resolution *state = disks ? &guest->disks_state : &guest->nics_state;
+  const char *name = disks ? VL_GUEST_DISK : VL_GUEST_NIC;
+
   if (*state == VL_UNRESOLVED && ! guest->frozen) {
-    struct core_work outer = begin_core (guest);
+    size_t outer = begin_core (guest);
     int result;
 
     *state = VL_RESOLVING;
-    push (guest, name);
-    result = lay_out (guest->call, guest);
-    pop (guest);
+    guest->chain[guest->n_chain++] = name;
+    result = disks ? vl_disks_lay_out (guest->call, guest) : vl_nics_lay_out (guest->call, guest);
+    guest->n_chain--;
     *state = end_core (guest, outer) < 0 || result < 0 ? VL_FAILED : VL_RESOLVED;
     /* A guest without its disks must never come of a failure that nobody told. */
     if (result < 0 && guest->call->findings.n_errors == 0)
@@ -329,18 +295,6 @@ settle_list (struct vl_guest *guest, enum vl_resolution *state, const char *name
     return 0;
   taint (guest, vl_guest_number (guest, reader));
   return -1;
-}
-
-int
-vl_guest_settle_disks (struct vl_guest *guest, const struct vl_plugin *reader)
-{
-  return settle_list (guest, &guest->disks_state, VL_GUEST_DISK, vl_disks_lay_out, reader);
-}
-
-int
-vl_guest_settle_nics (struct vl_guest *guest, const struct vl_plugin *reader)
-{
-  return settle_list (guest, &guest->nics_state, VL_GUEST_NIC, vl_nics_lay_out, reader);
 }
 
 /* ---- all ---- */
@@ -362,8 +316,8 @@ vl_guest_resolve (struct vl_guest *guest)
     if (guest->props[i].plugin == NULL && guest->props[i].row->fills
         && guest->props[i].state == VL_UNRESOLVED)
       resolve_slot (guest, &guest->props[i]);
-  vl_guest_settle_disks (guest, NULL);
-  vl_guest_settle_nics (guest, NULL);
+  vl_guest_settle_list (guest, 1, NULL);
+  vl_guest_settle_list (guest, 0, NULL);
   vl_call_as (guest->call, caller);
   guest->frozen = 1;
 }

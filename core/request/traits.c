@@ -8,8 +8,6 @@
 
 #include "request/work.h"
 
-#include "request/name.h"
-
 #include <virtloom/ascii.h>
 
 #define GROUP_BYTES 64
@@ -109,9 +107,6 @@ add_trait (struct vl_guest *guest, const struct vl_entry *entry, const char *nam
   }
   if (! forbidden && check_claimed (guest, entry, name) < 0)
     return;
-  if (work->traits == NULL)
-    work->traits =
-        vl_arena_alloc (guest->call->arena, guest->request->n_entries * sizeof *work->traits);
   work->traits[work->n_traits++] = (struct vl_trait) { name, entry, forbidden, grouped };
 }
 
@@ -136,18 +131,21 @@ add_resource (struct vl_guest *guest, const struct vl_entry *entry, const char *
         "'%s' is not supported: no plugin gives guests resources of class '%s'", entry->key, name);
     return;
   }
-  if (work->resources == NULL)
-    work->resources =
-        vl_arena_alloc (guest->call->arena, guest->request->n_entries * sizeof *work->resources);
   work->resources[work->n_resources++] = entry;
 }
 
 int
 vl_open_key (struct vl_guest *guest, const struct vl_entry *entry)
 {
+  struct vl_guest_work *work = guest->work;
+  size_t room = guest->request->n_entries;
   int grouped, flavor = entry->layer == VL_LAYER_FLAVOR;
   const char *name = name_in (entry->key, "trait", &grouped);
 
+  if (work->traits == NULL) {
+    work->traits = vl_arena_alloc (guest->call->arena, room * sizeof *work->traits);
+    work->resources = vl_arena_alloc (guest->call->arena, room * sizeof *work->resources);
+  }
   if (name && (flavor || ! grouped)) {
     if (check_name (guest, entry, name) == 0)
       add_trait (guest, entry, name, grouped);
@@ -272,27 +270,20 @@ static int
 holds (struct vl_guest *guest, const char *condition, const char *value)
 {
   struct vl_call *call = guest->call;
+  const char *virt = vl_str (call, VL_GUEST_VIRT_TYPE), *star = strchr (condition, '*');
   VL_AUTOSTRV struct vl_strv words = { 0 };
-  VL_AUTOFREE char *copy = vl_xstrdup (condition);
   const char *word, *key, *what;
+  const struct vl_offer **offers;
   size_t n;
 
-  for (char *rest = copy, *part; (part = strsep (&rest, " "));)
-    if (*part) {
-      const char *star = strchr (part, '*');
-
-      vl_strv_add (&words,
-                   star ? vl_printf (call, "%.*s%s%s", (int)(star - part), part, value, star + 1)
-                        : part);
-    }
+  if (star)
+    condition = vl_printf (call, "%.*s%s%s", (int)(star - condition), condition, value, star + 1);
+  vl_strv_split (&words, condition, " ");
   word = words.n ? words.items[0] : "";
   key = words.n > 1 ? words.items[1] : "";
   what = words.n > 2 ? words.items[2] : NULL;
-  if (VL_STREQ (word, "virt")) {
-    const char *virt = vl_str (call, VL_GUEST_VIRT_TYPE);
-
+  if (VL_STREQ (word, "virt"))
     return virt && vl_strv_has (&words, virt);
-  }
   if (VL_STREQ (word, "fact") && what)
     return vl_host_offers (guest->host, key, what) == 1;
   if (VL_STREQ (word, "fact"))
@@ -302,9 +293,7 @@ holds (struct vl_guest *guest, const char *condition, const char *value)
   if (VL_STREQ (word, "cap"))
     return vl_cap_any (call, key, what) == 1;
   if (VL_STREQ (word, "offer") && what) {
-    const struct vl_offer **offers = vl_registry_offers (
-        guest->registry, call->arena, guest->driver, key, vl_str (call, VL_GUEST_VIRT_TYPE), &n);
-
+    offers = vl_registry_offers (guest->registry, call->arena, guest->driver, key, virt, &n);
     for (size_t i = 0; i < n; i++)
       if (VL_STREQ (offers[i]->name, what))
         return 1;
@@ -315,12 +304,13 @@ holds (struct vl_guest *guest, const char *condition, const char *value)
 static int
 rule_holds (struct vl_guest *guest, const char *rule, const char *value)
 {
-  VL_AUTOFREE char *copy = vl_xstrdup (rule);
+  VL_AUTOSTRV struct vl_strv conditions = { 0 };
 
-  for (char *rest = copy, *condition; (condition = strsep (&rest, ",\n"));)
-    if (! holds (guest, condition, value))
+  vl_strv_split (&conditions, rule, ",\n");
+  for (size_t i = 0; i < conditions.n; i++)
+    if (! holds (guest, conditions.items[i], value))
       return 0;
-  return 1;
+  return conditions.n > 0;
 }
 
 /* By the rule for NAME or for the longest beginning of it that ends in '_': what follows

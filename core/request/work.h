@@ -6,7 +6,63 @@
 #define VL_CORE_WORK_H
 
 #include "request/guest.h"
-#include "request/index.h"
+
+/* ---- index.c: what is the same for every guest of one registry, worked out once: a
+ * template of all properties with their lowest layers parsed, the request keys, who reads
+ * what.  A guest is a copy of the template with the request laid over it. ---- */
+
+/* A property, disks, NICs, or nothing, by its name in a feature's `reads`. */
+#define VL_NO_PROP ((size_t)-1)
+#define VL_READS_DISKS ((size_t)-2)
+#define VL_READS_NICS ((size_t)-3)
+
+/* A request key of a loaded feature or of the core. */
+struct vl_key_slot {
+  const char *key; /* as in its row; indexed ones end in ".N" */
+  int image;
+  size_t prop;                  /* its number in the template */
+  const struct vl_alias *alias; /* NULL: the row's own key */
+};
+
+struct vl_read_slot {
+  const char *name;
+  size_t prop; /* VL_NO_PROP: of a feature that is not loaded */
+};
+
+/* One plugin of the registry. */
+struct vl_plugin_slot {
+  const struct vl_plugin *plugin;
+  enum vl_plugin_state state; /* when the index was made */
+  const struct vl_prop *props;
+  size_t first, n; /* its properties in the template */
+  struct vl_read_slot *reads;
+  size_t n_reads;
+};
+
+struct vl_prop_index {
+  struct vl_guest_prop *props; /* in byte order of the name */
+  size_t n_props;
+  struct vl_key_slot *keys; /* flavor keys, then image keys, each in byte order */
+  size_t n_keys;
+  struct vl_plugin_slot *plugins; /* as in the registry */
+  size_t n_plugins;
+};
+
+/* The index of REGISTRY as it is now; made anew when plugins were loaded or
+ * refused since the last time. */
+const struct vl_prop_index *vl_index_get (struct vl_registry *registry);
+
+/* The number of property NAME, or VL_NO_PROP. */
+size_t vl_index_find (const struct vl_prop_index *index, const char *name);
+/* The slot of KEY in flavors (IMAGE 0) or images; "a.3" finds "a.N" with *NUMBER
+ * 3, -1 where the key has no number.  NULL if there is none. */
+const struct vl_key_slot *vl_index_key (const struct vl_prop_index *index, const char *key,
+                                        int image, long *number);
+
+/* core.c: the core's own properties, all named by their full names. */
+const struct vl_prop *vl_core_props (size_t *n);
+
+/* ---- one guest ---- */
 
 /* A trait that the flavor or the image asks for or forbids. */
 struct vl_trait {
@@ -51,6 +107,11 @@ struct vl_guest *vl_guest_blank (struct vl_call *call, struct vl_registry *regis
                                  const struct vl_host *host);
 /* parse.c: lays the request over the template; findings for what is wrong. */
 void vl_guest_parse (struct vl_guest *guest);
+/* What SAID says, parsed; NULL where that is nothing or, after a finding, wrong. */
+struct vl_raw *vl_said_parse (struct vl_guest *guest, const struct vl_said *said);
+/* An error about SAID; what it is of has failed. */
+void vl_said_refuse (struct vl_guest *guest, const struct vl_said *said, const char *code,
+                     const char *hint, const char *fmt, ...) VL_PRINTF (5, 6);
 /* keys.c: who answers for ENTRY: its slot, *NUMBER and, through *KEY, the name it
  * goes by today.  NULL where nobody does, after a finding if that is wrong. */
 const struct vl_key_slot *vl_key_find (struct vl_guest *guest, const struct vl_entry *entry,
@@ -103,7 +164,9 @@ void vl_devices_put (struct vl_guest *guest, const struct vl_guest_prop *prop, c
     return value ? value->text : NULL;                                                             \
   }
 
-/* reads.c: the number of property NAME as the running code may read it, VL_NO_PROP
+/* reads.c: the feature that is running, NULL: the core or a driver, who may read all. */
+const struct vl_plugin *vl_guest_reader (const struct vl_call *call);
+/* The number of property NAME as the running code may read it, VL_NO_PROP
  * after a PluginFault or where there is none; its owner is resolved. */
 size_t vl_guest_locate (struct vl_call *call, const char *name);
 /* resolve.c: the running plugin's own PROP, which it may set now; NULL after a
@@ -117,12 +180,8 @@ int vl_guest_take (struct vl_call *call, const struct vl_guest_prop *prop, const
  * is wrong; else 0. */
 int vl_open_key (struct vl_guest *guest, const struct vl_entry *entry);
 void vl_traits_sort (struct vl_guest *guest);
-/* rules.c: combines the layers of PROP into its value. */
-void vl_rule_apply (struct vl_guest *guest, struct vl_guest_prop *prop);
 /* core.c: sets the core's own properties. */
 void vl_core_set (struct vl_guest *guest);
-/* checks.c: image against flavor. */
-void vl_request_check (struct vl_guest *guest);
 
 /* resolve.c */
 /* Makes *VALUE of TEXT, which stands for all items of an indexed row, by the type of
@@ -132,8 +191,8 @@ int vl_row_take (struct vl_arena *arena, const struct vl_prop *row, const char *
 /* Makes sure that property NUMBER has its value; READER is who asks, NULL: the
  * core.  0, or -1 where it failed. */
 int vl_guest_settle (struct vl_guest *guest, size_t number, const struct vl_plugin *reader);
-int vl_guest_settle_disks (struct vl_guest *guest, const struct vl_plugin *reader);
-int vl_guest_settle_nics (struct vl_guest *guest, const struct vl_plugin *reader);
+/* The same for the list of all DISKS, 0: NICs. */
+int vl_guest_settle_list (struct vl_guest *guest, int disks, const struct vl_plugin *reader);
 /* The number of PLUGIN in the registry; its n for NULL and for drivers. */
 size_t vl_guest_number (struct vl_guest *guest, const struct vl_plugin *plugin);
 

@@ -6,7 +6,7 @@
 
 #include "server/session.h"
 
-#include "lib/spell.h"
+#include "lib/text.h"
 #include "server/method.h"
 #include "server/db.h"
 

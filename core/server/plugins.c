@@ -7,7 +7,6 @@
 
 #include "server/session.h"
 #include "lib/file.h"
-#include "lib/spell.h"
 #include "lib/text.h"
 #include "plugin/ini.h"
 #include "plugin/load.h"

@@ -6,10 +6,9 @@
 
 #include "server/record.h"
 
-#include "lib/spell.h"
 #include "lib/text.h"
 #include "request/guest.h"
-#include "request/name.h"
+#include "request/request.h"
 #include "request/request.h"
 
 #define KEY_LIMIT 255u

@@ -285,12 +285,12 @@ is_elsewhere (const struct vl_disk *disk, const char *dir)
 static int
 each_recorded (struct vl_app *app, const struct vl_record *record, const char *id, int gone)
 {
-  VL_AUTOWANTED struct vl_wanted_disks wanted = { 0 };
+  const struct vl_wanted_disk *wanted = NULL;
   const struct vl_hooks hooks = { .app = app, .record = record };
   const char *dir = vl_server_dir (app, record->uuid);
   struct vl_recorded_device *devices;
   struct vl_request *request = NULL;
-  size_t n;
+  size_t n, n_wanted = 0;
   int result = 0;
 
   if (vl_stored_devices (app->store, record->uuid, &devices, &n) < 0)
@@ -309,10 +309,10 @@ each_recorded (struct vl_app *app, const struct vl_record *record, const char *i
                                    vl_printf (app->call, "server \"%s\"", record->name));
       if (request == NULL)
         return -1;
-      vl_wanted_disks_list (request, &wanted);
+      wanted = vl_wanted_disks (request, &n_wanted);
     }
-    if (disk->index >= 0 && (size_t)disk->index < wanted.n)
-      result |= act_recorded (&hooks, disk, wanted.items[disk->index].bdm, gone);
+    if (disk->index >= 0 && (size_t)disk->index < n_wanted)
+      result |= act_recorded (&hooks, disk, wanted[disk->index].bdm, gone);
   }
   vl_request_free (request);
   return result;

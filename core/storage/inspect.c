@@ -8,7 +8,6 @@
 
 #include "storage/storage.h"
 
-#include "lib/spell.h"
 #include "lib/text.h"
 #include "storage/tool.h"
 

@@ -6,7 +6,7 @@
 
 #include "lib/cpuset.h"
 #include "request/guest.h"
-#include "request/name.h"
+#include "request/request.h"
 #include "request/request.h"
 
 #include <check.h>
