@@ -30,8 +30,8 @@ its errors are told" "an application's own loop and its handler of errors stay i
 is "$(t host show -o json | grep -o '"libvirt.secrets": [a-z]*')" '"libvirt.secrets": true' "a daemon keeps secrets, as its facts say"
 run t server create s --flavor f --image i
 made "a guest of the daemon"
-is "$(stat -c '%a %g' "$state" "$state/servers" "$state/images" | sort -u)" "710 $(host_run a id -g libvirt-qemu)" \
-  "QEMU's group passes through the folders of STATE"
+is "$(stat -c '%a %g' "$state" "$state/servers" "$state/images" | sort -u)" "711 0" \
+  "QEMU's user passes through the folders of STATE, which stay root's"
 is "$(stat -c %a "$state/libvirt")" 700 "and through no other"
 is "$(stat -c %a "$state/state.db")" 600 "nobody else reads what is on record"
 is "$(host_virsh a domuuid "$(field s domain)" | grep .)" "$(field s uuid)" "libvirtd has the guest"
