@@ -236,7 +236,8 @@ void
 vl_str_add_n (struct vl_str *str, const char *text, size_t n)
 {
   str_reserve (str, n);
-  memcpy (str->text + str->length, text, n);
+  if (n)
+    memcpy (str->text + str->length, text, n);
   str->length += n;
   str->text[str->length] = '\0';
 }
