@@ -6,12 +6,12 @@
 
 #include <config.h>
 
+#include "measure.h"
 #include "server/session.h"
 #include "domain/doc.h"
 
 #include <libxml/parser.h>
 #include <libxml/relaxng.h>
-#include <time.h>
 
 #define RUNS 2001
 #define SCHEMA_RUNS 301
@@ -32,30 +32,6 @@ struct bench {
   const struct vl_host *host;
   char *xml;
 };
-
-static double
-now (void)
-{
-  struct timespec time;
-
-  clock_gettime (CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
-
-static int
-compare (const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-
-  return (x > y) - (x < y);
-}
-
-static double
-median (double *times, size_t n)
-{
-  qsort (times, n, sizeof *times, compare);
-  return times[n / 2];
-}
 
 static void
 die (struct vl_call *call, const char *what)

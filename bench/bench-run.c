@@ -6,6 +6,7 @@
 
 #include <config.h>
 
+#include "measure.h"
 #include "storage/tool.h"
 
 #include <spawn.h>
@@ -18,15 +19,6 @@
 #define PROGRAM "/bin/true"
 
 static struct vl_call *call;
-
-static double
-now (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  return (double)ts.tv_sec * 1000 + (double)ts.tv_nsec / 1000000;
-}
 
 /* CPU time of this process and of those it has waited for, in milliseconds. */
 static double
@@ -69,14 +61,6 @@ spawned (void)
     exit (1);
 }
 
-static int
-compare (const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-
-  return (x > y) - (x < y);
-}
-
 static void
 measure (const char *name, void (*run) (void))
 {
@@ -86,11 +70,10 @@ measure (const char *name, void (*run) (void))
     double from = now ();
 
     run ();
-    times[i] = now () - from;
+    times[i] = (now () - from) / 1000;
   }
   before = cpu () - before;
-  qsort (times, RUNS, sizeof times[0], compare);
-  printf ("%s %.3f ms\n%s_cpu %.3f ms\n", name, times[RUNS / 2], name, before / RUNS);
+  printf ("%s %.3f ms\n%s_cpu %.3f ms\n", name, median (times, RUNS), name, before / RUNS);
 }
 
 int

@@ -7,6 +7,8 @@
 
 #include <virtloom/feature.h>
 
+#include <string.h>
+
 static const char *const image_modes[] = {
   "auto_glz", "auto_lz", "quic", "glz", "lz", "off", NULL
 };
@@ -70,6 +72,12 @@ active (struct vl_call *c)
   return vl_bool (c, "display");
 }
 
+static int
+is_encrypted (struct vl_call *c, const char *type)
+{
+  return strcmp (type, "spice") == 0 && vl_bool (c, "spice-secure");
+}
+
 /* Where displays of TYPE listen by TCP, or NULL for a UNIX socket.  SPICE encrypts what
  * goes by TCP only. */
 static const char *
@@ -77,7 +85,7 @@ address_of (struct vl_call *c, const char *type)
 {
   const char *address = vl_str (c, vl_printf (c, "%s-listen", type));
 
-  return address == NULL && type[0] == 's' && vl_bool (c, "spice-secure") ? "127.0.0.1" : address;
+  return address == NULL && is_encrypted (c, type) ? "127.0.0.1" : address;
 }
 
 /* Neither VNC nor SPICE without TLS asks who comes. */
@@ -86,7 +94,7 @@ warn_of_tcp (struct vl_call *c, const char *type)
 {
   const char *address = address_of (c, type);
 
-  if (address && (type[0] == 'v' || ! vl_bool (c, "spice-secure")))
+  if (address && ! is_encrypted (c, type))
     vl_warn (c, vl_printf (c, "%s-listen", type),
              vl_printf (
                  c,
@@ -103,18 +111,18 @@ validate (struct vl_call *c)
   static const char *const types[] = { "vnc", "spice", NULL };
   int result = 0;
 
-  for (const char *const *type = types; *type; type++)
-    if (vl_bool (c, *type))
-      warn_of_tcp (c, *type);
-
-  for (const char *const *type = types; *type; type++)
-    if (vl_bool (c, *type) && vl_cap (c, "graphics.type", *type) == 0)
+  for (const char *const *type = types; *type; type++) {
+    if (! vl_bool (c, *type))
+      continue;
+    warn_of_tcp (c, *type);
+    if (vl_cap (c, "graphics.type", *type) == 0)
       result = vl_refuse (
           c, VL_ERR_UNSUPPORTED, *type,
           vl_printf (
               c, "set %s_enabled = no in plugins.d/graphics.conf, or install QEMU's module for it",
               *type),
           "this host's QEMU has no '%s' display", *type);
+  }
   return result;
 }
 

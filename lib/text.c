@@ -14,11 +14,22 @@
 #define SHOWN_BYTES 64 /* of a value in a message */
 
 size_t
+vl_utf8_length (unsigned char first)
+{
+  return first < 0x80   ? 1
+         : first < 0xc2 ? 0
+         : first < 0xe0 ? 2
+         : first < 0xf0 ? 3
+         : first < 0xf5 ? 4
+                        : 0;
+}
+
+size_t
 vl_utf8_read (const char *text, size_t n, uint32_t *code)
 {
   static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
   const unsigned char *p = (const unsigned char *)text;
-  size_t length = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+  size_t length = vl_utf8_length (*p);
 
   *code = length < 2 ? *p : *p & (0x7fu >> length);
   if (length == 0 || length > n)

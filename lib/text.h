@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+/* How many bytes a UTF-8 character has that begins with FIRST; 0: none does. */
+size_t vl_utf8_length (unsigned char first);
 /* Bytes of the UTF-8 character at TEXT, at most N, and the character in *CODE; 0
  * where it is none (overlong forms, surrogates, beyond U+10FFFF, cut off). */
 size_t vl_utf8_read (const char *text, size_t n, uint32_t *code);
@@ -34,7 +36,8 @@ int vl_plugin_name_ok (const char *name);
  * stands for ".0", ".1" ... (and for itself)? */
 int vl_key_matches (const char *pattern, const char *key);
 
-/* Keeps the nearest of many to WANTED, without case, where no text over 128 bytes is near: zero-initialise, offer each, read BEST. */
+/* Keeps the nearest of many to WANTED, without case: zero-initialise, offer each, read
+ * BEST.  No text over 128 bytes is near. */
 struct vl_spell {
   const char *wanted;
   const char *best; /* NULL: nothing near enough (a third of the length, at least 2) */

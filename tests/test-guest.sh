@@ -57,6 +57,8 @@ has "$(t server show one -o json)" "pmu" "the performance counters are off, and 
 
 # ---- what whoever breaks out of QEMU would have ----
 
+command -v ss > /dev/null || bail "ss is missing (Debian: iproute2)"
+
 # process FIELD: of QEMU's /proc/PID/status.
 process () { awk -v field="$1:" '$1 == field { print $2 }' "/proc/$(pgrep -f "[g]uest=$(field one domain),")/status"; }
 folder=$(field one run_dir)
@@ -118,9 +120,22 @@ is_eq "$(power one)" RUNNING "and runs"
 run t server stop one --timeout 0
 is_rc 0 "stop"
 is_eq "$(power one) $(guest_pids)" "SHUTDOWN " "it is off, without a process"
+if [ "$(id -u)" = 0 ]; then
+  # Whom guests run as the operator's own qemu.conf says.
+  printf 'user = "+0"\ngroup = "+0"\nstdio_handler = "file"\n' > "$state/libvirt/etc/qemu.conf"
+  run t server start one
+  is_rc 0 "start under a qemu.conf of the operator's"
+  is_eq "$(process Uid)" 0 "which says whom guests run as"
+  run t server stop one --timeout 0
+  is_rc 0 "stop"
+  rm "$state/libvirt/etc/qemu.conf"
+fi
 run t server start one
 is_rc 0 "start"
 is_eq "$(power one)" RUNNING "it runs"
+if [ "$(id -u)" = 0 ]; then
+  is_eq "$(process Uid)" "$(id -u libvirt-qemu)" "as libvirt-qemu once more"
+fi
 
 # ---- hidden signature ----
 

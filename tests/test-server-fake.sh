@@ -71,7 +71,18 @@ c1 \xe2\x80\xaertl \xff é
 end \x07x' "a console cannot speak to the terminal"
 vl --driver fake server console web --raw > "$tmp/raw"
 true_that "--raw gives the bytes" cmp -s "$tmp/raw" "$console"
+printf 'a\033\nb\033[1\nc\033]0;x\nd\033[1\033[2Je\n' > "$console"
+run f server console web
+is_eq "$out" $'a\nb\nc\nde' "a sequence that is broken off takes no line with it"
 rm -f "$console"
+ln -s /etc/hostname "$console"
+run f server console web
+is_rc 4 "a console that is a link is not followed"
+has "$err" "the console's file '$console' cannot be read: Too many levels of symbolic links" "and it says so"
+rm -rf "$state/servers/$uuid/run"
+run f server pause web
+run f server unpause web
+true_that "what starts no guest makes no folder" test ! -e "$state/servers/$uuid/run"
 run f server stop web
 run f server pause web
 is_rc 3 "pause of a stopped server is refused"

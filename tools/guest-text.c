@@ -12,51 +12,31 @@
 #define ESCAPE 0x1b
 #define BELL 0x07
 
-/* Leaves out C where it belongs to a terminal sequence: 1, and STATE goes on. */
+/* Does C belong to a terminal sequence, which is left out?  STATE goes on. */
 static int
 is_sequence (enum guest_text_state *state, uint32_t c)
 {
-  switch (*state) {
-  case GUEST_TEXT:
-    if (c == ESCAPE)
-      *state = GUEST_ESCAPE;
-    /* The same introducers as one character each (C1). */
-    else if (c == 0x9b)
-      *state = GUEST_CONTROL;
-    else if (c == 0x90 || c == 0x98 || (c >= 0x9d && c <= 0x9f))
-      *state = GUEST_STRING;
-    else
-      return 0;
-    return 1;
-  case GUEST_ESCAPE:
-    if (c == '[')
-      *state = GUEST_CONTROL;
-    else if (c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_')
-      *state = GUEST_STRING;
-    else if (c < 0x20 || c > 0x2f) /* up to 0x2f more of the sequence follows */
-      *state = GUEST_TEXT;
-    return 1;
-  case GUEST_CONTROL:
-    if (c >= 0x40 && c <= 0x7e)
-      *state = GUEST_TEXT;
-    /* Nothing that is broken may swallow the next line. */
-    else if (c == '\n') {
-      *state = GUEST_TEXT;
-      return 0;
-    }
-    return 1;
-  case GUEST_STRING:
-    if (c == BELL || c == 0x9c)
-      *state = GUEST_TEXT;
-    else if (c == ESCAPE)
-      *state = GUEST_ESCAPE; /* its '\' ends the string */
-    else if (c == '\n') {
-      *state = GUEST_TEXT;
-      return 0;
-    }
-    return 1;
-  }
-  return 0;
+  int within = *state != GUEST_TEXT;
+
+  if (c == ESCAPE)
+    *state = GUEST_ESCAPE;
+  /* Nothing that is broken may swallow the next line. */
+  else if (c == '\n')
+    *state = GUEST_TEXT;
+  /* The same introducers as one character each (C1). */
+  else if (c == 0x9b)
+    *state = GUEST_CONTROL;
+  else if (c == 0x90 || c == 0x98 || (c >= 0x9d && c <= 0x9f))
+    *state = GUEST_STRING;
+  else if (*state == GUEST_ESCAPE && c == '[')
+    *state = GUEST_CONTROL;
+  else if (*state == GUEST_ESCAPE && (c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_'))
+    *state = GUEST_STRING;
+  else if (*state == GUEST_ESCAPE    ? c < 0x20 || c > 0x2f /* else more of it follows */
+           : *state == GUEST_CONTROL ? c >= 0x40 && c <= 0x7e
+                                     : c == BELL || c == 0x9c)
+    *state = GUEST_TEXT;
+  return *state != GUEST_TEXT || (within && c != '\n');
 }
 
 /* One character C, the N bytes at TEXT; N = 0: the byte there is no UTF-8. */
@@ -89,10 +69,7 @@ put (struct guest_text *guest, const char *text, size_t n, uint32_t c)
 static int
 is_cut (const char *text, size_t n)
 {
-  unsigned char first = (unsigned char)text[0];
-  size_t length = first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1;
-
-  return n < length && (n == 1 || (text[n - 1] & 0xc0) == 0x80);
+  return n < vl_utf8_length ((unsigned char)text[0]) && (n == 1 || (text[n - 1] & 0xc0) == 0x80);
 }
 
 void

@@ -24,10 +24,10 @@ static const struct column list_columns[] = {
 };
 
 static const struct column columns[] = {
-  { "name", "Name" },     { "uuid", "UUID" },         { "domain", "Domain" },
-  { "status", "Status" }, { "power_state", "Power" }, { "flavor", "Flavor" },
-  { "image", "Image" },   { "driver", "Driver" },     { "created", "Created" },
-  { "fault", "Fault" },   { "run_dir", "Folder" },    { "overruled", "Overruled" },
+  { "name", "Name" },     { "uuid", "UUID" },          { "domain", "Domain" },
+  { "status", "Status" }, { "power_state", "Power" },  { "flavor", "Flavor" },
+  { "image", "Image" },   { "driver", "Driver" },      { "created", "Created" },
+  { "fault", "Fault" },   { "run_dir", "Run folder" }, { "overruled", "Overruled" },
   { NULL, NULL },
 };
 
@@ -366,8 +366,10 @@ follow (struct tool *tool, const char *path)
   /* The folder belongs to the user that QEMU runs as. */
   if (fd >= 0 && fstat (fd, &st) == 0 && S_ISREG (st.st_mode))
     file = fdopen (fd, "r");
-  else if (fd >= 0)
+  else if (fd >= 0) {
+    close (fd);
     errno = EINVAL;
+  }
   if (file == NULL) {
     (void)vl_refuse_as (tool->call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
                         "virtloom server log asks the driver",

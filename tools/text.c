@@ -34,19 +34,8 @@ int
 tool_write_new (struct tool *tool, const char *path, const char *text)
 {
   int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-  size_t length = strlen (text);
-  int error = fd < 0 ? errno : 0;
+  int error = fd < 0 || vl_file_write_all (fd, text, strlen (text)) < 0 ? errno : 0;
 
-  while (fd >= 0 && length && error == 0) {
-    ssize_t put = write (fd, text, length);
-
-    if (put < 0 && errno != EINTR)
-      error = errno;
-    if (put > 0) {
-      text += put;
-      length -= (size_t)put;
-    }
-  }
   if (fd >= 0 && close (fd) < 0 && error == 0)
     error = errno;
   if (error == 0)

@@ -30,9 +30,6 @@ const char *vl_bdm_path (struct vl_call *call, const struct vl_request *request,
 /* Is the connection_info of VOLUME an object with a driver_volume_type and data?  0, or
  * -1 after a finding. */
 int vl_connection_check (struct vl_call *call, const struct vl_volume *volume);
-/* The folder LEVELS above the guest's run-dir, STATE/servers/UUID/run: 1 is the server's
- * own, where its disks are; 3 that of all state. */
-const char *vl_above_run_dir (struct vl_call *call, int levels);
 /* The id that a volume has for the guest: its own, else one made of the
  * server's uuid and its place. */
 const char *vl_volume_id (struct vl_call *call, const struct vl_guest *guest,

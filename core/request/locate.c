@@ -97,8 +97,10 @@ vl_bdm_path (struct vl_call *call, const struct vl_request *request,
   return vl_printf (call, "$.block_devices[%zu]", (size_t)(bdm - request->devices));
 }
 
-const char *
-vl_above_run_dir (struct vl_call *call, int levels)
+/* The folder LEVELS above the guest's run-dir, STATE/servers/UUID/run: 1 is the server's
+ * own, where its disks are; 3 that of all state. */
+static const char *
+above_run_dir (struct vl_call *call, int levels)
 {
   char *folder = vl_arena_strdup (call->arena, vl_str (call, VL_GUEST_RUN_DIR));
 
@@ -224,7 +226,7 @@ image_path (struct vl_call *call)
   if (request->image.file)
     return request->image.file;
   vl_uuid_from_text (request->image.name ? request->image.name : "", id);
-  return vl_printf (call, "%s/images/%s", vl_above_run_dir (call, 3), id);
+  return vl_printf (call, "%s/images/%s", above_run_dir (call, 3), id);
 }
 
 /* Is SOURCE what the document can be made of? */
@@ -271,7 +273,8 @@ local_source (struct vl_call *call, const struct vl_wanted_disk *want, struct vl
   struct vl_plugin *plugin =
       type ? vl_registry_answer (call->guest->registry, VL_ANSWER_IMAGES, type) : NULL;
 
-  volume->dir = vl_above_run_dir (call, 1);
+  /* Disks lie in the server's folder, which run/ is in. */
+  volume->dir = above_run_dir (call, 1);
   if (VL_STREQ (disk->role, "config")) {
     source->type = "file";
     source->format = "raw";

@@ -109,9 +109,9 @@ int vl_document_replace (struct vl_app *app, const struct vl_record *record,
 int vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server);
 
 /* ---- server-disks.c ---- */
-/* Makes every local disk of PLAN in its run-dir, which exists; looks at the
- * volumes, which it never changes.  0, or -1 after a finding: what was made lies in the
- * run-dir, or is in the undo log. */
+/* Makes every local disk of PLAN in the server's folder, which exists; looks at the
+ * volumes, which it never changes.  0, or -1 after a finding: what was made lies in that
+ * folder, or is in the undo log. */
 int vl_server_disks_make (const struct vl_hooks *hooks, const struct vl_plan *plan);
 /* Before a guest is started again: connects the volumes and plugs the NICs on RECORD. */
 int vl_server_devices_connect (struct vl_app *app, const struct vl_record *record);

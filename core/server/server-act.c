@@ -243,10 +243,14 @@ call_driver (const struct act *act, const struct vl_doc *doc)
   struct vl_app *app = act->app;
   struct vl_plugin *driver = act->driver;
   const char *uuid = act->record.uuid;
-  struct vl_spawn spawn = vl_record_spawn (app, &act->record, doc);
+  struct vl_spawn spawn = { 0 };
 
-  if (spawn.run_dir == NULL)
-    return -1;
+  /* What only stops a guest makes nothing. */
+  if (actions[act->what].boots) {
+    spawn = vl_record_spawn (app, &act->record, doc);
+    if (spawn.run_dir == NULL)
+      return -1;
+  }
   app->call->addresses = NULL;
   switch (actions[act->what].action) {
   case VL_SERVER_START:

@@ -121,9 +121,9 @@ restore (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const 
 static const char *
 labelled (struct vl_call *call, const struct vl_conn *conn, const char *xml)
 {
-  const char *end = strstr (xml, "</domain>");
+  const char *end = strrchr (xml, '<');
 
-  if (conn->guest_uid == 0 || end == NULL)
+  if (conn->guest_uid == 0)
     return xml;
   return vl_printf (call,
                     "%.*s  <seclabel type='static' model='dac' relabel='yes'>\n"

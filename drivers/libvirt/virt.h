@@ -94,7 +94,7 @@ void virt_sleep (unsigned ms);
 /* Milliseconds of a clock that never jumps. */
 int64_t virt_now (void);
 
-/* ---- daemon.c ---- */
+/* ---- access.c ---- */
 
 /* Opens the way to the files of the guest's document below STATE for the user that libvirt
  * runs QEMU as: that user may then pass through their folders, and run_dir is its own.  0,
@@ -103,7 +103,10 @@ int virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const struct v
 /* Lets user UID pass through FOLDER, which lies in STATE, and through STATE.  0, or -1
  * after a finding. */
 int virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *folder);
-/* The rest does nothing for the embedded driver.  Notes in STATE which daemon has guest UUID, and forgets that. */
+
+/* ---- daemon.c: each does nothing for the embedded driver ---- */
+
+/* Notes in STATE which daemon has guest UUID, and forgets that. */
 int virt_note_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 void virt_forget_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* Are all guests of STATE those of this URI (for EMBEDDED too)?  0, or -1 after a finding. */

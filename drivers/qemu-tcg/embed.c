@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/alloc.h"
 #include "lib/file.h"
 
 #include "../libvirt/virt.h"
@@ -39,6 +40,7 @@ static struct {
   pthread_mutex_t lock;
   char *root; /* NULL: none taken yet */
   int fd;     /* holds the lock, open until the process ends */
+  struct embed_user guests;
 } taken = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 /* Debian's libvirt resolves the user and group that it was built for before it
@@ -158,20 +160,22 @@ has_virtlogd (void)
   return answers;
 }
 
-const struct passwd *
-embed_guest_user (void)
+/* Whom root's guests run as, so that who breaks out of a QEMU is not root: Debian's user
+ * for guests, else nobody. */
+static struct embed_user
+guest_user (void)
 {
   static const char *const names[] = { "libvirt-qemu", "qemu", "nobody" };
   const struct passwd *user = NULL;
 
   for (size_t i = 0; geteuid () == 0 && user == NULL && i < sizeof names / sizeof names[0]; i++)
     user = getpwnam (names[i]);
-  return user;
+  return user ? (struct embed_user) { user->pw_uid, user->pw_gid } : (struct embed_user) { 0 };
 }
 
 /* What libvirt asks QEMU it asks as root: as another user it gives its probes the right to
  * open /dev/kvm, finds that guests have not got that right, and throws away what it
- * learned, each time.  Guests themselves run as their own user (embed_guest_user).  A
+ * learned, each time.  Guests themselves run as a user of their own.  A
  * qemu.conf without our mark is the operator's. */
 static const char *
 wanted_conf (struct vl_call *call)
@@ -180,44 +184,24 @@ wanted_conf (struct vl_call *call)
                     geteuid () == 0 ? "user = \"+0\"\ngroup = \"+0\"\n" : "");
 }
 
-/* Is there a qemu.conf that stays as it is? */
-static int
-conf_stays (const char *path, const char *wanted)
-{
-  char text[512];
-  int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  ssize_t n;
-
-  if (fd < 0)
-    return 0;
-  n = read (fd, text, sizeof text - 1);
-  close (fd);
-  if (n < 0)
-    return 0;
-  text[n] = '\0';
-  return strncmp (text, MARK, strlen (MARK)) != 0 || strcmp (text, wanted) == 0;
-}
-
+/* Makes qemu.conf what it has to be.  0; 1: it is the operator's and stays as it is; -1
+ * after a finding. */
 static int
 write_conf (struct vl_call *call, const char *root)
 {
   const char *path = vl_printf (call, "%s/etc/qemu.conf", root);
-  const char *temp = vl_printf (call, "%s.new", path);
-  const char *text = wanted_conf (call);
-  size_t length = strlen (text);
-  int fd, ok;
+  const char *wanted = wanted_conf (call), *why;
+  VL_AUTOFREE char *text = NULL;
+  size_t length;
 
   if (make_folder (call, vl_printf (call, "%s/etc", root)) < 0)
     return -1;
-  if (conf_stays (path, text))
+  text = vl_file_read (path, (size_t)1 << 20, &length, &why);
+  if (text && strncmp (text, MARK, strlen (MARK)) != 0)
+    return 1;
+  if (text && strcmp (text, wanted) == 0)
     return 0;
-  fd = open (temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return fail (call, "write", temp);
-  ok = write (fd, text, length) == (ssize_t)length && fsync (fd) == 0;
-  if (close (fd) < 0 || ! ok || rename (temp, path) < 0)
-    return fail (call, "write", path);
-  return 0;
+  return vl_file_write (path, wanted, strlen (wanted), 0600) < 0 ? fail (call, "write", path) : 0;
 }
 
 const char *
@@ -285,8 +269,8 @@ forget_unborn (struct vl_call *call, const char *root)
 static int
 take (struct vl_call *call, const char *root, unsigned timeout)
 {
-  const struct passwd *user = embed_guest_user ();
   size_t room = sizeof ((struct sockaddr_un *)0)->sun_path - sizeof LONGEST_SOCKET;
+  int written;
 
   if (taken.root && strcmp (taken.root, root) == 0)
     return 0;
@@ -301,10 +285,15 @@ take (struct vl_call *call, const char *root, unsigned timeout)
                       root, room);
   if (make_folder (call, root) < 0)
     return -1;
-  if (user && virt_let_user_pass (call, user->pw_uid, user->pw_gid, root) < 0)
-    return -1;
   taken.fd = wait_for_root (call, root, timeout);
-  if (taken.fd < 0 || write_conf (call, root) < 0)
+  if (taken.fd < 0)
+    return -1;
+  written = write_conf (call, root);
+  if (written < 0)
+    return -1;
+  /* Whom guests run as the operator's own qemu.conf says. */
+  taken.guests = written ? (struct embed_user) { 0 } : guest_user ();
+  if (taken.guests.uid && virt_let_user_pass (call, taken.guests.uid, taken.guests.gid, root) < 0)
     return -1;
   forget_unborn (call, root);
   rotate_log (call, root);
@@ -313,12 +302,13 @@ take (struct vl_call *call, const char *root, unsigned timeout)
 }
 
 int
-embed_take (struct vl_call *call, const char *root, unsigned timeout)
+embed_take (struct vl_call *call, const char *root, unsigned timeout, struct embed_user *guests)
 {
   int answer;
 
   pthread_mutex_lock (&taken.lock);
   answer = take (call, root, timeout);
+  *guests = taken.guests;
   if (answer < 0 && taken.root == NULL && taken.fd >= 0) {
     close (taken.fd);
     taken.fd = -1;

@@ -148,7 +148,7 @@ static int
 open_embedded (struct vl_call *call, const char *root, struct virt_open *how, struct vl_conn **conn)
 {
   const char *user = embed_missing_user ();
-  const struct passwd *guests = embed_guest_user ();
+  struct embed_user guests;
   char escaped[512];
 
   if (user)
@@ -159,12 +159,10 @@ open_embedded (struct vl_call *call, const char *root, struct virt_open *how, st
                    "--no-create-home --home /var/lib/libvirt %s",
                    user),
         "libvirt does not run as root without the user and group '%s'", user);
-  if (embed_take (call, root, (unsigned)vl_int (call, "open-timeout")) < 0)
+  if (embed_take (call, root, (unsigned)vl_int (call, "open-timeout"), &guests) < 0)
     return -1;
-  if (guests) {
-    how->guest_uid = guests->pw_uid;
-    how->guest_gid = guests->pw_gid;
-  }
+  how->guest_uid = guests.uid;
+  how->guest_gid = guests.gid;
   escape (root, escaped, sizeof escaped);
   how->uri = vl_printf (call, EMBED "?root=%s", escaped);
   how->hint = vl_printf (call,
