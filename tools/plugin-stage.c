@@ -84,15 +84,11 @@ descriptor (int fd)
 static char *
 whole_environment (void)
 {
-  char *all = vl_xasprintf ("%s", "");
+  struct vl_str all = { 0 };
 
-  for (char **line = environ; line && *line; line++) {
-    char *longer = vl_xasprintf ("%s%s\n", all, *line);
-
-    free (all);
-    all = longer;
-  }
-  return all;
+  for (char **line = environ; line && *line; line++)
+    vl_str_printf (&all, "%s\n", *line);
+  return all.text;
 }
 
 struct process_state *
@@ -138,24 +134,16 @@ free_state (struct process_state *state)
   free (state);
 }
 
-static void VL_PRINTF (2, 3) differ (char **all, const char *fmt, ...)
+static void VL_PRINTF (2, 3) differ (struct vl_str *all, const char *fmt, ...)
 {
   va_list args;
-  char *text, *longer;
+  char *text;
 
   va_start (args, fmt);
   text = vl_xvasprintf (fmt, args);
   va_end (args);
-  longer = vl_xasprintf ("%s%s%s", *all, **all ? "; " : "", text);
+  vl_str_printf (all, "%s%s", all->length ? "; " : "", text);
   free (text);
-  free (*all);
-  *all = longer;
-}
-
-static int
-same_text (const char *a, const char *b)
-{
-  return a == b || (a && b && strcmp (a, b) == 0);
 }
 
 /* What the module has written since WHERE, its first line. */
@@ -171,14 +159,15 @@ first_words (off_t where)
 }
 
 static void
-compare_descriptors (const struct process_state *was, const struct process_state *is, char **all)
+compare_descriptors (const struct process_state *was, const struct process_state *is,
+                     struct vl_str *all)
 {
   for (int fd = 0; fd < MOST_DESCRIPTORS; fd++) {
     const char *a = was->descriptors[fd], *b = is->descriptors[fd];
     size_t n = b ? strlen (b) : 0;
 
     /* The loader keeps modules open. */
-    if (same_text (a, b) || (a == NULL && n > 3 && strcmp (b + n - 3, ".so") == 0))
+    if (vl_text_same (a, b) || (a == NULL && n > 3 && strcmp (b + n - 3, ".so") == 0))
       continue;
     if (a == NULL)
       differ (all, "descriptor %d is open (%s)", fd, b);
@@ -188,7 +177,8 @@ compare_descriptors (const struct process_state *was, const struct process_state
 }
 
 static void
-compare_signals (const struct process_state *was, const struct process_state *is, char **all)
+compare_signals (const struct process_state *was, const struct process_state *is,
+                 struct vl_str *all)
 {
   for (int n = 1; n < MOST_SIGNALS; n++) {
     if (was->handlers[n] != is->handlers[n])
@@ -199,10 +189,11 @@ compare_signals (const struct process_state *was, const struct process_state *is
   }
 }
 
+/* In words; NULL: none. */
 static char *
 differences (const struct process_state *was, const struct process_state *is, int programs)
 {
-  char *all = vl_xasprintf ("%s", "");
+  struct vl_str all = { 0 };
 
   compare_descriptors (was, is, &all);
   compare_signals (was, is, &all);
@@ -214,12 +205,12 @@ differences (const struct process_state *was, const struct process_state *is, in
   }
   if (is->threads != was->threads)
     differ (&all, "it has %d threads (it had %d)", is->threads, was->threads);
-  if (! same_text (was->locale, is->locale))
+  if (! vl_text_same (was->locale, is->locale))
     differ (&all, "the locale is '%s' (it was '%s')", is->locale, was->locale);
-  if (! same_text (was->folder, is->folder))
+  if (! vl_text_same (was->folder, is->folder))
     differ (&all, "the working folder is '%s' (it was '%s')", is->folder ? is->folder : "gone",
             was->folder ? was->folder : "gone");
-  if (! same_text (was->environment, is->environment))
+  if (! vl_text_same (was->environment, is->environment))
     differ (&all, "the environment is another one");
   if (was->umask != is->umask)
     differ (&all, "the umask is %03o (it was %03o)", (unsigned)is->umask, (unsigned)was->umask);
@@ -231,7 +222,7 @@ differences (const struct process_state *was, const struct process_state *is, in
   if (waitpid (-1, NULL, WNOHANG) >= 0 || errno != ECHILD
       || (! programs && is->faults != was->faults))
     differ (&all, "it made another process");
-  return all;
+  return all.text;
 }
 
 void
@@ -241,7 +232,7 @@ stage_compare (struct checking *c, const char *what, struct process_state *befor
   char *text = differences (before, after, programs);
   char *line = vl_xasprintf ("%s leaves the process as it was", what);
 
-  tap_ok (c->tap, *text == '\0', line, "%s", text);
+  tap_ok (c->tap, text == NULL, line, "%s", text ? text : "");
   free (line);
   free (text);
   free_state (before);
