@@ -129,12 +129,19 @@ if [ "$(id -u)" = 0 ]; then
   run t server stop one --timeout 0
   is_rc 0 "stop"
   rm "$state/libvirt/etc/qemu.conf"
+  # As a QEMU that was broken out of would leave them for libvirt to follow.
+  mv "$folder/console.log" "$folder/old"
+  ln -s "$tmp/elsewhere" "$folder/console.log"
+  ln "$folder/old" "$folder/second"
 fi
 run t server start one
 is_rc 0 "start"
 is_eq "$(power one)" RUNNING "it runs"
 if [ "$(id -u)" = 0 ]; then
   is_eq "$(process Uid)" "$(id -u libvirt-qemu)" "as libvirt-qemu once more"
+  true_that "what a link names is not written to" test ! -e "$tmp/elsewhere"
+  true_that "the console's log is a file again" test -f "$folder/console.log" -a ! -L "$folder/console.log"
+  true_that "and no second name of a file is left" test ! -e "$folder/second"
 fi
 
 # ---- hidden signature ----
