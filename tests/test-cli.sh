@@ -13,11 +13,11 @@ verbs_of () { "$VL_RUN" virtloom "$1" --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p
 run "$VL_RUN" virtloom --help
 is_rc 0 "--help"
 nouns=$(sed -n '/^Nouns:/,/^$/s/^  \([a-z]*\) .*/\1/p' <<< "$out" | xargs)
-is "$nouns" "flavor image server plan explain feature driver plugin config host" "the nouns"
+is "$nouns" "flavor image server plan explain audit feature driver plugin config host" "the nouns"
 for noun in $nouns; do
   run "$VL_RUN" virtloom "$noun" --help
   is_rc 0 "$noun --help"
-  if [ "$noun" = plan ] || [ "$noun" = explain ]; then
+  if [ "$noun" = plan ] || [ "$noun" = explain ] || [ "$noun" = audit ]; then
     verbs=''
     has "$out" "Example:
   virtloom $noun " "$noun --help ends with an example"
@@ -50,7 +50,7 @@ usage () {
   is "$out" "" "'$*' prints no data"
 }
 usage "a noun is missing" "virtloom --help"
-usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, feature, driver, plugin, config, host" \
+usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
 usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, diff, pause, unpause, suspend, resume, log, console" \
@@ -145,6 +145,24 @@ is_rc 0 "config check"
 echo 'nonsense = 1' > "$config/virtloom.conf"
 run vl config check
 is_rc 7 "config check of a bad file"
+# Without a driver that can be used here, settings are judged by themselves; a host that is
+# named is one to plan for.
+mkdir -p "$tmp/alone/plugins.d"
+printf '[settings]\ncpu_mode = custom\n' > "$tmp/alone/plugins.d/cpu-model.conf"
+alone () { run "$VL_RUN" virtloom --config "$tmp/alone" --state "$state" --driver libvirt-kvm "$@" config check; }
+alone
+is "$rc $err" "4 error Invalid cpu-model: cpu_mode is 'custom' and cpu_models is empty
+  name one or more models in cpu_models, for instance 'Nehalem'" "settings that do not go together"
+rm "$tmp/alone/plugins.d/cpu-model.conf"
+printf '[storage]\nimages_type = rdb\n' > "$tmp/alone/virtloom.conf"
+alone
+is "$rc $err" "7 error PluginRefused core: no loaded plugin answers for images_type 'rdb'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
+  enable the storage plugin that answers for it" "disks that no plugin makes"
+rm "$tmp/alone/virtloom.conf"
+alone
+has "$out" "a guest can be planned for 0 drivers" "no driver that can be used"
+alone --host "$top_srcdir/tests/hosts/kvm-x86_64.json"
+has "$out" "a guest can be planned for 1 drivers" "a host that is named"
 rm "$config/virtloom.conf"
 
 run fake host show -o json
@@ -239,10 +257,10 @@ completion=$top_srcdir/tools/completion/virtloom.bash
 # shellcheck disable=SC1090 # found at run time
 . "$completion"
 for noun in $nouns; do
-  [ "$noun" = plan ] || [ "$noun" = explain ] || \
+  [[ $noun =~ ^(plan|explain|audit)$ ]] || \
     is "$(_virtloom_verbs "$noun")" "$(verbs_of "$noun")" "completion knows the verbs of $noun"
   for verb in $(_virtloom_verbs "$noun") ''; do
-    case $noun-$verb in plan- | explain- | *-?*) ;; *) continue ;; esac
+    case $noun-$verb in plan- | explain- | audit- | *-?*) ;; *) continue ;; esac
     # shellcheck disable=SC2086 # the verb may be none
     options=$("$VL_RUN" virtloom "$noun" $verb --help \
       | sed -n '/^Options:/,/^$/s/^ *\(-., \)\?\(--[a-z-]*\).*/\2/p' | sort)

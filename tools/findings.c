@@ -36,14 +36,9 @@ findings_print (const struct vl_app *app, size_t first, FILE *file)
 }
 
 void
-findings_copy (struct tool *tool, const struct vl_app *app)
+findings_copy (struct vl_app *to, const struct vl_app *from)
 {
-  for (size_t i = 0; i < vl_findings_count (app); i++) {
-    const struct vl_finding *finding = vl_findings_get (app, i);
-
-    if (finding->severity != VL_SEV_ERROR)
-      continue;
-    (void)vl_refuse_as (tool->call, finding->err, finding->code, NULL, finding->hint, "%s: %s",
-                        finding->plugin, finding->message);
-  }
+  for (size_t i = 0; i < vl_findings_count (from); i++)
+    if (vl_findings_get (from, i)->severity == VL_SEV_ERROR)
+      (void)vl_findings_add (vl_app_call (to), vl_findings_get (from, i));
 }

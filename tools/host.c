@@ -57,38 +57,6 @@ host_show (struct tool *tool)
   return 0;
 }
 
-/* ---- check ---- */
-
-static int
-host_check (struct tool *tool)
-{
-  const struct vl_host_check *checks = NULL;
-  json_t *list;
-  size_t n = 0;
-  int failed = 0;
-
-  if (vl_host_checks (tool->app, &checks, &n) < 0)
-    return -1;
-  list = json_array ();
-  for (size_t i = 0; i < n; i++) {
-    json_t *object = json_object ();
-
-    json_put (object, "name", checks[i].name);
-    json_put (object, "result", checks[i].result);
-    json_put (object, "message", checks[i].message);
-    json_put (object, "mend", checks[i].mend);
-    json_array_append_new (list, object);
-    failed |= strcmp (checks[i].result, "FAIL") == 0;
-    if (tool->json)
-      continue;
-    printf ("%-4s  %s: %s\n", checks[i].result, checks[i].name, checks[i].message);
-    if (checks[i].mend)
-      printf ("      %s\n", checks[i].mend);
-  }
-  json_object_set_new (tool->data, "checks", list);
-  return failed ? VL_ERR_UNSUPPORTED : 0;
-}
-
 /* ---- import ---- */
 
 static int

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 const struct noun *const nouns[] = {
-  &flavor_noun, &image_noun,  &server_noun, &plan_noun, &explain_noun, &feature_noun,
-  &driver_noun, &plugin_noun, &config_noun, &host_noun, NULL,
+  &flavor_noun,  &image_noun,  &server_noun, &plan_noun,   &explain_noun, &audit_noun,
+  &feature_noun, &driver_noun, &plugin_noun, &config_noun, &host_noun,    NULL,
 };
 
 /* ---- progress: one line of a terminal, written over and wiped at the end ---- */

@@ -148,8 +148,8 @@ const char *fault_said (void);
 /* ---- findings.c ---- */
 
 void findings_print (const struct vl_app *app, size_t first, FILE *file);
-/* The errors of APP, as the command's own. */
-void findings_copy (struct tool *tool, const struct vl_app *app);
+/* The errors of FROM become TO's. */
+void findings_copy (struct vl_app *to, const struct vl_app *from);
 void findings_print_one (const struct vl_finding *finding, FILE *file);
 
 /* ---- text.c ---- */
@@ -187,15 +187,21 @@ int plugins_list (struct tool *tool, enum vl_kind kind);
 int plugins_show (struct tool *tool, enum vl_kind kind);
 int plugins_switch (struct tool *tool, enum vl_kind kind, int on);
 
-/* ---- nova-conf.c ---- */
+/* ---- config.c, nova-import.c, host-check.c ---- */
 
-struct nova_conf {
-  struct vl_nova_option *options; /* in byte order of the name */
-  size_t n, size;
+/* The driver that options and settings name, or "auto". */
+const char *tool_driver_wanted (struct tool *tool);
+/* Judges the configuration of APP, which was made of OPTIONS and has loaded its plugins:
+ * loads the drivers, too, and plans a guest that asks for nothing for each driver that
+ * can be used here and may be chosen, with `auto` only FOR_AUTO.  Where there is none, what
+ * settings say by themselves is judged.  What is wrong becomes findings of APP. */
+struct config_judged {
+  size_t loaded, disabled, planned;
 };
-/* Reads what oslo.config would: 0; -1 after a finding with file and line. */
-int nova_conf_read (struct tool *tool, const char *path, const char *text, struct nova_conf *conf);
-void nova_conf_free (struct nova_conf *conf);
+struct config_judged config_judge (struct vl_app *app, const struct vl_app_options *options,
+                                   int for_auto);
+int config_import_nova (struct tool *tool);
+int host_check (struct tool *tool);
 
 /* ---- plugin-check.c, plugin-elf.c, plugin-new.c ---- */
 
@@ -215,7 +221,8 @@ void elf_read (const unsigned char *bytes, size_t length, struct elf_facts *fact
 
 /* ---- nouns ---- */
 
-extern const struct noun config_noun, driver_noun, explain_noun, feature_noun, flavor_noun;
+extern const struct noun audit_noun, config_noun, driver_noun, explain_noun, feature_noun,
+    flavor_noun;
 extern const struct noun host_noun, image_noun, plan_noun, plugin_noun, server_noun;
 
 /* plugins.c: what the program of ROW may have, "files to write, network". */

@@ -6,9 +6,10 @@
 
 #include "context/call.h"
 
-#include <pthread.h>
-
 #include "lib/text.h"
+
+#include <libxml/parser.h>
+#include <pthread.h>
 
 const char *
 vl_phase_name (enum vl_phase phase)
@@ -32,6 +33,8 @@ vl_severity_name (enum vl_severity severity)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vl_call *newest;
+/* What tells a thread from others is where it has this. */
+static _Thread_local char this_thread;
 
 struct vl_call *
 vl_call_new (void)
@@ -39,10 +42,25 @@ vl_call_new (void)
   struct vl_call *call = VL_NEW (struct vl_call);
 
   call->arena = vl_arena_new ();
+  call->thread = &this_thread;
   pthread_mutex_lock (&lock);
+  /* Before there can be two threads that need it. */
+  if (newest == NULL)
+    xmlInitParser ();
   call->older = newest;
   newest = call;
   pthread_mutex_unlock (&lock);
+  return call;
+}
+
+/* The newest call that a plugin's code runs in: of this thread, or of ANY. */
+static const struct vl_call *
+running (int any)
+{
+  const struct vl_call *call = newest;
+
+  while (call && (call->plugin_name == NULL || (! any && call->thread != &this_thread)))
+    call = call->older;
   return call;
 }
 
@@ -51,10 +69,10 @@ vl_call_new (void)
 int
 vl_app_fault (struct vl_fault *fault)
 {
-  const struct vl_call *call = newest;
+  const struct vl_call *call = running (0);
 
-  while (call && call->plugin_name == NULL)
-    call = call->older;
+  /* A plugin may have threads of its own. */
+  call = call ? call : running (1);
   if (call == NULL)
     return 0;
   fault->plugin = call->plugin_name;
@@ -204,6 +222,16 @@ vl_report (struct vl_call *call, const struct vl_report *report, const char *fmt
   vl_vreport (call, report, fmt, args);
   va_end (args);
   return -1;
+}
+
+int
+vl_findings_add (struct vl_call *call, const struct vl_finding *finding)
+{
+  return vl_report (call,
+                    &(struct vl_report) { finding->severity, finding->err, finding->code,
+                                          finding->plugin, finding->property, finding->origin,
+                                          finding->path, finding->hint },
+                    "%s", finding->message);
 }
 
 void

@@ -75,6 +75,7 @@ struct vl_answer {
 
 struct vl_call {
   struct vl_call *older; /* among all that are there: for vl_app_fault */
+  const void *thread;    /* that made it */
   struct vl_arena *arena;
   struct vl_findings findings;
   struct vl_plugin *plugin; /* whose code runs, NULL: the core; set by vl_call_as */

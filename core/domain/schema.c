@@ -9,6 +9,7 @@
 #include "domain/xml.h"
 
 #include <libxml/relaxng.h>
+#include <pthread.h>
 
 #ifndef VL_LIBVIRT_SCHEMAS
 #error "VL_LIBVIRT_SCHEMAS: the folder of libvirt's Relax-NG files"
@@ -22,8 +23,10 @@ struct schema {
   struct schema *next;
 };
 
-/* Kept for the life of the process, as libxml2's own tables are. */
+/* Kept for the life of the process, as libxml2's own tables are.  Sessions in several
+ * threads share them, and libxml2 does not say that two may validate by one schema. */
 static struct schema *schemas;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void VL_PRINTF (2, 3) ignore (void *opaque, const char *fmt, ...)
 {
@@ -80,10 +83,9 @@ find (struct vl_call *call, const char *name)
   return rng;
 }
 
-int
-vl_schema_valid (struct vl_call *call, const char *name, xmlDocPtr doc)
+static int
+validate (xmlRelaxNGPtr rng, xmlDocPtr doc)
 {
-  xmlRelaxNGPtr rng = find (call, name);
   xmlRelaxNGValidCtxtPtr validator;
   int answer;
 
@@ -95,6 +97,17 @@ vl_schema_valid (struct vl_call *call, const char *name, xmlDocPtr doc)
   xmlRelaxNGSetValidErrors (validator, ignore, ignore, NULL);
   answer = xmlRelaxNGValidateDoc (validator, doc) == 0;
   xmlRelaxNGFreeValidCtxt (validator);
+  return answer;
+}
+
+int
+vl_schema_valid (struct vl_call *call, const char *name, xmlDocPtr doc)
+{
+  int answer;
+
+  pthread_mutex_lock (&lock);
+  answer = validate (find (call, name), doc);
+  pthread_mutex_unlock (&lock);
   return answer;
 }
 

@@ -66,6 +66,12 @@ vl_fact_item (struct vl_call *call, const char *key, size_t i)
 }
 
 int
+vl_host_probed (const struct vl_host *host)
+{
+  return host->live;
+}
+
+int
 vl_host_is_live (struct vl_call *call)
 {
   return call->host && call->host->live;

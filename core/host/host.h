@@ -87,8 +87,6 @@ int vl_host_offers (const struct vl_host *host, const char *key, const char *val
 const char *vl_host_str (const struct vl_host *host, const char *key);
 /* Is the version in fact KEY ("libvirt.version") at least ATLEAST ("8.3.0")? */
 int vl_host_at_least (const struct vl_host *host, const char *key, const char *atleast);
-/* Does PATH exist on the host?  Live: a stat.  Recorded: the list "device". */
-int vl_host_device (const struct vl_host *host, const char *path);
 /* Adding facts, in probe only.  Text "true" and "false" are flags. */
 void vl_host_set (struct vl_host *host, const char *key, const char *value);
 void vl_host_add (struct vl_host *host, const char *key, const char *value);

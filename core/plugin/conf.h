@@ -54,8 +54,6 @@ int vl_config_bool (const struct vl_config *config, const char *key);
 int64_t vl_config_int (const struct vl_config *config, const char *key);
 /* The items of a list, NULL-terminated. */
 const char *const *vl_config_items (const struct vl_config *config, const char *key, size_t *n);
-/* The table behind it: rows with `setting` alone. */
-const struct vl_prop *vl_config_table (size_t *n);
 
 /* What ENTRY (NULL: nothing is set) and the default say of ROW, typed.  0, or -1
  * with *WHY and, in *TEXT, what was written. */

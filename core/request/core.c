@@ -376,29 +376,41 @@ put_storage (struct vl_guest *guest, const char *prop, const char *value, const 
                       : "default");
 }
 
-/* The images_type of new disks, TEXT or what that stands for; NULL after a finding. */
+/* The images_type of new disks, TEXT or what that stands for; NULL after a finding, which
+ * has an origin if CONFIG says it. */
 static const char *
-images_type (struct vl_guest *guest, const char *text)
+images_type (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
+             const char *text)
 {
   struct vl_report report = { .severity = VL_SEV_ERROR,
                               .err = VL_ERR_REFUSED,
                               .hint = "enable the storage plugin that answers for it" };
   const struct vl_conf_entry *entry =
-      guest->request->disk_kind ? NULL : storage_entry (guest, "images_type");
+      config ? vl_config_find (config, "virtloom.conf", "storage", "images_type") : NULL;
   struct vl_plugin *plugin;
 
   if (VL_STREQ (text, "default")) {
-    plugin = vl_registry_default (guest->call, guest->registry);
+    plugin = vl_registry_default (call, registry);
     return plugin ? vl_plugin_answers (plugin, VL_ANSWER_IMAGES)[0] : NULL;
   }
-  if (vl_registry_answer (guest->registry, VL_ANSWER_IMAGES, text))
+  if (vl_registry_answer (registry, VL_ANSWER_IMAGES, text))
     return text;
   if (entry)
-    report.origin = vl_printf (guest->call, "%s:%d", entry->path, entry->line);
-  vl_report (guest->call, &report,
-             "no loaded plugin answers for images_type '%s'; accepted: default%s", text,
-             vl_registry_answers (guest->registry, guest->call->arena, VL_ANSWER_IMAGES));
+    report.origin = vl_printf (call, "%s:%d", entry->path, entry->line);
+  vl_report (call, &report, "no loaded plugin answers for images_type '%s'; accepted: default%s",
+             text, vl_registry_answers (registry, call->arena, VL_ANSWER_IMAGES));
   return NULL;
+}
+
+int
+vl_core_ready (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config)
+{
+  const char *said = vl_config_str (config, "storage.images_type");
+
+  /* What "default" stands for is for a guest to say. */
+  return said == NULL || VL_STREQ (said, "default") || images_type (call, registry, config, said)
+             ? 0
+             : -1;
 }
 
 static void
@@ -417,7 +429,8 @@ set_storage (struct vl_guest *guest)
 
     put_storage (guest, plain[i][0], text, plain[i][1], text);
   }
-  type = images_type (guest, kind ? kind : said);
+  type =
+      images_type (guest->call, guest->registry, kind ? NULL : guest->config, kind ? kind : said);
   if (type == NULL)
     fail (guest, VL_STORAGE_IMAGES_TYPE);
   else if (kind)

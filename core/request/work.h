@@ -182,6 +182,10 @@ int vl_open_key (struct vl_guest *guest, const struct vl_entry *entry);
 void vl_traits_sort (struct vl_guest *guest);
 /* core.c: sets the core's own properties. */
 void vl_core_set (struct vl_guest *guest);
+/* Are the core's own settings possible with the plugins that are loaded?  0; -1 after a
+ * finding. */
+int vl_core_ready (struct vl_call *call, struct vl_registry *registry,
+                   const struct vl_config *config);
 
 /* resolve.c */
 /* Makes *VALUE of TEXT, which stands for all items of an indexed row, by the type of

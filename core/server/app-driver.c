@@ -6,7 +6,9 @@
 
 #include "server/session.h"
 
+#include "domain/doc.h"
 #include "lib/text.h"
+#include "request/work.h"
 #include "server/method.h"
 #include "server/db.h"
 
@@ -285,6 +287,15 @@ vl_app_host_anew (struct vl_app *app)
   struct vl_plugin *driver = vl_app_driver_plugin (app);
 
   return driver ? host_of (app, driver, 1) : NULL;
+}
+
+int
+vl_app_ready (struct vl_app *app, const struct vl_host *host)
+{
+  struct vl_plugin *driver = host ? vl_app_driver_plugin (app) : NULL;
+  int result = vl_core_ready (app->call, app->registry, app->config);
+
+  return vl_build_ready (app->call, app->registry, driver, host) | result;
 }
 
 int

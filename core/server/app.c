@@ -163,8 +163,13 @@ vl_findings_get (const struct vl_app *app, size_t i)
 void
 vl_findings_clear (struct vl_app *app)
 {
-  app->call->findings.n = 0;
-  app->call->findings.n_errors = 0;
+  vl_findings_forget (app, 0);
+}
+
+void
+vl_findings_forget (struct vl_app *app, size_t first)
+{
+  vl_findings_drop (app->call, first, app->call->findings.n);
 }
 
 int

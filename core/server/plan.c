@@ -84,9 +84,6 @@ build_plan (struct vl_app *app, struct vl_plan *plan, struct vl_plugin *driver,
     vl_build_ready (call, app->registry, driver, build->host);
   plan->ready_end = call->findings.n;
   plan->ok = vl_build_run (build) == 0;
-  if (plan->ok)
-    plan->provenance =
-        vl_doc_provenance (call, build->doc, app->registry, build->guest, 0, &plan->n_provenance);
 }
 
 struct vl_plan *
@@ -258,13 +255,20 @@ vl_plan_xml (const struct vl_plan *plan)
 size_t
 vl_plan_n_provenance (const struct vl_plan *plan)
 {
+  struct vl_plan *own = (struct vl_plan *)plan;
+  const struct vl_guest *guest = plan->build.guest;
+
+  /* Most plans are never explained, and a quarter of the time would go there. */
+  if (plan->ok && plan->provenance == NULL)
+    own->provenance = vl_doc_provenance (plan->call, plan->build.doc, guest->registry, guest, 0,
+                                         &own->n_provenance);
   return plan->n_provenance;
 }
 
 const struct vl_provenance *
 vl_plan_provenance (const struct vl_plan *plan, size_t i)
 {
-  return i < plan->n_provenance ? &plan->provenance[i] : NULL;
+  return i < vl_plan_n_provenance (plan) ? &plan->provenance[i] : NULL;
 }
 
 size_t

@@ -13,7 +13,7 @@ struct vl_plan {
   struct vl_call *call; /* its own, with the build's memory and findings */
   struct vl_request *request;
   struct vl_build build;
-  struct vl_provenance *provenance;
+  struct vl_provenance *provenance; /* NULL until it is asked for */
   size_t n_provenance;
   size_t ready_first, ready_end; /* the findings of `ready` */
   size_t told_first, told_end;   /* the findings as they were handed to the application */

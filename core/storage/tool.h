@@ -19,14 +19,8 @@ int vl_tool_core (struct vl_call *call, const struct vl_tool *tool, struct vl_to
 int vl_tool_try (struct vl_call *call, const struct vl_tool_row *row, const char *program,
                  const struct vl_tool *tool, struct vl_tool_result *result);
 
-/* The absolute path of NAME in the system's own folders (the environment has
- * no say), or NULL. */
-const char *vl_tool_find (struct vl_call *call, const char *name);
-/* The same; NULL after a finding that names the Debian PACKAGE. */
+/* As vl_tool_find; NULL after a finding that names the Debian PACKAGE. */
 const char *vl_tool_need (struct vl_call *call, const char *name, const char *package);
-/* *WHAT becomes what this machine lacks of what confines a program ("Landlock,
- * namespaces"), or NULL.  0, or -1 after a finding: no program can be run. */
-int vl_tool_lacks (struct vl_call *call, const char **what);
 
 /* A deadline in milliseconds for reading or writing BYTES once. */
 unsigned vl_tool_time_for (int64_t bytes);

@@ -111,6 +111,11 @@ struct vl_finding {
 VL_EXPORT size_t vl_findings_count (const struct vl_app *app);
 VL_EXPORT const struct vl_finding *vl_findings_get (const struct vl_app *app, size_t i);
 VL_EXPORT void vl_findings_clear (struct vl_app *app);
+/* Records a finding of the application's own; texts are copied, and CODE and PLUGIN may be
+ * NULL.  Answers -1. */
+VL_EXPORT int vl_findings_add (struct vl_call *call, const struct vl_finding *finding);
+/* Those from number FIRST on are forgotten. */
+VL_EXPORT void vl_findings_forget (struct vl_app *app, size_t first);
 /* The exit code of all findings so far: 0 where none is an error; of several 7, else 3,
  * else 6, else 4, else the first. */
 VL_EXPORT int vl_findings_exit_code (const struct vl_app *app);
@@ -187,14 +192,9 @@ struct vl_config_value {
 VL_EXPORT size_t vl_config_count (const struct vl_app *app);
 VL_EXPORT const struct vl_config_value *vl_config_get (const struct vl_app *app, size_t i);
 
-/* Writes a configuration folder OUT from nova.conf's options: OPTIONS is a
- * sorted list of "group.option" and value.  Each that a row names is
- * written; *LEFT_OUT lists the others, NULL-terminated. */
-struct vl_nova_option {
-  const char *name, *value, *origin;
-};
-VL_EXPORT int vl_config_write_nova (struct vl_app *app, const struct vl_nova_option *options,
-                                    size_t n, const char *out, const char *const **left_out);
+/* What virtloom.conf may say: rows with `setting`, which is the key, or "SECTION.KEY"
+ * outside of [virtloom]. */
+VL_EXPORT const struct vl_prop *vl_config_table (size_t *n);
 
 /* ---- host ---- */
 
@@ -221,13 +221,20 @@ VL_EXPORT char *vl_host_to_json (const struct vl_host *host);
 VL_EXPORT size_t vl_host_n_facts (const struct vl_host *host);
 VL_EXPORT const char *vl_host_fact_key (const struct vl_host *host, size_t i); /* in byte order */
 
-struct vl_host_check {
-  const char *name;   /* "libvirt schema" */
-  const char *result; /* PASS WARN FAIL SKIP */
-  const char *message;
-  const char *mend; /* the command that mends it, or NULL */
-};
-VL_EXPORT int vl_host_checks (struct vl_app *app, const struct vl_host_check **checks, size_t *n);
+/* Is PATH a device of HOST: 1 or 0; -1 where its file does not say. */
+VL_EXPORT int vl_host_device (const struct vl_host *host, const char *path);
+/* Is HOST this machine, and not a file? */
+VL_EXPORT int vl_host_probed (const struct vl_host *host);
+/* Asks the core, the driver that acts, and all features, whether their settings are
+ * possible on HOST; where that is NULL, features alone, and what settings say by
+ * themselves.  0, or -1 after findings. */
+VL_EXPORT int vl_app_ready (struct vl_app *app, const struct vl_host *host);
+/* The absolute path of the program NAME in the system's own folders (the environment has
+ * no say), or NULL. */
+VL_EXPORT const char *vl_tool_find (struct vl_call *call, const char *name);
+/* *WHAT becomes what this machine lacks of what confines a program ("Landlock,
+ * namespaces"), or NULL.  0, or -1 after a finding: no program can be run. */
+VL_EXPORT int vl_tool_lacks (struct vl_call *call, const char **what);
 
 /* ---- plan and explain ---- */
 

@@ -190,91 +190,19 @@ START_TEST (values_with_origin)
 }
 END_TEST
 
-START_TEST (from_nova)
-{
-  static const struct vl_nova_option options[] = {
-    { "DEFAULT.use_cow_images", "False", "nova.conf:2" },
-    { "good.limit", "4", "nova.conf:3" },
-    { "good.parts", "a, b", "nova.conf:4" },
-    { "good.unknown", "1", "nova.conf:5" },
-    { "libvirt.images_type", "qcow2", "nova.conf:6" },
-    { "mock.virt_type", "qemu", "nova.conf:7" },
-  };
-  const char *const *left = NULL;
-
-  load ();
-  ck_assert_int_eq (vl_config_write_nova (&app, options, 6, rig_path (&rig, "out"), &left), 0);
-  ck_assert_str_eq (rig_findings (&rig), "");
-  ck_assert_str_eq (left[0], "good.unknown");
-  ck_assert_ptr_null (left[1]);
-  ck_assert_str_eq (file_text ("out/virtloom.conf"),
-                    "# Made from a nova.conf by `virtloom config import-nova`.\n"
-                    "[storage]\nimages_type = qcow2\nuse_cow_images = False\n");
-  ck_assert_str_eq (file_text ("out/plugins.d/good.conf"),
-                    "# Made from a nova.conf by `virtloom config import-nova`.\n"
-                    "[settings]\nparts = a, b\nlimit = 4\n");
-  ck_assert_str_eq (file_text ("out/plugins.d/engine.conf"),
-                    "# Made from a nova.conf by `virtloom config import-nova`.\n"
-                    "[settings]\nvirt_type = qemu\n");
-}
-END_TEST
-
-/* What was written is read again as a layer, long lists in indented lines too. */
-START_TEST (from_nova_and_back)
-{
-  VL_AUTOSTR struct vl_str list = { 0 };
-  struct vl_nova_option option = { "good.parts", NULL, "nova.conf:1" };
-  const char *const *left = NULL;
-
-  for (int i = 0; i < 60; i++)
-    vl_str_printf (&list, "%spart%d", i ? "," : "", i);
-  option.value = list.text;
-  load ();
-  ck_assert_int_eq (vl_config_write_nova (&app, &option, 1, rig_path (&rig, "out"), &left), 0);
-  rig.places.config_dir = rig_path (&rig, "out");
-  vl_registry_free (rig.registry);
-  vl_config_free (rig.config);
-  rig.registry = vl_registry_new ();
-  rig.config = vl_config_new ();
-  rig_load (&rig);
-  ck_assert_str_eq (rig_findings (&rig), "");
-  ck_assert_str_eq (vl_registry_find (rig.registry, "good")->base[2].setting->value.text,
-                    list.text);
-}
-END_TEST
-
-START_TEST (from_bad_nova)
-{
-  static const struct vl_nova_option options[] = {
-    { "good.limit", "many", "nova.conf:3" },
-    { "good.shade", "blue", "nova.conf:4" },
-    { "mock.virt_type", "a ;b", "nova.conf:5" },
-  };
-  const char *const *left = NULL;
-
-  load ();
-  ck_assert_int_eq (vl_config_write_nova (&app, options, 3, rig_path (&rig, "out"), &left), -1);
-  ck_assert_str_eq (rig_findings (&rig),
-                    "error Invalid core: mock.virt_type = 'a ;b' has ' ;', which begins a comment "
-                    "here (nova.conf:5)\n"
-                    "error Invalid core: good.shade = 'blue' is not among the choices; accepted: "
-                    "red green (nova.conf:4)\n"
-                    "error Invalid core: good.limit = 'many' is not a whole number; accepted: 1 to "
-                    "9 (nova.conf:3)\n");
-  ck_assert_int_eq (vl_findings_exit (rig.call, 0), VL_ERR_REQUEST);
-}
-END_TEST
-
 int
 main (void)
 {
   Suite *suite = suite_create ("config");
   TCase *tests = tcase_create ("config");
   const TTest *const all[] = {
-    records,          driver_tables_on_demand, settings_of_the_running_plugin,
-    turning_on_again, not_in_the_tree,         bad_file_is_not_edited,
-    from_nova,        from_nova_and_back,      values_with_origin,
-    from_bad_nova,
+    records,
+    driver_tables_on_demand,
+    settings_of_the_running_plugin,
+    turning_on_again,
+    not_in_the_tree,
+    bad_file_is_not_edited,
+    values_with_origin,
   };
   SRunner *runner;
   int failed;

@@ -31,6 +31,7 @@ _virtloom_options ()
     server-log) echo "--lines --raw" ;;
     server-console) echo "--follow --raw" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;
+    audit-*) echo "--flavors --images" ;;
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     feature-list | driver-list) echo "--long" ;;
     host-import) echo "--capabilities --domcapabilities --fact" ;;
@@ -51,7 +52,7 @@ _virtloom ()
 {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local general="--config --state --driver --host --output --quiet --verbose --help"
-  local nouns="flavor image server plan explain feature driver plugin config host"
+  local nouns="flavor image server plan explain audit feature driver plugin config host"
   local noun='' verb='' i word
   local -a _virtloom_where=()
 
@@ -73,7 +74,7 @@ _virtloom ()
       mapfile -t COMPREPLY < <(compgen -d -- "$cur")
       return
       ;;
-    --host | --file | --request | --capabilities | --domcapabilities | --user-data)
+    --host | --file | --request | --flavors | --images | --capabilities | --domcapabilities | --user-data)
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return
       ;;

@@ -1,39 +1,48 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * `host check`: each thing that servers need of this machine, whether it is
+ * virtloom host check: each thing that servers need of this machine, whether it is
  * there, and the command that mends it.  What single drivers and features need
  * they say themselves, in `usable` and `ready`. */
 
 #include <config.h>
 
-#include "server/session.h"
-
-#include "domain/doc.h"
-#include "storage/tool.h"
+#include "tool.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 struct rows {
-  struct vl_app *app;
-  struct vl_host_check *items;
-  size_t n, size;
+  struct tool *tool;
+  json_t *list;
+  int failed;
+  const struct vl_plugin_info *best; /* what `auto` would choose today, or NULL */
 };
 
 static void VL_PRINTF (5, 6) add (struct rows *rows, const char *name, const char *result,
                                   const char *mend, const char *fmt, ...)
 {
-  struct vl_arena *arena = rows->app->call->arena;
-  struct vl_host_check row = { .result = result };
+  json_t *row = json_object ();
+  char *message;
   va_list args;
 
   va_start (args, fmt);
-  row.message = vl_arena_vprintf (arena, fmt, args);
+  message = vl_xvasprintf (fmt, args);
   va_end (args);
-  row.name = vl_arena_strdup (arena, name);
-  row.mend = vl_arena_strdup (arena, mend);
-  VL_GROW (rows->items, rows->n, rows->size);
-  rows->items[rows->n++] = row;
+  json_put (row, "name", name);
+  json_put (row, "result", result);
+  json_put (row, "message", message);
+  json_put (row, "mend", mend);
+  json_array_append_new (rows->list, row);
+  rows->failed |= VL_STREQ (result, "FAIL");
+  if (! rows->tool->json) {
+    printf ("%-4s  %s: %s\n", result, name, message);
+    if (mend)
+      printf ("      %s\n", mend);
+  }
+  free (message);
 }
 
 /* ---- the machine ---- */
@@ -41,20 +50,22 @@ static void VL_PRINTF (5, 6) add (struct rows *rows, const char *name, const cha
 static void
 check_state (struct rows *rows)
 {
-  struct vl_call *call = rows->app->call;
-  size_t first = call->findings.n;
-  const char *state = vl_app_state_dir (rows->app);
+  struct vl_app *app = rows->tool->app;
+  size_t first = vl_findings_count (app);
+  const char *state = vl_app_state_dir (app);
 
   if (state == NULL) {
-    add (rows, "state folder", "FAIL", call->findings.items[first].hint, "%s",
-         call->findings.items[first].message);
-    vl_findings_drop (call, first, call->findings.n);
+    const struct vl_finding *finding = vl_findings_get (app, first);
+
+    add (rows, "state folder", "FAIL", finding->hint, "%s", finding->message);
+    vl_findings_forget (app, first);
   } else if (access (state, F_OK) < 0)
     add (rows, "state folder", "PASS", NULL, "%s will be made by the first command that needs it",
          state);
   else if (access (state, R_OK | W_OK | X_OK) < 0)
-    add (rows, "state folder", "FAIL", vl_printf (call, "chown %u %s", (unsigned)geteuid (), state),
-         "%s: %s", state, strerror (errno));
+    add (rows, "state folder", "FAIL",
+         vl_printf (rows->tool->call, "chown %u %s", (unsigned)geteuid (), state), "%s: %s", state,
+         strerror (errno));
   else
     add (rows, "state folder", "PASS", NULL, "%s", state);
 }
@@ -75,7 +86,7 @@ static void
 check_program (struct rows *rows, const char *name, const char *program, const char *package,
                const char *missing)
 {
-  struct vl_call *call = rows->app->call;
+  struct vl_call *call = rows->tool->call;
   const char *path = vl_tool_find (call, program);
 
   if (path)
@@ -88,7 +99,7 @@ check_program (struct rows *rows, const char *name, const char *program, const c
 static void
 check_programs (struct rows *rows)
 {
-  struct vl_call *call = rows->app->call;
+  struct vl_call *call = rows->tool->call;
   struct utsname machine;
   const char *iso = vl_tool_find (call, "genisoimage") ? "genisoimage" : "xorriso";
 
@@ -106,31 +117,28 @@ check_programs (struct rows *rows)
 static void
 check_tools (struct rows *rows)
 {
-  const struct vl_registry *registry = rows->app->registry;
-  struct vl_call *call = rows->app->call;
-  size_t first = call->findings.n;
+  struct vl_app *app = rows->tool->app;
+  struct vl_call *call = rows->tool->call;
+  size_t first = vl_findings_count (app);
   const char *lacks;
 
   if (vl_tool_lacks (call, &lacks) < 0) {
-    const struct vl_finding *finding = &call->findings.items[call->findings.n - 1];
+    const struct vl_finding *finding = vl_findings_get (app, first);
 
     add (rows, "confinement", "FAIL", finding->hint, "%s", finding->message);
-    vl_findings_drop (call, first, call->findings.n);
+    vl_findings_forget (app, first);
   } else if (lacks)
     add (rows, "confinement", "WARN",
          "boot a kernel with Landlock (lsm=landlock,...) and allow namespaces",
          "outside programs run without %s here", lacks);
   else
     add (rows, "confinement", "PASS", NULL, "outside programs run in namespaces, under Landlock");
-  for (size_t i = 0; i < registry->n; i++) {
-    const struct vl_plugin *plugin = registry->plugins[i];
+  for (size_t i = 0; i < vl_plugins_count (app); i++) {
+    const struct vl_plugin_info *plugin = vl_plugins_get (app, i);
 
-    for (size_t k = 0; plugin->state == VL_PLUGIN_LOADED && k < plugin->n_tools; k++) {
-      const struct vl_tool_row *tool = &plugin->tools[k];
-
-      check_program (rows, vl_printf (call, "%s %s", plugin->name, tool->name), tool->program,
-                     tool->package, "WARN");
-    }
+    for (size_t k = 0; plugin->state == VL_PLUGIN_LOADED && k < plugin->n_tools; k++)
+      check_program (rows, vl_printf (call, "%s %s", plugin->name, plugin->tools[k].name),
+                     plugin->tools[k].program, plugin->tools[k].package, "WARN");
   }
 }
 
@@ -167,31 +175,25 @@ check_vhost (struct rows *rows, const struct vl_host *host)
          path);
 }
 
-static int
-is_on (const char *value)
-{
-  return value && (VL_STREQ (value, "Y") || VL_STREQ (value, "1"));
-}
-
 /* Parameters of the module that virtualises this CPU: "module.kvm_amd.nested". */
 static void
 check_modules (struct rows *rows, const struct vl_host *host)
 {
-  struct vl_call *call = rows->app->call;
+  struct vl_call *call = rows->tool->call;
   size_t n = vl_host_n_facts (host), found = 0;
 
   for (size_t i = 0; i < n; i++) {
-    const char *key = vl_host_fact_key (host, i), *parameter = strrchr (key, '.');
-    VL_AUTOFREE char *module = NULL;
+    const char *key = vl_host_fact_key (host, i), *parameter = strrchr (key, '.'), *module;
+    const char *value = vl_host_item (host, key, 0);
 
     /* A module that is not loaded has no "Y" or "N", but the flag false. */
-    if (! VL_STARTS (key, "module.") || parameter == key + 6
-        || VL_STREQ (vl_host_str (host, key), "false"))
+    if (! VL_STARTS (key, "module.") || parameter == key + 6 || value == NULL
+        || VL_STREQ (value, "false"))
       continue;
-    module = vl_xstrndup (key + 7, (size_t)(parameter - key) - 7);
+    module = vl_printf (call, "%.*s", (int)(parameter - key) - 7, key + 7);
     parameter++;
     found++;
-    if (is_on (vl_host_str (host, key)))
+    if (VL_STREQ (value, "Y") || VL_STREQ (value, "1"))
       add (rows, vl_printf (call, "%s %s", module, parameter), "PASS", NULL, "is on");
     else
       add (rows, vl_printf (call, "%s %s", module, parameter), "WARN",
@@ -199,7 +201,7 @@ check_modules (struct rows *rows, const struct vl_host *host)
                       "echo options %s %s=1 > /etc/modprobe.d/%s-%s.conf && modprobe -r %s && "
                       "modprobe %s",
                       module, parameter, module, parameter, module, module),
-           "is off (%s)", vl_host_str (host, key));
+           "is off (%s)", value);
   }
   if (found == 0)
     add (rows, "kvm module", "SKIP", NULL, "no module for this CPU is loaded");
@@ -208,126 +210,119 @@ check_modules (struct rows *rows, const struct vl_host *host)
 /* ---- plugins ---- */
 
 static void
-check_driver (struct rows *rows, struct vl_plugin *plugin, const struct vl_plugin *chosen)
+check_driver (struct rows *rows, const char *driver, const char *chosen)
 {
-  struct vl_call *call = rows->app->call;
-  const char *name = vl_printf (call, "driver %s", plugin->name), *why = NULL;
-  const char *bad = plugin == chosen ? "FAIL" : "WARN";
-  struct vl_plugin *before = call->plugin;
-  size_t first = call->findings.n;
+  struct vl_app *app = rows->tool->app;
+  const struct vl_plugin_info *info = vl_plugins_find (app, driver);
+  const char *name = vl_printf (rows->tool->call, "driver %s", driver), *why = NULL;
+  int acts = chosen && VL_STREQ (driver, chosen);
+  size_t first = vl_findings_count (app);
 
-  if (plugin->state == VL_PLUGIN_DISABLED) {
-    add (rows, name, "SKIP", vl_printf (call, "virtloom driver enable %s", plugin->name),
+  if (info->state == VL_PLUGIN_DISABLED) {
+    add (rows, name, "SKIP", vl_printf (rows->tool->call, "virtloom driver enable %s", driver),
          "is not enabled");
     return;
   }
-  if (plugin->state == VL_PLUGIN_UNUSED)
-    vl_registry_load (call, rows->app->registry, plugin, &rows->app->places);
-  vl_findings_drop (call, first, call->findings.n);
-  if (plugin->state != VL_PLUGIN_LOADED) {
-    add (rows, name, bad, NULL, "was refused: %s", plugin->reason ? plugin->reason : "");
-    return;
+  if (info->state == VL_PLUGIN_UNUSED)
+    (void)vl_plugins_load (app, driver);
+  vl_findings_forget (app, first);
+  info = vl_plugins_find (app, driver);
+  if (info->state != VL_PLUGIN_LOADED)
+    add (rows, name, acts ? "FAIL" : "WARN", NULL, "was refused: %s",
+         info->reason ? info->reason : "");
+  else if (! vl_plugins_usable (app, driver, &why))
+    add (rows, name, acts ? "FAIL" : "WARN", NULL, "%s", why);
+  else {
+    add (rows, name, "PASS", NULL, "can be used%s", acts ? ", and is" : "");
+    if (info->auto_rank > 0 && (rows->best == NULL || info->auto_rank > rows->best->auto_rank))
+      rows->best = info;
   }
-  vl_call_as (call, plugin);
-  call->doing = "usable";
-  if (plugin->driver.usable == NULL || plugin->driver.usable (call, &why) == 1)
-    add (rows, name, "PASS", NULL, "can be used%s", plugin == chosen ? ", and is" : "");
-  else
-    add (rows, name, bad, NULL, "%s", why ? why : "cannot be used on this machine");
-  vl_call_as (call, before);
 }
 
 /* The choice of `auto` is kept from the first server on. */
 static void
-check_choice (struct rows *rows, const struct vl_plugin *chosen)
+check_choice (struct rows *rows, const char *chosen)
 {
-  struct vl_call *call = rows->app->call;
-  const struct vl_plugin *today;
-  const char *why;
+  const char *best = rows->best ? rows->best->name : NULL;
 
-  if (! VL_STREQ (vl_driver_wanted (rows->app), "auto")) {
-    add (rows, "driver choice", "PASS", NULL, "%s, by configuration", chosen->name);
-    return;
-  }
-  today = vl_driver_auto (rows->app, &why);
-  if (today == chosen)
-    add (rows, "driver choice", "PASS", NULL, "%s, chosen by auto", chosen->name);
-  else if (today)
-    add (rows, "driver choice", "WARN", vl_printf (call, "virtloom --driver %s ...", today->name),
-         "%s, kept since the first server; auto would choose %s today", chosen->name, today->name);
+  if (! VL_STREQ (tool_driver_wanted (rows->tool), "auto"))
+    add (rows, "driver choice", "PASS", NULL, "%s, by configuration", chosen);
+  else if (best == NULL)
+    add (rows, "driver choice", "FAIL", NULL, "%s; auto would find none today", chosen);
+  else if (VL_STREQ (best, chosen))
+    add (rows, "driver choice", "PASS", NULL, "%s, chosen by auto", chosen);
   else
-    add (rows, "driver choice", "FAIL", NULL, "auto finds none today: %s", why);
+    add (rows, "driver choice", "WARN",
+         vl_printf (rows->tool->call, "virtloom --driver %s ...", best),
+         "%s, kept since the first server; auto would choose %s today", chosen, best);
 }
 
-/* Findings from number FIRST on become rows. */
-static void
+/* Findings from number FIRST on become rows.  How many did. */
+static size_t
 findings_to_rows (struct rows *rows, size_t first)
 {
   static const char *const results[] = {
     [VL_SEV_ERROR] = "FAIL", [VL_SEV_WARNING] = "WARN", [VL_SEV_ADVICE] = "PASS"
   };
-  struct vl_call *call = rows->app->call;
+  struct vl_app *app = rows->tool->app;
+  size_t n = vl_findings_count (app);
 
-  for (size_t i = first; i < call->findings.n; i++) {
-    const struct vl_finding *finding = &call->findings.items[i];
+  for (size_t i = first; i < n; i++) {
+    const struct vl_finding *finding = vl_findings_get (app, i);
 
     add (rows, finding->plugin, results[finding->severity], finding->hint, "%s", finding->message);
   }
-  vl_findings_drop (call, first, call->findings.n);
+  vl_findings_forget (app, first);
+  return n - first;
 }
 
 static void
-check_host (struct rows *rows, struct vl_plugin *chosen)
+check_host (struct rows *rows, const char *chosen)
 {
-  struct vl_call *call = rows->app->call;
-  size_t first = call->findings.n, before = rows->n;
-  const struct vl_host *host = vl_app_host_anew (rows->app);
+  struct vl_app *app = rows->tool->app;
+  size_t first = vl_findings_count (app);
+  const struct vl_host *host = vl_app_host_anew (app);
+  size_t told = findings_to_rows (rows, first);
 
-  findings_to_rows (rows, first);
   if (host == NULL) {
-    if (rows->n == before)
+    if (told == 0)
       add (rows, "host facts", "FAIL", NULL, "cannot be read");
     return;
   }
   add (rows, "host facts", "PASS", NULL, "%zu facts, %s by driver %s", vl_host_n_facts (host),
-       host->live ? "probed" : "given", chosen->name);
+       vl_host_probed (host) ? "probed" : "given", chosen);
   check_vhost (rows, host);
-  if (host->live)
+  if (vl_host_probed (host))
     check_modules (rows, host);
-  before = rows->n;
-  vl_build_ready (call, rows->app->registry, chosen, host);
-  findings_to_rows (rows, first);
-  if (rows->n == before)
+  (void)vl_app_ready (app, host);
+  if (findings_to_rows (rows, first) == 0)
     add (rows, "plugin settings", "PASS", NULL, "all are possible on this host");
 }
 
 int
-vl_host_checks (struct vl_app *app, const struct vl_host_check **checks, size_t *n)
+host_check (struct tool *tool)
 {
-  struct rows rows = { .app = app };
-  struct vl_plugin *chosen;
-  struct vl_host_check *kept;
-  size_t first;
+  struct rows rows = { .tool = tool, .list = json_array () };
+  size_t first = vl_findings_count (tool->app);
+  const char *chosen;
 
   check_state (&rows);
   check_schema (&rows);
   check_programs (&rows);
   check_tools (&rows);
   check_kvm (&rows);
-  first = app->call->findings.n;
-  chosen = vl_app_driver_plugin (app);
-  findings_to_rows (&rows, first);
-  for (size_t i = 0; i < app->registry->n; i++)
-    if (app->registry->plugins[i]->kind == VL_KIND_DRIVER)
-      check_driver (&rows, app->registry->plugins[i], chosen);
+  chosen = vl_app_driver (tool->app);
+  (void)findings_to_rows (&rows, first);
+  for (size_t i = 0; i < vl_plugins_count (tool->app); i++) {
+    const struct vl_plugin_info *info = vl_plugins_get (tool->app, i);
+
+    if (info->kind == VL_KIND_DRIVER)
+      check_driver (&rows, info->name, chosen);
+  }
   if (chosen) {
     check_choice (&rows, chosen);
     check_host (&rows, chosen);
   }
-  kept = vl_arena_alloc (app->call->arena, (rows.n + 1) * sizeof *kept);
-  memcpy (kept, rows.items, rows.n * sizeof *kept);
-  free (rows.items);
-  *checks = kept;
-  *n = rows.n;
-  return 0;
+  json_object_set_new (tool->data, "checks", rows.list);
+  return rows.failed ? VL_ERR_UNSUPPORTED : 0;
 }
