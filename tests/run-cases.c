@@ -380,6 +380,8 @@ run_case (const char *feature, const char *path)
     (void)vl_plan_request (app, request, strlen (request), "request", &plan);
   describe (&out, &c, app, plan);
   replace_all (&out, folder, "CONFIG");
+  for (size_t i = 0; modules[i]; i++)
+    replace_all (&out, modules[i], strrchr (modules[i], '/') + 1);
   if (tree)
     replace_all (&out, tree, "TREE");
   n_done++;

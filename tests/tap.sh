@@ -57,7 +57,17 @@ run () {
 }
 if [ -n "${VL_PROGRAM:-}" ]; then
   # For `virtloom plugin check`: that very program, with a module that is not installed.
-  program () { "$VL_PROGRAM" ${VL_TREE:+--tree "$VL_TREE"} ${VL_PLUGIN:+--plugin "$VL_PLUGIN"} "$@"; }
+  # Once a command was stopped by the deadline, none is run any more.
+  program () {
+    local status=0
+    [ ! -e "$tmp/.late" ] || return 124
+    timeout --kill-after=5 "${VL_DEADLINE:-600}" "$VL_PROGRAM" ${VL_TREE:+--tree "$VL_TREE"} ${VL_PLUGIN:+--plugin "$VL_PLUGIN"} "$@" || status=$?
+    case $status in 124 | 137)
+      : > "$tmp/.late"
+      echo "it was stopped by a deadline of ${VL_DEADLINE:-600} seconds" >&2 ;;
+    esac
+    return $status
+  }
 else
   program () { "$VL_RUN" virtloom "$@"; }
 fi
@@ -104,7 +114,7 @@ wait_for () {
   local end=$((SECONDS + $1))
   shift
   until "$@" > /dev/null 2>&1; do
-    [ "$SECONDS" -lt "$end" ] || return 1
+    [ "$SECONDS" -lt "$end" ] && [ ! -e "$tmp/.late" ] || return 1
     sleep 0.05
   done
 }

@@ -203,6 +203,13 @@ acme-test.pod
 tests" "its files"
 run vl plugin new acme-engine --kind driver
 is "$out" "acme-engine: now \`make -C acme-engine check\`" "plugin new of a driver"
+for kind in feature driver storage network; do
+  run vl plugin new "acme-$kind" --$kind
+  is "$out" "acme-$kind: now \`make -C acme-$kind check\`" "plugin new --$kind"
+  true_that "which is one" grep -q "kind *= $([ $kind = driver ] && echo driver || echo feature)\$" "acme-$kind/acme-$kind.conf"
+done
+true_that "of storage" grep -q 'vl_storage_calls' acme-storage/acme-storage.c
+true_that "of a network" grep -q 'vl_network_calls' acme-network/acme-network.c
 run vl plugin new acme-other --kind filter
 is_rc 2 "a kind that there is not"
 is "$err" "error Usage core: there is no kind 'filter' of plugins; accepted: feature, driver, storage, network" "is told"

@@ -298,6 +298,25 @@ remember_unknown (struct parsing *p, const char *name, size_t length, const char
   p->dashes = dashes;
 }
 
+/* Behind `plugin new`, where no driver acts and no guest has a network, the kind of the
+ * plugin may be said by an option of its own. */
+static int
+parse_kind (struct parsing *p, const char *text)
+{
+  static const char *const kinds[] = { "feature", "driver", "storage", "network" };
+  const struct args *args = p->args;
+
+  if (args->n_words < 2 || strcmp (args->words[0], "plugin") != 0
+      || strcmp (args->words[1], "new") != 0)
+    return 0;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (strcmp (text, kinds[i]) == 0) {
+      add_given (p->args, find_option ("kind", 4, 0), kinds[i]);
+      return 1;
+    }
+  return 0;
+}
+
 static void
 parse_long (struct parsing *p, const char *text)
 {
@@ -305,6 +324,8 @@ parse_long (struct parsing *p, const char *text)
   const struct option *option = find_option (text, length, 0);
   char *shown;
 
+  if (parse_kind (p, text))
+    return;
   if (option == NULL) {
     remember_unknown (p, text, length, "--");
     return;

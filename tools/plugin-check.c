@@ -176,11 +176,12 @@ run_stages (struct checking *c)
   } stages[] = {
     { "planning", check_plans },
     { "planning elsewhere", check_plans_again },
-    { "planning again and again", check_memory },
+    { "planning with other settings", check_settings },
     { "planning for a bare host", check_bare },
     { "probing", check_probe },
     { "the life of a server", check_server },
     { "each callback", check_callbacks },
+    { "a plan and a reboot, again and again", check_memory },
   };
 
   stage_run (c, "loading", check_loading);
@@ -190,8 +191,11 @@ run_stages (struct checking *c)
     check_driver (c);
     return;
   }
-  for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+  for (size_t i = 0; i < sizeof stages / sizeof stages[0] && ! c->tap->late; i++)
     stage_run (c, stages[i].what, stages[i].run);
+  if (! c->tap->broken)
+    tap_ok (c->tap, c->tap->active, "a plan is made in which it is active",
+            "none was; --request FILE says what else it needs, --host FILE for which host");
 }
 
 /* ---- files of the trial ---- */
@@ -203,6 +207,22 @@ remove_one (const char *path, const struct stat *st, int type, struct FTW *ftw)
   (void)type;
   (void)ftw;
   return remove (path);
+}
+
+/* An empty disk. */
+static int
+make_volume (struct checking *c)
+{
+  char *path = vl_xasprintf ("%s/" TRIAL_VOLUME, c->folder);
+  FILE *file = fopen (path, "we");
+  int result = file ? ftruncate (fileno (file), TRIAL_VOLUME_BYTES) : -1;
+
+  if (result < 0)
+    (void)vl_refuse (c->tool->call, VL_ERR_FAILED, NULL, NULL, "'%s': %m", path);
+  if (file)
+    fclose (file);
+  free (path);
+  return result;
 }
 
 static int
@@ -217,6 +237,8 @@ make_folder (struct checking *c)
     free (path);
     return vl_refuse (c->tool->call, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
   }
+  if (make_volume (c) < 0)
+    return -1;
   bare = vl_xasprintf ("%s/bare.json", c->folder);
   result = tool_write_new (c->tool, bare,
                            "{\"virtloom_host\": 1, \"facts\": {\"host.arch\": \"x86_64\"}}\n");
@@ -235,18 +257,42 @@ absolute (struct tool *tool, const char *path)
   return kept;
 }
 
+/* TEXT, which is freed, with PATH for each "@volume@". */
+static char *
+with_volume (char *text, const char *path)
+{
+  static const char mark[] = "@volume@";
+  char *all = vl_xasprintf ("%s", ""), *rest = text;
+
+  while (rest) {
+    char *found = strstr (rest, mark);
+    int n = found ? (int)(found - rest) : (int)strlen (rest);
+    char *longer = vl_xasprintf ("%s%.*s%s", all, n, rest, found ? path : "");
+
+    free (all);
+    all = longer;
+    rest = found ? found + strlen (mark) : NULL;
+  }
+  free (text);
+  return all;
+}
+
 static int
 read_request (struct checking *c)
 {
   const char *path = args_value (c->tool->args, "request");
+  char *volume = vl_xasprintf ("%s/" TRIAL_VOLUME, c->folder);
   size_t length;
   char *text = path ? tool_read (c->tool, path, REQUEST_LIMIT, &length) : NULL;
-  json_error_t error;
+  json_error_t error = { .line = 0 };
 
+  if (text)
+    text = with_volume (text, volume);
+  free (volume);
   if (path == NULL)
     return 0;
   if (text)
-    c->request = json_loadb (text, length, JSON_REJECT_DUPLICATES, &error);
+    c->request = json_loads (text, JSON_REJECT_DUPLICATES, &error);
   if (text && ! json_is_object (c->request))
     (void)vl_refuse (c->tool->call, VL_ERR_REQUEST, NULL, NULL, "'%s', line %d: %s", path,
                      error.line, error.text);
@@ -260,7 +306,7 @@ prepare (struct checking *c)
   struct vl_app_options *options = &c->tool->options;
   int64_t seconds;
 
-  if (args_number (c->tool, "timeout", STAGE_SECONDS, &seconds) < 0 || read_request (c) < 0)
+  if (args_number (c->tool, "timeout", STAGE_SECONDS, &seconds) < 0)
     return -1;
   c->seconds = (unsigned)(seconds < 1 ? 1 : seconds > 86400 ? 86400 : seconds);
   c->file = absolute (c->tool, c->file);
@@ -268,7 +314,7 @@ prepare (struct checking *c)
   options->tree_dir = absolute (c->tool, options->tree_dir);
   if (options->host_file && strchr (options->host_file, '/'))
     options->host_file = absolute (c->tool, options->host_file);
-  return make_folder (c);
+  return make_folder (c) < 0 || read_request (c) < 0 ? -1 : 0;
 }
 
 static char *

@@ -13,6 +13,16 @@
 
 #define TAP_BYTES ((size_t)1 << 20)
 #define MOST_PLANS 4096
+/* In the trial's folder; a request names it as @volume@. */
+#define TRIAL_VOLUME "volume.raw"
+#define TRIAL_VOLUME_BYTES (1 << 20)
+
+#if defined __SANITIZE_ADDRESS__
+/* The sanitizer's own memory is without bounds. */
+#define HAS_MEMORY_LIMIT 0
+#else
+#define HAS_MEMORY_LIMIT 1
+#endif
 
 /* In memory that the children share. */
 struct tap {
@@ -22,6 +32,7 @@ struct tap {
 
   int finished;    /* the stage came to its end */
   int broken;      /* nothing more can be asked of the module */
+  int late;        /* a deadline has passed, as it would again */
   int active;      /* a plan was made in which it is active */
   int watched;     /* system calls are watched */
   char asked[128]; /* the first one of the module that is not for it: "openat in validate" */
@@ -69,22 +80,38 @@ void stage_compare (struct checking *c, const char *what, struct process_state *
 /* From here on, in this child, what the module asks the system for while a guest is
  * planned is noted in TAP->asked.  Sets TAP->watched where that is possible. */
 void watch_begin (struct checking *c);
+/* The same of the time, which costs the core some: from here on, or with ON 0 no more. */
+void watch_time (int on);
 
 /* ---- plugin-plans.c ---- */
 
-/* A session with the module; WITH 0: without it.  NULL after failed tests. */
+/* A session with the module, in configuration folder CONFIG and for HOST if they are not NULL;
+ * WITH 0: without it.  *RESULT is whether all was loaded. */
+struct vl_app *open_app (struct checking *c, const char *config, const char *host, int with,
+                         int *result);
+/* The same; NULL after failed tests where not all was loaded. */
 struct vl_app *check_open (struct checking *c, const char *host, int with);
 int make_plan (struct vl_app *app, const json_t *request, struct vl_plan **plan);
 int is_active (const struct vl_plan *plan, const char *name);
-/* A request that asks for nothing; --request, if that was given. */
-json_t *plain_request (struct checking *c);
-/* The request that has all rows at once, each with a value that made a plan by itself in
- * APP; of those that do not go together the first. */
-json_t *full_request (struct checking *c, struct vl_app *app);
 void check_plans (struct checking *c);
 void check_plans_again (struct checking *c);
 void check_memory (struct checking *c);
 void check_bare (struct checking *c);
+
+/* ---- plugin-requests.c ---- */
+
+enum layer { FLAVOR, IMAGE, BOTH, SERVER, DEVICE, N_LAYERS };
+/* Asks in REQUEST, LAYER, for VALUE of ROW, an indexed one as NUMBER.  0 where the row
+ * is not asked for there. */
+int ask_for (json_t *request, const struct vl_prop *row, enum layer layer, int number,
+             const char *value);
+/* A request that asks for nothing; --request, if that was given. */
+json_t *plain_request (struct checking *c);
+/* The request that has all rows at once, each with its value number TURN or, where that does
+ * not go together with what is there already or makes no plan in APP, another.  How often the
+ * module did what no plugin may is added to *FAULTY, if that is not NULL; the first time is
+ * told. */
+json_t *full_request (struct checking *c, struct vl_app *app, size_t turn, int *faulty);
 
 /* ---- plugin-values.c ---- */
 
@@ -104,6 +131,10 @@ struct values {
 
 /* The values of ROW that are tried, into VALUES, which holds what they point to. */
 void values_of (const struct vl_prop *row, struct values *values);
+
+/* ---- plugin-settings.c ---- */
+
+void check_settings (struct checking *c);
 
 /* ---- plugin-try.c: in the child ---- */
 

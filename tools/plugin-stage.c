@@ -27,12 +27,6 @@
 #define MEMORY_LIMIT ((rlim_t)4 << 30)
 #define MOST_DESCRIPTORS 1024
 #define MOST_SIGNALS 65
-#if defined __SANITIZE_ADDRESS__
-/* The sanitizer's own memory is without bounds. */
-#define HAS_MEMORY_LIMIT 0
-#else
-#define HAS_MEMORY_LIMIT 1
-#endif
 
 extern char **environ;
 
@@ -354,6 +348,8 @@ stage_run (struct checking *c, const char *what, void (*run) (struct checking *)
             WEXITSTATUS (status));
   if (! c->tap->finished)
     c->tap->broken = 1;
+  if (! in_time || strstr (fault, "deadline"))
+    c->tap->late = 1;
   tap_flush (c->tap);
   free (line);
 }

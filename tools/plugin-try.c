@@ -12,8 +12,6 @@
 #include <unistd.h>
 
 #define PAGE_LIMIT ((size_t)4 << 20)
-#define DISK_BYTES (1 << 20)
-#define MOST_NETWORKS 8
 
 /* ---- tables ---- */
 
@@ -166,7 +164,7 @@ static int
 make_parts (struct checking *c, struct vl_app *app, const json_t *request)
 {
   json_t *flavor = json_object_get (request, "flavor"), *image = json_object_get (request, "image");
-  char *path = vl_xasprintf ("%s/disk.raw", c->folder);
+  char *path = vl_xasprintf ("%s/" TRIAL_VOLUME, c->folder);
   struct vl_flavor_info about = { .name = "check",
                                   .vcpus = number_of (flavor, "vcpus"),
                                   .ram = number_of (flavor, "ram") };
@@ -175,17 +173,11 @@ make_parts (struct checking *c, struct vl_app *app, const json_t *request)
       properties_of (json_object_get (flavor, "extra_specs"), &about.n_properties);
   struct vl_property *properties =
       properties_of (json_object_get (image, "properties"), &disk.n_properties);
-  FILE *file = fopen (path, "we");
-  int result = file ? ftruncate (fileno (file), DISK_BYTES) : -1;
+  int result;
 
-  if (file)
-    fclose (file);
   about.properties = specs;
   disk.properties = properties;
-  if (result < 0)
-    result = vl_refuse (vl_app_call (app), VL_ERR_FAILED, NULL, NULL, "'%s': %m", path);
-  if (result == 0)
-    result = vl_flavor_create (app, &about);
+  result = vl_flavor_create (app, &about);
   if (result == 0)
     result = vl_image_create (app, path, &disk);
   free (specs);
@@ -234,43 +226,24 @@ act (struct checking *c, struct vl_app *app)
   return ok;
 }
 
-/* The networks of REQUEST as words of `server create`. */
-static void
-add_networks (struct vl_app *app, const json_t *request, const char **words)
-{
-  json_t *networks = json_object_get (request, "networks"), *network, *value;
-  const char *key;
-  size_t i;
-
-  json_array_foreach (networks, i, network)
-  {
-    const char *text = "";
-
-    json_object_foreach (network, key, value) if (json_is_string (value)) text = vl_printf (
-        vl_app_call (app), "%s%s%s=%s", text, *text ? "," : "", key, json_string_value (value));
-    if (i < MOST_NETWORKS)
-      words[i] = text;
-  }
-}
-
 /* A session, in which there is the server "check" that has all that the module does,
  * and what the process was BEFORE; NULL after a test that failed or was skipped. */
 static struct vl_app *
 make_server (struct checking *c, const char *line, struct process_state **before)
 {
-  const char *networks[MOST_NETWORKS + 1] = { "user" };
-  const struct vl_create_options options = {
-    .name = "check", .flavor = "check", .image = "check", .networks = networks
-  };
+  struct vl_create_options options = { .name = "check", .flavor = "check", .image = "check" };
   struct vl_app *app = check_open (c, NULL, 1);
   const char *uuid;
   json_t *full;
+  char *more;
   int result;
 
   if (app == NULL)
     return NULL;
-  full = full_request (c, app);
-  add_networks (app, full, networks);
+  full = full_request (c, app, 0, NULL);
+  /* What flavor and image do not say: networks, disks, properties. */
+  more = json_dumps (full, JSON_COMPACT);
+  options.more = more;
   vl_findings_clear (app);
   /* The parts are there from the stage before. */
   result = vl_flavor_find (app, "check") ? 0 : make_parts (c, app, full);
@@ -279,6 +252,7 @@ make_server (struct checking *c, const char *line, struct process_state **before
   *before = stage_look ();
   if (result == 0)
     result = vl_server_create (app, &options, &uuid);
+  free (more);
   if (result == 0)
     return app;
   if (is_answer (c, app, result, "create"))

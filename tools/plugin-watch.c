@@ -3,19 +3,24 @@
  * What a module asks the system for while a guest is planned, which is nothing but
  * memory: a filter (seccomp) turns every other system call of this process into a
  * signal, whose handler knows whose code runs.  It notes what is the module's and then
- * makes the call in its place, from the one address that the filter lets through. */
+ * makes the call in its place, from the one address that the filter lets through.  The
+ * time is asked without a system call, from pages that the kernel keeps up to date: where
+ * the processor can go by single steps, those pages are closed but for who asks. */
 
 #include <config.h>
 
 #include "plugin-check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -199,26 +204,29 @@ add (char *text, size_t size, const char *more)
 }
 
 static void
-note_call (int number, const char *phase)
+note_asked (const char *what, const char *phase)
 {
-  char digits[16], *p = digits + sizeof digits;
-  const char *name = NULL;
-
   if (shared->asked[0])
     return;
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (names[i].number == number)
-      name = names[i].name;
-  if (name == NULL) {
-    *--p = '\0';
-    for (unsigned rest = (unsigned)number; rest || *p == '\0'; rest /= 10)
-      *--p = (char)('0' + rest % 10);
-    add (shared->asked, sizeof shared->asked, "system call ");
-    name = p;
-  }
-  add (shared->asked, sizeof shared->asked, name);
+  add (shared->asked, sizeof shared->asked, what);
   add (shared->asked, sizeof shared->asked, " in ");
   add (shared->asked, sizeof shared->asked, phase);
+}
+
+static void
+note_call (int number, const char *phase)
+{
+  char digits[32] = "system call ", *p = digits + sizeof digits - 1;
+
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (names[i].number == number) {
+      note_asked (names[i].name, phase);
+      return;
+    }
+  for (unsigned rest = (unsigned)number; rest || *p == '\0'; rest /= 10)
+    *--p = (char)('0' + rest % 10);
+  memmove (digits + strlen (digits), p, strlen (p) + 1);
+  note_asked (digits, phase);
 }
 
 /* 0 where the call is made; else what is answered instead.  A thread or a process on
@@ -277,6 +285,104 @@ on_call (int signal_number, siginfo_t *info, void *opaque)
   answer (opaque, result);
 }
 
+/* ---- the time ---- */
+
+#if defined __x86_64__
+#define TRAP_FLAG 0x100
+
+static struct {
+  uintptr_t clock, clock_end; /* the pages with the time */
+  uintptr_t code, code_end;   /* whose code reads them */
+  struct sigaction before;    /* of SIGSEGV */
+} pages;
+
+static void
+close_clock (int closed)
+{
+  mprotect ((void *)pages.clock, pages.clock_end - pages.clock, closed ? PROT_NONE : PROT_READ);
+}
+
+/* Opens the pages until the kernel's code has returned. */
+static void
+on_clock (int signal_number, siginfo_t *info, void *opaque)
+{
+  ucontext_t *context = opaque;
+  uintptr_t address = (uintptr_t)info->si_addr;
+  struct vl_fault fault;
+
+  if (address < pages.clock || address >= pages.clock_end) {
+    sigaction (signal_number, &pages.before, NULL);
+    return;
+  }
+  if (vl_app_fault (&fault) && strcmp (fault.plugin, watched_name) == 0)
+    note_asked ("the time", fault.phase);
+  close_clock (0);
+  context->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+}
+
+static void
+on_step (int signal_number, siginfo_t *info, void *opaque)
+{
+  ucontext_t *context = opaque;
+  uintptr_t at = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+
+  (void)signal_number;
+  (void)info;
+  if (at >= pages.code && at < pages.code_end)
+    return;
+  context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+  close_clock (1);
+}
+
+void
+watch_time (int on)
+{
+  if (pages.clock)
+    close_clock (on);
+}
+
+static void
+find_clock (void)
+{
+  struct sigaction clock = { .sa_sigaction = on_clock,
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+  struct sigaction step = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO | SA_NODEFER };
+  FILE *maps = fopen ("/proc/self/maps", "re");
+  uintptr_t from, to;
+  char line[512];
+
+  while (maps && fgets (line, sizeof line, maps))
+    if (sscanf (line, "%" SCNxPTR "-%" SCNxPTR, &from, &to) == 2) {
+      if (strstr (line, "[vvar")) {
+        pages.clock = pages.clock ? pages.clock : from;
+        pages.clock_end = to;
+      } else if (strstr (line, "[vdso]")) {
+        pages.code = from;
+        pages.code_end = to;
+      }
+    }
+  if (maps)
+    fclose (maps);
+  if (pages.code == 0)
+    pages.clock = 0;
+  if (pages.clock == 0)
+    return;
+  sigaction (SIGTRAP, &step, NULL);
+  sigaction (SIGSEGV, &clock, &pages.before);
+}
+#else
+void
+watch_time (int on)
+{
+  (void)on;
+}
+
+static void
+find_clock (void)
+{
+}
+#endif
+
 /* ---- the filter ---- */
 
 void
@@ -314,6 +420,7 @@ watch_begin (struct checking *c)
   program.len = (unsigned short)n;
   shared = c->tap;
   watched_name = c->name;
+  find_clock ();
   shared->watched = sigaction (SIGSYS, &action, NULL) == 0
                     && prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
                     && prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
@@ -325,6 +432,12 @@ void
 watch_begin (struct checking *c)
 {
   c->tap->watched = 0;
+}
+
+void
+watch_time (int on)
+{
+  (void)on;
 }
 
 #endif

@@ -108,21 +108,13 @@ call_plugin (struct vl_build *build, struct vl_plugin *plugin, build_fn fn)
 {
   struct vl_call *call = build->call;
   size_t errors = call->findings.n_errors;
-  struct vl_report report = { .severity = VL_SEV_ERROR,
-                              .err = VL_ERR_FAILED,
-                              .code = "PluginFault" };
   int result;
 
   vl_call_as (call, plugin);
   result = fn (call);
   if (vl_guest_spoilt (build->guest, plugin))
     return -1;
-  if (result == 0)
-    return call->findings.n_errors > errors ? -1 : 0;
-  if (call->findings.n_errors == errors)
-    vl_report (call, &report, "'%s' failed in %s without saying why", plugin->name,
-               vl_phase_name (call->phase));
-  return -1;
+  return vl_said (call, result ? -1 : 0, errors) < 0 || call->findings.n_errors > errors ? -1 : 0;
 }
 
 /* Failures count from the next phase on: who is called later in this one must
@@ -144,11 +136,11 @@ run_phase (struct vl_build *build, enum vl_phase phase)
     if (fn == NULL || ! guest->active[i] || guest->failed[i])
       continue;
     failed[i] = call_plugin (build, plugin, fn) < 0;
+    vl_call_as (call, NULL);
     vl_build_time (build, vl_phase_name (phase), plugin->name, since);
     since += build->timings[build->n_timings - 1].ns;
     check_deadline (build);
   }
-  vl_call_as (call, NULL);
   for (size_t i = 0; i < n; i++)
     if (failed[i])
       vl_guest_fail (guest, guest->registry->plugins[i]);
@@ -292,7 +284,7 @@ vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_pl
   struct vl_plugin *caller = call->plugin;
   const struct vl_host *host_before = call->host;
   const struct vl_plugin *driver_before = call->driver;
-  size_t first = call->findings.n, errors = call->findings.n_errors;
+  size_t first = call->findings.n, errors = call->findings.n_errors, errors_before;
   int result = 0;
 
   vl_call_as (call, driver);
@@ -302,7 +294,7 @@ vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_pl
   call->ready_virt_type =
       driver && driver->driver.virt_type ? driver->driver.virt_type (call) : NULL;
   if (driver && driver->driver.ready)
-    result |= driver->driver.ready (call);
+    result |= vl_said (call, driver->driver.ready (call), errors);
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
 
@@ -311,7 +303,8 @@ vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_pl
       continue;
     vl_call_as (call, plugin);
     call->doing = "ready";
-    result |= plugin->feature.ready (call);
+    errors_before = call->findings.n_errors;
+    result |= vl_said (call, plugin->feature.ready (call) ? -1 : 0, errors_before);
   }
   vl_call_as (call, caller);
   call->driver = driver_before;

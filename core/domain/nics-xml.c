@@ -25,8 +25,8 @@ write_nic (struct vl_call *call, const struct vl_guest *guest, const struct vl_n
   /* The plugin may write as in contribute, and no other time before that. */
   call->phase = VL_PHASE_CONTRIBUTE;
   vl_call_as (call, plugin);
-  if (plugin->feature.network->describe (call, nic, node) < 0 && call->findings.n_errors == errors)
-    vl_fault (call, "'%s' failed in describe without saying why", plugin->name);
+  call->doing = "describe";
+  (void)vl_said (call, plugin->feature.network->describe (call, nic, node), errors);
   vl_call_as (call, NULL);
   call->phase = VL_PHASE_BEGIN;
   if (vl_element_slot (node->element, "type") == NULL)

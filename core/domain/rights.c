@@ -88,23 +88,32 @@ vl_shape_matches (const struct vl_shape *shape, const char *pattern)
 
 /* ---- rows about elements: since and flags ---- */
 
-/* Is ELEMENT or, with ATTR, that attribute of it at or below the path of ROW?  Unlike
- * a right, this looks at keys too. */
-static int
-row_covers (const struct vl_write *row, const struct vl_element *element, const char *attr)
+/* How far the path of ROW leads to ELEMENT or, with ATTR, that attribute of it: ALL where it
+ * ends there or above, THROUGH where it goes on.  Unlike a right, this looks at keys too. */
+static enum vl_right
+row_reaches (const struct vl_write *row, const struct vl_element *element, const char *attr)
 {
   struct vl_step steps[VL_DOC_MAX_DEPTH];
   int depth = element->depth - 1, n;
   const char *last;
+  enum vl_right right;
 
   n = vl_path_read (element->doc->arena, row->path, steps, &last);
-  if (n < 0 || n > depth || (last && (n < depth || attr == NULL || ! VL_STREQ (last, attr))))
-    return 0;
+  if (n < 0 || (last && n < depth))
+    return VL_RIGHT_NONE;
+  right =
+      n > depth || (last && ! (attr && VL_STREQ (last, attr))) ? VL_RIGHT_THROUGH : VL_RIGHT_ALL;
   for (; depth > n; depth--)
     element = element->parent;
-  for (; n > 0 && vl_element_is (element, &steps[n - 1]); n--)
+  for (; depth > 0 && vl_element_is (element, &steps[depth - 1]); depth--)
     element = element->parent;
-  return n == 0;
+  return depth == 0 ? right : VL_RIGHT_NONE;
+}
+
+static int
+row_covers (const struct vl_write *row, const struct vl_element *element, const char *attr)
+{
+  return row_reaches (row, element, attr) == VL_RIGHT_ALL;
 }
 
 const struct vl_write *
@@ -207,14 +216,25 @@ judge_part (const struct checking *c, const struct vl_element *element, const st
                     c->driver->name, report.path, written_by (c, owners));
 }
 
+static enum vl_right
+driver_right (const struct vl_plugin *driver, const struct vl_element *element, const char *attr)
+{
+  enum vl_right right = driver ? VL_RIGHT_NONE : VL_RIGHT_ALL;
+
+  for (size_t i = 0; right != VL_RIGHT_ALL && i < driver->n_writes; i++) {
+    enum vl_right here = row_reaches (&driver->writes[i], element, attr);
+
+    right = here > right ? here : right;
+  }
+  return right;
+}
+
 /* One finding is enough for an element and what is in it.  Elements that nobody asked
  * for stand only for what is in them. */
 static void
 judge_element (const struct checking *c, const struct vl_element *element)
 {
-  const struct vl_shape *shape = element->shape;
-  const struct vl_plugin *d = c->driver;
-  enum vl_right right = d ? vl_rows_right (d->writes, d->n_writes, shape, NULL) : VL_RIGHT_ALL;
+  enum vl_right right = driver_right (c->driver, element, NULL);
   int holds = element->first || element->slots || element->text;
   int understood = right == VL_RIGHT_ALL || (right == VL_RIGHT_THROUGH && holds);
 
@@ -223,9 +243,7 @@ judge_element (const struct checking *c, const struct vl_element *element)
   if (element->text)
     judge_part (c, element, element->text, right == VL_RIGHT_ALL);
   for (const struct vl_slot *slot = element->slots; slot; slot = slot->next)
-    judge_part (c, element, slot,
-                right == VL_RIGHT_ALL
-                    || vl_rows_right (d->writes, d->n_writes, shape, slot->name) == VL_RIGHT_ALL);
+    judge_part (c, element, slot, driver_right (c->driver, element, slot->name) == VL_RIGHT_ALL);
   for (const struct vl_element *child = element->first; child; child = child->next)
     judge_element (c, child);
 }

@@ -67,6 +67,7 @@ vl_registry_default (struct vl_call *call, const struct vl_registry *registry)
     if (ask == NULL || plugin->state != VL_PLUGIN_LOADED)
       continue;
     vl_call_as (call, plugin);
+    call->doing = "is_default";
     is = ask (call);
     vl_call_as (call, caller);
     if (is && found) {

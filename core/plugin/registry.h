@@ -180,5 +180,8 @@ int vl_may_name (struct vl_call *call, const char *verb, const char *prop);
 int vl_may_act (struct vl_call *call, const char *verb);
 /* Records that what the plugin did is a mistake in it; answers -1. */
 int vl_fault (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
+/* RESULT is what a callback of CALL's plugin answered, when there were ERRORS before it:
+ * a failure of which nothing was said is the plugin's fault.  Answers RESULT. */
+int vl_said (struct vl_call *call, int result, size_t errors);
 
 #endif

@@ -47,6 +47,15 @@ vl_fault (struct vl_call *call, const char *fmt, ...)
 }
 
 int
+vl_said (struct vl_call *call, int result, size_t errors)
+{
+  if (result < 0 && call->findings.n_errors == errors)
+    vl_fault (call, "'%s' failed in %s without saying why", call->plugin_name,
+              call->doing ? call->doing : vl_phase_name (call->phase));
+  return result;
+}
+
+int
 vl_may_name (struct vl_call *call, const char *verb, const char *prop)
 {
   const struct vl_plugin *plugin = call->plugin;

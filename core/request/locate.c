@@ -252,10 +252,9 @@ locate (struct vl_call *call, struct vl_plugin *plugin, const struct vl_volume *
 
   disk->plugin = plugin->name;
   vl_call_as (call, plugin);
-  result = plugin->feature.storage->locate (call, volume, source);
-  if (result < 0 && call->findings.n_errors == errors)
-    vl_fault (call, "'%s' failed in locate without saying why", plugin->name);
-  else if (result == 0 && ! is_whole (source))
+  call->doing = "locate";
+  result = vl_said (call, plugin->feature.storage->locate (call, volume, source), errors);
+  if (result == 0 && ! is_whole (source))
     result = vl_fault (call,
                        "locate of disk '%s' answers no whole source; accepted: format and type, "
                        "for file and block an absolute path, for network protocol and name",

@@ -121,9 +121,8 @@ lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *
   nic->why = vl_printf (call, "$.networks[%zu] (request)", i);
   if (settle) {
     vl_call_as (call, plugin);
-    result = settle (call, nic);
-    if (result < 0 && call->findings.n_errors == errors)
-      vl_fault (call, "'%s' failed in lay_out without saying why", plugin->name);
+    call->doing = "lay_out";
+    result = vl_said (call, settle (call, nic), errors);
     vl_call_as (call, NULL);
   }
   return nic->mac ? result : -1;

@@ -6,6 +6,7 @@
 
 #include "server/hooks.h"
 
+#include "request/request.h"
 #include "server/method.h"
 
 #define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
@@ -47,8 +48,8 @@ vl_acting_run (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_p
   vl_call_as (call, plugin);
   call->phase = phase;
   call->acting = &acting;
-  if (fn (call, plugin, arg) != 0 && call->findings.n_errors == errors)
-    vl_fault (call, "'%s' failed in %s without saying why", plugin->name, word);
+  call->doing = word;
+  (void)vl_said (call, fn (call, plugin, arg) ? -1 : 0, errors);
   vl_call_as (call, before.plugin);
   call->phase = before.phase;
   call->acting = before.acting;
@@ -147,11 +148,23 @@ vl_kept (struct vl_call *call, const char *key)
 
 /* ---- secrets ---- */
 
+/* The same as may_change, of the secret UUID. */
+static struct vl_acting *
+may_keep (struct vl_call *call, const char *verb, const char *uuid)
+{
+  struct vl_acting *acting = may_change (call, verb);
+
+  if (acting == NULL || (uuid && vl_uuid_problem (uuid) == NULL))
+    return acting;
+  vl_fault (call, "%s is given '%s', which is no uuid", verb, uuid ? uuid : "");
+  return NULL;
+}
+
 int
 vl_secret_put (struct vl_call *call, const char *uuid, const char *type, const char *usage,
                const void *bytes, size_t length)
 {
-  struct vl_acting *acting = may_change (call, "vl_secret_put");
+  struct vl_acting *acting = may_keep (call, "vl_secret_put", uuid);
   struct vl_secret secret = { .size = sizeof secret,
                               .length = (uint32_t)length,
                               .uuid = uuid,
@@ -161,7 +174,11 @@ vl_secret_put (struct vl_call *call, const char *uuid, const char *type, const c
 
   if (acting == NULL)
     return -1;
-  if (length == 0 || length > TEXT_LIMIT)
+  if (check_name (call, "vl_secret_put", type) < 0)
+    return -1;
+  if (usage == NULL || *usage == '\0')
+    return vl_fault (call, "vl_secret_put is given no usage");
+  if (bytes == NULL || length == 0 || length > TEXT_LIMIT)
     return vl_fault (call, "vl_secret_put is given %zu bytes; accepted: 1 to %u", length,
                      TEXT_LIMIT);
   secret.description =
@@ -172,7 +189,7 @@ vl_secret_put (struct vl_call *call, const char *uuid, const char *type, const c
 int
 vl_secret_has (struct vl_call *call, const char *uuid)
 {
-  struct vl_acting *acting = may_change (call, "vl_secret_has");
+  struct vl_acting *acting = may_keep (call, "vl_secret_has", uuid);
 
   return acting ? VL_CALL (acting->hooks->app, acting->hooks->driver, secrets, has, uuid) : -1;
 }
@@ -180,7 +197,7 @@ vl_secret_has (struct vl_call *call, const char *uuid)
 int
 vl_secret_drop (struct vl_call *call, const char *uuid)
 {
-  struct vl_acting *acting = may_change (call, "vl_secret_drop");
+  struct vl_acting *acting = may_keep (call, "vl_secret_drop", uuid);
 
   if (acting == NULL)
     return -1;

@@ -68,6 +68,7 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
 {
   struct vl_conn *conn = vl_app_conn (app, driver);
   VL_AUTOFREE char *stamp = NULL;
+  size_t errors = app->call->findings.n_errors;
   struct vl_host *host;
   int result = 0;
 
@@ -78,7 +79,8 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
   host = vl_host_new ();
   vl_host_import_into (app->call, host, NULL);
   if (driver->driver.probe)
-    result = VL_AS (app->call, driver, "probe", driver->driver.probe (app->call, conn));
+    result = VL_AS (app->call, driver, "probe",
+                    vl_said (app->call, driver->driver.probe (app->call, conn), errors));
   vl_host_import_into (app->call, NULL, NULL);
   if (result == 0) {
     if (stamp)
@@ -93,6 +95,7 @@ ask (struct vl_app *app, struct vl_plugin *driver, const char *state)
 static int
 look (struct vl_app *app, struct vl_host *host, const char *state)
 {
+  size_t errors = app->call->findings.n_errors;
   int result = 0;
 
   host->live = 1;
@@ -104,7 +107,8 @@ look (struct vl_app *app, struct vl_host *host, const char *state)
 
     if (plugin->kind == VL_KIND_FEATURE && plugin->state == VL_PLUGIN_LOADED
         && plugin->feature.probe)
-      result = VL_AS (app->call, plugin, "probe", plugin->feature.probe (app->call));
+      result = VL_AS (app->call, plugin, "probe",
+                      vl_said (app->call, plugin->feature.probe (app->call), errors));
   }
   vl_host_import_into (app->call, NULL, NULL);
   return result;

@@ -39,12 +39,14 @@ int vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const
     __typeof__ (call_driver_->driver.group->member) call_fn_ =                                     \
         VL_CALL_FN (call_driver_, group, member);                                                  \
     struct vl_conn *call_conn_ = call_fn_ ? vl_app_conn ((app_), call_driver_) : NULL;             \
+    size_t call_errors_ = (app_)->call->findings.n_errors;                                         \
     int call_result_ = -1;                                                                         \
     if (call_fn_ == NULL)                                                                          \
       vl_call_missing ((app_)->call, call_driver_, #member);                                       \
     else if (call_conn_)                                                                           \
-      call_result_ = VL_AS ((app_)->call, call_driver_, #member,                                   \
-                            call_fn_ ((app_)->call, call_conn_, __VA_ARGS__));                     \
+      call_result_ = VL_AS (                                                                       \
+          (app_)->call, call_driver_, #member,                                                     \
+          vl_said ((app_)->call, call_fn_ ((app_)->call, call_conn_, __VA_ARGS__), call_errors_)); \
     call_result_;                                                                                  \
   })
 

@@ -272,6 +272,11 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   if (options->config_drive || options->user_data
       || vl_config_bool (app->config, "storage.force_config_drive"))
     json_object_set_new (request, "config_drive", json_true ());
+  object = options->more ? json_loads (options->more, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  if (options->more && json_object_update_missing (request, object) < 0)
+    bad =
+        vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "what more is asked for is no JSON object");
+  json_decref (object);
   return bad;
 }
 

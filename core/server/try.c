@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include "server/hooks.h"
+#include "server/method.h"
 
 #include "lib/text.h"
 
@@ -29,20 +30,14 @@ try_hook (struct vl_app *app, struct vl_plugin *plugin, enum vl_phase phase, int
 static int
 try_probe (struct vl_app *app, struct vl_plugin *plugin)
 {
-  struct vl_plugin *before = app->call->plugin;
   struct vl_host *host = vl_host_new ();
   size_t errors = app->call->findings.n_errors;
-  int result;
 
   host->live = 1;
   vl_host_import_into (app->call, host, NULL);
   vl_host_probe_system (app->call, host);
-  vl_call_as (app->call, plugin);
-  app->call->doing = "probe";
-  result = plugin->feature.probe (app->call);
-  if (result != 0 && app->call->findings.n_errors == errors)
-    vl_fault (app->call, "'%s' failed in probe without saying why", plugin->name);
-  vl_call_as (app->call, before);
+  (void)VL_AS (app->call, plugin, "probe",
+               vl_said (app->call, plugin->feature.probe (app->call), errors));
   vl_host_import_into (app->call, NULL, NULL);
   vl_host_free (host);
   return app->call->findings.n_errors > errors ? -1 : 0;

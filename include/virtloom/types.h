@@ -168,7 +168,8 @@ struct vl_prop {
 /* A subtree of the document: "a/b" (the element and all below it), "a/b/@x" (one
  * attribute), "devices/[*]/driver" ('*' in brackets: in any element; a path of
  * a driver's `understands` table too).  A row with keys, "devices/sound[model=virtio]",
- * gives no right; it tells `since` and `flags` of such elements. */
+ * is about elements with these attributes.  In `writes` it gives no right, and tells
+ * `since` and `flags` of them; in `understands` it says which values are understood. */
 struct vl_write {
   const char *path;
   const char *since; /* libvirt version that knows it, NULL: the minimum */

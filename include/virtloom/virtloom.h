@@ -288,6 +288,9 @@ struct vl_create_options {
   const char *const *properties; /* "K=V", image keys */
   const char *user_data;         /* file, or NULL */
   int config_drive;
+  /* A JSON object, whose members a request file may have, for what the above does not
+   * say; NULL: nothing more. */
+  const char *more;
 };
 VL_EXPORT int vl_plan_create (struct vl_app *app, const struct vl_create_options *options,
                               struct vl_plan **plan);

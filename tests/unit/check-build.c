@@ -132,7 +132,8 @@ START_TEST (silence_is_a_fault)
   loom_feature (&loom, "a", &feature);
   ck_assert_ptr_null (loom_build (&loom, REQUEST));
   ck_assert_str_eq (loom_findings (&loom),
-                    "error PluginFault a: 'a' failed in validate without saying why\n");
+                    "error PluginFault a: 'a' failed in validate without saying why\n"
+                    "  this is a fault of the plugin\n");
 }
 END_TEST
 

@@ -450,6 +450,23 @@ START_TEST (what_the_driver_does_not_carry_out)
 }
 END_TEST
 
+START_TEST (values_that_the_driver_carries_out)
+{
+  static const struct vl_write understands[] = { { .path = "@type" },
+                                                 { .path = "name" },
+                                                 { .path = "devices/disk/driver[name=qemu]/@name" },
+                                                 { .path = "devices/disk/driver[cache=writeback]" },
+                                                 { .path = "devices/rng" },
+                                                 { .path = "features/pmu[state=off]" } };
+
+  write_for_driver (0);
+  loom.driver->writes = understands;
+  loom.driver->n_writes = sizeof understands / sizeof understands[0];
+  ck_assert_str_eq (check_able ("9.0.0"),
+                    DRIVER ("a", "/domain/devices/disk[1]/driver/@cache", "a (cache=none)"));
+}
+END_TEST
+
 START_TEST (who_reads_back_carries_out_everything)
 {
   write_for_driver (1);
@@ -538,6 +555,7 @@ main (void)
   tcase_add_test (tests, forbidden_and_made_in_adjust);
   tcase_add_test (tests, devices_have_names);
   tcase_add_test (tests, what_the_driver_does_not_carry_out);
+  tcase_add_test (tests, values_that_the_driver_carries_out);
   tcase_add_test (tests, who_reads_back_carries_out_everything);
   tcase_add_test (tests, newer_than_the_host);
   suite_add_tcase (suite, tests);
