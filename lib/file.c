@@ -142,47 +142,69 @@ vl_file_mkdirs (const char *path, mode_t mode)
   return mkdir (copy, mode) < 0 && errno != EEXIST ? -1 : 0;
 }
 
+/* The mount that NAME in PARENT lies on, "" being PARENT itself: two of one file system
+ * differ.  0, or -1 with errno. */
 static int
-remove_below (int parent, const char *name, dev_t device)
+mount_of (int parent, const char *name, struct statx *found)
 {
-  VL_AUTOCLOSE int fd = openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  struct stat st;
+  return statx (parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH),
+                STATX_TYPE | STATX_MNT_ID, found);
+}
+
+/* Removes NAME in PARENT with all below it, or with LOOK only looks whether all of it is on
+ * the mount TOP. */
+static int
+remove_below (int parent, const char *name, const struct statx *top, int look)
+{
+  VL_AUTOCLOSE int fd = -1;
+  struct statx here;
   DIR *dir;
   int bad = 0;
 
-  if (fd < 0)
-    return errno == ENOTDIR || errno == ELOOP ? unlinkat (parent, name, 0)
-           : errno == ENOENT                  ? 0
-                                              : -1;
-  if (fstat (fd, &st) < 0)
-    return -1;
-  if (st.st_dev != device) {
+  if (mount_of (parent, name, &here) < 0)
+    return errno == ENOENT ? 0 : -1;
+  if (here.stx_dev_major != top->stx_dev_major || here.stx_dev_minor != top->stx_dev_minor
+      || (here.stx_mask & top->stx_mask & STATX_MNT_ID && here.stx_mnt_id != top->stx_mnt_id)) {
     errno = EXDEV;
     return -1;
   }
-  dir = fdopendir (fd);
+  if (! S_ISDIR (here.stx_mode))
+    return look ? 0 : unlinkat (parent, name, 0);
+  fd = openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  dir = fd < 0 ? NULL : fdopendir (fd);
   if (dir == NULL)
     return -1;
   /* It is the folder's from here on. */
   fd = -1;
   for (struct dirent *entry; (entry = readdir (dir));)
     if (! VL_STREQ (entry->d_name, ".") && ! VL_STREQ (entry->d_name, "..")
-        && remove_below (dirfd (dir), entry->d_name, device) < 0)
+        && remove_below (dirfd (dir), entry->d_name, top, look) < 0)
       bad = errno;
   closedir (dir);
-  if (bad) {
-    errno = bad;
-    return -1;
-  }
-  return unlinkat (parent, name, AT_REMOVEDIR);
+  errno = bad;
+  return bad ? -1 : look ? 0 : unlinkat (parent, name, AT_REMOVEDIR);
 }
 
 int
 vl_file_remove_tree (const char *path)
 {
-  struct stat st;
+  VL_AUTOFREE char *folder = vl_xstrdup (path);
+  char *slash = strrchr (folder, '/');
+  const char *name = slash ? path + (slash - folder) + 1 : path;
+  VL_AUTOCLOSE int fd = -1;
+  struct statx top;
 
-  if (lstat (path, &st) < 0)
+  if (*name == '\0' || VL_STREQ (name, ".") || VL_STREQ (name, "..")) {
+    errno = EINVAL;
+    return -1;
+  }
+  if (slash)
+    slash[slash == folder] = '\0';
+  fd = open (slash ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
     return errno == ENOENT ? 0 : -1;
-  return remove_below (AT_FDCWD, path, st.st_dev);
+  /* What is mounted below is looked for first: afterwards half would be gone. */
+  return mount_of (fd, "", &top) < 0 || remove_below (fd, name, &top, 1) < 0
+             ? -1
+             : remove_below (fd, name, &top, 0);
 }

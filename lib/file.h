@@ -27,8 +27,10 @@ int vl_file_write (const char *path, const char *text, size_t length, mode_t mod
 
 /* mkdir -p; each new folder gets MODE.  0, or -1 with errno. */
 int vl_file_mkdirs (const char *path, mode_t mode);
-/* rm -r below our own folders: never follows a link, never leaves the file
- * system.  0, or -1 with errno; a PATH that is not there is 0. */
+/* rm -r of PATH, whose last component is a name: by descriptors from the folder above it on,
+ * never following a link.  Where something is mounted at or below it, of the same file
+ * system too, it removes nothing: EXDEV.  0, or -1 with errno; a PATH that is not there
+ * is 0. */
 int vl_file_remove_tree (const char *path);
 
 #endif

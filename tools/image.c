@@ -121,13 +121,13 @@ static int
 image_list (struct tool *tool)
 {
   json_t *list = json_array ();
+  int result = vl_image_each (tool->app, add_image, list);
 
-  if (vl_image_each (tool->app, add_image, list) < 0) {
+  if (result < 0 && json_array_size (list) == 0)
     json_decref (list);
-    return -1;
-  }
-  tool_list (tool, "images", list, list_columns);
-  return 0;
+  else
+    tool_list (tool, "images", list, list_columns);
+  return result;
 }
 
 static int

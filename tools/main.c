@@ -155,7 +155,8 @@ finish (struct tool *tool, int code)
   }
   /* A reader that has seen enough, such as head, is no failure. */
   if ((fflush (stdout) != 0 || ferror (stdout)) && errno != EPIPE) {
-    (void)vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "the answer cannot be written: %m");
+    (void)vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "%sthe answer cannot be written: %m",
+                     code ? "" : "what was asked for was done, but ");
     code = code ? code : VL_ERR_FAILED;
   }
   if (! tool->json || tool->printed)

@@ -151,13 +151,14 @@ static int
 server_list (struct tool *tool)
 {
   json_t *list = json_array ();
+  int result = vl_server_each (tool->app, add_server, list);
 
-  if (vl_server_each (tool->app, add_server, list) < 0) {
+  /* Those that can be shown are, beside what is wrong with others. */
+  if (result < 0 && json_array_size (list) == 0)
     json_decref (list);
-    return -1;
-  }
-  tool_list (tool, "servers", list, list_columns);
-  return 0;
+  else
+    tool_list (tool, "servers", list, list_columns);
+  return result;
 }
 
 static int

@@ -316,5 +316,7 @@ vl_app_store (struct vl_app *app)
 
   if (state)
     app->store = vl_store_open (app->call, vl_printf (app->call, "%s/state.db", state), 1);
+  if (state && app->store && ! app->store->read_only)
+    vl_reserve_keep (app);
   return app->store;
 }

@@ -7,43 +7,91 @@
 
 #include "server/db.h"
 
+#include "lib/text.h"
+#include "request/request.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #define WAIT_STEP_MS 10
 #define TELL_AFTER_MS 1000
 #define GIVE_UP_MS 60000
+/* Bytes: what SQLite needs at once for the memory that commands share. */
+#define LEAST_ROOM 65536u
+
+/* What the system has against the file at PATH, as errno: what SQLite was answered, or what
+ * the file system is known to answer; 0: nothing is known. */
+static int
+cause_of (struct vl_store *store, int code)
+{
+  int error = sqlite3_system_errno (store->db), primary = code & 0xff;
+  struct statvfs fs;
+
+  if (primary == SQLITE_FULL)
+    return ENOSPC;
+  if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY)
+    return 0;
+  /* SQLite tells what it tried last, which may be something else. */
+  if (statvfs (vl_printf (store->call, "%.*s", (int)(strrchr (store->path, '/') - store->path),
+                          store->path),
+               &fs)
+      == 0) {
+    if (fs.f_flag & ST_RDONLY)
+      return EROFS;
+    if (primary == SQLITE_IOERR && fs.f_bavail < LEAST_ROOM / fs.f_frsize)
+      return ENOSPC;
+  }
+  return error == EDQUOT ? ENOSPC : error;
+}
+
+static const struct {
+  int error;
+  enum vl_err err;
+  const char *code, *hint;
+} causes[] = {
+  { ENOSPC, VL_ERR_FAILED, "DiskFull",
+    "make room on the disk that holds the STATE folder, then try again; servers and images can be "
+    "deleted all the same" },
+  { EROFS, VL_ERR_NOT_PERMITTED, "StateReadOnly",
+    "see what made it so (dmesg), then mount it writable: mount -o remount,rw" },
+  { EIO, VL_ERR_FAILED, "StoreFailed", "the disk may be failing: see dmesg" },
+  { EMFILE, VL_ERR_FAILED, "StoreFailed", "allow more open files: ulimit -n" },
+  { ENFILE, VL_ERR_FAILED, "StoreFailed", "allow more open files: sysctl fs.file-max" },
+  { EACCES, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL },
+  { EPERM, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL },
+};
+#define N_CAUSES (sizeof causes / sizeof causes[0])
 
 static int
 failed (struct vl_store *store, const char *what)
 {
   int code = sqlite3_extended_errcode (store->db);
   struct vl_call *call = store->call;
-  enum vl_err err = VL_ERR_FAILED;
+  size_t i = 0;
 
+  store->cause = cause_of (store, code);
   switch (code & 0xff) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
     return vl_refuse_as (call, VL_ERR_UNREACHABLE, "StoreBusy", NULL, NULL,
                          "\"%s\" was held by other virtloom commands for %d seconds", store->path,
                          GIVE_UP_MS / 1000);
-  case SQLITE_FULL:
-    return vl_refuse_as (call, VL_ERR_FAILED, "DiskFull", NULL,
-                         "make room on the disk that holds the STATE folder, then try again",
-                         "%s \"%s\": no space left on device", what, store->path);
   case SQLITE_CORRUPT:
   case SQLITE_NOTADB:
-    return vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, NULL, "\"%s\" is damaged: %s",
-                         store->path, sqlite3_errmsg (store->db));
-  case SQLITE_PERM:
-  case SQLITE_READONLY:
-  case SQLITE_AUTH:
-  case SQLITE_CANTOPEN:
-    err = VL_ERR_NOT_PERMITTED;
+    return vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
+                         "\"%s\" is damaged: %s", store->path, sqlite3_errmsg (store->db));
   }
-  return vl_refuse_as (call, err, "StoreFailed", NULL, NULL, "%s \"%s\": %s", what, store->path,
-                       sqlite3_errmsg (store->db));
+  while (i < N_CAUSES && causes[i].error != store->cause)
+    i++;
+  if (i < N_CAUSES)
+    return vl_refuse_as (call, causes[i].err, causes[i].code, NULL, causes[i].hint, "%s \"%s\": %s",
+                         what, store->path, strerror (store->cause));
+  return vl_refuse_as (call, VL_ERR_FAILED, "StoreFailed", NULL, NULL, "%s \"%s\": %s%s%s%s", what,
+                       store->path, sqlite3_errmsg (store->db), store->cause ? " (" : "",
+                       store->cause ? strerror (store->cause) : "", store->cause ? ")" : "");
 }
 
 static int
@@ -61,11 +109,59 @@ wait_a_little (void *opaque, int times)
   return 1;
 }
 
+/* PATH as SQLite's URI of a file that nobody changes. */
+static const char *
+immutable_uri (struct vl_call *call, const char *path)
+{
+  VL_AUTOSTR struct vl_str uri = { NULL, 0, 0 };
+
+  vl_str_add (&uri, "file:");
+  for (const char *p = path; *p; p++)
+    vl_str_printf (&uri, strchr ("%?#", *p) ? "%%%02X" : "%c", (unsigned char)*p);
+  vl_str_add (&uri, "?immutable=1");
+  return vl_arena_strdup (call->arena, uri.text);
+}
+
+/* How a file is opened: as usual; where there is no room for the memory that commands share,
+ * alone; where nothing can be written, as it is. */
+enum how { SHARED, ALONE, READ_ONLY };
+
+static int
+open_as (struct vl_store *store, enum how how, int create)
+{
+  const char *path = how == READ_ONLY ? immutable_uri (store->call, store->path) : store->path;
+  int flags = how == READ_ONLY
+                  ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                  : SQLITE_OPEN_READWRITE | (create && how == SHARED ? SQLITE_OPEN_CREATE : 0);
+
+  sqlite3_close_v2 (store->db);
+  store->cause = 0;
+  store->read_only = how == READ_ONLY;
+  if (sqlite3_open_v2 (path, &store->db, flags, NULL) != SQLITE_OK)
+    return failed (store, "cannot open");
+  sqlite3_busy_handler (store->db, wait_a_little, store);
+  if ((how == ALONE && vl_db_run (store, "PRAGMA locking_mode = EXCLUSIVE", "") < 0)
+      || vl_db_run (store, "PRAGMA foreign_keys = ON", "") < 0
+      || vl_db_run (store, "PRAGMA synchronous = FULL", "") < 0)
+    return -1;
+  return vl_schema_update (store);
+}
+
+/* Is something in the log of the file that is not in the file itself? */
+static int
+has_log (struct vl_store *store)
+{
+  struct stat st;
+
+  return stat (vl_printf (store->call, "%s-wal", store->path), &st) == 0 && st.st_size > 0;
+}
+
 struct vl_store *
 vl_store_open (struct vl_call *call, const char *path, int create)
 {
   struct vl_store *store = VL_NEW (struct vl_store);
-  int code, fd;
+  size_t first = call->findings.n;
+  int fd, result;
 
   store->call = call;
   store->path = vl_arena_strdup (call->arena, path);
@@ -74,15 +170,15 @@ vl_store_open (struct vl_call *call, const char *path, int create)
   fd = create ? open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
   if (fd >= 0)
     close (fd);
-  code = sqlite3_open_v2 (path, &store->db,
-                          SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL);
-  if (code == SQLITE_OK) {
-    sqlite3_busy_handler (store->db, wait_a_little, store);
-    if (vl_db_run (store, "PRAGMA foreign_keys = ON", "") == 0
-        && vl_db_run (store, "PRAGMA synchronous = FULL", "") == 0 && vl_schema_update (store) == 0)
-      return store;
-  } else
-    failed (store, "cannot open");
+  result = open_as (store, SHARED, create);
+  if (result < 0 && (store->cause == ENOSPC || (store->cause == EROFS && ! has_log (store)))) {
+    size_t last = call->findings.n;
+
+    result = open_as (store, store->cause == ENOSPC ? ALONE : READ_ONLY, 0);
+    vl_findings_drop (call, result < 0 ? last : first, result < 0 ? call->findings.n : last);
+  }
+  if (result == 0)
+    return store;
   vl_store_close (store);
   return NULL;
 }
@@ -116,17 +212,97 @@ vl_db_query (struct vl_store *store, const char *sql, const char *types, ...)
   return NULL;
 }
 
+/* ---- what is read is judged ---- */
+
+static const char *
+domain_problem (const char *text)
+{
+  size_t n = VL_STARTS (text, "vl-") ? strspn (text + 3, "0123456789abcdefABCDEF") : 0;
+
+  return n && n <= 12 && text[3 + n] == '\0'
+             ? NULL
+             : "is no name of a guest; accepted: 'vl-' and up to 12 hexadecimal digits";
+}
+
+/* An id of a disk or NIC, which names a link in the server's folder. */
+static const char *
+id_problem (const char *text)
+{
+  size_t n = strlen (text);
+
+  return n && n <= 255 && text[0] != '.' && strchr (text, '/') == NULL
+             ? vl_text_problem (text, n)
+             : "is no id of a device; accepted: 1 to 255 bytes without '/' and leading '.'";
+}
+
+static const char *
+name_problem (const char *text)
+{
+  return *text ? vl_text_problem (text, strlen (text)) : "is empty; accepted: a name";
+}
+
+/* Columns that become names of files, folders and guests.  The store is a file that may
+ * have been damaged, or edited: a row that has something else there is never handed out,
+ * whoever asks for it, so that no query has to remember. */
+static const struct {
+  const char *column;
+  const char *(*problem) (const char *text);
+} judged[] = {
+  { "uuid", vl_uuid_problem },  { "object", vl_uuid_problem }, { "image_uuid", vl_uuid_problem },
+  { "domain", domain_problem }, { "id", id_problem },          { "name", name_problem },
+};
+#define N_JUDGED (sizeof judged / sizeof judged[0])
+
+static int
+judge_column (struct vl_store *store, sqlite3_stmt *stmt, int i)
+{
+  const char *column = sqlite3_column_name (stmt, i), *text, *problem = NULL;
+  size_t k = 0;
+
+  while (k < N_JUDGED && ! VL_STREQ (judged[k].column, column))
+    k++;
+  text = k < N_JUDGED ? vl_db_text (stmt, i) : NULL;
+  if (text == NULL)
+    return 0;
+  /* A NUL byte would hide what is behind it. */
+  if (strlen (text) != (size_t)sqlite3_column_bytes (stmt, i))
+    problem = "has a NUL byte";
+  if (problem == NULL)
+    problem = judged[k].problem (text);
+  if (problem == NULL)
+    return 0;
+  store->n_damaged++;
+  return vl_refuse_as (store->call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
+                       "\"%s\" is damaged: the %s '%.64s' on record %s", store->path, column, text,
+                       problem);
+}
+
 int
 vl_db_step (struct vl_store *store, sqlite3_stmt *stmt)
 {
-  int code;
+  int code, result = 1;
 
   if (stmt == NULL)
     return -1;
   code = sqlite3_step (stmt);
-  if (code == SQLITE_ROW)
-    return 1;
-  return code == SQLITE_DONE ? 0 : failed (store, "cannot use");
+  for (int i = 0; code == SQLITE_ROW && result == 1 && i < sqlite3_column_count (stmt); i++)
+    if (judge_column (store, stmt, i) < 0)
+      result = -1;
+  return code == SQLITE_ROW ? result : code == SQLITE_DONE ? 0 : failed (store, "cannot use");
+}
+
+int
+vl_db_next (struct vl_store *store, sqlite3_stmt *stmt, int *bad)
+{
+  for (;;) {
+    size_t before = store->n_damaged;
+    int got = vl_db_step (store, stmt);
+
+    if (got < 0)
+      *bad = -1;
+    if (got >= 0 || store->n_damaged == before)
+      return got;
+  }
 }
 
 void
@@ -193,9 +369,9 @@ vl_db_end_rows (struct vl_store *store, void *list, size_t *n, sqlite3_stmt *que
   VL_AUTOQUERY sqlite3_stmt *stmt = query;
   size_t width = (size_t)sqlite3_column_count (stmt), size = 0;
   const char **rows = NULL;
-  int got;
+  int bad = 0;
 
-  for (*n = 0; (got = vl_db_step (store, stmt)) == 1; ++*n) {
+  for (*n = 0; vl_db_next (store, stmt, &bad) == 1; ++*n) {
     if (*n == size) {
       const char **more;
 
@@ -208,9 +384,7 @@ vl_db_end_rows (struct vl_store *store, void *list, size_t *n, sqlite3_stmt *que
     keep_row (store, stmt, rows + *n * width);
   }
   *(const char ***)list = rows;
-  if (got < 0)
-    *n = 0;
-  return got;
+  return bad;
 }
 
 const char *

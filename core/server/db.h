@@ -14,8 +14,14 @@ struct vl_store {
   struct vl_call *call;
   sqlite3 *db;
   const char *path;
-  int told; /* "waiting for another virtloom command" was said */
+  int told;         /* "waiting for another virtloom command" was said */
+  size_t n_damaged; /* rows that were not handed out */
+  int read_only;    /* STATE cannot be written: what is there can be read */
+  int cause;        /* errno of what failed last, 0: not known */
 };
+#define VL_HINT_STORE                                                                              \
+  "'virtloom state check' shows what is damaged, 'virtloom state repair' and 'virtloom state "     \
+  "restore' mend it"
 
 /* Opens STATE/state.db and brings its schema up to date; CREATE 0: it must
  * exist.  NULL after a finding. */
@@ -26,8 +32,12 @@ void vl_store_close (struct vl_store *store);
  * const char * (NULL is NULL), 'i' int64_t.  NULL after a finding.  End with
  * vl_db_end; texts of a row live until the next step. */
 sqlite3_stmt *vl_db_query (struct vl_store *store, const char *sql, const char *types, ...);
-/* 1 a row, 0 no more, -1 after a finding. */
+/* 1 a row, 0 no more, -1 after a finding.  A row in which a uuid, a name of a server or
+ * guest, or an id is none is StoreDamaged. */
 int vl_db_step (struct vl_store *store, sqlite3_stmt *stmt);
+/* The same, but goes on behind a row that is damaged: *BAD becomes -1 then, as after any
+ * other finding, and is left alone else. */
+int vl_db_next (struct vl_store *store, sqlite3_stmt *stmt, int *bad);
 void vl_db_end (sqlite3_stmt **stmt);
 #define VL_AUTOQUERY __attribute__ ((cleanup (vl_db_end)))
 /* What follows takes a query (NULL: a finding was made of it) with its arguments, and ends
@@ -44,7 +54,8 @@ int vl_db_end_number (struct vl_store *store, int64_t *n, sqlite3_stmt *query);
 /* Does the query have a row?  1, 0, -1 after a finding. */
 #define vl_db_any(store, ...) vl_db_number ((store), &(int64_t) { 0 }, __VA_ARGS__)
 /* All rows of a query whose columns are the members, texts all, of the struct that *LIST is
- * an array of: 0 with *N of them in arena memory, -1 after a finding and *N is 0. */
+ * an array of: 0 with *N of them in arena memory, -1 after a finding with those that could be
+ * read. */
 #define vl_db_rows(store, list, n, ...)                                                            \
   vl_db_end_rows ((store), (list), (n), vl_db_query ((store), __VA_ARGS__))
 int vl_db_end_rows (struct vl_store *store, void *list, size_t *n, sqlite3_stmt *query);

@@ -126,6 +126,7 @@ vl_flavor_change (struct vl_app *app, const char *name, const struct vl_property
 int
 vl_flavor_delete (struct vl_app *app, const char *name)
 {
+  vl_reserve_use (app);
   /* Servers keep their own copy of what it said. */
   if (vl_flavor_find (app, name) == NULL)
     return -1;

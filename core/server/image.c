@@ -82,21 +82,22 @@ vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info
   VL_AUTOQUERY sqlite3_stmt *stmt = NULL;
   struct vl_image_info image;
   struct vl_store *store;
-  int got, result;
+  int bad = 0, result;
 
   if (vl_app_store_if_any (app, &store) < 0)
     return -1;
   if (store == NULL)
     return 0;
+  vl_recover (app, store);
   stmt = vl_db_query (store, "SELECT " COLUMNS " FROM image ORDER BY name", "");
-  while ((got = vl_db_step (store, stmt)) == 1) {
+  while (vl_db_next (store, stmt, &bad) == 1) {
     if (read_row (app, store, stmt, &image) < 0)
       return -1;
     result = fn (opaque, &image);
     if (result)
       return result;
   }
-  return got;
+  return bad;
 }
 
 int
@@ -179,9 +180,7 @@ fetch (struct arrival *a)
   const char *first =
       VL_STREQ (a->format, format) ? a->copy : vl_printf (call, "%s.as-given", a->copy);
 
-  if (mkdir (a->folder, 0700) < 0)
-    return vl_file_failed (call, "cannot make", a->folder, errno);
-  if (vl_undo_done (a->store, a->uuid, VL_MADE_FOLDER, a->folder, NULL) < 0
+  if (vl_undo_mkdir (a->store, a->uuid, a->folder) < 0
       || vl_image_copy (call, a->file, first, &a->checksum) < 0)
     return -1;
   if (first != a->copy && vl_image_convert (call, first, format, a->format, a->copy) < 0)
@@ -208,7 +207,7 @@ insert (struct arrival *a)
                               image->n_properties)
              < 0)
     return -1;
-  return vl_undo_end (a->store, a->uuid);
+  return vl_undo_moved (a->store, a->uuid);
 }
 
 /* Moves the copy to its place and makes the record.  RENAME_NOREPLACE: a file
@@ -216,15 +215,31 @@ insert (struct arrival *a)
 static int
 settle (struct arrival *a)
 {
-  if (vl_undo_done (a->store, a->uuid, VL_MADE_FILE, a->target, a->copy) < 0)
+  if (vl_undo_moves (a->store, a->uuid) < 0)
     return -1;
   if (renameat2 (AT_FDCWD, a->copy, AT_FDCWD, a->target, RENAME_NOREPLACE) < 0)
+    return errno == EEXIST
+               ? vl_refuse_as (a->app->call, VL_ERR_FAILED, "StorageFailed", NULL, VL_HINT_STORE,
+                               "\"%s\" is there already, but no image of that uuid is on record",
+                               a->target)
+               : vl_file_failed (a->app->call, "cannot make", a->target, errno);
+  if (vl_file_sync_folder (a->target) < 0)
     return vl_file_failed (a->app->call, "cannot make", a->target, errno);
+  return vl_db_begin (a->store) < 0 ? -1 : vl_db_finish (a->store, insert (a));
+}
+
+/* The image is made: what is left is the folder that it was made in. */
+static void
+tidy (struct arrival *a)
+{
+  size_t first = a->app->call->findings.n;
+
   if (vl_file_remove_tree (a->folder) < 0)
-    return vl_file_failed (a->app->call, "cannot remove", a->folder, errno);
-  if (vl_db_begin (a->store) < 0)
-    return -1;
-  return vl_db_finish (a->store, insert (a));
+    vl_remove_failed (a->app->call, a->folder);
+  else
+    vl_undo_end (a->store, a->uuid);
+  /* The next command goes on with it. */
+  vl_soften (a->app->call, first);
 }
 
 int
@@ -247,10 +262,12 @@ vl_image_create (struct vl_app *app, const char *file, const struct vl_image_inf
   a.format = kept_format (image->disk_format);
   a.target = vl_image_path (app, uuid);
   a.folder = vl_printf (app->call, "%s.new", a.target);
-  a.copy = vl_printf (app->call, "%s/image", a.folder);
-  if (vl_lock_take (app, "images", uuid, 1, &lock) < 0 || begin (&a) < 0)
+  a.copy = vl_printf (app->call, "%s/" VL_MADE_INSIDE, a.folder);
+  if (vl_lock_take (app, "images", uuid, 1, &lock) < 0 || vl_undo_mend (app, a.store, uuid) < 0
+      || begin (&a) < 0)
     return -1;
   if (fetch (&a) == 0 && settle (&a) == 0) {
+    tidy (&a);
     if (! VL_STREQ (a.format, image->disk_format)) {
       vl_advise (app->call, NULL, NULL, "image \"%s\" was given as %s and is kept as %s",
                  image->name, image->disk_format, a.format);
@@ -286,40 +303,69 @@ refuse_use (struct vl_store *store, const struct vl_image_info *image)
                        image->name, n, n > 1 ? "s" : "", names.text, n > 10 ? " ..." : "");
 }
 
-/* The record goes and the file's removal is written down, in one step. */
+/* Who has it keeps it; else it is being deleted from here on. */
 static int
-forget (struct vl_store *store, const struct vl_image_info *image)
+write_down (struct vl_store *store, const struct vl_image_info *image, const char *status)
 {
-  int result;
+  int result = refuse_use (store, image);
 
-  if (vl_db_begin (store) < 0)
+  if (result == 0 && VL_STREQ (status, "deleting"))
+    return 0;
+  return result < 0
+                 || vl_db_run (store, "UPDATE image SET status = 'deleting' WHERE uuid = ?", "s",
+                               image->uuid)
+                        < 0
+             ? -1
+             : vl_undo_begin (store, image->uuid, VL_OP_IMAGE_DELETE, NULL);
+}
+
+static int
+forget (struct vl_store *store, const char *uuid)
+{
+  return vl_db_run (store, "DELETE FROM image WHERE uuid = ?", "s", uuid) < 0
+             ? -1
+             : vl_undo_end (store, uuid);
+}
+
+int
+vl_image_delete_rest (struct vl_app *app, const char *uuid)
+{
+  const char *path = vl_image_path (app, uuid);
+
+  if (path == NULL)
     return -1;
-  result = refuse_use (store, image);
-  if (result == 0
-      && (vl_db_run (store, "DELETE FROM image WHERE uuid = ?", "s", image->uuid) < 0
-          || vl_undo_begin (store, image->uuid, VL_OP_IMAGE_DELETE, NULL) < 0
-          || vl_undo_plan (store, image->uuid, VL_MADE_FILE, image->file) < 0))
-    result = -1;
-  if (result == 0 && access (image->file, F_OK) == 0)
-    result = vl_undo_done (store, image->uuid, VL_MADE_FILE, image->file, NULL);
-  return vl_db_finish (store, result);
+  if (unlink (path) < 0 && errno != ENOENT)
+    return vl_remove_failed (app->call, path);
+  if (vl_db_begin (app->store) == 0 && vl_db_finish (app->store, forget (app->store, uuid)) == 0)
+    return 0;
+  return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
+                       "the next command that can write to STATE forgets it",
+                       "image %s was deleted, but is still on record", uuid);
 }
 
 int
 vl_image_delete (struct vl_app *app, const char *name)
 {
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  const struct vl_image_info *image = vl_image_find (app, name);
+  const struct vl_image_info *image;
+  const char *status;
+  int result;
 
+  vl_reserve_use (app);
+  image = vl_image_find (app, name);
   if (image == NULL)
     return -1;
   vl_recover (app, app->store);
   if (vl_lock_take (app, "images", image->uuid, 1, &lock) < 0)
     return -1;
-  /* Another command may have deleted it while we waited. */
-  image = vl_image_find (app, name);
-  if (image == NULL || forget (app->store, image) < 0
-      || vl_undo_roll_back (app, app->store, image->uuid) < 0)
-    return -1;
-  return vl_undo_end (app->store, image->uuid);
+  /* Another command, or the mending of what a dead one left, may have deleted it. */
+  result =
+      vl_db_row (app->store, &status, "SELECT status FROM image WHERE uuid = ?", "s", image->uuid);
+  if (result == 1)
+    result = vl_db_begin (app->store) < 0
+                     || vl_db_finish (app->store, write_down (app->store, image, status)) < 0
+                 ? -1
+                 : vl_image_delete_rest (app, image->uuid);
+  vl_reserve_keep (app);
+  return result;
 }

@@ -163,9 +163,7 @@ make_guest (struct creation *c)
 
   c->app->call->host = c->plan->build.host;
   vl_progress (c->app->call, "making the disks of \"%s\"", c->name);
-  if (mkdir (c->dir, 0700) < 0)
-    return vl_file_failed (c->app->call, "cannot make", c->dir, errno);
-  if (vl_undo_done (c->store, c->uuid, VL_MADE_FOLDER, c->dir, NULL) < 0)
+  if (vl_undo_mkdir (c->store, c->uuid, c->dir) < 0)
     return -1;
   spawn = vl_record_spawn (c->app, &c->record, c->plan->build.doc);
   if (spawn.run_dir == NULL || vl_server_disks_make (&c->hooks, c->plan) < 0)
@@ -230,8 +228,10 @@ create (struct creation *c)
       || vl_lock_take (c->app, "servers", c->uuid, 1, &lock) < 0 || vl_db_begin (c->store) < 0
       || vl_db_finish (c->store, insert_all (c)) < 0)
     return -1;
-  if (ask_plugins (c) == 0 && make_guest (c) == 0 && settle (c) == 0)
+  if (ask_plugins (c) == 0 && make_guest (c) == 0 && settle (c) == 0) {
+    vl_undo_unmark (c->app->call, c->dir);
     return 0;
+  }
   take_back (c, first);
   return -1;
 }

@@ -63,8 +63,7 @@ vl_server_forget (struct vl_app *app, const char *uuid, const char *dir)
     return got < 0 ? -1 : vl_undo_end (store, uuid);
   holding = vl_hooks_release (app, &record);
   if (dir && vl_file_remove_tree (dir) < 0)
-    return vl_refuse (app->call, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", dir,
-                      strerror (errno));
+    return vl_remove_failed (app->call, dir);
   if (vl_db_begin (store) == 0
       && vl_db_finish (store, holding == VL_HOLDING_NONE
                                   ? forget (store, uuid)
@@ -133,13 +132,26 @@ write_down (const struct deletion *d)
   return 0;
 }
 
+/* A server whose creation was never finished: its folder is removed only where it is proven
+ * that the creation made it. */
+static int
+undo_creation (const struct deletion *d)
+{
+  struct vl_store *store = d->app->store;
+  int begun = vl_db_any (
+      store, "SELECT 1 FROM operation WHERE object = ? AND kind = '" VL_OP_SERVER_CREATE "'", "s",
+      d->record.uuid);
+
+  return begun == 1 ? vl_undo_roll_back (d->app, store, d->record.uuid) : begun;
+}
+
 static int
 delete_locked (struct deletion *d)
 {
   struct vl_store *store = d->app->store;
   size_t first = d->app->call->findings.n;
 
-  if (ask (d) < 0)
+  if (ask (d) < 0 || undo_creation (d) < 0)
     return -1;
   vl_progress (d->app->call, "deleting \"%s\"", d->record.name);
   if (vl_db_begin (store) < 0 || vl_db_finish (store, write_down (d)) < 0)
@@ -155,9 +167,11 @@ int
 vl_server_delete (struct vl_app *app, const char *server, int force, const char *const *abandon)
 {
   struct deletion d = { .app = app, .force = force, .abandon = abandon };
-  const struct vl_record *record = vl_record_find (app, server);
+  const struct vl_record *record;
   int got = -1;
 
+  vl_reserve_use (app);
+  record = vl_record_find (app, server);
   if (record == NULL)
     return -1;
   /* What is to be given up is not asked for once more. */
@@ -178,5 +192,6 @@ vl_server_delete (struct vl_app *app, const char *server, int force, const char 
   }
   if (got == 0)
     vl_events_tell (app);
+  vl_reserve_keep (app);
   return got;
 }

@@ -140,9 +140,9 @@ show_all (struct vl_app *app, struct vl_store *store, const struct listing *list
                    "SELECT name, uuid, domain, flavor, image, driver, created, fault, status "
                    "FROM server ORDER BY name",
                    "");
-  int got, result;
+  int bad = 0, result;
 
-  while ((got = vl_db_step (store, stmt)) == 1) {
+  while (vl_db_next (store, stmt, &bad) == 1) {
     struct vl_server_info info = { .name = vl_db_text (stmt, 0),
                                    .uuid = vl_db_text (stmt, 1),
                                    .domain = vl_db_text (stmt, 2),
@@ -162,7 +162,7 @@ show_all (struct vl_app *app, struct vl_store *store, const struct listing *list
     if (result)
       return result;
   }
-  return got;
+  return bad;
 }
 
 int

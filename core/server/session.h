@@ -47,6 +47,12 @@ int vl_app_store_if_any (struct vl_app *app, struct vl_store **store);
  * asked for. */
 void vl_soften (struct vl_call *call, size_t first);
 
+/* ---- state.c ---- */
+/* STATE has a file that is nothing but room.  A deletion uses it where there is no other,
+ * before it opens the store, and whoever writes puts it back where there is room again. */
+void vl_reserve_use (struct vl_app *app);
+void vl_reserve_keep (struct vl_app *app);
+
 /* ---- app-driver.c ---- */
 /* The driver that was chosen, loaded; NULL after a finding. */
 struct vl_plugin *vl_app_driver_plugin (struct vl_app *app);

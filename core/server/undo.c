@@ -8,13 +8,15 @@
 #include "server/undo.h"
 
 #include "lib/file.h"
+#include "request/request.h"
 #include "server/hooks.h"
 #include "server/method.h"
+#include "server/record.h"
 #include "server/session.h"
+#include "storage/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sys/stat.h>
 
 int
@@ -28,34 +30,59 @@ vl_undo_begin (struct vl_store *store, const char *object, const char *kind, con
 int
 vl_undo_plan (struct vl_store *store, const char *object, const char *kind, const char *name)
 {
-  return vl_db_run (store, "INSERT INTO undo (object, kind, name) VALUES (?, ?, ?)", "sss", object,
-                    kind, name);
+  char token[37];
+
+  vl_uuid_random (token);
+  return vl_db_run (store, "INSERT INTO undo (object, kind, name, identity) VALUES (?, ?, ?, ?)",
+                    "ssss", object, kind, name, VL_STREQ (kind, VL_MADE_FOLDER) ? token : NULL);
 }
 
-/* "DEVICE:INODE" of what NAME is now, without following a link; NULL: nothing. */
-static const char *
-identity_of (struct vl_call *call, const char *name)
+/* What the operation on OBJECT marks folders with: 1, 0 where it makes none, -1. */
+static int
+load_token (struct vl_store *store, const char *object, const char **token)
 {
-  struct stat st;
+  return vl_db_row (store, token,
+                    "SELECT identity FROM undo WHERE object = ? AND kind = '" VL_MADE_FOLDER "'",
+                    "s", object);
+}
 
-  if (lstat (name, &st) < 0)
-    return NULL;
-  return vl_arena_printf (call->arena, "%" PRIu64 ":%" PRIu64, (uint64_t)st.st_dev,
-                          (uint64_t)st.st_ino);
+/* In a folder that an operation made: a link to the operation's token.  It is made in one
+ * step, and stays what it is when disks get other numbers, or STATE is copied. */
+#define MARK ".operation"
+
+int
+vl_undo_mkdir (struct vl_store *store, const char *object, const char *path)
+{
+  const char *mark = vl_printf (store->call, "%s/" MARK, path), *token = NULL;
+  int got = load_token (store, object, &token);
+
+  if (got <= 0 || token == NULL)
+    return got < 0 ? -1 : vl_fault (store->call, "a folder is made that was not planned");
+  if (mkdir (path, 0700) < 0 || symlink (token, mark) < 0 || vl_file_sync_folder (mark) < 0)
+    return vl_file_failed (store->call, "cannot make", path, errno);
+  return 0;
 }
 
 int
-vl_undo_done (struct vl_store *store, const char *object, const char *kind, const char *name,
-              const char *at)
+vl_undo_moves (struct vl_store *store, const char *object)
 {
-  const char *identity = identity_of (store->call, at ? at : name);
+  return vl_db_run (
+      store, "UPDATE undo SET identity = 'moves' WHERE object = ? AND kind = '" VL_MADE_FILE "'",
+      "s", object);
+}
 
-  if (identity == NULL)
-    return vl_refuse (store->call, VL_ERR_FAILED, NULL, NULL, "\"%s\" was made and is gone: %s",
-                      name, strerror (errno));
-  return vl_db_run (store,
-                    "UPDATE undo SET identity = ? WHERE object = ? AND kind = ? AND name = ?",
-                    "ssss", identity, object, kind, name);
+int
+vl_undo_moved (struct vl_store *store, const char *object)
+{
+  return vl_db_run (store, "DELETE FROM undo WHERE object = ? AND kind = '" VL_MADE_FILE "'", "s",
+                    object);
+}
+
+void
+vl_undo_unmark (struct vl_call *call, const char *path)
+{
+  /* Whose it was matters to nobody any more. */
+  (void)unlink (vl_printf (call, "%s/" MARK, path));
 }
 
 int
@@ -67,32 +94,106 @@ vl_undo_end (struct vl_store *store, const char *object)
 /* ---- rolling back ---- */
 
 struct made {
-  const char *kind, *name, *identity, *driver;
+  const char *kind, *name, *identity, *driver, *operation;
 };
 
-/* A folder or file is ours if it is the very inode that was written down.  A
- * folder whose identity never got into the log was just made, so it is empty:
- * rmdir can take nothing that is not ours. */
-static int
-remove_made (struct vl_call *call, const struct made *made)
+/* Where what the operation on OBJECT made lies.  Of the path on record the last component
+ * counts, and has to be one that the operation can have made; NULL after a finding. */
+static const char *
+path_of (struct vl_app *app, const char *object, const struct made *made)
 {
-  const char *now = identity_of (call, made->name);
-  int folder = VL_STREQ (made->kind, VL_MADE_FOLDER);
-  int result = 0;
+  const char *top = VL_STARTS (made->operation, "server ") ? vl_server_dir (app, object)
+                                                           : vl_image_path (app, object);
+  const char *name = strrchr (made->name, '/');
 
-  if (now == NULL)
+  name = name ? name + 1 : made->name;
+  if (VL_STREQ (name, object))
+    return top;
+  if (VL_STREQ (name, vl_printf (app->call, "%s.new", object)))
+    return vl_printf (app->call, "%s.new", top);
+  vl_refuse_as (app->call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
+                "\"%s\" is damaged: an operation on %s has made the %s '%.64s', it says",
+                app->store->path, object, made->kind, made->name);
+  return NULL;
+}
+
+/* Does the folder at PATH have the mark TOKEN? */
+static int
+is_marked (struct vl_call *call, const char *path, const char *token)
+{
+  char text[40];
+  ssize_t n = readlink (vl_printf (call, "%s/" MARK, path), text, sizeof text - 1);
+
+  text[n < 0 ? 0 : n] = '\0';
+  return token && VL_STREQ (text, token);
+}
+
+static int
+refuse_unproven (struct vl_app *app, const char *path)
+{
+  return vl_refuse_as (app->call, VL_ERR_FAILED, "NotProven", NULL,
+                       "look at it; move it away, or have it removed: virtloom state repair "
+                       "--accept-loss",
+                       "\"%s\" has not the mark of the operation that began to make it: it may be "
+                       "somebody else's, and stays",
+                       path);
+}
+
+/* A folder that has no mark yet was just made, so it is empty: rmdir can take nothing that
+ * is not ours. */
+static int
+remove_folder (struct vl_app *app, const char *path, const char *token)
+{
+  if (is_marked (app->call, path, token))
+    return vl_file_remove_tree (path) < 0 ? vl_remove_failed (app->call, path) : 0;
+  if (rmdir (path) == 0 || errno == ENOENT)
     return 0;
-  if (made->identity == NULL)
-    result = folder && rmdir (made->name) < 0 && errno != ENOTEMPTY && errno != EEXIST
-                     && errno != ENOTDIR
-                 ? -1
-                 : 0;
-  else if (VL_STREQ (now, made->identity))
-    result = folder ? vl_file_remove_tree (made->name) : unlink (made->name);
-  if (result < 0)
-    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot remove \"%s\": %s", made->name,
-                      strerror (errno));
-  return 0;
+  return errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR
+             ? refuse_unproven (app, path)
+             : vl_remove_failed (app->call, path);
+}
+
+/* A file is made in the marked folder beside it and then moved, never over another.  Where
+ * that began, and the folder has the file no more, the one at PATH is ours. */
+static int
+remove_file (struct vl_app *app, const char *object, const char *path)
+{
+  const char *folder = vl_printf (app->call, "%s.new", path), *token = NULL;
+
+  if (access (vl_printf (app->call, "%s/" VL_MADE_INSIDE, folder), F_OK) == 0)
+    return 0;
+  if (load_token (app->store, object, &token) < 0)
+    return -1;
+  if (! is_marked (app->call, folder, token))
+    return refuse_unproven (app, path);
+  return unlink (path) < 0 && errno != ENOENT ? vl_remove_failed (app->call, path) : 0;
+}
+
+static int
+remove_made (struct vl_app *app, const char *object, const struct made *made)
+{
+  const char *path = path_of (app, object, made);
+  struct stat st;
+
+  if (path == NULL)
+    return -1;
+  if (lstat (path, &st) < 0 && errno == ENOENT)
+    return 0;
+  if (VL_STREQ (made->kind, VL_MADE_FOLDER))
+    return remove_folder (app, path, made->identity);
+  return made->identity ? remove_file (app, object, path) : 0;
+}
+
+int
+vl_remove_failed (struct vl_call *call, const char *path)
+{
+  if (errno != EXDEV)
+    return vl_file_failed (call, "cannot remove", path, errno);
+  return vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL,
+                       vl_printf (call, "unmount it: findmnt -R \"%s\" shows it", path),
+                       "cannot remove \"%s\": something is mounted there, or below it; nothing of "
+                       "it was removed",
+                       path);
 }
 
 int
@@ -117,19 +218,20 @@ vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *objec
 
   /* No driver is called and nothing removed while the statement is open.  The
    * order of the kinds is that of the alphabet: domain, equipment, file, folder. */
-  if (vl_db_rows (store, &made, &n,
-                  "SELECT undo.kind, name, identity, driver FROM undo JOIN operation USING "
-                  "(object) WHERE object = ? ORDER BY undo.kind, name",
-                  "s", object)
+  if (vl_db_rows (
+          store, &made, &n,
+          "SELECT undo.kind, name, identity, driver, operation.kind FROM undo JOIN operation USING "
+          "(object) WHERE object = ? ORDER BY undo.kind, name",
+          "s", object)
       < 0)
     return -1;
   for (size_t i = 0; i < n; i++) {
     if (VL_STREQ (made[i].kind, VL_MADE_DOMAIN))
-      bad |= vl_guest_remove (app, made[i].driver, made[i].name);
+      bad |= vl_guest_remove (app, made[i].driver, object);
     else if (VL_STREQ (made[i].kind, VL_MADE_DEVICE))
       bad |= bad ? -1 : vl_server_devices_undo (app, store, object, made[i].name);
     else if (bad == 0)
-      bad |= remove_made (app->call, &made[i]);
+      bad |= remove_made (app, object, &made[i]);
   }
   return bad ? -1 : 0;
 }
@@ -152,6 +254,8 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_document_mend (app, store, left->object);
   if (VL_STARTS (left->kind, VL_OP_SERVER) && ! VL_STREQ (left->kind, VL_OP_SERVER_CREATE))
     return vl_server_act_mend (app, left->object, left->kind);
+  if (VL_STREQ (left->kind, VL_OP_IMAGE_DELETE))
+    return vl_image_delete_rest (app, left->object);
   if (vl_undo_roll_back (app, store, left->object) < 0)
     return -1;
   /* A server's record is made with its operation, an image's at its end. */
@@ -186,6 +290,7 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
 {
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   int server = VL_STARTS (left->kind, "server ");
+  size_t first = app->call->findings.n;
   struct vl_plugin *driver;
 
   if (is_alive (app, server ? "servers" : "images", left->object))
@@ -200,10 +305,15 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
     vl_app_conn (app, driver);
   if (vl_lock_take (app, server ? "servers" : "images", left->object, 0, &lock) == 0
       /* It may have ended by itself before we had its lock. */
-      && vl_undo_mend (app, store, left->object) < 0)
+      && vl_undo_mend (app, store, left->object) < 0) {
+    vl_db_run (store,
+               "UPDATE server SET fault = ?, status = iif (status = 'BUILD', 'ERROR', status) "
+               "WHERE uuid = ?",
+               "ss", vl_fault_text (app->call, first), left->object);
     vl_warn_as (app->call, "Unfinished", NULL, NULL,
                 "an interrupted \"%s\" of %s could not be mended now; it is tried again later",
                 left->kind, left->object);
+  }
 }
 
 void
@@ -212,7 +322,7 @@ vl_recover (struct vl_app *app, struct vl_store *store)
   size_t n, first = app->call->findings.n;
   struct left *list;
 
-  if (app->recovered)
+  if (app->recovered || store->read_only)
     return;
   app->recovered = 1;
   vl_db_rows (store, &list, &n, LEFT " ORDER BY begun, object", "");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Operations and their undo log.  What an operation will make is written down
- * before it is made, and its identity after; what is undone is only what the
- * log proves that this operation made.  Internal to core/server.
+ * before it is made; what is undone is only what is
+ * proven to be made by this operation.  Internal to core/server.
  *
  * An operation belongs to whoever holds the lock of its object; one whose lock
  * is free was left by a command that died. */
@@ -27,6 +27,7 @@
 /* Kinds of things that are made. */
 #define VL_MADE_FOLDER "folder"
 #define VL_MADE_FILE "file"
+#define VL_MADE_INSIDE "image"
 #define VL_MADE_DOMAIN "domain"
 #define VL_MADE_DEVICE "equipment" /* a disk or NIC of the server that is the object; its id */
 
@@ -35,10 +36,15 @@ int vl_undo_begin (struct vl_store *store, const char *object, const char *kind,
                    const char *driver);
 /* Thing NAME will be made; durable when the transaction is. */
 int vl_undo_plan (struct vl_store *store, const char *object, const char *kind, const char *name);
-/* The file or folder NAME was made: its device and inode are written down.  AT
- * is where it is now, where it has not been moved to NAME yet; else NULL. */
-int vl_undo_done (struct vl_store *store, const char *object, const char *kind, const char *name,
-                  const char *at);
+/* Makes the folder PATH, which was planned, and marks it with the operation's own token, which
+ * proves whose it is.  0, or -1 after a finding. */
+int vl_undo_mkdir (struct vl_store *store, const char *object, const char *path);
+/* Takes that mark away. */
+void vl_undo_unmark (struct vl_call *call, const char *path);
+/* The planned file, which is VL_MADE_INSIDE the marked folder FILE.new, will be moved to its
+ * place; inside a transaction: it is there to stay, and the folder remains to be removed. */
+int vl_undo_moves (struct vl_store *store, const char *object);
+int vl_undo_moved (struct vl_store *store, const char *object);
 /* The operation is over, whatever it made stays. */
 int vl_undo_end (struct vl_store *store, const char *object);
 /* Removes what the operation on OBJECT made, newest kinds first: domain, files,
@@ -52,6 +58,8 @@ int vl_undo_mend (struct vl_app *app, struct vl_store *store, const char *object
  * stays for later. */
 void vl_recover (struct vl_app *app, struct vl_store *store);
 
+/* "cannot remove PATH", with errno; answers -1. */
+int vl_remove_failed (struct vl_call *call, const char *path);
 /* Has the driver destroy the guest and clean up after it; a guest that is not
  * there is success. */
 int vl_guest_remove (struct vl_app *app, const char *driver_name, const char *uuid);
@@ -61,6 +69,9 @@ int vl_guest_remove (struct vl_app *app, const char *driver_name, const char *uu
  * there stays DELETING, after warnings, and that is success.  0, or -1 after findings. */
 int vl_server_delete_rest (struct vl_app *app, const char *uuid, const char *driver);
 int vl_server_forget (struct vl_app *app, const char *uuid, const char *dir);
+/* image.c: the rest of the deletion of an image; its lock is held.  0, or -1 after a
+ * finding. */
+int vl_image_delete_rest (struct vl_app *app, const char *uuid);
 /* server-act.c: a command died when it called the driver for operation KIND on the
  * server: what came of that is recorded.  0 or -1. */
 int vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind);

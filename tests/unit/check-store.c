@@ -321,13 +321,17 @@ START_TEST (foreign_file_stays)
 }
 END_TEST
 
+#define U0 "00000000-0000-4000-8000-000000000000"
+#define U1 "11111111-0000-4000-8000-000000000000"
+#define U2 "22222222-0000-4000-8000-000000000000"
+
 static void
 insert_server (const char *uuid, const char *name, const char *image)
 {
   ck_assert_int_eq (vl_db_run (app->store,
                                "INSERT INTO server VALUES (?, ?, ?, 'SHUTOFF', 'f', NULL, NULL, "
                                "'none', '', NULL, '', '', '', '')",
-                               "sss", uuid, name, uuid),
+                               "sss", uuid, name, vl_printf (app->call, "vl-%.8s", uuid)),
                     0);
   if (image)
     ck_assert_int_eq (
@@ -340,8 +344,8 @@ START_TEST (image_in_use)
 
   ck_assert_int_eq (add_image ("cirros", make ("a", "qcow2", "8M"), "qcow2"), 0);
   image = vl_image_find (app, "cirros");
-  insert_server ("u1", "web", image->uuid);
-  insert_server ("u2", "db", image->uuid);
+  insert_server (U1, "web", image->uuid);
+  insert_server (U2, "db", image->uuid);
   ck_assert_int_eq (vl_image_delete (app, "cirros"), -1);
   ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_REQUEST);
   ck_assert_str_eq (findings (app),
@@ -380,31 +384,31 @@ held (const char *uuid, const char *name, int of_its_own)
 
 START_TEST (claims_are_counted_from_records)
 {
-  ck_assert_ptr_null (held ("u1", "m", 0));
+  ck_assert_ptr_null (held (U1, "m", 0));
   ck_assert_ptr_nonnull (vl_app_store (app));
-  ck_assert_str_eq (held ("u1", "m", 0), "");
-  insert_server ("u1", "a", NULL);
-  insert_server ("u2", "b", NULL);
+  ck_assert_str_eq (held (U1, "m", 0), "");
+  insert_server (U1, "a", NULL);
+  insert_server (U2, "b", NULL);
   ck_assert_int_eq (
       vl_db_run (app->store,
                  "INSERT INTO claim (server, role, host, resource, plugin, holder, member, amount) "
-                 "VALUES ('u1', 'current', '', 'R', 'p', '', NULL, 2), "
-                 "('u1', 'pending', '', 'R', 'p', '', NULL, 1), "
-                 "('u2', 'current', '', 'R', 'p', '', NULL, 1), "
-                 "('u2', 'current', '', 'R', 'q', '', NULL, 2), "
-                 "('u2', 'current', '', 'P', 'q', 'x', '7', 1), "
-                 "('u2', 'pending', '', 'P', 'q', 'x', '8', 1), "
+                 "VALUES ('" U1 "', 'current', '', 'R', 'p', '', NULL, 2), "
+                 "('" U1 "', 'pending', '', 'R', 'p', '', NULL, 1), "
+                 "('" U2 "', 'current', '', 'R', 'p', '', NULL, 1), "
+                 "('" U2 "', 'current', '', 'R', 'q', '', NULL, 2), "
+                 "('" U2 "', 'current', '', 'P', 'q', 'x', '7', 1), "
+                 "('" U2 "', 'pending', '', 'P', 'q', 'x', '8', 1), "
                  /* Of a host of its own, and of an earlier schema with a driver that is gone. */
-                 "('u2', 'current', 'far', 'R', 'r', '', NULL, 9), "
-                 "('u1', 'current', NULL, 'OLD', 'q', '', NULL, 4)",
+                 "('" U2 "', 'current', 'far', 'R', 'r', '', NULL, 9), "
+                 "('" U1 "', 'current', NULL, 'OLD', 'q', '', NULL, 4)",
                  ""),
       0);
-  ck_assert_str_eq (held ("u0", "m", 0), "a OLD - 4; b P 7 1; b P 8 1; a R - 2; b R - 3; ");
-  ck_assert_str_eq (held ("u1", "m", 0), "b P 7 1; b P 8 1; b R - 3; own a OLD - 4; own a R - 2; ");
-  ck_assert_str_eq (held ("u1", "far", 1), "b R - 9; ");
+  ck_assert_str_eq (held (U0, "m", 0), "a OLD - 4; b P 7 1; b P 8 1; a R - 2; b R - 3; ");
+  ck_assert_str_eq (held (U1, "m", 0), "b P 7 1; b P 8 1; b R - 3; own a OLD - 4; own a R - 2; ");
+  ck_assert_str_eq (held (U1, "far", 1), "b R - 9; ");
   ck_assert_str_eq (findings (app), "");
-  ck_assert_int_eq (vl_db_run (app->store, "DELETE FROM server WHERE uuid = 'u2'", ""), 0);
-  ck_assert_str_eq (held ("u0", "far", 0), "a OLD - 4; a R - 2; ");
+  ck_assert_int_eq (vl_db_run (app->store, "DELETE FROM server WHERE uuid = '" U2 "'", ""), 0);
+  ck_assert_str_eq (held (U0, "far", 0), "a OLD - 4; a R - 2; ");
 }
 END_TEST
 

@@ -1,0 +1,303 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What becomes of STATE when it is full, read-only, damaged, lost or restored: reading and
+# deleting go on where they can, nothing is removed that is not proven to be ours, and
+# every fault is told in words.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+needs sqlite3 sqlite3
+
+f () { vl --driver fake "$@"; }
+db () { sqlite3 "$state/state.db" "$@"; }
+uuid_of () { db "SELECT uuid FROM server WHERE name = '$1'"; }
+# A mount namespace: of root, or of a user who becomes root in it.
+if [ "$(id -u)" -eq 0 ]; then ns=(unshare -m); else ns=(unshare -rm); fi
+can_mount () { "${ns[@]}" mount -t tmpfs none "$tmp" 2> /dev/null; }
+# inside SCRIPT: runs it with what this file defines, where it can mount.
+inside () {
+  export tmp state config top_srcdir top_builddir VL_RUN
+  export -f vl program f db run
+  "${ns[@]}" bash -c "$1"
+}
+
+truncate -s 8M "$tmp/disk.raw"
+f flavor create m1 --vcpus 1 --ram 128 --disk 1 > /dev/null
+f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
+for name in one two three; do
+  run f server create "$name" --flavor m1 --image img
+  is_rc 0 "server $name"
+done
+
+# ---- what the store says is no path ----
+
+mkdir "$tmp/x"
+echo precious > "$tmp/x/file"
+one=$(uuid_of one) two=$(uuid_of two)
+hint="'virtloom state check' shows what is damaged, 'virtloom state repair' and 'virtloom state restore' mend it"
+for bad in '' '../../x' '..' "../servers/$two" "$one/x"; do
+  db "PRAGMA foreign_keys = OFF; UPDATE server SET uuid = '$bad' WHERE name = 'one'"
+  run f server delete one
+  is_eq "$rc $err" "1 error StoreDamaged core: \"$state/state.db\" is damaged: the uuid '$bad' on record is no uuid; accepted: 8-4-4-4-12 hexadecimal digits
+  $hint" "a server whose uuid is '$bad' is not deleted"
+  run f server list
+  is_rc 1 "list says so"
+  has "$out" three "and shows the others"
+  true_that "their disks stay" test -s "$state/servers/$two/disk"
+  true_that "its own, too" test -s "$state/servers/$one/disk"
+  is_eq "$(cat "$tmp/x/file")" precious "and what is outside"
+done
+db "PRAGMA foreign_keys = OFF; UPDATE server SET uuid = '$one', domain = '../x' WHERE name = 'one'"
+run f server stop one
+is_eq "$rc $err" "1 error StoreDamaged core: \"$state/state.db\" is damaged: the domain '../x' on record is no name of a guest; accepted: 'vl-' and up to 12 hexadecimal digits
+  $hint" "nor is the name of a guest taken"
+db "UPDATE server SET domain = 'vl-' || substr (replace (uuid, '-', ''), 1, 12)"
+run f server delete one
+is_eq "$rc $err" "0 " "put right, it is deleted"
+image=$(db 'SELECT uuid FROM image')
+db "PRAGMA foreign_keys = OFF; UPDATE image SET uuid = '../../x/file'; UPDATE server_image SET image = '../../x/file'"
+for name in two three; do
+  run f server delete "$name"
+  is_eq "$rc $err" "0 " "server $name goes"
+done
+run f image delete img
+is_eq "$rc $err" "1 error StoreDamaged core: \"$state/state.db\" is damaged: the uuid '../../x/file' on record is no uuid; accepted: 8-4-4-4-12 hexadecimal digits
+  $hint" "an image whose uuid is a path is not deleted"
+is_eq "$(cat "$tmp/x/file")" precious "what that path leads to stays"
+db "UPDATE image SET uuid = '$image'"
+run f image delete img
+is_eq "$rc $err" "0 " "put right, it is deleted"
+f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
+
+# ---- what is mounted in a server's folder ----
+
+if can_mount; then
+  for place in folder file; do
+    run f server create mounted --flavor m1 --image img
+    is_rc 0 "a server"
+    uuid=$(uuid_of mounted)
+    export uuid
+    inside 'cd "$state/servers/$uuid"
+      if ['" $place = folder"' ]; then mkdir m; mount --bind "$tmp/x" m; else touch m; mount --bind "$tmp/x/file" m; fi
+      run f server delete mounted; echo "$rc $err"; test -s disk && cat "$tmp/x/file"' > "$tmp/said"
+    is_eq "$(cat "$tmp/said")" "1 error StorageFailed core: cannot remove \"$state/servers/$uuid\": something is mounted there, or below it; nothing of it was removed
+  unmount it: findmnt -R \"$state/servers/$uuid\" shows it
+precious" "with a $place mounted in its folder nothing of it is removed"
+    run f server list
+    is_eq "$rc $err" "0 " "the next command finishes"
+    true_that "whole" test ! -e "$state/servers/$uuid"
+    is_eq "$(cat "$tmp/x/file")" precious "without what was mounted"
+  done
+else
+  skip "nothing can be mounted here"
+fi
+
+# ---- whose it is, survives a copy of STATE ----
+
+# A create that is killed when its disk is made, with its folder in $dir.
+killed_create () {
+  setting fake 'delay_ms = spawn:60000'
+  f server create half --flavor m1 --image img > /dev/null 2>&1 &
+  pid=$!
+  wait_for 60 sh -c "ls $state/servers/*/disk"
+  pkill -KILL -P "$pid" 2> /dev/null
+  kill -KILL "$pid" 2> /dev/null
+  wait "$pid" 2> /dev/null
+  setting fake
+  dir=$state/servers/$(uuid_of half)
+}
+killed_create
+true_that "a create was killed half-way" test -e "$dir/disk"
+mv "$state" "$state.away"
+cp -a "$state.away" "$state"
+rm -rf "$state.away"
+run f server list
+is_eq "$rc $err$(grep half <<< "$out")" "0 " "its server is taken back"
+is_eq "$(ls "$state/servers")" "" "with its disk, which has another inode now"
+killed_create
+rm "$dir/.operation"
+unproven="NotProven core: \"$dir\" has not the mark of the operation that began to make it: it may be somebody else's, and stays
+  look at it; move it away, or have it removed: virtloom state repair --accept-loss"
+run f server list
+is_eq "$rc $err" "0 warning $unproven
+warning Unfinished core: an interrupted \"server create\" of ${dir##*/} could not be mended now; it is tried again later" "without the mark it is not removed, and that is told"
+has "$out" "ERROR" "its server is shown"
+run f server delete half
+is_rc 1 "nor is it by a deletion"
+has "$err" "error $unproven" "which says why"
+true_that "the disk is there" test -e "$dir/disk"
+mv "$dir" "$tmp/moved"
+run f server delete half
+is_eq "$rc $err" "0 " "moved away, it can be deleted"
+run f server create whole --flavor m1 --image img
+is_eq "$rc $(find "$state/servers" -name .operation)" "0 " "a server that is made needs no mark"
+run f server delete whole
+is_eq "$rc $err" "0 " "to be deleted"
+
+# ---- done, but not recorded; done, but not told ----
+
+run f server create web --flavor m1 --image img
+web=$(uuid_of web)
+db "CREATE TRIGGER sick BEFORE UPDATE ON server WHEN NEW.status = 'SHUTOFF' BEGIN SELECT RAISE (ABORT, 'sick'); END"
+run f server stop web
+is_eq "$rc $err" "1 error StoreFailed core: cannot use \"$state/state.db\": sick
+error NotRecorded core: the stop of server \"web\" was done, but is not on record
+  the next command looks what became of it, and records that" "a stop that could not be recorded is told from one that failed"
+run f server list
+has "$out" SHUTOFF "the guest is off"
+db "DROP TRIGGER sick"
+run f server list
+is_eq "$rc $err$(db "SELECT status FROM server WHERE name = 'web'") $(db 'SELECT count (*) FROM operation')" "0 SHUTOFF 0" "and the next command records it"
+db "CREATE TRIGGER sick BEFORE DELETE ON server BEGIN SELECT RAISE (ABORT, 'sick'); END"
+run f server delete web
+is_eq "$rc $err" "1 error StoreFailed core: cannot use \"$state/state.db\": sick
+error NotRecorded core: server \"web\" was deleted, but is still on record
+  the next command that can write to STATE forgets it" "a deletion that could not be recorded"
+true_that "(its folder is gone)" test ! -e "$state/servers/$web"
+run f server start web
+is_rc 1 "is no server to be started"
+run f server show web
+has "$out" DELETING "but one that is being deleted"
+db "DROP TRIGGER sick"
+run f server list
+is_eq "$rc $err$(grep web <<< "$out")" "0 " "and is finished by the next command"
+db "CREATE TRIGGER sick BEFORE DELETE ON image BEGIN SELECT RAISE (ABORT, 'sick'); END"
+run f image delete img
+is_eq "$rc $err" "1 error StoreFailed core: cannot use \"$state/state.db\": sick
+error NotRecorded core: image $image was deleted, but is still on record
+  the next command that can write to STATE forgets it" "so is one of an image"
+db "DROP TRIGGER sick"
+run f image list
+is_eq "$rc $err$(grep img <<< "$out")" "0 " "by the next list"
+f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
+if [ -c /dev/full ]; then
+  err=$(f server create web --flavor m1 --image img 2>&1 > /dev/full) rc=$?
+  is_eq "$rc $err" "1 error Failed core: what was asked for was done, but the answer cannot be written: No space left on device" "an answer that cannot be written is told from what was not done"
+  run f server delete web
+  is_eq "$rc $err" "0 " "the server is there"
+fi
+
+# ---- nothing fails without saying why ----
+
+silent=$top_builddir/tests/shim/.libs/silent.so
+if [ -e "$silent" ]; then
+  for words in "flavor list" "server list" "server show web" "server stop web" "image delete img"; do
+    # shellcheck disable=SC2086
+    LD_PRELOAD=$silent run f $words
+    verb=$(cut -d' ' -f1,2 <<< "$words")
+    is_eq "$rc $out$err" "1 error Failed core: '$verb' failed without saying why (a fault of virtloom)" "a silent failure of '$words' is told all the same"
+  done
+else
+  skip "a build without shared libraries has nothing to preload"
+fi
+
+# ---- an image whose file cannot be removed ----
+
+if can_mount; then
+  file=$state/images/$image
+  export file
+  inside 'mount --bind "$tmp/x/file" "$file"
+    run f image delete img; echo "$rc $err"
+    run f image list; echo "$rc $err"; grep -o "img .* deleting" <<< "$out" | tr -s " "
+    run f image create img --file "$tmp/disk.raw" --disk-format raw; echo "$rc $err"
+    run f plan --flavor m1 --image img; echo "$rc $err"' > "$tmp/said"
+  busy="StorageFailed core: cannot remove \"$file\": Device or resource busy"
+  later="warning Unfinished core: an interrupted \"image delete\" of $image could not be mended now; it is tried again later"
+  is_eq "$(cat "$tmp/said")" "1 error $busy
+0 warning $busy
+$later
+img $image raw deleting
+1 warning $busy
+$later
+error $busy
+3 error ImageNotActive core: the image is 'deleting'; accepted: active (status=deleting, image)
+  wait until the image is active, or take another one" "a deletion that cannot be finished is shown, and its name is taken in words"
+  run f image list
+  is_eq "$rc $err$(grep img <<< "$out")" "0 " "the next command finishes"
+  true_that "whole" test ! -e "$file"
+fi
+
+# ---- STATE is full ----
+
+# small SCRIPT: runs it on a STATE of its own with two servers, a small file system.
+small () {
+  inside 'mount -t tmpfs -o size=16m,mode=700 none "$state"
+    f flavor create m1 --vcpus 1 --ram 128 --disk 1 > /dev/null
+    f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
+    f server create one --flavor m1 --image img > /dev/null
+    f server create two --flavor m1 --image img > /dev/null
+    '"$1" > "$tmp/said" 2>&1
+  out=$(cat "$tmp/said")
+}
+if can_mount; then
+  rm -rf "$state"
+  mkdir -m 700 "$state"
+  fill='dd if=/dev/zero of="$state/fill" bs=1k status=none 2> /dev/null; df --output=avail "$state" | tail -n 1 | tr -d " "'
+  room="make room on the disk that holds the STATE folder, then try again; servers and images can be deleted all the same"
+  small "$fill"'
+    for noun in server image flavor; do run f $noun list; echo "$rc $err $(grep -c . <<< "$out")"; done
+    run f server show one -o json; echo "$rc $err"
+    run f plan --flavor m1 --image img; echo "$rc $err"
+    run f flavor create m2 --vcpus 1 --ram 128 --disk 1; echo "$rc $err"
+    run f server stop two; echo "$rc $err"'
+  is_eq "$out" "0
+0  3
+0  2
+0  2
+0 
+0 
+1 error DiskFull core: cannot use \"$state/state.db\": No space left on device
+  $room
+1 error DiskFull core: cannot use \"$state/state.db\": No space left on device
+  $room" "on a full STATE what only reads goes on, and what writes says what is wrong"
+  small "$fill"'
+    run f server delete one; echo "$rc $err"
+    '"$fill"'
+    run f server delete two; echo "$rc $err"
+    find "$state/servers" "$state/fake/guests" -mindepth 1
+    run f image delete img; echo "$rc $err"
+    run f flavor delete m1; echo "$rc $err"
+    run f server list; echo "$rc $err"; rm "$state/fill"
+    run f flavor create m2 --vcpus 1 --ram 128 --disk 1; echo "$rc $err"; stat -c %s "$state/reserve"'
+  is_eq "$out" "0
+0 
+0
+0 
+0 
+0 
+0 
+0 
+1048576" "and servers, images and flavors can be deleted"
+
+  # ---- STATE is read-only ----
+
+  small 'mount -o remount,ro "$state"
+    for noun in server image flavor; do run f $noun list; echo "$rc $err $(grep -c . <<< "$out")"; done
+    run f server show one -o json; echo "$rc $err"
+    run f plan --flavor m1 --image img; echo "$rc $err"
+    run f server delete one; echo "$rc $err"
+    run f flavor create m2 --vcpus 1 --ram 128 --disk 1; echo "$rc $err"
+    run f image create img2 --file "$tmp/disk.raw" --disk-format raw; echo "$rc $err"'
+  uuid=$(sed -n 's|.*/servers/\([0-9a-f-]*\).lock.*|\1|p' <<< "$out") image=$(sed -n 's|.*/images/\([0-9a-f-]*\).lock.*|\1|p' <<< "$out")
+  is_eq "$out" "0  3
+0  2
+0  2
+0 
+0 
+9 error StoreFailed core: cannot lock \"$state/servers/$uuid.lock\": Read-only file system
+9 error StateReadOnly core: cannot use \"$state/state.db\": Read-only file system
+  see what made it so (dmesg), then mount it writable: mount -o remount,rw
+9 error StoreFailed core: cannot lock \"$state/images/$image.lock\": Read-only file system" "a STATE that is read-only is read, and what writes says so"
+
+  # With what a command that was killed left in the log, too.
+  small 'sqlite3 "$state/state.db" "PRAGMA journal_mode" ".output /dev/null" "UPDATE flavor SET ram = 64" ".shell kill -KILL \$PPID" 2> /dev/null
+    ls "$state" | grep -c "state.db-wal"
+    mount -o remount,ro "$state"
+    run f flavor list; echo "$rc $err $(grep -c " 64 " <<< "$out")"'
+  is_eq "$(tail -n 2 <<< "$out")" "1
+0  1" "with what is in the log only, too"
+fi
+
+done_testing
