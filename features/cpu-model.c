@@ -216,7 +216,7 @@ flag_name (struct vl_call *c, size_t i, int *on)
   return item[0] == '-' || item[0] == '+' ? item + 1 : item;
 }
 
-/* A flag is a word, once, either added or taken away. */
+/* A flag is a word that libvirt knows, once, either added or taken away. */
 static int
 check_flags (struct vl_call *c)
 {
@@ -231,12 +231,33 @@ check_flags (struct vl_call *c)
                              vl_item (c, "flags", i));
       continue;
     }
+    if (vl_fact_offers (c, "cpu-flags", flag) == 0)
+      result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "flags",
+                             "'virtloom host show' lists the flags that there are: cpu-flags",
+                             "cpu_model_extra_flags has '%s', and '%s' is no CPU flag that libvirt "
+                             "knows",
+                             vl_item (c, "flags", i), flag);
     for (size_t k = 0; k < i; k++)
       if (strcmp (flag_name (c, k, &other), flag) == 0 && on != other)
         result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", "flags", NULL,
                                "cpu_model_extra_flags both adds '%s' and takes it away", flag);
   }
   return result;
+}
+
+/* The flags that are added must be the host's own where no model brings them.  What TCG
+ * has is not the host's. */
+static int
+check_host_flags (struct vl_call *c, const char *arch)
+{
+  const char *flags = vl_str (c, "flags"), *lacks;
+
+  if (flags == NULL || ! vl_is (c, VL_GUEST_VIRT_TYPE, "kvm") || strcmp (arch, "aarch64") == 0
+      || vl_bool (c, "skip-compare") || vl_cpu_lacks (c, NULL, flags, &lacks) != 1)
+    return 0;
+  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "flags",
+                       "take them out of cpu_model_extra_flags in cpu-model.conf",
+                       "cpu_model_extra_flags is '%s', and this host lacks %s", flags, lacks);
 }
 
 /* As Nova at start-up: the settings by themselves, then with what the host can
@@ -260,6 +281,8 @@ ready (struct vl_call *c)
   if (custom && result == 0 && arch && vl_has (c, VL_GUEST_VIRT_TYPE)
       && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     result = check_models (c, arch);
+  if (! custom && ! vl_is (c, "mode", "none") && result == 0 && arch)
+    result = check_host_flags (c, arch);
   return result;
 }
 
@@ -350,7 +373,8 @@ resolve (struct vl_call *c)
     return vl_put (c, "element", "false", VL_GUEST_VIRT_TYPE,
                    "such guests have no CPU of their own");
   }
-  if (host_arch && strcmp (host_arch, arch))
+  /* Under KVM it is the host's own CPU, whatever it runs as. */
+  if (host_arch && strcmp (host_arch, arch) && strcmp (virt, "kvm"))
     return resolve_foreign (c);
   if (! vl_has (c, "mode") && resolve_default (c) < 0)
     return -1;

@@ -9,7 +9,11 @@
 
 #include <inttypes.h>
 
+/* Of the two versions of cgroups together. */
+#define LEAST_SHARES 1
 #define MOST_SHARES 262144
+/* Libvirt that takes a weight of 1 where the version is 2. */
+#define ONE_SINCE "9.1.0"
 #define MOST_PERIOD 1000000
 #define LEAST 1000
 #define MOST_QUOTA 17592186044415
@@ -17,7 +21,7 @@
 static const struct vl_prop props[] = {
   { .name = "shares",
     .type = VL_INT,
-    .min = 2,
+    .min = LEAST_SHARES,
     .max = MOST_SHARES,
     .flavor_key = "quota:cpu_shares",
     .help = "weight among the guests of the host when CPU time is short",
@@ -62,6 +66,29 @@ active (struct vl_call *c)
   return first (c) != NULL;
 }
 
+/* Version 2 of cgroups has weights to 10000, version 1 shares from 2 on. */
+static int
+check_shares (struct vl_call *c)
+{
+  int64_t shares = vl_int (c, "shares"), version = 0, least = 2, most = MOST_SHARES;
+
+  if (shares >= 2 && shares <= 10000)
+    return 0;
+  if (vl_need_int (c, "shares", "cgroup.version", 1, &version) < 0)
+    return -1;
+  if (version == 2) {
+    least = vl_fact_at_least (c, "libvirt.version", ONE_SINCE) == 1 ? 1 : 2;
+    most = 10000;
+  }
+  if (shares >= least && shares <= most)
+    return 0;
+  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "UnsupportedHostCPUControlPolicy", "shares",
+                       "10000 is the most that every host takes",
+                       "'%s' is out of the range of this host's cgroups, whose version is %" PRId64
+                       "; accepted: %" PRId64 " to %" PRId64,
+                       vl_str (c, "shares"), version, least, most);
+}
+
 static int
 validate (struct vl_call *c)
 {
@@ -74,7 +101,7 @@ validate (struct vl_call *c)
                       LEAST, (int64_t)MOST_QUOTA);
   switch (vl_need_flag (c, first (c), "cgroup.cpu")) {
   case 1:
-    return 0;
+    return vl_has (c, "shares") ? check_shares (c) : 0;
   case 0:
     return vl_refuse_as (
         c, VL_ERR_UNSUPPORTED, "UnsupportedHostCPUControlPolicy", first (c),

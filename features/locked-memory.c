@@ -8,6 +8,7 @@
 #include <virtloom/feature.h>
 
 #include <inttypes.h>
+#include <string.h>
 
 static const struct vl_prop props[] = {
   { .name = "locked",
@@ -36,6 +37,8 @@ active (struct vl_call *c)
 static int
 validate (struct vl_call *c)
 {
+  const char *limit;
+
   if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return vl_refuse (c, VL_ERR_UNSUPPORTED, "locked", NULL,
                       "the memory of a container cannot be locked");
@@ -46,6 +49,12 @@ validate (struct vl_call *c)
         "2048, or '2MB'",
         "memory is locked only together with a page size: without one nothing counts it per NUMA "
         "node of the host");
+  limit = vl_fact_str (c, "limit.memlock");
+  if (limit && strcmp (limit, "unlimited"))
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "NoValidHost", "locked",
+        "give virtloom CAP_SYS_RESOURCE, or an unlimited hard limit (ulimit -H -l)",
+        "the guest's memory cannot be locked: on this host no more than %s bytes may be", limit);
   vl_advise (c, "locked", NULL,
              "%" PRId64 " MiB of the host's memory are this guest's as long as it runs: never "
              "swapped, shared or overcommitted",

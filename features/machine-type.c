@@ -8,6 +8,7 @@
 
 #include <virtloom/feature.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 static const struct vl_prop props[] = {
@@ -26,7 +27,9 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH }, { .name = VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
+                                        { .name = VL_GUEST_VCPUS },
+                                        { .name = VL_GUEST_VIRT_TYPE } };
 
 /* What an architecture's guests usually get; NULL: the driver's default. */
 static const char *
@@ -155,6 +158,36 @@ lacks_pci (const char *type)
   return 0;
 }
 
+/* The most vCPUs that the machine and the hypervisor can have together; INT64_MAX where
+ * the host says neither; -1 after a finding. */
+static int64_t
+most_vcpus (struct vl_call *c, const char *type)
+{
+  int64_t machine = INT64_MAX, hypervisor = INT64_MAX;
+
+  if (vl_fact_int (c, vl_printf (c, "guest.%s.max-vcpus.%s", vl_str (c, VL_GUEST_ARCH), type), 1,
+                   &machine)
+          < 0
+      || vl_fact_int (c, vl_cap_key (c, "max-vcpus"), 1, &hypervisor) < 0)
+    return -1;
+  return machine < hypervisor ? machine : hypervisor;
+}
+
+static int
+check_vcpus (struct vl_call *c, const char *type)
+{
+  int64_t most = most_vcpus (c, type), vcpus = vl_int (c, VL_GUEST_VCPUS);
+
+  if (most < 0 || vcpus <= most)
+    return most < 0 ? -1 : 0;
+  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "NoValidHost", VL_GUEST_VCPUS,
+                       "take a flavor with fewer, or another hw_machine_type: 'virtloom host show' "
+                       "lists what each can have (guest.ARCH.max-vcpus.TYPE)",
+                       "the guest has %" PRId64 " vCPUs, and machine type '%s' of this host at "
+                       "most %" PRId64,
+                       vcpus, type, most);
+}
+
 /* Here rather than in resolve, so that all others can still say what is wrong. */
 static int
 validate (struct vl_call *c)
@@ -169,7 +202,7 @@ validate (struct vl_call *c)
         "machine type '%s' has no PCI bus, which the devices of every guest need", type);
   if (vl_fact_offers (c, key, type) < 0)
     return vl_unsaid (c, "type", key);
-  return 0;
+  return check_vcpus (c, type);
 }
 
 VL_FEATURE (machine_type, "machine-type", .version = VL_VERSION,

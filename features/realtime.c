@@ -8,6 +8,7 @@
 #include <virtloom/cpuset.h>
 
 #include <inttypes.h>
+#include <string.h>
 
 #define MASK_CODE "RealtimeMaskNotFoundOrInvalid"
 
@@ -19,6 +20,7 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
   { .name = "mask",
     .type = VL_STRING,
+    .flags = VL_MASK,
     .rule = VL_IMAGE_WINS,
     .flavor_key = "hw:cpu_realtime_mask",
     .image_key = "hw_cpu_realtime_mask",
@@ -97,6 +99,7 @@ validate (struct vl_call *c)
 {
   int64_t vcpus = vl_int (c, VL_GUEST_VCPUS);
   struct vl_cpuset cpus;
+  const char *limit;
 
   if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return vl_refuse (c, VL_ERR_UNSUPPORTED, "enabled", NULL, "a container has no realtime CPUs");
@@ -110,6 +113,14 @@ validate (struct vl_call *c)
         "set cpu_shared_set in plugins.d/cpu-pinning.conf, or say "
         "hw:emulator_threads_policy=isolate",
         "QEMU's own threads are to share CPUs, and this host has no CPUs to share");
+  limit = vl_fact_str (c, "limit.memlock");
+  if (limit && strcmp (limit, "unlimited"))
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "NoValidHost", "enabled",
+        "give virtloom CAP_SYS_RESOURCE, or an unlimited hard limit (ulimit -H -l)",
+        "the guest's memory is locked for its realtime CPUs, and on this host no more than %s "
+        "bytes may be",
+        limit);
   vl_cpus (c, "cpus", &cpus);
   if (vl_cpuset_count (&cpus) == vcpus && ! vl_has (c, "cpu-pinning.emulator-threads"))
     return vl_refuse_as (

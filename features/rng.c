@@ -107,7 +107,7 @@ has_rate (struct vl_call *c)
 static int
 validate (struct vl_call *c)
 {
-  int bytes = vl_has (c, "rate-bytes"), period = vl_has (c, "rate-period");
+  int bytes = vl_int (c, "rate-bytes") > 0, period = vl_int (c, "rate-period") > 0;
   const char *path = source_path (c);
 
   if (bytes != period)

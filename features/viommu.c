@@ -7,10 +7,13 @@
 
 #include <virtloom/feature.h>
 
+#include <inttypes.h>
 #include <string.h>
 
-/* Libvirt that knows model virtio. */
+/* Libvirt that knows model virtio, and that adds an IOMMU by itself where one must be. */
 #define VIRTIO_SINCE "8.3.0"
+#define ADDED_SINCE "10.10.0"
+#define MOST_WITHOUT_EIM 255
 
 static const char *const models[] = { "intel", "smmuv3", "virtio", "auto", NULL };
 
@@ -30,6 +33,7 @@ static const struct vl_write writes[] = { { .path = "devices/iommu" },
 
 static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
                                         { .name = VL_GUEST_MACHINE },
+                                        { .name = VL_GUEST_VCPUS },
                                         { .name = VL_GUEST_VIRT_TYPE } };
 
 static int
@@ -75,10 +79,19 @@ resolve (struct vl_call *c)
   }
 }
 
+/* Interrupts reach the CPUs beyond these by an IOMMU with extended interrupt mode only. */
+static int
+beyond_apic (struct vl_call *c)
+{
+  return is_x86 (c) && machine_has (c, "q35") && vl_int (c, VL_GUEST_VCPUS) > MOST_WITHOUT_EIM
+         && ! vl_is (c, VL_GUEST_VIRT_TYPE, "lxc");
+}
+
 static int
 active (struct vl_call *c)
 {
-  return vl_has (c, "model");
+  return vl_has (c, "model")
+         || (beyond_apic (c) && vl_fact_at_least (c, "libvirt.version", ADDED_SINCE) != 1);
 }
 
 static int
@@ -108,6 +121,14 @@ validate (struct vl_call *c)
 
   if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return vl_refuse (c, VL_ERR_UNSUPPORTED, "model", NULL, "a container has no IOMMU");
+  if (beyond_apic (c) && ! (vl_is (c, "model", "intel") && can_eim (c)))
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "NoValidHost", VL_GUEST_VCPUS,
+                         vl_is (c, VL_GUEST_VIRT_TYPE, "kvm")
+                             ? "say hw_viommu_model=intel in the image, or take a flavor with fewer"
+                             : "take a host with KVM, or a flavor with fewer",
+                         "the guest has %" PRId64
+                         " vCPUs, and more than %d take KVM and an IOMMU of model 'intel'",
+                         vl_int (c, VL_GUEST_VCPUS), MOST_WITHOUT_EIM);
   if (validate_machine (c) < 0)
     return -1;
   if (vl_is (c, "model", other))

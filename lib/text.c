@@ -216,7 +216,7 @@ void
 vl_spell_offer (struct vl_spell *spell, const char *candidate)
 {
   size_t length = strlen (spell->wanted);
-  unsigned allowed = length < 6 ? 2 : (unsigned)(length / 3);
+  unsigned allowed = length < 4 ? 1 : length < 6 ? 2 : (unsigned)(length / 3);
   unsigned distance = distance_of (spell->wanted, candidate);
 
   if (distance > allowed || distance >= strlen (candidate))

@@ -40,7 +40,8 @@ int vl_key_matches (const char *pattern, const char *key);
  * BEST.  No text over 128 bytes is near. */
 struct vl_spell {
   const char *wanted;
-  const char *best; /* NULL: nothing near enough (a third of the length, at least 2) */
+  const char *best; /* NULL: nothing near enough (a third of the length, at least 2,
+                        of three letters 1) */
   unsigned distance;
 };
 void vl_spell_offer (struct vl_spell *spell, const char *candidate);

@@ -6,16 +6,38 @@
 
 #include <virtloom/network.h>
 
+#include <unistd.h>
+
 /* Networks that name no type are on a bridge too. */
 static const char *const types[] = { "bridge", "", NULL };
 static const struct vl_write writes[] = { { .path = "devices/interface" } };
+
+/* Asked whenever a guest is planned: bridges come and go while facts are kept. */
+static int
+check_bridge (struct vl_call *c, const struct vl_nic *nic)
+{
+  const char *device = vl_printf (c, "/sys/class/net/%s", nic->source);
+  int there = access (device, F_OK) == 0;
+
+  if (access (vl_printf (c, "%s/bridge", device), F_OK) == 0)
+    return 0;
+  return vl_refuse_as (
+      c, VL_ERR_UNSUPPORTED, "NoValidHost", NULL,
+      vl_printf (c,
+                 there ? "'ip link show type bridge' lists what there is"
+                       : "make it: ip link add %1$s type bridge && ip link set %1$s up; 'ip "
+                         "link show type bridge' lists what there is",
+                 nic->source),
+      "$.networks[%d]: this host has %s '%s'", nic->index,
+      there ? "a network interface that is no bridge, called" : "no bridge", nic->source);
+}
 
 static int
 lay_out (struct vl_call *c, struct vl_nic *nic)
 {
   nic->source = vl_nic_info (c, nic, "bridge");
   if (nic->source)
-    return 0;
+    return vl_host_is_live (c) ? check_bridge (c, nic) : 0;
   return vl_refuse (c, VL_ERR_REQUEST, NULL,
                     "name it: \"bridge\": \"br0\"; or ask for \"type\": \"user\"",
                     "$.networks[%d] has type bridge and no bridge", nic->index);

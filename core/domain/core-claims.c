@@ -10,6 +10,7 @@
 #include <virtloom/ascii.h>
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #define GIB ((int64_t)1 << 30)
 
@@ -49,6 +50,26 @@ disk_space (const struct vl_guest *guest)
       return INT64_MAX / GIB;
   }
   return bytes / GIB + (bytes % GIB != 0);
+}
+
+/* What is preallocated must fit into what is free now, whoever has the rest. */
+static void
+check_free (struct vl_call *call, int64_t gib)
+{
+  const char *state = call->guest->request->state_dir;
+  struct statvfs fs;
+  int64_t free_gib;
+
+  if (! call->host->live || state == NULL || ! vl_is (call, VL_STORAGE_PREALLOCATE, "space")
+      || statvfs (state, &fs) < 0)
+    return;
+  free_gib = (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize / (uint64_t)GIB);
+  if (gib > free_gib)
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", VL_STORAGE_PREALLOCATE,
+                  "make room, or say preallocate_images = none in section [storage] of "
+                  "virtloom.conf",
+                  "the guest's disks take %lld GiB at once, and \"%s\" has %lld GiB free",
+                  (long long)gib, state, (long long)free_gib);
 }
 
 static int64_t
@@ -124,6 +145,7 @@ vl_core_claim (struct vl_build *build)
                 VL_GUEST_VCPUS, &unsaid);
   claim_amount (call, "MEMORY_MB", vl_int (call, VL_CLAIM_MEMORY), total_of (call, VL_HOST_MEMORY),
                 VL_GUEST_MEMORY, &unsaid);
+  check_free (call, disk_space (build->guest));
   claim_amount (call, STORE, disk_space (build->guest), disk_capacity (call), NULL, &unsaid);
   claim_devices (call);
   if (unsaid.length && call->holdings && call->verbose)

@@ -24,6 +24,7 @@ struct vl_cpu_map {
   const char *arch;     /* as the map calls it */
   struct map_model *models;
   size_t n, size;
+  struct vl_strv flags; /* that there are */
 };
 
 /* ---- reading ---- */
@@ -76,6 +77,8 @@ read_includes (struct vl_cpu_map *map, const struct vl_xml *parent, int depth)
 
     if (VL_STREQ (vl_xml_name (node), "model"))
       read_model (map, node);
+    else if (VL_STREQ (vl_xml_name (node), "feature") && vl_xml_attr (node, "name"))
+      vl_strv_add (&map->flags, vl_xml_attr (node, "name"));
     else if (VL_STREQ (vl_xml_name (node), "group"))
       read_includes (map, node, depth + 1);
     if (! VL_STREQ (vl_xml_name (node), "include") || file == NULL)
@@ -133,6 +136,7 @@ vl_cpu_map_free (struct vl_cpu_map *map)
   for (size_t i = 0; i < map->n; i++)
     free (map->models[i].features);
   free (map->models);
+  vl_strv_free (&map->flags);
   vl_call_free (map->call);
   free (map);
 }
@@ -236,6 +240,9 @@ vl_host_add_cpu_map (struct vl_call *call, struct vl_host *host)
   if (host->cpu_map->n == 0)
     vl_debug (call, "libvirt's CPU map (%s) has no models of %s", VL_CPU_MAP, arch);
   fresh = vl_host_new ();
+  /* Elsewhere flags are QEMU's, and the map does not know all of them. */
+  for (size_t i = 0; VL_STREQ (arch, "x86") && i < host->cpu_map->flags.n; i++)
+    vl_fact_put (vl_host_append (fresh, "cpu-flags", 1), host->cpu_map->flags.items[i]);
   for (size_t i = 0; i < names.n; i++)
     add_model (host->cpu_map, fresh, names.items[i]);
   vl_host_merge (host, fresh);

@@ -80,9 +80,10 @@ has_word (const char *text, const char *separators, const char *word)
   return 0;
 }
 
-/* Version 1: a mount with the option cpu; version 2: the controller. */
+/* The version of cgroups that has the controller cpu, 0 for none.  Version 1: a mount with
+ * the option cpu; version 2: the controller. */
 static int
-has_cpu_controller (void)
+cpu_controller (void)
 {
   VL_AUTOFREE char *mounts = vl_kernel_file ("/proc/self/mounts");
   char *rest = mounts, *line;
@@ -100,7 +101,7 @@ has_cpu_controller (void)
       VL_AUTOFREE char *controllers = vl_kernel_file (path);
 
       if (controllers && has_word (controllers, " \n", "cpu"))
-        return 1;
+        return 2;
     }
   }
   return 0;
@@ -127,6 +128,7 @@ in_path (const char *program)
 void
 vl_host_probe_system (struct vl_call *call, struct vl_host *host)
 {
+  int cgroup = cpu_controller ();
   struct utsname self;
 
   if (uname (&self) == 0) {
@@ -137,7 +139,9 @@ vl_host_probe_system (struct vl_call *call, struct vl_host *host)
     vl_debug (call, "uname: %s", strerror (errno));
   }
   add_parameters (host);
-  vl_host_set (host, "cgroup.cpu", has_cpu_controller () ? "true" : "false");
+  vl_host_set (host, "cgroup.cpu", cgroup ? "true" : "false");
+  if (cgroup)
+    vl_host_set (host, "cgroup.version", cgroup == 1 ? "1" : "2");
   vl_host_set (host, "swtpm", in_path ("swtpm") ? "true" : "false");
   for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
     if (access (devices[i], F_OK) == 0)

@@ -217,6 +217,20 @@ parse_list (struct vl_arena *arena, const struct vl_prop *row, const char *text,
   return NULL;
 }
 
+/* What is wrong with the mask *TEXT, which loses its leading blanks; NULL: nothing.  Only
+ * its guest knows what "all" is: here it is every CPU that there may be. */
+static const char *
+mask_problem (struct vl_arena *arena, const char **text)
+{
+  const char *why;
+
+  *text += strspn (*text, " \t");
+  vl_cpuset_canonical (
+      arena, **text == '^' ? vl_arena_printf (arena, "0-%d,%s", VL_CPUSET_MAX - 1, *text) : *text,
+      &why);
+  return why;
+}
+
 static const char *
 parse_typed (struct vl_arena *arena, const struct vl_prop *row, const char *text,
              struct vl_value *value)
@@ -233,7 +247,7 @@ parse_typed (struct vl_arena *arena, const struct vl_prop *row, const char *text
     return parse_size (arena, row, text, value);
   case VL_STRING:
     value->text = kept_text (arena, row, text, strlen (text));
-    return NULL;
+    return row->flags & VL_MASK ? mask_problem (arena, &value->text) : NULL;
   case VL_CHOICE:
     value->text = text;
     return match_choice (arena, row, &value->text);

@@ -164,6 +164,46 @@ canonical_arch (const char *name)
   return vl_glob_any (known, name) ? name : NULL;
 }
 
+const char *
+vl_emulator_package (const char *arch)
+{
+  static const char *const packages[][2] = {
+    { "x86_64 i686", "x86" }, { "aarch64 armv*", "arm" }, { "mips*", "mips" },
+    { "ppc ppc64*", "ppc" },  { "sparc*", "sparc" },
+  };
+
+  for (size_t i = 0; i < sizeof packages / sizeof packages[0]; i++)
+    if (vl_glob_any (packages[i][0], arch))
+      return packages[i][1];
+  return "misc";
+}
+
+/* A host that says of which architectures its guests are has no others. */
+static int
+check_emulator (struct vl_guest *guest, const char *arch, const char *source)
+{
+  struct vl_call *call = guest->call;
+  VL_AUTOFREE char *prefix = vl_xasprintf ("guest.%s.", arch);
+  VL_AUTOSTR struct vl_str all = { 0 };
+  size_t first, n = guest->host ? vl_host_range (guest->host, "guest.", &first) : 0, at;
+
+  if (n == 0 || vl_host_range (guest->host, prefix, &at) > 0)
+    return 0;
+  for (size_t i = first; i < first + n; i++) {
+    const char *name = guest->host->facts[i].key + strlen ("guest.");
+    int length = (int)strcspn (name, ".");
+
+    if (all.length < (size_t)length
+        || strncmp (all.text + all.length - length, name, (size_t)length) != 0)
+      vl_str_printf (&all, " %.*s", length, name);
+  }
+  return refuse (
+      guest, source, VL_ERR_UNSUPPORTED, "NoValidHost",
+      vl_printf (call, "apt-get install qemu-system-%s, or take another image",
+                 vl_emulator_package (arch)),
+      vl_printf (call, "this host has no emulator for '%s' guests; accepted:%s", arch, all.text));
+}
+
 static void
 set_arch (struct vl_guest *guest)
 {
@@ -184,6 +224,7 @@ set_arch (struct vl_guest *guest)
                          vl_shown (guest->call->arena, prop->value.text)));
     else if (arch && ! given) {
       vl_guest_put (guest, VL_GUEST_ARCH, arch, sources[i], NULL);
+      bad |= check_emulator (guest, arch, sources[i]) < 0;
       given = 1;
     }
   }
@@ -287,10 +328,20 @@ set_virt_type (struct vl_guest *guest)
     fail (guest, VL_GUEST_VIRT_TYPE);
     return;
   }
-  if (VL_STREQ (type, "kvm") && arch && host && ! VL_STREQ (arch, host))
-    vl_guest_put (guest, VL_GUEST_VIRT_TYPE, "qemu", VL_GUEST_ARCH,
-                  vl_printf (guest->call, "a '%s' host emulates other architectures", host));
-  else
+  if (VL_STREQ (type, "kvm") && arch && host && ! VL_STREQ (arch, host)) {
+    const char *types = vl_printf (guest->call, "guest.%s.types", arch);
+    int kvm = vl_host_offers (guest->host, types, type);
+
+    vl_guest_put (
+        guest, VL_GUEST_VIRT_TYPE, kvm == 1 ? type : "qemu", kvm == 1 ? types : VL_GUEST_ARCH,
+        kvm == 1 ? "the host runs them with KVM"
+                 : vl_printf (guest->call, "a '%s' host emulates other architectures", host));
+    if (kvm != 1)
+      vl_warn (guest->call, VL_GUEST_ARCH, "take a host of that architecture",
+               "the guest is emulated, which is many times slower: this '%s' host has no KVM for "
+               "'%s'",
+               host, arch);
+  } else
     vl_guest_put (guest, VL_GUEST_VIRT_TYPE, type, VL_DRIVER_NAME,
                   vl_printf (guest->call, "what driver '%s' makes", driver->name));
   check_hypervisor (guest, core_text (guest, VL_GUEST_VIRT_TYPE));

@@ -102,7 +102,7 @@ static const struct vl_members flavor_members = ITEMS (flavor_rows, struct vl_re
 static const struct vl_member image_rows[] = {
   OF_REQUEST ("name", TEXT, image.name, NAME),
   OF_REQUEST ("disk_format", TEXT, image.disk_format, .code = "InvalidDiskFormat",
-              .what = "disk format", .among = "aki ami ari iso ploop qcow2 raw vdi vhd vhdx vmdk"),
+              .what = "disk format", .among = VL_DISK_FORMATS),
   OF_REQUEST ("size", NUMBER, image.size, .max = INT64_MAX),
   OF_REQUEST ("min_ram", NUMBER, image.min_ram, AMOUNT (0)),
   OF_REQUEST ("min_disk", NUMBER, image.min_disk, AMOUNT (0)),

@@ -204,15 +204,22 @@ vl_connection_check (struct vl_call *call, const struct vl_volume *volume)
 
 /* ---- where ---- */
 
-/* What QEMU calls the format of an image. */
-static const char *
-qemu_format (const char *format)
+const char *
+vl_image_qemu_format (const char *format)
 {
-  static const char *const raw[] = { "aki", "ami", "ari", "iso", NULL };
-
-  if (format == NULL || vl_text_among (format, raw))
+  if (format == NULL || ! vl_glob_any (VL_DISK_FORMATS, format))
+    return NULL;
+  if (vl_glob_any ("aki ami ari iso", format))
     return "raw";
   return VL_STREQ (format, "vhd") ? "vpc" : format;
+}
+
+const char *
+vl_image_kept_format (const char *format)
+{
+  const char *qemu = format ? vl_image_qemu_format (format) : "raw";
+
+  return qemu && VL_STREQ (qemu, "raw") ? "raw" : "qcow2";
 }
 
 /* The image's copy in STATE; a plan without a stored image names the place that
@@ -285,7 +292,7 @@ local_source (struct vl_call *call, const struct vl_wanted_disk *want, struct vl
   volume->preallocate = (uint32_t)vl_is (call, VL_STORAGE_PREALLOCATE, "space");
   if (vl_is_of_image (want)) {
     volume->image = image_path (call);
-    volume->image_format = qemu_format (call->guest->request->image.disk_format);
+    volume->image_format = vl_image_kept_format (call->guest->request->image.disk_format);
   } else if (VL_STREQ (disk->role, "swap"))
     volume->blank = "swap";
   else if (VL_STREQ (disk->role, "ephemeral")) {

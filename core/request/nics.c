@@ -9,6 +9,9 @@
 
 #define TAP_NAME_BYTES 14 /* IFNAMSIZ 16 less the NUL, and one to spare as Nova does */
 
+/* RFC 791: what every IPv4 host takes. */
+#define LEAST_MTU 68
+
 /* What the slot says where an interface shall have no model of its own. */
 #define NO_MODEL "none"
 
@@ -105,6 +108,10 @@ lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *
       plugin ? plugin->feature.network->lay_out : NULL;
   int result = 0;
 
+  if (network->mtu > 0 && network->mtu < LEAST_MTU)
+    return vl_refuse (call, VL_ERR_REQUEST, NULL, "leave the mtu out to have the network's own",
+                      "$.networks[%zu]: an mtu of %d is too small; accepted: %d to 65535", i,
+                      (int)network->mtu, LEAST_MTU);
   if (plugin == NULL || check_model (call, guest, network->model, i) < 0)
     return -1;
   nic->id = id_of (call, guest->request, i);

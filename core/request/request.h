@@ -9,6 +9,9 @@
 #include "context/call.h"
 #include "lib/text.h"
 
+/* The formats that an image may have, for requests and for `image create` alike. */
+#define VL_DISK_FORMATS "raw qcow2 iso vmdk vdi vhd vpc vhdx ami aki ari"
+
 /* One key of one layer. */
 struct vl_entry {
   const char *key, *value;
@@ -66,6 +69,13 @@ struct vl_request {
   const char *state_dir;
 };
 
+/* QEMU's name of disk format FORMAT ("iso" is "raw", "vhd" is "vpc"), or NULL for one
+ * that is not accepted. */
+const char *vl_image_qemu_format (const char *format);
+/* "raw" or "qcow2": in what QEMU format an image of FORMAT (NULL: raw) is kept; the others
+ * are converted when the image is made. */
+const char *vl_image_kept_format (const char *format);
+
 /* Member NAME of NETWORK as text, NULL where it is not given; arena memory of CALL. */
 const char *vl_network_member (struct vl_call *call, const struct vl_network *network,
                                const char *name);
@@ -80,6 +90,9 @@ void vl_request_free (struct vl_request *request);
 /* The canonical JSON (sorted, compact, with uuid and macs where given or
  * derived); reading it again gives the same plan.  Caller frees. */
 char *vl_request_to_json (const struct vl_request *request);
+
+/* What follows "qemu-system-" in the name of the Debian package that emulates ARCH. */
+const char *vl_emulator_package (const char *arch);
 
 /* A version 5 uuid of TEXT in virtloom's namespace; OUT has room for 37. */
 void vl_uuid_from_text (const char *text, char *out);

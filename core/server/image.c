@@ -147,9 +147,7 @@ check (struct vl_app *app, const struct vl_image_info *image)
 static const char *
 kept_format (const char *format)
 {
-  const char *qemu = vl_image_qemu_format (format);
-
-  return qemu && VL_STREQ (qemu, "raw") ? format : "qcow2";
+  return VL_STREQ (vl_image_kept_format (format), "raw") ? format : "qcow2";
 }
 
 static int

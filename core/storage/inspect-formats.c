@@ -146,7 +146,7 @@ vl_qcow2_read (struct vl_image_file *file)
   uint32_t length = version == 2 ? 72 : be32 (head + 100);
   uint64_t end = (uint64_t)file->size, l1 = be64 (head + 40), l1_bytes = be32 (head + 36) * 8ull;
 
-  if (file->n_head < 72)
+  if (file->n_head < 72 || (version != 2 && file->n_head < 104))
     return vl_image_bad (file, "ends inside its header");
   if (version != 2 && version != 3)
     return vl_image_bad (file, "is qcow2 of version %u; accepted: 2, 3", version);

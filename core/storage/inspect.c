@@ -19,20 +19,16 @@
 
 #define SECTOR 512
 
-/* The formats that are accepted, and our own parser of each that has something to
- * parse. */
+/* Our own parser of each format, as QEMU names it, that has something to parse. */
 static const struct {
-  const char *name, *qemu;
+  const char *qemu;
   int (*read) (struct vl_image_file *file);
-} accepted[] = {
-  { "raw", "raw", NULL },        { "qcow2", "qcow2", vl_qcow2_read },
-  { "iso", "raw", NULL },        { "vmdk", "vmdk", vl_vmdk_read },
-  { "vdi", "vdi", vl_vdi_read }, { "vhd", "vpc", vl_vpc_read },
-  { "vpc", "vpc", vl_vpc_read }, { "vhdx", "vhdx", NULL },
-  { "ami", "raw", NULL },        { "aki", "raw", NULL },
-  { "ari", "raw", NULL },
+} parsers[] = {
+  { "qcow2", vl_qcow2_read },
+  { "vmdk", vl_vmdk_read },
+  { "vdi", vl_vdi_read },
+  { "vpc", vl_vpc_read },
 };
-#define N_ACCEPTED (sizeof accepted / sizeof accepted[0])
 
 /* What a file begins with, or, with FROM_END, ends with. */
 static const struct {
@@ -138,23 +134,14 @@ vl_image_close (struct vl_image_file *file)
 
 /* ---- our own look ---- */
 
-/* The number of FORMAT among those accepted, or N_ACCEPTED. */
-static size_t
-number_of (const char *format)
+/* Has our own parser of QEMU's format QEMU read FILE, if there is one. */
+static int
+parse (struct vl_image_file *file, const char *qemu)
 {
-  size_t i = 0;
-
-  while (i < N_ACCEPTED && ! vl_text_same (accepted[i].name, format))
-    i++;
-  return i;
-}
-
-const char *
-vl_image_qemu_format (const char *format)
-{
-  size_t i = number_of (format);
-
-  return i < N_ACCEPTED ? accepted[i].qemu : NULL;
+  for (size_t i = 0; i < sizeof parsers / sizeof parsers[0]; i++)
+    if (VL_STREQ (parsers[i].qemu, qemu))
+      return parsers[i].read (file);
+  return 0;
 }
 
 static int
@@ -166,10 +153,9 @@ refuse_format (const struct vl_image_file *file, const char *format)
   const char *convert =
       vl_printf (file->call, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format);
 
-  for (size_t i = 0; i < N_ACCEPTED; i++) {
-    vl_strv_add (&names, accepted[i].name);
-    vl_spell_offer (&spell, accepted[i].name);
-  }
+  vl_strv_split (&names, VL_DISK_FORMATS, " ");
+  for (size_t i = 0; i < names.n; i++)
+    vl_spell_offer (&spell, names.items[i]);
   list = vl_strv_join (&names, ", ");
   return vl_image_refuse (file, vl_did_you_mean (file->call, '"', spell.best, convert),
                           "cannot be kept: disk format \"%s\" is not one of %s", format, list);
@@ -238,17 +224,15 @@ judge_magic (const struct vl_image_file *file, const char *format)
 int
 vl_image_check (struct vl_image_file *file, const char *format)
 {
-  size_t i = number_of (format);
-  const char *qemu;
+  const char *qemu = vl_image_qemu_format (format);
 
   file->virtual_size = 0;
   file->backing = file->backing_format = NULL;
-  if (i == N_ACCEPTED)
+  if (qemu == NULL)
     return refuse_format (file, format);
-  qemu = accepted[i].qemu;
   if (VL_STREQ (qemu, "raw"))
     file->virtual_size = (file->size + SECTOR - 1) / SECTOR * SECTOR;
-  if (judge_magic (file, format) < 0 || (accepted[i].read && accepted[i].read (file) < 0))
+  if (judge_magic (file, format) < 0 || parse (file, qemu) < 0)
     return -1;
   if (file->backing)
     return vl_image_refuse (

@@ -8,6 +8,7 @@
 #define VL_CORE_STORAGE_H
 
 #include "context/call.h"
+#include "request/request.h"
 #include "plugin/conf.h"
 
 #include <virtloom/storage.h>
@@ -37,9 +38,6 @@ struct vl_image_file {
  * ImageUnacceptable.  Close with vl_image_close. */
 int vl_image_open (struct vl_call *call, const char *path, struct vl_image_file *file);
 void vl_image_close (struct vl_image_file *file);
-/* qemu's name of disk format FORMAT ("iso" is "raw", "vhd" is "vpc"), or NULL
- * for one that is not accepted. */
-const char *vl_image_qemu_format (const char *format);
 /* 0 if the bytes are what FORMAT says and name no other file, else -1 after
  * ImageUnacceptable.  Only our own parsers. */
 int vl_image_check (struct vl_image_file *file, const char *format);

@@ -6,7 +6,11 @@
 
 #include <config.h>
 
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include "virt.h"
@@ -37,6 +41,28 @@ add_machine (struct vl_call *call, struct vl_conn *conn, const char *arch, const
             virGetLastErrorMessage ());
   virResetLastError ();
   return 0;
+}
+
+/* May a guest's memory be locked?  libvirt lifts the limit for it, from within this process
+ * where its driver is embedded, and the kernel lets that be done with CAP_SYS_RESOURCE
+ * alone. */
+const char *
+virt_memlock (struct vl_call *call)
+{
+  FILE *file = fopen ("/proc/self/status", "re");
+  unsigned long long capabilities = 0;
+  struct rlimit limit = { 0, 0 };
+  char line[256];
+
+  while (file && fgets (line, sizeof line, file))
+    if (strncmp (line, "CapEff:", 7) == 0)
+      capabilities = strtoull (line + 7, NULL, 16);
+  if (file)
+    fclose (file);
+  getrlimit (RLIMIT_MEMLOCK, &limit);
+  if (limit.rlim_max == RLIM_INFINITY || (capabilities >> CAP_SYS_RESOURCE & 1))
+    return "unlimited";
+  return vl_printf (call, "%llu", (unsigned long long)limit.rlim_max);
 }
 
 static int
@@ -122,6 +148,8 @@ virt_probe (struct vl_call *call, struct vl_conn *conn)
   if (root == NULL || add_arches (call, conn, root) < 0)
     return -1;
   vl_fact_set (call, "libvirt.secrets", conn->embedded ? "false" : "true");
+  if (conn->embedded)
+    vl_fact_set (call, "limit.memlock", virt_memlock (call));
   if (virConnectGetLibVersion (conn->virt, &version) == 0)
     add_version (call, "libvirt.version", version);
   if (virConnectGetVersion (conn->virt, &version) == 0)

@@ -71,6 +71,8 @@ stamp_daemon (struct vl_call *call, struct vl_stamp *stamp, const struct virt_ur
     config = vl_printf (call, "%s/libvirt", own_config);
   vl_stamp_file (stamp, vl_printf (call, "%s/qemu.conf", config));
   vl_stamp_word (stamp, "connection_uri", uri->text);
+  if (uri->where == VIRT_EMBED)
+    vl_stamp_word (stamp, "limit.memlock", virt_memlock (call));
   if (uri->socket)
     vl_stamp_file (stamp, uri->socket);
   for (size_t i = 0; uri->where != VIRT_EMBED && i < sizeof programs / sizeof programs[0]; i++)

@@ -140,6 +140,8 @@ void virt_forget_groups (struct vl_call *call, const char *name);
 
 /* ---- probe.c, and the groups of calls ---- */
 
+/* What the hard limit of locked memory is here: "unlimited", or bytes. */
+const char *virt_memlock (struct vl_call *call);
 int virt_probe (struct vl_call *call, struct vl_conn *conn);
 /* stamp.c: what virt_probe's answer rests on.  STATE is the folder of the embedded
  * driver's root. */

@@ -105,8 +105,9 @@ enum vl_layer {
 #define VL_EMPTY_OK 0x4u    /* empty text is a value, not an error */
 #define VL_EMPTY_UNSET 0x8u /* empty text counts as not given */
 #define VL_INDEXED 0x10u    /* the key ends in ".N": numbered from 0 without a gap, at most 128 */
-#define VL_PUBLIC 0x40u     /* other plugins may rely on it: it keeps its name and meaning */
-#define VL_SECRET 0x80u     /* the value is never shown, logged, or kept in a record */
+#define VL_MASK 0x20u   /* VL_STRING: a CPU set; one that begins with '^' is what all others are */
+#define VL_PUBLIC 0x40u /* other plugins may rely on it: it keeps its name and meaning */
+#define VL_SECRET 0x80u /* the value is never shown, logged, or kept in a record */
 
 /* A table of rows.  row_size lets each kind of row grow by itself. */
 struct vl_table {

@@ -273,8 +273,8 @@ static const struct {
   { WITH ("\"image\":{\"name\":\"\",\"disk_format\":\"exe\",\"kernel\":\"../k\",\"ramdisk\":\"/a/"
           "../b\"}"),
     "InvalidName $.image.name: '' is empty; accepted: 1 to 255 bytes\n"
-    "InvalidDiskFormat $.image.disk_format: 'exe' is no disk format; accepted: aki ami ari iso "
-    "ploop qcow2 raw vdi vhd vhdx vmdk\n"
+    "InvalidDiskFormat $.image.disk_format: 'exe' is no disk format; accepted: raw qcow2 iso "
+    "vmdk vdi vhd vpc vhdx ami aki ari\n"
     "InvalidRequest $.image.kernel: '../k' is neither an absolute path nor the name of an image, "
     "which has no '/' and no leading '-'\n"
     "InvalidRequest $.image.ramdisk: '/a/../b' has a '..' in it; accepted: a path without" },
