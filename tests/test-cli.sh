@@ -6,7 +6,7 @@
 . "${srcdir:-$(dirname "$0")}/tap.sh"
 
 fake () { vl --driver fake "$@"; }
-verbs_of () { "$VL_RUN" virtloom "$1" --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p' | xargs; }
+verbs_of () { "$VL_RUN" virtloom "$1" --help | sed -n 's/^  \([a-z-]*\)\( list\)\?  .*/\1/p' | xargs; }
 
 # ---- help ----
 
@@ -25,7 +25,9 @@ for noun in $nouns; do
     verbs=$(verbs_of "$noun")
   fi
   for verb in $verbs; do
-    run "$VL_RUN" virtloom "$noun" "$verb" --help
+    [ "$verb" != event ] || verb='event list'
+    # shellcheck disable=SC2086 # two words
+    run "$VL_RUN" virtloom "$noun" $verb --help
     is_rc 0 "$noun $verb --help"
     has "$out" "
 Example:
@@ -53,7 +55,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, diff, pause, unpause, suspend, resume, log, console" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, diff, event list, pause, unpause, suspend, resume, log, console" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -266,7 +268,8 @@ completion=$top_srcdir/tools/completion/virtloom.bash
 for noun in $nouns; do
   [[ $noun =~ ^(plan|explain|audit)$ ]] || \
     is "$(_virtloom_verbs "$noun")" "$(verbs_of "$noun")" "completion knows the verbs of $noun"
-  for verb in $(_virtloom_verbs "$noun") ''; do
+  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/')
+  for verb in "${verbs[@]}" ''; do
     case $noun-$verb in plan- | explain- | audit- | *-?*) ;; *) continue ;; esac
     # shellcheck disable=SC2086 # the verb may be none
     options=$("$VL_RUN" virtloom "$noun" $verb --help \

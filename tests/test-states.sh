@@ -53,7 +53,7 @@ for dump in "$top_srcdir"/tests/states/schema-*.sql; do
   is_eq "$(awk 'NR > 1 { print $1, $3 }' <<< "$out")" "db SHUTOFF
 secret ACTIVE
 web ACTIVE" "all servers are there"
-  is_eq "$(db 'SELECT version FROM schema')" 3 "the store is one of today"
+  is_eq "$(db 'SELECT version FROM schema')" 4 "the store is one of today"
   is_eq "$(slots)" "$claimed" "what was claimed is claimed"
   is_eq "$(db "SELECT holder, member, amount FROM claim WHERE resource = 'PCPU'")" 'cpu-0|0|1' "a dedicated CPU is one of a pool"
   run f flavor create pin --vcpus 1 --ram 128 --disk 1 --property hw:cpu_policy=dedicated

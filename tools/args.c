@@ -44,19 +44,24 @@ static const struct option options[] = {
   { "hard", NULL, NULL, "pull the plug and make the guest anew" },
   { "update", NULL, NULL, "with --hard: from a plan of today, not from what is on record" },
   { "accept-loss", NULL, "PATH", "with --update: what guards the guest may go at or below PATH" },
+  { "hostname", NULL, "NAME", "the guest's host name; otherwise made of its name" },
   { "image", NULL, "IMAGE", "the image" },
   { "images", NULL, "FILE", "a catalogue of images in JSON; repeatable" },
+  { "key-name", NULL, "NAME", "what the --ssh-key at the same place is called; repeatable" },
   { "kind", NULL, "KIND", "feature, driver, storage or network" },
   { "raw", NULL, NULL, "what the guest wrote byte by byte, terminal sequences too" },
   { "lines", NULL, "N", "only the last N lines" },
   { "long", NULL, NULL, "more columns" },
+  { "metadata", NULL, "KEY=VALUE", "the guest's metadata; repeatable" },
   { "min-disk", NULL, "GIB", "least root disk of a flavor for this image" },
   { "min-ram", NULL, "MIB", "least memory of a flavor for this image" },
   { "network", NULL, "NET", "bridge=BRIDGE[,model=,mac=,mtu=] or user; repeatable" },
   { "out", NULL, "DIR", "the folder to write" },
+  { "password", NULL, "FILE", "the administrator's password: the first line, - for stdin" },
   { "property", NULL, "KEY=VALUE", "a property; repeatable" },
   { "ram", NULL, "MIB", "memory" },
   { "request", NULL, "FILE", "a request file, - for stdin" },
+  { "ssh-key", NULL, "FILE", "a public SSH key for the guest; repeatable" },
   { "swap", NULL, "MIB", "swap disk" },
   { "timeout", NULL, "SECONDS", "how long to wait" },
   { "timing", NULL, NULL, "show the time of each phase and plugin instead" },
@@ -121,12 +126,21 @@ find_noun (const char *name)
   return NULL;
 }
 
+/* The verb that the N words at WORDS begin with, which may be two as "event list"; *USED of
+ * them are its name. */
 static const struct verb *
-find_verb (const struct noun *noun, const char *name)
+find_verb (const struct noun *noun, const char **words, size_t n, size_t *used)
 {
-  for (const struct verb *verb = noun->verbs; verb->run; verb++)
-    if (verb->name && strcmp (verb->name, name) == 0)
-      return verb;
+  for (const struct verb *verb = noun->verbs; verb->run; verb++) {
+    size_t first = verb->name ? strcspn (verb->name, " ") : 0;
+    const char *second = verb->name && verb->name[first] ? verb->name + first + 1 : NULL;
+
+    if (first == 0 || n < (second ? 2 : 1) || strlen (words[0]) != first
+        || strncmp (verb->name, words[0], first) != 0 || (second && strcmp (second, words[1]) != 0))
+      continue;
+    *used += second ? 2 : 1;
+    return verb;
+  }
   return NULL;
 }
 
@@ -385,7 +399,7 @@ name_things (struct parsing *p)
   if (! has_verbs (args->noun))
     args->verb = args->noun->verbs;
   else if (args->n_words > used)
-    args->verb = find_verb (args->noun, args->words[used++]);
+    args->verb = find_verb (args->noun, args->words + used, args->n_words - used, &used);
   if (args->verb == NULL && (args->n_words > 1 || ! args->help))
     unknown_verb (args, args->n_words > 1 ? args->words[1] : NULL);
   memmove (args->words, args->words + used, (args->n_words - used) * sizeof *args->words);

@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "tool.h"
+#include "server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_WAIT 60 /* seconds */
 #define DEFAULT_STOP 60 /* seconds, as Nova's shutdown_timeout */
 #define POLL_MS 250
 
@@ -23,15 +22,7 @@ static const struct column list_columns[] = {
   { "flavor", "Flavor" }, { "image", "Image" }, { "driver", "Driver" }, { NULL, NULL },
 };
 
-static const struct column columns[] = {
-  { "name", "Name" },     { "uuid", "UUID" },          { "domain", "Domain" },
-  { "status", "Status" }, { "power_state", "Power" },  { "flavor", "Flavor" },
-  { "image", "Image" },   { "driver", "Driver" },      { "created", "Created" },
-  { "fault", "Fault" },   { "run_dir", "Run folder" }, { "overruled", "Overruled" },
-  { NULL, NULL },
-};
-
-static json_t *
+json_t *
 server_json (const struct vl_server_info *server)
 {
   json_t *object = json_object ();
@@ -49,94 +40,6 @@ server_json (const struct vl_server_info *server)
   json_put (object, "run_dir", server->run_dir);
   json_put (object, "overruled", server->overruled);
   return object;
-}
-
-static int
-show_server (struct tool *tool, const char *name, int with_xml)
-{
-  const struct vl_server_info *server = vl_server_find (tool->app, name);
-  json_t *object;
-
-  if (server == NULL)
-    return -1;
-  object = server_json (server);
-  if (with_xml && server->xml)
-    json_put (object, "xml", server->xml);
-  tool_show (tool, object, columns);
-  return 0;
-}
-
-/* ---- create ---- */
-
-static int
-wait_for (struct tool *tool, const char *uuid, int64_t seconds)
-{
-  const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
-  time_t until = time (NULL) + (time_t)seconds;
-
-  for (;;) {
-    const struct vl_server_info *server = vl_server_find (tool->app, uuid);
-
-    if (server == NULL)
-      return -1;
-    if (strcmp (server->status, "ACTIVE") == 0)
-      return 0;
-    if (strcmp (server->status, "BUILD") != 0)
-      return vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "server '%s' is %s%s%s",
-                        server->name, server->status, server->fault ? ": " : "",
-                        server->fault ? server->fault : "");
-    if (time (NULL) >= until)
-      return vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL,
-                        "server '%s' is still %s after %lld seconds", server->name, server->status,
-                        (long long)seconds);
-    vl_progress (tool->call, "waiting for '%s' to run", server->name);
-    nanosleep (&pause, NULL);
-  }
-}
-
-static int
-dry_run (struct tool *tool, const struct vl_create_options *options)
-{
-  struct vl_plan *plan = NULL;
-  int result = vl_plan_create (tool->app, options, &plan);
-
-  if (result == 0) {
-    if (! tool->json)
-      fputs (vl_plan_xml (plan), stdout);
-    json_put (tool->data, "xml", vl_plan_xml (plan));
-  }
-  vl_plan_free (plan);
-  return result;
-}
-
-static int
-server_create (struct tool *tool)
-{
-  struct vl_create_options options = {
-    .name = tool->args->words[0],
-    .flavor = args_value (tool->args, "flavor"),
-    .image = args_value (tool->args, "image"),
-    .networks = args_list (tool->args, "network"),
-    .volumes = args_list (tool->args, "volume"),
-    .properties = args_list (tool->args, "property"),
-    .user_data = args_value (tool->args, "user-data"),
-    .config_drive = args_has (tool->args, "config-drive"),
-  };
-  const char *uuid = NULL;
-  int64_t seconds;
-
-  if (args_number (tool, "timeout", DEFAULT_WAIT, &seconds) < 0)
-    return -1;
-  if (options.flavor == NULL)
-    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
-                      "'server create' needs --flavor FLAVOR");
-  if (args_has (tool->args, "dry-run"))
-    return dry_run (tool, &options);
-  if (vl_server_create (tool->app, &options, &uuid) < 0)
-    return -1;
-  if (args_has (tool->args, "wait") && wait_for (tool, uuid, seconds) < 0)
-    return -1;
-  return show_server (tool, uuid, 0);
 }
 
 /* ---- list, show, delete ---- */
@@ -159,12 +62,6 @@ server_list (struct tool *tool)
   else
     tool_list (tool, "servers", list, list_columns);
   return result;
-}
-
-static int
-server_show (struct tool *tool)
-{
-  return show_server (tool, tool->args->words[0], 1);
 }
 
 static int
@@ -421,15 +318,16 @@ server_console (struct tool *tool)
 
 static const struct verb verbs[] = {
   { "create", "SERVER", 1, 1,
-    "flavor image network volume property user-data config-drive wait timeout dry-run",
+    "flavor image network volume property request metadata ssh-key key-name password hostname "
+    "user-data config-drive wait timeout dry-run",
     "table json", "makes a guest and starts it",
     "virtloom server create web1 --flavor m1.small --image debian --network user --wait", 0,
     server_create },
   { "list", NULL, 0, 0, NULL, "table json", "lists all servers", "virtloom server list", 0,
     server_list },
   { "show", "SERVER", 1, 1, NULL, "table json",
-    "shows a server; -o json has the domain it was made from", "virtloom server show web1", 0,
-    server_show },
+    "shows a server: what it is made of, and what was done to it last", "virtloom server show web1",
+    0, server_show },
   { "delete", "SERVER...", 1, -1, "force abandon", "table json",
     "stops guests and removes what is theirs", "virtloom server delete web1", 0, server_delete },
   POWER (start, "switches guests on", server_start),
@@ -442,6 +340,9 @@ static const struct verb verbs[] = {
   { "diff", "SERVER", 1, 1, NULL, "table json",
     "shows what a plan of today would change; nothing where that is nothing",
     "virtloom server diff web1", 0, server_diff },
+  { "event list", "SERVER", 1, 1, NULL, "table json",
+    "shows what was done to a server and what happened to it, the last first",
+    "virtloom server event list web1", 0, server_event_list },
   POWER (pause, "stops guests where they are", server_pause),
   POWER (unpause, "lets paused guests go on", server_unpause),
   POWER (suspend, "writes guests to disk and stops them", server_suspend),

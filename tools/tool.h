@@ -44,7 +44,7 @@ struct option {
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
 
 struct verb {
-  const char *name;    /* NULL: the noun alone */
+  const char *name;    /* "create", "event list"; NULL: the noun alone */
   const char *words;   /* "FLAVOR", "[SERVER]", "SERVER..."; NULL: none */
   int least, most;     /* how many words, -1: any number */
   const char *options; /* "vcpus ram property", NULL: only those of every verb */

@@ -219,6 +219,9 @@ static const struct vl_member request_rows[] = {
   OF_REQUEST ("metadata", ENTRIES, metadata, OF_LIST (struct vl_request, metadata),
               .layer = VL_LAYER_METADATA),
   OF_REQUEST ("user_data", TEXT, user_data, .problem = user_data_problem),
+  OF_REQUEST ("hostname", TEXT, hostname, .problem = vl_hostname_problem),
+  OF_REQUEST ("public_keys", ENTRIES, public_keys, OF_LIST (struct vl_request, public_keys),
+              .layer = VL_LAYER_METADATA),
   OF_REQUEST ("disk_kind", TEXT, disk_kind, ANY_TEXT),
 };
 static const struct vl_members request_members = ITEMS (request_rows, struct vl_request, NULL);
@@ -284,9 +287,13 @@ derive_mac (const struct vl_request *request, size_t i)
 static void
 complete (struct vl_request *request)
 {
-  VL_AUTOFREE char *canonical = request->uuid ? NULL : vl_request_to_json (request);
+  VL_AUTOFREE char *canonical = NULL;
   char uuid[37];
 
+  /* A guest is told such things by its config drive alone. */
+  if (request->user_data || request->hostname || request->n_public_keys)
+    request->config_drive = 1;
+  canonical = request->uuid ? NULL : vl_request_to_json (request);
   if (canonical) {
     vl_uuid_from_text (canonical, uuid);
     request->uuid = vl_arena_strdup (request->arena, uuid);

@@ -36,6 +36,27 @@ vl_server_name_problem (const char *name)
 }
 
 const char *
+vl_hostname_problem (const char *name)
+{
+  static const char accepted[] =
+      "is no host name; accepted: letters, digits and '-' in labels of 1 "
+      "to 63 with '.' between them, at most 253 in all";
+  size_t label = 0;
+
+  for (const char *p = name;; p++) {
+    int end = *p == '\0' || *p == '.';
+
+    if (end ? label == 0 || label > 63 || p[-1] == '-' : ! vl_ascii_is_alnum (*p) && *p != '-')
+      return accepted;
+    if (*p == '-' && label == 0)
+      return accepted;
+    label = end ? 0 : label + 1;
+    if (*p == '\0')
+      return p - name > 253 ? accepted : NULL;
+  }
+}
+
+const char *
 vl_text_name_problem (const char *text)
 {
   size_t n = strlen (text);

@@ -63,8 +63,12 @@ struct vl_request {
   int config_drive;
   struct vl_entry *metadata;
   size_t n_metadata;
-  const char *user_data; /* text, or NULL */
-  const char *disk_kind; /* the images_type of a server that exists; NULL: by the settings */
+  const char *user_data;        /* text, or NULL */
+  const char *hostname;         /* the guest's, or NULL: made of NAME */
+  struct vl_entry *public_keys; /* SSH keys: the key is what it is called */
+  size_t n_public_keys;
+  const char *admin_pass; /* for the config drive; in no JSON, so never on record; or NULL */
+  const char *disk_kind;  /* the images_type of a server that exists; NULL: by the settings */
   /* Where a real server's things are; a plan without STATE uses the defaults. */
   const char *state_dir;
 };
@@ -105,6 +109,8 @@ void vl_domain_name (const char *uuid, char *out);
 /* A server name: 1 to 255 bytes of UTF-8, no control characters, no blank at
  * either end. */
 const char *vl_server_name_problem (const char *name);
+/* A host name by RFC 1123: labels of letters, digits and inner hyphens, with points between. */
+const char *vl_hostname_problem (const char *name);
 /* Any short text: 1 to 255 bytes, printable. */
 const char *vl_text_name_problem (const char *text);
 /* What a NIC is called for ever: "nic0". */

@@ -127,12 +127,17 @@ vl_power_state_name (enum vl_state state)
 }
 
 const char *
-vl_now_text (struct vl_call *call)
+vl_time_text (struct vl_call *call, time_t t)
 {
-  char now[32];
-  time_t t = time (NULL);
+  char text[32];
   struct tm tm;
 
-  strftime (now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&t, &tm));
-  return vl_printf (call, "%s", now);
+  strftime (text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&t, &tm));
+  return vl_printf (call, "%s", text);
+}
+
+const char *
+vl_now_text (struct vl_call *call)
+{
+  return vl_time_text (call, time (NULL));
 }

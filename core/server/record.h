@@ -9,6 +9,8 @@
 #include "server/plan.h"
 #include "server/session.h"
 
+#include <time.h>
+
 /* As vl_db_row fills it. */
 struct vl_record {
   const char *uuid, *name, *domain, *status, *flavor, *image, *image_uuid, *driver, *created;
@@ -58,10 +60,16 @@ const char *vl_power_state_name (enum vl_state state);
  * UUID or NULL (derived).  malloc; NULL after a finding. */
 char *vl_create_request (struct vl_app *app, const struct vl_create_options *options,
                          const char *uuid);
+/* How findings name where the request of OPTIONS comes from. */
+#define vl_create_origin(options) ((options)->origin ? (options)->origin : "the command line")
 /* Reads request JSON and adds where its image is in STATE. */
 struct vl_request *vl_stored_request (struct vl_app *app, const char *json, const char *origin);
-/* Now, "2026-11-27T12:00:00Z". */
+/* Now, or T, as "2026-11-27T12:00:00Z". */
 const char *vl_now_text (struct vl_call *call);
+const char *vl_time_text (struct vl_call *call, time_t t);
+/* server-act.c: the guest of server UUID, on which nobody works, is not what is on record any
+ * more: what that tells is written down if it can be. */
+void vl_server_notice (struct vl_app *app, const char *uuid);
 
 /* ---- properties.c ---- */
 /* Where one kind of object keeps itself; texts of SQL, never of a user. */

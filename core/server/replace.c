@@ -145,9 +145,9 @@ take_pending (struct vl_store *store, const char *server)
              : vl_undo_end (store, server);
 }
 
-/* Inside a transaction: the current document stays. */
+/* Inside a transaction: the current document stays, the other one's RESULT being WHY. */
 static int
-drop_pending (struct vl_store *store, const char *server)
+drop_pending (struct vl_store *store, const char *server, const char *result, const char *why)
 {
   static const char *const steps[] = {
     "DELETE FROM document WHERE server = ? AND role = 'pending'",
@@ -155,14 +155,9 @@ drop_pending (struct vl_store *store, const char *server)
     NULL,
   };
 
-  return vl_db_run_all (store, steps, server) < 0 ? -1 : vl_undo_end (store, server);
-}
-
-static int
-settle (struct vl_store *store, const char *server,
-        int (*end) (struct vl_store *store, const char *server))
-{
-  return vl_db_begin (store) < 0 ? -1 : vl_db_finish (store, end (store, server));
+  return vl_db_run_all (store, steps, server) < 0 || vl_history_end (store, server, result, why) < 0
+             ? -1
+             : vl_undo_end (store, server);
 }
 
 int
@@ -171,12 +166,14 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
                      struct vl_plan *plan, int (*act) (void *opaque), void *opaque)
 {
   struct vl_store *store = app->store;
+  size_t first;
 
   if (vl_db_begin (store) < 0
       || vl_db_finish (store, write_pending (app, record, stored, accepted, kind, plan)) < 0)
     return -1;
+  first = app->call->findings.n;
   if (act (opaque) == 0) {
-    if (settle (store, record->uuid, take_pending) == 0)
+    if (vl_db_begin (store) == 0 && vl_db_finish (store, take_pending (store, record->uuid)) == 0)
       return 0;
     return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
                          "the next command boots it from the document on record",
@@ -184,7 +181,9 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
                          "that it runs",
                          record->name);
   }
-  settle (store, record->uuid, drop_pending);
+  if (vl_db_begin (store) == 0)
+    vl_db_finish (store,
+                  drop_pending (store, record->uuid, "failed", vl_fault_text (app->call, first)));
   return -1;
 }
 
@@ -208,5 +207,7 @@ vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server
         spawn.run_dir ? VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD) : -1;
   }
   vl_hooks_free (&hooks);
-  return result < 0 ? -1 : settle (store, server, drop_pending);
+  return result < 0 || vl_db_begin (store) < 0
+             ? -1
+             : vl_db_finish (store, drop_pending (store, server, "interrupted", VL_WAS_KILLED));
 }

@@ -125,7 +125,17 @@ static const char *const to_3[] = {
   NULL,
 };
 
-static const char *const *const migrations[] = { to_1, to_2, to_3 };
+static const char *const to_4[] = {
+  /* What was done to servers by USER, and what happened to them (USER NULL); stays when the
+   * server is gone.  ENDED NULL: it is under way. */
+  "CREATE TABLE action (n INTEGER PRIMARY KEY, server TEXT NOT NULL, name TEXT NOT NULL,"
+  " action TEXT NOT NULL, user TEXT, at TEXT NOT NULL, ended TEXT, result TEXT NOT NULL,"
+  " reason TEXT)",
+  "CREATE INDEX action_server ON action (server)",
+  NULL,
+};
+
+static const char *const *const migrations[] = { to_1, to_2, to_3, to_4 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
 int

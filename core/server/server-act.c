@@ -11,6 +11,8 @@
 
 #include <virtloom/virtloom.h>
 
+#include <sys/stat.h>
+
 /* Seconds between two requests to shut down, within the caller's timeout. */
 #define ASK_AGAIN 10u
 
@@ -58,12 +60,15 @@ static const struct {
 
 /* What happened if a server that was WAS on record is IS: its guest acted by itself. */
 static const struct {
-  const char *was, *is;
+  const char *was, *is, *word;
   enum vl_event event;
 } changes[] = {
-  { "ACTIVE", "SHUTOFF", VL_EVENT_STOPPED }, { "PAUSED", "SHUTOFF", VL_EVENT_STOPPED },
-  { "ACTIVE", "PAUSED", VL_EVENT_PAUSED },   { "PAUSED", "ACTIVE", VL_EVENT_UNPAUSED },
-  { "SHUTOFF", "ACTIVE", VL_EVENT_STARTED }, { "SUSPENDED", "ACTIVE", VL_EVENT_RESUMED },
+  { "ACTIVE", "SHUTOFF", "stopped", VL_EVENT_STOPPED },
+  { "PAUSED", "SHUTOFF", "stopped", VL_EVENT_STOPPED },
+  { "ACTIVE", "PAUSED", "paused", VL_EVENT_PAUSED },
+  { "PAUSED", "ACTIVE", "unpaused", VL_EVENT_UNPAUSED },
+  { "SHUTOFF", "ACTIVE", "started", VL_EVENT_STARTED },
+  { "SUSPENDED", "ACTIVE", "resumed", VL_EVENT_RESUMED },
 };
 #define N_CHANGES (sizeof changes / sizeof changes[0])
 
@@ -125,18 +130,46 @@ look (const struct act *act, struct vl_info *info)
   return 0;
 }
 
+/* Why the guest is in the state that INFO tells: the driver's word, with what there is to see of
+ * a guest that ended by itself. */
+static const char *
+reason_of (const struct act *act, const struct vl_info *info)
+{
+  struct vl_call *call = act->app->call;
+  const char *log =
+      vl_printf (call, "%s/run/console.log", vl_server_dir (act->app, act->record.uuid));
+  struct stat st;
+
+  if (info->reason)
+    return info->reason;
+  if (info->state != VL_STATE_CRASHED && info->state != VL_STATE_SHUTDOWN)
+    return NULL;
+  return vl_printf (call, "%s%s%s",
+                    info->state == VL_STATE_CRASHED ? "its process ended" : "by itself",
+                    lstat (log, &st) == 0 ? "; it last wrote to its console at " : "",
+                    lstat (log, &st) == 0 ? vl_time_text (call, st.st_mtime) : "");
+}
+
 /* Inside a transaction: the server is STATUS by now; what that tells has happened. */
 static int
-note_change (const struct act *act, const char *status, enum vl_state state)
+note_change (const struct act *act, const char *status, const struct vl_info *info)
 {
   struct vl_store *store = act->app->store;
+  int crashed = info->state == VL_STATE_CRASHED;
+  const char *reason = reason_of (act, info), *fault = act->record.fault;
 
   for (size_t i = 0; i < N_CHANGES; i++)
-    if (VL_STREQ (changes[i].was, act->record.status) && VL_STREQ (changes[i].is, status))
-      return vl_record_set_status (store, act->record.uuid, status, act->record.fault) < 0
+    if (VL_STREQ (changes[i].was, act->record.status) && VL_STREQ (changes[i].is, status)) {
+      if (crashed)
+        fault = vl_printf (store->call, "crashed: %s", reason);
+      return vl_record_set_status (store, act->record.uuid, status, fault) < 0
+                     || vl_history_happened (store, act->record.uuid,
+                                             crashed ? "crashed" : changes[i].word, reason)
+                            < 0
                  ? -1
                  : vl_event_add (store, act->record.uuid,
-                                 state == VL_STATE_CRASHED ? VL_EVENT_CRASHED : changes[i].event);
+                                 crashed ? VL_EVENT_CRASHED : changes[i].event);
+    }
   return 0;
 }
 
@@ -151,7 +184,7 @@ check_state (struct act *act)
     return -1;
   status = vl_status_of (act->record.status, info.state, 1);
   if (! VL_STREQ (status, act->record.status)) {
-    if (vl_db_begin (store) < 0 || vl_db_finish (store, note_change (act, status, info.state)) < 0)
+    if (vl_db_begin (store) < 0 || vl_db_finish (store, note_change (act, status, &info)) < 0)
       return -1;
     act->record.status = status;
   }
@@ -320,6 +353,7 @@ write_failure (const struct act *act, const char *fault)
   struct vl_store *store = act->app->store;
 
   return vl_record_set_status (store, act->record.uuid, act->record.status, fault) < 0
+                 || vl_history_end (store, act->record.uuid, "failed", fault) < 0
              ? -1
              : vl_undo_end (store, act->record.uuid);
 }
@@ -411,15 +445,19 @@ vl_server_act (struct vl_app *app, const char *server, enum vl_server_action act
 /* Inside a transaction: what the guest was found to be, which shows whether it was
  * done. */
 static int
-write_found (const struct act *act, enum vl_state state)
+write_found (const struct act *act, const struct vl_info *info)
 {
-  const char *after = status_after (act, state);
-  const char *before = vl_status_of (act->record.status, state, 1);
+  const char *after = status_after (act, info->state);
+  const char *before = vl_status_of (act->record.status, info->state, 1);
 
   if (VL_STREQ (after, actions[act->what].wants))
     return write_down (act, after);
-  return note_change (act, before, state) < 0 ? -1
-                                              : vl_undo_end (act->app->store, act->record.uuid);
+  return note_change (act, before, info) < 0
+                 || vl_history_end (act->app->store, act->record.uuid, "interrupted",
+                                    "the command that did it was killed before it was done")
+                        < 0
+             ? -1
+             : vl_undo_end (act->app->store, act->record.uuid);
 }
 
 int
@@ -439,7 +477,26 @@ vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind)
   if (act.driver == NULL || look (&act, &info) < 0 || vl_db_begin (app->store) < 0)
     return -1;
   app->call->addresses = NULL;
-  return vl_db_finish (app->store, write_found (&act, info.state));
+  return vl_db_finish (app->store, write_found (&act, &info));
+}
+
+void
+vl_server_notice (struct vl_app *app, const char *uuid)
+{
+  struct act act = { .app = app };
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  size_t first = app->call->findings.n;
+  struct vl_info info;
+
+  if (vl_lock_take (app, "servers", uuid, 0, &lock) == 0
+      && vl_db_any (app->store, "SELECT 1 FROM operation WHERE object = ?", "s", uuid) == 0
+      && vl_record_load (app->store, uuid, &act.record) == 1
+      && (act.driver = vl_app_driver_named (app, act.record.driver)) && look (&act, &info) == 0
+      && vl_db_begin (app->store) == 0)
+    vl_db_finish (app->store,
+                  note_change (&act, vl_status_of (act.record.status, info.state, 1), &info));
+  /* Whoever only looks is not told that it could not be written down. */
+  vl_findings_drop (app->call, first, app->call->findings.n);
 }
 
 /* ---- another document ---- */

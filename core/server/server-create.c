@@ -27,6 +27,7 @@ struct creation {
   struct vl_hooks hooks;
   const char *uuid, *name, *dir;
   char domain[16];
+  int given; /* the request says which uuid */
 };
 
 /* ---- the record ---- */
@@ -118,14 +119,45 @@ insert_images (struct creation *c)
 }
 
 static int
+refuse_uuid (const struct creation *c, const char *whose)
+{
+  return vl_refuse_as (c->app->call, VL_ERR_REQUEST, "InstanceExists", NULL,
+                       "leave the uuid out of the request, or give another one",
+                       "the uuid %s of the request is that of %s", c->uuid, whose);
+}
+
+/* Is the uuid free in STATE?  0, or -1 after a finding. */
+static int
+uuid_recorded (struct creation *c)
+{
+  int there = vl_db_any (c->store, "SELECT 1 FROM server WHERE uuid = ? OR domain = ?", "ss",
+                         c->uuid, c->domain);
+
+  return there > 0 ? refuse_uuid (c, "a server of this STATE") : there;
+}
+
+/* A uuid that a request gives may be that of a guest which is not ours, and which undoing must
+ * not take for ours. */
+static int
+check_uuid (struct creation *c)
+{
+  int there = uuid_recorded (c);
+
+  if (there == 0)
+    there = VL_CALL (c->app, c->driver, inventory, instance_exists, c->uuid);
+  return there > 0 ? refuse_uuid (c, "a guest of the hypervisor that is no server of this STATE")
+                   : there;
+}
+
+static int
 insert_all (struct creation *c)
 {
   int there = vl_db_any (c->store, "SELECT 1 FROM server WHERE name = ?", "s", c->name);
 
   if (there)
     return there < 0 ? -1 : vl_exists (c->app->call, &vl_noun_server, c->name);
-  if (vl_plan_again (c->app, c->plan) < 0 || insert_record (c) < 0 || insert_images (c) < 0
-      || vl_claims_write (c->app, c->uuid, VL_ROLE_CURRENT, c->plan) < 0)
+  if (uuid_recorded (c) < 0 || vl_plan_again (c->app, c->plan) < 0 || insert_record (c) < 0
+      || insert_images (c) < 0 || vl_claims_write (c->app, c->uuid, VL_ROLE_CURRENT, c->plan) < 0)
     return -1;
   if (VL_STREQ (vl_driver_wanted (c->app), "auto")
       && vl_db_run (c->store, "INSERT OR IGNORE INTO setting VALUES ('driver', ?)", "s",
@@ -209,6 +241,7 @@ take_back (struct creation *c, size_t first_finding)
 {
   const char *fault = vl_fault_text (c->app->call, first_finding);
 
+  vl_history_end (c->store, c->uuid, "failed", fault);
   if (vl_undo_roll_back (c->app, c->store, c->uuid) < 0)
     vl_record_set_status (c->store, c->uuid, "ERROR", fault);
   else
@@ -224,7 +257,7 @@ create (struct creation *c)
   c->name = c->plan->request->name;
   c->dir = vl_server_dir (c->app, c->uuid);
   vl_domain_name (c->uuid, c->domain);
-  if (c->dir == NULL || vl_app_conn (c->app, c->driver) == NULL
+  if (c->dir == NULL || vl_app_conn (c->app, c->driver) == NULL || (c->given && check_uuid (c) < 0)
       || vl_lock_take (c->app, "servers", c->uuid, 1, &lock) < 0 || vl_db_begin (c->store) < 0
       || vl_db_finish (c->store, insert_all (c)) < 0)
     return -1;
@@ -272,7 +305,12 @@ vl_server_create (struct vl_app *app, const struct vl_create_options *options, c
   c.uuid = vl_arena_strdup (app->call->arena, text);
   vl_host_forget_use (host);
   json = vl_create_request (app, options, c.uuid);
-  request = json ? vl_stored_request (app, json, "the command line") : NULL;
+  request = json ? vl_stored_request (app, json, vl_create_origin (options)) : NULL;
+  if (request) {
+    c.given = ! VL_STREQ (request->uuid, c.uuid);
+    c.uuid = vl_arena_strdup (app->call->arena, request->uuid);
+    request->admin_pass = vl_arena_strdup (request->arena, options->password);
+  }
   c.plan = request
                ? vl_plan_build (app, request, c.driver, host, NULL, ! c.driver->driver.validates)
                : NULL;

@@ -122,7 +122,8 @@ write_down (const struct deletion *d)
   struct vl_store *store = d->app->store;
   const struct vl_record *record = &d->record;
 
-  if (vl_undo_end (store, record->uuid) < 0
+  if (vl_history_end (store, record->uuid, "interrupted", "the server was deleted") < 0
+      || vl_undo_end (store, record->uuid) < 0
       || vl_record_set_status (store, record->uuid, "DELETING", record->fault) < 0
       || vl_undo_begin (store, record->uuid, VL_OP_SERVER_DELETE, record->driver) < 0)
     return -1;

@@ -43,6 +43,16 @@ by_uuid (const void *a, const void *b)
   return strcmp (((const struct seen *)a)->uuid, ((const struct seen *)b)->uuid);
 }
 
+/* What a driver said of server UUID, or NULL. */
+static const struct seen *
+seen_of (const struct listing *listing, const char *uuid)
+{
+  struct seen wanted;
+
+  snprintf (wanted.uuid, sizeof wanted.uuid, "%s", uuid);
+  return listing->n ? bsearch (&wanted, listing->items, listing->n, sizeof wanted, by_uuid) : NULL;
+}
+
 /* A driver that cannot be asked is a warning: the records are shown all the
  * same. */
 static int
@@ -115,6 +125,12 @@ vl_server_find (struct vl_app *app, const char *server)
   if (known == 1 && VL_CALL (app, driver, inventory, get_info, record->uuid, &now) < 0)
     known = -1;
   vl_soften (app->call, first);
+  if (known == 1 && ! VL_STREQ (vl_status_of (record->status, now.state, 1), record->status)) {
+    vl_server_notice (app, record->uuid);
+    record = vl_record_find (app, server);
+    if (record == NULL)
+      return NULL;
+  }
   *info = (struct vl_server_info) { .name = record->name,
                                     .uuid = record->uuid,
                                     .domain = record->domain,
@@ -151,11 +167,8 @@ show_all (struct vl_app *app, struct vl_store *store, const struct listing *list
                                    .driver = vl_db_text (stmt, 5),
                                    .created = vl_db_text (stmt, 6),
                                    .fault = vl_db_text (stmt, 7) };
-    struct seen wanted, *found = NULL;
+    const struct seen *found = seen_of (listing, info.uuid);
 
-    snprintf (wanted.uuid, sizeof wanted.uuid, "%s", info.uuid);
-    if (listing->n)
-      found = bsearch (&wanted, listing->items, listing->n, sizeof wanted, by_uuid);
     fill (app, &info, vl_db_text (stmt, 8), found ? found->state : VL_STATE_NONE,
           vl_strv_has (&listing->asked, info.driver));
     result = fn (opaque, &info);
@@ -163,6 +176,24 @@ show_all (struct vl_app *app, struct vl_store *store, const struct listing *list
       return result;
   }
   return bad;
+}
+
+/* What the drivers said and is not on record is written down. */
+static void
+notice_all (struct vl_app *app, struct vl_store *store, const struct listing *listing)
+{
+  struct {
+    const char *uuid, *status;
+  } * servers;
+  size_t n;
+
+  vl_db_rows (store, &servers, &n, "SELECT uuid, status FROM server ORDER BY name", "");
+  for (size_t i = 0; i < n; i++) {
+    const struct seen *found = seen_of (listing, servers[i].uuid);
+
+    if (found && ! VL_STREQ (vl_status_of (servers[i].status, found->state, 1), servers[i].status))
+      vl_server_notice (app, servers[i].uuid);
+  }
 }
 
 int
@@ -178,6 +209,8 @@ vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_in
     return 0;
   vl_recover (app, store);
   result = ask_drivers (app, store, &listing);
+  if (result == 0)
+    notice_all (app, store, &listing);
   if (result == 0)
     result = show_all (app, store, &listing, fn, opaque);
   free (listing.items);

@@ -17,7 +17,8 @@ vl_plan_create (struct vl_app *app, const struct vl_create_options *options, str
   struct vl_plugin *driver = vl_app_driver_plugin (app);
   struct vl_host *host = driver ? vl_app_host_of (app, driver) : NULL;
   VL_AUTOFREE char *json = host ? vl_create_request (app, options, NULL) : NULL;
-  struct vl_request *request = json ? vl_stored_request (app, json, "the command line") : NULL;
+  struct vl_request *request =
+      json ? vl_stored_request (app, json, vl_create_origin (options)) : NULL;
 
   if (request == NULL) {
     *plan = vl_plan_new (app);

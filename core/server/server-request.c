@@ -197,29 +197,47 @@ add_list (struct vl_call *call, json_t *request, const char *member, const char 
   return bad;
 }
 
+/* Puts PAIRS, "K=V" each and called WORD in findings, into OBJECT. */
 static int
-add_properties (struct vl_call *call, json_t *request, const char *const *properties)
+read_pairs (struct vl_call *call, json_t *object, const char *word, const char *const *pairs)
 {
-  json_t *object = properties && *properties ? json_object () : NULL;
-
-  /* What is refused goes with the request. */
-  if (object)
-    json_object_set_new (request, "properties", object);
-  for (; object && *properties; properties++) {
-    VL_AUTOFREE char *key = vl_xstrdup (*properties);
+  for (; *pairs; pairs++) {
+    VL_AUTOFREE char *key = vl_xstrdup (*pairs);
     char *equals = strchr (key, '=');
 
     if (equals == NULL || equals == key)
-      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "property \"%s\"; accepted: KEY=VALUE",
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "%s \"%s\"; accepted: KEY=VALUE", word,
                         key);
     *equals = '\0';
     if (json_object_get (object, key))
       return vl_refuse (call, VL_ERR_USAGE, NULL, "give each key once",
-                        "the property key \"%s\" is given twice", key);
+                        "the %s key \"%s\" is given twice", word, key);
     if (json_object_set_new (object, key, json_string (equals + 1)) < 0)
-      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "a property is not UTF-8");
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "a %s is not UTF-8", word);
   }
   return 0;
+}
+
+/* The same, above what member MEMBER of REQUEST has already. */
+static int
+add_pairs (struct vl_call *call, json_t *request, const char *member, const char *word,
+           const char *const *pairs)
+{
+  json_t *object, *below = json_object_get (request, member);
+  int result;
+
+  if (pairs == NULL || *pairs == NULL)
+    return 0;
+  object = json_object ();
+  result = read_pairs (call, object, word, pairs);
+  if (below == NULL || json_is_null (below))
+    json_object_set_new (request, member, object);
+  else {
+    /* What is no object is refused by the reader of requests. */
+    json_object_update (below, object);
+    json_decref (object);
+  }
+  return result;
 }
 
 static int
@@ -245,6 +263,65 @@ add_user_data (struct vl_call *call, json_t *request, const char *file)
   return 0;
 }
 
+/* GIVEN, which is an object, becomes what STORED says; a member that says otherwise is refused. */
+static int
+agree (struct vl_app *app, json_t *given, json_t *stored, const char *name, const char *origin)
+{
+  const char *key;
+  json_t *value, *mine;
+  int bad = 0;
+
+  json_object_foreach (stored, key, value)
+  {
+    mine = json_object_get (given, key);
+    if (json_is_object (mine) && json_is_object (value))
+      bad |= agree (app, mine, value, name, origin);
+    else if (mine == NULL || json_is_null (mine)
+             || (json_is_integer (mine) && ! json_integer_value (mine))) {
+      json_object_set (given, key, value);
+    } else if (! json_equal (mine, value)) {
+      VL_AUTOFREE char *here = json_dumps (mine, JSON_ENCODE_ANY | JSON_COMPACT);
+      VL_AUTOFREE char *there = json_dumps (value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+      bad = vl_refuse_as (app->call, VL_ERR_REQUEST, "ImageDiffers", NULL,
+                          "leave it out of the request, or name the image that is meant",
+                          "%s: image '%s' has '%s' %s in the request and %s in STATE", origin, name,
+                          key, here, there);
+    }
+  }
+  return bad;
+}
+
+/* The image that a request file describes is the one of that name in STATE: its bytes are used,
+ * so they are taken for nothing else than what was inspected. */
+static int
+settle_image (struct vl_app *app, json_t *request, const char *origin)
+{
+  static const char *const companions[] = { "kernel", "ramdisk" };
+  json_t *given = json_object_get (request, "image"), *stored;
+  const char *name = json_string_value (json_object_get (given, "name"));
+  const struct vl_image_info *image;
+  int bad = 0;
+
+  /* What has no name is refused by the reader of requests, or has no bytes. */
+  if (name == NULL)
+    return 0;
+  image = vl_image_find (app, name);
+  stored = image ? image_json (app, image) : NULL;
+  if (stored == NULL)
+    return -1;
+  for (size_t i = 0; i < 2; i++)
+    if (json_object_get (given, companions[i]) && json_object_get (stored, companions[i]) == NULL)
+      bad = vl_refuse_as (app->call, VL_ERR_REQUEST, "ImageDiffers", NULL,
+                          vl_printf (app->call, "virtloom image set \"%s\" --property %s_id=IMAGE",
+                                     name, companions[i]),
+                          "%s: image '%s' has a %s in the request and none in STATE", origin, name,
+                          companions[i]);
+  bad |= agree (app, given, stored, name, origin);
+  json_decref (stored);
+  return bad;
+}
+
 static int
 fill (struct vl_app *app, const struct vl_create_options *options, json_t *request)
 {
@@ -253,7 +330,9 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   json_t *object;
   int bad = 0;
 
-  if (options->flavor == NULL)
+  if (options->flavor == NULL && options->request)
+    ;
+  else if (options->flavor == NULL)
     bad = vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "a flavor is needed: --flavor NAME");
   else if ((flavor = vl_flavor_find (app, options->flavor)) == NULL)
     bad = -1;
@@ -264,12 +343,16 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   if (image) {
     object = image_json (app, image);
     bad |= object ? json_object_set_new (request, "image", object) : -1;
-  }
+  } else if (options->image == NULL)
+    bad |= settle_image (app, request, options->origin);
   bad |= add_list (app->call, request, "networks", options->networks, add_network);
   bad |= add_list (app->call, request, "block_devices", options->volumes, add_volume);
-  bad |= add_properties (app->call, request, options->properties);
+  bad |= add_pairs (app->call, request, "properties", "property", options->properties);
+  bad |= add_pairs (app->call, request, "metadata", "metadata", options->metadata);
+  bad |= add_pairs (app->call, request, "public_keys", "public key", options->public_keys);
   bad |= add_user_data (app->call, request, options->user_data);
-  if (options->config_drive || options->user_data
+  put (request, "hostname", options->hostname);
+  if (options->config_drive || options->password
       || vl_config_bool (app->config, "storage.force_config_drive"))
     json_object_set_new (request, "config_drive", json_true ());
   object = options->more ? json_loads (options->more, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -280,18 +363,33 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   return bad;
 }
 
+/* The request of OPTIONS as it stands in its file, once the reader of requests takes it; NULL
+ * after findings. */
+static json_t *
+read_request (struct vl_call *call, const struct vl_create_options *options)
+{
+  struct vl_request *request =
+      vl_request_read (call, options->request, options->length, options->origin);
+  int good = request != NULL;
+
+  vl_request_free (request);
+  return good ? json_loadb (options->request, options->length, 0, NULL) : NULL;
+}
+
 char *
 vl_create_request (struct vl_app *app, const struct vl_create_options *options, const char *uuid)
 {
-  json_t *request = json_object ();
+  json_t *request = options->request ? read_request (app->call, options) : json_object ();
   char *text = NULL;
 
-  if (options->name && vl_name_check (app->call, &vl_noun_server, options->name) < 0) {
+  if (request == NULL
+      || (options->name && vl_name_check (app->call, &vl_noun_server, options->name) < 0)) {
     json_decref (request);
     return NULL;
   }
   put (request, "name", options->name);
-  put (request, "uuid", uuid);
+  if (json_object_get (request, "uuid") == NULL)
+    put (request, "uuid", uuid);
   if (fill (app, options, request) == 0)
     text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
   json_decref (request);

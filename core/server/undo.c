@@ -22,6 +22,9 @@
 int
 vl_undo_begin (struct vl_store *store, const char *object, const char *kind, const char *driver)
 {
+  if (VL_STARTS (kind, VL_OP_SERVER)
+      && vl_history_begin (store, object, kind + strlen (VL_OP_SERVER)) < 0)
+    return -1;
   return vl_db_run (store,
                     "INSERT INTO operation (object, kind, driver, begun) VALUES (?, ?, ?, ?)",
                     "ssss", object, kind, driver, vl_now_text (store->call));
@@ -88,7 +91,9 @@ vl_undo_unmark (struct vl_call *call, const char *path)
 int
 vl_undo_end (struct vl_store *store, const char *object)
 {
-  return vl_db_run (store, "DELETE FROM operation WHERE object = ?", "s", object);
+  return vl_history_end (store, object, "done", NULL) < 0
+             ? -1
+             : vl_db_run (store, "DELETE FROM operation WHERE object = ?", "s", object);
 }
 
 /* ---- rolling back ---- */
@@ -256,7 +261,8 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_server_act_mend (app, left->object, left->kind);
   if (VL_STREQ (left->kind, VL_OP_IMAGE_DELETE))
     return vl_image_delete_rest (app, left->object);
-  if (vl_undo_roll_back (app, store, left->object) < 0)
+  if (vl_undo_roll_back (app, store, left->object) < 0
+      || vl_history_end (store, left->object, "interrupted", VL_WAS_KILLED) < 0)
     return -1;
   /* A server's record is made with its operation, an image's at its end. */
   return VL_STREQ (left->kind, VL_OP_SERVER_CREATE) ? vl_server_forget (app, left->object, NULL)

@@ -10,7 +10,7 @@
 #ifndef VL_CORE_UNDO_H
 #define VL_CORE_UNDO_H
 
-#include "server/db.h"
+#include "server/record.h"
 #include "server/session.h"
 
 /* Kinds of operations. */
@@ -24,6 +24,9 @@
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
 
+/* Why an action is "interrupted". */
+#define VL_WAS_KILLED "the command that did it was killed; the next one undid it"
+
 /* Kinds of things that are made. */
 #define VL_MADE_FOLDER "folder"
 #define VL_MADE_FILE "file"
@@ -31,9 +34,19 @@
 #define VL_MADE_DOMAIN "domain"
 #define VL_MADE_DEVICE "equipment" /* a disk or NIC of the server that is the object; its id */
 
-/* Inside a transaction: operation KIND on OBJECT begins; DRIVER or NULL. */
+/* Inside a transaction: operation KIND on OBJECT begins, which of a server's is in its history;
+ * DRIVER or NULL. */
 int vl_undo_begin (struct vl_store *store, const char *object, const char *kind,
                    const char *driver);
+/* history.c, inside a transaction but for vl_history_end, which is one statement.  ACTION on SERVER
+ * begins, done by the user that this process runs as. */
+int vl_history_begin (struct vl_store *store, const char *server, const char *action);
+/* What is under way on SERVER has ended with RESULT: "done", "failed" or "interrupted". */
+int vl_history_end (struct vl_store *store, const char *server, const char *result,
+                    const char *reason);
+/* WHAT ("crashed") has happened to SERVER, which nobody did here. */
+int vl_history_happened (struct vl_store *store, const char *server, const char *what,
+                         const char *reason);
 /* Thing NAME will be made; durable when the transaction is. */
 int vl_undo_plan (struct vl_store *store, const char *object, const char *kind, const char *name);
 /* Makes the folder PATH, which was planned, and marks it with the operation's own token, which
@@ -45,7 +58,8 @@ void vl_undo_unmark (struct vl_call *call, const char *path);
  * place; inside a transaction: it is there to stay, and the folder remains to be removed. */
 int vl_undo_moves (struct vl_store *store, const char *object);
 int vl_undo_moved (struct vl_store *store, const char *object);
-/* The operation is over, whatever it made stays. */
+/* The operation is over, whatever it made stays.  It was done, if vl_history_end did not say
+ * otherwise before. */
 int vl_undo_end (struct vl_store *store, const char *object);
 /* Removes what the operation on OBJECT made, newest kinds first: domain, files,
  * folders.  0, or -1 after findings; then the log stays for the next try. */

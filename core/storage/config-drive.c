@@ -30,15 +30,15 @@ write_one (struct vl_call *call, const char *folder, const char *name, const cha
 }
 
 static int
-write_tree (struct vl_call *call, const char *folder, const char *metadata_json,
-            const char *user_data)
+write_tree (struct vl_call *call, const char *folder, const struct vl_config_drive *drive)
 {
   const char *latest = vl_printf (call, "%s/openstack/latest", folder);
 
   if (vl_file_mkdirs (latest, 0700) < 0)
     return vl_file_failed (call, "cannot make", latest, errno);
-  return write_one (call, latest, "meta_data.json", metadata_json) < 0
-                 || write_one (call, latest, "user_data", user_data) < 0
+  return write_one (call, latest, "meta_data.json", drive->meta_data) < 0
+                 || write_one (call, latest, "network_data.json", drive->network_data) < 0
+                 || write_one (call, latest, "user_data", drive->user_data) < 0
              ? -1
              : 0;
 }
@@ -90,7 +90,7 @@ make_vfat (struct vl_call *call, const char *folder, const char *target, int fd)
 
 int
 vl_disk_create_config (struct vl_call *call, const struct vl_config *config, const char *target,
-                       const char *metadata_json, const char *user_data)
+                       const struct vl_config_drive *drive)
 {
   const char *kind = vl_config_str (config, "storage.config_drive_format");
   const char *folder = vl_printf (call, "%s.tree", target);
@@ -104,7 +104,7 @@ vl_disk_create_config (struct vl_call *call, const struct vl_config *config, con
     unlink (target);
     return -1;
   }
-  result = write_tree (call, folder, metadata_json, user_data);
+  result = write_tree (call, folder, drive);
   if (result == 0)
     result = kind && VL_STREQ (kind, "vfat") ? make_vfat (call, folder, target, fd)
                                              : make_iso (call, folder, target, fd);

@@ -72,8 +72,13 @@ int vl_image_copy (struct vl_call *call, const char *path, const char *target,
  * TARGET must not exist, and does not after a failure. */
 int vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,
                       const char *target);
-/* The config drive: an ISO 9660 or vfat image of metadata and user data. */
+/* What the files of a config drive say; NULL: no such file. */
+struct vl_config_drive {
+  const char *meta_data, *network_data; /* JSON */
+  const char *user_data;
+};
+/* The config drive TARGET: an ISO 9660 or vfat image of what DRIVE has. */
 int vl_disk_create_config (struct vl_call *call, const struct vl_config *config, const char *target,
-                           const char *metadata_json, const char *user_data);
+                           const struct vl_config_drive *drive);
 
 #endif

@@ -65,6 +65,7 @@ struct vl_info {
   int64_t memory, max_memory; /* KiB */
   int64_t cpu_time;           /* ns */
   int32_t vcpus;
+  const char *reason; /* why and when it came into this state, or NULL; lives as long as the call */
 };
 
 enum vl_reboot { VL_REBOOT_SOFT = 1, VL_REBOOT_HARD = 2 };

@@ -279,7 +279,9 @@ struct vl_claim_info {
  * active features can be shown. */
 VL_EXPORT int vl_plan_request (struct vl_app *app, const char *request, size_t length,
                                const char *origin, struct vl_plan **plan);
-/* The same for a stored flavor and image.  PROPERTIES are "K=V". */
+/* The same for a stored flavor and image.  PROPERTIES are "K=V".  With REQUEST that is the text
+ * of a request file, whose members the others take the place of, or are added to where they are
+ * lists of "K=V"; its image must be one of STATE and be described as that is. */
 struct vl_create_options {
   const char *name; /* server name */
   const char *flavor, *image;
@@ -291,6 +293,12 @@ struct vl_create_options {
   /* A JSON object, whose members a request file may have, for what the above does not
    * say; NULL: nothing more. */
   const char *more;
+  const char *request, *origin;   /* the text, and its name in findings; or NULL */
+  size_t length;                  /* of REQUEST */
+  const char *const *metadata;    /* "K=V" */
+  const char *const *public_keys; /* "NAME=KEY" */
+  const char *hostname;           /* or NULL: made of NAME */
+  const char *password;           /* for the config drive alone: it is never kept; or NULL */
 };
 VL_EXPORT int vl_plan_create (struct vl_app *app, const struct vl_create_options *options,
                               struct vl_plan **plan);
@@ -364,6 +372,50 @@ struct vl_server_info {
    * only. */
   const char *overruled;
 };
+
+/* What is on record of a server's current document.  Texts all, NULL where there is none. */
+struct vl_device_info {
+  const char *id, *kind; /* "nic0"; "disk" or "nic" */
+  const char *type, *source, *format, *bus, *target, *size, *model, *mac, *mtu, *tap;
+  const char *address; /* what the hypervisor gave it */
+  const char *plugin;
+};
+struct vl_feature_info {
+  const char *plugin, *version, *cause;
+};
+struct vl_value_info {
+  const char *name, *device, *value, *cause;
+};
+struct vl_held_info {
+  const char *resource, *plugin, *amount, *holder, *member;
+};
+struct vl_server_details {
+  const char *request;                  /* JSON; see virtloom(1), without secrets */
+  const struct vl_device_info *devices; /* disks in their order, then NICs */
+  size_t n_devices;
+  const struct vl_feature_info *features; /* those that are active */
+  size_t n_features;
+  const struct vl_value_info *values; /* properties as they were resolved, with the reasons */
+  size_t n_values;
+  const struct vl_held_info *claims;
+  size_t n_claims;
+};
+/* 0 with *DETAILS in arena memory of the application; -1 after a finding. */
+VL_EXPORT int vl_server_details (struct vl_app *app, const char *server,
+                                 struct vl_server_details *details);
+
+/* What was done to a server, or happened to it. */
+struct vl_action_info {
+  const char *at, *ended; /* ISO 8601, UTC; NULL: it has not ended */
+  const char *action;     /* "create", "hard reboot"; "crashed", "stopped" of the guest's own */
+  const char *user;       /* who did it, NULL: nobody here */
+  const char *result;     /* running done failed interrupted seen */
+  const char *reason;     /* or NULL */
+};
+/* The last 100 of SERVER, which may be gone by now, the last one first; arena memory of the
+ * application. */
+VL_EXPORT int vl_server_history (struct vl_app *app, const char *server,
+                                 const struct vl_action_info **list, size_t *n);
 
 VL_EXPORT int vl_server_create (struct vl_app *app, const struct vl_create_options *options,
                                 const char **uuid);

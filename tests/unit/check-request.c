@@ -77,6 +77,7 @@ static const char whole[] =
     "\"flavor\":{\"disk\":1,\"ephemeral\":2,\"extra_specs\":{\"a\":\"1\",\"b:c\":\"\"},\"name\":"
     "\"f\","
     "\"ram\":512,\"swap\":3,\"vcpus\":2},"
+    "\"hostname\":\"h.example\","
     "\"image\":{\"disk_format\":\"qcow2\",\"kernel\":\"aki-1\",\"min_disk\":1,\"min_ram\":64,"
     "\"name\":\"i\",\"properties\":{\"hw_x\":\"y\\\"\\\\\"},\"ramdisk\":\"/boot/"
     "initrd\",\"size\":9,"
@@ -85,7 +86,8 @@ static const char whole[] =
     "\"metadata\":{\"k\":\"v\"},\"name\":\"s\","
     "\"networks\":[{\"address\":\"52:54:00:00:00:01\",\"bridge\":\"br0\",\"model\":\"e1000\","
     "\"mtu\":9000,\"type\":\"bridge\",\"vnic_type\":\"normal\"},{\"type\":\"user\"}],"
-    "\"properties\":{\"hw_z\":\"1\"},\"user_data\":\"#!/bin/sh\\n\","
+    "\"properties\":{\"hw_z\":\"1\"},\"public_keys\":{\"k\":\"ssh-rsa "
+    "A\"},\"user_data\":\"#!/bin/sh\\n\","
     "\"uuid\":\"fb30f09b-e4c3-51b0-ac98-dc74eae73def\"}";
 
 START_TEST (whole_request)
@@ -106,6 +108,8 @@ START_TEST (whole_request)
   ck_assert_int_eq (request->devices[1].boot_index, -1);
   ck_assert_str_eq (request->networks[1].mac, "fa:16:3e:00:00:02");
   ck_assert_str_eq (request->user_data, "#!/bin/sh\n");
+  ck_assert_str_eq (request->hostname, "h.example");
+  ck_assert_str_eq (request->public_keys[0].value, "ssh-rsa A");
   ck_assert_uint_eq (call->findings.n, 0);
   vl_request_free (request);
 }
@@ -203,7 +207,7 @@ END_TEST
 #define WITH(members) "{" FLAVOR "," members "}"
 #define MEMBERS                                                                                    \
   "name uuid macs flavor image networks block_devices properties config_drive metadata user_data " \
-  "disk_kind"
+  "hostname public_keys disk_kind"
 #define OWN "\n  members whose name begins with 'x-' are yours and are passed over"
 
 static const struct {

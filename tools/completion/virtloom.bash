@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show delete" ;;
-    server) echo "create list show delete start stop reboot diff pause unpause suspend resume log console" ;;
+    server) echo "create list show delete start stop reboot diff event pause unpause suspend resume log console" ;;
     feature | driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
     config) echo "show check import-nova" ;;
@@ -24,7 +24,7 @@ _virtloom_options ()
     flavor-create) echo "--vcpus --ram --disk --ephemeral --swap --property" ;;
     flavor-set | flavor-unset | image-set | image-unset) echo "--property" ;;
     image-create) echo "--file --disk-format --min-ram --min-disk --property" ;;
-    server-create) echo "--flavor --image --network --volume --property --user-data --config-drive --wait --timeout --dry-run" ;;
+    server-create) echo "--flavor --image --network --volume --property --request --metadata --ssh-key --key-name --password --hostname --user-data --config-drive --wait --timeout --dry-run" ;;
     server-delete) echo "--abandon --force" ;;
     server-stop) echo "--force --timeout" ;;
     server-reboot) echo "--hard --timeout --update --accept-loss" ;;
@@ -74,7 +74,7 @@ _virtloom ()
       mapfile -t COMPREPLY < <(compgen -d -- "$cur")
       return
       ;;
-    --host | --file | --request | --flavors | --images | --capabilities | --domcapabilities | --user-data)
+    --host | --file | --request | --flavors | --images | --capabilities | --domcapabilities | --user-data | --ssh-key | --password)
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return
       ;;

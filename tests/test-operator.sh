@@ -1,0 +1,257 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# An operator's day on the fake driver: what a server is made of and told, what is shown of it,
+# what happened to it, and the forms of answers.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+needs genisoimage genisoimage
+needs sqlite3 sqlite3
+
+f () { vl --driver fake "$@"; }
+me=$(id -un)
+
+truncate -s 8M "$tmp/disk.raw"
+f flavor create m1 --vcpus 2 --ram 128 --disk 1 > "$tmp/.out"
+f image create img --file "$tmp/disk.raw" --disk-format raw --property hw_video_model=vga > "$tmp/.out"
+
+# ---- what a guest is told ----
+
+# drive SERVER FILE: the file of its config drive.
+drive () {
+  isoinfo -R -x "/openstack/latest/$2" -i "$(find "$state/servers" -name '*config*' -type f | head -n 1)"
+}
+key='ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ1dCBub3QgYSByZWFsIGtleSwganVzdCB0ZXh0 me@here'
+echo "$key" > "$tmp/id.pub"
+echo 's3cret word' > "$tmp/password"
+run f server create web --flavor m1 --image img --network bridge=br0,mac=52:54:00:00:00:01,mtu=1400 \
+  --metadata role=web --metadata 'note=a b' --ssh-key "$tmp/id.pub" --key-name mine \
+  --ssh-key "$tmp/id.pub" --password "$tmp/password" --hostname web.example.org
+is_rc 0 "a server with all that a guest is told"
+run drive web meta_data.json
+uuid=$(value uuid)
+is_eq "$out" "{\"admin_pass\":\"s3cret word\",\"hostname\":\"web.example.org\",\"keys\":[{\"data\":\"$key\",\"name\":\"id\",\"type\":\"ssh\"},{\"data\":\"$key\",\"name\":\"mine\",\"type\":\"ssh\"}],\"launch_index\":0,\"meta\":{\"note\":\"a b\",\"role\":\"web\"},\"name\":\"web\",\"public_keys\":{\"id\":\"$key\",\"mine\":\"$key\"},\"uuid\":\"$uuid\"}" "its config drive says so"
+run drive web network_data.json
+nic=$(value id)
+is_eq "$out" "{\"links\":[{\"ethernet_mac_address\":\"52:54:00:00:00:01\",\"id\":\"$nic\",\"mtu\":1400,\"type\":\"bridge\"}],\"networks\":[{\"id\":\"network0\",\"link\":\"$nic\",\"type\":\"ipv4_dhcp\"}],\"services\":[]}" "and what its interfaces are"
+true_that "the password is in no record" sh -c "! grep -rlq 's3cret word' '$state'/state.db*"
+run f server show web -o json
+lacks "$out$err" 's3cret' "and nowhere shown"
+f server delete web
+
+# Each mistake has its sentence.
+echo '-----BEGIN OPENSSH PRIVATE KEY-----' > "$tmp/id"
+echo 'ssh-ed25519 short' > "$tmp/short.pub"
+cat "$tmp/id.pub" "$tmp/id.pub" > "$tmp/two.pub"
+: > "$tmp/empty"
+printf 'a\tb\n' > "$tmp/tab"
+accepted="accepted: a file with one line as ssh-keygen writes it, 'ssh-ed25519 AAAA... comment'"
+refused () {
+  local text=$1 code=$2
+  shift 2
+  run f server create web --flavor m1 --image img "$@"
+  is_eq "$rc $err" "$code $text" "refused: ${*//$tmp/}"
+}
+refused "error Invalid core: --ssh-key '$tmp/id' is a private key
+  give its public half: --ssh-key $tmp/id.pub" 3 --ssh-key "$tmp/id"
+for bad in short.pub two.pub empty; do
+  refused "error Invalid core: --ssh-key '$tmp/$bad' is no public key; $accepted" 3 --ssh-key "$tmp/$bad"
+done
+refused "error Usage core: --key-name 'b' names no key: each goes with one --ssh-key, in order
+  --key-name NAME --ssh-key FILE" 2 --ssh-key "$tmp/id.pub" --key-name a --key-name b
+refused "error Usage core: --key-name 'a=b'; accepted: a name without '='" 2 --ssh-key "$tmp/id.pub" --key-name a=b
+refused 'error Usage core: the public key key "id" is given twice
+  give each key once' 2 --ssh-key "$tmp/id.pub" --ssh-key "$tmp/id.pub"
+refused "error Invalid core: the first line of --password '$tmp/empty' is empty; accepted: 1 to 255 bytes" 3 --password "$tmp/empty"
+refused "error Invalid core: the first line of --password '$tmp/tab' has a control character; accepted: printable text" 3 --password "$tmp/tab"
+refused "error NotFound core: '$tmp/none' cannot be read: No such file or directory" 5 --password "$tmp/none"
+for name in -a a- a..b .a a_b ''; do
+  refused "error InvalidRequest core: \$.hostname: '$name' is no host name; accepted: letters, digits and '-' in labels of 1 to 63 with '.' between them, at most 253 in all (the command line)" 3 "--hostname=$name"
+done
+refused 'error Usage core: metadata "role"; accepted: KEY=VALUE' 2 --metadata role
+run f server create web
+is_eq "$rc $err" "2 error Usage core: 'server create' needs --flavor FLAVOR, or --request FILE" "a server needs a flavor or a request"
+
+# ---- a request file ----
+
+cat > "$tmp/request.json" << 'EOF'
+{ "uuid": "11111111-2222-4333-8444-555555555555",
+  "flavor": { "name": "own", "vcpus": 3, "ram": 256, "disk": 1 },
+  "image": { "name": "img" },
+  "metadata": { "role": "db", "tier": "1" }, "hostname": "db1" }
+EOF
+run f server create db --request "$tmp/request.json" --metadata role=web -o json
+is_rc 0 "a server of a request file"
+is_eq "$(value uuid) $(value name) $(value flavor)" "11111111-2222-4333-8444-555555555555 db own" "has the uuid and the flavor that it says"
+run drive db meta_data.json
+has "$out" '"meta":{"role":"web","tier":"1"}' "what the command line says is above it"
+run f server show db -o json
+has "$out" "model type='vga'" "its image has the properties of the one in STATE"
+run f server create db2 --request "$tmp/request.json"
+is_eq "$rc $err" "3 error InstanceExists core: the uuid 11111111-2222-4333-8444-555555555555 of the request is that of a server of this STATE
+  leave the uuid out of the request, or give another one" "a uuid that is taken is refused"
+run f server create db2 --request - <<< '{"flavor": {"vcpus": 1, "ram": 64}, "image": {"name": "img", "disk_format": "qcow2", "kernel": "/etc/hostname", "properties": {"hw_video_model": "qxl"}}}'
+is_eq "$rc $err" "3 error ImageDiffers core: stdin: image 'img' has a kernel in the request and none in STATE
+  virtloom image set \"img\" --property kernel_id=IMAGE
+error ImageDiffers core: stdin: image 'img' has 'disk_format' \"qcow2\" in the request and \"raw\" in STATE
+  leave it out of the request, or name the image that is meant
+error ImageDiffers core: stdin: image 'img' has 'hw_video_model' \"qxl\" in the request and \"vga\" in STATE
+  leave it out of the request, or name the image that is meant" "an image is what was inspected"
+run f server create db2 --request - <<< '{"flavor": {"vcpus": 1, "ram": 64}, "image": {"name": "im"}}'
+is_eq "$rc $err" '5 error ImageNotFound core: there is no image "im"
+  did you mean "img"?' "and in STATE"
+run f server create db2 --request - <<< '{"flavour": 1}'
+is_eq "$rc ${err%%;*}" '3 error InvalidRequest core: $.flavour: unknown member' "a request is read as by plan"
+run f server create db2 --request - <<< '{'
+is_rc 3 "what is no JSON is refused"
+f server delete db
+
+# ---- what a server is ----
+
+f flavor create dog --vcpus 2 --ram 128 --disk 1 --property hw:watchdog_action=reset > "$tmp/.out"
+f server create web --flavor dog --image img --network bridge=br0,mac=52:54:00:00:00:01 --metadata role=web \
+  --ssh-key "$tmp/id.pub" --property hw_rng_model=virtio --property os_shutdown_timeout=5 > "$tmp/.out" 2>&1
+run f server show web -o json
+uuid=$(value uuid)
+run f server show web
+is_rc 0 "show"
+is_eq "$(sed -e "s#$state#STATE#g; s#$uuid#UUID#g; s#vl-${uuid:0:8}${uuid:9:4}#DOMAIN#g; / done /s/$me/ME/" \
+  -e 's/20..-..-..T..:..:..Z/TIME/g; s/^Features  .*/Features acpi, .../; s/  */ /g; s/ [0-9]\{5,6\} -$/ N -/' <<< "$out")" "Name web
+UUID UUID
+Domain DOMAIN
+Status ACTIVE
+Power RUNNING
+Fault -
+Overruled -
+Flavor dog
+VCPUs 2
+RAM (MiB) 128
+Flavor properties hw:watchdog_action=reset
+Image img
+Image properties hw_video_model=vga
+Own properties hw_rng_model=virtio, os_shutdown_timeout=5
+Metadata role=web
+Host name -
+SSH keys id
+Config drive yes
+Driver fake
+Created TIME
+Displays vnc unix:STATE/servers/UUID/run/vnc
+Console STATE/servers/UUID/run/console.log
+Run folder STATE/servers/UUID/run
+Features acpi, ...
+
+Disks:
+ID Source Format Bus Target Size (B) Used (B) Address
+root STATE/servers/UUID/disk qcow2 virtio vda 1073741824 N -
+config STATE/servers/UUID/disk.config raw ide hda - N -
+
+Interfaces:
+ID Type Source Model MAC MTU Address
+nic0 bridge br0 virtio 52:54:00:00:00:01 - -
+
+Claims:
+Resource Amount Holder Member Plugin
+DISK_GB:state 1 - - core
+MAC - nic0 52:54:00:00:00:01 core
+MEMORY_MB 128 - - core
+VCPU 2 - - core
+
+Features that were asked for:
+Feature Why
+rng hw_rng_model=virtio (request)
+video hw_video_model=vga (image)
+watchdog hw:watchdog_action=reset (flavor)
+
+Last actions:
+Time Action User Result Reason
+TIME create ME done -" "shows all of it"
+run f server show web -o json
+for member in '"vcpus": 2,' '"id": "nic0",' '"used": ' '"why": "hw:watchdog_action=reset (flavor)"' '"name": "watchdog.action",' '"action": "create",' '"displays": ['; do
+  has "$out" "$member" "-o json has $member"
+done
+f server delete web
+
+# ---- what was done, what happened ----
+
+# history SERVER: action, user, result and reason, a line each.
+history () {
+  run f server event list "$1" -o json
+  grep -E '"(action|user|result|reason)"' <<< "$out" | sed -e 's/^ *"[a-z]*": //' -e 's/,$//' -e "s/\"$me\"/ME/" | paste -d ' ' - - - - | sort
+}
+f server create web --flavor m1 --image img > "$tmp/.out"
+run f server event list web
+is_rc 0 "the history of a server"
+is_eq "$(sed 's/  */ /g; s/^[0-9T:Z-]* //' <<< "$out")" "Time Action User Result Reason
+create $me done -" "says who made it"
+f server stop web
+run f server event list web -o json
+is_eq "$(value at | tr '[:digit:]' 0) $(value ended | tr '[:digit:]' 0)" "0000-00-00T00:00:00Z 0000-00-00T00:00:00Z" "with times"
+is_eq "$(value action)" stop "the last first"
+setting fake 'fail = power_on:1'
+run f server start web
+is_eq "$rc $err" "1 error PlannedFailure fake: method 'power_on' fails as planned by setting 'fail'" "a start that fails"
+rm -f "$config/plugins.d/fake.conf"
+history web > "$tmp/.history"
+has "$(cat "$tmp/.history")" '"start" ME "failed" "PlannedFailure: method '"'power_on' fails as planned by setting 'fail'"'"' "is told with its reason"
+f server start web
+run f server show web -o json
+uuid=$(value uuid)
+f server event list web > "$tmp/before"
+# Its process ends while nobody looks.
+sed -i 's/^state running/state crashed/' "$state/fake/guests/$uuid"
+touch -d '2026-11-27T10:11:12Z' "$state/servers/$uuid/run/console.log"
+run f server list
+has "$out" SHUTOFF "a list finds a guest that crashed"
+run f server event list web
+is_eq "$(sed -n '2s/  */ /gp' <<< "$out" | cut -d ' ' -f 2-)" "crashed - seen its process ended; it last wrote to its console at 2026-11-27T10:11:12Z" "which is told with when and why"
+is_eq "$(wc -l < "$tmp/before") + 1" "$(($(wc -l <<< "$out") - 1)) + 1" "once"
+run f server show web
+has "$out" "crashed: its process ended; it last wrote to its console at 2026-11-27T10:11:12Z" "and stands in the record"
+run f server list
+run f server event list web
+is_eq "$(grep -c crashed <<< "$out")" 1 "looking again adds nothing"
+f server start web
+run f server show web
+is_eq "$(sed -n "s/^Fault  *//p" <<< "$out")" - "a start ends it"
+sed -i 's/^state running/state shutdown/' "$state/fake/guests/$uuid"
+run f server show web
+run f server event list web
+is_eq "$(sed -n '2s/  */ /gp' <<< "$out" | cut -d ' ' -f 2-)" "stopped - seen by itself; it last wrote to its console at 2026-11-27T10:11:12Z" "a guest that shut down did it by itself"
+sqlite3 "$state/state.db" "WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 150)
+  INSERT INTO action (server, name, action, at, result) SELECT uuid, name, 'pause', '', 'done' FROM i, server WHERE name = 'web'"
+f server start web
+run f server event list web
+is_eq "$(wc -l <<< "$out")" 101 "the last 100 are kept"
+f server delete web
+is_eq "$(history "$uuid" | grep delete)" '"delete" ME "done" null' "a server that is gone has its history, too"
+run f server event list nobody
+is_eq "$rc ${err%%$'\n'*}" '5 error InstanceNotFound core: there is no server "nobody"' "one that never was has none"
+run f server event web
+is_eq "$rc ${err%%;*}" "2 error Usage core: 'server' has no verb 'event'" "event takes list"
+# A command that is killed.
+setting fake 'delay_ms = pause:60000'
+f server create web --flavor m1 --image img > "$tmp/.out"
+f server pause web &
+pid=$!
+running () { f server event list web | grep -q 'pause .* running'; }
+true_that "what is under way is told" wait_for 120 running
+kill -9 "$(pgrep -P "$pid" | tail -n 1)" "$pid" 2> /dev/null
+{ wait "$pid"; } 2> /dev/null
+rm -f "$config/plugins.d/fake.conf"
+run f server event list web
+has "$(sed 's/  */ /g' <<< "$out")" "pause $me interrupted the command that did it was killed before it was done" "and what came of it"
+f server delete web
+# A store of before.
+f server create old --flavor m1 --image img > "$tmp/.out"
+sqlite3 "$state/state.db" 'DROP TABLE action; UPDATE schema SET version = 3'
+run f server event list old
+is_eq "$rc $(wc -l <<< "$out")" "0 1" "a server of an earlier schema has an empty history"
+f server pause old
+run f server event list old
+has "$out" pause "that begins now"
+f server delete old
+
+done_testing
