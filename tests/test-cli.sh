@@ -13,7 +13,7 @@ verbs_of () { "$VL_RUN" virtloom "$1" --help | sed -n 's/^  \([a-z-]*\)\( list\)
 run "$VL_RUN" virtloom --help
 is_rc 0 "--help"
 nouns=$(sed -n '/^Nouns:/,/^$/s/^  \([a-z]*\) .*/\1/p' <<< "$out" | xargs)
-is "$nouns" "flavor image server plan explain audit feature driver plugin config host" "the nouns"
+is "$nouns" "flavor image server plan explain audit feature driver plugin config host state" "the nouns"
 for noun in $nouns; do
   run "$VL_RUN" virtloom "$noun" --help
   is_rc 0 "$noun --help"
@@ -52,7 +52,7 @@ usage () {
   is "$out" "" "'$*' prints no data"
 }
 usage "a noun is missing" "virtloom --help"
-usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host" \
+usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
 usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, diff, event list, pause, unpause, suspend, resume, log, console" \

@@ -14,11 +14,11 @@ echo secret > canary
 before=$(stat -c '%u:%g:%a:%X:%Z' canary)
 unchanged () { is_eq "$(stat -c '%u:%g:%a:%X:%Z' canary)" "$before" "the canary is as it was $1"; }
 
-# refuse FILE FORMAT CODE-OF-EXIT PART WHAT
+# refuse FILE FORMAT CODE-OF-EXIT PART WHAT [CODE]
 refuse () {
   run f image create bad --file "$1" --disk-format "$2"
   is_rc "$3" "$5"
-  has "$err" "error ImageUnacceptable core: " "$5: the code"
+  has "$err" "error ${6:-ImageUnacceptable} core: " "$5: the code"
   has "$err" "$4" "$5: the words"
 }
 
@@ -54,12 +54,12 @@ refuse link qcow2 3 'is a symbolic link' "a symbolic link"
 refuse . raw 3 'is a folder' "a folder"
 refuse /dev/zero raw 3 'is a device' "a device"
 refuse cut.qcow2 qcow2 3 'ends inside its header' "a cut header"
-refuse nothing raw 5 'No such file' "a missing file"
+refuse nothing raw 5 'No such file' "a missing file" DiskNotFound
 refuse good.qcow2 qcow3 3 'is not one of raw, qcow2' "an unknown format"
 if [ "$(id -u)" -ne 0 ]; then
   cp good.qcow2 unreadable
   chmod 0 unreadable
-  refuse unreadable qcow2 9 'Permission denied' "an unreadable file"
+  refuse unreadable qcow2 9 'Permission denied' "an unreadable file" NotPermitted
 else
   skip "root reads everything"
 fi

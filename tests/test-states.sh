@@ -54,6 +54,7 @@ for dump in "$top_srcdir"/tests/states/schema-*.sql; do
 secret ACTIVE
 web ACTIVE" "all servers are there"
   is_eq "$(db 'SELECT version FROM schema')" 4 "the store is one of today"
+  is_eq "$(sqlite3 "$state/backup/${schema/ /-}.db" 'SELECT version FROM schema')" "${schema#* }" "and a copy of then is kept"
   is_eq "$(slots)" "$claimed" "what was claimed is claimed"
   is_eq "$(db "SELECT holder, member, amount FROM claim WHERE resource = 'PCPU'")" 'cpu-0|0|1' "a dedicated CPU is one of a pool"
   run f flavor create pin --vcpus 1 --ram 128 --disk 1 --property hw:cpu_policy=dedicated

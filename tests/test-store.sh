@@ -97,11 +97,12 @@ fi
 # ---- whose it is, survives a copy of STATE ----
 
 # A create that is killed when its disk is made, with its folder in $dir.
+half_has_disk () { local uuid; uuid=$(uuid_of half) && [ -n "$uuid" ] && [ -e "$state/servers/$uuid/disk" ]; }
 killed_create () {
   setting fake 'delay_ms = spawn:60000'
   f server create half --flavor m1 --image img > /dev/null 2>&1 &
   pid=$!
-  wait_for 60 sh -c "ls $state/servers/*/disk"
+  wait_for 60 half_has_disk
   pkill -KILL -P "$pid" 2> /dev/null
   kill -KILL "$pid" 2> /dev/null
   wait "$pid" 2> /dev/null
@@ -119,7 +120,7 @@ is_eq "$(ls "$state/servers")" "" "with its disk, which has another inode now"
 killed_create
 rm "$dir/.operation"
 unproven="NotProven core: \"$dir\" has not the mark of the operation that began to make it: it may be somebody else's, and stays
-  look at it; move it away, or have it removed: virtloom state repair --accept-loss"
+  look at it; move it away, or have it removed: virtloom state repair --accept-loss ${dir##*/}"
 run f server list
 is_eq "$rc $err" "0 warning $unproven
 warning Unfinished core: an interrupted \"server create\" of ${dir##*/} could not be mended now; it is tried again later" "without the mark it is not removed, and that is told"
@@ -185,7 +186,7 @@ silent=$top_builddir/tests/shim/.libs/silent.so
 if [ -e "$silent" ]; then
   for words in "flavor list" "server list" "server show web" "server stop web" "image delete img"; do
     # shellcheck disable=SC2086
-    LD_PRELOAD=$silent run f $words
+    ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS:-} LD_PRELOAD=$silent run f $words
     verb=$(cut -d' ' -f1,2 <<< "$words")
     is_eq "$rc $out$err" "1 error Failed core: '$verb' failed without saying why (a fault of virtloom)" "a silent failure of '$words' is told all the same"
   done
@@ -218,6 +219,221 @@ error $busy
   is_eq "$rc $err$(grep img <<< "$out")" "0 " "the next command finishes"
   true_that "whole" test ! -e "$file"
 fi
+
+# ---- what is there, and what is on record ----
+
+# none of it is run by a shell that would change $state
+rm -rf "$state"
+f flavor create m1 --vcpus 1 --ram 128 --disk 1 > /dev/null
+f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
+for name in one two; do f server create "$name" --flavor m1 --image img > /dev/null; done
+one=$(uuid_of one) two=$(uuid_of two) image=$(db 'SELECT uuid FROM image')
+fine="PASS  $state: what is on record is there, and nothing else"
+run f state check
+is_eq "$rc $out$err" "0 $fine" "a STATE that is whole"
+run f state backup
+is_eq "$rc $out$err" "0 the records are copied to \"$state/backup/state.db\"" "is copied"
+is_eq "$(stat -c %a "$state/backup" "$state/backup/state.db" | tr '\n' ' ')" "700 600 " "for nobody else to read"
+f server create three --flavor m1 --image img > /dev/null
+three=$(uuid_of three)
+stray="FAIL  folder: \"$state/servers/$three\" is of no server on record
+      this takes the disks in it: virtloom state repair --accept-loss $three
+FAIL  guest: guest $three of driver \"fake\" is on no record
+      this takes the guest: virtloom state repair --accept-loss $three"
+
+# Lost.
+for how in "rm $state/state.db" ": > $state/state.db"; do
+  cp "$state/state.db" "$tmp/kept.db"
+  eval "$how"
+  word=missing
+  [ ! -e "$state/state.db" ] || word=empty
+  lost="error StoreLost core: \"$state/state.db\" is $word, but the folders beside it have 3 servers and 1 image
+  virtloom state restore; 'virtloom state check' shows what is there"
+  for words in "server list" "image list" "flavor list" "server delete one" "flavor create m2 --vcpus 1 --ram 64 --disk 0" \
+      "image create img --file $tmp/disk.raw --disk-format raw" "server create four --flavor m1"; do
+    # shellcheck disable=SC2086
+    run f $words
+    is_eq "$rc $out$err" "1 $lost" "$word: $words says that the records are lost"
+  done
+  run f state check
+  is_rc 1 "$word: state check fails"
+  is_eq "$(grep -c '^FAIL' <<< "$out")" 8 "and shows the store, three folders, one file and three guests"
+  run f host check
+  has "$out" "FAIL  state store: \"$state/state.db\" is $word" "so does host check"
+  run f state repair --accept-loss "$one"
+  is_rc 1 "nothing of it is repaired"
+  true_that "as long as nobody gave the records up" test -e "$state/servers/$one/disk"
+  rm -f "$state"/state.db*
+  cp "$tmp/kept.db" "$state/state.db"
+done
+
+# Restored: what came after the copy is on no record.
+run f state restore
+is_rc 1 "a restored STATE"
+kept=$(ls "$state"/backup/replaced-*.db)
+is_eq "$out$err" "the records are those of the copy; those of before, if any, are \"$kept\"
+$stray" "says what came after the copy"
+run f server list
+is_eq "$rc $err" "0 warning Unrecorded core: 1 folder in \"$state/servers\" belongs to no server on record
+  virtloom state check
+warning Unrecorded core: 1 guest with a name of ours belongs to no server on record
+  virtloom state check" "list tells of it"
+is_eq "$(awk 'NR > 1 { print $1, $3 }' <<< "$out")" "one ACTIVE
+two ACTIVE" "and has those of then"
+run f state repair
+is_eq "$rc $out" "1 $stray" "nothing is removed by the way"
+true_that "no disk" test -e "$state/servers/$three/disk"
+run f state repair --accept-loss "$three"
+is_eq "$rc $out$err" "0 MEND  folder: \"$state/servers/$three\" is of no server on record
+MEND  guest: guest $three of driver \"fake\" is on no record
+$fine" "but where that is accepted"
+true_that "then it goes" test ! -e "$state/servers/$three"
+run f state check
+is_eq "$rc $out$err" "0 $fine" "and all is one again"
+run f state restore "$kept"
+is_rc 1 "another copy is restored by its name"
+has "$out" "FAIL  server: server \"three\" has no folder \"$state/servers/$three\" any more: virtloom server delete forgets it
+FAIL  server: driver \"fake\" does not know the guest of server \"three\": virtloom server reboot --hard makes it anew" "a server that is not there is told"
+run f server delete three
+is_eq "$rc $err" "0 " "and forgotten"
+run f state restore "$tmp/nowhere"
+is_eq "$rc $err" "5 error BackupNotFound core: the backup \"$tmp/nowhere\" cannot be read: No such file or directory
+  'virtloom state backup' makes one, and so does the first command of a day that changes something" "a copy that is not there"
+echo "no database at all, but long enough to be taken for one by its size ......................." > "$tmp/bad.db"
+run f state restore "$tmp/bad.db"
+is_eq "$rc $err" "1 error StoreDamaged core: \"$tmp/bad.db\" is damaged: file is not a database
+  $hint" "or is none"
+cp "$kept" "$tmp/late.db"
+sqlite3 "$tmp/late.db" 'UPDATE schema SET version = 99'
+run f state restore "$tmp/late.db"
+is_eq "$rc $err" "1 error StoreTooNew core: \"$tmp/late.db\" was written by a later virtloom (schema 99; this one knows 3)
+  use that virtloom, or another folder with --state" "or is of a later virtloom"
+run f state check
+is_eq "$rc $out$err" "0 $fine" "changes nothing"
+
+# What was under way when the copy was made is not gone on with.
+db "INSERT INTO operation VALUES ('$one', 'server create', 'fake', 'then'); INSERT INTO undo VALUES ('$one', 'domain', '$one', NULL);
+    INSERT INTO undo VALUES ('$one', 'folder', '$state/servers/$one', '$two'); UPDATE server SET status = 'BUILD' WHERE uuid = '$one'"
+cp "$state/state.db" "$tmp/then.db"
+db "DELETE FROM operation; UPDATE server SET status = 'ACTIVE'"
+run f state restore "$tmp/then.db"
+is_rc 0 "a copy of a moment when a server was being made"
+run f server show one
+has "$out" "restored from a copy that was made while it was being made" "says so"
+true_that "and leaves what was finished since" test -e "$state/servers/$one/disk"
+run f server reboot --hard one
+is_eq "$rc $err" "0 " "it can be used again"
+
+# Damaged rows; a damaged file.
+db "PRAGMA foreign_keys = OFF; UPDATE server SET uuid = '../x' WHERE name = 'two'"
+run f state check
+is_eq "$rc $out" "1 FAIL  row: \"$state/state.db\" is damaged: the uuid '../x' on record is no uuid; accepted: 8-4-4-4-12 hexadecimal digits
+      this takes what is on record there: virtloom state repair --accept-loss state.db
+$(for table in claim document server_image; do echo "FAIL  row: \"$state/state.db\" has rows of what is not there in its table $table
+      this takes what is on record there: virtloom state repair --accept-loss state.db"; done)
+FAIL  folder: \"$state/servers/$two\" is of no server on record
+      this takes the disks in it: virtloom state repair --accept-loss $two
+FAIL  guest: guest $two of driver \"fake\" is on no record
+      this takes the guest: virtloom state repair --accept-loss $two" "a row that is damaged is told"
+run f state repair --accept-loss state.db --accept-loss "$two"
+is_rc 0 "and forgotten"
+run f state check
+is_eq "$rc $out$err" "0 $fine" "then all is one"
+true_that "what is whole stays" test -e "$state/servers/$one/disk"
+f state backup > /dev/null
+dd if=/dev/urandom of="$state/state.db" bs=1k count=100 conv=notrunc status=none
+run f server list
+is_rc 1 "a damaged file"
+has "$err" "  $hint" "leads to the copy"
+run f state check
+is_rc 1 "state check"
+is_eq "$(grep -c . <<< "$out")" 1 "does not take all that is there for stray"
+run f state backup
+is_rc 1 "what is damaged does not take the place of a good copy"
+run f state restore
+is_eq "$rc $(tail -n 1 <<< "$out")$err" "0 $fine" "from which it is restored"
+
+# What is missing on disk; what lies in the way.
+mv "$state/images/$image" "$tmp/image"
+run f state check
+is_eq "$rc $out" "1 FAIL  image: image \"img\" has no file \"$state/images/$image\" any more: put it back, or delete the image" "an image without its file is told"
+mv "$tmp/image" "$state/images/$image"
+f image create other --file "$tmp/disk.raw" --disk-format raw > /dev/null
+other=$(db "SELECT uuid FROM image WHERE name = 'other'")
+db "DELETE FROM image WHERE name = 'other'"
+run f image list
+is_eq "$rc $err" "0 warning Unrecorded core: 1 file in \"$state/images\" belongs to no image on record
+  virtloom state check" "a file without an image is told by list"
+run f image create other --file "$tmp/disk.raw" --disk-format raw
+is_eq "$rc $err" "1 error StorageFailed core: \"$state/images/$other\" is there already, but no image of that uuid is on record
+  $hint" "and is not written over"
+run f state repair --accept-loss "$other"
+is_eq "$rc $out" "0 MEND  file: \"$state/images/$other\" is of no image on record
+$fine" "it goes where that is accepted"
+run f image create other --file "$tmp/disk.raw" --disk-format raw
+is_eq "$rc $err" "0 " "then there is room for another"
+
+# An operation that waits.
+killed_create
+rm "$dir/.operation"
+run f state check
+is_eq "$rc $out" "1 FAIL  operation: an interrupted \"server create\" of ${dir##*/} waits to be mended
+      this takes what it made, whether that is proven or not: virtloom state repair --accept-loss ${dir##*/}" "an operation that waits is told"
+run f state repair --accept-loss "${dir##*/}"
+is_rc 0 "and ended where that is accepted"
+true_that "with what it made" test ! -e "$dir"
+run f state check
+is_eq "$rc $out$err" "0 $fine" "all is one"
+
+db "INSERT INTO operation VALUES ('$one', 'server release', 'fake', 'then'); INSERT INTO kept VALUES ('$one', 'gone', '', '', '1.0')"
+run f state check
+is_eq "$rc $out" "1 FAIL  operation: server $one is deleted but for what plugins hold that are not there: put them back, or virtloom server delete --abandon" "so is one that waits for plugins"
+db "DELETE FROM operation; DELETE FROM kept"
+
+# Once a day, and before the schema changes.
+rm -rf "$state/backup"
+run f flavor create m3 --vcpus 1 --ram 64 --disk 0
+is_eq "$rc $(sqlite3 "$state/backup/state.db" 'SELECT count (*) FROM flavor')" "0 1" "the first command of a day that changes something copies the records"
+run f flavor create m4 --vcpus 1 --ram 64 --disk 0
+is_eq "$(sqlite3 "$state/backup/state.db" 'SELECT count (*) FROM flavor')" 1 "others do not"
+touch -d '25 hours ago' "$state/backup/state.db"
+run f flavor delete m3
+run f flavor create m5 --vcpus 1 --ram 64 --disk 0
+is_eq "$(sqlite3 "$state/backup/state.db" 'SELECT count (*) FROM flavor')" 2 "until the day is over"
+run f server delete one
+is_eq "$rc $err" "0 " "the server goes"
+
+# ---- what is wrong with the host is no wrong request ----
+
+f server create web --flavor m1 --image img > /dev/null
+f server stop web
+web=$(uuid_of web) disk=$state/servers/$web/disk
+there="put it back under that name; 'virtloom state check' shows what else is not there"
+mv "$disk" "$tmp/disk"
+run f server start web
+is_eq "$rc $err" "5 error DiskNotFound core: the disk \"$disk\" is not there
+  $there" "a server without its disk"
+mv "$tmp/disk" "$disk"
+mv "$state/images/$image" "$tmp/image"
+run f server start web
+is_eq "$rc $err" "5 error DiskNotFound core: the base image of disk \"$disk\", \"$state/images/$image\", is not there
+  $there" "or without its base image"
+mv "$tmp/image" "$state/images/$image"
+run f server start web
+is_eq "$rc $err" "0 " "put back, it starts"
+run f server delete web
+# However few files a process may open, that is no fault of the request, nor of a plugin.
+limited () { (ulimit -S -n "$1" && ulimit "${@:2:1}" -n "$1" && f server create few --flavor m1 --image img); }
+for n in 255 100 60 55 40 20; do
+  run limited "$n" -H
+  is_eq "$rc $err" "1 error HostLimit core: a process may open $n files here; virtloom needs 256
+  allow a process more open files: ulimit -n" "a limit of $n files is named"
+done
+run limited 60 -S
+is_eq "$rc $err" "0 " "one that may be raised is"
+run f server delete few
+run f state check
+is_eq "$rc $out$err" "0 $fine" "nothing is left"
 
 # ---- STATE is full ----
 
@@ -287,7 +503,7 @@ if can_mount; then
 0 
 0 
 9 error StoreFailed core: cannot lock \"$state/servers/$uuid.lock\": Read-only file system
-9 error StateReadOnly core: cannot use \"$state/state.db\": Read-only file system
+9 error ReadOnly core: cannot use \"$state/state.db\": Read-only file system
   see what made it so (dmesg), then mount it writable: mount -o remount,rw
 9 error StoreFailed core: cannot lock \"$state/images/$image.lock\": Read-only file system" "a STATE that is read-only is read, and what writes says so"
 

@@ -43,8 +43,10 @@ static const struct option options[] = {
   { "force", NULL, NULL, "although a plugin forbids it; that is recorded" },
   { "hard", NULL, NULL, "pull the plug and make the guest anew" },
   { "update", NULL, NULL, "with --hard: from a plan of today, not from what is on record" },
-  { "accept-loss", NULL, "PATH", "with --update: what guards the guest may go at or below PATH" },
   { "hostname", NULL, "NAME", "the guest's host name; otherwise made of its name" },
+  { "accept-loss", NULL, "WHAT",
+    "what may go: of reboot --update, what guards the guest at or below a path; of state repair, "
+    "what 'state check' names; repeatable" },
   { "image", NULL, "IMAGE", "the image" },
   { "images", NULL, "FILE", "a catalogue of images in JSON; repeatable" },
   { "key-name", NULL, "NAME", "what the --ssh-key at the same place is called; repeatable" },

@@ -17,7 +17,7 @@
 struct rows {
   struct tool *tool;
   json_t *list;
-  int failed;
+  int failed, faults;
   const struct vl_plugin_info *best; /* what `auto` would choose today, or NULL */
 };
 
@@ -273,6 +273,32 @@ findings_to_rows (struct rows *rows, size_t first)
   return n - first;
 }
 
+static int
+add_fault (void *opaque, const struct vl_state_fault *fault)
+{
+  struct rows *rows = opaque;
+
+  rows->faults++;
+  add (rows, vl_printf (rows->tool->call, "state %s", fault->kind),
+       VL_STREQ (fault->kind, "driver") ? "WARN" : "FAIL",
+       fault->id ? "virtloom state check; virtloom state repair, or virtloom state restore" : NULL,
+       "%s", fault->text);
+  return 0;
+}
+
+/* Is what is on record there, and nothing else? */
+static void
+check_records (struct rows *rows)
+{
+  struct vl_app *app = rows->tool->app;
+  size_t first = vl_findings_count (app);
+
+  if (vl_app_state_dir (app) && vl_state_check (app, 0, NULL, add_fault, rows) == 0
+      && rows->faults == 0)
+    add (rows, "state records", "PASS", NULL, "what is on record is there, and nothing else");
+  (void)findings_to_rows (rows, first);
+}
+
 static void
 check_host (struct rows *rows, const char *chosen)
 {
@@ -320,6 +346,7 @@ host_check (struct tool *tool)
     check_choice (&rows, chosen);
     check_host (&rows, chosen);
   }
+  check_records (&rows);
   json_object_set_new (tool->data, "checks", rows.list);
   return rows.failed ? VL_ERR_UNSUPPORTED : 0;
 }

@@ -106,11 +106,41 @@ host_import (struct tool *tool)
   return bad ? -1 : 0;
 }
 
+/* ---- resume ---- */
+
+static int
+add_started (void *opaque, const char *name)
+{
+  struct tool *tool = opaque;
+  json_t *list = json_object_get (tool->data, "started");
+  char *clean = vl_text_clean (name);
+
+  if (! tool->json)
+    printf ("started %s\n", clean);
+  free (clean);
+  return json_array_append_new (list, json_text (name));
+}
+
+static int
+host_resume (struct tool *tool)
+{
+  int result;
+
+  json_object_set_new (tool->data, "started", json_array ());
+  result = vl_host_resume (tool->app, add_started, tool);
+  if (result == 1)
+    tool_done (tool, "nothing is started: resume_guests_state_on_host_boot is off");
+  return result < 0 ? -1 : 0;
+}
+
 static const struct verb verbs[] = {
   { "show", NULL, 0, 0, NULL, "table json", "shows the facts; -o json is what --host reads",
     "virtloom host show -o json > host.json", 0, host_show },
   { "check", NULL, 0, 0, NULL, "table json", "checks each prerequisite, and says what mends it",
     "virtloom host check", 0, host_check },
+  { "resume", NULL, 0, 0, NULL, "table json",
+    "starts the guests that ran before the host's boot, where the setting says so",
+    "virtloom host resume", 0, host_resume },
   { "import", NULL, 0, 0, "capabilities domcapabilities fact", "json",
     "makes a host file of what libvirt says elsewhere",
     "virtloom host import --capabilities caps.xml --domcapabilities q35.xml --fact "

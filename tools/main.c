@@ -10,11 +10,12 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const struct noun *const nouns[] = {
-  &flavor_noun,  &image_noun,  &server_noun, &plan_noun,   &explain_noun, &audit_noun,
-  &feature_noun, &driver_noun, &plugin_noun, &config_noun, &host_noun,    NULL,
+  &flavor_noun, &image_noun,  &server_noun, &plan_noun, &explain_noun, &audit_noun, &feature_noun,
+  &driver_noun, &plugin_noun, &config_noun, &host_noun, &state_noun,   NULL,
 };
 
 /* ---- progress: one line of a terminal, written over and wiped at the end ---- */
@@ -108,6 +109,26 @@ start (struct tool *tool, struct args *args)
     vl_app_on_progress (tool->app, show_progress, NULL);
 }
 
+/* Files that a command may have open: each module is one.  With fewer the one that cannot be
+ * opened would look broken, whichever it is. */
+#define LEAST_FILES 256
+
+static int
+allow_files (struct tool *tool)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= LEAST_FILES)
+    return 0;
+  limit.rlim_cur = limit.rlim_max < LEAST_FILES ? limit.rlim_max : LEAST_FILES;
+  if (setrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == LEAST_FILES)
+    return 0;
+  return vl_refuse_as (tool->call, VL_ERR_FAILED, "HostLimit", NULL,
+                       "allow a process more open files: ulimit -n",
+                       "a process may open %llu files here; virtloom needs %d",
+                       (unsigned long long)limit.rlim_cur, LEAST_FILES);
+}
+
 static int
 load (struct tool *tool)
 {
@@ -115,7 +136,7 @@ load (struct tool *tool)
 
   if (flags & VERB_NO_LOAD)
     return 0;
-  if (vl_app_read (tool->app) < 0)
+  if (allow_files (tool) < 0 || vl_app_read (tool->app) < 0)
     return -1;
   fault_refuse (tool->app);
   return flags & VERB_READ ? 0 : vl_app_load (tool->app);

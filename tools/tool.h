@@ -223,7 +223,7 @@ void elf_read (const unsigned char *bytes, size_t length, struct elf_facts *fact
 
 extern const struct noun audit_noun, config_noun, driver_noun, explain_noun, feature_noun,
     flavor_noun;
-extern const struct noun host_noun, image_noun, plan_noun, plugin_noun, server_noun;
+extern const struct noun host_noun, image_noun, plan_noun, plugin_noun, server_noun, state_noun;
 
 /* plugins.c: what the program of ROW may have, "files to write, network". */
 const char *program_has (struct tool *tool, const struct vl_tool_row *row);

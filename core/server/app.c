@@ -304,19 +304,39 @@ vl_app_store_if_any (struct vl_app *app, struct vl_store **store)
     return -1;
   path = vl_printf (app->call, "%s/state.db", state);
   if (access (path, F_OK) < 0 && errno == ENOENT)
-    return 0;
+    return vl_state_lost (app->call, path);
   *store = app->store = vl_store_open (app->call, path, 0);
   return app->store ? 0 : -1;
+}
+
+static struct vl_store *
+make_store (struct vl_app *app, int create)
+{
+  const char *state = vl_state_make (app), *path;
+  int there;
+
+  if (state == NULL)
+    return NULL;
+  path = vl_printf (app->call, "%s/state.db", state);
+  there = access (path, F_OK) == 0;
+  if (there || create == 2 || vl_state_lost (app->call, path) == 0)
+    app->store = vl_store_open (app->call, path, create);
+  if (app->store && ! app->store->read_only) {
+    vl_reserve_keep (app);
+    if (there)
+      vl_state_backup_daily (app);
+  }
+  return app->store;
 }
 
 struct vl_store *
 vl_app_store (struct vl_app *app)
 {
-  const char *state = app->store ? NULL : vl_state_make (app);
+  return app->store ? app->store : make_store (app, 1);
+}
 
-  if (state)
-    app->store = vl_store_open (app->call, vl_printf (app->call, "%s/state.db", state), 1);
-  if (state && app->store && ! app->store->read_only)
-    vl_reserve_keep (app);
-  return app->store;
+struct vl_store *
+vl_app_store_anew (struct vl_app *app)
+{
+  return make_store (app, 2);
 }

@@ -7,8 +7,11 @@
 
 #include "server/db.h"
 
+#include "lib/file.h"
 #include "lib/text.h"
 #include "request/request.h"
+#include "storage/storage.h"
+#include "storage/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,32 +50,15 @@ cause_of (struct vl_store *store, int code)
   return error == EDQUOT ? ENOSPC : error;
 }
 
-static const struct {
-  int error;
-  enum vl_err err;
-  const char *code, *hint;
-} causes[] = {
-  { ENOSPC, VL_ERR_FAILED, "DiskFull",
-    "make room on the disk that holds the STATE folder, then try again; servers and images can be "
-    "deleted all the same" },
-  { EROFS, VL_ERR_NOT_PERMITTED, "StateReadOnly",
-    "see what made it so (dmesg), then mount it writable: mount -o remount,rw" },
-  { EIO, VL_ERR_FAILED, "StoreFailed", "the disk may be failing: see dmesg" },
-  { EMFILE, VL_ERR_FAILED, "StoreFailed", "allow more open files: ulimit -n" },
-  { ENFILE, VL_ERR_FAILED, "StoreFailed", "allow more open files: sysctl fs.file-max" },
-  { EACCES, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL },
-  { EPERM, VL_ERR_NOT_PERMITTED, "StoreFailed", NULL },
-};
-#define N_CAUSES (sizeof causes / sizeof causes[0])
-
 static int
 failed (struct vl_store *store, const char *what)
 {
   int code = sqlite3_extended_errcode (store->db);
   struct vl_call *call = store->call;
-  size_t i = 0;
+  struct vl_errno_said said;
 
   store->cause = cause_of (store, code);
+  said = vl_errno_said (store->cause);
   switch (code & 0xff) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
@@ -84,14 +70,18 @@ failed (struct vl_store *store, const char *what)
     return vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
                          "\"%s\" is damaged: %s", store->path, sqlite3_errmsg (store->db));
   }
-  while (i < N_CAUSES && causes[i].error != store->cause)
-    i++;
-  if (i < N_CAUSES)
-    return vl_refuse_as (call, causes[i].err, causes[i].code, NULL, causes[i].hint, "%s \"%s\": %s",
-                         what, store->path, strerror (store->cause));
-  return vl_refuse_as (call, VL_ERR_FAILED, "StoreFailed", NULL, NULL, "%s \"%s\": %s%s%s%s", what,
-                       store->path, sqlite3_errmsg (store->db), store->cause ? " (" : "",
-                       store->cause ? strerror (store->cause) : "", store->cause ? ")" : "");
+  if (said.code)
+    return vl_refuse_as (call, said.err, said.code, NULL,
+                         store->cause == ENOSPC ? VL_MAKE_ROOM
+                             "; servers and images can be deleted "
+                             "all the same"
+                                                : said.hint,
+                         "%s \"%s\": %s", what, store->path, strerror (store->cause));
+  return vl_refuse_as (
+      call, store->cause == EACCES || store->cause == EPERM ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED,
+      "StoreFailed", NULL, NULL, "%s \"%s\": %s%s%s%s", what, store->path,
+      sqlite3_errmsg (store->db), store->cause ? " (" : "",
+      store->cause ? strerror (store->cause) : "", store->cause ? ")" : "");
 }
 
 static int
@@ -127,7 +117,7 @@ immutable_uri (struct vl_call *call, const char *path)
 enum how { SHARED, ALONE, READ_ONLY };
 
 static int
-open_as (struct vl_store *store, enum how how, int create)
+connect_as (struct vl_store *store, enum how how, int create)
 {
   const char *path = how == READ_ONLY ? immutable_uri (store->call, store->path) : store->path;
   int flags = how == READ_ONLY
@@ -144,7 +134,13 @@ open_as (struct vl_store *store, enum how how, int create)
       || vl_db_run (store, "PRAGMA foreign_keys = ON", "") < 0
       || vl_db_run (store, "PRAGMA synchronous = FULL", "") < 0)
     return -1;
-  return vl_schema_update (store);
+  return 0;
+}
+
+static int
+open_as (struct vl_store *store, enum how how, int create)
+{
+  return connect_as (store, how, create) < 0 ? -1 : vl_schema_update (store);
 }
 
 /* Is something in the log of the file that is not in the file itself? */
@@ -165,6 +161,7 @@ vl_store_open (struct vl_call *call, const char *path, int create)
 
   store->call = call;
   store->path = vl_arena_strdup (call->arena, path);
+  store->anew = create == 2;
   /* SQLite would make it readable by others; its other files get the mode of this one.  Of a
    * file that is there no descriptor is opened: closing it would end SQLite's locks. */
   fd = create ? open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
@@ -181,6 +178,62 @@ vl_store_open (struct vl_call *call, const char *path, int create)
     return store;
   vl_store_close (store);
   return NULL;
+}
+
+struct vl_store *
+vl_store_look (struct vl_call *call, const char *path, int writing)
+{
+  struct vl_store *store = VL_NEW (struct vl_store);
+
+  store->call = call;
+  store->path = vl_arena_strdup (call->arena, path);
+  if (connect_as (store, writing ? SHARED : READ_ONLY, 0) == 0 && vl_schema_of (store) >= 0)
+    return store;
+  vl_store_close (store);
+  return NULL;
+}
+
+int
+vl_store_judge (struct vl_store *store)
+{
+  const char *said = NULL;
+
+  /* SQLite 3.40 sees NULL where there is none, in tables without rowid whose key does not come
+   * first. */
+  if (vl_db_row (store, &said,
+                 "SELECT quick_check FROM pragma_quick_check (1000000) WHERE quick_check NOT LIKE "
+                 "'NULL value in %' AND quick_check <> 'ok'",
+                 "")
+      < 0)
+    return -1;
+  return said ? vl_refuse_as (store->call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
+                              "\"%s\" is damaged: %s", store->path, said)
+              : 0;
+}
+
+int
+vl_store_copy (struct vl_store *store, const char *path)
+{
+  const char *temp = vl_printf (store->call, "%s.%d", path, (int)getpid ());
+  VL_AUTOFREE char *folder = vl_xstrndup (path, (size_t)(strrchr (path, '/') - path));
+  VL_AUTOCLOSE int fd = -1;
+
+  if (vl_file_mkdirs (folder, 0700) < 0)
+    return vl_file_failed (store->call, "cannot make", folder, errno);
+  unlink (temp);
+  /* Only then others cannot read it: SQLite writes into a file that is empty. */
+  fd = open (temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return vl_file_failed (store->call, "cannot make", temp, errno);
+  if (vl_db_run (store, "VACUUM INTO ?", "s", temp) < 0) {
+    unlink (temp);
+    return -1;
+  }
+  if (fsync (fd) == 0 && rename (temp, path) == 0 && vl_file_sync_folder (path) == 0)
+    return 0;
+  vl_file_failed (store->call, "cannot make", path, errno);
+  unlink (temp);
+  return -1;
 }
 
 void

@@ -17,16 +17,25 @@ struct vl_store {
   int told;         /* "waiting for another virtloom command" was said */
   size_t n_damaged; /* rows that were not handed out */
   int read_only;    /* STATE cannot be written: what is there can be read */
+  int anew;         /* it may be empty although servers lie beside it */
   int cause;        /* errno of what failed last, 0: not known */
 };
 #define VL_HINT_STORE                                                                              \
   "'virtloom state check' shows what is damaged, 'virtloom state repair' and 'virtloom state "     \
   "restore' mend it"
 
-/* Opens STATE/state.db and brings its schema up to date; CREATE 0: it must
- * exist.  NULL after a finding. */
+/* Opens STATE/state.db and brings its schema up to date; CREATE 0: it must exist; 2: a new one
+ * is made whatever lies beside it.  NULL after a finding. */
 struct vl_store *vl_store_open (struct vl_call *call, const char *path, int create);
+/* Opens the file at PATH as it is: of whatever schema that this program knows, and, but for
+ * WRITING, as a file that nobody else has open.  NULL after a finding. */
+struct vl_store *vl_store_look (struct vl_call *call, const char *path, int writing);
 void vl_store_close (struct vl_store *store);
+/* Is the file whole?  0, or -1 after StoreDamaged. */
+int vl_store_judge (struct vl_store *store);
+/* A copy of it at PATH, in the place of what was there, whose folder is made.  0, or -1 after
+ * a finding. */
+int vl_store_copy (struct vl_store *store, const char *path);
 
 /* A statement with its arguments bound.  TYPES has one letter for each: 's'
  * const char * (NULL is NULL), 'i' int64_t.  NULL after a finding.  End with
@@ -81,6 +90,9 @@ int vl_db_finish (struct vl_store *store, int result);
 /* Brings the file from its version to ours, in one transaction.  0, or -1 after
  * a finding; a file of a later virtloom is refused and left alone. */
 int vl_schema_update (struct vl_store *store);
+/* Which version the file is of: 0 or more, where this program knows that; 0: nothing is in
+ * it.  -1 after a finding. */
+int vl_schema_of (struct vl_store *store);
 /* The version that this program writes. */
 int vl_schema_version (void);
 

@@ -88,7 +88,7 @@ vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info
     return -1;
   if (store == NULL)
     return 0;
-  vl_recover (app, store);
+  vl_recover_images (app, store);
   stmt = vl_db_query (store, "SELECT " COLUMNS " FROM image ORDER BY name", "");
   while (vl_db_next (store, stmt, &bad) == 1) {
     if (read_row (app, store, stmt, &image) < 0)
@@ -97,6 +97,7 @@ vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info
     if (result)
       return result;
   }
+  vl_state_warn (app, "images", 0);
   return bad;
 }
 

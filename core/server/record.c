@@ -8,11 +8,21 @@
 #include "server/record.h"
 
 #include "lib/file.h"
+#include "request/request.h"
 #include "server/method.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <time.h>
+
+int
+vl_domain_is_ours (const char *uuid, const char *domain)
+{
+  char name[16];
+
+  vl_domain_name (uuid, name);
+  return VL_STREQ (name, domain);
+}
 
 const char *
 vl_server_dir (struct vl_app *app, const char *uuid)

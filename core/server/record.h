@@ -20,6 +20,8 @@ struct vl_record {
   const char *properties; /* JSON, of a server of an earlier schema */
 };
 
+/* Is the guest UUID called DOMAIN as ours are? */
+int vl_domain_is_ours (const char *uuid, const char *domain);
 /* STATE/images/UUID and STATE/servers/UUID. */
 const char *vl_image_path (struct vl_app *app, const char *uuid);
 const char *vl_server_dir (struct vl_app *app, const char *uuid);

@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include "server/db.h"
+#include "server/session.h"
 
 static const char *const to_1[] = {
   "CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -180,25 +181,37 @@ version_of (struct vl_store *store)
 }
 
 int
-vl_schema_update (struct vl_store *store)
+vl_schema_of (struct vl_store *store)
 {
   int64_t version = version_of (store);
-  int result;
 
-  if (version < 0)
+  if (version <= SCHEMA_VERSION)
+    return (int)version;
+  return vl_refuse_as (store->call, VL_ERR_FAILED, "StoreTooNew", NULL,
+                       "use that virtloom, or another folder with --state",
+                       "\"%s\" was written by a later virtloom (schema %lld; this one knows %d)",
+                       store->path, (long long)version, SCHEMA_VERSION);
+}
+
+int
+vl_schema_update (struct vl_store *store)
+{
+  int version = vl_schema_of (store), result;
+
+  if (version < 0 || version == SCHEMA_VERSION)
+    return version < 0 ? -1 : 0;
+  if (version == 0 && ! store->anew && vl_state_lost (store->call, store->path) < 0)
     return -1;
-  if (version == SCHEMA_VERSION)
-    return 0;
-  if (version > SCHEMA_VERSION) {
-    return vl_refuse_as (store->call, VL_ERR_FAILED, "StoreTooNew", NULL,
-                         "use that virtloom, or another folder with --state",
-                         "\"%s\" was written by a later virtloom (schema %lld; this one knows %d)",
-                         store->path, (long long)version, SCHEMA_VERSION);
-  }
+  if (version > 0
+      && vl_store_copy (store, vl_printf (store->call, "%.*s/backup/schema-%d.db",
+                                          (int)(strrchr (store->path, '/') - store->path),
+                                          store->path, version))
+             < 0)
+    return -1;
   if (vl_db_use_wal (store) < 0 || vl_db_begin (store) < 0)
     return -1;
   /* Another command may have been quicker. */
-  version = version_of (store);
+  version = vl_schema_of (store);
   result = version < 0 ? -1 : version < SCHEMA_VERSION ? migrate (store, version) : 0;
   return vl_db_finish (store, result);
 }

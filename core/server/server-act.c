@@ -55,6 +55,8 @@ static const struct {
   { VL_SERVER_UNPAUSE, "unpause", PAUSED, 0, 0, 0, VL_OP_UNPAUSE, VL_EVENT_UNPAUSED, "ACTIVE" },
   { VL_SERVER_SUSPEND, "suspend", ACTIVE, 0, 0, 1, VL_OP_SUSPEND, VL_EVENT_SUSPENDED, "SUSPENDED" },
   { VL_SERVER_RESUME, "resume", SUSPENDED, 1, 1, 1, VL_OP_RESUME, VL_EVENT_RESUMED, "ACTIVE" },
+  { VL_SERVER_BOOT, "start after a boot of the host", SHUTOFF, 1, 1, 1, VL_OP_START,
+    VL_EVENT_STARTED, "ACTIVE" },
 };
 #define N_ACTIONS (sizeof actions / sizeof actions[0])
 
@@ -302,6 +304,8 @@ call_driver (const struct act *act, const struct vl_doc *doc)
     return VL_CALL (app, driver, power, suspend, uuid);
   case VL_SERVER_RESUME:
     return VL_CALL (app, driver, power, resume, &spawn);
+  case VL_SERVER_BOOT:
+    return VL_CALL (app, driver, power, resume_state_on_host_boot, &spawn);
   }
   return -1;
 }

@@ -14,6 +14,7 @@
 
 #include <virtloom/ascii.h>
 
+#include <errno.h>
 #include <jansson.h>
 
 #define GIB ((int64_t)1 << 30)
@@ -416,6 +417,16 @@ image_format (struct vl_app *app, const char *path)
 }
 
 static int
+refuse_missing (struct vl_app *app, const char *file, const char *what, const char *disk)
+{
+  return vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL,
+                       "put it back under that name; 'virtloom state check' shows what else is not "
+                       "there",
+                       "the %s \"%s\"%s%s%s is not there", what, disk, file == disk ? "" : ", \"",
+                       file == disk ? "" : file, file == disk ? "" : "\",");
+}
+
+static int
 verify_disk (struct vl_app *app, const struct vl_xml *disk)
 {
   const char *path = said (disk, "source", "file"), *format = said (disk, "driver", "type");
@@ -426,6 +437,10 @@ verify_disk (struct vl_app *app, const struct vl_xml *disk)
   if (path == NULL || format == NULL)
     return 0;
   stored = backing ? image_format (app, backing) : NULL;
+  if (access (path, F_OK) < 0 && errno == ENOENT)
+    return refuse_missing (app, path, "disk", path);
+  if (backing && access (backing, F_OK) < 0 && errno == ENOENT)
+    return refuse_missing (app, backing, "base image of disk", path);
   if (backing
       && (vl_image_open (app->call, backing, &below_it) < 0
           || vl_image_check (&below_it, stored ? stored : below) < 0))

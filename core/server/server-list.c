@@ -15,12 +15,15 @@
 struct seen {
   char uuid[37];
   enum vl_state state;
+  struct vl_plugin *driver; /* of a guest with a name of ours, else NULL */
+  int shown;                /* its server was */
 };
 
 struct listing {
   struct seen *items;
   size_t n, size;
   struct vl_strv asked; /* drivers that answered */
+  struct vl_plugin *asking;
 };
 
 static int
@@ -29,11 +32,12 @@ keep (void *opaque, const char *uuid, const char *domain, enum vl_state state)
   struct listing *listing = opaque;
   struct seen *seen;
 
-  (void)domain;
   VL_GROW (listing->items, listing->n, listing->size);
   seen = &listing->items[listing->n++];
   snprintf (seen->uuid, sizeof seen->uuid, "%s", uuid);
   seen->state = state;
+  seen->driver = vl_domain_is_ours (uuid, domain) ? listing->asking : NULL;
+  seen->shown = 0;
   return 0;
 }
 
@@ -44,7 +48,7 @@ by_uuid (const void *a, const void *b)
 }
 
 /* What a driver said of server UUID, or NULL. */
-static const struct seen *
+static struct seen *
 seen_of (const struct listing *listing, const char *uuid)
 {
   struct seen wanted;
@@ -66,6 +70,7 @@ ask_drivers (struct vl_app *app, struct vl_store *store, struct listing *listing
   for (size_t i = 0; i < n; i++) {
     struct vl_plugin *driver = vl_app_driver_named (app, names[i]);
 
+    listing->asking = driver;
     if (driver && VL_CALL (app, driver, inventory, list_instances, keep, listing) == 0)
       vl_strv_add (&listing->asked, names[i]);
   }
@@ -167,8 +172,10 @@ show_all (struct vl_app *app, struct vl_store *store, const struct listing *list
                                    .driver = vl_db_text (stmt, 5),
                                    .created = vl_db_text (stmt, 6),
                                    .fault = vl_db_text (stmt, 7) };
-    const struct seen *found = seen_of (listing, info.uuid);
+    struct seen *found = seen_of (listing, info.uuid);
 
+    if (found)
+      found->shown = 1;
     fill (app, &info, vl_db_text (stmt, 8), found ? found->state : VL_STATE_NONE,
           vl_strv_has (&listing->asked, info.driver));
     result = fn (opaque, &info);
@@ -196,6 +203,22 @@ notice_all (struct vl_app *app, struct vl_store *store, const struct listing *li
   }
 }
 
+/* Guests with names of ours that no server on record has, and that are still there. */
+static size_t
+count_strays (struct vl_app *app, const struct listing *listing)
+{
+  size_t n = 0, first = app->call->findings.n;
+
+  for (size_t i = 0; i < listing->n; i++) {
+    const struct seen *seen = &listing->items[i];
+
+    n += seen->driver && ! seen->shown
+         && VL_CALL (app, seen->driver, inventory, instance_exists, seen->uuid) == 1;
+  }
+  vl_findings_drop (app->call, first, app->call->findings.n);
+  return n;
+}
+
 int
 vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_info *), void *opaque)
 {
@@ -213,6 +236,8 @@ vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_in
     notice_all (app, store, &listing);
   if (result == 0)
     result = show_all (app, store, &listing, fn, opaque);
+  if (result == 0)
+    vl_state_warn (app, "servers", count_strays (app, &listing));
   free (listing.items);
   vl_strv_free (&listing.asked);
   return result;

@@ -27,9 +27,10 @@ struct vl_app {
   struct vl_plugin *driver; /* chosen and loaded, or NULL */
   struct vl_open_driver *drivers;
   size_t n_drivers, drivers_size;
-  const char *state_dir;                                  /* NULL until asked for */
-  struct vl_store *store;                                 /* NULL until asked for */
-  int recovered;                                          /* dead operations were looked for */
+  const char *state_dir;  /* NULL until asked for */
+  struct vl_store *store; /* NULL until asked for */
+  int recovered;          /* dead operations were looked for */
+  const char *accepted;   /* the object of which what is not proven is removed, or NULL */
   void (*on_process) (void *, const struct vl_process *); /* or NULL */
   void *process_opaque;
 };
@@ -40,6 +41,8 @@ const char *vl_path_absolute (struct vl_arena *arena, const char *path);
 /* STATE as a folder that exists, with its subfolders; NULL after a finding. */
 const char *vl_state_make (struct vl_app *app);
 struct vl_store *vl_app_store (struct vl_app *app);
+/* A new one, whatever lies beside it. */
+struct vl_store *vl_app_store_anew (struct vl_app *app);
 /* The store if there is one: 0 with *STORE, NULL where STATE has none yet; -1
  * after a finding.  Makes nothing. */
 int vl_app_store_if_any (struct vl_app *app, struct vl_store **store);
@@ -52,6 +55,16 @@ void vl_soften (struct vl_call *call, size_t first);
  * before it opens the store, and whoever writes puts it back where there is room again. */
 void vl_reserve_use (struct vl_app *app);
 void vl_reserve_keep (struct vl_app *app);
+/* A copy of the store, where the last is older than a day.  What goes wrong is a warning. */
+void vl_state_backup_daily (struct vl_app *app);
+/* PATH is where a store should be, and is none, or an empty file.  0; -1 after a finding where
+ * there are servers or images beside it. */
+int vl_state_lost (struct vl_call *call, const char *path);
+/* Each uuid that names something in FOLDER ("servers", "images") of STATE. */
+struct vl_strv vl_state_list (const char *state, const char *folder);
+/* state-check.c: a warning where FOLDER has what is on no record, and for GUESTS that many
+ * of the hypervisor. */
+void vl_state_warn (struct vl_app *app, const char *folder, size_t guests);
 
 /* ---- app-driver.c ---- */
 /* The driver that was chosen, loaded; NULL after a finding. */

@@ -133,12 +133,17 @@ is_marked (struct vl_call *call, const char *path, const char *token)
   return token && VL_STREQ (text, token);
 }
 
+/* Whose it is is not proven: it goes only where that was accepted. */
 static int
-refuse_unproven (struct vl_app *app, const char *path)
+remove_unproven (struct vl_app *app, const char *object, const char *path)
 {
+  if (app->accepted && VL_STREQ (app->accepted, object))
+    return vl_file_remove_tree (path) < 0 ? vl_remove_failed (app->call, path) : 0;
   return vl_refuse_as (app->call, VL_ERR_FAILED, "NotProven", NULL,
-                       "look at it; move it away, or have it removed: virtloom state repair "
-                       "--accept-loss",
+                       vl_printf (app->call,
+                                  "look at it; move it away, or have it removed: virtloom state "
+                                  "repair --accept-loss %s",
+                                  object),
                        "\"%s\" has not the mark of the operation that began to make it: it may be "
                        "somebody else's, and stays",
                        path);
@@ -147,14 +152,14 @@ refuse_unproven (struct vl_app *app, const char *path)
 /* A folder that has no mark yet was just made, so it is empty: rmdir can take nothing that
  * is not ours. */
 static int
-remove_folder (struct vl_app *app, const char *path, const char *token)
+remove_folder (struct vl_app *app, const char *object, const char *path, const char *token)
 {
   if (is_marked (app->call, path, token))
     return vl_file_remove_tree (path) < 0 ? vl_remove_failed (app->call, path) : 0;
   if (rmdir (path) == 0 || errno == ENOENT)
     return 0;
   return errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR
-             ? refuse_unproven (app, path)
+             ? remove_unproven (app, object, path)
              : vl_remove_failed (app->call, path);
 }
 
@@ -170,7 +175,7 @@ remove_file (struct vl_app *app, const char *object, const char *path)
   if (load_token (app->store, object, &token) < 0)
     return -1;
   if (! is_marked (app->call, folder, token))
-    return refuse_unproven (app, path);
+    return remove_unproven (app, object, path);
   return unlink (path) < 0 && errno != ENOENT ? vl_remove_failed (app->call, path) : 0;
 }
 
@@ -185,7 +190,7 @@ remove_made (struct vl_app *app, const char *object, const struct made *made)
   if (lstat (path, &st) < 0 && errno == ENOENT)
     return 0;
   if (VL_STREQ (made->kind, VL_MADE_FOLDER))
-    return remove_folder (app, path, made->identity);
+    return remove_folder (app, object, path, made->identity);
   return made->identity ? remove_file (app, object, path) : 0;
 }
 
@@ -322,21 +327,42 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
   }
 }
 
+/* Mends what dead commands left of operations whose kinds begin with KIND. */
+static void
+recover (struct vl_app *app, struct vl_store *store, const char *kind)
+{
+  struct left *list;
+  size_t n;
+
+  vl_db_rows (store, &list, &n, LEFT " ORDER BY begun, object", "");
+  for (size_t i = 0; i < n; i++)
+    if (VL_STARTS (list[i].kind, kind))
+      mend_if_dead (app, store, &list[i]);
+}
+
 void
 vl_recover (struct vl_app *app, struct vl_store *store)
 {
-  size_t n, first = app->call->findings.n;
-  struct left *list;
+  size_t first = app->call->findings.n;
 
   if (app->recovered || store->read_only)
     return;
   app->recovered = 1;
-  vl_db_rows (store, &list, &n, LEFT " ORDER BY begun, object", "");
-  for (size_t i = 0; i < n; i++)
-    mend_if_dead (app, store, &list[i]);
+  recover (app, store, "");
   vl_lock_sweep (app, "servers");
   vl_lock_sweep (app, "images");
   vl_lock_sweep (app, "locks");
   /* None of it is about what was asked for. */
+  vl_soften (app->call, first);
+}
+
+void
+vl_recover_images (struct vl_app *app, struct vl_store *store)
+{
+  size_t first = app->call->findings.n;
+
+  if (app->recovered || store->read_only)
+    return;
+  recover (app, store, "image ");
   vl_soften (app->call, first);
 }

@@ -71,6 +71,8 @@ int vl_undo_mend (struct vl_app *app, struct vl_store *store, const char *object
 /* The same for all, once per session.  What cannot be mended now is a warning and
  * stays for later. */
 void vl_recover (struct vl_app *app, struct vl_store *store);
+/* The same for images alone, which opens no driver. */
+void vl_recover_images (struct vl_app *app, struct vl_store *store);
 
 /* "cannot remove PATH", with errno; answers -1. */
 int vl_remove_failed (struct vl_call *call, const char *path);

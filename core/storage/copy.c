@@ -13,16 +13,42 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+struct vl_errno_said
+vl_errno_said (int error)
+{
+  switch (error) {
+  case ENOSPC:
+  case EDQUOT:
+    return (struct vl_errno_said) { VL_ERR_FAILED, "DiskFull", VL_MAKE_ROOM };
+  case EROFS:
+    return (struct vl_errno_said) {
+      VL_ERR_NOT_PERMITTED, "ReadOnly",
+      "see what made it so (dmesg), then mount it writable: mount -o remount,rw"
+    };
+  case EIO:
+    return (struct vl_errno_said) { VL_ERR_FAILED, "StorageFailed",
+                                    "the disk may be failing: see dmesg" };
+  case EMFILE:
+    return (struct vl_errno_said) { VL_ERR_FAILED, "HostLimit",
+                                    "allow a process more open files: ulimit -n" };
+  case ENFILE:
+    return (struct vl_errno_said) { VL_ERR_FAILED, "HostLimit",
+                                    "allow the host more open files: sysctl fs.file-max" };
+  case ENOMEM:
+    return (struct vl_errno_said) { VL_ERR_FAILED, "HostLimit", "the host has no memory left" };
+  }
+  return (struct vl_errno_said) { VL_ERR_FAILED, NULL, NULL };
+}
+
 int
 vl_file_failed (struct vl_call *call, const char *what, const char *path, int error)
 {
-  int full;
+  struct vl_errno_said said = vl_errno_said (error);
 
   if (what == NULL || path == NULL)
     return vl_fault (call, "vl_file_failed is called with NULL where a text is needed");
-  full = error == ENOSPC || error == EDQUOT;
-  return vl_refuse_as (call, VL_ERR_FAILED, full ? "DiskFull" : "StorageFailed", NULL,
-                       full ? VL_MAKE_ROOM : NULL, "%s \"%s\": %s", what, path, strerror (error));
+  return vl_refuse_as (call, said.err, said.code ? said.code : "StorageFailed", NULL, said.hint,
+                       "%s \"%s\": %s", what, path, strerror (error));
 }
 
 /* Copying and the digest are coreutils' part: an essential package, well kept, and run

@@ -248,7 +248,7 @@ vl_vmdk_read (struct vl_image_file *file)
     return vl_image_bad (file, "has a vmdk header that cannot be true");
   text = vl_xcalloc (1, (size_t)length * 512 + 1);
   if (pread (file->fd, text, (size_t)length * 512, (off_t)offset * 512) < 0)
-    return vl_image_bad (file, "cannot be read: %s", strerror (errno));
+    return vl_image_unread (file, errno);
   file->virtual_size = (int64_t)sectors * 512;
   return vmdk_descriptor (file, text);
 }

@@ -69,16 +69,20 @@ vl_image_refuse (const struct vl_image_file *file, const char *hint, const char 
 
 /* ---- opening ---- */
 
-/* With errno. */
-static int
-refuse_open (const struct vl_image_file *file)
+int
+vl_image_unread (const struct vl_image_file *file, int error)
 {
-  enum vl_err err = errno == ENOENT || errno == ENOTDIR ? VL_ERR_NOT_FOUND
-                    : errno == EACCES || errno == EPERM ? VL_ERR_NOT_PERMITTED
-                                                        : VL_ERR_REQUEST;
+  struct vl_errno_said said = vl_errno_said (error);
 
-  return vl_refuse_as (file->call, err, "ImageUnacceptable", NULL, NULL,
-                       "image file \"%s\" cannot be read: %s", file->path, strerror (errno));
+  if (error == ENOENT || error == ENOTDIR)
+    said = (struct vl_errno_said) { VL_ERR_NOT_FOUND, "DiskNotFound", NULL };
+  else if (error == EACCES || error == EPERM)
+    said = (struct vl_errno_said) { VL_ERR_NOT_PERMITTED, "NotPermitted", NULL };
+  else if (error == ELOOP || error == ENAMETOOLONG)
+    said = (struct vl_errno_said) { VL_ERR_REQUEST, "ImageUnacceptable", NULL };
+  return vl_refuse_as (file->call, said.err, said.code ? said.code : "StorageFailed", NULL,
+                       said.hint, "image file \"%s\" cannot be read: %s", file->path,
+                       strerror (error));
 }
 
 static int
@@ -109,20 +113,20 @@ vl_image_open (struct vl_call *call, const char *path, struct vl_image_file *fil
 
   *file = (struct vl_image_file) { .call = call, .fd = -1, .path = path };
   if (where < 0 || fstat (where, &st) < 0)
-    return refuse_open (file);
+    return vl_image_unread (file, errno);
   if (judge_kind (file, &st) < 0)
     return -1;
   snprintf (self, sizeof self, "/proc/self/fd/%d", where);
   file->fd = open (self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file->fd < 0)
-    return refuse_open (file);
+    return vl_image_unread (file, errno);
   file->size = st.st_size;
   file->head = vl_arena_alloc (call->arena, VL_IMAGE_HEAD);
   file->n_head = st.st_size < VL_IMAGE_HEAD ? (size_t)st.st_size : VL_IMAGE_HEAD;
   got = pread (file->fd, file->head, file->n_head, 0);
   if (got >= 0 && (size_t)got < file->n_head)
     errno = ESTALE; /* what is not read is not judged */
-  return got < 0 || (size_t)got < file->n_head ? refuse_open (file) : 0;
+  return got < 0 || (size_t)got < file->n_head ? vl_image_unread (file, errno) : 0;
 }
 
 void

@@ -41,6 +41,13 @@ void vl_image_close (struct vl_image_file *file);
 /* 0 if the bytes are what FORMAT says and name no other file, else -1 after
  * ImageUnacceptable.  Only our own parsers. */
 int vl_image_check (struct vl_image_file *file, const char *format);
+/* What an errno of a file stands for that is nobody's request: its exit code, its code (NULL:
+ * none of its own) and what mends it (or NULL). */
+struct vl_errno_said {
+  enum vl_err err;
+  const char *code, *hint;
+};
+struct vl_errno_said vl_errno_said (int error);
 /* A disk of a server, that its guest may have written to: PATH must be what we
  * made it, an overlay over BACKING of BACKING_FORMAT, or with BACKING NULL a
  * disk of FORMAT that names no other file. */
@@ -60,6 +67,8 @@ int vl_vpc_read (struct vl_image_file *file);
 /* Records ImageUnacceptable (exit 3) about FILE with a HINT, or NULL; answers -1. */
 int vl_image_refuse (const struct vl_image_file *file, const char *hint, const char *fmt, ...)
     VL_PRINTF (3, 4);
+/* It cannot be read, for ERROR: that is seldom its own fault. */
+int vl_image_unread (const struct vl_image_file *file, int error);
 #define vl_image_bad(file, ...) vl_image_refuse (file, NULL, __VA_ARGS__)
 
 /* ---- copy.c, config-drive.c ---- */

@@ -425,7 +425,8 @@ VL_EXPORT int vl_server_create (struct vl_app *app, const struct vl_create_optio
  * until it is, after a warning. */
 VL_EXPORT int vl_server_delete (struct vl_app *app, const char *server, int force,
                                 const char *const *abandon);
-/* Asks the driver of each server for its state, one listing per driver. */
+/* Asks the driver of each server for its state, one listing per driver.  A record that is
+ * damaged is left out, after a finding. */
 VL_EXPORT int vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_info *),
                               void *opaque);
 VL_EXPORT const struct vl_server_info *vl_server_find (struct vl_app *app, const char *server);
@@ -438,11 +439,17 @@ enum vl_server_action {
   VL_SERVER_UNPAUSE = 6,
   VL_SERVER_SUSPEND = 7,
   VL_SERVER_RESUME = 8,
+  VL_SERVER_BOOT = 9, /* started again after a boot of the host: vl_host_resume */
 };
 /* TIMEOUT in seconds, for VL_SERVER_STOP: how long the guest may take to shut down.  FORCE,
  * of VL_SERVER_STOP alone: what plugins have against it is a warning, and recorded. */
 VL_EXPORT int vl_server_act (struct vl_app *app, const char *server, enum vl_server_action action,
                              uint32_t timeout, int force);
+/* Starts the servers that were ACTIVE before the host's boot and whose guests are off, once
+ * in a boot; FN is called with the name of each that was started.  0; 1 where the setting
+ * resume_guests_state_on_host_boot is off, and nothing is started; or -1 after findings: it can
+ * be called again then. */
+VL_EXPORT int vl_host_resume (struct vl_app *app, int (*fn) (void *, const char *), void *opaque);
 /* What a plan of today would change of SERVER's document; arena memory of the
  * application.  0 with *N, or -1 where there is no such plan. */
 VL_EXPORT int vl_server_diff (struct vl_app *app, const char *server,
@@ -456,6 +463,29 @@ VL_EXPORT int vl_server_provenance (struct vl_app *app, const char *server,
                                     const struct vl_provenance **rows, size_t *n);
 VL_EXPORT int vl_server_log (struct vl_app *app, const char *server, const char **text,
                              size_t *length);
+
+/* ---- STATE as a whole ---- */
+
+/* Something that is in STATE and on no record, or the other way round. */
+struct vl_state_fault {
+  const char *kind; /* "store", "row", "operation", "server", "image", "folder", "file", "guest",
+                       "driver" */
+  const char *id;   /* what it is accepted by; NULL: it is not mended by vl_state_check */
+  const char *loss; /* what goes where it is mended, or NULL */
+  const char *text; /* a sentence */
+  int mended;       /* it is mended next */
+};
+/* Compares the records with folders, images and guests, and has FN called for each fault.
+ * MEND: what takes nothing is mended, and what takes something where its id is among ACCEPTED
+ * (NULL-terminated, or NULL).  0, what FN answered, or -1 after findings. */
+VL_EXPORT int vl_state_check (struct vl_app *app, int mend, const char *const *accepted,
+                              int (*fn) (void *, const struct vl_state_fault *), void *opaque);
+/* A copy of the records, in STATE/backup: *FILE (or NULL) is its path.  The first command of a
+ * day that changes something makes one, too. */
+VL_EXPORT int vl_state_backup (struct vl_app *app, const char **file);
+/* Puts the copy FILE (NULL: the last one of STATE) in the place of the records, which are
+ * moved to *KEPT. */
+VL_EXPORT int vl_state_restore (struct vl_app *app, const char *file, const char **kept);
 
 #ifdef __cplusplus
 }

@@ -37,7 +37,8 @@ refused (const char *file, const char *format, enum vl_err err, const char *mess
 
   ck_assert_int_eq (vl_image_inspect (call, file, format, &facts), -1);
   ck_assert_uint_gt (call->findings.n, first);
-  ck_assert_str_eq (call->findings.items[first].code, "ImageUnacceptable");
+  ck_assert_str_eq (call->findings.items[first].code,
+                    err == VL_ERR_NOT_FOUND ? "DiskNotFound" : "ImageUnacceptable");
   ck_assert_str_eq (rig_plain (&rig, call->findings.items[first].message), message);
   ck_assert_int_eq (call->findings.items[first].err, err);
 }

@@ -126,7 +126,8 @@ half_an_operation (struct vl_app *other)
 #define UNPROVEN(uuid)                                                                             \
   "warning NotProven core: \"DIR/state/servers/" uuid                                              \
   "\" has not the mark of the operation that began to make it: it may be somebody else's, and "    \
-  "stays\n  look at it; move it away, or have it removed: virtloom state repair --accept-loss\n"   \
+  "stays\n  look at it; move it away, or have it removed: virtloom state repair "                  \
+  "--accept-loss " uuid "\n"                                                                       \
   "warning Unfinished core: an interrupted \"server create\" of " uuid                             \
   " could not be mended now; it is tried again later\n"
 

@@ -14,7 +14,8 @@ _virtloom_verbs ()
     feature | driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
     config) echo "show check import-nova" ;;
-    host) echo "show check import" ;;
+    host) echo "show check resume import" ;;
+    state) echo "check repair backup restore" ;;
   esac
 }
 
@@ -34,6 +35,7 @@ _virtloom_options ()
     audit-*) echo "--flavors --images" ;;
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     feature-list | driver-list) echo "--long" ;;
+    state-repair) echo "--accept-loss" ;;
     host-import) echo "--capabilities --domcapabilities --fact" ;;
     plugin-check) echo "--request --timeout" ;;
     plugin-new) echo "--kind" ;;
@@ -52,7 +54,7 @@ _virtloom ()
 {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local general="--config --state --driver --host --output --quiet --verbose --help"
-  local nouns="flavor image server plan explain audit feature driver plugin config host"
+  local nouns="flavor image server plan explain audit feature driver plugin config host state"
   local noun='' verb='' i word
   local -a _virtloom_where=()
 
