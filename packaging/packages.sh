@@ -5,7 +5,7 @@
 # ./quickstart and ./check.
 
 VL_BUILD_PACKAGES="gcc libc6-dev make autoconf automake libtool libltdl-dev pkg-config perl
-  libinih-dev libjansson-dev libseccomp-dev libsqlite3-dev uuid-dev libxml2-dev libvirt-dev"
+  libinih-dev libjansson-dev libseccomp-dev libsmartcols-dev libsqlite3-dev uuid-dev libxml2-dev libvirt-dev"
 VL_GUEST_PACKAGES="libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils
   busybox-static syslinux syslinux-common syslinux-efi mtools cpio gzip qemu-guest-agent"
 VL_TEST_PACKAGES="check locales clang libclang-rt-dev clang-format python3-minimal shellcheck

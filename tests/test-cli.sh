@@ -55,7 +55,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, diff, event list, pause, unpause, suspend, resume, log, console" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, start, stop, reboot, diff, event list, wait, pause, unpause, suspend, resume, log, console" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -67,7 +67,7 @@ usage "there is no option '--nonsense'" "virtloom --help" --nonsense
 usage "option '--state' needs a value: --state DIR" "" flavor list --state
 usage "option '-o' needs a value: -o FORMAT" "" flavor list -o
 usage "option '--quiet' takes no value" "" flavor list --quiet=yes
-usage "'flavor list' cannot answer with -o 'yaml'; accepted: table, json" "" flavor list -o yaml
+usage "'flavor list' cannot answer with -o 'yaml'; accepted: table, json, value" "" flavor list -o yaml
 usage "'plan' cannot answer with -o 'table'; accepted: xml, json" "" plan -o table
 usage "'host import' cannot answer with -o 'table'; accepted: json" "" host import -o table
 
@@ -287,5 +287,25 @@ is "${COMPREPLY[*]}" start "completion of a verb, behind options"
 COMP_WORDS=(virtloom plan --re) COMP_CWORD=2 COMPREPLY=()
 _virtloom
 is "${COMPREPLY[*]}" --request "completion of an option"
+# complete LINE: what is offered at its end.
+virtloom () { vl --driver fake "$@"; }
+complete_line () {
+  local COMP_LINE="virtloom $1" COMP_POINT
+  COMP_POINT=${#COMP_LINE} COMPREPLY=()
+  _virtloom
+  out=${COMPREPLY[*]}
+}
+truncate -s 1M "$tmp/disk.raw"
+vl flavor create 'two words' --vcpus 1 --ram 64 --disk 0 > /dev/null
+vl flavor show m1 > /dev/null
+for each in 'server list --sta|--status --state' 'server create --flavor=m|m1' 'server create --flavor t|two\ words' \
+    'flavor set m1 --property hw:watchdog_a|watchdog_action=' 'flavor set m1 --property hw:watchdog_action=p|pause poweroff' \
+    'flavor set m1 --property hw:boot_menu=|yes no' 'image set i --property hw_watchdog_action=res|reset' \
+    'feature which hw:watchdog_|watchdog_action' 'server event |list' 'server wait --status SHUT|SHUTOFF' \
+    'config show virtl|virtloom' 'config show watchd|watchdog' 'server list -o v|value' 'server create x --network us|user' \
+    'flavor show m1 --v|--verbose --version' "--state=$state flavor show m|m1"; do
+  complete_line "${each%|*}"
+  is "$out" "${each##*|}" "completion of '${each%|*}'"
+done
 
 done_testing

@@ -174,6 +174,179 @@ for member in '"vcpus": 2,' '"id": "nic0",' '"used": ' '"why": "hw:watchdog_acti
 done
 f server delete web
 
+# ---- forms of answers ----
+
+for name in a b c; do f server create $name --flavor m1 --image img > "$tmp/.out"; done
+f server pause b
+f server stop c
+run f server list --no-headings -c status,Name
+is_eq "$rc $out" "0 ACTIVE   a
+PAUSED   b
+SHUTOFF  c" "columns by key or title, in the order given, without headings"
+run f server list -o value -c name -c fault,image
+is_eq "$rc $out" "0 a		img
+b		img
+c		img" "values have tabs between; what is not there is empty"
+run f server list -o json -c status
+is_eq "$(tr -d ' \n' <<< "$out")" '{"servers":[{"status":"ACTIVE"},{"status":"PAUSED"},{"status":"SHUTOFF"}],"findings":[]}' "columns of JSON"
+run f server show a -o value -c status -c vcpus
+is_eq "$rc $out" "0 ACTIVE
+2" "values of one object, a line each"
+run f server show a -c status
+is_eq "$rc $out" "0 Status  ACTIVE" "one row of one object"
+run f server show a -o json -c status
+is_eq "$(tr -d ' \n' <<< "$out")" '{"status":"ACTIVE","findings":[]}' "members of one object"
+run f server list -c nme
+is_eq "$rc $out$err" "2 error Usage core: there is no column 'nme'; accepted: name, uuid, status, power_state, flavor, image, driver, domain, created, fault, run_dir
+  did you mean 'name'?" "a column that is none"
+run f flavor show m1 -o value -c ram_mib
+is_eq "$rc $out" "0 128" "of flavors, too"
+run f feature show rng -c state -o value
+is_eq "$rc $out" "0 loaded" "and of features"
+run f server list --status DELETED
+is_eq "$rc $out$err" "2 error Usage core: --status 'DELETED'; accepted: BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" "a status that is none"
+run f image create 'bild-é漢' --file "$tmp/disk.raw" --disk-format raw
+for locale in C C.UTF-8; do
+  run env LC_ALL=$locale timeout 60 "$VL_RUN" virtloom --config "$config" --state "$state" image list -c name,format
+  is_eq "$rc $out" "0 Name      Format
+bild-é漢  raw
+img       raw" "names are as wide as they are, in locale $locale"
+done
+f image delete 'bild-é漢'
+# On a terminal: no line is wider than it, and no text is lost.
+wide () { script -qec "stty cols $1; $VL_RUN virtloom --config $config --state $state --driver fake $2" /dev/null | tr -d '\r'; }
+wide 100 'config show' > "$tmp/wide"
+true_that "a table fits the terminal" test "$(wc -L < "$tmp/wide")" -le 100
+run f config show -c value,origin
+true_that "in a pipe nothing is wrapped" test "$(wc -l <<< "$out")" -lt "$(wc -l < "$tmp/wide")"
+
+# Progress leaves no trace where the answer is.
+script -qec "$VL_RUN virtloom --config $config --state $state --driver fake server create tty --flavor m1 --image img" /dev/null > "$tmp/wide"
+true_that "there is progress on a terminal" grep -qF 'starting "tty" ...' "$tmp/wide"
+true_that "that is wiped before the answer" grep -qF $'...\r\033[KName' "$tmp/wide"
+true_that "and not again behind it" test "$(tail -n 1 "$tmp/wide" | tr -d '\r')" != $'\033[K'
+f server delete tty
+
+# ---- configuration: drop-ins, masks, what is changed, who answers ----
+
+mkdir -m 755 "$config/plugins.d/rng.conf.d" "$config/virtloom.conf.d"
+drop () { printf '%s\n' "${@:2}" > "$config/$1"; chmod go-w "$config/$1"; }
+setting rng 'rng_dev_path = /dev/hwrng'
+drop plugins.d/rng.conf.d/20-b.conf '[settings]' 'rng_dev_path = /dev/urandom'
+drop plugins.d/rng.conf.d/10-a.conf '[settings]' 'rng_dev_path = /dev/random' '[plugin]' 'critical = yes'
+drop virtloom.conf.d/own.conf '[storage]' 'max_image_size = 1099511627776'
+drop plugins.d/rng.conf.d/.hidden.conf 'broken'
+run vl config show rng virtloom -o value -c key,value,origin
+is_rc 0 "config show of two files"
+has "$out" "rng_dev_path	/dev/urandom	$config/plugins.d/rng.conf.d/20-b.conf:2" "the last drop-in counts"
+has "$out" "max_image_size	1099511627776	$config/virtloom.conf.d/own.conf:2" "of virtloom.conf, too"
+lacks "$out" watchdog "and nothing else is shown"
+run vl config show rgn
+is_eq "$rc $out$err" "5 error NotFound core: there is no configuration of 'rgn'; accepted: the name of a plugin, or virtloom
+  did you mean 'rng'?" "a name that is none"
+ln -s /dev/null "$config/plugins.d/watchdog.conf"
+run vl config delta rng watchdog
+is_eq "$(sed "s#$config#CONFIG#; s/  */ /g" <<< "$out")" "Change File Key Packaged Value Origin
+same plugins.d/rng.conf critical yes yes CONFIG/plugins.d/rng.conf.d/10-a.conf:4
+set plugins.d/rng.conf rng_dev_path - /dev/urandom CONFIG/plugins.d/rng.conf.d/20-b.conf:2
+masked plugins.d/watchdog.conf enabled yes no CONFIG/plugins.d/watchdog.conf" "what differs from what is packaged"
+run vl config delta serial-console --no-headings
+is_eq "$rc $out$err" "0 " "and nothing where nothing does"
+run f plan --flavor dog --image img
+is_eq "$rc ${err%%$'\n'*}" "4 error FeatureUnavailable watchdog: 'hw:watchdog_action' is for feature 'watchdog' ($top_builddir/plugins.d/watchdog.conf), which is turned off: masked: $config/plugins.d/watchdog.conf is a link to /dev/null (hw:watchdog_action=reset, flavor)" "a masked plugin is off, and keeps its keys"
+run vl feature enable watchdog
+is_eq "$rc $err" "1 error Failed core: plugin 'watchdog' is masked: '$config/plugins.d/watchdog.conf' is a link to /dev/null
+  rm '$config/plugins.d/watchdog.conf'" "and is not turned on behind the mask"
+chmod 777 "$config/plugins.d"
+run vl config show watchdog
+has "$err" 'is writable by everyone' "in a folder of others a link is no mask"
+lacks "$out" 'masked' "and masks nothing"
+chmod 755 "$config/plugins.d"
+drop plugins.d/rng.conf.d/notes.txt 'text'
+run vl config show rng
+is_eq "$err" "warning Warning core: 'notes.txt' is not read; accepted: files named *.conf ($config/plugins.d/rng.conf.d/notes.txt)" "what is no drop-in is told"
+rm "$config/plugins.d/rng.conf.d/notes.txt"
+drop plugins.d/rng.conf.d/30.conf '[settigns]'
+run f plan --flavor m1 --image img
+is_rc 7 "a broken drop-in refuses its plugin"
+has "$err" "unknown section [settigns]; accepted: plugin settings ($config/plugins.d/rng.conf.d/30.conf:1)" "with its file and line"
+drop virtloom.conf.d/bad.conf '[virtloom]' 'drivr = fake'
+run vl config show
+is_rc 7 "a broken drop-in of virtloom.conf is an error"
+has "$err" "unknown key 'drivr' in [virtloom]" "in words"
+ln -sf /dev/null "$config/virtloom.conf.d/bad.conf"
+run vl config show virtloom
+is_rc 0 "a drop-in that is a mask says nothing"
+rm -rf "$config"/plugins.d/* "$config/virtloom.conf.d"
+run f feature which hw:watchdog_action
+is_eq "$(sed 's/  */ /g' <<< "$out")" "Plugin State Is Property Type Accepted Default Help
+watchdog loaded flavor key watchdog.action choice none, pause, poweroff, reset, disabled disabled what happens when the guest stops feeding the watchdog; 'disabled': no device" "who answers for a key"
+for each in 'hw:numa_cpus.1 numa' 'HW_CPU_X86_AMD_SEV sev' 'trait:HW_CPU_X86_AMD_SEV sev' 'hide_hypervisor_id hide-hypervisor-id' \
+    'rng_dev_path rng' 'watchdog.action watchdog'; do
+  run f feature which "${each% *}" -o value -c plugin
+  is_eq "$rc $out" "0 ${each#* }" "who answers for ${each% *}"
+done
+run f feature which hw:watchdog_acton
+is_eq "$rc $out$err" "5 error KeyNotFound core: no plugin answers for 'hw:watchdog_acton'
+  did you mean 'hw:watchdog_action'?" "nobody answers for a misspelt key"
+
+# ---- findings that are advice ----
+
+sed 's#, "/dev/vhost-net"##' "$top_srcdir/tests/hosts/kvm-x86_64.json" > "$tmp/no-vhost.json"
+kvm () { vl --driver libvirt-kvm --host "$tmp/no-vhost.json" plan --flavor m1 --image img "$@"; }
+run kvm
+lacks "$err" vhost "who has no interface is told nothing of vhost"
+run kvm --network bridge=br0 --network bridge=br1
+is_eq "$(grep -c vhost <<< "$err")" 2 "who has two is told once, with what mends it"
+kvm --network bridge=br0 > "$tmp/both" 2>&1
+is_eq "$(grep -n 'advice' "$tmp/both" | cut -d : -f 1)" "$(($(grep -n '</domain>' "$tmp/both" | cut -d : -f 1) + 1))" "after the answer"
+
+# ---- many servers, and waiting ----
+
+run f server list --status paused,SHUTOFF -o value -c name
+is_eq "$rc $out" "0 b
+c" "servers of a status"
+run f server stop
+is_eq "$rc $err" "2 error Usage core: 'server stop' needs SERVER..., --all or --status STATUS
+  virtloom server stop --help" "stop needs servers"
+run f server stop a --all
+is_eq "$rc $err" "2 error Usage core: 'server stop' takes SERVER..., or --all or --status, not both" "and not two ways of naming them"
+run f server stop --status SHUTDOWN
+is_eq "$rc $err" "2 error Usage core: --status 'SHUTDOWN'; accepted: BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" "nor a status that is none"
+run f server stop --all
+is_eq "$rc $out$err" "0 " "all that can be stopped"
+run f server list -o value -c status
+is_eq "$out" "SHUTOFF
+SHUTOFF
+SHUTOFF" "are"
+f server start a
+run f server wait a --status active
+is_eq "$rc $out$err" "0 " "what is already is not waited for"
+run f server wait a c --status ACTIVE,PAUSED --timeout 0
+is_eq "$rc $err" "1 error WaitTimeout core: server 'c' is still SHUTOFF after 0 seconds" "a wait has an end"
+run f server wait a
+is_eq "$rc $err" "2 error Usage core: 'server wait' needs --status STATUS, such as ACTIVE" "and a status"
+run f server wait a --status RUNNING
+is_eq "$rc $err" "2 error Usage core: --status 'RUNNING'; accepted: BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING, DELETED" "that is one"
+run f server wait zz --status ACTIVE
+is_rc 5 "who was never there is not waited for"
+f server wait c --status ACTIVE --timeout 120 > "$tmp/waited" 2>&1 &
+pid=$!
+f server start c
+wait "$pid"
+is_eq "$? $(cat "$tmp/waited")" "0 " "a wait ends when it is so"
+f server wait c --status DELETED --timeout 120 > "$tmp/waited" 2>&1 &
+pid=$!
+f server delete --status SHUTOFF
+run f server list -o value -c name
+is_eq "$out" "a
+c" "delete of a status"
+f server delete --all
+wait "$pid"
+is_eq "$? $(cat "$tmp/waited")" "0 " "a wait for the end of a server"
+run f server list --no-headings
+is_eq "$rc $out$err" "0 " "delete of all"
+
 # ---- what was done, what happened ----
 
 # history SERVER: action, user, result and reason, a line each.

@@ -29,6 +29,7 @@ static const struct option options[] = {
   { NULL, NULL, NULL, NULL },
   { "abandon", NULL, "PLUGIN", "give up what this plugin holds on the host; repeatable" },
   { "capabilities", NULL, "FILE", "libvirt's capabilities; repeatable" },
+  { "column", "c", "COLUMN,...", "only these columns, in this order; repeatable" },
   { "config-drive", NULL, NULL, "with a config drive" },
   { "disk", NULL, "GIB", "root disk; 0: the image's own size" },
   { "disk-format", NULL, "FORMAT", "what the file is: qcow2, raw ...; never guessed" },
@@ -43,6 +44,7 @@ static const struct option options[] = {
   { "force", NULL, NULL, "although a plugin forbids it; that is recorded" },
   { "hard", NULL, NULL, "pull the plug and make the guest anew" },
   { "update", NULL, NULL, "with --hard: from a plan of today, not from what is on record" },
+  { "all", NULL, NULL, "all servers that it can be done to" },
   { "hostname", NULL, "NAME", "the guest's host name; otherwise made of its name" },
   { "accept-loss", NULL, "WHAT",
     "what may go: of reboot --update, what guards the guest at or below a path; of state repair, "
@@ -58,12 +60,14 @@ static const struct option options[] = {
   { "min-disk", NULL, "GIB", "least root disk of a flavor for this image" },
   { "min-ram", NULL, "MIB", "least memory of a flavor for this image" },
   { "network", NULL, "NET", "bridge=BRIDGE[,model=,mac=,mtu=] or user; repeatable" },
+  { "no-headings", NULL, NULL, "tables without their first line" },
   { "out", NULL, "DIR", "the folder to write" },
   { "password", NULL, "FILE", "the administrator's password: the first line, - for stdin" },
   { "property", NULL, "KEY=VALUE", "a property; repeatable" },
   { "ram", NULL, "MIB", "memory" },
   { "request", NULL, "FILE", "a request file, - for stdin" },
   { "ssh-key", NULL, "FILE", "a public SSH key for the guest; repeatable" },
+  { "status", NULL, "STATUS,...", "BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" },
   { "swap", NULL, "MIB", "swap disk" },
   { "timeout", NULL, "SECONDS", "how long to wait" },
   { "timing", NULL, NULL, "show the time of each phase and plugin instead" },
@@ -425,6 +429,23 @@ check_options (struct parsing *p)
       unknown_option (args, args->given[i].option->name, "--");
 }
 
+/* "a, b" of "a b"; malloc. */
+static char *
+spelled_out (const char *words)
+{
+  char *all = vl_xasprintf ("%.*s", (int)strcspn (words, " "), words);
+
+  for (const char *p = words + strlen (all); *p; p += strcspn (p, " ")) {
+    char *longer;
+
+    p += strspn (p, " ");
+    longer = vl_xasprintf ("%s, %.*s", all, (int)strcspn (p, " "), p);
+    free (all);
+    all = longer;
+  }
+  return all;
+}
+
 static void
 check_words (struct args *args)
 {
@@ -441,13 +462,10 @@ check_words (struct args *args)
     args->hint =
         vl_xasprintf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));
   if (output && ! has_word (verb->formats, output)) {
-    char *formats = vl_xasprintf ("%s", verb->formats), *blank = strchr (formats, ' ');
+    char *formats = spelled_out (verb->formats);
 
-    if (blank)
-      *blank = '\0';
-    complain (args, "'%s%s%s' cannot answer with -o '%s'; accepted: %s%s%s", verb_noun (args),
-              gap (args), verb_name (args), output, formats, blank ? ", " : "",
-              blank ? blank + 1 : "");
+    complain (args, "'%s%s%s' cannot answer with -o '%s'; accepted: %s", verb_noun (args),
+              gap (args), verb_name (args), output, formats);
     free (formats);
   }
 }

@@ -8,6 +8,62 @@
 
 #include <string.h>
 
+/* The file that NAME stands for: a plugin, or "virtloom"; memory of the call.  NULL after a finding:
+ * no layer has it. */
+static const char *
+named_file (struct tool *tool, const char *name)
+{
+  const char *file =
+      strncmp (name, "virtloom", 8) == 0 && (name[8] == '\0' || strcmp (name + 8, ".conf") == 0)
+          ? "virtloom.conf"
+          : vl_printf (tool->call, "plugins.d/%s.conf", name);
+  struct vl_spell spelling = { .wanted = name };
+
+  if (strcmp (file, "virtloom.conf") == 0 || vl_plugins_find (tool->app, name))
+    return file;
+  vl_spell_offer (&spelling, "virtloom");
+  for (size_t i = 0; i < vl_plugins_count (tool->app); i++)
+    vl_spell_offer (&spelling, vl_plugins_get (tool->app, i)->name);
+  (void)vl_refuse (
+      tool->call, VL_ERR_NOT_FOUND, NULL,
+      spelling.best ? vl_printf (tool->call, "did you mean '%s'?", spelling.best) : NULL,
+      "there is no configuration of '%s'; accepted: the name of a plugin, or virtloom", name);
+  return NULL;
+}
+
+/* Is FILE one of those that the command line names?  1 where it names none. */
+static int
+is_named (struct tool *tool, const char *file)
+{
+  for (size_t i = 0; i < tool->args->n_words; i++)
+    if (strcmp (named_file (tool, tool->args->words[i]), file) == 0)
+      return 1;
+  return tool->args->n_words == 0;
+}
+
+static int
+check_names (struct tool *tool)
+{
+  int bad = 0;
+
+  for (size_t i = 0; i < tool->args->n_words; i++)
+    bad |= named_file (tool, tool->args->words[i]) == NULL;
+  return bad ? -1 : 0;
+}
+
+static json_t *
+value_json (const struct vl_config_value *value)
+{
+  json_t *object = json_object ();
+
+  json_put (object, "file", value->file_kind);
+  json_put (object, "section", value->section);
+  json_put (object, "key", value->key);
+  json_put (object, "value", value->value);
+  json_put (object, "origin", value->origin);
+  return object;
+}
+
 static int
 config_show (struct tool *tool)
 {
@@ -15,17 +71,58 @@ config_show (struct tool *tool)
     { "file", "File" },   { "section", "Section" }, { "key", "Key" },
     { "value", "Value" }, { "origin", "Origin" },   { NULL, NULL },
   };
-  json_t *list = json_array ();
+  json_t *list;
 
+  if (check_names (tool) < 0)
+    return -1;
+  list = json_array ();
+  for (size_t i = 0; i < vl_config_count (tool->app); i++)
+    if (is_named (tool, vl_config_get (tool->app, i)->file_kind))
+      json_array_append_new (list, value_json (vl_config_get (tool->app, i)));
+  tool_list (tool, "values", list, columns);
+  return 0;
+}
+
+/* What a value of an upper layer is to what is packaged. */
+static const char *
+change_of (const struct vl_config_value *value)
+{
+  if (strchr (value->origin, ':') == NULL)
+    return "masked";
+  if (value->packaged == NULL)
+    return "set";
+  return strcmp (value->packaged, value->value) == 0 ? "same" : "changed";
+}
+
+static int
+config_delta (struct tool *tool)
+{
+  static const struct column columns[] = {
+    { "change", "Change" },
+    { "file", "File" },
+    { "key", "Key" },
+    { "packaged", "Packaged" },
+    { "value", "Value" },
+    { "origin", "Origin" },
+    { "section", "Section", 1 },
+    { "packaged_origin", "Packaged origin", 1 },
+    { NULL, NULL },
+  };
+  json_t *list;
+
+  if (check_names (tool) < 0)
+    return -1;
+  list = json_array ();
   for (size_t i = 0; i < vl_config_count (tool->app); i++) {
     const struct vl_config_value *value = vl_config_get (tool->app, i);
-    json_t *object = json_object ();
+    json_t *object;
 
-    json_put (object, "file", value->file_kind);
-    json_put (object, "section", value->section);
-    json_put (object, "key", value->key);
-    json_put (object, "value", value->value);
-    json_put (object, "origin", value->origin);
+    if (value->layer == 0 || ! is_named (tool, value->file_kind))
+      continue;
+    object = value_json (value);
+    json_put (object, "change", change_of (value));
+    json_put (object, "packaged", value->packaged);
+    json_put (object, "packaged_origin", value->packaged_origin);
     json_array_append_new (list, object);
   }
   tool_list (tool, "values", list, columns);
@@ -128,8 +225,11 @@ config_check (struct tool *tool)
 }
 
 static const struct verb verbs[] = {
-  { "show", NULL, 0, 0, NULL, "table json", "shows each value with its file and line",
-    "virtloom config show", VERB_READ, config_show },
+  { "show", "[NAME]...", 0, -1, TABLE_OPTIONS, TABLE_FORMATS,
+    "shows each value with its file and line", "virtloom config show graphics", VERB_READ,
+    config_show },
+  { "delta", "[NAME]...", 0, -1, TABLE_OPTIONS, TABLE_FORMATS,
+    "shows what differs from what is packaged", "virtloom config delta", VERB_READ, config_delta },
   { "check", NULL, 0, 0, NULL, "table json",
     "reads all files, loads all plugins, plans an empty guest",
     "virtloom --config ./conf config check", VERB_WATCHED | VERB_STRICT, config_check },

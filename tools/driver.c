@@ -31,10 +31,12 @@ driver_disable (struct tool *tool)
 }
 
 static const struct verb verbs[] = {
-  { "list", NULL, 0, 0, "long", "table json", "lists all drivers; --long: keys, why not loaded",
-    "virtloom driver list --long", VERB_READ, driver_list },
-  { "show", "DRIVER", 1, 1, NULL, "table json", "shows what a driver declares, and its settings",
-    "virtloom driver show qemu-tcg", VERB_WATCHED, driver_show },
+  { "list", NULL, 0, 0, "long " TABLE_OPTIONS, TABLE_FORMATS,
+    "lists all drivers; --long: keys, why not loaded", "virtloom driver list --long", VERB_READ,
+    driver_list },
+  { "show", "DRIVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
+    "shows what a driver declares, and its settings", "virtloom driver show qemu-tcg", VERB_WATCHED,
+    driver_show },
   { "enable", "DRIVER", 1, 1, NULL, "table json", "writes enabled = yes into the operator's layer",
     "virtloom driver enable qemu-tcg", VERB_READ, driver_enable },
   { "disable", "DRIVER", 1, 1, NULL, "table json", "writes enabled = no into the operator's layer",

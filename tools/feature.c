@@ -31,10 +31,15 @@ feature_disable (struct tool *tool)
 }
 
 static const struct verb verbs[] = {
-  { "list", NULL, 0, 0, "long", "table json", "lists all features; --long: keys, why not loaded",
-    "virtloom feature list --long", VERB_WATCHED, feature_list },
-  { "show", "FEATURE", 1, 1, NULL, "table json", "shows what a feature declares, and its settings",
-    "virtloom feature show watchdog", VERB_WATCHED, feature_show },
+  { "list", NULL, 0, 0, "long " TABLE_OPTIONS, TABLE_FORMATS,
+    "lists all features; --long: keys, why not loaded", "virtloom feature list --long",
+    VERB_WATCHED, feature_list },
+  { "show", "FEATURE", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
+    "shows what a feature declares, and its settings", "virtloom feature show watchdog",
+    VERB_WATCHED, feature_show },
+  { "which", "KEY", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
+    "shows which plugin answers for a key, setting, trait or property",
+    "virtloom feature which hw:watchdog_action", VERB_WATCHED, plugins_which },
   { "enable", "FEATURE", 1, 1, NULL, "table json", "writes enabled = yes into the operator's layer",
     "virtloom feature enable watchdog", VERB_READ, feature_enable },
   { "disable", "FEATURE", 1, 1, NULL, "table json", "writes enabled = no into the operator's layer",

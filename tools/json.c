@@ -101,7 +101,9 @@ void
 tool_list (struct tool *tool, const char *name, json_t *list, const struct column *columns)
 {
   if (! tool->json)
-    table_list (list, columns);
+    table_list (tool, list, columns);
+  else
+    list = table_narrow (tool, list, columns);
   json_object_set_new (tool->data, name, list);
 }
 
@@ -109,7 +111,9 @@ void
 tool_show (struct tool *tool, json_t *object, const struct column *columns)
 {
   if (! tool->json)
-    table_show (object, columns);
+    table_show (tool, object, columns);
+  else
+    object = table_narrow (tool, object, columns);
   json_object_update (tool->data, object);
   json_decref (object);
 }

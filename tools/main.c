@@ -42,6 +42,39 @@ wipe_progress (void)
   progress_shown = 0;
 }
 
+/* What is printed on a terminal stands on a line of its own, so stdout passes here. */
+static ssize_t
+write_answer (void *cookie, const char *bytes, size_t n)
+{
+  size_t done = 0;
+
+  (void)cookie;
+  if (progress_shown) {
+    wipe_progress ();
+    fflush (stderr);
+  }
+  while (done < n) {
+    ssize_t put = write (STDOUT_FILENO, bytes + done, n - done);
+
+    if (put < 0 && errno != EINTR)
+      return 0;
+    done += put > 0 ? (size_t)put : 0;
+  }
+  return (ssize_t)n;
+}
+
+static void
+watch_answer (void)
+{
+  FILE *file = fopencookie (NULL, "w", (cookie_io_functions_t) { .write = write_answer });
+
+  if (file == NULL)
+    return;
+  if (isatty (STDOUT_FILENO))
+    setvbuf (file, NULL, _IOLBF, BUFSIZ);
+  stdout = file;
+}
+
 /* ---- the process, which is ours ---- */
 
 /* libvirt's own driver runs threads until the process ends: some ends of many by exit ()
@@ -105,8 +138,10 @@ start (struct tool *tool, struct args *args)
   tool->app = vl_app_new (&options);
   tool->call = vl_app_call (tool->app);
   vl_app_on_process (tool->app, prepare_process, NULL);
-  if (! tool->quiet && isatty (STDERR_FILENO))
+  if (! tool->quiet && isatty (STDERR_FILENO)) {
     vl_app_on_progress (tool->app, show_progress, NULL);
+    watch_answer ();
+  }
 }
 
 /* Files that a command may have open: each module is one.  With fewer the one that cannot be

@@ -47,12 +47,19 @@ int
 plugins_list (struct tool *tool, enum vl_kind kind)
 {
   static const struct column features[] = {
-    { "name", "Name" },       { "state", "State" }, { "version", "Version" },
-    { "summary", "Summary" }, { NULL, NULL },
+    { "name", "Name" },       { "state", "State" },  { "version", "Version" },
+    { "summary", "Summary" }, { "keys", "Keys", 1 }, { "reason", "Why not loaded", 1 },
+    { NULL, NULL },
   };
   static const struct column drivers[] = {
-    { "name", "Name" },       { "state", "State" },     { "auto", "Auto" },
-    { "version", "Version" }, { "summary", "Summary" }, { NULL, NULL },
+    { "name", "Name" },
+    { "state", "State" },
+    { "auto", "Auto" },
+    { "version", "Version" },
+    { "summary", "Summary" },
+    { "keys", "Keys", 1 },
+    { "reason", "Why not loaded", 1 },
+    { NULL, NULL },
   };
   static const struct column longer[] = {
     { "name", "Name" }, { "state", "State" }, { "keys", "Keys" }, { "reason", "Why not loaded" },
@@ -266,18 +273,19 @@ plugin_json (struct tool *tool, const struct vl_plugin_info *info)
 }
 
 static void
-show_section (const json_t *object, const char *name, const struct column *columns)
+show_section (struct tool *tool, const json_t *object, const char *name,
+              const struct column *columns)
 {
   const json_t *list = json_object_get (object, name);
 
   if (json_array_size (list) == 0)
     return;
   printf ("\n%c%s:\n", name[0] - 'a' + 'A', name + 1);
-  table_list (list, columns);
+  table_list (tool, list, columns);
 }
 
 static void
-show_tables (const json_t *object)
+show_tables (struct tool *tool, const json_t *object)
 {
   static const struct column head[] = {
     { "name", "Name" },
@@ -317,10 +325,12 @@ show_tables (const json_t *object)
     { "help", "Help" }, { NULL, NULL },
   };
 
-  table_show (object, head);
-  show_section (object, "properties", props);
-  show_section (object, "writes", writes);
-  show_section (object, "programs", programs);
+  table_show (tool, object, head);
+  if (table_is_plain (tool))
+    return;
+  show_section (tool, object, "properties", props);
+  show_section (tool, object, "writes", writes);
+  show_section (tool, object, "programs", programs);
 }
 
 /* The plugin that the command line names; NULL after a finding. */
@@ -361,10 +371,129 @@ plugins_show (struct tool *tool, enum vl_kind kind)
   }
   object = plugin_json (tool, info);
   if (! tool->json)
-    show_tables (object);
+    show_tables (tool, object);
   json_object_update (tool->data, object);
   json_decref (object);
   return 0;
+}
+
+/* ---- which ---- */
+
+/* Is KEY NAME, or one of those that it stands for: a number in place of ".N", anything in place of
+ * '*'? */
+static int
+is_key (const char *name, const char *key)
+{
+  size_t n = name ? strlen (name) : 0, digits;
+
+  if (n == 0)
+    return 0;
+  if (name[n - 1] == '*')
+    return strncmp (name, key, n - 1) == 0;
+  if (n > 2 && strcmp (name + n - 2, ".N") == 0)
+    n -= 2;
+  if (strncmp (name, key, n) != 0)
+    return 0;
+  digits = key[n] == '.' ? strspn (key + n + 1, "0123456789") : 0;
+  return key[n] == '\0' || (digits && key[n + 1 + digits] == '\0');
+}
+
+/* What KEY is of ROW of INFO, or NULL. */
+static const char *
+part_of (struct tool *tool, const struct vl_plugin_info *info, const struct vl_prop *row,
+         const char *key)
+{
+  if (is_key (row->flavor_key, key))
+    return "flavor key";
+  if (is_key (row->image_key, key))
+    return "image key";
+  if (is_key (row->setting, key))
+    return "setting";
+  for (size_t i = 0; i < row->aliases.count; i++)
+    if (is_key (((const struct vl_alias *)row->aliases.rows)[i].key, key))
+      return "alias";
+  if (is_key (row->nova, key))
+    return "nova.conf";
+  return strcmp (vl_printf (tool->call, "%s.%s", info->name, row->name), key) == 0 ? "property"
+                                                                                   : NULL;
+}
+
+static void
+add_which (json_t *list, const struct vl_plugin_info *info, const char *what, const char *property,
+           const char *accepts, const struct vl_prop *row)
+{
+  json_t *object = json_object ();
+
+  json_put (object, "plugin", info->name);
+  json_put (object, "kind", kind_name (info->kind));
+  json_put (object, "state", state_name (info->state));
+  json_put (object, "is", what);
+  json_put (object, "property", property);
+  json_put (object, "type", row ? type_name (row->type) : NULL);
+  json_put (object, "accepted", accepts);
+  json_put (object, "default", row ? row->deflt : NULL);
+  json_put (object, "help", row ? row->help : info->reason);
+  json_array_append_new (list, object);
+}
+
+/* What INFO has of KEY goes into LIST; names that it might be go to SPELLING. */
+static void
+find_key (struct tool *tool, const struct vl_plugin_info *info, const char *key, json_t *list,
+          struct vl_spell *spelling)
+{
+  size_t before = json_array_size (list);
+
+  for (size_t i = 0; i < info->n_props; i++) {
+    const struct vl_prop *row = &info->props[i];
+    const char *what = part_of (tool, info, row, key);
+
+    if (what)
+      add_which (list, info, what, vl_printf (tool->call, "%s.%s", info->name, row->name),
+                 accepted (tool, row->type, row->choices, row->min, row->max, row->unit), row);
+    if (row->setting)
+      vl_spell_offer (spelling, row->setting);
+  }
+  /* Of a plugin that is off or refused there are no rows, but it keeps its keys. */
+  for (const char *const *claim = info->keys; claim && *claim; claim++) {
+    if (json_array_size (list) == before && is_key (*claim, key))
+      add_which (list, info, "key", NULL, NULL, NULL);
+    vl_spell_offer (spelling, *claim);
+  }
+  for (const char *const *trait = info->traits; trait && *trait; trait++)
+    if (is_key (*trait, key))
+      add_which (list, info, "trait", NULL, NULL, NULL);
+}
+
+int
+plugins_which (struct tool *tool)
+{
+  static const struct column columns[] = {
+    { "plugin", "Plugin" },   { "state", "State" },
+    { "is", "Is" },           { "property", "Property" },
+    { "type", "Type" },       { "accepted", "Accepted" },
+    { "default", "Default" }, { "help", "Help" },
+    { "kind", "Kind", 1 },    { NULL, NULL },
+  };
+  const char *key = tool->args->words[0];
+  struct vl_spell spelling = { .wanted = key };
+  json_t *list = json_array ();
+
+  for (size_t i = 0; i < vl_plugins_count (tool->app); i++) {
+    const struct vl_plugin_info *info = vl_plugins_get (tool->app, i);
+
+    if (info->state == VL_PLUGIN_UNUSED && vl_plugins_load (tool->app, info->name) == 0)
+      info = vl_plugins_get (tool->app, i);
+    find_key (tool, info, strncmp (key, "trait:", 6) ? key : key + 6, list, &spelling);
+  }
+  if (json_array_size (list)) {
+    tool_list (tool, "plugins", list, columns);
+    return 0;
+  }
+  json_decref (list);
+  return vl_refuse_as (tool->call, VL_ERR_NOT_FOUND, "KeyNotFound", NULL,
+                       spelling.best ? vl_printf (tool->call, "did you mean '%s'?", spelling.best)
+                                     : NULL,
+                       "no plugin answers for '%s'", key);
 }
 
 /* ---- enable, disable ---- */

@@ -38,6 +38,13 @@ static const struct column head_columns[] = {
   { "console", "Console" },
   { "run_dir", "Run folder" },
   { "feature_names", "Features" },
+  { "disks", "Disks", 1 },
+  { "networks", "Interfaces", 1 },
+  { "claims", "Claims", 1 },
+  { "features", "Active features", 1 },
+  { "properties", "Properties", 1 },
+  { "actions", "Last actions", 1 },
+  { "xml", "Domain XML", 1 },
   { NULL, NULL },
 };
 
@@ -295,7 +302,7 @@ put_request (json_t *object, const char *text)
 }
 
 static void
-show_section (const json_t *object, const char *key, const char *title,
+show_section (struct tool *tool, const json_t *object, const char *key, const char *title,
               const struct column *columns)
 {
   const json_t *list = json_object_get (object, key);
@@ -303,11 +310,11 @@ show_section (const json_t *object, const char *key, const char *title,
   if (json_array_size (list) == 0)
     return;
   printf ("\n%s:\n", title);
-  table_list (list, columns);
+  table_list (tool, list, columns);
 }
 
 static void
-show_tables (json_t *object, const struct vl_server_details *d)
+show_sections (struct tool *tool, const json_t *asked)
 {
   static const struct column disks[] = {
     { "id", "ID" },         { "source", "Source" },   { "format", "Format" },
@@ -325,19 +332,27 @@ show_tables (json_t *object, const struct vl_server_details *d)
   static const struct column features[] = { { "feature", "Feature" },
                                             { "why", "Why" },
                                             { NULL, NULL } };
+
+  show_section (tool, asked, "disks", "Disks", disks);
+  show_section (tool, asked, "networks", "Interfaces", nics);
+  show_section (tool, asked, "claims", "Claims", claims);
+  show_section (tool, asked, "features", "Features that were asked for", features);
+  show_section (tool, asked, "actions", "Last actions", history_columns);
+}
+
+static void
+show_tables (struct tool *tool, json_t *object, const struct vl_server_details *d)
+{
   json_t *names = json_array (), *asked = json_object ();
 
   for (size_t i = 0; i < d->n_features; i++)
     json_array_append_new (names, json_text (d->features[i].plugin));
   json_object_update (asked, object);
   json_object_set_new (asked, "feature_names", names);
-  table_show (asked, head_columns);
+  table_show (tool, asked, head_columns);
   json_object_set_new (asked, "features", features_json (d, 1));
-  show_section (asked, "disks", "Disks", disks);
-  show_section (asked, "networks", "Interfaces", nics);
-  show_section (asked, "claims", "Claims", claims);
-  show_section (asked, "features", "Features that were asked for", features);
-  show_section (asked, "actions", "Last actions", history_columns);
+  if (! table_is_plain (tool))
+    show_sections (tool, asked);
   json_decref (asked);
 }
 
@@ -362,7 +377,9 @@ show_whole (struct tool *tool, const struct vl_server_info *server)
   json_object_set_new (object, "properties", values_json (&d));
   json_object_set_new (object, "actions", history (actions, n < LAST_ACTIONS ? n : LAST_ACTIONS));
   if (! tool->json)
-    show_tables (object, &d);
+    show_tables (tool, object, &d);
+  else
+    object = table_narrow (tool, object, head_columns);
   json_object_update (tool->data, object);
   json_decref (object);
   return 0;

@@ -18,8 +18,18 @@
 #define POLL_MS 250
 
 static const struct column list_columns[] = {
-  { "name", "Name" },     { "uuid", "UUID" },   { "status", "Status" }, { "power_state", "Power" },
-  { "flavor", "Flavor" }, { "image", "Image" }, { "driver", "Driver" }, { NULL, NULL },
+  { "name", "Name" },
+  { "uuid", "UUID" },
+  { "status", "Status" },
+  { "power_state", "Power" },
+  { "flavor", "Flavor" },
+  { "image", "Image" },
+  { "driver", "Driver" },
+  { "domain", "Domain", 1 },
+  { "created", "Created", 1 },
+  { "fault", "Fault", 1 },
+  { "run_dir", "Run folder", 1 },
+  { NULL, NULL },
 };
 
 json_t *
@@ -44,34 +54,49 @@ server_json (const struct vl_server_info *server)
 
 /* ---- list, show, delete ---- */
 
+struct list {
+  struct tool *tool;
+  json_t *servers;
+};
+
 static int
 add_server (void *opaque, const struct vl_server_info *server)
 {
-  return json_array_append_new (opaque, server_json (server));
+  struct list *list = opaque;
+  int match = server_matches (list->tool, server);
+
+  return match <= 0 ? match : json_array_append_new (list->servers, server_json (server));
 }
 
 static int
 server_list (struct tool *tool)
 {
-  json_t *list = json_array ();
-  int result = vl_server_each (tool->app, add_server, list);
+  static const struct vl_server_info none = { .status = "" };
+  struct list list = { tool, NULL };
+  int result;
 
+  if (server_matches (tool, &none) < 0)
+    return -1;
+  list.servers = json_array ();
+  result = vl_server_each (tool->app, add_server, &list);
   /* Those that can be shown are, beside what is wrong with others. */
-  if (result < 0 && json_array_size (list) == 0)
-    json_decref (list);
+  if (result < 0 && json_array_size (list.servers) == 0)
+    json_decref (list.servers);
   else
-    tool_list (tool, "servers", list, list_columns);
+    tool_list (tool, "servers", list.servers, list_columns);
   return result;
 }
 
 static int
 server_delete (struct tool *tool)
 {
-  int bad = 0;
+  const char *const *abandon = args_list (tool->args, "abandon");
+  const char *const *names = server_names (tool);
+  int bad = names == NULL;
 
-  for (size_t i = 0; i < tool->args->n_words; i++)
-    bad |= vl_server_delete (tool->app, tool->args->words[i], args_has (tool->args, "force"),
-                             args_list (tool->args, "abandon"));
+  for (size_t i = 0; names && names[i]; i++)
+    bad |= vl_server_delete (tool->app, names[i], args_has (tool->args, "force"), abandon);
+  free ((void *)names);
   return bad ? -1 : 0;
 }
 
@@ -80,17 +105,21 @@ server_delete (struct tool *tool)
 static int
 act (struct tool *tool, enum vl_server_action action)
 {
+  const char *const *names;
   int64_t seconds;
-  int bad = 0;
+  int bad;
 
   if (args_number (tool, "timeout", DEFAULT_STOP, &seconds) < 0)
     return -1;
   if (seconds < 0 || seconds > 86400)
     return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
                       "--timeout %lld; accepted: 0 to 86400 seconds", (long long)seconds);
-  for (size_t i = 0; i < tool->args->n_words; i++)
-    bad |= vl_server_act (tool->app, tool->args->words[i], action, (uint32_t)seconds,
+  names = server_names (tool);
+  bad = names == NULL;
+  for (size_t i = 0; names && names[i]; i++)
+    bad |= vl_server_act (tool->app, names[i], action, (uint32_t)seconds,
                           args_has (tool->args, "force"));
+  free ((void *)names);
   return bad ? -1 : 0;
 }
 
@@ -313,7 +342,8 @@ server_console (struct tool *tool)
 
 #define POWER(verb, does, run)                                                                     \
   {                                                                                                \
-#verb, "SERVER...", 1, -1, NULL, "table json", does, "virtloom server " #verb " web1", 0, run  \
+#verb, "SERVER...", 0, -1, "all status", "table json", does, "virtloom server " #verb " web1", \
+        0, run                                                                                     \
   }
 
 static const struct verb verbs[] = {
@@ -323,15 +353,15 @@ static const struct verb verbs[] = {
     "table json", "makes a guest and starts it",
     "virtloom server create web1 --flavor m1.small --image debian --network user --wait", 0,
     server_create },
-  { "list", NULL, 0, 0, NULL, "table json", "lists all servers", "virtloom server list", 0,
-    server_list },
-  { "show", "SERVER", 1, 1, NULL, "table json",
+  { "list", NULL, 0, 0, "status " TABLE_OPTIONS, TABLE_FORMATS, "lists all servers",
+    "virtloom server list", 0, server_list },
+  { "show", "SERVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
     "shows a server: what it is made of, and what was done to it last", "virtloom server show web1",
     0, server_show },
-  { "delete", "SERVER...", 1, -1, "force abandon", "table json",
+  { "delete", "SERVER...", 0, -1, "all status force abandon", "table json",
     "stops guests and removes what is theirs", "virtloom server delete web1", 0, server_delete },
   POWER (start, "switches guests on", server_start),
-  { "stop", "SERVER...", 1, -1, "timeout force", "table json",
+  { "stop", "SERVER...", 0, -1, "all status timeout force", "table json",
     "asks guests to shut down, then pulls the plug; --timeout 0 does not ask",
     "virtloom server stop web1 --timeout 30", 0, server_stop },
   { "reboot", "SERVER...", 1, -1, "hard timeout update accept-loss", "table json",
@@ -340,9 +370,12 @@ static const struct verb verbs[] = {
   { "diff", "SERVER", 1, 1, NULL, "table json",
     "shows what a plan of today would change; nothing where that is nothing",
     "virtloom server diff web1", 0, server_diff },
-  { "event list", "SERVER", 1, 1, NULL, "table json",
+  { "event list", "SERVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
     "shows what was done to a server and what happened to it, the last first",
     "virtloom server event list web1", 0, server_event_list },
+  { "wait", "SERVER...", 1, -1, "status timeout", "table json",
+    "comes back when servers are what is waited for", "virtloom server wait web1 --status ACTIVE",
+    0, server_wait },
   POWER (pause, "stops guests where they are", server_pause),
   POWER (unpause, "lets paused guests go on", server_unpause),
   POWER (suspend, "writes guests to disk and stops them", server_suspend),

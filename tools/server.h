@@ -14,6 +14,14 @@ int server_create (struct tool *tool);
 int server_show_one (struct tool *tool, const char *server, int whole);
 /* server.c: what every list has of SERVER. */
 json_t *server_json (const struct vl_server_info *server);
+/* server-which.c: which servers are meant. */
+/* Is SERVER in a status that --status names?  1 where all are meant, 0; -1 after a finding: one of
+ * them is none. */
+int server_matches (struct tool *tool, const struct vl_server_info *server);
+/* The servers that the command line names, or all of --all and --status: their names or uuids,
+ * NULL-terminated, in memory of the call.  NULL after a finding. */
+const char *const *server_names (struct tool *tool);
+int server_wait (struct tool *tool);
 /* server-show.c */
 int server_show (struct tool *tool);
 int server_event_list (struct tool *tool);

@@ -102,12 +102,20 @@ void args_help (const struct args *args, FILE *file);
 
 struct column {
   const char *key, *title; /* member of the JSON object; head of the column */
+  int extra;               /* only where --column names it */
 };
+/* What a verb that prints tables takes. */
+#define TABLE_OPTIONS "column no-headings"
+#define TABLE_FORMATS "table json value"
 
 /* Prints the objects of LIST, one line each; COLUMNS ends with a NULL key. */
-void table_list (const json_t *list, const struct column *columns);
+void table_list (struct tool *tool, const json_t *list, const struct column *columns);
 /* Prints one object, a line for each member of COLUMNS that it has. */
-void table_show (const json_t *object, const struct column *columns);
+void table_show (struct tool *tool, const json_t *object, const struct column *columns);
+/* VALUE, which is taken, an object or a list of them, with the members alone that --column names. */
+json_t *table_narrow (struct tool *tool, json_t *value, const struct column *columns);
+/* Is one table or list of values asked for, without what else there is to show? */
+int table_is_plain (const struct tool *tool);
 /* VALUE as a cell: "a, b" of a list, "k=v, l=w" of an object, "-" of null.  The
  * caller frees. */
 char *table_cell (const json_t *value);
@@ -185,6 +193,8 @@ json_t *plan_provenance (const struct vl_provenance *rows, size_t n);
 
 int plugins_list (struct tool *tool, enum vl_kind kind);
 int plugins_show (struct tool *tool, enum vl_kind kind);
+/* feature which: who answers for a key, setting, trait or property. */
+int plugins_which (struct tool *tool);
 int plugins_switch (struct tool *tool, enum vl_kind kind, int on);
 
 /* ---- config.c, nova-import.c, host-check.c ---- */

@@ -13,7 +13,6 @@
 #include "plugin/ini.h"
 #include "lib/text.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -213,7 +212,24 @@ merge (struct vl_config *config, const struct vl_conf_file *file, const char *pa
     to->path = path;
     to->line = from->line;
     to->added = from->added;
+    to->layer = config->layer;
+    if (config->layer == 0) {
+      to->packaged = vl_conf_entry_text (config->arena, to);
+      to->packaged_origin = vl_arena_printf (config->arena, "%s:%d", path, to->line);
+    }
   }
+}
+
+/* PATH is a link to /dev/null: FILE's plugin is off.  Its keys stay claimed. */
+static int
+mask (struct vl_config *config, const struct vl_conf_file *file, const char *path)
+{
+  static const struct vl_ini_entry off = {
+    .section = "plugin", .key = "enabled", .value = "no", .line = 0
+  };
+
+  merge (config, file, path, &(struct vl_ini) { .entries = (struct vl_ini_entry *)&off, .n = 1 });
+  return 0;
 }
 
 /* One file of one layer.  0, or -1 after findings, the first of which is then
@@ -228,8 +244,10 @@ read_file (struct vl_call *call, struct vl_config *config, const char *plugin, c
 
   path = vl_arena_strdup (config->arena, path);
   bad = vl_ini_read (call, config->arena, plugin, path, &ini);
-  if (bad == 1)
+  if (bad == 1 || (bad == 2 && plugin == NULL))
     return 0;
+  if (bad == 2)
+    return mask (config, file_record (config, plugin, path), path);
   file = file_record (config, plugin, path);
   if (bad == 0)
     bad = check_file (call, plugin, path, &ini);
@@ -255,45 +273,65 @@ vl_plugin_of_file (struct vl_arena *arena, const char *file, const char *suffix)
   return vl_plugin_name_ok (name) ? name : NULL;
 }
 
+static void
+not_read (struct vl_call *call, const char *path, const char *name, const char *accepted)
+{
+  vl_report (call,
+             &(struct vl_report) { .severity = VL_SEV_WARNING, .plugin = "core", .origin = path },
+             "'%s' is not read; accepted: %s", name, accepted);
+}
+
+/* The drop-ins of one layer: what FOLDER, "NAME.conf.d", has stands above NAME.conf, in the order of
+ * the files' names.  PLUGIN is NULL for virtloom.conf.  0, or -1 after findings. */
+static int
+read_dropins (struct vl_call *call, struct vl_config *config, const char *plugin,
+              const char *folder)
+{
+  VL_AUTOSTRV struct vl_strv names = { 0 };
+  const char *why;
+  int got = vl_ini_folder (call, config->arena, folder, &names, &why), bad = got < 0 ? -1 : 0;
+
+  if (got < 0 && plugin)
+    file_record (config, plugin, folder)->why =
+        vl_arena_printf (config->arena, "%s cannot be trusted: %s", folder, why);
+  for (size_t i = 0; got == 0 && i < names.n; i++) {
+    const char *path = vl_arena_printf (config->arena, "%s/%s", folder, names.items[i]);
+    size_t n = strlen (names.items[i]);
+
+    if (names.items[i][0] == '.')
+      continue;
+    if (n > 5 && VL_STREQ (names.items[i] + n - 5, ".conf"))
+      bad |= read_file (call, config, plugin, path);
+    else
+      not_read (call, path, names.items[i], "files named *.conf");
+  }
+  return bad;
+}
+
 /* Reads the plugins.d of one layer; one that is not there is empty.  TREE: it is a
  * build's own, with makefiles in it. */
 static void
 read_folder (struct vl_call *call, struct vl_config *config, const char *folder, int tree)
 {
   VL_AUTOSTRV struct vl_strv names = { 0 };
-  struct vl_trust trust;
-  int fd = vl_trust_open (config->arena, folder, O_RDONLY | O_DIRECTORY, &trust);
-  /* Of a folder that is not trusted the names are read, to refuse those plugins. */
-  DIR *dir = fd < 0 && trust.error == 0 ? opendir (folder) : fdopendir (fd);
+  const char *why;
+  int got = vl_ini_folder (call, config->arena, folder, &names, &why);
 
-  if (fd < 0 && trust.error == ENOENT)
-    return;
-  if (fd < 0)
-    vl_ini_error (call, NULL, folder, 0, trust.hint, "cannot be %s: %s",
-                  trust.error ? "read" : "trusted", trust.why);
-  if (dir == NULL)
-    return;
-  for (struct dirent *entry; (entry = readdir (dir));)
-    if (! VL_STREQ (entry->d_name, ".") && ! VL_STREQ (entry->d_name, ".."))
-      vl_strv_add (&names, entry->d_name);
-  closedir (dir);
-  vl_strv_sort (&names);
   for (size_t i = 0; i < names.n; i++) {
     const char *path = vl_arena_printf (config->arena, "%s/%s", folder, names.items[i]);
     const char *name = vl_plugin_of_file (config->arena, names.items[i], ".conf");
+    const char *dropins = vl_plugin_of_file (config->arena, names.items[i], ".conf.d");
 
-    if (name && fd < 0)
+    if (name && got < 0)
       file_record (config, name, path)->why =
-          vl_arena_printf (config->arena, "%s cannot be trusted: %s", path, trust.why);
+          vl_arena_printf (config->arena, "%s cannot be trusted: %s", path, why);
     else if (name)
       read_file (call, config, name, path);
+    else if (dropins && got == 0)
+      read_dropins (call, config, dropins, path);
     else if (! tree || strstr (names.items[i], ".conf"))
-      vl_report (
-          call,
-          &(struct vl_report) { .severity = VL_SEV_WARNING, .plugin = "core", .origin = path },
-          "'%s' is not read; accepted: files named [a-z][a-z0-9-]*.conf, at most 31 "
-          "characters before the dot",
-          names.items[i]);
+      not_read (call, path, names.items[i],
+                "files named [a-z][a-z0-9-]*.conf, at most 31 characters before the dot");
   }
 }
 
@@ -433,9 +471,12 @@ static int
 read_layer (struct vl_call *call, struct vl_config *config, const char *main, const char *plugins,
             int tree)
 {
-  int bad = read_file (call, config, NULL, vl_arena_printf (config->arena, "%s/" MAIN_FILE, main));
+  const char *file = vl_arena_printf (config->arena, "%s/" MAIN_FILE, main);
+  int bad = read_file (call, config, NULL, file);
 
+  bad |= read_dropins (call, config, NULL, vl_arena_printf (config->arena, "%s.d", file));
   read_folder (call, config, vl_arena_printf (config->arena, "%s/plugins.d", plugins), tree);
+  config->layer++;
   return bad;
 }
 

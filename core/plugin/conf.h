@@ -15,9 +15,12 @@ struct vl_conf_entry {
   const char *section, *key, *value;
   const char *path; /* the file that won */
   int line;
-  int continued; /* the first indented line of VALUE, or 0 */
-  int added;     /* the last line that adds to the value with +=, or 0 */
-  int onto;      /* no layer says KEY = VALUE: what is added is added to the default */
+  int continued;               /* the first indented line of VALUE, or 0 */
+  int added;                   /* the last line that adds to the value with +=, or 0 */
+  const char *packaged;        /* what the lowest layer says, or NULL */
+  const char *packaged_origin; /* FILE:LINE of that */
+  int layer;                   /* that won: 0 the packaged one */
+  int onto; /* no layer says KEY = VALUE: what is added is added to the default */
 };
 
 /* A file kind that at least one layer has. */
@@ -35,6 +38,7 @@ struct vl_config {
   struct vl_config_value *public_values;
   struct vl_conf_file *files; /* sorted by file */
   size_t n_files, files_size;
+  int layer;            /* that is read */
   struct vl_base *base; /* virtloom.conf, parallel to vl_config_table () */
   struct vl_ini known;  /* known.c's: nova-names.conf */
 };

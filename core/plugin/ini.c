@@ -13,6 +13,7 @@
 #include "lib/trust.h"
 
 #include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <ini.h>
 
@@ -298,18 +299,41 @@ vl_ini_parse (struct vl_call *call, struct vl_arena *arena, const char *plugin, 
   return scan.bad ? -1 : 0;
 }
 
+/* As systemd has it, a link to /dev/null in place of a file takes away what lower layers have.
+ * In a folder that others may write to it is none: anybody could make it. */
+static int
+is_mask (struct vl_arena *arena, const char *path)
+{
+  static const char null[] = "/dev/null";
+  const char *slash = strrchr (path, '/');
+  const char *folder = slash ? vl_arena_strndup (arena, path, (size_t)(slash - path) + 1) : ".";
+  char target[sizeof null];
+  struct vl_trust trust;
+  VL_AUTOCLOSE int fd = -1;
+
+  if (readlink (path, target, sizeof target) != sizeof null - 1
+      || memcmp (target, null, sizeof null - 1) != 0)
+    return 0;
+  fd = vl_trust_open (arena, folder, O_RDONLY | O_DIRECTORY, &trust);
+  return fd >= 0;
+}
+
 int
 vl_ini_read (struct vl_call *call, struct vl_arena *arena, const char *plugin, const char *path,
              struct vl_ini *ini)
 {
   struct vl_trust trust;
+  int masked = is_mask (arena, path);
   /* O_NONBLOCK: a FIFO must not hang us before fstat can tell it apart. */
-  VL_AUTOCLOSE int fd = vl_trust_open (arena, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &trust);
+  VL_AUTOCLOSE int fd =
+      masked ? -1 : vl_trust_open (arena, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &trust);
   VL_AUTOFREE char *text = NULL;
   const char *why;
   size_t length;
 
   memset (ini, 0, sizeof *ini);
+  if (masked)
+    return 2;
   if (fd < 0 && trust.error == ENOENT)
     return 1;
   if (fd < 0)
@@ -319,4 +343,29 @@ vl_ini_read (struct vl_call *call, struct vl_arena *arena, const char *plugin, c
   if (text == NULL)
     return vl_ini_error (call, plugin, path, 0, NULL, "%s", why);
   return vl_ini_parse (call, arena, plugin, path, text, length, ini);
+}
+
+int
+vl_ini_folder (struct vl_call *call, struct vl_arena *arena, const char *folder,
+               struct vl_strv *names, const char **why)
+{
+  struct vl_trust trust;
+  int fd = vl_trust_open (arena, folder, O_RDONLY | O_DIRECTORY, &trust);
+  DIR *dir = fd < 0 && trust.error == 0 ? opendir (folder) : fdopendir (fd);
+  int result = fd < 0 ? -1 : 0;
+
+  *why = trust.why;
+  if (fd < 0 && trust.error == ENOENT)
+    return 1;
+  if (fd < 0)
+    vl_ini_error (call, NULL, folder, 0, trust.hint, "cannot be %s: %s",
+                  trust.error ? "read" : "trusted", trust.why);
+  if (dir == NULL)
+    return -1;
+  for (struct dirent *entry; (entry = readdir (dir));)
+    if (! VL_STREQ (entry->d_name, ".") && ! VL_STREQ (entry->d_name, ".."))
+      vl_strv_add (names, entry->d_name);
+  closedir (dir);
+  vl_strv_sort (names);
+  return result;
 }

@@ -7,6 +7,7 @@
 #define VL_CORE_PLUGIN_INI_H
 
 #include "context/call.h"
+#include "lib/text.h"
 
 #define VL_INI_MOST_BYTES (64 * 1024)
 #define VL_INI_LONGEST_LINE 198 /* inih cuts at 200 with newline and NUL */
@@ -36,9 +37,15 @@ int vl_ini_parse (struct vl_call *call, struct vl_arena *arena, const char *plug
                   const char *path, const char *text, size_t length, struct vl_ini *ini);
 
 /* Opens PATH, checks owner and mode, reads and parses it.  0; 1 where there is
- * no such file; -1 after findings. */
+ * no such file; 2 where it is a mask, a link to /dev/null; -1 after findings. */
 int vl_ini_read (struct vl_call *call, struct vl_arena *arena, const char *plugin, const char *path,
                  struct vl_ini *ini);
+
+/* *NAMES gets what FOLDER has, sorted.  0; 1 where it is not there; -1 after a finding: *WHY it is
+ * not trusted, and then there may be names all the same, for what they stand for to be
+ * refused. */
+int vl_ini_folder (struct vl_call *call, struct vl_arena *arena, const char *folder,
+                   struct vl_strv *names, const char **why);
 
 /* A finding with origin PATH:LINE (PATH alone where LINE is 0), VL_ERR_REFUSED. */
 int vl_ini_error (struct vl_call *call, const char *plugin, const char *path, int line,

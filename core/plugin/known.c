@@ -87,7 +87,7 @@ vl_known_read (struct vl_call *call, struct vl_config *config, const char *path)
 {
   int bad = vl_ini_read (call, config->arena, NULL, path, &config->known);
 
-  if (bad == 1)
+  if (bad > 0)
     return vl_ini_error (call, NULL, path, 0, "install virtloom's files again",
                          "is not there; it is a part of virtloom and tells the names of Nova");
   return bad ? bad : check (call, config, path);

@@ -155,7 +155,10 @@ read_record (struct vl_call *call, struct vl_registry *registry, const struct vl
   else if (! plugin->enabled) {
     plugin->state = VL_PLUGIN_DISABLED;
     plugin->reason =
-        vl_arena_printf (plugin->arena, "enabled = %s in %s:%d", off->value, off->path, off->line);
+        off->line == 0
+            ? vl_arena_printf (plugin->arena, "masked: %s is a link to /dev/null", off->path)
+            : vl_arena_printf (plugin->arena, "enabled = %s in %s:%d", off->value, off->path,
+                               off->line);
   }
 }
 

@@ -231,6 +231,9 @@ vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **fi
     if (vl_file_mkdirs (folder, 0755) < 0)
       return write_failed (call, folder);
     break;
+  case 2:
+    return vl_refuse (call, VL_ERR_FAILED, NULL, vl_printf (call, "rm '%s'", path),
+                      "plugin '%s' is masked: '%s' is a link to /dev/null", name, path);
   default:
     return -1;
   }
@@ -275,15 +278,18 @@ vl_config_get (const struct vl_app *app, size_t i)
     config->public_values = vl_xcalloc (config->n, sizeof *config->public_values);
     for (size_t j = 0; j < config->n; j++) {
       const struct vl_conf_entry *entry = &config->entries[j];
-      const char *value =
-          is_secret (app->registry, entry) ? VL_HIDDEN : vl_conf_entry_text (config->arena, entry);
+      int secret = is_secret (app->registry, entry);
 
       config->public_values[j] = (struct vl_config_value) {
         entry->file,
         entry->section,
         entry->key,
-        value,
-        vl_arena_printf (config->arena, "%s:%d", entry->path, entry->line),
+        secret ? VL_HIDDEN : vl_conf_entry_text (config->arena, entry),
+        entry->line ? vl_arena_printf (config->arena, "%s:%d", entry->path, entry->line)
+                    : entry->path,
+        secret && entry->packaged ? VL_HIDDEN : entry->packaged,
+        entry->packaged_origin,
+        entry->layer,
       };
     }
   }

@@ -187,7 +187,9 @@ VL_EXPORT int vl_plugins_enable (struct vl_app *app, const char *name, int on, c
 struct vl_config_value {
   const char *file_kind; /* "virtloom.conf" or "plugins.d/NAME.conf" */
   const char *section, *key, *value;
-  const char *origin; /* FILE:LINE */
+  const char *origin;                     /* FILE:LINE; FILE alone of a mask, a link to /dev/null */
+  const char *packaged, *packaged_origin; /* what the packaged folder says, or NULL */
+  int layer;                              /* that VALUE is of: 0 the packaged one */
 };
 VL_EXPORT size_t vl_config_count (const struct vl_app *app);
 VL_EXPORT const struct vl_config_value *vl_config_get (const struct vl_app *app, size_t i);

@@ -10,10 +10,11 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show delete" ;;
-    server) echo "create list show delete start stop reboot diff event pause unpause suspend resume log console" ;;
-    feature | driver) echo "list show enable disable" ;;
+    server) echo "create list show delete start stop reboot diff event wait pause unpause suspend resume log console" ;;
+    feature) echo "list show which enable disable" ;;
+    driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
-    config) echo "show check import-nova" ;;
+    config) echo "show delta check import-nova" ;;
     host) echo "show check resume import" ;;
     state) echo "check repair backup restore" ;;
   esac
@@ -26,16 +27,22 @@ _virtloom_options ()
     flavor-set | flavor-unset | image-set | image-unset) echo "--property" ;;
     image-create) echo "--file --disk-format --min-ram --min-disk --property" ;;
     server-create) echo "--flavor --image --network --volume --property --request --metadata --ssh-key --key-name --password --hostname --user-data --config-drive --wait --timeout --dry-run" ;;
-    server-delete) echo "--abandon --force" ;;
-    server-stop) echo "--force --timeout" ;;
+    server-list) echo "--status --column --no-headings" ;;
+    server-delete) echo "--all --status --abandon --force" ;;
+    server-stop) echo "--all --status --force --timeout" ;;
+    server-start | server-pause | server-unpause | server-suspend | server-resume) echo "--all --status" ;;
+    server-wait) echo "--status --timeout" ;;
     server-reboot) echo "--hard --timeout --update --accept-loss" ;;
     server-log) echo "--lines --raw" ;;
     server-console) echo "--follow --raw" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;
     audit-*) echo "--flavors --images" ;;
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
-    feature-list | driver-list) echo "--long" ;;
     state-repair) echo "--accept-loss" ;;
+    feature-list | driver-list) echo "--long --column --no-headings" ;;
+    flavor-list | flavor-show | image-list | image-show | server-show | server-event* | feature-show | feature-which | driver-show | config-show | config-delta)
+      echo "--column --no-headings"
+      ;;
     host-import) echo "--capabilities --domcapabilities --fact" ;;
     plugin-check) echo "--request --timeout" ;;
     plugin-new) echo "--kind" ;;
@@ -43,70 +50,136 @@ _virtloom_options ()
   esac
 }
 
-# The names that `virtloom NOUN list` knows, with the options typed so far that
-# say where to look.
+# The answer of virtloom, with the options typed so far that say where to look.
+_virtloom_ask ()
+{
+  virtloom -q "${_virtloom_where[@]}" "$@" 2> /dev/null
+}
+
+# The names of what there is of NOUN that begin with $cur, a line each, as they have to be typed.
 _virtloom_names ()
 {
-  virtloom -q "${_virtloom_where[@]}" "$1" list 2> /dev/null | sed 1d | cut -d' ' -f1
+  local name
+
+  while IFS= read -r name; do
+    if [[ $name == "$cur"* ]]; then printf '%q\n' "$name"; fi
+  done < <(_virtloom_ask "$1" list -o value -c name)
+}
+
+# The keys that plugins answer for, each with the '=' behind it.
+_virtloom_keys ()
+{
+  _virtloom_ask feature list -o value -c keys | tr -d ' ' | tr , '\n' | sed -n 's/[^*]$/&=/p'
+}
+
+# "KEY=VALUE" of all that property KEY takes.
+_virtloom_values ()
+{
+  local type accepted value
+
+  while IFS=$'\t' read -r type accepted; do
+    case $type in
+      bool | tristate) accepted="yes no" ;;
+      choice) ;;
+      *) accepted='' ;;
+    esac
+    for value in ${accepted//,/}; do echo "$1=$value"; done
+  done < <(_virtloom_ask feature which "$1" -o value -c type,accepted)
+}
+
+# Those of the WORDS that begin with $cur.
+_virtloom_words ()
+{
+  compgen -W "$*" -- "$cur"
+}
+
+# What may stand behind option $prev; 9 where that takes nothing.
+_virtloom_behind ()
+{
+  case $prev in
+    --config | --state | --out) compgen -d -- "$cur" ;;
+    --host | --file | --request | --flavors | --images | --capabilities | --domcapabilities | --user-data | --ssh-key | --password | --plugin)
+      compgen -f -- "$cur"
+      ;;
+    -o | --output)
+      case $noun-$verb in
+        plan-*) _virtloom_words xml json ;;
+        *-list | *-show | *-which | *-delta | server-event) _virtloom_words table json value ;;
+        *) _virtloom_words table json ;;
+      esac
+      ;;
+    --flavor | --image | --driver) _virtloom_names "${prev#--}" ;;
+    --property)
+      if [[ $cur == *=* ]]; then _virtloom_words "$(_virtloom_values "${cur%%=*}")"; else _virtloom_words "$(_virtloom_keys)"; fi
+      ;;
+    --network) _virtloom_words user bridge= ;;
+    --status) _virtloom_words BUILD ACTIVE SHUTOFF PAUSED SUSPENDED ERROR DELETING ;;
+    --disk-format) _virtloom_words qcow2 raw vmdk vdi vhdx iso ;;
+    --kind) _virtloom_words feature driver storage network ;;
+    *) return 9 ;;
+  esac
+}
+
+# What may stand where no option takes it.
+_virtloom_here ()
+{
+  case $noun-$verb in
+    -) _virtloom_words flavor image server plan explain audit feature driver plugin config host ;;
+    explain-*) _virtloom_names server ;;
+    plan-* | audit-*) ;;
+    *-) _virtloom_words "$(_virtloom_verbs "$noun")" ;;
+    server-event) if [[ $prev == event ]]; then echo list; else _virtloom_names server; fi ;;
+    feature-which) _virtloom_words "$(_virtloom_keys | tr -d =)" ;;
+    config-show | config-delta)
+      _virtloom_words virtloom
+      _virtloom_names feature
+      _virtloom_names driver
+      ;;
+    plugin-check | config-import-nova) compgen -f -- "$cur" ;;
+    *-create | *-list) ;;
+    flavor-* | image-* | server-* | feature-* | driver-*) _virtloom_names "$noun" ;;
+  esac
 }
 
 _virtloom ()
 {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-  local general="--config --state --driver --host --output --quiet --verbose --help"
-  local nouns="flavor image server plan explain audit feature driver plugin config host state"
-  local noun='' verb='' i word
-  local -a _virtloom_where=()
+  local line=${COMP_LINE-} cur prev noun='' verb='' i word
+  local -a words _virtloom_where=()
 
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word=${COMP_WORDS[i]}
+  line=${line:0:${COMP_POINT:-0}}
+  # bash's own words end at '=' and ':' as well, which keys have inside.
+  if [[ -n $line ]]; then
+    read -ra words <<< "$line"
+    [[ $line != *[[:space:]] ]] || words+=('')
+  else
+    words=("${COMP_WORDS[@]:0:COMP_CWORD+1}")
+  fi
+  cur=${words[-1]} prev=${words[-2]}
+  for ((i = 1; i < ${#words[@]} - 1; i++)); do
+    word=${words[i]}
     case $word in
-      --config | --state | --driver | --host)
-        _virtloom_where+=("$word" "${COMP_WORDS[++i]}")
-        ;;
-      --long | --wait | --dry-run | --config-drive | --hard | --follow | --timing | --quiet | --verbose | --help) ;;
-      -o | --*) ((i++)) ;;
+      --config=* | --state=* | --driver=* | --host=*) _virtloom_where+=("$word") ;;
+      --config | --state | --driver | --host) _virtloom_where+=("$word" "${words[++i]}") ;;
+      --all | --no-headings | --force | --long | --wait | --dry-run | --config-drive | --hard | --update | --raw | --follow | --timing | --quiet | --verbose | --help | --version | --*=*) ;;
+      -o | -c | --*) ((i++)) ;;
       -*) ;;
       *) if [[ -z $noun ]]; then noun=$word; elif [[ -z $verb ]]; then verb=$word; fi ;;
     esac
   done
-
-  case $prev in
-    --config | --state | --out)
-      mapfile -t COMPREPLY < <(compgen -d -- "$cur")
-      return
-      ;;
-    --host | --file | --request | --flavors | --images | --capabilities | --domcapabilities | --user-data | --ssh-key | --password)
-      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-      return
-      ;;
-    -o | --output)
-      if [[ $noun == plan ]]; then word="xml json"; else word="table json"; fi
-      mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
-      return
-      ;;
-    --flavor | --image | --driver)
-      mapfile -t COMPREPLY < <(compgen -W "$(_virtloom_names "${prev#--}")" -- "$cur")
-      return
-      ;;
-    --disk-format)
-      mapfile -t COMPREPLY < <(compgen -W "qcow2 raw vmdk vdi vhdx iso" -- "$cur")
-      return
-      ;;
-  esac
-  if [[ $cur == -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$(_virtloom_options "$noun" "$verb") $general" -- "$cur")
-  elif [[ -z $noun ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$nouns" -- "$cur")
-  elif [[ $noun == explain ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$(_virtloom_names server)" -- "$cur")
-  elif [[ -z $verb ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$(_virtloom_verbs "$noun")" -- "$cur")
-  elif [[ $noun-$verb == plugin-check || $noun-$verb == config-import-nova ]]; then
-    mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-  elif [[ $verb != create && $verb != list && $noun =~ ^(flavor|image|server|feature|driver)$ ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$(_virtloom_names "$noun")" -- "$cur")
+  [[ $cur != --*=* ]] || { prev=${cur%%=*} cur=${cur#*=}; }
+  COMPREPLY=()
+  word=$(_virtloom_behind)
+  if [[ $? != 9 ]]; then
+    [[ -z $word ]] || mapfile -t COMPREPLY <<< "$word"
+  elif [[ $cur == -* ]]; then
+    mapfile -t COMPREPLY < <(_virtloom_words "$(_virtloom_options "$noun" "$verb") --config --state --driver --host --output --quiet --verbose --help --version")
+  else
+    mapfile -t COMPREPLY < <(_virtloom_here)
   fi
+  # What bash sees as words before the last is there already.
+  word=${cur%"${cur##*[=:]}"}
+  [[ -z $word ]] || COMPREPLY=("${COMPREPLY[@]#"$word"}")
+  [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2> /dev/null
 }
 
 complete -F _virtloom virtloom

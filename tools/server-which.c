@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Which servers a command is for, and waiting for what becomes of them. */
+
+#include <config.h>
+
+#include "server.h"
+
+#include <virtloom/ascii.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_WAIT 60 /* seconds */
+#define POLL_MS 250
+
+static const char *const statuses[] = {
+  "BUILD", "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR", "DELETING", "DELETED", NULL,
+};
+
+/* What STATUS, in any case, is called; NULL after a finding.  Only who waits can see that a server
+ * is DELETED. */
+static const char *
+known_status (struct tool *tool, const char *status, int waits)
+{
+  const char *all = "";
+
+  for (size_t i = 0; statuses[i]; i++) {
+    if (! waits && strcmp (statuses[i], "DELETED") == 0)
+      break;
+    if (vl_ascii_casecmp (statuses[i], status) == 0)
+      return statuses[i];
+    all = vl_printf (tool->call, "%s%s%s", all, i ? ", " : "", statuses[i]);
+  }
+  (void)vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--status '%s'; accepted: %s", status,
+                   all);
+  return NULL;
+}
+
+/* What --status says, else which servers --all of a verb is for: those that it can be done to. */
+static const char *
+wanted (const struct tool *tool)
+{
+  static const char *const of_verbs[][2] = {
+    { "start", "SHUTOFF" },  { "stop", "ACTIVE,PAUSED" }, { "pause", "ACTIVE" },
+    { "unpause", "PAUSED" }, { "suspend", "ACTIVE" },     { "resume", "SUSPENDED" },
+  };
+  const char *text = args_value (tool->args, "status");
+
+  for (size_t i = 0; text == NULL && i < sizeof of_verbs / sizeof of_verbs[0]; i++)
+    if (strcmp (of_verbs[i][0], tool->args->verb->name) == 0)
+      text = of_verbs[i][1];
+  return text;
+}
+
+/* Is STATUS among those that are wanted?  1 where all are, 0, -1 after a finding. */
+static int
+among (struct tool *tool, const char *status, int waits)
+{
+  const char *text = wanted (tool);
+  char *copy = vl_xstrdup (text ? text : ""), *state = NULL;
+  int found = text == NULL;
+
+  for (char *word = strtok_r (copy, ",", &state); word && found >= 0;
+       word = strtok_r (NULL, ",", &state)) {
+    const char *known = known_status (tool, word, waits);
+
+    if (known == NULL)
+      found = -1;
+    else if (strcmp (known, status) == 0)
+      found = 1;
+  }
+  free (copy);
+  return found;
+}
+
+int
+server_matches (struct tool *tool, const struct vl_server_info *server)
+{
+  return among (tool, server->status, 0);
+}
+
+/* ---- all of them ---- */
+
+struct names {
+  struct tool *tool;
+  const char **list; /* malloc */
+  size_t n;
+};
+
+static int
+add_name (void *opaque, const struct vl_server_info *server)
+{
+  struct names *names = opaque;
+  int match = server_matches (names->tool, server);
+
+  if (match <= 0)
+    return match;
+  names->list = vl_xrealloc (names->list, names->n + 2, sizeof *names->list);
+  names->list[names->n++] = vl_printf (names->tool->call, "%s", server->uuid);
+  names->list[names->n] = NULL;
+  return 0;
+}
+
+const char *const *
+server_names (struct tool *tool)
+{
+  const struct args *args = tool->args;
+  int all = args_has (args, "all") || args_has (args, "status");
+  struct names names = { tool, vl_xcalloc (args->n_words + 1, sizeof (char *)), 0 };
+
+  if (args->n_words && all)
+    (void)vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                     "'server %s' takes SERVER..., or --all or --status, not both",
+                     args->verb->name);
+  else if (args->n_words == 0 && ! all)
+    (void)vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                     vl_printf (tool->call, "virtloom server %s --help", args->verb->name),
+                     "'server %s' needs SERVER..., --all or --status STATUS", args->verb->name);
+  else if (! all) {
+    memcpy (names.list, args->words, args->n_words * sizeof *names.list);
+    return names.list;
+  } else if (among (tool, "", 0) >= 0 && vl_server_each (tool->app, add_name, &names) == 0)
+    return names.list;
+  free (names.list);
+  return NULL;
+}
+
+/* ---- wait ---- */
+
+/* What SERVER is now: its status, "DELETED" where it is not there; NULL after a finding. */
+static const char *
+status_now (struct tool *tool, const char *server)
+{
+  size_t first = vl_findings_count (tool->app);
+  const struct vl_server_info *info = vl_server_find (tool->app, server);
+
+  if (info)
+    return info->status;
+  if (vl_findings_count (tool->app) == first
+      || vl_findings_get (tool->app, first)->err != VL_ERR_NOT_FOUND)
+    return NULL;
+  vl_findings_forget (tool->app, first);
+  return "DELETED";
+}
+
+static int
+wait_for_one (struct tool *tool, const char *server, time_t until, int64_t seconds)
+{
+  const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+
+  for (;;) {
+    const char *status = status_now (tool, server);
+
+    if (status == NULL)
+      return -1;
+    if (among (tool, status, 1) == 1)
+      return 0;
+    /* Nothing comes back from there. */
+    if (strcmp (status, "DELETED") == 0)
+      return vl_refuse_as (tool->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+                           "server '%s' is not there any more", server);
+    if (time (NULL) >= until)
+      return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
+                           "server '%s' is still %s after %lld seconds", server, status,
+                           (long long)seconds);
+    vl_progress (tool->call, "waiting for '%s', which is %s", server, status);
+    nanosleep (&pause, NULL);
+  }
+}
+
+int
+server_wait (struct tool *tool)
+{
+  int64_t seconds;
+  time_t until;
+  int bad = 0;
+
+  if (args_number (tool, "timeout", DEFAULT_WAIT, &seconds) < 0)
+    return -1;
+  if (seconds < 0 || seconds > 86400)
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "--timeout %lld; accepted: 0 to 86400 seconds", (long long)seconds);
+  if (args_value (tool->args, "status") == NULL)
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "'server wait' needs --status STATUS, such as ACTIVE");
+  if (among (tool, "", 1) < 0)
+    return -1;
+  until = time (NULL) + (time_t)seconds;
+  for (size_t i = 0; i < tool->args->n_words; i++) {
+    const char *server = tool->args->words[i];
+
+    /* One that was never there is misspelt, unless its end is waited for. */
+    if (among (tool, "DELETED", 1) == 1 || vl_server_find (tool->app, server))
+      bad |= wait_for_one (tool, server, until, seconds);
+    else
+      bad = -1;
+  }
+  return bad ? -1 : 0;
+}
