@@ -245,14 +245,14 @@ check_flags (struct vl_call *c)
   return result;
 }
 
-/* The flags that are added must be the host's own where no model brings them.  What TCG
- * has is not the host's. */
+/* The flags that are added must be there where no model brings them: the host's own, or
+ * what the emulator makes. */
 static int
 check_host_flags (struct vl_call *c, const char *arch)
 {
   const char *flags = vl_str (c, "flags"), *lacks;
 
-  if (flags == NULL || ! vl_is (c, VL_GUEST_VIRT_TYPE, "kvm") || strcmp (arch, "aarch64") == 0
+  if (flags == NULL || vl_is (c, VL_GUEST_VIRT_TYPE, "lxc") || strcmp (arch, "aarch64") == 0
       || vl_bool (c, "skip-compare") || vl_cpu_lacks (c, NULL, flags, &lacks) != 1)
     return 0;
   return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidCPUInfo", "flags",

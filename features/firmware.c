@@ -7,6 +7,8 @@
 
 #include <virtloom/feature.h>
 
+#include <glob.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const types[] = { "bios", "uefi", NULL };
@@ -55,6 +57,7 @@ static const struct vl_name reads[] = {
 };
 
 /* Libvirt that knows loader/@stateless. */
+#define FACT_STATELESS "firmware.stateless"
 #define STATELESS_SINCE "8.6.0"
 
 static int
@@ -196,6 +199,20 @@ validate_uefi (struct vl_call *c)
 }
 
 static int
+validate_stateless (struct vl_call *c)
+{
+  if (vl_fact_at_least (c, "libvirt.version", STATELESS_SINCE) == 0)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "stateless", "take a host with a newer libvirt",
+                      "stateless firmware takes libvirt " STATELESS_SINCE "; this host has %s",
+                      vl_fact_str (c, "libvirt.version"));
+  if (vl_fact_flag (c, FACT_STATELESS) == 0)
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "stateless",
+                      "take a host with such firmware, or take hw_firmware_stateless out",
+                      "this host describes no UEFI firmware that is stateless");
+  return 0;
+}
+
+static int
 validate (struct vl_call *c)
 {
   int result = 0;
@@ -207,12 +224,44 @@ validate (struct vl_call *c)
     result |= validate_uefi (c);
   if (vl_is (c, "secure-boot", "required"))
     result |= validate_secure (c);
-  if (is_uefi (c) && vl_bool (c, "stateless")
-      && vl_fact_at_least (c, "libvirt.version", STATELESS_SINCE) == 0)
-    result |= vl_refuse (c, VL_ERR_UNSUPPORTED, "stateless", "take a host with a newer libvirt",
-                         "stateless firmware takes libvirt " STATELESS_SINCE "; this host has %s",
-                         vl_fact_str (c, "libvirt.version"));
+  if (is_uefi (c) && vl_bool (c, "stateless"))
+    result |= validate_stateless (c);
   return result;
+}
+
+/* Does the description of firmware PATH have the word "stateless", which is its mode? */
+static int
+is_stateless (const char *path)
+{
+  FILE *file = fopen (path, "re");
+  char line[4096];
+  int found = 0;
+
+  while (file && ! found && fgets (line, sizeof line, file))
+    found = strstr (line, "\"stateless\"") != NULL;
+  if (file)
+    fclose (file);
+  return found;
+}
+
+/* libvirt selects firmware by these descriptions. */
+static int
+probe (struct vl_call *c)
+{
+  static const char *const patterns[] = { "/usr/share/qemu/firmware/*.json",
+                                          "/etc/qemu/firmware/*.json" };
+  int found = 0;
+
+  for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+    glob_t paths = { 0 };
+
+    if (glob (patterns[i], 0, NULL, &paths) == 0)
+      for (size_t k = 0; k < paths.gl_pathc; k++)
+        found |= is_stateless (paths.gl_pathv[k]);
+    globfree (&paths);
+  }
+  vl_fact_set (c, FACT_STATELESS, found ? "true" : "false");
+  return 0;
 }
 
 /* libvirt 9.0 refuses loader/@secure='no' where it selects the firmware, so the
@@ -237,4 +286,4 @@ contribute (struct vl_call *c)
 VL_FEATURE (firmware, "firmware", .version = VL_VERSION,
             .summary = "BIOS or UEFI, secure boot, stateless firmware", .props = VL_TABLE (props),
             .writes = VL_TABLE (writes), .reads = VL_TABLE (reads), .resolve = resolve,
-            .active = active, .validate = validate, .contribute = contribute);
+            .active = active, .validate = validate, .contribute = contribute, .probe = probe);

@@ -49,6 +49,16 @@ usual_type (const char *arch)
   return NULL;
 }
 
+/* Is the text of LENGTH an architecture that guests usually have, or that those of this
+ * host can have? */
+static int
+is_arch (struct vl_call *c, const char *text, size_t length)
+{
+  const char *arch = vl_printf (c, "%.*s", (int)length, text);
+
+  return usual_type (arch) || vl_fact_count (c, vl_printf (c, "guest.%s.machines", arch)) > 0;
+}
+
 /* The first item of the setting for ARCH, or NULL; warns of items that are not
  * arch=type. */
 static const char *
@@ -65,6 +75,11 @@ configured_type (struct vl_call *c, const char *arch)
                item);
       continue;
     }
+    if (! is_arch (c, item, (size_t)(sign - item)))
+      vl_warn (c, "defaults", NULL,
+               "'%s' is passed over: this host has no guests of architecture '%.*s'; accepted: "
+               "arch=type, without blanks, as in 'x86_64=q35'",
+               item, (int)(sign - item), item);
     if (type == NULL && strncmp (item, arch, length) == 0 && item[length] == '=')
       type = sign + 1;
   }

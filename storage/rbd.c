@@ -9,6 +9,7 @@
 #include <string.h>
 
 static const char *const volume_types[] = { "rbd", NULL };
+static const struct vl_name reads[] = { { .name = VL_DRIVER_NAME }, { .name = VL_DRIVER_SECRETS } };
 
 static int
 add_hosts (struct vl_call *c, const struct vl_volume *volume, struct vl_source *source)
@@ -41,6 +42,12 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
     source->auth_user = vl_info (c, volume, "data.auth_username");
     source->auth_type = "ceph";
     source->secret_uuid = vl_info (c, volume, "data.secret_uuid");
+    if (! vl_bool (c, VL_DRIVER_SECRETS))
+      return vl_refuse (c, VL_ERR_UNSUPPORTED, NULL,
+                        vl_printf (c, "set connection_uri = qemu:///system in plugins.d/%s.conf",
+                                   vl_str (c, VL_DRIVER_NAME)),
+                        "the volume takes a secret of libvirt's (auth_enabled), and libvirt's "
+                        "embedded driver starts no guest that needs one");
   }
   return add_hosts (c, volume, source);
 }
@@ -50,4 +57,4 @@ static const struct vl_storage_calls calls = { .size = sizeof calls,
                                                .locate = locate };
 
 VL_FEATURE (rbd, "rbd", .version = VL_VERSION, .summary = "volumes in a Ceph cluster",
-            .storage = &calls);
+            .reads = VL_TABLE (reads), .storage = &calls);

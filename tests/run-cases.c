@@ -2,7 +2,10 @@
  *
  * virtloom-test: runs golden cases.  Each DIR/cases/FEATURE/NAME.case says a request,
  * a host and settings, and after "expect:" what comes of it: the provenance lines
- * that FEATURE owns, or the refusal.  VL_TEST_REGENERATE=1 writes what came. */
+ * that FEATURE owns, or the refusal.  VL_TEST_REGENERATE=1 writes what came.
+ *
+ * With --live STATE each case is planned for this machine and driver qemu-tcg instead, and
+ * what plans goes to STATE/plans/FEATURE.NAME.xml. */
 
 #include <config.h>
 
@@ -36,7 +39,7 @@ struct one_case {
   struct text head, expected;
 };
 
-static const char *tree, *source;
+static const char *tree, *source, *live;
 static const char *modules[16]; /* that are not installed; NULL-terminated */
 static int n_done, n_failed;
 
@@ -350,6 +353,27 @@ replace_all (struct text *text, const char *what, const char *with)
   *text = out;
 }
 
+/* One plan for this machine: its document, if there is one. */
+static void
+plan_live (struct one_case *c, struct vl_app *app, const char *request)
+{
+  struct vl_plan *plan = NULL;
+  char *path;
+  FILE *file;
+
+  if (vl_app_load (app) == 0)
+    (void)vl_plan_request (app, request, strlen (request), "request", &plan);
+  if (plan && vl_plan_xml (plan)) {
+    if (asprintf (&path, "%s/plans/%s.%s.xml", live, c->feature, strrchr (c->path, '/') + 1) < 0)
+      abort ();
+    file = fopen (path, "we");
+    if (file == NULL || fputs (vl_plan_xml (plan), file) < 0 || fclose (file))
+      abort ();
+    free (path);
+  }
+  vl_plan_free (plan);
+}
+
 static void
 run_case (const char *feature, const char *path)
 {
@@ -368,15 +392,21 @@ run_case (const char *feature, const char *path)
   if (asprintf (&host, "%s/hosts/%s.json", source, c.host) < 0)
     abort ();
   options.config_dir = folder;
+  if (live) {
+    free (c.driver);
+    c.driver = strdup ("qemu-tcg");
+  }
   options.driver = c.driver;
   /* A name of a host that is not here is that of one that is installed. */
-  options.host_file = access (host, R_OK) == 0 ? host : c.host;
-  options.state_dir = "/var/lib/virtloom";
+  options.host_file = live ? NULL : access (host, R_OK) == 0 ? host : c.host;
+  options.state_dir = live ? live : "/var/lib/virtloom";
   request = json_dumps (c.request, JSON_COMPACT);
   app = vl_app_new (&options);
   add (&out, "");
   /* Whatever fails is in the findings, and they are what is compared. */
-  if (vl_app_load (app) == 0)
+  if (live)
+    plan_live (&c, app, request);
+  else if (vl_app_load (app) == 0)
     (void)vl_plan_request (app, request, strlen (request), "request", &plan);
   describe (&out, &c, app, plan);
   replace_all (&out, folder, "CONFIG");
@@ -385,7 +415,9 @@ run_case (const char *feature, const char *path)
   if (tree)
     replace_all (&out, tree, "TREE");
   n_done++;
-  if (getenv ("VL_TEST_REGENERATE")) {
+  if (live)
+    printf ("ok %d - %s/%s\n", n_done, feature, name);
+  else if (getenv ("VL_TEST_REGENERATE")) {
     FILE *file = fopen (path, "w");
 
     if (file == NULL || fputs (c.head.data, file) < 0 || fputs (out.data, file) < 0
@@ -460,7 +492,9 @@ run_feature (const char *feature)
 static int
 usage (FILE *file)
 {
-  fprintf (file, "usage: virtloom-test [--tree DIR] [--plugin FILE]... DIR [FEATURE...]\n");
+  fprintf (
+      file,
+      "usage: virtloom-test [--tree DIR] [--plugin FILE]... [--live STATE] DIR [FEATURE...]\n");
   return 2;
 }
 
@@ -481,6 +515,8 @@ read_options (char **argv)
     }
     if (strcmp (argv[at], "--tree") == 0)
       tree = path;
+    else if (strcmp (argv[at], "--live") == 0)
+      live = path;
     else if (strcmp (argv[at], "--plugin") == 0 && n + 1 < sizeof modules / sizeof modules[0])
       modules[n++] = path;
     else

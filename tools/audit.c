@@ -209,7 +209,7 @@ open_host (struct audit *audit, struct audit_host *host, const char *file)
       driver = vl_app_driver (host->app);
   }
   if (driver == NULL)
-    findings_copy (audit->tool->app, host->app);
+    findings_copy (audit->tool->app, host->app, VL_SEV_ERROR);
   else
     audit->driver = vl_printf (audit->tool->call, "%s", driver);
   return driver ? 0 : -1;

@@ -129,28 +129,35 @@ config_delta (struct tool *tool)
   return 0;
 }
 
-/* A guest that asks for nothing, planned for DRIVER in a session of its own: what the
- * configuration does to every guest. */
-static void
-plan_nothing (struct vl_app *app, const struct vl_app_options *given, const char *driver)
+void
+config_plan_nothing (struct vl_app *app)
 {
   static const char request[] =
       "{\"name\": \"config-check\", \"flavor\": {\"name\": \"empty\", \"vcpus\": 1, "
       "\"ram\": 512, \"disk\": 1}, \"image\": {\"name\": \"empty\", "
       "\"disk_format\": \"qcow2\"}}";
-  struct vl_app_options options = *given;
   struct vl_plan *plan = NULL;
+
+  if (vl_app_read (app) == 0)
+    fault_refuse (app);
+  if (vl_app_load (app) == 0)
+    (void)vl_plan_request (app, request, strlen (request), "config check", &plan);
+  vl_plan_free (plan);
+}
+
+/* A guest that asks for nothing, planned for DRIVER in a session of its own: what the
+ * configuration does to every guest. */
+static void
+plan_nothing (struct vl_app *app, const struct vl_app_options *given, const char *driver)
+{
+  struct vl_app_options options = *given;
   struct vl_app *other;
 
   options.driver = driver;
   options.strict = 0;
   other = vl_app_new (&options);
-  if (vl_app_read (other) == 0)
-    fault_refuse (other);
-  if (vl_app_load (other) == 0)
-    (void)vl_plan_request (other, request, strlen (request), "config check", &plan);
-  findings_copy (app, other);
-  vl_plan_free (plan);
+  config_plan_nothing (other);
+  findings_copy (app, other, VL_SEV_WARNING);
   vl_app_free (other);
 }
 
@@ -187,6 +194,7 @@ config_judge (struct vl_app *app, const struct vl_app_options *options, int for_
 {
   struct config_judged judged = { 0, 0, 0 };
   const char *wanted = driver_wanted (app, options), *why;
+  int known = 0;
 
   for (size_t i = 0; i < vl_plugins_count (app); i++) {
     const struct vl_plugin_info *info = vl_plugins_get (app, i);
@@ -194,6 +202,7 @@ config_judge (struct vl_app *app, const struct vl_app_options *options, int for_
     if (info->state == VL_PLUGIN_UNUSED)
       (void)vl_plugins_load (app, info->name);
     info = vl_plugins_get (app, i);
+    known |= info->kind == VL_KIND_DRIVER && strcmp (info->name, wanted) == 0;
     judged.loaded += info->state == VL_PLUGIN_LOADED;
     judged.disabled += info->state == VL_PLUGIN_DISABLED;
     if (info->kind != VL_KIND_DRIVER || info->state != VL_PLUGIN_LOADED
@@ -204,6 +213,9 @@ config_judge (struct vl_app *app, const struct vl_app_options *options, int for_
     plan_nothing (app, options, info->name);
     judged.planned++;
   }
+  /* A driver that there is not is told by whoever looks for it. */
+  if (strcmp (wanted, "auto") && ! known)
+    plan_nothing (app, options, wanted);
   /* Settings can be wrong by themselves, on whatever host. */
   if (judged.planned == 0)
     (void)vl_app_ready (app, NULL);

@@ -36,9 +36,9 @@ findings_print (const struct vl_app *app, size_t first, FILE *file)
 }
 
 void
-findings_copy (struct vl_app *to, const struct vl_app *from)
+findings_copy (struct vl_app *to, const struct vl_app *from, enum vl_severity least)
 {
   for (size_t i = 0; i < vl_findings_count (from); i++)
-    if (vl_findings_get (from, i)->severity == VL_SEV_ERROR)
+    if (vl_findings_get (from, i)->severity <= least)
       (void)vl_findings_add (vl_app_call (to), vl_findings_get (from, i));
 }

@@ -105,7 +105,10 @@ check_programs (struct rows *rows)
 
   uname (&machine);
   check_program (rows, "emulator", vl_printf (call, "qemu-system-%s", machine.machine),
-                 vl_printf (call, "qemu-system-%s", vl_emulator_package (machine.machine)), "FAIL");
+                 VL_STREQ (machine.machine, "x86_64")    ? "qemu-system-x86"
+                 : VL_STREQ (machine.machine, "aarch64") ? "qemu-system-arm"
+                                                         : "qemu-system",
+                 "FAIL");
   check_program (rows, "qemu-img", "qemu-img", "qemu-utils", "FAIL");
   check_program (rows, "config drive", iso, "genisoimage", "WARN");
 }

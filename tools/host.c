@@ -98,10 +98,14 @@ host_import (struct tool *tool)
                      "'host import' needs --capabilities, --domcapabilities or --fact");
   bad |= import_files (tool, host, "capabilities", vl_host_import_capabilities);
   bad |= import_files (tool, host, "domcapabilities", vl_host_import_domcapabilities);
+  if (*facts && vl_app_read (tool->app) < 0)
+    bad = -1;
   for (; *facts; facts++)
-    bad |= vl_host_import_fact (tool->call, host, *facts);
-  if (! bad)
+    bad |= facts_check (tool, *facts) | vl_host_import_fact (tool->call, host, *facts);
+  if (! bad) {
     print_file (tool, host);
+    facts_missing (tool, host);
+  }
   vl_host_free (host);
   return bad ? -1 : 0;
 }
@@ -133,7 +137,38 @@ host_resume (struct tool *tool)
   return result < 0 ? -1 : 0;
 }
 
+/* ---- list ---- */
+
+static int
+host_list (struct tool *tool)
+{
+  static const struct column columns[] = { { "name", "Name" }, { "arch", "Architecture" },
+                                           { "cpu", "CPU" },   { "libvirt", "libvirt" },
+                                           { "qemu", "QEMU" }, { NULL, NULL } };
+  static const char *const facts[][2] = { { "arch", "host.arch" },
+                                          { "cpu", "host.cpu.model" },
+                                          { "libvirt", "libvirt.version" },
+                                          { "qemu", "qemu.version" } };
+  json_t *list = json_array ();
+  const char *const *names = vl_hosts (tool->call);
+
+  for (; *names; names++) {
+    struct vl_host *host = vl_hosts_load (tool->call, *names);
+    json_t *object = json_object ();
+
+    json_put (object, "name", *names);
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+      json_put (object, facts[i][0], host ? vl_host_item (host, facts[i][1], 0) : NULL);
+    json_array_append_new (list, object);
+    vl_host_free (host);
+  }
+  tool_list (tool, "hosts", list, columns);
+  return 0;
+}
+
 static const struct verb verbs[] = {
+  { "list", NULL, 0, 0, NULL, "table json", "lists the recorded hosts that --host knows by name",
+    "virtloom host list", VERB_READ, host_list },
   { "show", NULL, 0, 0, NULL, "table json", "shows the facts; -o json is what --host reads",
     "virtloom host show -o json > host.json", 0, host_show },
   { "check", NULL, 0, 0, NULL, "table json", "checks each prerequisite, and says what mends it",

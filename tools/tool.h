@@ -156,8 +156,8 @@ const char *fault_said (void);
 /* ---- findings.c ---- */
 
 void findings_print (const struct vl_app *app, size_t first, FILE *file);
-/* The errors of FROM become TO's. */
-void findings_copy (struct vl_app *to, const struct vl_app *from);
+/* The findings of FROM that are LEAST or worse become TO's. */
+void findings_copy (struct vl_app *to, const struct vl_app *from, enum vl_severity least);
 void findings_print_one (const struct vl_finding *finding, FILE *file);
 
 /* ---- text.c ---- */
@@ -210,8 +210,18 @@ struct config_judged {
 };
 struct config_judged config_judge (struct vl_app *app, const struct vl_app_options *options,
                                    int for_auto);
+/* Reads, loads and plans that guest with APP; what is wrong are its findings. */
+void config_plan_nothing (struct vl_app *app);
 int config_import_nova (struct tool *tool);
 int host_check (struct tool *tool);
+
+/* ---- facts.c ---- */
+
+/* Is TEXT, "KEY=VALUE", a fact that there is, with a value of its kind?  0, or -1 after a
+ * finding. */
+int facts_check (struct tool *tool, const char *text);
+/* Warns of each fact that HOST does not say and that a plain guest takes. */
+void facts_missing (struct tool *tool, const struct vl_host *host);
 
 /* ---- plugin-check.c, plugin-elf.c, plugin-new.c ---- */
 

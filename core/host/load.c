@@ -60,15 +60,43 @@ list_names (struct vl_strv *names, const char *folder)
 }
 
 static void
-refuse_name (struct vl_call *call, const char *name, const char *const *folders)
+all_names (struct vl_call *call, const char *tree, struct vl_strv *names)
+{
+  const char *folders[MAX_FOLDERS];
+
+  folders_of (call, tree, folders);
+  for (size_t i = 0; folders[i]; i++)
+    list_names (names, folders[i]);
+  vl_strv_sort (names);
+}
+
+const char *const *
+vl_hosts (struct vl_call *call)
+{
+  VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
+  const char **list;
+
+  all_names (call, call->tree, &names);
+  list = vl_arena_alloc (call->arena, (names.n + 1) * sizeof *list);
+  for (size_t i = 0; i < names.n; i++)
+    list[i] = vl_arena_strdup (call->arena, names.items[i]);
+  return list;
+}
+
+struct vl_host *
+vl_hosts_load (struct vl_call *call, const char *name)
+{
+  return vl_host_load (call, call->tree, name);
+}
+
+static void
+refuse_name (struct vl_call *call, const char *name, const char *tree)
 {
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
   VL_AUTOFREE char *list = NULL;
   struct vl_spell spell = { .wanted = name };
 
-  for (; *folders; folders++)
-    list_names (&names, *folders);
-  vl_strv_sort (&names);
+  all_names (call, tree, &names);
   for (size_t i = 0; i < names.n; i++)
     vl_spell_offer (&spell, names.items[i]);
   list = vl_strv_join (&names, ", ");
@@ -94,6 +122,6 @@ vl_host_load (struct vl_call *call, const char *tree, const char *name)
   /* "--host h.json": a file here needs no "./" in front. */
   if (access (name, F_OK) == 0 || strchr (name, '.'))
     return read_file (call, name);
-  refuse_name (call, name, folders);
+  refuse_name (call, name, tree);
   return NULL;
 }

@@ -240,7 +240,7 @@ read_file (struct vl_call *call, struct vl_config *config, const char *plugin, c
   size_t before = call->findings.n;
   struct vl_conf_file *file;
   struct vl_ini ini;
-  int bad;
+  int bad, whole;
 
   path = vl_arena_strdup (config->arena, path);
   bad = vl_ini_read (call, config->arena, plugin, path, &ini);
@@ -249,7 +249,8 @@ read_file (struct vl_call *call, struct vl_config *config, const char *plugin, c
   if (bad == 2)
     return mask (config, file_record (config, plugin, path), path);
   file = file_record (config, plugin, path);
-  if (bad == 0)
+  whole = bad == 0;
+  if (whole)
     bad = check_file (call, plugin, path, &ini);
   if (bad && file->why == NULL) {
     const struct vl_finding *first =
@@ -258,7 +259,8 @@ read_file (struct vl_call *call, struct vl_config *config, const char *plugin, c
     file->why = first ? vl_arena_printf (config->arena, "%s: %s", first->origin, first->message)
                       : vl_arena_printf (config->arena, "%s cannot be read", path);
   }
-  if (bad == 0)
+  /* Of virtloom.conf the values beside a wrong key are judged in the same run. */
+  if (bad == 0 || (whole && plugin == NULL))
     merge (config, file, path, &ini);
   return bad;
 }
@@ -512,8 +514,12 @@ vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_
                      places->tree != NULL);
   if (places->tree == NULL)
     bad |= read_layer (call, config, VL_SYSCONFDIR, VL_SYSCONFDIR, 0);
-  if (places->config_dir)
+  if (places->tree == NULL)
+    vl_ini_tell_misspelt (call, VL_SYSCONFDIR);
+  if (places->config_dir) {
     bad |= read_layer (call, config, places->config_dir, places->config_dir, 0);
+    vl_ini_tell_misspelt (call, places->config_dir);
+  }
   for (size_t i = 0; places->modules && places->modules[i]; i++)
     read_beside (call, config, places->modules[i]);
   if (config->n > 1)

@@ -369,3 +369,28 @@ vl_ini_folder (struct vl_call *call, struct vl_arena *arena, const char *folder,
   vl_strv_sort (names);
   return result;
 }
+
+void
+vl_ini_tell_misspelt (struct vl_call *call, const char *folder)
+{
+  static const char *const names[] = { "virtloom.conf", "virtloom.conf.d", "plugins.d" };
+  DIR *dir = opendir (folder);
+
+  for (struct dirent *entry; dir && (entry = readdir (dir));) {
+    struct vl_spell spell = { .wanted = entry->d_name };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+      vl_spell_offer (&spell, names[i]);
+    if (spell.best && spell.distance > 0)
+      vl_report (
+          call,
+          &(struct vl_report) { .severity = VL_SEV_WARNING,
+                                .plugin = "core",
+                                .origin = vl_printf (call, "%s/%s", folder, entry->d_name),
+                                .hint = vl_printf (call, "did you mean '%s'?", spell.best) },
+          "'%s' is not read; accepted in a configuration folder: %s and the folders %s and %s",
+          entry->d_name, names[0], names[1], names[2]);
+  }
+  if (dir)
+    closedir (dir);
+}

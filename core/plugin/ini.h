@@ -51,4 +51,7 @@ int vl_ini_folder (struct vl_call *call, struct vl_arena *arena, const char *fol
 int vl_ini_error (struct vl_call *call, const char *plugin, const char *path, int line,
                   const char *hint, const char *fmt, ...) VL_PRINTF (6, 7);
 
+/* Tells of names in the configuration folder FOLDER that are nearly those that are read. */
+void vl_ini_tell_misspelt (struct vl_call *call, const char *folder);
+
 #endif

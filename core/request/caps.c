@@ -186,14 +186,24 @@ has_value (const struct vl_fact *fact, const char *value)
   return 0;
 }
 
+static int
+is_emulated (struct vl_call *call)
+{
+  struct scope scope;
+
+  return scope_of (call, &scope) == 0 && VL_STREQ (scope.virt_type, "qemu");
+}
+
 /* Can a guest on this host have FLAG?  1, 0, or -1 where no fact says anything of
  * CPU flags.  What the hypervisor takes from its host-model no guest gets. */
 static int
 has_flag (struct vl_call *call, const char *flag)
 {
-  const struct vl_fact *own = vl_host_find (call->host, "host.cpu.features");
   const struct vl_fact *extra = cpu_fact (call, "cpu.host-model.features");
-  const struct vl_fact *models[] = { vl_host_find (call->host, "host.cpu.model"),
+  /* What is emulated is the host-model of the emulator, whatever the host itself has. */
+  int emulated = is_emulated (call) && extra != NULL;
+  const struct vl_fact *own = emulated ? NULL : vl_host_find (call->host, "host.cpu.features");
+  const struct vl_fact *models[] = { emulated ? NULL : vl_host_find (call->host, "host.cpu.model"),
                                      cpu_fact (call, "cpu.host-model") };
   int known = own != NULL || extra != NULL;
 

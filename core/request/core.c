@@ -164,8 +164,9 @@ canonical_arch (const char *name)
   return vl_glob_any (known, name) ? name : NULL;
 }
 
-const char *
-vl_emulator_package (const char *arch)
+/* What follows "qemu-system-" in the name of the Debian package that emulates ARCH. */
+static const char *
+emulator_package (const char *arch)
 {
   static const char *const packages[][2] = {
     { "x86_64 i686", "x86" }, { "aarch64 armv*", "arm" }, { "mips*", "mips" },
@@ -200,7 +201,7 @@ check_emulator (struct vl_guest *guest, const char *arch, const char *source)
   return refuse (
       guest, source, VL_ERR_UNSUPPORTED, "NoValidHost",
       vl_printf (call, "apt-get install qemu-system-%s, or take another image",
-                 vl_emulator_package (arch)),
+                 emulator_package (arch)),
       vl_printf (call, "this host has no emulator for '%s' guests; accepted:%s", arch, all.text));
 }
 

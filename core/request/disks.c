@@ -249,6 +249,26 @@ describe (struct layout *l, const struct vl_wanted_disk *want, struct vl_disk *d
   return want->bdm ? vl_printf (l->call, "disk.eph%d", want->number) : "disk.local";
 }
 
+/* What the request says of a disk and no disk can have is told, not dropped. */
+static void
+tell_dropped (struct layout *l, const struct vl_wanted_disk *want, const struct vl_disk *disk,
+              int local_root)
+{
+  const struct {
+    const char *member, *said, *is;
+  } wishes[] = { { "disk_bus", want->bdm->disk_bus, disk->bus },
+                 { "device_type", want->bdm->device_type, disk->device } };
+
+  for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
+    if (wishes[i].said && ! VL_STREQ (wishes[i].said, wishes[i].is))
+      vl_warn (l->call, NULL,
+               local_root ? "of the image's own disk the image says it: hw_disk_bus, hw_cdrom_bus"
+                          : NULL,
+               "%s.%s '%s' has no effect: the disk's is '%s'",
+               vl_bdm_path (l->call, l->request, want->bdm), wishes[i].member, wishes[i].said,
+               wishes[i].is);
+}
+
 static int
 lay_out_disk (struct layout *l, const struct vl_wanted_disk *want)
 {
@@ -268,6 +288,8 @@ lay_out_disk (struct layout *l, const struct vl_wanted_disk *want)
   if (bus == NULL)
     return -1;
   disk->bus = bus->name;
+  if (want->bdm)
+    tell_dropped (l, want, disk, local_root);
   disk->dev = name_of (l, want->bdm, bus, disk->id);
   l->n += disk->dev != NULL;
   return disk->dev ? 0 : -1;

@@ -95,9 +95,6 @@ void vl_request_free (struct vl_request *request);
  * derived); reading it again gives the same plan.  Caller frees. */
 char *vl_request_to_json (const struct vl_request *request);
 
-/* What follows "qemu-system-" in the name of the Debian package that emulates ARCH. */
-const char *vl_emulator_package (const char *arch);
-
 /* A version 5 uuid of TEXT in virtloom's namespace; OUT has room for 37. */
 void vl_uuid_from_text (const char *text, char *out);
 /* A random (version 4) uuid. */

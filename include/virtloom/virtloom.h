@@ -218,6 +218,10 @@ VL_EXPORT size_t vl_host_count (const struct vl_host *host, const char *key);
 VL_EXPORT const char *vl_host_item (const struct vl_host *host, const char *key, size_t i);
 /* FACT is "KEY=VALUE"; a key given twice becomes a list. */
 VL_EXPORT int vl_host_import_fact (struct vl_call *call, struct vl_host *host, const char *fact);
+/* The names of the recorded hosts that there are, ended by NULL; memory of CALL.  One of
+ * them, which the caller frees; NULL after a finding. */
+VL_EXPORT const char *const *vl_hosts (struct vl_call *call);
+VL_EXPORT struct vl_host *vl_hosts_load (struct vl_call *call, const char *name);
 /* The host file, owned by the caller: free (). */
 VL_EXPORT char *vl_host_to_json (const struct vl_host *host);
 VL_EXPORT size_t vl_host_n_facts (const struct vl_host *host);

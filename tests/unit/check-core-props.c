@@ -83,10 +83,15 @@ static const struct {
 } archs[] = {
   { "\"hw_architecture\":\"x86_64\"", "x86_64", "kvm", "" },
   { "\"hw_architecture\":\"AMD64\"", "x86_64", "kvm", "" },
-  { "\"architecture\":\"i586\"", "i686", "qemu", "" },
+  { "\"architecture\":\"i586\"", "i686", "qemu",
+    "warning Warning core: the guest is emulated, which is many times slower: this 'x86_64' host "
+    "has no KVM for 'i686' (architecture=i586, image)\n"
+    "  take a host of that architecture" },
   { "\"hw_architecture\":\"x86_64\",\"architecture\":\"vax\"", "x86_64", "kvm", "" },
   { "\"hw_architecture\":\"x86_64\",\"hw_emulation_architecture\":\"aarch64\"", "aarch64", "qemu",
-    "" },
+    "warning Warning core: the guest is emulated, which is many times slower: this 'x86_64' host "
+    "has no KVM for 'aarch64' (hw_emulation_architecture=aarch64, image)\n"
+    "  take a host of that architecture" },
   { "\"hw_architecture\":\"vax\"", NULL, NULL,
     "error InvalidArchitectureName core: 'vax' is no architecture; accepted: names as 'x86_64', "
     "'aarch64', 'ppc64le', 's390x', 'riscv64' (hw_architecture=vax, image)" },

@@ -15,7 +15,7 @@ _virtloom_verbs ()
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
     config) echo "show delta check import-nova" ;;
-    host) echo "show check resume import" ;;
+    host) echo "list show check resume import" ;;
     state) echo "check repair backup restore" ;;
   esac
 }
@@ -124,7 +124,7 @@ _virtloom_behind ()
 _virtloom_here ()
 {
   case $noun-$verb in
-    -) _virtloom_words flavor image server plan explain audit feature driver plugin config host ;;
+    -) _virtloom_words flavor image server plan explain audit feature driver plugin config host state ;;
     explain-*) _virtloom_names server ;;
     plan-* | audit-*) ;;
     *-) _virtloom_words "$(_virtloom_verbs "$noun")" ;;

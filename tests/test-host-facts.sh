@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Recorded hosts and their facts: which there are, names and values that are none, what a
+# plain guest still needs; what of a configuration folder is read; what plan says of
+# its own machine.
+. "${srcdir:-$(dirname "$0")}/tap.sh"
+
+hosts=$top_srcdir/tests/hosts
+run vl host list
+is_rc 0 "host list"
+has "$out" "generic-x86_64  x86_64        Broadwell-IBRS      9.0.0    7.2.0" "names the hosts that are installed"
+
+run vl host import --fact qemu.versoin=8.2.0 --fact foo=bar --fact qemu.version=banana \
+  --fact swtpm=maybe --fact host.cell.0.memory=lots --fact device=kvm --fact module.kvm_amd.sev=ja
+is_rc 2 "facts that are none"
+is "$err" "error InvalidFact core: there is no fact 'qemu.versoin'; accepted: those of virtloom-feature(3), and PLUGIN.* of a plugin that is installed
+  did you mean 'qemu.version'?
+error InvalidFact core: there is no fact 'foo'; accepted: those of virtloom-feature(3), and PLUGIN.* of a plugin that is installed
+  virtloom-feature(3) lists them
+error InvalidFact core: fact 'qemu.version' is 'banana'; accepted: a version, as 9.0.0
+error InvalidFact core: fact 'swtpm' is 'maybe'; accepted: true, false
+error InvalidFact core: fact 'host.cell.0.memory' is 'lots'; accepted: a whole number
+error InvalidFact core: fact 'device' is 'kvm'; accepted: an absolute path
+error InvalidFact core: fact 'module.kvm_amd.sev' is 'ja'; accepted: Y, N, 1, 0, or false for one not there" "are told at once"
+run vl host import --fact host.arch=x86_64 --fact vhost-net.usable=true --fact trait.CUSTOM_X=true
+is_rc 0 "facts of plugins and traits are facts"
+is "$err" "warning Warning core: a plain guest cannot be planned for this host: the host file does not say storage.direct_io; record it with \`host show\` or \`--fact\`
+  add what is missing with --fact KEY=VALUE
+warning Warning core: a plain guest cannot be planned for this host: the host file does not say guest.x86_64.machines; record it with \`host show\` or \`--fact\`
+  add what is missing with --fact KEY=VALUE" "and what a plain guest needs besides is said at once"
+
+# Each name that a recorded host has is one that may be given.
+facts=
+while read -r key; do facts="$facts --fact $key"; done < <(
+  sed -n 's/^ *"\([a-z][^ "]*\)": \[*"*\([^][", ]*\).*/\1=\2/p' "$hosts"/*.json \
+    | grep -v '^virtloom_host\|^facts\|=$' | sort -u -t= -k1,1)
+# shellcheck disable=SC2086 # one word each
+run vl host import $facts
+is_rc 0 "every fact that a recorded host has is known"
+
+# ---- the configuration ----
+
+conf=$tmp/conf
+mkdir -p "$conf/plugin.d" "$conf/plugins.d"
+touch "$conf/virtlom.conf"
+chmod -R go-w "$conf"
+run vl --driver fake --config "$conf" config check
+is_rc 0 "names that nobody reads"
+is "$err" "warning Warning core: 'plugin.d' is not read; accepted in a configuration folder: virtloom.conf and the folders virtloom.conf.d and plugins.d ($conf/plugin.d)
+  did you mean 'plugins.d'?
+warning Warning core: 'virtlom.conf' is not read; accepted in a configuration folder: virtloom.conf and the folders virtloom.conf.d and plugins.d ($conf/virtlom.conf)
+  did you mean 'virtloom.conf'?" "are told"
+rm -r "$conf/plugin.d" "$conf/virtlom.conf"
+printf '[virtloom]\nlog_level = loud\nfoo = bar\n' > "$conf/virtloom.conf"
+run vl --config "$conf" config check
+is_rc 7 "a wrong key, and a wrong value beside it"
+has "$err" "unknown key 'foo' in [virtloom]" "the key is told"
+has "$err" "log_level = 'loud' is not among the choices; accepted: error warning info debug" "and the value"
+printf '[virtloom]\ndriver = quemu\n' > "$conf/virtloom.conf"
+run vl --config "$conf" config check
+is_rc 5 "a driver that there is not"
+is "$err" 'error DriverNotFound core: there is no driver "quemu"; accepted: fake, libvirt-kvm, qemu-tcg, auto' "is told"
+rm "$conf/virtloom.conf"
+printf '[settings]\ndisk_cachemodes = file=writebck\n' > "$conf/plugins.d/disk-cache.conf"
+run vl --driver fake --config "$conf" config check
+has "$err" "'file=writebck' is passed over" "what each plan would warn of is told too"
+
+# ---- guests ----
+
+request () {
+  printf '{"name": "x", "flavor": {"name": "f", "vcpus": 1, "ram": 512, "disk": %s}, ' "${3:-1}"
+  printf '"image": {"name": "i", "disk_format": "qcow2", "properties": {%s}}, %s}' "$1" "$2"
+}
+run vl --driver libvirt-kvm --host "$hosts/aarch64.json" plan --request - \
+  < <(request '"hw_architecture": "armv7l"' '"networks": []')
+is_rc 0 "a guest that no KVM runs"
+has "$err" "warning Warning core: the guest is emulated, which is many times slower: this 'aarch64' host has no KVM for 'armv7l' (hw_architecture=armv7l, image)" \
+  "is told to be slow"
+run vl --driver libvirt-kvm --host "$hosts/kvm-x86_64.json" plan --request - \
+  < <(request '' '"block_devices": [{"source_type": "image", "destination_type": "local", "boot_index": 0, "disk_bus": "scsi"}]')
+is_rc 0 "a bus for the image's own disk"
+is "$err" "warning Warning core: \$.block_devices[0].disk_bus 'scsi' has no effect: the disk's is 'virtio'
+  of the image's own disk the image says it: hw_disk_bus, hw_cdrom_bus" "is told to have no effect"
+done_testing
