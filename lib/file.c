@@ -11,6 +11,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
+#include <linux/major.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
 
 char *
 vl_file_read_all (int fd, size_t limit, size_t *length, const char **why)
@@ -207,4 +211,24 @@ vl_file_remove_tree (const char *path)
   return mount_of (fd, "", &top) < 0 || remove_below (fd, name, &top, 1) < 0
              ? -1
              : remove_below (fd, name, &top, 0);
+}
+
+struct vl_identity
+vl_file_identity (const char *path)
+{
+  struct vl_identity none = { 0, 0 };
+  struct loop_info64 loop;
+  VL_AUTOCLOSE int fd = -1;
+  struct stat st;
+
+  if (stat (path, &st) < 0)
+    return none;
+  if (! S_ISBLK (st.st_mode))
+    return (struct vl_identity) { st.st_dev, st.st_ino };
+  if (major (st.st_rdev) == LOOP_MAJOR)
+    fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0 || ioctl (fd, LOOP_GET_STATUS64, &loop) < 0)
+    return (struct vl_identity) { st.st_rdev, 0 };
+  return loop.lo_rdevice ? (struct vl_identity) { loop.lo_rdevice, 0 }
+                         : (struct vl_identity) { loop.lo_device, loop.lo_inode };
 }

@@ -6,6 +6,7 @@
 #define VL_LIB_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 /* Reads a regular file of at most LIMIT bytes, NUL-terminated; *LENGTH without
@@ -32,5 +33,13 @@ int vl_file_mkdirs (const char *path, mode_t mode);
  * system too, it removes nothing: EXDEV.  0, or -1 with errno; a PATH that is not there
  * is 0. */
 int vl_file_remove_tree (const char *path);
+
+/* What a file or block device is, whatever its name: two with the same bytes have the
+ * same.  A loop device is the file that it shows. */
+struct vl_identity {
+  uint64_t device, inode; /* of a block device its number, and 0 */
+};
+/* Of what PATH leads to; all 0 where nothing can be said. */
+struct vl_identity vl_file_identity (const char *path);
 
 #endif

@@ -34,6 +34,7 @@ struct walk {
   int fd;
   struct stat st; /* of FD */
   int64_t nobody; /* the number that stands for owners that are not mapped; -1: none */
+  const struct vl_trust_guests *guests; /* of a volume, or NULL */
 };
 
 /* The number as which this user namespace shows all owners that it does not map,
@@ -90,6 +91,24 @@ private_group (const struct walk *walk, gid_t gid)
   return geteuid () != 0 && gid == getegid () && gid == geteuid () && (int64_t)gid != walk->nobody;
 }
 
+/* Is FD what guests may have for their own? */
+static int
+is_volume (const struct walk *walk)
+{
+  return walk->guests && (S_ISREG (walk->st.st_mode) || S_ISBLK (walk->st.st_mode));
+}
+
+/* May the group of FD write to it? */
+static int
+group_may_write (const struct walk *walk)
+{
+  const struct stat *st = &walk->st;
+
+  if (st->st_gid == 0 || private_group (walk, st->st_gid))
+    return 1;
+  return is_volume (walk) && (S_ISBLK (st->st_mode) || (int64_t)st->st_gid == walk->guests->gid);
+}
+
 /* Judges what FD is; LAST: what the whole path names. */
 static int
 judge (struct walk *walk, int last)
@@ -102,13 +121,14 @@ judge (struct walk *walk, int last)
   if (st->st_uid != 0 && st->st_uid == walk->nobody)
     return refuse (walk, NULL,
                    "is owned by somebody whom this user namespace does not map, or by nobody");
-  if (st->st_uid != 0 && st->st_uid != geteuid ())
+  if (st->st_uid != 0 && st->st_uid != geteuid ()
+      && ! (is_volume (walk) && (int64_t)st->st_uid == walk->guests->uid))
     return refuse (walk, S_ISLNK (st->st_mode) ? "chown -h root" : "chown root",
                    "is owned by another user");
   /* The mode of a link means nothing. */
   if (S_ISLNK (st->st_mode))
     return 0;
-  if ((st->st_mode & S_IWGRP) && st->st_gid != 0 && ! private_group (walk, st->st_gid))
+  if ((st->st_mode & S_IWGRP) && ! group_may_write (walk))
     loose |= S_IWGRP;
   /* In a sticky folder nobody renames what is another's. */
   if (loose == 0 || (! last && S_ISDIR (st->st_mode) && (st->st_mode & S_ISVTX) && st->st_uid == 0))
@@ -270,10 +290,11 @@ walk_all (struct walk *walk, const char *rest)
   return judge (walk, 1);
 }
 
-int
-vl_trust_open (struct vl_arena *arena, const char *path, int flags, struct vl_trust *trust)
+static int
+open_path (struct vl_arena *arena, const char *path, int flags,
+           const struct vl_trust_guests *guests, struct vl_trust *trust)
 {
-  struct walk walk = { .arena = arena, .trust = trust, .fd = -1, .nobody = -1 };
+  struct walk walk = { .arena = arena, .trust = trust, .fd = -1, .nobody = -1, .guests = guests };
   VL_AUTOFREE char *here = path[0] == '/' ? NULL : getcwd (NULL, 0);
   char name[32];
   int fd = -1;
@@ -291,4 +312,17 @@ vl_trust_open (struct vl_arena *arena, const char *path, int flags, struct vl_tr
   if (walk.fd >= 0)
     close (walk.fd);
   return fd;
+}
+
+int
+vl_trust_open (struct vl_arena *arena, const char *path, int flags, struct vl_trust *trust)
+{
+  return open_path (arena, path, flags, NULL, trust);
+}
+
+int
+vl_trust_open_volume (struct vl_arena *arena, const char *path,
+                      const struct vl_trust_guests *guests, struct vl_trust *trust)
+{
+  return open_path (arena, path, O_PATH, guests, trust);
 }

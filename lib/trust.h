@@ -28,6 +28,16 @@ struct vl_trust {
  * descriptor, close-on-exec, or -1 with *TRUST filled. */
 int vl_trust_open (struct vl_arena *arena, const char *path, int flags, struct vl_trust *trust);
 
+/* Who guests run as, -1: nobody else than the caller. */
+struct vl_trust_guests {
+  int64_t uid, gid;
+};
+/* The same with O_PATH for a file or block device that GUESTS may open: that itself, but
+ * no folder above it, may be theirs, which it is while one of them runs.  Of a device its
+ * group is not judged: whom the system puts into that has the disks of this host anyway. */
+int vl_trust_open_volume (struct vl_arena *arena, const char *path,
+                          const struct vl_trust_guests *guests, struct vl_trust *trust);
+
 /* ON: until this is called with 0, this thread keeps the folders of what vl_trust_open
  * judged last, and begins there where the next path lies in one of them.  For reading
  * many files at once: what changes meanwhile further up is not seen. */

@@ -100,11 +100,12 @@ with_tables (int64_t size)
   return size + size / 64 + (64 << 20);
 }
 
-/* Milliseconds for reading or writing BYTES once, at 10 MB/s, and to begin with. */
+/* Milliseconds for reading or writing BYTES once, at 10 MB/s, and to begin with; a day is
+ * enough. */
 static uint32_t
 time_for (int64_t bytes)
 {
-  int64_t most = UINT32_MAX / 2, wanted = 60000 + bytes / 10000;
+  int64_t most = 86400000, wanted = 60000 + bytes / 10000;
 
   return (uint32_t)(wanted < most ? wanted : most);
 }
@@ -196,7 +197,7 @@ make_of_image (struct vl_call *c, const struct vl_volume *volume, const struct v
       result = vl_file_failed (c, "cannot open", source->path, errno);
   } else if ((fd = make_file (c, source->path)) < 0)
     return -1;
-  else
+  else if ((result = vl_file_room (c, source->path, volume->image_bytes)) == 0)
     result = convert (c, volume->image, volume->image_format, source->format, source->path, fd,
                       volume->image_bytes);
   /* A raw copy may be a whole number of other sectors than was asked for. */

@@ -120,6 +120,56 @@ is_rc 3 "a volume with a backing file is refused"
 unchanged "after that"
 true_that "and stays" test -s backing.qcow2
 
+# ---- kernels, RAM disks and config drives, at each start ----
+
+head -c 64K /dev/zero > kernel
+for part in kernel ramdisk; do run f image create $part --file kernel --disk-format raw; done
+run f image create booted --file good.qcow2 --disk-format qcow2 --property kernel_id=kernel --property ramdisk_id=ramdisk
+run f server create boots --flavor m1 --image booted --config-drive
+is_eq "$rc $err" "0 " "a server with kernel, RAM disk and config drive"
+uuid=$(f server show boots -o json | sed -n 's/.*"uuid": *"\([^"]*\)".*/\1/p' | head -n 1)
+xml=$(f server show boots -o json)
+# changed FILE MESSAGE: what the verbs say of it; it is put back.
+changed () {
+  local verb
+  for verb in "reboot --hard" reboot "reboot --hard --update" start resume; do
+    mv "$1" kept
+    case $verb in
+      start) mv kept "$1"; f server stop boots > /dev/null; mv "$1" kept ;;
+      resume) mv kept "$1"; f server start boots > /dev/null; f server suspend boots > /dev/null; mv "$1" kept ;;
+    esac
+    case $2 in
+      *"symbolic link"*) ln -s "$tmp/canary" "$1" ;;
+      *FIFO*) mkfifo "$1" ;;
+      *) cp good.qcow2 "$1" ;;
+    esac
+    # shellcheck disable=SC2086
+    run f server $verb boots
+    is_eq "$rc $(grep error <<< "$err")" "3 error ImageUnacceptable core: image file \"$1\" $2" "$verb: $2"
+    rm -f "$1"
+    mv kept "$1"
+  done
+  run f server resume boots
+  is_rc 0 "resume"
+}
+for part in kernel initrd; do
+  file=$(sed -n "s/.*<$part>\([^<]*\)<.*/\1/p" <<< "$xml" | head -n 1)
+  changed "$file" "is a symbolic link; accepted: a regular file"
+  changed "$file" "was given as raw, but its bytes are those of qcow2"
+done
+changed "$state/servers/$uuid/disk.config" "is a symbolic link; accepted: a regular file"
+changed "$state/servers/$uuid/disk.config" "is a FIFO; accepted: a regular file"
+unchanged "after all of them"
+f server delete boots > /dev/null
+
+# ---- a large file without data ----
+
+truncate -s 4T sparse.raw
+run f image create sparse --file sparse.raw --disk-format raw
+is_eq "$rc $err" "3 error ImageUnacceptable core: image file \"sparse.raw\" is a disk of 4398046511104 bytes; accepted: at most \
+1099511627776, the max_image_size of [storage]
+  where such images are wanted, set a larger max_image_size in virtloom.conf" "is refused before it is read"
+
 # ---- a full disk ----
 
 if unshare -rm true 2> /dev/null; then
@@ -139,7 +189,20 @@ END
   if [ "$rc" -eq 98 ]; then skip "no tmpfs in a namespace"; else
     is_rc 1 "an image that does not fit"
     has "$err" 'error DiskFull core: ' "is called so"
+    has "$(sed 's/, and [0-9]* are/, and N are/' <<< "$err")" "/image\" may become 41943040 bytes large, and N are free there
+  make room on the disk that holds the STATE folder, then try again" "in words, before anything is written"
     lacks "$out" LEFT "and leaves nothing"
+    # Small files that are large disks, each a bomb when it is converted.
+    truncate -s 1G huge.raw
+    for format in vmdk vdi vpc; do
+      qemu-img convert -q -f raw -O "$format" huge.raw "bomb.$format"
+      run unshare -rm bash full.sh "$tmp" "$VL_RUN" virtloom --driver fake --config "$config" --state "$tmp/full" \
+        image create bomb --file "$tmp/bomb.$format" --disk-format "${format/vpc/vhd}"
+      is_rc 1 "a bomb: $format"
+      has "$err" "error DiskFull core: \"$tmp/full/images/" "is refused"
+      true_that "for the disk that it says it is" grep -qE "may become 107[0-9]{7} bytes large, and [0-9]* are free there" <<< "$err"
+      lacks "$out" LEFT "and leaves nothing"
+    done
   fi
 else
   skip "no namespaces for a full disk"

@@ -101,6 +101,7 @@ struct vl_call {
   const struct vl_answer *told;       /* what it said in an earlier build, or NULL */
   int64_t deadline;                   /* of the build, by vl_now (); 0: none */
   const char *tree;                   /* the build tree whose programs are run, or NULL */
+  int here; /* 1: the guest is for this machine, whose files can be looked at */
   int quiet, verbose;
   struct {
     unsigned seconds, gib; /* what inspecting an image may take; 0: 30 and 2 */

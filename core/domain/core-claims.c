@@ -5,11 +5,11 @@
 #include <config.h>
 
 #include "domain/doc.h"
+#include "lib/file.h"
 #include "request/disks.h"
 
 #include <virtloom/ascii.h>
 
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define GIB ((int64_t)1 << 30)
@@ -89,14 +89,15 @@ disk_capacity (struct vl_call *call)
 static int
 same_volume (const char *a, const char *b)
 {
-  struct stat x, y;
+  struct vl_identity x, y;
 
   if (VL_STREQ (a, b))
     return 1;
-  if (a[0] != '/' || b[0] != '/' || stat (a, &x) < 0 || stat (b, &y) < 0)
+  if (a[0] != '/' || b[0] != '/')
     return 0;
-  return S_ISBLK (x.st_mode) ? S_ISBLK (y.st_mode) && x.st_rdev == y.st_rdev
-                             : x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+  x = vl_file_identity (a);
+  y = vl_file_identity (b);
+  return x.device && x.device == y.device && x.inode == y.inode;
 }
 
 static void
@@ -128,7 +129,7 @@ claim_devices (struct vl_call *call)
                     .holder = disk->id,
                     .member = disk->source,
                     .shared = disk->shareable != 0,
-                    .same = call->holdings ? same_volume : NULL,
+                    .same = call->here ? same_volume : NULL,
                     .what = "volume",
                     .hint = "delete that server first; a volume is shared where each server's "
                             "connection_info says \"multiattach\": true" });

@@ -40,6 +40,10 @@ const char *vl_volume_id (struct vl_call *call, const struct vl_guest *guest,
  * -1 after a finding. */
 int vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *want,
                     const char *name, struct vl_disk *disk);
+/* May a guest be given WHAT, a volume of TYPE (file, block, network) and FORMAT?  One that
+ * cannot be inspected here is raw, whose bytes nobody interprets.  0, or -1 after
+ * InvalidBDM. */
+int vl_volume_check (struct vl_call *call, const char *type, const char *format, const char *what);
 /* Lay out guest->disks, guest->nics.  0 or -1. */
 int vl_disks_lay_out (struct vl_call *call, struct vl_guest *guest);
 int vl_nics_lay_out (struct vl_call *call, struct vl_guest *guest);

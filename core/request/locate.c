@@ -10,6 +10,7 @@
 #include "request/recorded.h"
 
 #include <jansson.h>
+#include <sys/stat.h>
 
 /* ---- which ---- */
 
@@ -350,6 +351,30 @@ volume_source (struct vl_call *call, const struct vl_block_device *bdm, struct v
   return 0;
 }
 
+/* A volume is what it is, wherever it lies; one that cannot be looked at, as on another
+ * host or before it is connected, is what its path or its plugin says. */
+static void
+look_at_volume (struct vl_call *call, struct vl_source *source)
+{
+  struct stat st;
+
+  if (call->here && source->path && stat (source->path, &st) == 0
+      && (S_ISBLK (st.st_mode) || S_ISREG (st.st_mode)))
+    source->type = S_ISBLK (st.st_mode) ? "block" : "file";
+}
+
+int
+vl_volume_check (struct vl_call *call, const char *type, const char *format, const char *what)
+{
+  int network = VL_STREQ (type, "network");
+
+  if (VL_STREQ (format, "raw") || (VL_STREQ (format, "qcow2") && ! network))
+    return 0;
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidBDM", NULL, NULL,
+                       "%s is a %s volume of format \"%s\"; accepted: %s", what, type, format,
+                       network ? "raw, since no other can be inspected there" : "raw, qcow2");
+}
+
 int
 vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *want, const char *name,
                 struct vl_disk *disk)
@@ -370,6 +395,11 @@ vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *wan
                  : local_source (call, want, volume, source, disk))
       < 0)
     return -1;
+  if (is_volume) {
+    look_at_volume (call, source);
+    if (vl_volume_check (call, source->type, source->format, disk->why) < 0)
+      return -1;
+  }
   disk->type = source->type;
   disk->source = source->path ? source->path : source->name;
   disk->format = source->format;

@@ -109,7 +109,7 @@ int vl_document_replace (struct vl_app *app, const struct vl_record *record,
 int vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server);
 
 /* ---- server-disks.c ---- */
-/* Makes every local disk of PLAN in the server's folder, which exists; looks at the
+/* Makes every local disk of PLAN in the server's folder, which exists; connects the
  * volumes, which it never changes.  0, or -1 after a finding: what was made lies in that
  * folder, or is in the undo log. */
 int vl_server_disks_make (const struct vl_hooks *hooks, const struct vl_plan *plan);
@@ -120,8 +120,5 @@ int vl_server_devices_connect (struct vl_app *app, const struct vl_record *recor
  * Success where there is nothing. */
 int vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *server,
                             const char *device);
-/* Before a guest is started again: are the files that its document XML names as
- * disks, and the images below them, what they were made as?  The guest has had them. */
-int vl_server_disks_verify (struct vl_app *app, const char *xml);
 
 #endif

@@ -69,6 +69,7 @@ build_plan (struct vl_app *app, struct vl_plan *plan, struct vl_plugin *driver,
   struct vl_call *call = plan->call;
   int64_t since = vl_now ();
 
+  call->here = app->options.host_file == NULL;
   call->phase = VL_PHASE_PARSE;
   build->guest =
       vl_guest_new (call, app->registry, app->config, driver, plan->request, build->host);

@@ -91,15 +91,19 @@ vl_fault_text (struct vl_call *call, size_t first)
   return vl_arena_strdup (call->arena, text.text);
 }
 
-struct vl_spawn
-vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc)
+int
+vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
+                 struct vl_spawn *spawn)
 {
-  return (struct vl_spawn) { .size = sizeof (struct vl_spawn),
-                             .power_on = 1,
-                             .uuid = record->uuid,
-                             .domain = record->domain,
-                             .run_dir = vl_server_run_dir (app, record->uuid),
-                             .doc = doc };
+  *spawn = (struct vl_spawn) { .size = sizeof *spawn,
+                               .power_on = 1,
+                               .uuid = record->uuid,
+                               .domain = record->domain,
+                               .run_dir = vl_server_run_dir (app, record->uuid),
+                               .doc = doc };
+  return spawn->run_dir == NULL
+             ? -1
+             : vl_server_files_judge (app, record, vl_doc_xml (doc), &spawn->files);
 }
 
 /* What Nova calls a server in STATE, and the state itself.  To the hypervisor, a guest that

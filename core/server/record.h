@@ -50,9 +50,16 @@ int vl_record_set_status (struct vl_store *store, const char *uuid, const char *
 /* The text of the findings from number FIRST on, for the record's fault. */
 const char *vl_fault_text (struct vl_call *call, size_t first);
 
-/* What RECORD's guest is made from, with document DOC; without a run_dir after a finding. */
-struct vl_spawn vl_record_spawn (struct vl_app *app, const struct vl_record *record,
-                                 const struct vl_doc *doc);
+/* server-files.c: judges all that the guest of RECORD will open by its document XML: disks
+ * and the images below them, kernel and initial RAM disk.  Each must be what it was made
+ * as or is said to be and name no other file; none that is not ours may lie in STATE or be
+ * open to others.  *FILES: struct vl_judged.  0, or -1 after a finding. */
+int vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const char *xml,
+                           struct vl_table *files);
+/* What RECORD's guest is made from, with document DOC, whose files are judged now.  0, or -1
+ * after a finding. */
+int vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
+                     struct vl_spawn *spawn);
 
 /* What the user is shown, from what is on record and what the driver says. */
 const char *vl_status_of (const char *recorded, enum vl_state state, int known);

@@ -200,11 +200,11 @@ vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server
   result = vl_hooks_load (&hooks, app, &record, VL_ROLE_CURRENT);
   if (result == 0)
     result = vl_hooks_prepare (&hooks);
+  if (result == 0)
+    result = vl_record_spawn (app, &record, hooks.stored->doc, &spawn);
   if (result == 0) {
-    spawn = vl_record_spawn (app, &record, hooks.stored->doc);
     app->call->host = hooks.host;
-    result =
-        spawn.run_dir ? VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD) : -1;
+    result = VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD);
   }
   vl_hooks_free (&hooks);
   return result < 0 || vl_db_begin (store) < 0

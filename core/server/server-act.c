@@ -265,9 +265,7 @@ load_record (struct act *act)
     result = vl_hooks_overrule (&act->hooks, actions[act->what].word, first);
   if (result < 0 || ! actions[act->what].boots)
     return result;
-  return vl_server_devices_connect (act->app, &act->record) < 0
-             ? -1
-             : vl_server_disks_verify (act->app, act->hooks.stored->xml);
+  return vl_server_devices_connect (act->app, &act->record);
 }
 
 /* ---- doing it ---- */
@@ -281,11 +279,8 @@ call_driver (const struct act *act, const struct vl_doc *doc)
   struct vl_spawn spawn = { 0 };
 
   /* What only stops a guest makes nothing. */
-  if (actions[act->what].boots) {
-    spawn = vl_record_spawn (app, &act->record, doc);
-    if (spawn.run_dir == NULL)
-      return -1;
-  }
+  if (actions[act->what].boots && vl_record_spawn (app, &act->record, doc, &spawn) < 0)
+    return -1;
   app->call->addresses = NULL;
   switch (actions[act->what].action) {
   case VL_SERVER_START:
@@ -536,8 +531,6 @@ update (struct act *act, const char *const *accept_loss)
   if (act->plan == NULL || ! act->plan->ok)
     return -1;
   app->call->host = act->plan->build.host;
-  if (vl_server_disks_verify (app, vl_doc_xml (act->plan->build.doc)) < 0)
-    return -1;
   first = app->call->findings.n;
   if (vl_document_replace (app, &act->record, act->hooks.stored, accept_loss, VL_OP_SERVER_UPDATE,
                            act->plan, boot_plan, act)

@@ -197,13 +197,15 @@ make_guest (struct creation *c)
   vl_progress (c->app->call, "making the disks of \"%s\"", c->name);
   if (vl_undo_mkdir (c->store, c->uuid, c->dir) < 0)
     return -1;
-  spawn = vl_record_spawn (c->app, &c->record, c->plan->build.doc);
-  if (spawn.run_dir == NULL || vl_server_disks_make (&c->hooks, c->plan) < 0)
+  if (vl_server_disks_make (&c->hooks, c->plan) < 0)
     return -1;
   vl_progress (c->app->call, "starting \"%s\"", c->name);
   c->app->call->addresses = NULL;
   c->app->call->host = c->plan->build.host;
-  return vl_hooks_prepare (&c->hooks) < 0 ? -1 : spawn_or_blame (c, &spawn);
+  return vl_hooks_prepare (&c->hooks) < 0
+                 || vl_record_spawn (c->app, &c->record, c->plan->build.doc, &spawn) < 0
+             ? -1
+             : spawn_or_blame (c, &spawn);
 }
 
 /* The record is there: plugins see the server as they will from now on. */

@@ -237,7 +237,7 @@ make_config (struct disk_work *w)
   return vl_disk_create_config (w->app->call, w->app->config, w->disk->source, &drive);
 }
 
-/* A volume is not ours: it is connected and looked at, never made and never removed. */
+/* A volume is not ours: it is connected, never made and never removed. */
 static int
 connect_volume (struct disk_work *w)
 {
@@ -254,13 +254,7 @@ connect_volume (struct disk_work *w)
     return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidBDM", NULL,
                          "give its connection_info, or a file with --volume path=FILE,format=raw",
                          "%s does not say where the volume is", w->disk->why);
-  if (! VL_STREQ (w->disk->type, "file"))
-    return 0;
-  if (VL_STREQ (w->disk->format, "raw") || VL_STREQ (w->disk->format, "qcow2"))
-    return vl_disk_verify (call, w->disk->source, w->disk->format, NULL, NULL);
-  return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidBDM", NULL, NULL,
-                       "%s is a file of format \"%s\"; accepted: raw, qcow2", w->disk->why,
-                       w->disk->format);
+  return 0;
 }
 
 int
@@ -392,70 +386,4 @@ vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *
   int got = vl_record_load (store, server, &record);
 
   return got == 1 ? each_recorded (app, &record, device, 1) : got;
-}
-
-/* ---- verifying ---- */
-
-/* What an attribute below NODE says, NULL where there is none. */
-static const char *
-said (const struct vl_xml *node, const char *path, const char *attr)
-{
-  const struct vl_xml *below = vl_xml_find (node, path);
-
-  return below ? vl_xml_attr (below, attr) : NULL;
-}
-
-/* The format that the image at PATH was stored as, NULL where it is none of ours. */
-static const char *
-image_format (struct vl_app *app, const char *path)
-{
-  const char *uuid = strrchr (path, '/'), *format = NULL;
-
-  vl_db_row (app->store, &format, "SELECT disk_format FROM image WHERE uuid = ?", "s",
-             uuid ? uuid + 1 : path);
-  return format;
-}
-
-static int
-refuse_missing (struct vl_app *app, const char *file, const char *what, const char *disk)
-{
-  return vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL,
-                       "put it back under that name; 'virtloom state check' shows what else is not "
-                       "there",
-                       "the %s \"%s\"%s%s%s is not there", what, disk, file == disk ? "" : ", \"",
-                       file == disk ? "" : file, file == disk ? "" : "\",");
-}
-
-static int
-verify_disk (struct vl_app *app, const struct vl_xml *disk)
-{
-  const char *path = said (disk, "source", "file"), *format = said (disk, "driver", "type");
-  const char *backing = said (disk, "backingStore/source", "file");
-  const char *below = said (disk, "backingStore/format", "type"), *stored;
-  VL_AUTOIMAGE struct vl_image_file below_it = { .fd = -1 };
-
-  if (path == NULL || format == NULL)
-    return 0;
-  stored = backing ? image_format (app, backing) : NULL;
-  if (access (path, F_OK) < 0 && errno == ENOENT)
-    return refuse_missing (app, path, "disk", path);
-  if (backing && access (backing, F_OK) < 0 && errno == ENOENT)
-    return refuse_missing (app, backing, "base image of disk", path);
-  if (backing
-      && (vl_image_open (app->call, backing, &below_it) < 0
-          || vl_image_check (&below_it, stored ? stored : below) < 0))
-    return -1;
-  return vl_disk_verify (app->call, path, format, backing, below);
-}
-
-int
-vl_server_disks_verify (struct vl_app *app, const char *xml)
-{
-  const struct vl_xml *domain = vl_xml_read (app->call, xml, strlen (xml));
-  const struct vl_xml *disk = domain ? vl_xml_find (domain, "devices/disk") : NULL;
-
-  for (; disk; disk = vl_xml_next (disk, "disk"))
-    if (verify_disk (app, disk) < 0)
-      return -1;
-  return domain ? 0 : -1;
 }

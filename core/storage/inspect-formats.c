@@ -16,7 +16,9 @@
 /* No disk of a guest is larger; a header that says so is a lie. */
 #define LARGEST ((uint64_t)1 << 50)
 #define QCOW2_NAME_LIMIT 1023u
-#define VMDK_TEXT_LIMIT 65536u
+/* Where QEMU reads a descriptor, and how much of it, whatever the header says. */
+#define VMDK_TEXT_SECTOR 1
+#define VMDK_TEXT_SIZE (20 * 512)
 
 static uint64_t
 be (const unsigned char *p, unsigned n)
@@ -218,9 +220,8 @@ vmdk_descriptor (const struct vl_image_file *file, char *text)
       if (! VL_STREQ (value, "monolithicSparse") && ! VL_STREQ (value, "streamOptimized"))
         return vl_image_bad (
             file, "is of create type \"%s\"; accepted: monolithicSparse, streamOptimized", value);
-    } else if (vmdk_line (line, "parentFileNameHint", value, sizeof value)
-               || (vmdk_line (line, "parentCID", value, sizeof value)
-                   && vl_ascii_casecmp (value, "ffffffff") != 0))
+    } else if (vmdk_line (line, "parentCID", value, sizeof value)
+               && vl_ascii_casecmp (value, "ffffffff") != 0)
       return vl_image_bad (file, "names a parent; accepted: an image that stands alone");
     else if (vmdk_extent (line, &bad) && (bad || ++extents > 1))
       return vl_image_bad (file, "has an extent outside itself");
@@ -233,22 +234,27 @@ vmdk_descriptor (const struct vl_image_file *file, char *text)
 int
 vl_vmdk_read (struct vl_image_file *file)
 {
-  VL_AUTOFREE char *text = NULL;
-  uint64_t sectors, offset, length;
+  static const char hint[] = "parentFileNameHint";
+  char text[VMDK_TEXT_SIZE + 1] = "";
+  uint64_t sectors, offset;
 
   if (file->n_head < 512 || memcmp (file->head, "KDMV", 4) != 0)
     return vl_image_bad (file, "is a vmdk whose data lies elsewhere; accepted: "
                                "monolithicSparse, streamOptimized");
   sectors = le64 (file->head + 12);
   offset = le64 (file->head + 28);
-  length = le64 (file->head + 36);
   /* QEMU takes a capacity of 0 for "the extents are in the descriptor". */
-  if (sectors == 0 || sectors > LARGEST / 512 || offset == 0 || length == 0
-      || length > VMDK_TEXT_LIMIT / 512 || offset > (uint64_t)file->size / 512)
+  if (sectors == 0 || sectors > LARGEST / 512)
     return vl_image_bad (file, "has a vmdk header that cannot be true");
-  text = vl_xcalloc (1, (size_t)length * 512 + 1);
-  if (pread (file->fd, text, (size_t)length * 512, (off_t)offset * 512) < 0)
+  if (offset != VMDK_TEXT_SECTOR)
+    return vl_image_bad (file, "says that its descriptor is at sector %llu; accepted: 1",
+                         (unsigned long long)offset);
+  if (pread (file->fd, text, VMDK_TEXT_SIZE, VMDK_TEXT_SECTOR * 512) < 0)
     return vl_image_unread (file, errno);
+  /* QEMU asks for no line and no quotes, only for these words. */
+  for (size_t i = 0; i + sizeof hint <= sizeof text; i++)
+    if (vl_ascii_ncasecmp (text + i, hint, sizeof hint - 1) == 0)
+      return vl_image_bad (file, "names a parent; accepted: an image that stands alone");
   file->virtual_size = (int64_t)sectors * 512;
   return vmdk_descriptor (file, text);
 }

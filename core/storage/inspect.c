@@ -63,8 +63,8 @@ vl_image_refuse (const struct vl_image_file *file, const char *hint, const char 
   va_start (args, fmt);
   text = vl_arena_vprintf (file->call->arena, fmt, args);
   va_end (args);
-  return vl_refuse_as (file->call, VL_ERR_REQUEST, "ImageUnacceptable", NULL, hint,
-                       "image file \"%s\" %s", file->path, text);
+  return vl_refuse_as (file->call, VL_ERR_REQUEST, "ImageUnacceptable", NULL, hint, "%s \"%s\" %s",
+                       file->noun, file->path, text);
 }
 
 /* ---- opening ---- */
@@ -81,52 +81,89 @@ vl_image_unread (const struct vl_image_file *file, int error)
   else if (error == ELOOP || error == ENAMETOOLONG)
     said = (struct vl_errno_said) { VL_ERR_REQUEST, "ImageUnacceptable", NULL };
   return vl_refuse_as (file->call, said.err, said.code ? said.code : "StorageFailed", NULL,
-                       said.hint, "image file \"%s\" cannot be read: %s", file->path,
+                       said.hint, "%s \"%s\" cannot be read: %s", file->noun, file->path,
                        strerror (error));
 }
 
+/* Is it a regular file, or with BLOCK a block device? */
 static int
-judge_kind (const struct vl_image_file *file, const struct stat *st)
+judge_kind (const struct vl_image_file *file, const struct stat *st, int block)
 {
+  const char *kind = block ? "a block device" : "a regular file";
+
   if (S_ISLNK (st->st_mode))
     return vl_image_refuse (
         file,
         vl_printf (file->call, "give the file that it leads to: readlink -f \"%s\"", file->path),
-        "is a symbolic link; accepted: a regular file");
-  if (! S_ISREG (st->st_mode))
-    return vl_image_bad (file, "is %s; accepted: a regular file",
-                         S_ISDIR (st->st_mode)    ? "a folder"
-                         : S_ISFIFO (st->st_mode) ? "a FIFO"
-                         : S_ISSOCK (st->st_mode) ? "a socket"
-                                                  : "a device");
-  return st->st_size ? 0 : vl_image_bad (file, "is empty");
+        "is a symbolic link; accepted: %s", kind);
+  if (block ? S_ISBLK (st->st_mode) : S_ISREG (st->st_mode))
+    return 0;
+  return vl_image_bad (file, "is %s; accepted: %s",
+                       S_ISDIR (st->st_mode)    ? "a folder"
+                       : S_ISFIFO (st->st_mode) ? "a FIFO"
+                       : S_ISSOCK (st->st_mode) ? "a socket"
+                       : S_ISREG (st->st_mode)  ? "a regular file"
+                       : block                  ? "a character device"
+                                                : "a device",
+                       kind);
+}
+
+/* Opens FILE, which WHERE, opened with O_PATH, is: a FIFO or a device that is not wanted
+ * is told apart without being opened. */
+static int
+take (struct vl_image_file *file, int where, int block)
+{
+  char self[32];
+  struct stat st;
+  ssize_t got;
+
+  if (fstat (where, &st) < 0)
+    return vl_image_unread (file, errno);
+  if (judge_kind (file, &st, block) < 0)
+    return -1;
+  snprintf (self, sizeof self, "/proc/self/fd/%d", where);
+  file->fd = open (self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  file->size = file->fd < 0 ? -1 : block ? lseek (file->fd, 0, SEEK_END) : st.st_size;
+  if (file->size < 0)
+    return vl_image_unread (file, errno);
+  if (file->size == 0)
+    return vl_image_bad (file, "is empty");
+  file->head = vl_arena_alloc (file->call->arena, VL_IMAGE_HEAD);
+  file->n_head = file->size < VL_IMAGE_HEAD ? (size_t)file->size : VL_IMAGE_HEAD;
+  got = pread (file->fd, file->head, file->n_head, 0);
+  if (got >= 0 && (size_t)got < file->n_head)
+    errno = ESTALE; /* what is not read is not judged */
+  return got < 0 || (size_t)got < file->n_head ? vl_image_unread (file, errno) : 0;
 }
 
 int
 vl_image_open (struct vl_call *call, const char *path, struct vl_image_file *file)
 {
-  /* O_PATH first: a FIFO or a device is told apart without being opened. */
   VL_AUTOCLOSE int where = open (path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  char self[32];
-  struct stat st;
-  ssize_t got;
 
-  *file = (struct vl_image_file) { .call = call, .fd = -1, .path = path };
-  if (where < 0 || fstat (where, &st) < 0)
-    return vl_image_unread (file, errno);
-  if (judge_kind (file, &st) < 0)
+  *file = (struct vl_image_file) { .call = call, .fd = -1, .path = path, .noun = "image file" };
+  return where < 0 ? vl_image_unread (file, errno) : take (file, where, 0);
+}
+
+int
+vl_volume_open (struct vl_call *call, const char *path, int block,
+                const struct vl_trust_guests *guests, struct vl_image_file *file)
+{
+  struct vl_trust trust;
+  VL_AUTOCLOSE int where = vl_trust_open_volume (call->arena, path, guests, &trust);
+  struct stat st;
+
+  *file = (struct vl_image_file) { .call = call, .fd = -1, .path = path, .noun = "volume" };
+  /* What cannot be a volume is not to be mended into one. */
+  if (stat (path, &st) == 0 && judge_kind (file, &st, block) < 0)
     return -1;
-  snprintf (self, sizeof self, "/proc/self/fd/%d", where);
-  file->fd = open (self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (file->fd < 0)
+  if (where >= 0)
+    return take (file, where, block);
+  errno = trust.error;
+  if (trust.error)
     return vl_image_unread (file, errno);
-  file->size = st.st_size;
-  file->head = vl_arena_alloc (call->arena, VL_IMAGE_HEAD);
-  file->n_head = st.st_size < VL_IMAGE_HEAD ? (size_t)st.st_size : VL_IMAGE_HEAD;
-  got = pread (file->fd, file->head, file->n_head, 0);
-  if (got >= 0 && (size_t)got < file->n_head)
-    errno = ESTALE; /* what is not read is not judged */
-  return got < 0 || (size_t)got < file->n_head ? vl_image_unread (file, errno) : 0;
+  return vl_refuse_as (call, VL_ERR_NOT_PERMITTED, "VolumeNotTrusted", NULL, trust.hint,
+                       "volume \"%s\" can be changed while a guest has it: %s", path, trust.why);
 }
 
 void
@@ -249,22 +286,18 @@ vl_image_check (struct vl_image_file *file, const char *format)
 }
 
 int
-vl_disk_verify (struct vl_call *call, const char *path, const char *format, const char *backing,
+vl_disk_verify (struct vl_image_file *file, const char *format, const char *backing,
                 const char *backing_format)
 {
-  VL_AUTOIMAGE struct vl_image_file file;
-
-  if (vl_image_open (call, path, &file) < 0)
-    return -1;
   /* The bytes of a raw disk are the guest's own; they are never probed. */
-  if (VL_STREQ (format, "qcow2") && (judge_magic (&file, format) < 0 || vl_qcow2_read (&file) < 0))
+  if (VL_STREQ (format, "qcow2") && (judge_magic (file, format) < 0 || vl_qcow2_read (file) < 0))
     return -1;
-  if (! vl_text_same (file.backing, backing))
-    return vl_image_bad (&file, "names backing file \"%s\" instead of \"%s\"",
-                         file.backing ? file.backing : "none", backing ? backing : "none");
-  if (backing && ! vl_text_same (file.backing_format, backing_format))
-    return vl_image_bad (&file, "says that its backing file is %s instead of %s",
-                         file.backing_format ? file.backing_format : "of no format",
+  if (! vl_text_same (file->backing, backing))
+    return vl_image_bad (file, "names backing file \"%s\" instead of \"%s\"",
+                         file->backing ? file->backing : "none", backing ? backing : "none");
+  if (backing && ! vl_text_same (file->backing_format, backing_format))
+    return vl_image_bad (file, "says that its backing file is %s instead of %s",
+                         file->backing_format ? file->backing_format : "of no format",
                          backing_format);
   return 0;
 }

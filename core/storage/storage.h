@@ -8,6 +8,7 @@
 #define VL_CORE_STORAGE_H
 
 #include "context/call.h"
+#include "lib/trust.h"
 #include "request/request.h"
 #include "plugin/conf.h"
 
@@ -17,11 +18,12 @@
 
 #define VL_IMAGE_HEAD 65536
 
-/* An open image. */
+/* An open image or volume. */
 struct vl_image_file {
   struct vl_call *call; /* for findings */
   int fd;
   const char *path; /* as the user gave it, for findings */
+  const char *noun; /* "image file", "volume" */
   off_t size;
   unsigned char *head; /* its first bytes; zeroes beyond its end; arena memory */
   size_t n_head;
@@ -38,6 +40,10 @@ struct vl_image_file {
  * ImageUnacceptable.  Close with vl_image_close. */
 int vl_image_open (struct vl_call *call, const char *path, struct vl_image_file *file);
 void vl_image_close (struct vl_image_file *file);
+/* The same of a volume: a file, or with BLOCK a block device, and links are followed.  It
+ * and every folder above it may be written by root, the caller and GUESTS alone. */
+int vl_volume_open (struct vl_call *call, const char *path, int block,
+                    const struct vl_trust_guests *guests, struct vl_image_file *file);
 /* 0 if the bytes are what FORMAT says and name no other file, else -1 after
  * ImageUnacceptable.  Only our own parsers. */
 int vl_image_check (struct vl_image_file *file, const char *format);
@@ -48,10 +54,10 @@ struct vl_errno_said {
   const char *code, *hint;
 };
 struct vl_errno_said vl_errno_said (int error);
-/* A disk of a server, that its guest may have written to: PATH must be what we
+/* A disk of a server, that its guest may have written to: the open FILE must be what we
  * made it, an overlay over BACKING of BACKING_FORMAT, or with BACKING NULL a
  * disk of FORMAT that names no other file. */
-int vl_disk_verify (struct vl_call *call, const char *path, const char *format, const char *backing,
+int vl_disk_verify (struct vl_image_file *file, const char *format, const char *backing,
                     const char *backing_format);
 /* May a disk of SIZE bytes (0: the image's own) be made of the open image FILE of FORMAT?
  * 0 with *BYTES that it gets and FILE->virtual_size; -1 after ImageUnacceptable, or

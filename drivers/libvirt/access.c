@@ -254,6 +254,17 @@ virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *fold
 }
 
 int
+virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *uid, int64_t *gid)
+{
+  struct user user;
+  int found = find_user (call, conn, &user);
+
+  *uid = found > 0 ? (int64_t)user.uid : -1;
+  *gid = found > 0 ? (int64_t)user.groups[0] : -1;
+  return found < 0 ? -1 : 0;
+}
+
+int
 virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
   const char *state = conn->state_dir, *xml = vl_doc_xml (spawn->doc);

@@ -255,5 +255,6 @@ const struct vl_inventory_calls virt_inventory_calls = {
   .list_instances = virt_list_instances,
   .instance_exists = virt_instance_exists,
   .get_info = virt_get_info,
+  .get_guest_owner = virt_get_guest_owner,
   .get_host_uptime = virt_get_host_uptime,
 };

@@ -194,6 +194,17 @@ start_paused (struct vl_call *call, virDomainPtr domain, unsigned flags)
   }
 }
 
+/* Does the paused guest have open what was judged? */
+static int
+prove_files (struct vl_call *call, const struct vl_spawn *spawn, virDomainPtr domain)
+{
+  VIRT_AUTOTEXT char *xml = virDomainGetXMLDesc (domain, 0);
+
+  if (xml == NULL)
+    return virt_error (call, "cannot read guest '%s' back", spawn->domain);
+  return virt_prove_files (call, spawn, xml);
+}
+
 /* The saved memory is gone from the disk once it is restored; the guest has it now. */
 static int
 leave_paused (struct vl_call *call, const struct vl_spawn *spawn)
@@ -215,6 +226,11 @@ virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *s
 
   if (start_paused (call, domain, flags) < 0)
     return virt_error (call, "cannot start guest '%s'", spawn->domain);
+  /* Saved memory or not: what has a strange file open must never run. */
+  if (prove_files (call, spawn, domain) < 0) {
+    virt_kill (call, conn, domain);
+    return -1;
+  }
   if (read_back (call, spawn, domain, 1) == 0) {
     if (virDomainResume (domain) == 0)
       return 0;

@@ -104,6 +104,13 @@ int virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const struct v
  * after a finding. */
 int virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *folder);
 
+int virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *uid, int64_t *gid);
+
+/* files.c: does QEMU, whose guest with live document XML is paused, have open what was judged,
+ * all of it and no other file or block device?  0, or -1 after a finding; a warning where
+ * this user is not shown what it has open. */
+int virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char *xml);
+
 /* ---- daemon.c: each does nothing for the embedded driver ---- */
 
 /* Notes in STATE which daemon has guest UUID, and forgets that. */

@@ -56,6 +56,14 @@ struct vl_spawn {
   const char *domain;  /* its libvirt name */
   const char *run_dir; /* sockets and logs; exists */
   const struct vl_doc *doc;
+  struct vl_table files; /* struct vl_judged: what DOC has the guest open, and nothing else */
+};
+
+/* A file or block device that was judged under PATH.  The hypervisor must have this very
+ * one open before the guest runs. */
+struct vl_judged {
+  const char *path;
+  uint64_t device, inode; /* of a file; of a block device its own number, and 0 */
 };
 
 struct vl_info {
@@ -106,6 +114,8 @@ struct vl_inventory_calls {
   int (*instance_exists) (struct vl_call *, struct vl_conn *, const char *uuid);
   int (*get_info) (struct vl_call *, struct vl_conn *, const char *uuid, struct vl_info *info);
   int (*get_host_uptime) (struct vl_call *, struct vl_conn *, int64_t *seconds);
+  /* To whom the files of a guest belong while it runs; -1 each where it runs as who asks. */
+  int (*get_guest_owner) (struct vl_call *, struct vl_conn *, int64_t *uid, int64_t *gid);
 };
 
 struct vl_console_calls {

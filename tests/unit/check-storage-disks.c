@@ -130,6 +130,16 @@ info (const char *file, const char *format)
   return rig_plain (&rig, run (argv));
 }
 
+static int
+verify (const char *disk, const char *format, const char *backing, const char *backing_format)
+{
+  VL_AUTOIMAGE struct vl_image_file file;
+
+  return vl_image_open (call, disk, &file) < 0
+             ? -1
+             : vl_disk_verify (&file, format, backing, backing_format);
+}
+
 START_TEST (overlay)
 {
   const char *image = make ("image", "qcow2", "16M"), *said;
@@ -139,7 +149,7 @@ START_TEST (overlay)
   ck_assert_ptr_nonnull (strstr (said, "backing file: DIR/image\n"));
   ck_assert_ptr_nonnull (strstr (said, "backing file format: qcow2\n"));
   ck_assert_ptr_nonnull (strstr (said, "virtual size: 32 MiB"));
-  ck_assert_int_eq (vl_disk_verify (call, path ("disk"), "qcow2", image, "qcow2"), 0);
+  ck_assert_int_eq (verify (path ("disk"), "qcow2", image, "qcow2"), 0);
   ck_assert_int_eq (make_from (&overlays, image, "qcow2", path ("own"), 0), 0);
   ck_assert_ptr_nonnull (strstr (info (path ("own"), "qcow2"), "virtual size: 16 MiB"));
   ck_assert_uint_eq (call->findings.n, 0);
@@ -185,9 +195,9 @@ START_TEST (disk_that_changed)
   const char *image = make ("image", "qcow2", "16M"), *disk = path ("disk");
 
   ck_assert_int_eq (make_from (&overlays, image, "qcow2", disk, 0), 0);
-  ck_assert_int_eq (vl_disk_verify (call, disk, "qcow2", NULL, NULL), -1);
-  ck_assert_int_eq (vl_disk_verify (call, disk, "qcow2", image, "raw"), -1);
-  ck_assert_int_eq (vl_disk_verify (call, disk, "qcow2", "/etc/passwd", "qcow2"), -1);
+  ck_assert_int_eq (verify (disk, "qcow2", NULL, NULL), -1);
+  ck_assert_int_eq (verify (disk, "qcow2", image, "raw"), -1);
+  ck_assert_int_eq (verify (disk, "qcow2", "/etc/passwd", "qcow2"), -1);
   ck_assert_str_eq (
       rig_findings (&rig),
       "error ImageUnacceptable core: image file \"DIR/disk\" names backing file \"DIR/image\" "
@@ -197,7 +207,7 @@ START_TEST (disk_that_changed)
       "error ImageUnacceptable core: image file \"DIR/disk\" names backing file \"DIR/image\" "
       "instead of \"/etc/passwd\"\n");
   /* A raw disk's bytes are its guest's. */
-  ck_assert_int_eq (vl_disk_verify (call, disk, "raw", NULL, NULL), 0);
+  ck_assert_int_eq (verify (disk, "raw", NULL, NULL), 0);
 }
 END_TEST
 
@@ -230,7 +240,7 @@ START_TEST (flat_qcow2)
   ck_assert_int_eq (make_from (&kept, image, "qcow2", path ("b"), 32 * MIB), 0);
   ck_assert_ptr_nonnull (strstr (info (path ("b"), "qcow2"), "virtual size: 32 MiB"));
   ck_assert_ptr_null (strstr (info (path ("b"), "qcow2"), "backing"));
-  ck_assert_int_eq (vl_disk_verify (call, path ("b"), "qcow2", NULL, NULL), 0);
+  ck_assert_int_eq (verify (path ("b"), "qcow2", NULL, NULL), 0);
 }
 END_TEST
 

@@ -223,7 +223,51 @@ static const struct {
   { " SPARSE \"", " FLAT  \"/", "has an extent outside itself" },
   { " SPARSE \"", " SPARSE \"/", "has an extent outside itself" },
   { "createType", "CREATEtype", NULL },
+  { "# The Disk Data Base",
+    "#parentFileNameHint=", "names a parent; accepted: an image that stands alone" },
+  { "# The Disk Data Base", "x PARENTfilenameHINT",
+    "names a parent; accepted: an image that stands alone" },
 };
+
+/* What the header says, as words that are changed, and where. */
+static const struct {
+  off_t offset;
+  const char *bytes, *message;
+} vmdk_headers[] = {
+  { 28, "\2\0\0\0\0\0\0\0", "says that its descriptor is at sector 2; accepted: 1" },
+  { 28, "\0\0\0\0\0\0\0\0", "says that its descriptor is at sector 0; accepted: 1" },
+  { 28, "\1\0\0\0\0\0\0\x80",
+    "says that its descriptor is at sector 9223372036854775809; accepted: 1" },
+  { 12, "\0\0\0\0\0\0\0\0", "has a vmdk header that cannot be true" },
+  /* How long the descriptor is said to be is not asked: QEMU reads 20 sectors. */
+  { 36, "\0\0\0\0\0\0\0\0", NULL },
+};
+
+START_TEST (refuses_vmdk_header)
+{
+  const char *file = make ("image", "vmdk", "16M");
+  struct vl_image_facts facts = { .size = sizeof facts };
+
+  patch (file, vmdk_headers[_i].offset, vmdk_headers[_i].bytes, 8);
+  if (vmdk_headers[_i].message)
+    refused (file, "vmdk", VL_ERR_REQUEST,
+             vl_printf (call, "image file \"DIR/image\" %s", vmdk_headers[_i].message));
+  else
+    ck_assert_int_eq (vl_image_inspect (call, file, "vmdk", &facts), 0);
+}
+END_TEST
+
+/* The last words that QEMU reads, beyond what the header calls the descriptor. */
+START_TEST (refuses_vmdk_parent_anywhere)
+{
+  const char *file = make ("image", "vmdk", "16M");
+
+  patch (file, 36, "\1\0\0\0\0\0\0\0", 8);
+  patch (file, 512 + 20 * 512 - 18, "parentFileNameHint", 18);
+  refused (file, "vmdk", VL_ERR_REQUEST,
+           "image file \"DIR/image\" names a parent; accepted: an image that stands alone");
+}
+END_TEST
 
 START_TEST (refuses_vmdk_text)
 {
@@ -303,6 +347,9 @@ main (void)
   tcase_add_loop_test (tests, refuses_damage, 0, (int)(sizeof damages / sizeof damages[0]));
   tcase_add_loop_test (tests, refuses_vmdk_text, 0,
                        (int)(sizeof descriptors / sizeof descriptors[0]));
+  tcase_add_loop_test (tests, refuses_vmdk_header, 0,
+                       (int)(sizeof vmdk_headers / sizeof vmdk_headers[0]));
+  tcase_add_test (tests, refuses_vmdk_parent_anywhere);
   tcase_add_test (tests, refuses_large);
   tcase_add_test (tests, refuses_every_truncation);
   suite_add_tcase (suite, tests);

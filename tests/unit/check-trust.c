@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #define ME 4711    /* the caller who is not root */
@@ -36,8 +37,8 @@ teardown (void)
   rig_end (&rig);
 }
 
-/* One thing below the test's folder: a folder by a last '/', a link by its TARGET,
- * else a file. */
+/* One thing below the test's folder: a folder by a last '/', a link by its TARGET, a block
+ * device by the target "block", else a file. */
 struct thing {
   const char *name, *target;
   unsigned mode, uid, gid;
@@ -49,6 +50,7 @@ static const struct row {
   const char *why;  /* NULL: it is opened */
   const char *hint;
   struct thing things[4];
+  int volume; /* 1: for guests, who run as OTHER */
 } rows[] = {
   { 0, "DIR/a/f", NULL, NULL, { { "a/", NULL, 0755, 0, 0 }, { "a/f", NULL, 0644, 0, 0 } } },
   { 0, "DIR//a/./../a/f", NULL, NULL, { { "a/", NULL, 0755, 0, 0 }, { "a/f", NULL, 0644, 0, 0 } } },
@@ -169,6 +171,69 @@ static const struct row {
     { { "a/", NULL, 0755, 0, 0 }, { "f", NULL, 0644, ME, 0 }, { "a/l", "../f", 0, 0, 0 } } },
   { 0, "DIR/l", "'DIR/l': Too many levels of symbolic links", NULL, { { "l", "l", 0, 0, 0 } } },
   { 0, "DIR/l", "'DIR/none': No such file or directory", NULL, { { "l", "none", 0, 0, 0 } } },
+  /* Volumes: the file may be the guests', a folder or a link not. */
+  { 0,
+    "DIR/a/f",
+    NULL,
+    NULL,
+    { { "a/", NULL, 0755, 0, 0 }, { "a/f", NULL, 0660, OTHER, OTHER } },
+    1 },
+  { ME,
+    "DIR/a/f",
+    NULL,
+    NULL,
+    { { "a/", NULL, 0755, ME, 0 }, { "a/f", NULL, 0600, OTHER, ME } },
+    1 },
+  { 0,
+    "DIR/a/f",
+    "'DIR/a' is owned by another user (owner 4712, group 0, mode 0755)" ACCEPTED,
+    "chown root DIR/a",
+    { { "a/", NULL, 0755, OTHER, 0 }, { "a/f", NULL, 0644, 0, 0 } },
+    1 },
+  { 0,
+    "DIR/a/f",
+    "'DIR/a' is writable by its group (owner 0, group 4712, mode 0775)" ACCEPTED,
+    "chmod g-w DIR/a",
+    { { "a/", NULL, 0775, 0, OTHER }, { "a/f", NULL, 0644, 0, 0 } },
+    1 },
+  { 0,
+    "DIR/l",
+    "the symbolic link 'DIR/l' is owned by another user (owner 4712, group 0, mode 0777)" ACCEPTED,
+    "chown -h root DIR/l",
+    { { "f", NULL, 0644, OTHER, 0 }, { "l", "f", 0, OTHER, 0 } },
+    1 },
+  { 0,
+    "DIR/f",
+    "'DIR/f' is owned by another user (owner 4711, group 0, mode 0644)" ACCEPTED,
+    "chown root DIR/f",
+    { { "f", NULL, 0644, ME, 0 } },
+    1 },
+  { 0,
+    "DIR/f",
+    "'DIR/f' is writable by its group (owner 4712, group 4711, mode 0664)" ACCEPTED,
+    "chmod g-w DIR/f",
+    { { "f", NULL, 0664, OTHER, ME } },
+    1 },
+  { 0,
+    "DIR/f",
+    "'DIR/f' is writable by everyone (owner 4712, group 4712, mode 0666)" ACCEPTED,
+    "chmod o-w DIR/f",
+    { { "f", NULL, 0666, OTHER, OTHER } },
+    1 },
+  { 0, "DIR/b", NULL, NULL, { { "b", "block", 0660, 0, ME } }, 1 },
+  { 0, "DIR/b", NULL, NULL, { { "b", "block", 0660, OTHER, ME } }, 1 },
+  { 0,
+    "DIR/b",
+    "'DIR/b' is writable by everyone (owner 0, group 0, mode 0666)" ACCEPTED,
+    "chmod o-w DIR/b",
+    { { "b", "block", 0666, 0, 0 } },
+    1 },
+  { 0,
+    "DIR/b",
+    "'DIR/b' is writable by its group (owner 0, group 4711, mode 0660)" ACCEPTED,
+    "chmod g-w DIR/b",
+    { { "b", "block", 0660, 0, ME } },
+    0 },
   /* What is not there. */
   { 0, "DIR/none/f", "'DIR/none': No such file or directory", NULL, { { NULL, NULL, 0, 0, 0 } } },
   { 0, "DIR/f/g", "'DIR/f/g': Not a directory", NULL, { { "f", NULL, 0644, 0, 0 } } },
@@ -195,7 +260,11 @@ make (const struct thing *thing)
   const char *path = rig_path (&rig, thing->name);
   int folder = thing->name[strlen (thing->name) - 1] == '/';
 
-  if (thing->target)
+  int block = thing->target && VL_STREQ (thing->target, "block");
+
+  if (block)
+    ck_assert_int_eq (mknod (path, S_IFBLK | 0600, makedev (7, 0)), 0);
+  else if (thing->target)
     ck_assert_int_eq (symlink (whole (thing->target), path), 0);
   else if (folder)
     ck_assert_int_eq (mkdir (path, 0700), 0);
@@ -203,7 +272,7 @@ make (const struct thing *thing)
     rig_write (&rig, thing->name, "x");
   ck_assert_int_eq (
       lchown (folder ? vl_printf (rig.call, "%s.", path) : path, thing->uid, thing->gid), 0);
-  if (thing->target == NULL)
+  if (thing->target == NULL || block)
     ck_assert_int_eq (chmod (path, thing->mode), 0);
 }
 
@@ -211,6 +280,17 @@ static const char *
 judged (const char *path, struct vl_trust *trust)
 {
   int fd = vl_trust_open (rig.call->arena, path, O_RDONLY, trust);
+
+  if (fd >= 0)
+    close (fd);
+  return fd >= 0 ? NULL : rig_plain (&rig, trust->why);
+}
+
+static const char *
+judged_for_guests (const char *path, struct vl_trust *trust)
+{
+  static const struct vl_trust_guests guests = { OTHER, OTHER };
+  int fd = vl_trust_open_volume (rig.call->arena, path, &guests, trust);
 
   if (fd >= 0)
     close (fd);
@@ -242,7 +322,8 @@ START_TEST (judges)
   if (child == 0) {
     int bad = row->caller && (setresgid (ME, ME, ME) < 0 || setresuid (ME, ME, ME) < 0);
 
-    bad |= differ (judged (path, &trust), row->why);
+    bad |=
+        differ (row->volume ? judged_for_guests (path, &trust) : judged (path, &trust), row->why);
     bad |= differ (trust.hint ? rig_plain (&rig, trust.hint) : NULL, row->hint);
     _exit (bad);
   }

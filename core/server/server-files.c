@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a guest is going to open, judged each time before it does, by what each file is
+ * and not by its name: what is opened here is compared, by the driver, with what the
+ * hypervisor has open before the guest runs. */
+
+#include <config.h>
+
+#include "server/record.h"
+
+#include "lib/file.h"
+#include "lib/text.h"
+#include "request/disks.h"
+#include "server/method.h"
+#include "storage/storage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <limits.h>
+#include <unistd.h>
+
+struct judging {
+  struct vl_app *app;
+  const char *state; /* STATE, without links */
+  const char *dir;   /* the server's own folder, as the document has it */
+  struct vl_trust_guests guests;
+  struct vl_judged *files;
+  size_t n;
+};
+
+/* What an attribute below NODE says, NULL where there is none. */
+static const char *
+said (const struct vl_xml *node, const char *path, const char *attr)
+{
+  const struct vl_xml *below = vl_xml_find (node, path);
+
+  return below ? vl_xml_attr (below, attr) : NULL;
+}
+
+/* ---- files of our own ---- */
+
+/* Is PATH a disk that was made in the server's folder?  What `connect` links there is not. */
+static int
+is_own (const struct judging *j, const char *path)
+{
+  size_t length = strlen (j->dir);
+
+  return VL_STARTS (path, j->dir) && path[length] == '/' && strchr (path + length + 1, '/') == NULL;
+}
+
+/* The file in FOLDER, one of ours, that is ID; NULL where there is none. */
+static const char *
+find_in (struct vl_call *call, const char *folder, struct vl_identity id)
+{
+  char *const roots[] = { (char *)folder, NULL };
+  FTS *tree = fts_open (roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+  const char *found = NULL;
+
+  for (FTSENT *entry; tree && found == NULL && (entry = fts_read (tree));)
+    if (entry->fts_info == FTS_F && entry->fts_statp->st_dev == id.device
+        && entry->fts_statp->st_ino == id.inode)
+      found = vl_arena_strdup (call->arena, entry->fts_path);
+  if (tree)
+    fts_close (tree);
+  return found;
+}
+
+/* The open volume FILE must be neither a part of STATE, by whatever name, nor hold it, nor
+ * be in use by this host. */
+static int
+judge_place (const struct judging *j, const struct vl_image_file *file, int readonly)
+{
+  const char *self = vl_printf (file->call, "/proc/self/fd/%d", file->fd), *found;
+  struct vl_identity id = vl_file_identity (self);
+  struct stat state, st;
+  VL_AUTOCLOSE int fd = -1;
+
+  found = id.inode ? find_in (file->call, j->state, id) : NULL;
+  if (found)
+    return vl_image_refuse (file, "give a file of your own; images are given with --image",
+                            "is \"%s\", which lies in STATE and is virtloom's own", found);
+  if (id.inode == 0 && stat (j->state, &state) == 0 && state.st_dev == id.device)
+    return vl_image_bad (file, "is the device that STATE lies on");
+  if (readonly || fstat (file->fd, &st) < 0 || ! S_ISBLK (st.st_mode))
+    return 0;
+  /* Mounted, swapped to, or part of another device: the kernel lends it to nobody else. */
+  fd = open (self, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+  return fd < 0 && errno == EBUSY
+             ? vl_image_refuse (file, "see what has it: lsblk", "is in use by this host itself")
+             : 0;
+}
+
+/* ---- one file ---- */
+
+/* Notes the open FILE as one that the guest is to have, unless it has it already. */
+static int
+note (struct judging *j, const struct vl_image_file *file, int shared)
+{
+  struct vl_judged *files = j->files, *judged;
+  struct stat st;
+
+  if (fstat (file->fd, &st) < 0)
+    return vl_file_failed (file->call, "cannot look at", file->path, errno);
+  for (size_t i = 0; i < j->n; i++)
+    if (files[i].device == (S_ISBLK (st.st_mode) ? st.st_rdev : st.st_dev)
+        && files[i].inode == (S_ISBLK (st.st_mode) ? 0 : st.st_ino))
+      return shared ? 0
+                    : vl_image_refuse (file, "a guest has a file once; leave one of them out",
+                                       "is the same file as \"%s\", which the guest has already",
+                                       files[i].path);
+  if (j->n % 16 == 0) {
+    files = vl_arena_alloc (file->call->arena, (j->n + 16) * sizeof *files);
+    if (j->n)
+      memcpy (files, j->files, j->n * sizeof *files);
+    j->files = files;
+  }
+  judged = &files[j->n++];
+  judged->path = file->path;
+  judged->device = S_ISBLK (st.st_mode) ? st.st_rdev : st.st_dev;
+  judged->inode = S_ISBLK (st.st_mode) ? 0 : st.st_ino;
+  return 0;
+}
+
+/* The format that the image at PATH was stored as, NULL where it is none of ours. */
+static const char *
+image_format (struct vl_app *app, const char *path)
+{
+  const char *uuid = strrchr (path, '/'), *format = NULL;
+
+  vl_db_row (app->store, &format, "SELECT disk_format FROM image WHERE uuid = ?", "s",
+             uuid ? uuid + 1 : path);
+  return format;
+}
+
+/* Refuses FILE, the WHAT of DISK, where it is gone. */
+static int
+judge_there (struct vl_app *app, const char *file, const char *what, const char *disk)
+{
+  if (access (file, F_OK) == 0 || errno != ENOENT)
+    return 0;
+  return vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL,
+                       "put it back under that name; 'virtloom state check' shows what else is not "
+                       "there",
+                       "the %s \"%s\"%s%s%s is not there", what, disk, file == disk ? "" : ", \"",
+                       file == disk ? "" : file, file == disk ? "" : "\",");
+}
+
+/* The images below DISK, whose first is BELOW: <backingStore>. */
+static int
+judge_backing (struct judging *j, const struct vl_xml *below, const char *disk)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  const char *path = said (below, "source", "file");
+  const char *format = said (below, "format", "type"), *stored;
+
+  if (path == NULL || format == NULL)
+    return 0;
+  stored = image_format (j->app, path);
+  return judge_there (j->app, path, "base image of disk", disk) < 0
+                 || vl_image_open (j->app->call, path, &file) < 0
+                 || vl_image_check (&file, stored ? stored : format) < 0
+             ? -1
+             : note (j, &file, 1);
+}
+
+static int
+judge_disk (struct judging *j, const struct vl_xml *disk)
+{
+  struct vl_call *call = j->app->call;
+  const struct vl_xml *below = vl_xml_find (disk, "backingStore");
+  const char *type = vl_xml_attr (disk, "type"), *format = said (disk, "driver", "type");
+  const char *path = said (disk, "source", "file");
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  int readonly = vl_xml_find (disk, "readonly") != NULL;
+
+  path = path ? path : said (disk, "source", "dev");
+  /* A drive that has nothing in it. */
+  if (vl_xml_find (disk, "source") == NULL)
+    return 0;
+  if (path == NULL)
+    path = said (disk, "source", "name");
+  format = format ? format : "of no format";
+  if (path == NULL || type == NULL || ! is_own (j, path)) {
+    if (vl_volume_check (call, type ? type : "", format,
+                         vl_printf (call, "\"%s\"", path ? path : ""))
+        < 0)
+      return -1;
+    if (VL_STREQ (type, "network"))
+      return 0;
+    if (vl_volume_open (call, path, VL_STREQ (type, "block"), &j->guests, &file) < 0
+        || judge_place (j, &file, readonly) < 0)
+      return -1;
+  } else if (judge_there (j->app, path, "disk", path) < 0 || vl_image_open (call, path, &file) < 0)
+    return -1;
+  if (below && judge_backing (j, below, path) < 0)
+    return -1;
+  return vl_disk_verify (&file, format, below ? said (below, "source", "file") : NULL,
+                         below ? said (below, "format", "type") : NULL)
+                 < 0
+             ? -1
+             : note (j, &file, 0);
+}
+
+/* The kernel and the initial RAM disk, which are read when the guest is started. */
+static int
+judge_kernel (struct judging *j, const struct vl_xml *domain, const char *element)
+{
+  const struct vl_xml *node = vl_xml_find (domain, element);
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  const char *path = node ? vl_xml_text (node) : NULL, *stored;
+
+  if (path == NULL)
+    return 0;
+  stored = image_format (j->app, path);
+  return vl_image_open (j->app->call, path, &file) < 0
+             ? -1
+             : vl_image_check (&file, stored ? stored : "raw");
+}
+
+int
+vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const char *xml,
+                       struct vl_table *files)
+{
+  const struct vl_xml *domain = vl_xml_read (app->call, xml, strlen (xml)), *disk;
+  struct vl_plugin *driver = domain ? vl_app_driver_named (app, record->driver) : NULL;
+  struct judging j = { .app = app, .dir = vl_server_dir (app, record->uuid), .guests = { -1, -1 } };
+  char state[PATH_MAX];
+
+  if (driver == NULL || j.dir == NULL)
+    return -1;
+  if (realpath (vl_app_state_dir (app), state) == NULL)
+    return vl_file_failed (app->call, "cannot look at", vl_app_state_dir (app), errno);
+  j.state = state;
+  if (VL_CALL_FN (driver, inventory, get_guest_owner)
+      && VL_CALL (app, driver, inventory, get_guest_owner, &j.guests.uid, &j.guests.gid) < 0)
+    return -1;
+  disk = vl_xml_find (domain, "devices/disk");
+  for (; disk; disk = vl_xml_next (disk, "disk"))
+    if (judge_disk (&j, disk) < 0)
+      return -1;
+  if (judge_kernel (&j, domain, "os/kernel") < 0 || judge_kernel (&j, domain, "os/initrd") < 0)
+    return -1;
+  *files = (struct vl_table) { j.files, (uint32_t)j.n, sizeof *j.files };
+  return 0;
+}

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A volume whose file is exchanged, or whose bytes change, between the look at it and
+# QEMU's: the guest is killed before it runs.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/guest-lib.sh
+. "$(dirname "$0")/guest-lib.sh"
+guests_or_skip
+[ -x "$top_builddir/tests/swap-file" ] || bail "tests/swap-file is not built: make check"
+cd "$tmp" || exit 99
+
+echo secret > canary
+truncate -s 1M image.raw canary
+# As another guest's disk would be: QEMU may open it.
+chmod 666 canary
+must t image create empty --file image.raw --disk-format raw
+must t flavor create tiny --vcpus 1 --ram 64 --disk 1
+
+# swapped FILE OTHER COMMAND...: runs it; OTHER takes the place of FILE once FILE was looked at.
+swapped () {
+  local file=$1 other=$2 swap
+  shift 2
+  "$top_builddir/tests/swap-file" "$file" "$other" > swap.log 2>&1 &
+  swap=$!
+  wait_for 120 grep -q ready swap.log || bail "swap-file: $(cat swap.log)"
+  run "$@"
+  kill "$swap" 2> /dev/null
+  wait "$swap" 2> /dev/null
+  has "$(cat swap.log)" swapped "the file is exchanged meanwhile"
+}
+evil () { qemu-img create -q -f qcow2 -o data_file="$tmp/canary",data_file_raw=on "$1" 1M; }
+volume=$tmp/v
+hint="  somebody exchanged a disk's file, or wrote to it; see whose it is"
+killed () {
+  is_eq "$rc" 1 "$1"
+  has "$err" "error OtherFileOpen qemu-tcg: guest 'vl-" "is refused"
+  has "$err" "$2" "in words"
+  is_eq "$(guest_pids)" "" "and the guest is gone"
+}
+
+qemu-img create -q -f qcow2 "$volume" 1M
+evil other
+swapped "$volume" other t server create one --flavor tiny --image empty --volume "path=$volume,format=qcow2"
+killed "create, of a volume whose data is elsewhere by then" "which is none of the files that were inspected for it; it was killed before it ran
+$hint"
+run t server show one
+is_eq "$rc" 5 "no server is left"
+is_eq "$(stat -c %u canary)" "$(id -u)" "the canary is whose it was"
+
+rm -f "$volume"
+truncate -s 1M "$volume" other
+swapped "$volume" other t server create one --flavor tiny --image empty --volume "path=$volume,format=raw"
+killed "create, of another file of the same kind" "\" open, which is none of the files that were inspected for it; it was killed before it ran"
+
+run t server create one --flavor tiny --image empty --volume "path=$volume,format=raw"
+made "nobody exchanges anything: a guest"
+is_eq "$err" "" "without a word"
+for verb in "reboot --hard" start; do
+  truncate -s 1M other
+  # shellcheck disable=SC2086
+  swapped "$volume" other t server $verb one
+  killed "$verb" "\" open, which is none of the files that were inspected for it; it was killed before it ran"
+  is_eq "$(power one)" SHUTDOWN "the server is off"
+done
+run t server start one
+is_rc 0 "it starts when nobody exchanges anything"
+run t server suspend one
+is_rc 0 "suspend"
+truncate -s 1M other
+swapped "$volume" other t server resume one
+killed "resume, though its memory is lost by that" "it was killed before it ran"
+
+# ---- a block device ----
+
+if [ "$(id -u)" = 0 ] && loop=$(losetup -f --show "$tmp/image.raw" 2> /dev/null); then
+  cleanup_loop () { losetup -d "$loop"; }
+  CLEANUPS="$CLEANUPS cleanup_loop"
+  run t server create two --flavor tiny --image empty --volume "path=$loop,format=raw"
+  is_eq "$rc $err" "0 " "a block device"
+  run t server delete two
+else
+  skip "a block device: there is no loop device"
+fi
+run t server delete one
+is_rc 0 "delete"
+all_gone
+done_testing
