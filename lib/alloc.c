@@ -251,19 +251,23 @@ vl_str_add (struct vl_str *str, const char *text)
 void
 vl_str_printf (struct vl_str *str, const char *fmt, ...)
 {
-  va_list args;
-  int n;
+  size_t room = 64, n = 0;
 
-  va_start (args, fmt);
-  n = vsnprintf (NULL, 0, fmt, args);
-  va_end (args);
-  if (n < 0)
-    vl_oom ();
-  str_reserve (str, (size_t)n);
-  va_start (args, fmt);
-  vsnprintf (str->text + str->length, (size_t)n + 1, fmt, args);
-  va_end (args);
-  str->length += (size_t)n;
+  /* Once more where it turns out to be longer. */
+  do {
+    va_list args;
+    int length;
+
+    room = n > room ? n : room;
+    str_reserve (str, room);
+    va_start (args, fmt);
+    length = vsnprintf (str->text + str->length, room + 1, fmt, args);
+    va_end (args);
+    if (length < 0)
+      vl_oom ();
+    n = (size_t)length;
+  } while (n > room);
+  str->length += n;
 }
 
 void

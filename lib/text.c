@@ -129,6 +129,14 @@ vl_shown (struct vl_arena *arena, const char *text)
   return vl_arena_printf (arena, "%s%s", clean, cut < n ? "..." : "");
 }
 
+uint32_t
+vl_hash (uint32_t hash, const void *bytes, size_t n)
+{
+  for (const unsigned char *b = bytes; n > 0; n--)
+    hash = (hash ^ *b++) * 16777619u;
+  return hash;
+}
+
 int
 vl_text_same (const char *a, const char *b)
 {

@@ -24,6 +24,9 @@ char *vl_text_clean (const char *text);
 char *vl_text_clean_n (const char *text, size_t length);
 /* The same for a message: cut to 64 bytes and "..." where it is longer. */
 const char *vl_shown (struct vl_arena *arena, const char *text);
+/* FNV-1a: HASH, VL_HASH_START at first, carried on over N bytes. */
+#define VL_HASH_START 2166136261u
+uint32_t vl_hash (uint32_t hash, const void *bytes, size_t n);
 /* Are A and B equal, or both NULL? */
 int vl_text_same (const char *a, const char *b);
 /* Is TEXT (NULL: no) in LIST, which ends with NULL? */

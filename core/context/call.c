@@ -136,11 +136,11 @@ static size_t
 hash_finding (const struct vl_finding *f)
 {
   const char *const texts[] = { f->plugin, f->message, f->path, f->code };
-  uint32_t hash = 2166136261u;
+  uint32_t hash = VL_HASH_START;
 
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-    for (const char *c = texts[i]; c && *c; c++)
-      hash = (hash ^ (unsigned char)*c) * 16777619u;
+    if (texts[i])
+      hash = vl_hash (hash, texts[i], strlen (texts[i]));
   return hash;
 }
 

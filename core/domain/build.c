@@ -178,36 +178,6 @@ begin (struct vl_build *build)
   vl_nics_write (build->call, build->guest);
 }
 
-static void
-end_contribute (struct vl_build *build)
-{
-  vl_doc_end_contribute (build->call, build->doc);
-}
-
-static void
-end_adjust (struct vl_build *build)
-{
-  vl_doc_end_adjust (build->call, build->doc);
-}
-
-static void
-check_able (struct vl_build *build)
-{
-  vl_doc_check_able (build->call, build->doc);
-}
-
-static void
-check_schema (struct vl_build *build)
-{
-  vl_doc_check_schema (build->call, build->doc, build->host);
-}
-
-static void
-seal (struct vl_build *build)
-{
-  vl_doc_seal (build->call, build->doc);
-}
-
 static int
 is_clean (const struct vl_build *build)
 {
@@ -221,21 +191,20 @@ write_document (struct vl_build *build)
   if (is_clean (build))
     run_phase (build, VL_PHASE_CONTRIBUTE);
   if (is_clean (build))
-    run_core (build, VL_PHASE_CONTRIBUTE, end_contribute);
+    run_core (build, VL_PHASE_CONTRIBUTE, vl_doc_end_contribute);
   if (! is_clean (build))
     return -1;
-  vl_doc_begin_adjust (build->call, build->doc);
   run_phase (build, VL_PHASE_ADJUST);
-  run_core (build, VL_PHASE_ADJUST, end_adjust);
+  run_core (build, VL_PHASE_ADJUST, vl_doc_end_adjust);
   if (! is_clean (build))
     return -1;
   run_phase (build, VL_PHASE_CHECK);
-  run_core (build, VL_PHASE_CHECK, check_able);
+  run_core (build, VL_PHASE_CHECK, vl_doc_check_able);
   if (is_clean (build) && build->check_schema)
-    run_core (build, VL_PHASE_SCHEMA, check_schema);
+    run_core (build, VL_PHASE_SCHEMA, vl_doc_check_schema);
   if (! is_clean (build))
     return -1;
-  run_core (build, VL_PHASE_SEALED, seal);
+  run_core (build, VL_PHASE_SEALED, vl_doc_seal);
   return 0;
 }
 

@@ -62,10 +62,14 @@ by_resource (const void *key, const void *held)
   return strcmp (key, ((const struct vl_held *)held)->resource);
 }
 
-/* The first of the N parts in LIST that are of RESOURCE; *COUNT: how many are. */
+/* The first of the parts of RESOURCE that this server holds (OWN), or that others do;
+ * *COUNT: how many there are. */
 static const struct vl_held *
-held_of (const struct vl_held *list, size_t n, const char *resource, size_t *count)
+held_of (const struct vl_call *call, int own, const char *resource, size_t *count)
 {
+  const struct vl_holdings *all = call->holdings;
+  const struct vl_held *list = all == NULL ? NULL : own ? all->own : all->others;
+  size_t n = all == NULL ? 0 : own ? all->n_own : all->n_others;
   const struct vl_held *first = n ? bsearch (resource, list, n, sizeof *list, by_resource) : NULL;
   const struct vl_held *last = first;
 
@@ -78,22 +82,6 @@ held_of (const struct vl_held *list, size_t n, const char *resource, size_t *cou
     last++;
   *count = (size_t)(last - first);
   return first;
-}
-
-static const struct vl_held *
-others_of (const struct vl_call *call, const char *resource, size_t *n)
-{
-  const struct vl_holdings *all = call->holdings;
-
-  return held_of (all ? all->others : NULL, all ? all->n_others : 0, resource, n);
-}
-
-static const struct vl_held *
-own_of (const struct vl_call *call, const char *resource, size_t *n)
-{
-  const struct vl_holdings *all = call->holdings;
-
-  return held_of (all ? all->own : NULL, all ? all->n_own : 0, resource, n);
 }
 
 static int64_t
@@ -117,7 +105,7 @@ vl_taken (struct vl_call *call, const char *resource)
     vl_fault (call, "vl_taken: NULL where a name is needed");
     return 0;
   }
-  held = others_of (call, resource, &n);
+  held = held_of (call, 0, resource, &n);
   return sum_of (held, n);
 }
 
@@ -130,7 +118,7 @@ vl_taken_one (struct vl_call *call, const char *pool, const char *member)
   if (pool == NULL || member == NULL)
     vl_fault (call, "vl_taken_one: NULL where a name is needed");
   else
-    for (held = others_of (call, pool, &n); n > 0; n--, held++)
+    for (held = held_of (call, 0, pool, &n); n > 0; n--, held++)
       if (held->member && VL_STREQ (held->member, member))
         return 1;
   return 0;
@@ -146,7 +134,7 @@ vl_taken_set (struct vl_call *call, const char *pool, struct vl_cpuset *set)
   if (pool == NULL)
     vl_fault (call, "vl_taken_set: NULL where a name is needed");
   else
-    for (held = others_of (call, pool, &n); n > 0; n--, held++)
+    for (held = held_of (call, 0, pool, &n); n > 0; n--, held++)
       if (held->member && held->member[strspn (held->member, "0123456789")] == '\0')
         vl_cpuset_add (set, strtoll (held->member, NULL, 10));
 }
@@ -222,7 +210,7 @@ judge (struct vl_call *call, struct vl_claim_info *claim)
   size_t n;
 
   claim->used = call->holdings ? used : -1;
-  own = own_of (call, claim->resource, &n);
+  own = held_of (call, 1, claim->resource, &n);
   if (claim->total < 0 || claim->amount <= claim->total - used || claim->amount <= sum_of (own, n))
     return;
   if (claim->amount > claim->total)
@@ -317,7 +305,7 @@ recorded_for (const struct vl_call *call, const char *pool, const char *holder)
 {
   size_t n;
 
-  for (const struct vl_held *own = own_of (call, pool, &n); n > 0; n--, own++)
+  for (const struct vl_held *own = held_of (call, 1, pool, &n); n > 0; n--, own++)
     if (is_own (call, own, holder))
       return own->member;
   return NULL;
@@ -342,10 +330,10 @@ who_has (struct vl_call *call, const char *pool, const char *holder, const char 
     if (build->claims[i].member && VL_STREQ (build->claims[i].resource, pool)
         && same (build->claims[i].member, member))
       return "";
-  for (const struct vl_held *own = own_of (call, pool, &n); n > 0; n--, own++)
+  for (const struct vl_held *own = held_of (call, 1, pool, &n); n > 0; n--, own++)
     if (own->member && same (own->member, member) && ! is_own (call, own, holder))
       return "";
-  for (const struct vl_held *held = others_of (call, pool, &n); n > 0; n--, held++)
+  for (const struct vl_held *held = held_of (call, 0, pool, &n); n > 0; n--, held++)
     if (held->member && same (held->member, member) && ! (shared && held->amount == 0))
       return held->server;
   return NULL;

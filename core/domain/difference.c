@@ -58,13 +58,8 @@ same_identity (const struct vl_element *a, const struct vl_element *b)
 {
   if (a->device || b->device)
     return a->device && b->device && VL_STREQ (a->device, b->device);
-  if (a->kind != b->kind || a->kind == VL_ELEMENT_LISTED || a->n_keys != b->n_keys)
-    return 0;
-  for (size_t i = 0; i < a->n_keys; i++)
-    if (! VL_STREQ (a->keys[i].name, b->keys[i].name)
-        || ! VL_STREQ (a->keys[i].value, b->keys[i].value))
-      return 0;
-  return 1;
+  return a->kind == b->kind && a->kind != VL_ELEMENT_LISTED
+         && vl_element_has_keys (a, b->keys, b->n_keys);
 }
 
 /* In a document without rows on record every list is one of kind LISTED. */

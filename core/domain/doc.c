@@ -7,6 +7,8 @@
 
 #include "domain/node.h"
 
+#include "lib/text.h"
+
 /* ---- handles ---- */
 
 /* Swallows what is written to it; the same one for every document. */
@@ -44,27 +46,19 @@ vl_because (struct vl_node *node, const char *why)
 /* ---- elements by parent, shape and key ---- */
 
 static uint32_t
-hash_bytes (uint32_t hash, const void *bytes, size_t length)
-{
-  for (const unsigned char *b = bytes; length > 0; length--)
-    hash = (hash ^ *b++) * 16777619u;
-  return hash;
-}
-
-static uint32_t
 hash_of (const struct vl_element *parent, const struct vl_shape *shape, const struct vl_pair *keys,
          size_t n)
 {
-  uint32_t hash = hash_bytes (2166136261u, &parent->seq, sizeof parent->seq);
+  uint32_t hash = vl_hash (VL_HASH_START, &parent->seq, sizeof parent->seq);
 
-  hash = hash_bytes (hash, &shape, sizeof shape);
+  hash = vl_hash (hash, &shape, sizeof shape);
   for (size_t i = 0; i < n; i++)
-    hash = hash_bytes (hash, keys[i].value, strlen (keys[i].value) + 1);
+    hash = vl_hash (hash, keys[i].value, strlen (keys[i].value) + 1);
   return hash;
 }
 
-static int
-same_keys (const struct vl_element *element, const struct vl_pair *keys, size_t n)
+int
+vl_element_has_keys (const struct vl_element *element, const struct vl_pair *keys, size_t n)
 {
   for (size_t i = 0; i < n && element->n_keys == n; i++)
     if (! VL_STREQ (element->keys[i].name, keys[i].name)
@@ -82,7 +76,7 @@ find_child (const struct vl_element *parent, const struct vl_shape *shape,
 
   while (e
          && (e->hash != hash || e->parent != parent || e->shape != shape || e->gone
-             || ! same_keys (e, keys, n)))
+             || ! vl_element_has_keys (e, keys, n)))
     e = e->chain;
   return e;
 }
@@ -214,10 +208,10 @@ vl_name_is_good (const char *name, size_t length)
   if (length == 0 || length > 64)
     return 0;
   for (size_t i = 0; i < length; i++) {
-    int letter = (name[i] | 0x20) >= 'a' && (name[i] | 0x20) <= 'z';
-    int other = (name[i] >= '0' && name[i] <= '9') || memchr (more, name[i], sizeof more - 1);
-
-    if (! letter && ! (other && (i > 0 || name[i] == '_')))
+    if ((name[i] | 0x20) >= 'a' && (name[i] | 0x20) <= 'z')
+      continue;
+    if (i == 0 ? name[i] != '_'
+               : ! (name[i] >= '0' && name[i] <= '9') && ! memchr (more, name[i], sizeof more - 1))
       return 0;
   }
   return 1;

@@ -29,18 +29,17 @@ struct vl_build {
 
 struct vl_doc *vl_doc_new (struct vl_call *call);
 void vl_doc_free (struct vl_doc *doc);
-/* End of contribute: weak and forbidden elements are settled.  0 or -1. */
-int vl_doc_end_contribute (struct vl_call *call, struct vl_doc *doc);
-/* Adjust writes are collected; this judges them, once per attribute. */
-void vl_doc_begin_adjust (struct vl_call *call, struct vl_doc *doc);
-int vl_doc_end_adjust (struct vl_call *call, struct vl_doc *doc);
-/* Canonical order, serialised; after it nothing can be written. */
-int vl_doc_seal (struct vl_call *call, struct vl_doc *doc);
-/* Can the driver carry out the whole document, and does the host's libvirt know it?
- * 0 or -1. */
-int vl_doc_check_able (struct vl_call *call, const struct vl_doc *doc);
-/* The Relax-NG check, with the culprit named.  0 or -1. */
-int vl_doc_check_schema (struct vl_call *call, struct vl_doc *doc, const struct vl_host *host);
+/* Steps of a build; what is wrong is a finding of its call.  At the end of contribute
+ * weak and forbidden elements are settled, and what is made from then on is not seen
+ * before the end of adjust, which judges again. */
+void vl_doc_end_contribute (struct vl_build *build);
+void vl_doc_end_adjust (struct vl_build *build);
+/* Can the driver carry out the whole document, and does the host's libvirt know it? */
+void vl_doc_check_able (struct vl_build *build);
+/* The Relax-NG check, with the culprit named. */
+void vl_doc_check_schema (struct vl_build *build);
+/* The text is made; after it nothing can be written. */
+void vl_doc_seal (struct vl_build *build);
 /* Provenance rows in document order; arena memory of CALL.  An element that has a
  * text is one row, the text's; with ALL it has one of its own before that.  GUEST is
  * NULL for a document that was loaded. */

@@ -13,8 +13,7 @@
 static int
 compare_wishes (const struct vl_wish *a, const struct vl_wish *b)
 {
-  const struct vl_plugin *pa = a->owners->plugin, *pb = b->owners->plugin;
-  int order = pa == pb ? 0 : pa == NULL ? -1 : pb == NULL ? 1 : strcmp (pa->name, pb->name);
+  int order = vl_plugin_compare (a->owners->plugin, b->owners->plugin);
 
   return order ? order : strcmp (a->value, b->value);
 }
@@ -279,11 +278,10 @@ judge_forbids (struct vl_call *call, struct vl_doc *doc)
 
 /* ---- ends of phases ---- */
 
-static int
+static void
 judge (struct vl_call *call, struct vl_doc *doc)
 {
   struct vl_plugin *caller = call->plugin;
-  size_t errors = call->findings.n_errors;
 
   vl_call_as (call, NULL);
   vl_element_sort (doc->root);
@@ -292,37 +290,25 @@ judge (struct vl_call *call, struct vl_doc *doc)
   judge_forbids (call, doc);
   judge_values (call, doc->root);
   vl_call_as (call, caller);
-  return call->findings.n_errors > errors ? -1 : 0;
-}
-
-int
-vl_doc_end_contribute (struct vl_call *call, struct vl_doc *doc)
-{
-  return judge (call, doc);
 }
 
 void
-vl_doc_begin_adjust (struct vl_call *call, struct vl_doc *doc)
+vl_doc_end_contribute (struct vl_build *build)
 {
-  (void)call;
-  doc->adjusting = 1;
+  judge (build->call, build->doc);
+  build->doc->adjusting = 1;
 }
 
-int
-vl_doc_end_adjust (struct vl_call *call, struct vl_doc *doc)
+void
+vl_doc_end_adjust (struct vl_build *build)
 {
-  (void)call;
-  doc->adjusting = 0;
-  return judge (call, doc);
+  build->doc->adjusting = 0;
+  judge (build->call, build->doc);
 }
 
-int
-vl_doc_seal (struct vl_call *call, struct vl_doc *doc)
+void
+vl_doc_seal (struct vl_build *build)
 {
-  (void)call;
-  if (doc->sealed)
-    return 0;
-  vl_doc_render (doc, &doc->xml);
-  doc->sealed = 1;
-  return 0;
+  vl_doc_render (build->doc, &build->doc->xml);
+  build->doc->sealed = 1;
 }

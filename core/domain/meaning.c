@@ -337,12 +337,10 @@ vl_same_value (const struct vl_reading *r, const struct vl_element *node, const 
 }
 
 int
-vl_meant_anyway (const struct vl_reading *r, const struct vl_element *node,
-                 const struct vl_xml *parent)
+vl_meant_anyway (const struct vl_reading *r, const struct vl_element *node)
 {
   const struct vl_xml *loader = live_loader (r);
 
-  (void)parent;
   if (shape_is (node->shape, "cpu/feature"))
     return feature_meant (r, node);
   if (loader

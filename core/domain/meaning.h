@@ -19,7 +19,6 @@ struct vl_reading {
 int vl_same_value (const struct vl_reading *r, const struct vl_element *node, const char *name,
                    const char *want, const struct vl_xml *actual);
 /* Does the domain as a whole mean NODE although the element is not there? */
-int vl_meant_anyway (const struct vl_reading *r, const struct vl_element *node,
-                     const struct vl_xml *parent);
+int vl_meant_anyway (const struct vl_reading *r, const struct vl_element *node);
 
 #endif

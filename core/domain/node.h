@@ -11,7 +11,7 @@
 #include "domain/doc.h"
 
 #define VL_MAX_KEYS 8
-#define VL_DOC_BUCKETS 2048
+#define VL_DOC_BUCKETS 512
 
 enum vl_element_kind {
   VL_ELEMENT_SINGLE = 0, /* ensure: one per parent */
@@ -123,6 +123,8 @@ struct vl_node *vl_node_of (struct vl_call *call, struct vl_element *element, co
 struct vl_element *vl_element_new (struct vl_doc *doc, struct vl_element *parent,
                                    struct vl_shape *shape, enum vl_element_kind kind,
                                    const struct vl_pair *keys, size_t n_keys);
+/* Are the N KEYS all that ELEMENT is found by? */
+int vl_element_has_keys (const struct vl_element *element, const struct vl_pair *keys, size_t n);
 /* NODE describes the disk or NIC whose id is DEVICE. */
 void vl_node_describe (struct vl_node *node, const char *device);
 /* Records a PluginFault; WHY and HINT may be NULL.  Answers -1. */
@@ -203,6 +205,8 @@ void vl_doc_render (const struct vl_doc *doc, struct vl_str *out);
 const char *vl_xml_text_problem (struct vl_arena *arena, const char *text);
 
 /* ---- owner.c ---- */
+/* By byte order of the names, the core (NULL) first. */
+int vl_plugin_compare (const struct vl_plugin *a, const struct vl_plugin *b);
 const char *vl_owner_name (const struct vl_owner *owner);
 /* The property behind OWNER by its full name, or NULL. */
 const char *vl_owner_property (const struct vl_guest *guest, const struct vl_owner *owner);

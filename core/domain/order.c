@@ -28,19 +28,17 @@ sort_name (const struct vl_element *node)
 {
   const char *name = node->shape->name;
 
-  if (! VL_STREQ (node->parent->shape->name, "iotune"))
+  if (! VL_STARTS (name, "read_") && ! VL_STARTS (name, "write_"))
     return name;
-  return VL_STARTS (name, "read_") || VL_STARTS (name, "write_") ? strchr (name, '_') : name;
+  return VL_STREQ (node->parent->shape->name, "iotune") ? strchr (name, '_') : name;
 }
 
 static int
 compare_listed (const struct vl_element *a, const struct vl_element *b)
 {
-  const struct vl_plugin *pa = a->owners->plugin, *pb = b->owners->plugin;
+  int order = vl_plugin_compare (a->owners->plugin, b->owners->plugin);
 
-  if (pa != pb)
-    return pa == NULL ? -1 : pb == NULL ? 1 : strcmp (pa->name, pb->name);
-  return a->seq < b->seq ? -1 : 1;
+  return order ? order : a->seq < b->seq ? -1 : 1;
 }
 
 static int

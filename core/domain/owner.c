@@ -10,8 +10,8 @@
 
 #include "lib/text.h"
 
-static int
-compare_plugins (const struct vl_plugin *a, const struct vl_plugin *b)
+int
+vl_plugin_compare (const struct vl_plugin *a, const struct vl_plugin *b)
 {
   if (a == b)
     return 0;
@@ -26,7 +26,7 @@ vl_owner_add (struct vl_arena *arena, struct vl_owner **list, const struct vl_pl
 {
   struct vl_owner *owner;
 
-  while (*list && compare_plugins ((*list)->plugin, plugin) < 0)
+  while (*list && vl_plugin_compare ((*list)->plugin, plugin) < 0)
     list = &(*list)->next;
   for (; *list && (*list)->plugin == plugin; list = &(*list)->next)
     if (vl_text_same ((*list)->why, why)) {

@@ -141,7 +141,7 @@ match_children (const struct vl_reading *r, const struct vl_element *node,
       if (child->device && say && r->live)
         vl_address_note (r->call, child->device, xml);
       wrong += match_node (r, child, xml, say);
-    } else if (! vl_meant_anyway (r, child, actual)) {
+    } else if (! vl_meant_anyway (r, child)) {
       wrong++;
       if (say)
         mismatch (r, child, NULL, NULL);

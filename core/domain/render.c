@@ -97,8 +97,14 @@ vl_xml_text_problem (struct vl_arena *arena, const char *text)
   uint32_t point;
 
   while (*s) {
-    size_t n = vl_utf8_read (s, (size_t)(end - s), &point);
+    size_t n;
 
+    /* What is plain is most of it. */
+    if (*s >= ' ' && *s <= '~') {
+      s++;
+      continue;
+    }
+    n = vl_utf8_read (s, (size_t)(end - s), &point);
     if (n == 0)
       return vl_arena_printf (arena, "is not UTF-8 at byte %zu", (size_t)(s - text) + 1);
     if ((point < 0x20 && point != '\t' && point != '\n' && point != '\r') || point == 0xfffe

@@ -248,14 +248,12 @@ judge_element (const struct checking *c, const struct vl_element *element)
     judge_element (c, child);
 }
 
-int
-vl_doc_check_able (struct vl_call *call, const struct vl_doc *doc)
+void
+vl_doc_check_able (struct vl_build *build)
 {
-  struct checking c = { .call = call, .driver = call->driver };
-  size_t errors = call->findings.n_errors;
+  struct checking c = { .call = build->call, .driver = build->call->driver };
 
   if (c.driver && c.driver->driver.reads_back)
     c.driver = NULL;
-  judge_element (&c, doc->root);
-  return call->findings.n_errors > errors ? -1 : 0;
+  judge_element (&c, build->doc->root);
 }

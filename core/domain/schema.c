@@ -44,9 +44,13 @@ load (struct vl_call *call, const char *name)
   if (access (path, R_OK) == 0)
     parser = xmlRelaxNGNewParserCtxt (path);
   if (parser) {
+    /* The blanks between the elements of a schema mean nothing, and are half of it. */
+    int keep = xmlKeepBlanksDefault (0);
+
     xmlRelaxNGSetParserErrors (parser, ignore, ignore, NULL);
     rng = xmlRelaxNGParse (parser);
     xmlRelaxNGFreeParserCtxt (parser);
+    xmlKeepBlanksDefault (keep);
   }
   if (rng)
     return rng;
@@ -243,27 +247,26 @@ report_culprit (struct vl_call *call, const struct vl_doc *doc, const struct vl_
              shown (call, node, attr), owners ? vl_owners_text (call->guest, owners) : "core");
 }
 
-int
-vl_doc_check_schema (struct vl_call *call, struct vl_doc *doc, const struct vl_host *host)
+void
+vl_doc_check_schema (struct vl_build *build)
 {
   VL_AUTOSTR struct vl_str text = { 0 };
-  size_t errors = call->findings.n_errors;
+  struct vl_call *call = build->call;
   struct vl_culprits culprits = { 0 };
   xmlDocPtr xml;
 
-  vl_doc_render (doc, &text);
+  vl_doc_render (build->doc, &text);
   xml = vl_xml_parse (call, text.text, text.length);
   if (xml == NULL)
-    return -1;
+    return;
   if (vl_schema_valid (call, "domain", xml) == 0)
     vl_schema_blame (call, "domain", xml, &culprits);
   for (size_t i = 0; i < culprits.n; i++) {
     const struct vl_culprit *c = &culprits.items[i];
 
-    report_culprit (call, doc, origin_of (doc, c->node),
-                    c->attr ? (const char *)c->attr->name : NULL, host);
+    report_culprit (call, build->doc, origin_of (build->doc, c->node),
+                    c->attr ? (const char *)c->attr->name : NULL, build->host);
   }
   free (culprits.items);
   xmlFreeDoc (xml);
-  return call->findings.n_errors > errors ? -1 : 0;
 }

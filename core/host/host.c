@@ -47,10 +47,10 @@ vl_host_free (struct vl_host *host)
 
 /* ---- adding ---- */
 
-static int
-fact_has (const struct vl_fact *fact, const char *value)
+int
+vl_fact_has (const struct vl_fact *fact, const char *value)
 {
-  for (size_t i = 0; i < fact->n; i++)
+  for (size_t i = 0; fact && i < fact->n; i++)
     if (VL_STREQ (fact->values[i], value))
       return 1;
   return 0;
@@ -59,7 +59,7 @@ fact_has (const struct vl_fact *fact, const char *value)
 void
 vl_fact_put (struct vl_fact *fact, const char *value)
 {
-  if (fact_has (fact, value))
+  if (vl_fact_has (fact, value))
     return;
   VL_GROW (fact->values, fact->n, fact->size);
   fact->values[fact->n++] = vl_xstrdup (value);
@@ -287,6 +287,16 @@ vl_host_find (const struct vl_host *host, const char *key)
   return &host->facts[i];
 }
 
+int
+vl_host_has_any (const struct vl_host *host, const char *prefix)
+{
+  size_t first;
+
+  settle (host);
+  first = lower_bound (host, prefix);
+  return first < host->n && VL_STARTS (host->facts[first].key, prefix);
+}
+
 size_t
 vl_host_range (const struct vl_host *host, const char *prefix, size_t *first)
 {
@@ -329,7 +339,7 @@ vl_host_offers (const struct vl_host *host, const char *key, const char *value)
 {
   const struct vl_fact *fact = vl_host_find (host, key);
 
-  return fact ? fact_has (fact, value) : -1;
+  return fact ? vl_fact_has (fact, value) : -1;
 }
 
 const char *

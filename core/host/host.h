@@ -32,11 +32,15 @@ struct vl_host {
 struct vl_fact *vl_host_append (struct vl_host *host, const char *key, int list);
 void vl_fact_put (struct vl_fact *fact,
                   const char *value); /* a value that is there is not added twice */
+/* Is VALUE one of FACT's?  NULL has none. */
+int vl_fact_has (const struct vl_fact *fact, const char *value);
 /* Moves the facts of FRESH, which is left empty, into HOST: one that HOST has
  * too is replaced.  Where FRESH has a key twice, lists are joined and the later
  * value stays. */
 void vl_host_merge (struct vl_host *host, struct vl_host *fresh);
 void vl_host_sort (struct vl_host *host);
+/* Is there a fact whose key begins with PREFIX? */
+int vl_host_has_any (const struct vl_host *host, const char *prefix);
 /* The facts whose key begins with PREFIX: *FIRST is the first, answers how many. */
 size_t vl_host_range (const struct vl_host *host, const char *prefix, size_t *first);
 

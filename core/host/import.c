@@ -26,8 +26,7 @@ static struct vl_fact *VL_PRINTF (3, 4) make (struct import *in, int list, const
   va_list args;
 
   va_start (args, fmt);
-  if (vasprintf (&key, fmt, args) < 0)
-    vl_oom ();
+  key = vl_xvasprintf (fmt, args);
   va_end (args);
   return vl_host_append (in->fresh, key, list);
 }
@@ -37,6 +36,21 @@ put (struct import *in, const char *key, const char *value)
 {
   if (value && *value)
     vl_fact_put (make (in, 0, "%s", key), value);
+}
+
+static void
+put_all (struct vl_fact *fact, const struct vl_strv *texts)
+{
+  for (size_t i = 0; i < texts->n; i++)
+    vl_fact_put (fact, texts->items[i]);
+}
+
+/* The text of each <value> below PARENT. */
+static void
+put_values (struct vl_fact *fact, const struct vl_xml *parent)
+{
+  for (const struct vl_xml *v = vl_xml_child (parent, "value"); v; v = vl_xml_next (v, "value"))
+    vl_fact_put (fact, vl_xml_text (v));
 }
 
 static int
@@ -160,7 +174,6 @@ read_topology (struct import *in, const struct vl_xml *topology)
 {
   const struct vl_xml *cells = vl_xml_child (topology, "cells");
   VL_AUTOSTRV struct vl_strv ids = { NULL, 0, 0 };
-  struct vl_fact *fact;
 
   if (cells == NULL)
     return;
@@ -169,9 +182,7 @@ read_topology (struct import *in, const struct vl_xml *topology)
       vl_strv_add (&ids, vl_xml_attr (c, "id"));
       read_cell (in, c, vl_xml_attr (c, "id"));
     }
-  fact = make (in, 1, "host.cells");
-  for (size_t i = 0; i < ids.n; i++)
-    vl_fact_put (fact, ids.items[i]);
+  put_all (make (in, 1, "host.cells"), &ids);
 }
 
 /* Machines stand under the architecture and again under the domain types that
@@ -209,7 +220,6 @@ read_guest (struct import *in, const struct vl_xml *guest)
              *os = vl_xml_text (vl_xml_child (guest, "os_type"));
   const char *emulator = vl_xml_text (vl_xml_child (node, "emulator"));
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 }, types = { NULL, 0, 0 };
-  struct vl_fact *fact;
 
   if (arch == NULL || ! (VL_STREQ (os, "hvm") || VL_STREQ (os, "exe")))
     return;
@@ -221,12 +231,8 @@ read_guest (struct import *in, const struct vl_xml *guest)
       vl_strv_add (&types, vl_xml_attr (d, "type"));
     collect_machines (in, arch, d, &names);
   }
-  fact = make (in, 1, "guest.%s.machines", arch);
-  for (size_t i = 0; i < names.n; i++)
-    vl_fact_put (fact, names.items[i]);
-  fact = make (in, 1, "guest.%s.types", arch);
-  for (size_t i = 0; i < types.n; i++)
-    vl_fact_put (fact, types.items[i]);
+  put_all (make (in, 1, "guest.%s.machines", arch), &names);
+  put_all (make (in, 1, "guest.%s.types", arch), &types);
 }
 
 /* The document, if its root is called NAME; NULL after a finding. */
@@ -360,31 +366,15 @@ read_enums (struct import *in, const struct vl_xml *root, const char *prefix)
 {
   for (size_t i = 0; i < sizeof enums / sizeof enums[0]; i++) {
     const struct vl_xml *parent = vl_xml_find (root, enums[i].parent), *list;
-    struct vl_fact *fact;
 
     list = vl_xml_child (parent, "enum");
     while (
         list
         && ! (vl_xml_attr (list, "name") && VL_STREQ (vl_xml_attr (list, "name"), enums[i].name)))
       list = vl_xml_next (list, "enum");
-    if (parent == NULL || (list == NULL && supported (parent)))
-      continue;
-    fact = make (in, 1, "%s.%s", prefix, enums[i].what);
-    for (const struct vl_xml *v = vl_xml_child (list, "value"); v; v = vl_xml_next (v, "value"))
-      vl_fact_put (fact, vl_xml_text (v));
+    if (parent && (list || ! supported (parent)))
+      put_values (make (in, 1, "%s.%s", prefix, enums[i].what), list);
   }
-}
-
-static void
-read_loader (struct import *in, const struct vl_xml *loader, const char *prefix)
-{
-  struct vl_fact *fact;
-
-  if (loader == NULL)
-    return;
-  fact = make (in, 1, "%s.loader", prefix);
-  for (const struct vl_xml *v = vl_xml_child (loader, "value"); v; v = vl_xml_next (v, "value"))
-    vl_fact_put (fact, vl_xml_text (v));
 }
 
 static void
@@ -433,16 +423,13 @@ read_models (struct import *in, const struct vl_xml *mode, const char *prefix)
   }
   if (! known)
     return;
-  fact = make (in, 1, "%s.cpu.usable", prefix);
-  for (size_t i = 0; i < usable.n; i++)
-    vl_fact_put (fact, usable.items[i]);
+  put_all (make (in, 1, "%s.cpu.usable", prefix), &usable);
 }
 
 static void
 read_modes (struct import *in, const struct vl_xml *cpu, const char *prefix)
 {
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
-  struct vl_fact *fact;
 
   if (cpu == NULL)
     return;
@@ -457,20 +444,20 @@ read_modes (struct import *in, const struct vl_xml *cpu, const char *prefix)
     else if (VL_STREQ (name, "custom"))
       read_models (in, m, prefix);
   }
-  fact = make (in, 1, "%s.cpu.modes", prefix);
-  for (size_t i = 0; i < names.n; i++)
-    vl_fact_put (fact, names.items[i]);
+  put_all (make (in, 1, "%s.cpu.modes", prefix), &names);
 }
 
 static void
 read_domain (struct import *in, const struct vl_xml *root, const char *prefix)
 {
   const char *vcpus = vl_xml_attr (vl_xml_child (root, "vcpu"), "max");
+  const struct vl_xml *loader = vl_xml_find (root, "os/loader");
 
   if (vcpus)
     vl_fact_put (make (in, 0, "%s.max-vcpus", prefix), vcpus);
   read_enums (in, root, prefix);
-  read_loader (in, vl_xml_find (root, "os/loader"), prefix);
+  if (loader)
+    put_values (make (in, 1, "%s.loader", prefix), loader);
   read_modes (in, vl_xml_child (root, "cpu"), prefix);
   for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
     const struct vl_xml *node = vl_xml_find (root, flags[i].path);

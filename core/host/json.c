@@ -37,8 +37,7 @@ static void VL_PRINTF (4, 5)
   va_list args;
 
   va_start (args, fmt);
-  if (vasprintf (&text, fmt, args) < 0)
-    vl_oom ();
+  text = vl_xvasprintf (fmt, args);
   va_end (args);
   r->bad = 1;
   vl_report (r->call,

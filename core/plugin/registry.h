@@ -47,6 +47,7 @@ struct vl_plugin {
   const char *conf;   /* path of the first conf file that names it */
   const char *built_for;
   int enabled, critical, auto_rank;
+  size_t number;                 /* in the registry, as its prop_index was made */
   int given;                     /* its module is one of vl_places.modules */
   int unclaimed;                 /* no conf says what it claims: it claims what it has */
   const char **keys;             /* claimed by its conf, NULL-terminated */

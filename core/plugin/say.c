@@ -12,10 +12,14 @@ vl_plugin_row (const struct vl_plugin *plugin, const char *prop)
 {
   size_t length = strlen (plugin->name);
 
+  /* Literals of one file are one object: most names are found by address. */
+  for (size_t i = 0; i < plugin->n_props; i++)
+    if (plugin->props[i].name == prop)
+      return &plugin->props[i];
   if (strncmp (prop, plugin->name, length) == 0 && prop[length] == '.')
     prop += length + 1;
   for (size_t i = 0; i < plugin->n_props; i++)
-    if (plugin->props[i].name == prop || VL_STREQ (plugin->props[i].name, prop))
+    if (VL_STREQ (plugin->props[i].name, prop))
       return &plugin->props[i];
   return NULL;
 }

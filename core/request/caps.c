@@ -6,7 +6,7 @@
 
 #include <config.h>
 
-#include "request/guest.h"
+#include "request/work.h"
 
 #include <virtloom/ascii.h>
 
@@ -35,15 +35,14 @@ has_caps (const struct vl_host *host, const struct scope *scope, const char *mac
 {
   VL_AUTOFREE char *prefix =
       vl_xasprintf ("caps.%s.%s.%s.", scope->virt_type, scope->arch, machine);
-  size_t first;
 
-  return vl_host_range (host, prefix, &first) > 0;
+  return vl_host_has_any (host, prefix);
 }
 
 /* Another name of the machine for which there are domain capabilities, or the
  * machine's own name. */
 static const char *
-known_name (const struct vl_host *host, const struct scope *scope)
+find_name (const struct vl_host *host, const struct scope *scope)
 {
   VL_AUTOFREE char *aliases = NULL, *key = NULL;
   const char *canonical;
@@ -67,6 +66,28 @@ known_name (const struct vl_host *host, const struct scope *scope)
       return alias;
   }
   return scope->machine;
+}
+
+/* The same, looked for once for each guest: what makes up its scope is settled, and
+ * stays where it is. */
+static const char *
+known_name (struct vl_call *call, const struct scope *scope)
+{
+  struct vl_guest_work *work = call->guest->work;
+
+  if (work == NULL || work->caps_host != call->host || work->caps_arch != scope->arch
+      || work->caps_machine != scope->machine || work->caps_virt_type != scope->virt_type) {
+    const char *name = find_name (call->host, scope);
+
+    if (work == NULL)
+      return name;
+    work->caps_host = call->host;
+    work->caps_virt_type = scope->virt_type;
+    work->caps_arch = scope->arch;
+    work->caps_machine = scope->machine;
+    work->caps_name = name;
+  }
+  return work->caps_name;
 }
 
 /* The first machine of the guest's architecture whose domain capabilities are
@@ -93,7 +114,7 @@ vl_cap_key (struct vl_call *call, const char *what)
     return "?";
   }
   if (scope_of (call, &scope) == 0)
-    machine = scope.machine ? known_name (call->host, &scope) : any_machine (call->host, &scope);
+    machine = scope.machine ? known_name (call, &scope) : any_machine (call->host, &scope);
   /* A key that no host has, and that reads well behind "does not say". */
   if (machine == NULL)
     return "what this guest's machine can do";
@@ -178,15 +199,6 @@ model_name (struct vl_call *call, const char *name)
 }
 
 static int
-has_value (const struct vl_fact *fact, const char *value)
-{
-  for (size_t i = 0; fact && i < fact->n; i++)
-    if (VL_STREQ (fact->values[i], value))
-      return 1;
-  return 0;
-}
-
-static int
 is_emulated (struct vl_call *call)
 {
   struct scope scope;
@@ -210,14 +222,14 @@ has_flag (struct vl_call *call, const char *flag)
   for (size_t i = 0; extra && i < extra->n; i++)
     if (VL_STREQ (extra->values[i] + 1, flag))
       return extra->values[i][0] != '-';
-  if (has_value (own, flag))
+  if (vl_fact_has (own, flag))
     return 1;
   for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
     const struct vl_fact *features =
         models[i] && models[i]->n ? features_of (call, models[i]->values[0]) : NULL;
 
     known |= features != NULL;
-    if (has_value (features, flag))
+    if (vl_fact_has (features, flag))
       return 1;
   }
   return known ? 0 : -1;
@@ -231,7 +243,7 @@ vl_cpu_lacks (struct vl_call *call, const char *model, const char *flags, const 
   VL_AUTOFREE char *text = NULL;
 
   *lacks = "";
-  if (model && ! has_value (usable, model = model_name (call, model))) {
+  if (model && ! vl_fact_has (usable, model = model_name (call, model))) {
     features = features_of (call, model);
     if (features == NULL || features->n == 0)
       return -1;

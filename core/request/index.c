@@ -8,6 +8,8 @@
 
 #include "request/work.h"
 
+#include "lib/text.h"
+
 static int
 is_loaded_feature (const struct vl_plugin *plugin)
 {
@@ -22,14 +24,23 @@ compare_props (const void *a, const void *b)
   return strcmp (((const struct vl_guest_prop *)a)->name, ((const struct vl_guest_prop *)b)->name);
 }
 
+/* The place in the table of property NAME, or the empty one that it would take. */
+static uint32_t *
+place_of (const struct vl_prop_index *index, const char *name)
+{
+  size_t at = vl_hash (VL_HASH_START, name, strlen (name)) & (index->table_size - 1);
+
+  while (index->table[at] && ! VL_STREQ (index->props[index->table[at] - 1].name, name))
+    at = (at + 1) & (index->table_size - 1);
+  return &index->table[at];
+}
+
 size_t
 vl_index_find (const struct vl_prop_index *index, const char *name)
 {
-  const struct vl_guest_prop wanted = { .name = name };
-  const struct vl_guest_prop *found =
-      bsearch (&wanted, index->props, index->n_props, sizeof wanted, compare_props);
+  uint32_t number = *place_of (index, name);
 
-  return found ? (size_t)(found - index->props) : VL_NO_PROP;
+  return number ? number - 1 : VL_NO_PROP;
 }
 
 static void
@@ -64,6 +75,11 @@ add_all_props (struct vl_registry *registry, struct vl_prop_index *index)
       add_props (registry->arena, index, registry->plugins[i], i, registry->plugins[i]->props,
                  registry->plugins[i]->n_props);
   qsort (index->props, index->n_props, sizeof *index->props, compare_props);
+  for (index->table_size = 64; index->table_size < 2 * index->n_props;)
+    index->table_size *= 2;
+  index->table = vl_arena_alloc (registry->arena, index->table_size * sizeof *index->table);
+  for (size_t i = 0; i < index->n_props; i++)
+    *place_of (index, index->props[i].name) = (uint32_t)i + 1;
 }
 
 /* ---- the lowest layers, and slots ---- */
@@ -184,9 +200,10 @@ add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
   /* The core's properties are not in one place; nothing asks for them so. */
   index->plugins[registry->n].n = 0;
   for (size_t i = 0; i < registry->n; i++) {
-    const struct vl_plugin *plugin = registry->plugins[i];
+    struct vl_plugin *plugin = registry->plugins[i];
     struct vl_plugin_slot *slot = &index->plugins[i];
 
+    plugin->number = i;
     slot->plugin = plugin;
     slot->state = plugin->state;
     slot->props = plugin->props;

@@ -12,20 +12,13 @@
 size_t
 vl_guest_number (struct vl_guest *guest, const struct vl_plugin *plugin)
 {
-  struct vl_guest_work *work = guest->work;
-  size_t n = guest->registry->n;
+  const struct vl_registry *registry = guest->registry;
 
   /* A guest that was not made by vl_guest_new has no properties and no readers. */
-  if (work == NULL || plugin == NULL || plugin->kind == VL_KIND_DRIVER)
-    return n;
-  if (work->last < n && guest->registry->plugins[work->last] == plugin)
-    return work->last;
-  for (size_t i = 0; i < n; i++)
-    if (guest->registry->plugins[i] == plugin) {
-      work->last = i;
-      return i;
-    }
-  return n;
+  return guest->work && plugin && plugin->kind != VL_KIND_DRIVER && plugin->number < registry->n
+                 && registry->plugins[plugin->number] == plugin
+             ? plugin->number
+             : registry->n;
 }
 
 /* ---- failing ---- */
@@ -342,6 +335,7 @@ vl_guest_own (struct vl_call *call, const char *prop)
   struct vl_guest *guest = call->guest;
   const struct vl_prop *row = prop && call->plugin ? vl_plugin_row (call->plugin, prop) : NULL;
   size_t number = guest ? vl_guest_number (guest, call->plugin) : 0;
+  const struct vl_plugin_slot *slot;
 
   if (row == NULL || guest == NULL || number == guest->registry->n) {
     vl_fault (call, "vl_put of '%s': it has no such property of its own", prop ? prop : "NULL");
@@ -351,7 +345,11 @@ vl_guest_own (struct vl_call *call, const char *prop)
     vl_fault (call, "vl_put of '%s': properties are set in resolve and claim only", prop);
     return NULL;
   }
-  return vl_guest_find (guest, vl_full_name (call, row->name));
+  slot = &guest->work->index->plugins[number];
+  for (size_t i = slot->first; i < slot->first + slot->n; i++)
+    if (guest->props[i].row == row)
+      return &guest->props[i];
+  return NULL;
 }
 
 int

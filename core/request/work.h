@@ -42,6 +42,8 @@ struct vl_plugin_slot {
 struct vl_prop_index {
   struct vl_guest_prop *props; /* in byte order of the name */
   size_t n_props;
+  uint32_t *table; /* 1 + the number of a property, by the hash of its name; 0: empty */
+  size_t table_size;
   struct vl_key_slot *keys; /* flavor keys, then image keys, each in byte order */
   size_t n_keys;
   struct vl_plugin_slot *plugins; /* as in the registry */
@@ -91,11 +93,14 @@ struct vl_guest_work {
   size_t n_resources;
   const char **unanswered; /* keys of the image that are nothing to anyone */
   size_t n_unanswered;
+  /* caps.c's: the name of a machine that the host's domain capabilities have, and the
+   * scope that it was found for. */
+  const struct vl_host *caps_host;
+  const char *caps_virt_type, *caps_arch, *caps_machine, *caps_name;
   struct vl_device_value *devices; /* devices.c's: the latest in front */
   /* readers + owner * words: which plugins read a property of OWNER. */
   uint64_t *readers;
   size_t words;
-  size_t last; /* the plugin that read last */
   /* By plugin; number n is the core: the first finding after it read a failed
    * property, 0: it did not. */
   size_t *tainted;

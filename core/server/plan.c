@@ -139,14 +139,13 @@ vl_plan_again (struct vl_app *app, struct vl_plan *plan)
 int
 vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan)
 {
-  size_t first = plan->call->findings.n;
-  int result;
+  size_t first = plan->call->findings.n, errors = plan->call->findings.n_errors;
 
   plan->call->phase = VL_PHASE_SCHEMA;
-  result = vl_doc_check_schema (plan->call, plan->build.doc, plan->build.host);
+  vl_doc_check_schema (&plan->build);
   plan->call->phase = VL_PHASE_NONE;
   copy_findings (app->call, plan->call, first, plan->call->findings.n);
-  return result;
+  return plan->call->findings.n_errors > errors ? -1 : 0;
 }
 
 int

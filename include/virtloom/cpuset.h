@@ -81,7 +81,8 @@ vl_cpuset_count (const struct vl_cpuset *set)
   int n = 0;
 
   for (int i = 0; i < VL_CPUSET_MAX / 64; i++)
-    n += __builtin_popcountll (set->word[i]);
+    if (set->word[i])
+      n += __builtin_popcountll (set->word[i]);
   return n;
 }
 

@@ -182,8 +182,8 @@ START_TEST (adjust_sees_what_contribute_left)
   vl_ensure_in (by (NULL, vl_append (as (NULL), "devices/disk", NULL), NULL), "driver");
   vl_append (as (NULL), "devices/rng", NULL);
   loom_as (&loom, NULL, VL_PHASE_CONTRIBUTE);
-  ck_assert_int_eq (vl_doc_end_contribute (loom.call, loom.build.doc), 0);
-  vl_doc_begin_adjust (loom.call, loom.build.doc);
+  vl_doc_end_contribute (&loom.build);
+  ck_assert_uint_eq (loom.call->findings.n_errors, 0);
   loom_as (&loom, a, VL_PHASE_ADJUST);
   ck_assert_int_eq (vl_each (loom.call, "devices/disk", set_iommu, &disks), 0);
   ck_assert_int_eq (disks, 2);
@@ -192,7 +192,8 @@ START_TEST (adjust_sees_what_contribute_left)
   ck_assert_int_eq (seen, 0);
   ck_assert_str_eq (vl_get (vl_domain (loom.call), "devices/disk[type=file]/@type"), "file");
   loom_as (&loom, NULL, VL_PHASE_ADJUST);
-  ck_assert_int_eq (vl_doc_end_adjust (loom.call, loom.build.doc), 0);
+  vl_doc_end_adjust (&loom.build);
+  ck_assert_uint_eq (loom.call->findings.n_errors, 0);
   loom_as (&loom, b, VL_PHASE_CHECK);
   ck_assert_int_eq (vl_each (loom.call, "devices/*", count_driver, &seen), 0);
   ck_assert_int_eq (seen, 2);
@@ -225,8 +226,8 @@ START_TEST (adjust_is_judged_once)
   vl_set_default (by (NULL, x, "w"), "d", "weak");
   put (NULL, x, "k", "1", "one");
   loom_as (&loom, NULL, VL_PHASE_CONTRIBUTE);
-  ck_assert_int_eq (vl_doc_end_contribute (loom.call, loom.build.doc), 0);
-  vl_doc_begin_adjust (loom.call, loom.build.doc);
+  vl_doc_end_contribute (&loom.build);
+  ck_assert_uint_eq (loom.call->findings.n_errors, 0);
   loom_as (&loom, a, VL_PHASE_ADJUST);
   vl_set_why (x, "d", "strong", NULL);
   vl_set_why (x, "k", "2", "two");
@@ -234,7 +235,7 @@ START_TEST (adjust_is_judged_once)
   ck_assert_str_eq (vl_get (x, "@d"), "weak");
   vl_set_why (x, "k", "3", "three");
   loom_as (&loom, NULL, VL_PHASE_ADJUST);
-  ck_assert_int_eq (vl_doc_end_adjust (loom.call, loom.build.doc), -1);
+  vl_doc_end_adjust (&loom.build);
   ck_assert_str_eq (loom_findings (&loom),
                     "error Conflict core: '/domain/x/@k' is wanted as '1' by core (one), "
                     "'2' by a (two), '3' by b (three)\n" HINT_CHANGE);
@@ -407,7 +408,7 @@ check_able (const char *libvirt)
   loom.call->host = loom.host;
   ck_assert_ptr_nonnull (loom_seal (&loom));
   loom_as (&loom, NULL, VL_PHASE_CHECK);
-  ck_assert_int_eq (vl_doc_check_able (loom.call, loom.build.doc), loom.call->findings.n ? -1 : 0);
+  vl_doc_check_able (&loom.build);
   return loom_findings (&loom);
 }
 
@@ -514,12 +515,12 @@ START_TEST (forbidden_and_made_in_adjust)
 
   vl_forbid (as (a), "x", "no");
   loom_as (&loom, NULL, VL_PHASE_CONTRIBUTE);
-  ck_assert_int_eq (vl_doc_end_contribute (loom.call, loom.build.doc), 0);
-  vl_doc_begin_adjust (loom.call, loom.build.doc);
+  vl_doc_end_contribute (&loom.build);
+  ck_assert_uint_eq (loom.call->findings.n_errors, 0);
   loom_as (&loom, b, VL_PHASE_ADJUST);
   vl_ensure (loom.call, "x", "yes");
   loom_as (&loom, NULL, VL_PHASE_ADJUST);
-  ck_assert_int_eq (vl_doc_end_adjust (loom.call, loom.build.doc), -1);
+  vl_doc_end_adjust (&loom.build);
   ck_assert_str_eq (
       loom_findings (&loom),
       "error Conflict a: '/domain/x' is forbidden by a (no) and wanted by b (yes)\n" HINT_CHANGE);

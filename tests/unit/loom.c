@@ -210,18 +210,19 @@ loom_in (struct loom *loom, struct vl_plugin *plugin, struct vl_node *node, cons
 const char *
 loom_seal (struct loom *loom)
 {
-  struct vl_doc *doc = loom->build.doc;
+  size_t errors = loom->call->findings.n_errors;
 
   loom_as (loom, NULL, VL_PHASE_CONTRIBUTE);
-  if (vl_doc_end_contribute (loom->call, doc) < 0)
+  vl_doc_end_contribute (&loom->build);
+  if (loom->call->findings.n_errors > errors)
     return NULL;
   loom_as (loom, NULL, VL_PHASE_ADJUST);
-  vl_doc_begin_adjust (loom->call, doc);
-  if (vl_doc_end_adjust (loom->call, doc) < 0)
+  vl_doc_end_adjust (&loom->build);
+  if (loom->call->findings.n_errors > errors)
     return NULL;
   loom_as (loom, NULL, VL_PHASE_SEALED);
-  vl_doc_seal (loom->call, doc);
-  return vl_doc_xml (doc);
+  vl_doc_seal (&loom->build);
+  return vl_doc_xml (loom->build.doc);
 }
 
 const char *
