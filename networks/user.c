@@ -8,6 +8,15 @@
 
 static const char *const types[] = { "user", NULL };
 
+static const struct vl_prop props[] = {
+  { .name = "acknowledged",
+    .type = VL_BOOL,
+    .deflt = "false",
+    .setting = "host_loopback_acknowledged",
+    .help = "the operator knows that such guests reach what listens on the host's loopback",
+    .since = "0.1.0" },
+};
+
 static int
 lay_out (struct vl_call *c, struct vl_nic *nic)
 {
@@ -16,6 +25,20 @@ lay_out (struct vl_call *c, struct vl_nic *nic)
   return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
                        "leave the mtu out, or use a bridge",
                        "$.networks[%d]: an interface of type user has no mtu", nic->index);
+}
+
+/* QEMU's network hands what a guest sends to 10.0.2.2 to the host's own 127.0.0.1, and
+ * libvirt 9.0 has no switch against it.  Told once for all interfaces of a guest. */
+static int
+validate (struct vl_call *c)
+{
+  if (! vl_bool (c, "acknowledged"))
+    vl_warn_as (c, "HostLoopbackReachable", "acknowledged",
+                "take a bridge; or see to it that what listens there asks for a password, and set "
+                "host_loopback_acknowledged = yes in plugins.d/user.conf",
+                "through a network of type user this guest reaches what listens on the host's "
+                "loopback address, as 10.0.2.2");
+  return 0;
 }
 
 /* An interface of this type has nothing but what all have. */
@@ -33,4 +56,4 @@ static const struct vl_network_calls calls = {
 };
 
 VL_FEATURE (user, "user", .version = VL_VERSION, .summary = "interfaces on QEMU's user network",
-            .network = &calls);
+            .props = VL_TABLE (props), .validate = validate, .network = &calls);

@@ -85,6 +85,7 @@ elif [ ${#state} -gt 49 ]; then
 else
   run calls qemu-tcg process
   is "$out" "LIBVIRT_DEBUG=4
+XDG_CACHE_HOME=$state/libvirt/cache
 LIBVIRT_LOG_OUTPUTS=3:file:$state/libvirt/libvirt.log
 1" "libvirt's own driver asks for its log, and for an end by _exit"
   run calls qemu-tcg exit

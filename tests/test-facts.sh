@@ -13,14 +13,26 @@ needs flock util-linux
 
 setting qemu-tcg 'open_timeout = 0'
 mkdir "$tmp/bin"
-export PATH=$tmp/bin:$PATH
+# Where programs are looked for: root's PATH is the system's, so the folder is put there.
+if [ "$(id -u)" = 0 ]; then
+  unshare --mount mount --bind "$tmp/bin" /usr/local/sbin 2> /dev/null \
+    || skip_all "no folder can be mounted here, which needs CAP_SYS_ADMIN"
+  # shellcheck disable=SC2016
+  program () {
+    unshare --mount sh -c 'mount --bind "$0" /usr/local/sbin && exec "$@"' "$tmp/bin" "$VL_RUN" virtloom "$@"
+  }
+  in_use () { taken unshare --mount sh -c 'mount --bind "$0" /usr/local/sbin && exec "$@"' "$tmp/bin" \
+    "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q "$@"; }
+else
+  export PATH=$tmp/bin:$PATH
+  in_use () { taken "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q "$@"; }
+fi
 must t flavor create f --vcpus 1 --ram 64
 qemu-img create -q -f qcow2 "$tmp/empty.qcow2" 1M
 must t image create i --file "$tmp/empty.qcow2" --disk-format qcow2
 plan () { t plan --flavor f --image i; }
 # In use by somebody else, as another command would have it.
 taken () { flock "$state/libvirt/virtloom.lock" "$@"; }
-in_use () { taken "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q "$@"; }
 
 run plan
 is_rc 0 "QEMU is asked"

@@ -35,6 +35,10 @@ is_rc 0 "a flavor"
 
 run f server create web --flavor m1 --image img --network bridge=br0 --network user
 is_rc 0 "a server"
+is_eq "$err" "warning HostLoopbackReachable user: through a network of type user this guest reaches what listens on the host's loopback address, as 10.0.2.2
+  take a bridge; or see to it that what listens there asks for a password, and set host_loopback_acknowledged = yes in plugins.d/user.conf" \
+  "a guest that reaches the host's loopback is told of"
+setting user 'host_loopback_acknowledged = yes'
 first=$(guest web)
 whole web "a new server"
 is_eq "$(db "SELECT xml || properties || facts FROM server")" "" "nothing is kept twice"

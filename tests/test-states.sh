@@ -11,6 +11,7 @@ needs qemu-img qemu-utils
 needs sqlite3 sqlite3
 
 setting fake "host = $top_srcdir/tests/hosts/amd-sev.json"
+setting user 'host_loopback_acknowledged = yes'
 setting sev 'num_memory_encrypted_guests = 4'
 f () { vl --driver fake "$@"; }
 db () { sqlite3 "$state/state.db" "$@"; }

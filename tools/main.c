@@ -229,6 +229,7 @@ main (int argc, char **argv)
   struct tool tool = { .app = NULL };
   int code = 0;
 
+  environment_tame ();
   setlocale (LC_CTYPE, "");
   args_parse (&args, argc, argv);
   if (args.help && ! args.bad) {

@@ -136,6 +136,12 @@ void tool_show (struct tool *tool, json_t *object, const struct column *columns)
 void tool_done (struct tool *tool, const char *fmt, ...) VL_PRINTF (2, 3);
 void json_print (const json_t *value, FILE *file);
 
+/* ---- environment.c ---- */
+
+/* Leaves of the environment what decides nothing about the code that runs and the files
+ * that are written; root's PATH and HOME are the system's. */
+void environment_tame (void);
+
 /* ---- fault.c ---- */
 
 /* From here on, a fatal signal in a plugin's code, or exit, is told with its name. */

@@ -207,8 +207,9 @@ write_conf (struct vl_call *call, const char *root)
 const char *
 embed_environment (struct vl_call *call, const char *root)
 {
-  /* libvirt's children forget the file and print; let them keep to errors. */
-  const char *quiet = "LIBVIRT_DEBUG=4";
+  /* libvirt's children forget the file and print; let them keep to errors.  What it keeps
+   * for a user lies below our root, whatever HOME says next time. */
+  const char *quiet = vl_printf (call, "LIBVIRT_DEBUG=4\nXDG_CACHE_HOME=%s/cache", root);
   const char *path = vl_printf (call, "%s/libvirt.log", root);
 
   /* Blanks and colons in a path would be read as part of the list. */
