@@ -264,6 +264,18 @@ forget_unborn (struct vl_call *call, const char *root)
       unlink (path);
   }
   if (dir)
+    rewinddir (dir);
+  /* The file of the process number is left where libvirt was killed between the two. */
+  while (dir && (entry = readdir (dir)) != NULL) {
+    size_t n = strlen (entry->d_name);
+
+    if (n > 4 && strcmp (entry->d_name + n - 4, ".pid") == 0
+        && strcmp (entry->d_name, "driver.pid") != 0
+        && faccessat (dirfd (dir), vl_printf (call, "%.*s.xml", (int)n - 4, entry->d_name), F_OK, 0)
+               < 0)
+      unlinkat (dirfd (dir), entry->d_name, 0);
+  }
+  if (dir)
     closedir (dir);
 }
 
