@@ -11,9 +11,20 @@
 
 #include <virtloom/virtloom.h>
 
+#include <time.h>
+
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
-/* A record keeps ACTIVE until a command acts on the server, whatever becomes of its guest. */
+/* When the host was booted, as the history writes times. */
+static const char *
+boot_time (struct vl_call *call)
+{
+  struct timespec up;
+
+  clock_gettime (CLOCK_BOOTTIME, &up);
+  return vl_time_text (call, time (NULL) - up.tv_sec);
+}
+
 static int
 resume (struct vl_app *app, const char *name, const char *uuid)
 {
@@ -67,8 +78,16 @@ vl_host_resume (struct vl_app *app, int (*fn) (void *, const char *), void *opaq
   if (fresh != 0)
     return fresh < 0 ? -1 : 0;
   vl_recover (app, store);
-  result = vl_db_rows (store, &rows, &n,
-                       "SELECT name, uuid FROM server WHERE status = 'ACTIVE' ORDER BY name", "");
+  /* A record is ACTIVE until somebody looks at the server: what was off since the boot, and
+   * nobody has acted on since, ran before it. */
+  result =
+      vl_db_rows (store, &rows, &n,
+                  "SELECT name, uuid FROM server WHERE status = 'ACTIVE' OR (status = 'SHUTOFF'"
+                  " AND EXISTS (SELECT 1 FROM action WHERE action.server = server.uuid"
+                  " AND action = 'stopped' AND result = 'seen' AND at >= ?1"
+                  " AND n = (SELECT max (n) FROM action WHERE action.server = server.uuid)))"
+                  " ORDER BY name",
+                  "s", boot_time (store->call));
   for (size_t i = 0; i < n; i++) {
     int started = resume (app, rows[i].name, rows[i].uuid);
 

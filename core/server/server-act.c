@@ -66,7 +66,7 @@ static const struct {
   enum vl_event event;
 } changes[] = {
   { "ACTIVE", "SHUTOFF", "stopped", VL_EVENT_STOPPED },
-  { "PAUSED", "SHUTOFF", "stopped", VL_EVENT_STOPPED },
+  { "PAUSED", "SHUTOFF", "stopped while paused", VL_EVENT_STOPPED },
   { "ACTIVE", "PAUSED", "paused", VL_EVENT_PAUSED },
   { "PAUSED", "ACTIVE", "unpaused", VL_EVENT_UNPAUSED },
   { "SHUTOFF", "ACTIVE", "started", VL_EVENT_STARTED },
