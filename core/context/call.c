@@ -203,8 +203,10 @@ vl_vreport (struct vl_call *call, const struct vl_report *report, const char *fm
   finding.message = vl_arena_vprintf (arena, fmt, args);
   make_table (all);
   place = find_place (all, &finding);
-  if (*place)
+  if (*place) {
+    all->repeated |= finding.severity == VL_SEV_ERROR;
     return -1;
+  }
   *place = (uint32_t)all->n + 1;
   VL_GROW (all->items, all->n, all->size);
   all->items[all->n++] = finding;

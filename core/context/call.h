@@ -41,6 +41,7 @@ struct vl_findings {
   struct vl_finding *items; /* texts in the arena of the context */
   size_t n, size;
   size_t n_errors;
+  int repeated;    /* an error was said that is there already; vl_said forgets it */
   uint32_t *table; /* numbers of findings, from 1, by what they say; 0: none */
   size_t table_size, n_listed;
 };

@@ -53,9 +53,10 @@ vl_fault (struct vl_call *call, const char *fmt, ...)
 int
 vl_said (struct vl_call *call, int result, size_t errors)
 {
-  if (result < 0 && call->findings.n_errors == errors)
+  if (result < 0 && call->findings.n_errors == errors && ! call->findings.repeated)
     vl_fault (call, "'%s' failed in %s without saying why", call->plugin_name,
               call->doing ? call->doing : vl_phase_name (call->phase));
+  call->findings.repeated = 0;
   return result;
 }
 
