@@ -10,6 +10,8 @@
 # shellcheck source=tests/guest-lib.sh
 . "$(dirname "$0")/guest-lib.sh"
 guests_or_skip
+# Some of the guests have their memory locked.
+ulimit -l unlimited 2> /dev/null || skip_all "the limit of locked memory cannot be raised"
 shim=$top_builddir/tests/shim/.libs/drop-node.so
 program=$top_builddir/tests/.libs/drop-nodes
 [ -x "$program" ] || program=$top_builddir/tests/drop-nodes

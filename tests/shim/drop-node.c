@@ -6,7 +6,8 @@
  * or "/domain/memory/text()").  With VL_TEST_VALUE, an attribute or text gets that
  * value instead.  Each time a node was found, its path is appended to the file
  * VL_TEST_DROPPED.  VL_TEST_LIVE names a node that is taken out of what libvirt says of a
- * running guest.  Nothing but the tests uses this. */
+ * running guest.  The bridge vl-no-bridge is there for who plans, so that guests are defined
+ * and none is started.  Nothing but the tests uses this. */
 
 #include <config.h>
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
@@ -22,7 +24,19 @@
 #include <libvirt/libvirt.h>
 
 typedef char *(*xml_fn) (virDomainPtr, unsigned int);
+typedef int (*access_fn) (const char *, int);
 typedef virDomainPtr (*define_fn) (virConnectPtr, const char *, unsigned int);
+
+int
+access (const char *path, int mode)
+{
+  access_fn real;
+
+  if (strncmp (path, "/sys/class/net/vl-no-bridge", 27) == 0)
+    return 0;
+  *(void **)&real = dlsym (RTLD_NEXT, "access");
+  return real (path, mode);
+}
 
 static void
 note (const char *path)
