@@ -30,7 +30,8 @@ open_app (struct checking *c, const char *config, const char *host, int with, in
   struct vl_app_options options = c->tool->options;
   struct vl_app *app;
 
-  options.state_dir = c->folder;
+  /* Volumes of STATE are no guest's. */
+  options.state_dir = vl_printf (c->tool->call, "%s/state", c->folder);
   options.modules = with ? modules : NULL;
   options.driver = options.driver ? options.driver : DRIVER;
   options.host_file = host ? host : options.host_file;
