@@ -231,19 +231,22 @@ act (struct checking *c, struct vl_app *app)
 static struct vl_app *
 make_server (struct checking *c, const char *line, struct process_state **before)
 {
-  struct vl_create_options options = { .name = "check", .flavor = "check", .image = "check" };
+  struct vl_create_options options = {
+    .name = "check", .flavor = "check", .image = "check", .origin = "the trial"
+  };
   struct vl_app *app = check_open (c, NULL, 1);
   const char *uuid;
   json_t *full;
-  char *more;
+  char *text;
   int result;
 
   if (app == NULL)
     return NULL;
   full = full_request (c, app, 0, NULL);
   /* What flavor and image do not say: networks, disks, properties. */
-  more = json_dumps (full, JSON_COMPACT);
-  options.more = more;
+  text = json_dumps (full, JSON_COMPACT);
+  options.request = text;
+  options.length = strlen (text);
   vl_findings_clear (app);
   /* The parts are there from the stage before. */
   result = vl_flavor_find (app, "check") ? 0 : make_parts (c, app, full);
@@ -252,7 +255,7 @@ make_server (struct checking *c, const char *line, struct process_state **before
   *before = stage_look ();
   if (result == 0)
     result = vl_server_create (app, &options, &uuid);
-  free (more);
+  free (text);
   if (result == 0)
     return app;
   if (is_answer (c, app, result, "create"))

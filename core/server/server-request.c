@@ -330,13 +330,11 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   json_t *object;
   int bad = 0;
 
-  if (options->flavor == NULL && options->request)
-    ;
-  else if (options->flavor == NULL)
+  if (options->flavor == NULL && options->request == NULL)
     bad = vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "a flavor is needed: --flavor NAME");
-  else if ((flavor = vl_flavor_find (app, options->flavor)) == NULL)
+  if (options->flavor && (flavor = vl_flavor_find (app, options->flavor)) == NULL)
     bad = -1;
-  else
+  if (flavor)
     json_object_set_new (request, "flavor", flavor_json (flavor));
   if (options->image && (image = vl_image_find (app, options->image)) == NULL)
     bad = -1;
@@ -355,11 +353,6 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   if (options->config_drive || options->password
       || vl_config_bool (app->config, "storage.force_config_drive"))
     json_object_set_new (request, "config_drive", json_true ());
-  object = options->more ? json_loads (options->more, JSON_REJECT_DUPLICATES, NULL) : NULL;
-  if (options->more && json_object_update_missing (request, object) < 0)
-    bad =
-        vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "what more is asked for is no JSON object");
-  json_decref (object);
   return bad;
 }
 

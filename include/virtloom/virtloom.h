@@ -296,9 +296,6 @@ struct vl_create_options {
   const char *const *properties; /* "K=V", image keys */
   const char *user_data;         /* file, or NULL */
   int config_drive;
-  /* A JSON object, whose members a request file may have, for what the above does not
-   * say; NULL: nothing more. */
-  const char *more;
   const char *request, *origin;   /* the text, and its name in findings; or NULL */
   size_t length;                  /* of REQUEST */
   const char *const *metadata;    /* "K=V" */
