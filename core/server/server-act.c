@@ -140,16 +140,17 @@ reason_of (const struct act *act, const struct vl_info *info)
   struct vl_call *call = act->app->call;
   const char *log =
       vl_printf (call, "%s/run/console.log", vl_server_dir (act->app, act->record.uuid));
+  const char *how = info->state == VL_STATE_CRASHED ? "its process ended" : "by itself";
   struct stat st;
 
   if (info->reason)
     return info->reason;
   if (info->state != VL_STATE_CRASHED && info->state != VL_STATE_SHUTDOWN)
     return NULL;
-  return vl_printf (call, "%s%s%s",
-                    info->state == VL_STATE_CRASHED ? "its process ended" : "by itself",
-                    lstat (log, &st) == 0 ? "; it last wrote to its console at " : "",
-                    lstat (log, &st) == 0 ? vl_time_text (call, st.st_mtime) : "");
+  if (lstat (log, &st) < 0)
+    return how;
+  return vl_printf (call, "%s; it last wrote to its console at %s", how,
+                    vl_time_text (call, st.st_mtime));
 }
 
 /* Inside a transaction: the server is STATUS by now; what that tells has happened. */
