@@ -97,16 +97,20 @@ vl_file_write_all (int fd, const char *text, size_t length)
   return 0;
 }
 
+char *
+vl_file_folder (const char *path)
+{
+  const char *slash = strrchr (path, '/');
+
+  return slash ? vl_xstrndup (path, slash == path ? 1 : (size_t)(slash - path)) : vl_xstrdup (".");
+}
+
 int
 vl_file_sync_folder (const char *path)
 {
-  VL_AUTOFREE char *folder = vl_xstrdup (path);
-  char *slash = strrchr (folder, '/');
-  VL_AUTOCLOSE int fd = -1;
+  VL_AUTOFREE char *folder = vl_file_folder (path);
+  VL_AUTOCLOSE int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-  if (slash)
-    slash[slash == folder] = '\0';
-  fd = open (slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   return fd < 0 ? -1 : fsync (fd);
 }
 

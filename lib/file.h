@@ -21,6 +21,8 @@ char *vl_file_read_all (int fd, size_t limit, size_t *length, const char **why);
 
 /* Writes all LENGTH bytes to FD.  0, or -1 with errno. */
 int vl_file_write_all (int fd, const char *text, size_t length);
+/* The folder that PATH is in, in malloc memory: "/" and "." as dirname has them. */
+char *vl_file_folder (const char *path);
 /* fsync of the folder that PATH is in.  0, or -1 with errno. */
 int vl_file_sync_folder (const char *path);
 /* Temp file, fsync, rename, fsync of the folder.  0, or -1 with errno. */

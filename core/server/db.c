@@ -31,6 +31,7 @@ static int
 cause_of (struct vl_store *store, int code)
 {
   int error = sqlite3_system_errno (store->db), primary = code & 0xff;
+  VL_AUTOFREE char *folder = vl_file_folder (store->path);
   struct statvfs fs;
 
   if (primary == SQLITE_FULL)
@@ -38,10 +39,7 @@ cause_of (struct vl_store *store, int code)
   if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY)
     return 0;
   /* SQLite tells what it tried last, which may be something else. */
-  if (statvfs (vl_printf (store->call, "%.*s", (int)(strrchr (store->path, '/') - store->path),
-                          store->path),
-               &fs)
-      == 0) {
+  if (statvfs (folder, &fs) == 0) {
     if (fs.f_flag & ST_RDONLY)
       return EROFS;
     if (primary == SQLITE_IOERR && fs.f_bavail < LEAST_ROOM / fs.f_frsize)
@@ -215,7 +213,7 @@ int
 vl_store_copy (struct vl_store *store, const char *path)
 {
   const char *temp = vl_printf (store->call, "%s.%d", path, (int)getpid ());
-  VL_AUTOFREE char *folder = vl_xstrndup (path, (size_t)(strrchr (path, '/') - path));
+  VL_AUTOFREE char *folder = vl_file_folder (path);
   VL_AUTOCLOSE int fd = -1;
 
   if (vl_file_mkdirs (folder, 0700) < 0)

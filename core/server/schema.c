@@ -8,6 +8,8 @@
 #include "server/db.h"
 #include "server/session.h"
 
+#include "lib/file.h"
+
 static const char *const to_1[] = {
   "CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 
@@ -196,6 +198,7 @@ vl_schema_of (struct vl_store *store)
 int
 vl_schema_update (struct vl_store *store)
 {
+  VL_AUTOFREE char *state = vl_file_folder (store->path);
   int version = vl_schema_of (store), result;
 
   if (version < 0 || version == SCHEMA_VERSION)
@@ -203,9 +206,7 @@ vl_schema_update (struct vl_store *store)
   if (version == 0 && ! store->anew && vl_state_lost (store->call, store->path) < 0)
     return -1;
   if (version > 0
-      && vl_store_copy (store, vl_printf (store->call, "%.*s/backup/schema-%d.db",
-                                          (int)(strrchr (store->path, '/') - store->path),
-                                          store->path, version))
+      && vl_store_copy (store, vl_printf (store->call, "%s/backup/schema-%d.db", state, version))
              < 0)
     return -1;
   if (vl_db_use_wal (store) < 0 || vl_db_begin (store) < 0)

@@ -181,7 +181,7 @@ vl_state_list (const char *state, const char *folder)
 int
 vl_state_lost (struct vl_call *call, const char *path)
 {
-  const char *state = vl_printf (call, "%.*s", (int)(strrchr (path, '/') - path), path);
+  VL_AUTOFREE char *state = vl_file_folder (path);
   VL_AUTOSTRV struct vl_strv servers = vl_state_list (state, "servers");
   VL_AUTOSTRV struct vl_strv images = vl_state_list (state, "images");
 
