@@ -11,8 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-#define DEFAULT_WAIT 60 /* seconds */
-#define POLL_MS 250
 /* One more than the library takes, so that it is the one that refuses. */
 #define REQUEST_LIMIT (((size_t)1 << 20) + 1)
 #define KEY_LIMIT ((size_t)16384)
@@ -21,7 +19,6 @@
 static int
 wait_for (struct tool *tool, const char *uuid, int64_t seconds)
 {
-  const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
   time_t until = time (NULL) + (time_t)seconds;
 
   for (;;) {
@@ -35,12 +32,8 @@ wait_for (struct tool *tool, const char *uuid, int64_t seconds)
       return vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "server '%s' is %s%s%s",
                         server->name, server->status, server->fault ? ": " : "",
                         server->fault ? server->fault : "");
-    if (time (NULL) >= until)
-      return vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL,
-                        "server '%s' is still %s after %lld seconds", server->name, server->status,
-                        (long long)seconds);
-    vl_progress (tool->call, "waiting for '%s' to run", server->name);
-    nanosleep (&pause, NULL);
+    if (server_wait_on (tool, server->name, server->status, until, seconds) < 0)
+      return -1;
   }
 }
 
@@ -221,7 +214,7 @@ make (struct tool *tool, const struct vl_create_options *options)
   const char *uuid = NULL;
   int64_t seconds;
 
-  if (args_number (tool, "timeout", DEFAULT_WAIT, &seconds) < 0)
+  if (args_number (tool, "timeout", SERVER_WAIT, &seconds) < 0)
     return -1;
   if (args_has (tool->args, "dry-run"))
     return dry_run (tool, options);

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#define DEFAULT_WAIT 60 /* seconds */
 #define POLL_MS 250
 
 static const char *const statuses[] = {
@@ -145,11 +144,24 @@ status_now (struct tool *tool, const char *server)
   return "DELETED";
 }
 
-static int
-wait_for_one (struct tool *tool, const char *server, time_t until, int64_t seconds)
+int
+server_wait_on (struct tool *tool, const char *server, const char *status, time_t until,
+                int64_t seconds)
 {
   const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 
+  if (time (NULL) >= until)
+    return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
+                         "server '%s' is still %s after %lld seconds", server, status,
+                         (long long)seconds);
+  vl_progress (tool->call, "waiting for '%s', which is %s", server, status);
+  nanosleep (&pause, NULL);
+  return 0;
+}
+
+static int
+wait_for_one (struct tool *tool, const char *server, time_t until, int64_t seconds)
+{
   for (;;) {
     const char *status = status_now (tool, server);
 
@@ -161,12 +173,8 @@ wait_for_one (struct tool *tool, const char *server, time_t until, int64_t secon
     if (strcmp (status, "DELETED") == 0)
       return vl_refuse_as (tool->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
                            "server '%s' is not there any more", server);
-    if (time (NULL) >= until)
-      return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
-                           "server '%s' is still %s after %lld seconds", server, status,
-                           (long long)seconds);
-    vl_progress (tool->call, "waiting for '%s', which is %s", server, status);
-    nanosleep (&pause, NULL);
+    if (server_wait_on (tool, server, status, until, seconds) < 0)
+      return -1;
   }
 }
 
@@ -177,7 +185,7 @@ server_wait (struct tool *tool)
   time_t until;
   int bad = 0;
 
-  if (args_number (tool, "timeout", DEFAULT_WAIT, &seconds) < 0)
+  if (args_number (tool, "timeout", SERVER_WAIT, &seconds) < 0)
     return -1;
   if (seconds < 0 || seconds > 86400)
     return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,

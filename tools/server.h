@@ -7,6 +7,10 @@
 
 #include "tool.h"
 
+#include <time.h>
+
+#define SERVER_WAIT 60 /* seconds, unless --timeout says otherwise */
+
 /* server-create.c */
 int server_create (struct tool *tool);
 
@@ -22,6 +26,10 @@ int server_matches (struct tool *tool, const struct vl_server_info *server);
  * NULL-terminated, in memory of the call.  NULL after a finding. */
 const char *const *server_names (struct tool *tool);
 int server_wait (struct tool *tool);
+/* SERVER is STATUS and not yet what is waited for: says so and waits a moment.  0, or -1 after
+ * WaitTimeout once UNTIL has come, SECONDS after the wait began. */
+int server_wait_on (struct tool *tool, const char *server, const char *status, time_t until,
+                    int64_t seconds);
 /* server-show.c */
 int server_show (struct tool *tool);
 int server_event_list (struct tool *tool);
