@@ -290,6 +290,9 @@ $fine" "but where that is accepted"
 true_that "then it goes" test ! -e "$state/servers/$three"
 run f state check
 is_eq "$rc $out$err" "0 $fine" "and all is one again"
+run f state repair --accept-loss "$three"
+is_eq "$rc $out$err" "0 $fine""warning Warning core: --accept-loss '$three' names nothing that is to be mended
+  'virtloom state check' says what it takes to mend each" "what names nothing is told"
 run f state restore "$kept"
 is_rc 1 "another copy is restored by its name"
 has "$out" "FAIL  server: server \"three\" has no folder \"$state/servers/$three\" any more: virtloom server delete forgets it

@@ -8,6 +8,7 @@
 #include "tool.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct telling {
   struct tool *tool;
@@ -47,6 +48,24 @@ add_fault (void *opaque, const struct vl_state_fault *fault)
   return 0;
 }
 
+/* Each --accept-loss that no fault of LIST has is told: it is misspelt, or all is well with it. */
+static void
+tell_unused (struct tool *tool, const json_t *list)
+{
+  for (const char *const *id = args_list (tool->args, "accept-loss"); *id; id++) {
+    int used = 0;
+
+    for (size_t i = 0; i < json_array_size (list); i++) {
+      const char *has = json_string_value (json_object_get (json_array_get (list, i), "id"));
+
+      used |= has && strcmp (has, *id) == 0;
+    }
+    if (! used)
+      vl_warn (tool->call, NULL, "'virtloom state check' says what it takes to mend each",
+               "--accept-loss '%s' names nothing that is to be mended", *id);
+  }
+}
+
 static int
 compare (struct tool *tool, int repair)
 {
@@ -55,6 +74,8 @@ compare (struct tool *tool, int repair)
       vl_state_check (tool->app, repair, args_list (tool->args, "accept-loss"), add_fault, &t);
 
   json_object_set_new (tool->data, "faults", t.list);
+  if (repair)
+    tell_unused (tool, t.list);
   if (result == 0 && t.left == 0 && ! tool->json)
     printf ("PASS  %s: what is on record is there, and nothing else\n",
             vl_app_state_dir (tool->app));
