@@ -128,8 +128,7 @@ fault_watch (void)
   own_pid = getpid ();
   sigaltstack (&other, NULL);
   for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-    if (signals[i] != SIGALRM || note)
-      sigaction (signals[i], &action, NULL);
+    sigaction (signals[i], &action, NULL);
 }
 
 /* ---- in a child ---- */
@@ -138,15 +137,16 @@ void
 fault_loading (void *opaque, const char *plugin)
 {
   (void)opaque;
-  if (note == NULL)
-    return;
   /* A module may end the process without a handler's getting to know. */
-  note->plugin[0] = note->what[0] = '\0';
-  if (plugin) {
-    add (note->plugin, sizeof note->plugin, plugin);
-    add (note->what, sizeof note->what, "ended the process in load");
+  if (note) {
+    note->plugin[0] = note->what[0] = '\0';
+    if (plugin) {
+      add (note->plugin, sizeof note->plugin, plugin);
+      add (note->what, sizeof note->what, "ended the process in load");
+    }
   }
-  alarm (plugin ? LOAD_SECONDS : RUN_SECONDS);
+  /* Without a note this is the command itself, which may take its time. */
+  alarm (plugin ? LOAD_SECONDS : note ? RUN_SECONDS : 0);
 }
 
 void

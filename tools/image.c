@@ -155,12 +155,12 @@ static const struct verb verbs[] = {
   { "unset", "IMAGE", 1, 1, "property", "table json",
     "takes properties away; --property is the key alone",
     "virtloom image unset debian --property hw_rng_model", 0, image_unset },
-  { "list", NULL, 0, 0, TABLE_OPTIONS, TABLE_FORMATS, "lists all images", "virtloom image list", 0,
-    image_list },
+  { "list", NULL, 0, 0, TABLE_OPTIONS, TABLE_FORMATS, "lists all images", "virtloom image list",
+    VERB_READ, image_list },
   { "show", "IMAGE", 1, 1, TABLE_OPTIONS, TABLE_FORMATS, "shows an image",
-    "virtloom image show debian", 0, image_show },
+    "virtloom image show debian", VERB_READ, image_show },
   { "delete", "IMAGE...", 1, -1, NULL, "table json", "deletes images that no server uses",
-    "virtloom image delete debian", 0, image_delete },
+    "virtloom image delete debian", VERB_READ, image_delete },
   { .run = NULL },
 };
 
