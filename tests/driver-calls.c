@@ -6,7 +6,8 @@
  *   secret-put UUID TYPE USAGE   its bytes are read from stdin; prints the answer
  *   secret-has UUID
  *   secret-drop UUID
- *   process    what the driver asks of the process: how it has to end, and its environment
+ *   process    what the driver asks of the process of an application that runs libvirt's
+ *              event loop: how it has to end, and its environment
  *   exit       opens the driver as an application does that sees to none of that: prints
  *              whether the environment and the umask are as they were; its own handler of
  *              exit () has the last word
@@ -161,6 +162,8 @@ run (struct vl_app *app, int n, char **words)
   if (n == 1 && strcmp (words[0], "own-loop") == 0)
     return own_loop (app, driver);
   if (n == 1 && strcmp (words[0], "process") == 0) {
+    virInitialize ();
+    virEventRegisterDefaultImpl ();
     if (vl_app_conn (app, driver) == NULL)
       return -1;
     printf ("%s\n", environment);
@@ -181,7 +184,7 @@ main (int argc, char **argv)
   options.config_dir = argv[1];
   options.state_dir = argv[2];
   options.driver = argv[3];
-  options.own_event_loop = strcmp (argv[4], "own-loop") == 0;
+  options.own_event_loop = strcmp (argv[4], "own-loop") == 0 || strcmp (argv[4], "process") == 0;
   app = vl_app_new (&options);
   if (strcmp (argv[4], "exit") != 0)
     vl_app_on_process (app, apply, NULL);

@@ -185,8 +185,9 @@ case $driver in
       sleep 0.1
     done
     # A daemon hears of it on its own thread.
-    is_off () { [ "$(states two)" = "SHUTOFF SHUTDOWN" ]; }
-    true_that "a guest that died between two commands is off" wait_for 120 is_off
+    is_crashed () { [ "$(states two)" = "SHUTOFF CRASHED" ]; }
+    true_that "a guest that died between two commands is off, and says so" wait_for 120 is_crashed
+    has "$(d server show two)" "its QEMU process ended by itself" "and why"
     acts "it can be started again" start two
     is_eq "$(states two)" "ACTIVE RUNNING" "and runs"
     before=$(left)

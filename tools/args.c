@@ -74,7 +74,7 @@ static const struct option options[] = {
   { "user-data", NULL, "FILE", "user data for the config drive" },
   { "vcpus", NULL, "N", "virtual CPUs" },
   { "volume", NULL, "VOLUME", "path=FILE,format=FORMAT[,bus=,boot_index=]; repeatable" },
-  { "wait", NULL, NULL, "come back when the guest runs" },
+  { "wait", NULL, NULL, "wait for the guest, or another command on the server" },
 };
 #define N_OPTIONS (sizeof options / sizeof options[0])
 

@@ -42,6 +42,19 @@ wipe_progress (void)
   progress_shown = 0;
 }
 
+/* Without a terminal it is a line of its own: nobody should wonder why nothing happens. */
+static void
+show_wait (void *opaque, const char *text)
+{
+  char *clean = vl_text_clean (text);
+
+  if (isatty (STDERR_FILENO))
+    show_progress (opaque, clean);
+  else
+    fprintf (stderr, "%s\n", clean);
+  free (clean);
+}
+
 /* What is printed on a terminal stands on a line of its own, so stdout passes here. */
 static ssize_t
 write_answer (void *cookie, const char *bytes, size_t n)
@@ -123,6 +136,7 @@ start (struct tool *tool, struct args *args)
     .quiet = args_has (args, "quiet"),
     .verbose = args_has (args, "verbose"),
     .strict = args->verb && (args->verb->flags & VERB_STRICT),
+    .wait = args_has (args, "wait"),
     .on_load = fault_loading,
   };
 
@@ -142,6 +156,7 @@ start (struct tool *tool, struct args *args)
     vl_app_on_progress (tool->app, show_progress, NULL);
     watch_answer ();
   }
+  vl_app_on_wait (tool->app, show_wait, NULL);
 }
 
 /* Files that a command may have open: each module is one.  With fewer the one that cannot be

@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* One more than the library takes, so that it is the one that refuses. */
 #define REQUEST_LIMIT (((size_t)1 << 20) + 1)
@@ -17,9 +16,9 @@
 #define PASSWORD_BYTES 255
 
 static int
-wait_for (struct tool *tool, const char *uuid, int64_t seconds)
+wait_for (struct tool *tool, const char *uuid, uint32_t seconds)
 {
-  time_t until = time (NULL) + (time_t)seconds;
+  struct vl_wait wait = { .ms = seconds * 1000 };
 
   for (;;) {
     const struct vl_server_info *server = vl_server_find (tool->app, uuid);
@@ -32,7 +31,7 @@ wait_for (struct tool *tool, const char *uuid, int64_t seconds)
       return vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "server '%s' is %s%s%s",
                         server->name, server->status, server->fault ? ": " : "",
                         server->fault ? server->fault : "");
-    if (server_wait_on (tool, server->name, server->status, until, seconds) < 0)
+    if (server_wait_on (tool, server->name, server->status, &wait) < 0)
       return -1;
   }
 }
@@ -212,9 +211,9 @@ static int
 make (struct tool *tool, const struct vl_create_options *options)
 {
   const char *uuid = NULL;
-  int64_t seconds;
+  uint32_t seconds;
 
-  if (args_number (tool, "timeout", SERVER_WAIT, &seconds) < 0)
+  if (server_seconds (tool, SERVER_WAIT, &seconds) < 0)
     return -1;
   if (args_has (tool->args, "dry-run"))
     return dry_run (tool, options);

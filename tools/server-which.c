@@ -10,9 +10,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define POLL_MS 250
+/* So many steps of a wait, of 20 ms, until a server is looked at again. */
+#define POLL_STEPS 12
 
 static const char *const statuses[] = {
   "BUILD", "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR", "DELETING", "DELETED", NULL,
@@ -145,22 +145,33 @@ status_now (struct tool *tool, const char *server)
 }
 
 int
-server_wait_on (struct tool *tool, const char *server, const char *status, time_t until,
-                int64_t seconds)
+server_seconds (struct tool *tool, int64_t otherwise, uint32_t *seconds)
 {
-  const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+  int64_t number;
 
-  if (time (NULL) >= until)
-    return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
-                         "server '%s' is still %s after %lld seconds", server, status,
-                         (long long)seconds);
-  vl_progress (tool->call, "waiting for '%s', which is %s", server, status);
-  nanosleep (&pause, NULL);
+  if (args_number (tool, "timeout", otherwise, &number) < 0)
+    return -1;
+  if (number < 0 || number > 86400)
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "--timeout %lld; accepted: 0 to 86400 seconds", (long long)number);
+  *seconds = (uint32_t)number;
+  return 0;
+}
+
+int
+server_wait_on (struct tool *tool, const char *server, const char *status, struct vl_wait *wait)
+{
+  wait->what = vl_printf (tool->call, "'%s', which is %s", server, status);
+  for (int i = 0; i < POLL_STEPS; i++)
+    if (! vl_wait_more (tool->call, wait, -1))
+      return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
+                           "server '%s' is still %s after %u seconds", server, status,
+                           wait->ms / 1000);
   return 0;
 }
 
 static int
-wait_for_one (struct tool *tool, const char *server, time_t until, int64_t seconds)
+wait_for_one (struct tool *tool, const char *server, struct vl_wait *wait)
 {
   for (;;) {
     const char *status = status_now (tool, server);
@@ -173,7 +184,7 @@ wait_for_one (struct tool *tool, const char *server, time_t until, int64_t secon
     if (strcmp (status, "DELETED") == 0)
       return vl_refuse_as (tool->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
                            "server '%s' is not there any more", server);
-    if (server_wait_on (tool, server, status, until, seconds) < 0)
+    if (server_wait_on (tool, server, status, wait) < 0)
       return -1;
   }
 }
@@ -181,27 +192,25 @@ wait_for_one (struct tool *tool, const char *server, time_t until, int64_t secon
 int
 server_wait (struct tool *tool)
 {
-  int64_t seconds;
-  time_t until;
+  struct vl_wait wait = { 0 };
+  uint32_t seconds;
   int bad = 0;
 
-  if (args_number (tool, "timeout", SERVER_WAIT, &seconds) < 0)
+  if (server_seconds (tool, SERVER_WAIT, &seconds) < 0)
     return -1;
-  if (seconds < 0 || seconds > 86400)
-    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
-                      "--timeout %lld; accepted: 0 to 86400 seconds", (long long)seconds);
   if (args_value (tool->args, "status") == NULL)
     return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
                       "'server wait' needs --status STATUS, such as ACTIVE");
   if (among (tool, "", 1) < 0)
     return -1;
-  until = time (NULL) + (time_t)seconds;
+  wait.ms = seconds * 1000;
   for (size_t i = 0; i < tool->args->n_words; i++) {
     const char *server = tool->args->words[i];
 
+    wait.told = 0;
     /* One that was never there is misspelt, unless its end is waited for. */
     if (among (tool, "DELETED", 1) == 1 || vl_server_find (tool->app, server))
-      bad |= wait_for_one (tool, server, until, seconds);
+      bad |= wait_for_one (tool, server, &wait);
     else
       bad = -1;
   }

@@ -106,19 +106,21 @@ static int
 act (struct tool *tool, enum vl_server_action action)
 {
   const char *const *names;
-  int64_t seconds;
+  uint32_t seconds;
+  size_t n = 0;
   int bad;
 
-  if (args_number (tool, "timeout", DEFAULT_STOP, &seconds) < 0)
+  if (server_seconds (tool, DEFAULT_STOP, &seconds) < 0)
     return -1;
-  if (seconds < 0 || seconds > 86400)
-    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
-                      "--timeout %lld; accepted: 0 to 86400 seconds", (long long)seconds);
   names = server_names (tool);
   bad = names == NULL;
-  for (size_t i = 0; names && names[i]; i++)
-    bad |= vl_server_act (tool->app, names[i], action, (uint32_t)seconds,
-                          args_has (tool->args, "force"));
+  while (names && names[n])
+    n++;
+  if (n && action == VL_SERVER_STOP)
+    bad = vl_server_stop (tool->app, names, n, seconds, args_has (tool->args, "force"));
+  else
+    for (size_t i = 0; i < n; i++)
+      bad |= vl_server_act (tool->app, names[i], action, seconds, args_has (tool->args, "force"));
   free ((void *)names);
   return bad ? -1 : 0;
 }
@@ -342,8 +344,8 @@ server_console (struct tool *tool)
 
 #define POWER(verb, does, run)                                                                     \
   {                                                                                                \
-#verb, "SERVER...", 0, -1, "all status", "table json", does, "virtloom server " #verb " web1", \
-        0, run                                                                                     \
+#verb, "SERVER...", 0, -1, "all status wait", "table json", does,                              \
+        "virtloom server " #verb " web1", 0, run                                                   \
   }
 
 static const struct verb verbs[] = {
@@ -358,13 +360,13 @@ static const struct verb verbs[] = {
   { "show", "SERVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
     "shows a server: what it is made of, and what was done to it last", "virtloom server show web1",
     VERB_WATCHED, server_show },
-  { "delete", "SERVER...", 0, -1, "all status force abandon", "table json",
+  { "delete", "SERVER...", 0, -1, "all status force abandon wait", "table json",
     "stops guests and removes what is theirs", "virtloom server delete web1", 0, server_delete },
   POWER (start, "switches guests on", server_start),
-  { "stop", "SERVER...", 0, -1, "all status timeout force", "table json",
+  { "stop", "SERVER...", 0, -1, "all status timeout force wait", "table json",
     "asks guests to shut down, then pulls the plug; --timeout 0 does not ask",
     "virtloom server stop web1 --timeout 30", 0, server_stop },
-  { "reboot", "SERVER...", 1, -1, "hard timeout update accept-loss", "table json",
+  { "reboot", "SERVER...", 1, -1, "hard timeout update accept-loss wait", "table json",
     "restarts guests; --hard --update: from a plan of today", "virtloom server reboot web1 --hard",
     0, server_reboot },
   { "diff", "SERVER", 1, 1, NULL, "table json",

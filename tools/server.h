@@ -7,7 +7,7 @@
 
 #include "tool.h"
 
-#include <time.h>
+#include <virtloom/driver.h>
 
 #define SERVER_WAIT 60 /* seconds, unless --timeout says otherwise */
 
@@ -26,10 +26,12 @@ int server_matches (struct tool *tool, const struct vl_server_info *server);
  * NULL-terminated, in memory of the call.  NULL after a finding. */
 const char *const *server_names (struct tool *tool);
 int server_wait (struct tool *tool);
-/* SERVER is STATUS and not yet what is waited for: says so and waits a moment.  0, or -1 after
- * WaitTimeout once UNTIL has come, SECONDS after the wait began. */
-int server_wait_on (struct tool *tool, const char *server, const char *status, time_t until,
-                    int64_t seconds);
+/* --timeout, OTHERWISE where there is none.  0, or -1 after a finding. */
+int server_seconds (struct tool *tool, int64_t otherwise, uint32_t *seconds);
+/* SERVER is STATUS and not yet what is waited for: waits a moment.  0, or -1 after WaitTimeout
+ * once WAIT, of which only MS is given, is over. */
+int server_wait_on (struct tool *tool, const char *server, const char *status,
+                    struct vl_wait *wait);
 /* server-show.c */
 int server_show (struct tool *tool);
 int server_event_list (struct tool *tool);

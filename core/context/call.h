@@ -110,6 +110,9 @@ struct vl_call {
   } image_limits;
   void (*progress) (void *, const char *);
   void *progress_opaque;
+  void (*on_wait) (void *, const char *); /* what is waited for; NULL: that is progress */
+  void *on_wait_opaque;
+  int64_t patience; /* vl_clock_ms, until which is waited for others; 0: as settings say */
 };
 
 struct vl_call *vl_call_new (void);
@@ -135,6 +138,13 @@ void vl_findings_drop (struct vl_call *call, size_t from, size_t to);
 /* The exit code of the findings from number FIRST on. */
 int vl_findings_exit (const struct vl_call *call, size_t first);
 const char *vl_severity_name (enum vl_severity severity);
+
+/* ---- wait.c ---- */
+/* Nanoseconds, and milliseconds, of a clock that never jumps. */
+int64_t vl_now (void);
+int64_t vl_clock_ms (void);
+/* Who asks waits for others at most MS milliseconds from now; 0: as settings say. */
+void vl_patience_set (struct vl_call *call, unsigned ms);
 
 /* A hint: "did you mean 'BEST'?", with QUOTE for the quotes; OTHERWISE where there
  * is no BEST. */

@@ -8,17 +8,6 @@
 #include "domain/build.h"
 #include "domain/node.h"
 
-#include <time.h>
-
-int64_t
-vl_now (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 void
 vl_build_time (struct vl_build *build, const char *phase, const char *plugin, int64_t since)
 {

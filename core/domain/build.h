@@ -7,8 +7,6 @@
 
 #include "domain/doc.h"
 
-/* Nanoseconds on the monotonic clock. */
-int64_t vl_now (void);
 void vl_build_time (struct vl_build *build, const char *phase, const char *plugin, int64_t since);
 
 /* Decides guest->active: what features say of themselves, what they wake, need

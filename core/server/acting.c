@@ -28,7 +28,7 @@ take_lock (struct vl_acting *acting, const char *name)
     if (held && VL_STREQ (held, path))
       return 0;
   }
-  if (vl_lock_take (app, "locks", name, 1, &lock) < 0)
+  if (vl_lock_take (app, "locks", name, VL_LOCK_OTHER, &lock) < 0)
     return -1;
   VL_GROW (acting->locks, acting->n, acting->size);
   acting->locks[acting->n++] = lock;

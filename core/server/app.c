@@ -64,6 +64,7 @@ vl_app_new (const struct vl_app_options *options)
   app->places.on_load = options->on_load;
   app->places.opaque = options->opaque;
   app->places.modules = app->options.modules = keep_list (arena, options->modules);
+  app->options.wait = options->wait;
   app->call->quiet = options->quiet;
   app->call->verbose = options->verbose;
   return app;
@@ -137,6 +138,13 @@ vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *), void 
 {
   app->call->progress = fn;
   app->call->progress_opaque = opaque;
+}
+
+void
+vl_app_on_wait (struct vl_app *app, void (*fn) (void *, const char *), void *opaque)
+{
+  app->call->on_wait = fn;
+  app->call->on_wait_opaque = opaque;
 }
 
 void

@@ -17,10 +17,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
-#define WAIT_STEP_MS 10
-#define TELL_AFTER_MS 1000
 #define GIVE_UP_MS 60000
 /* Bytes: what SQLite needs at once for the memory that commands share. */
 #define LEAST_ROOM 65536u
@@ -61,8 +58,8 @@ failed (struct vl_store *store, const char *what)
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
     return vl_refuse_as (call, VL_ERR_UNREACHABLE, "StoreBusy", NULL, NULL,
-                         "\"%s\" was held by other virtloom commands for %d seconds", store->path,
-                         GIVE_UP_MS / 1000);
+                         "\"%s\" was held by other virtloom commands for %u seconds", store->path,
+                         store->wait.ms / 1000);
   case SQLITE_CORRUPT:
   case SQLITE_NOTADB:
     return vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
@@ -87,14 +84,10 @@ wait_a_little (void *opaque, int times)
 {
   struct vl_store *store = opaque;
 
-  if (times * WAIT_STEP_MS >= GIVE_UP_MS)
-    return 0;
-  if (times * WAIT_STEP_MS >= TELL_AFTER_MS && ! store->told) {
-    store->told = 1;
-    vl_progress (store->call, "waiting for another virtloom command");
-  }
-  nanosleep (&(struct timespec) { 0, WAIT_STEP_MS * 1000000L }, NULL);
-  return 1;
+  if (times == 0)
+    store->wait = (struct vl_wait) { .what = "another virtloom command",
+                                     .ms = vl_patience (store->call, GIVE_UP_MS) };
+  return vl_wait_more (store->call, &store->wait, -1);
 }
 
 /* PATH as SQLite's URI of a file that nobody changes. */

@@ -14,11 +14,11 @@ struct vl_store {
   struct vl_call *call;
   sqlite3 *db;
   const char *path;
-  int told;         /* "waiting for another virtloom command" was said */
-  size_t n_damaged; /* rows that were not handed out */
-  int read_only;    /* STATE cannot be written: what is there can be read */
-  int anew;         /* it may be empty although servers lie beside it */
-  int cause;        /* errno of what failed last, 0: not known */
+  struct vl_wait wait; /* for other commands */
+  size_t n_damaged;    /* rows that were not handed out */
+  int read_only;       /* STATE cannot be written: what is there can be read */
+  int anew;            /* it may be empty although servers lie beside it */
+  int cause;           /* errno of what failed last, 0: not known */
 };
 #define VL_HINT_STORE                                                                              \
   "'virtloom state check' shows what is damaged, 'virtloom state repair' and 'virtloom state "     \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * permit, prepare and release.  What a plugin was called for is in table `kept` before
- * the call: the row without a key says that it was prepared. */
+ * permit, prepare and release; what is on record for them.  What a plugin was called for is
+ * in table `kept` before the call: the row without a key says that it was prepared. */
 
 #include <config.h>
 
@@ -63,7 +63,7 @@ vl_hooks_call (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_p
   int result;
 
   if ((phase == VL_PHASE_PREPARE || phase == VL_PHASE_RELEASE)
-      && vl_lock_take (hooks->app, "locks", plugin->name, 1, &lock) < 0)
+      && vl_lock_take (hooks->app, "locks", plugin->name, VL_LOCK_OTHER, &lock) < 0)
     return -1;
   /* What others hold by now, with the lock. */
   result = vl_holdings_load (hooks->app, hooks->driver, hooks->record->uuid, call->arena,
@@ -91,6 +91,55 @@ vl_feature_absent (struct vl_app *app, const char *name)
   return vl_printf (app->call, "%s%s%s",
                     plugin->state == VL_PLUGIN_DISABLED ? "is not enabled" : "was refused",
                     plugin->reason ? ": " : "", plugin->reason ? plugin->reason : "");
+}
+
+/* What was active and is not there any more.  What only wrote into the document is
+ * not needed to boot from that. */
+static int
+judge_features (const struct vl_hooks *hooks, int boots)
+{
+  const struct vl_recorded *was = &hooks->stored->was;
+  struct vl_call *call = hooks->app->call;
+  int result = 0;
+
+  for (size_t i = 0; i < was->n_features; i++) {
+    const struct vl_recorded_feature *feature = &was->features[i];
+    const struct vl_plugin *plugin = vl_registry_find (hooks->app->registry, feature->plugin);
+    const char *why = vl_feature_absent (hooks->app, feature->plugin);
+    const char *hint =
+        plugin && plugin->state == VL_PLUGIN_DISABLED
+            ? vl_printf (call, "virtloom feature enable %s", feature->plugin)
+            : vl_printf (call,
+                         "put '%s' %s back, or take a plan of today: virtloom server "
+                         "reboot --hard --update \"%s\"",
+                         feature->plugin, feature->version, hooks->record->name);
+
+    if (why && (boots ? *feature->acts != '\0' : strstr (feature->acts, "permit") != NULL))
+      result =
+          vl_refuse_as (call, VL_ERR_REFUSED, "PluginRefused", NULL, hint,
+                        "server \"%s\" has feature '%s' %s (%s), which %s", hooks->record->name,
+                        feature->plugin, feature->version, feature->acts, why);
+    else if (why && boots)
+      vl_warn_as (call, "FeatureGone", NULL, hint,
+                  "feature '%s' %s of server \"%s\" %s; its guest is made from the record",
+                  feature->plugin, feature->version, hooks->record->name, why);
+  }
+  return result;
+}
+
+int
+vl_hooks_judge_plugins (const struct vl_hooks *hooks, int boots)
+{
+  struct vl_app *app = hooks->app;
+  int bad = judge_features (hooks, boots);
+
+  bad |= vl_recorded_check (
+      app->call, app->registry, &hooks->stored->was, NULL,
+      vl_printf (app->call,
+                 "put the module of then back, or take a plan of today: virtloom server reboot "
+                 "--hard --update \"%s\"",
+                 hooks->record->name));
+  return bad ? -1 : 0;
 }
 
 /* ---- permit ---- */

@@ -30,6 +30,9 @@ void vl_hooks_free (struct vl_hooks *hooks);
  * values on record its module does not take any more is passed over.
  * 0, or -1 after findings. */
 int vl_hooks_permit (const struct vl_hooks *hooks, enum vl_op op, int anyway);
+/* For what is not done without the plugins on record: are they there, as they were?  BOOTS:
+ * what only wrote into the document need not be.  0, or -1 after findings. */
+int vl_hooks_judge_plugins (const struct vl_hooks *hooks, int boots);
 /* Findings from number FIRST on, which stood against WORD ("stop"), become warnings; that
  * they were overruled is recorded.  0, or -1 after a finding. */
 int vl_hooks_overrule (const struct vl_hooks *hooks, const char *word, size_t first);

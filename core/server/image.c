@@ -262,8 +262,8 @@ vl_image_create (struct vl_app *app, const char *file, const struct vl_image_inf
   a.target = vl_image_path (app, uuid);
   a.folder = vl_printf (app->call, "%s.new", a.target);
   a.copy = vl_printf (app->call, "%s/" VL_MADE_INSIDE, a.folder);
-  if (vl_lock_take (app, "images", uuid, 1, &lock) < 0 || vl_undo_mend (app, a.store, uuid) < 0
-      || begin (&a) < 0)
+  if (vl_lock_take (app, "images", uuid, VL_LOCK_OTHER, &lock) < 0
+      || vl_undo_mend (app, a.store, uuid) < 0 || begin (&a) < 0)
     return -1;
   if (fetch (&a) == 0 && settle (&a) == 0) {
     tidy (&a);
@@ -355,7 +355,7 @@ vl_image_delete (struct vl_app *app, const char *name)
   if (image == NULL)
     return -1;
   vl_recover (app, app->store);
-  if (vl_lock_take (app, "images", image->uuid, 1, &lock) < 0)
+  if (vl_lock_take (app, "images", image->uuid, VL_LOCK_OTHER, &lock) < 0)
     return -1;
   /* Another command, or the mending of what a dead one left, may have deleted it. */
   result =

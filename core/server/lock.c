@@ -12,11 +12,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
-
-#define STEP_MS 20
-#define TELL_AFTER_MS 500
-#define GIVE_UP_MS 600000
 
 static int
 still_named (int fd, const char *path)
@@ -53,39 +48,23 @@ try_lock (struct vl_lock *lock)
   }
 }
 
-/* " (process 123)", which holds the lock at PATH, or "". */
-static const char *
-holder_of (struct vl_call *call, const char *path)
-{
-  VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  char text[16] = "";
-  ssize_t n = fd < 0 ? -1 : read (fd, text, sizeof text - 1);
-
-  if (n <= 0 || text[n - 1] != '\n')
-    return "";
-  return vl_printf (call, " (process %.*s)", (int)n - 1, text);
-}
-
 int
-vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
+vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, unsigned wait,
               struct vl_lock *lock)
 {
   const char *state = vl_state_make (app);
-  int result, waited = 0;
+  struct vl_wait patience = { .ms = vl_patience (app->call, wait * 1000) };
+  int result;
 
   if (state == NULL)
     return -1;
   lock->fd = -1;
   lock->path = vl_xasprintf ("%s/%s/%s.lock", state, kind, uuid);
   result = try_lock (lock);
-  while (result == 1 && wait && waited < GIVE_UP_MS) {
-    if (waited == TELL_AFTER_MS)
-      vl_progress (app->call, "waiting for another virtloom command%s that works on %s",
-                   holder_of (app->call, lock->path), uuid);
-    nanosleep (&(struct timespec) { 0, STEP_MS * 1000000L }, NULL);
-    waited += STEP_MS;
+  patience.holder = lock->path;
+  patience.what = vl_printf (app->call, "another virtloom command that works on %s", uuid);
+  while (result == 1 && wait && vl_wait_more (app->call, &patience, -1))
     result = try_lock (lock);
-  }
   if (result == 0)
     return 0;
   if (result < 0)
@@ -93,9 +72,10 @@ vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
                   errno == ENOSPC ? "DiskFull" : "StoreFailed", NULL, NULL,
                   "cannot lock \"%s\": %s", lock->path, strerror (errno));
   else if (wait)
-    result = vl_refuse_as (app->call, VL_ERR_UNREACHABLE, "StoreBusy", NULL, NULL,
-                           "another virtloom command%s has worked on %s for more than %d seconds",
-                           holder_of (app->call, lock->path), uuid, GIVE_UP_MS / 1000);
+    result = vl_refuse_as (app->call, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
+                           wait == VL_LOCK_SERVER ? "with --wait it is waited for" : NULL,
+                           "another virtloom command%s has worked on %s for more than %u seconds",
+                           vl_wait_holder (app->call, lock->path), uuid, patience.ms / 1000);
   free (lock->path);
   lock->path = NULL;
   return result;

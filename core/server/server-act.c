@@ -199,56 +199,6 @@ check_state (struct act *act)
 
 /* ---- what is on record ---- */
 
-/* What was active and is not there any more.  What only wrote into the document is
- * not needed to boot from that. */
-static int
-check_features (const struct act *act)
-{
-  int boots = actions[act->what].boots != 0;
-  const struct vl_recorded *was = &act->hooks.stored->was;
-  struct vl_call *call = act->app->call;
-  int result = 0;
-
-  for (size_t i = 0; i < was->n_features; i++) {
-    const struct vl_recorded_feature *feature = &was->features[i];
-    const struct vl_plugin *plugin = vl_registry_find (act->app->registry, feature->plugin);
-    const char *why = vl_feature_absent (act->app, feature->plugin);
-    const char *hint =
-        plugin && plugin->state == VL_PLUGIN_DISABLED
-            ? vl_printf (call, "virtloom feature enable %s", feature->plugin)
-            : vl_printf (call,
-                         "put '%s' %s back, or take a plan of today: virtloom server "
-                         "reboot --hard --update \"%s\"",
-                         feature->plugin, feature->version, act->record.name);
-
-    if (why && (boots ? *feature->acts != '\0' : strstr (feature->acts, "permit") != NULL))
-      result = vl_refuse_as (call, VL_ERR_REFUSED, "PluginRefused", NULL, hint,
-                             "server \"%s\" has feature '%s' %s (%s), which %s", act->record.name,
-                             feature->plugin, feature->version, feature->acts, why);
-    else if (why && boots)
-      vl_warn_as (call, "FeatureGone", NULL, hint,
-                  "feature '%s' %s of server \"%s\" %s; its guest is made from the record",
-                  feature->plugin, feature->version, act->record.name, why);
-  }
-  return result;
-}
-
-/* What is on record for an action that is not done without its plugins. */
-static int
-check_plugins (const struct act *act)
-{
-  struct vl_app *app = act->app;
-  int bad = check_features (act);
-
-  bad |= vl_recorded_check (
-      app->call, app->registry, &act->hooks.stored->was, NULL,
-      vl_printf (app->call,
-                 "put the module of then back, or take a plan of today: virtloom server reboot "
-                 "--hard --update \"%s\"",
-                 act->record.name));
-  return bad ? -1 : 0;
-}
-
 /* Loads what is on record, and asks who has to be asked. */
 static int
 load_record (struct act *act)
@@ -259,7 +209,7 @@ load_record (struct act *act)
 
   act->app->call->host = act->hooks.host;
   if (result == 0 && strict)
-    result = check_plugins (act);
+    result = vl_hooks_judge_plugins (&act->hooks, actions[act->what].boots != 0);
   if (result == 0)
     result = vl_hooks_permit (&act->hooks, actions[act->what].op, ! strict);
   if (result < 0 && act->force && actions[act->what].action == VL_SERVER_STOP)
@@ -366,22 +316,28 @@ do_it (const struct act *act, const struct vl_hooks *hooks, const struct vl_doc 
   return call_driver (act, doc);
 }
 
+/* Judges and writes down what is about to be done. */
 static int
-act_on (struct act *act)
+begin (struct act *act)
+{
+  struct vl_store *store = act->app->store;
+
+  if (check_state (act) < 0 || load_record (act) < 0 || vl_db_begin (store) < 0)
+    return -1;
+  return vl_db_finish (
+      store, vl_undo_begin (store, act->record.uuid,
+                            vl_printf (act->app->call, VL_OP_SERVER "%s", actions[act->what].word),
+                            act->record.driver));
+}
+
+static int
+finish (struct act *act)
 {
   struct vl_store *store = act->app->store;
   struct vl_call *call = act->app->call;
-  const char *word = actions[act->what].word;
-  size_t first;
+  size_t first = call->findings.n;
 
-  if (check_state (act) < 0 || load_record (act) < 0 || vl_db_begin (store) < 0
-      || vl_db_finish (store, vl_undo_begin (store, act->record.uuid,
-                                             vl_printf (call, VL_OP_SERVER "%s", word),
-                                             act->record.driver))
-             < 0)
-    return -1;
-  vl_progress (call, "%s of \"%s\"", word, act->record.name);
-  first = call->findings.n;
+  vl_progress (call, "%s of \"%s\"", actions[act->what].word, act->record.name);
   if (do_it (act, &act->hooks, act->hooks.stored ? act->hooks.stored->doc : NULL) == 0)
     return settle (act);
   if (vl_db_begin (store) == 0)
@@ -390,9 +346,9 @@ act_on (struct act *act)
 }
 
 /* Finds SERVER, opens its driver and takes its lock; its record as it is then is
- * in ACT. */
+ * in ACT.  0 or -1; 1 where another command has the lock and WAIT is 0. */
 static int
-lock_server (struct act *act, const char *server, struct vl_lock *lock)
+lock_server (struct act *act, const char *server, unsigned wait, struct vl_lock *lock)
 {
   const struct vl_record *record = vl_record_find (act->app, server);
   int got;
@@ -403,10 +359,10 @@ lock_server (struct act *act, const char *server, struct vl_lock *lock)
   act->driver = vl_app_driver_named (act->app, record->driver);
   if (act->driver == NULL || vl_app_conn (act->app, act->driver) == NULL)
     return -1;
+  got = vl_lock_take (act->app, "servers", record->uuid, wait, lock);
   /* Whoever had the lock before may have died meanwhile. */
-  if (vl_lock_take (act->app, "servers", record->uuid, 1, lock) < 0
-      || vl_undo_mend (act->app, act->app->store, record->uuid) < 0)
-    return -1;
+  if (got != 0 || vl_undo_mend (act->app, act->app->store, record->uuid) < 0)
+    return got > 0 ? 1 : -1;
   got = vl_record_load (act->app->store, record->uuid, &act->record);
   if (got == 0)
     vl_refuse_as (act->app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
@@ -435,12 +391,69 @@ vl_server_act (struct vl_app *app, const char *server, enum vl_server_action act
   if (act.what == N_ACTIONS)
     return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no server action %d",
                       (int)action);
-  result = lock_server (&act, server, &lock) < 0 ? -1 : act_on (&act);
+  result = lock_server (&act, server, vl_lock_seconds (app), &lock) < 0 || begin (&act) < 0
+               ? -1
+               : finish (&act);
   vl_hooks_free (&act.hooks);
   vl_lock_drop (&lock);
   vl_events_tell (app);
   return result;
 }
+
+/* ---- stopping several ---- */
+
+struct stopping {
+  struct act act;
+  struct vl_lock lock;
+  int result; /* 1: another command works on it */
+};
+
+/* A guest that cannot be asked is stopped all the same, when its turn comes. */
+static int
+ask_to_stop (struct stopping *s, const char *server)
+{
+  struct vl_app *app = s->act.app;
+  int result = lock_server (&s->act, server, 0, &s->lock);
+
+  if (result == 0)
+    result = begin (&s->act);
+  if (result == 0 && VL_CALL_FN (s->act.driver, power, shut_down))
+    VL_CALL (app, s->act.driver, power, shut_down, s->act.record.uuid);
+  return result;
+}
+
+int
+vl_server_stop (struct vl_app *app, const char *const *servers, size_t n, uint32_t timeout,
+                int force)
+{
+  VL_AUTOFREE struct stopping *all = vl_xcalloc (n, sizeof *all);
+  int64_t deadline = vl_clock_ms () + (int64_t)timeout * 1000, left;
+  size_t what = number_of (VL_SERVER_STOP);
+  int bad = 0;
+
+  for (size_t i = 0; i < n; i++) {
+    all[i] = (struct stopping) { { .app = app, .what = what, .force = force }, VL_LOCK_NONE, 1 };
+    if (n > 1 && timeout > 0)
+      all[i].result = ask_to_stop (&all[i], servers[i]);
+    bad |= all[i].result < 0;
+  }
+  for (size_t i = 0; i < n; i++) {
+    left = deadline - vl_clock_ms ();
+    all[i].act.timeout = left > 0 ? (uint32_t)((left + 999) / 1000) : 0;
+    if (all[i].result == 0)
+      bad |= finish (&all[i].act) < 0;
+    vl_hooks_free (&all[i].act.hooks);
+    vl_lock_drop (&all[i].lock);
+  }
+  /* Nothing is held any more while others are waited for. */
+  for (size_t i = 0; i < n; i++)
+    if (all[i].result == 1)
+      bad |= vl_server_act (app, servers[i], VL_SERVER_STOP, timeout, force) < 0;
+  vl_events_tell (app);
+  return bad ? -1 : 0;
+}
+
+/* ---- what a dead command left ---- */
 
 /* Inside a transaction: what the guest was found to be, which shows whether it was
  * done. */
@@ -546,22 +559,13 @@ vl_server_update (struct vl_app *app, const char *server, const char *const *acc
 {
   struct act act = { .app = app, .what = number_of (VL_SERVER_REBOOT_HARD) };
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  int result = lock_server (&act, server, &lock) < 0 ? -1 : update (&act, accept_loss);
+  int result = lock_server (&act, server, vl_lock_seconds (app), &lock) < 0
+                   ? -1
+                   : update (&act, accept_loss);
 
   vl_plan_free (act.plan);
   vl_hooks_free (&act.hooks);
   vl_lock_drop (&lock);
   vl_events_tell (app);
   return result;
-}
-
-int
-vl_server_log (struct vl_app *app, const char *server, const char **text, size_t *length)
-{
-  const struct vl_record *record = vl_record_find (app, server);
-  struct vl_plugin *driver = record ? vl_app_driver_named (app, record->driver) : NULL;
-
-  if (driver == NULL)
-    return -1;
-  return VL_CALL (app, driver, console, get_console_output, record->uuid, text, length);
 }

@@ -260,8 +260,8 @@ create (struct creation *c)
   c->dir = vl_server_dir (c->app, c->uuid);
   vl_domain_name (c->uuid, c->domain);
   if (c->dir == NULL || vl_app_conn (c->app, c->driver) == NULL || (c->given && check_uuid (c) < 0)
-      || vl_lock_take (c->app, "servers", c->uuid, 1, &lock) < 0 || vl_db_begin (c->store) < 0
-      || vl_db_finish (c->store, insert_all (c)) < 0)
+      || vl_lock_take (c->app, "servers", c->uuid, VL_LOCK_OTHER, &lock) < 0
+      || vl_db_begin (c->store) < 0 || vl_db_finish (c->store, insert_all (c)) < 0)
     return -1;
   if (ask_plugins (c) == 0 && make_guest (c) == 0 && settle (c) == 0) {
     vl_undo_unmark (c->app->call, c->dir);

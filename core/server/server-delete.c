@@ -184,7 +184,7 @@ vl_server_delete (struct vl_app *app, const char *server, int force, const char 
   {
     VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
 
-    if (vl_lock_take (app, "servers", record->uuid, 1, &lock) == 0)
+    if (vl_lock_take (app, "servers", record->uuid, vl_lock_seconds (app), &lock) == 0)
       got = vl_record_load (app->store, record->uuid, &d.record);
     /* Whoever held it, or the mending of what a dead command left, may have done
      * the work. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What is on record of a server beside what every list shows. */
+ * What is on record of a server beside what every list shows, and what its guest wrote. */
 
 #include <config.h>
 
+#include "server/method.h"
 #include "server/stored.h"
 
 #include <virtloom/virtloom.h>
@@ -41,4 +42,16 @@ vl_server_details (struct vl_app *app, const char *server, struct vl_server_deta
                      "SELECT resource, plugin, nullif (amount, 0), nullif (holder, ''), member "
                      "FROM claim WHERE " OF_CURRENT "resource, plugin, holder",
                      "s", record->uuid);
+}
+
+int
+vl_server_log (struct vl_app *app, const char *server, const char **text, size_t *length)
+{
+  const struct vl_record *record = vl_record_find (app, server);
+  struct vl_plugin *driver = record ? vl_app_driver_named (app, record->driver) : NULL;
+
+  if (driver == NULL)
+    return -1;
+  /* Who reads a log does not wait for what others do. */
+  return VL_CALL (app, driver, console, get_console_output, record->uuid, text, length);
 }

@@ -11,6 +11,9 @@
 
 #include <virtloom/virtloom.h>
 
+/* Who looks gets an answer within two seconds, if need be of what was seen last. */
+#define LOOK_MS 1500
+
 /* What the drivers said, in byte order of the uuid. */
 struct seen {
   char uuid[37];
@@ -118,17 +121,19 @@ vl_server_find (struct vl_app *app, const char *server)
 
   if (vl_app_store_if_any (app, &store) < 0)
     return NULL;
+  vl_patience_set (app->call, LOOK_MS);
   if (store)
     vl_recover (app, store);
   record = vl_record_find (app, server);
-  if (record == NULL)
-    return NULL;
   first = app->call->findings.n;
-  driver = vl_app_driver_named (app, record->driver);
+  driver = record ? vl_app_driver_named (app, record->driver) : NULL;
   if (driver)
     known = VL_CALL (app, driver, inventory, instance_exists, record->uuid);
   if (known == 1 && VL_CALL (app, driver, inventory, get_info, record->uuid, &now) < 0)
     known = -1;
+  vl_patience_set (app->call, 0);
+  if (record == NULL)
+    return NULL;
   vl_soften (app->call, first);
   if (known == 1 && ! VL_STREQ (vl_status_of (record->status, now.state, 1), record->status)) {
     vl_server_notice (app, record->uuid);
@@ -230,8 +235,10 @@ vl_server_each (struct vl_app *app, int (*fn) (void *, const struct vl_server_in
     return -1;
   if (store == NULL)
     return 0;
+  vl_patience_set (app->call, LOOK_MS);
   vl_recover (app, store);
   result = ask_drivers (app, store, &listing);
+  vl_patience_set (app->call, 0);
   if (result == 0)
     notice_all (app, store, &listing);
   if (result == 0)

@@ -100,13 +100,20 @@ struct vl_lock {
   }
 #define VL_AUTOLOCK __attribute__ ((cleanup (vl_lock_drop)))
 
-/* Takes the lock of object UUID under KIND ("servers", "images", "locks").  0: held.  1:
- * another command holds it (only where WAIT is 0).  -1 after a finding.
+/* Seconds for which another command is waited for: on a server without and with
+ * options.wait, and on anything else. */
+#define VL_LOCK_SERVER 60
+#define VL_LOCK_DAY 86400
+#define VL_LOCK_OTHER 600
+#define vl_lock_seconds(app) ((app)->options.wait ? VL_LOCK_DAY : VL_LOCK_SERVER)
+/* Takes the lock of object UUID under KIND ("servers", "images", "locks"), waiting up to WAIT
+ * seconds.  0: held.  1: another command holds it (only where WAIT is 0).  -1 after a
+ * finding.
  *
  * A driver may let one process in at a time, and for as long as it lives: so the
  * driver is opened first (vl_app_conn), the lock taken second.  Whoever has the
  * lock of a server then needs nothing more that another could hold. */
-int vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, int wait,
+int vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, unsigned wait,
                   struct vl_lock *lock);
 /* Lets go and removes the file. */
 void vl_lock_drop (struct vl_lock *lock);

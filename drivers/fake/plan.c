@@ -23,6 +23,7 @@ static const char *const calls[] = {
   "suspend",
   "resume",
   "power_off",
+  "shut_down",
   "power_on",
   "list_instances",
   "instance_exists",

@@ -24,7 +24,9 @@ static const struct rule {
   { "unpause", IN (PAUSED) | IN (RUNNING), VL_STATE_RUNNING, 0 },
   { "suspend", IN (RUNNING) | IN (PAUSED) | IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
   { "resume", IN (SUSPENDED) | IN (PAUSED) | IN (RUNNING), VL_STATE_RUNNING, 0 },
-  { "resume", IN (SHUTDOWN) | IN (CRASHED), VL_STATE_RUNNING, 1 },
+  { "shut_down", IN (PAUSED), VL_STATE_PAUSED, 0 },
+  { "shut_down", IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
+  { "shut_down", ANY, VL_STATE_SHUTDOWN, 0 },
   { "power_off", IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
   { "power_off", ANY, VL_STATE_SHUTDOWN, 0 },
   { "power_on", ANY, VL_STATE_RUNNING, 1 },
@@ -221,6 +223,12 @@ fake_power_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, ui
 }
 
 static int
+fake_shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  return change (call, conn, "shut_down", uuid, NULL, 0);
+}
+
+static int
 fake_power_on (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
   return change (call, conn, "power_on", spawn->uuid, spawn, 0);
@@ -263,4 +271,5 @@ const struct vl_power_calls fake_power = {
   .resume_state_on_host_boot = fake_resume_state_on_host_boot,
   .poll_rebooting_instances = fake_poll_rebooting_instances,
   .trigger_crash_dump = fake_trigger_crash_dump,
+  .shut_down = fake_shut_down,
 };

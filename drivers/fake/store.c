@@ -23,6 +23,8 @@
 /* What a list reads of each file; the lines before the document are shorter. */
 #define HEAD_BYTES 1024
 #define FILE_BYTES (16 * 1024 * 1024)
+/* How long a command waits for another one. */
+#define LOCK_MS 60000
 #define RECORD_BYTES (4 * 1024 * 1024)
 
 static const struct {
@@ -93,16 +95,31 @@ int
 fake_lock (struct vl_call *call, const struct vl_conn *conn)
 {
   const char *path = vl_printf (call, "%s/lock", conn->dir);
-  int fd = open (path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  struct vl_wait wait = { .what = "another command that uses the fake guests",
+                          .holder = path,
+                          .ms = vl_patience (call, LOCK_MS) };
+  int fd = open (path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), locked, error;
 
   if (fd < 0)
     return fail (call, "open", path);
-  while (flock (fd, LOCK_EX) < 0)
-    if (errno != EINTR) {
+  do {
+    locked = flock (fd, LOCK_EX | LOCK_NB) == 0;
+    error = locked ? 0 : errno;
+  } while ((error == EINTR || error == EWOULDBLOCK) && vl_wait_more (call, &wait, -1));
+  if (! locked) {
+    errno = error;
+    if (error == EWOULDBLOCK)
+      vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL, "try again",
+                    "another process has used the fake guests for more than %u s%s", wait.ms / 1000,
+                    vl_wait_holder (call, path));
+    else
       fail (call, "lock", path);
-      close (fd);
-      return -1;
-    }
+    close (fd);
+    return -1;
+  }
+  /* For those who wait; without it they are told less. */
+  if (ftruncate (fd, 0) == 0)
+    dprintf (fd, "%ld\n", (long)getpid ());
   return fd;
 }
 
@@ -266,7 +283,11 @@ fake_remove (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
 {
   const char *path = guest_path (call, conn, uuid);
 
-  if (! is_uuid (uuid) || (unlink (path) < 0 && errno == ENOENT))
+  if (! is_uuid (uuid))
+    return 0;
+  /* A process that was killed while it wrote has left the other. */
+  unlink (vl_printf (call, "%s.new", path));
+  if (unlink (path) < 0 && errno == ENOENT)
     return 0;
   if (access (path, F_OK) == 0 || sync_folder (vl_printf (call, "%s/guests", conn->dir)) < 0)
     return fail (call, "remove", path);

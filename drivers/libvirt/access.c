@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -253,15 +254,29 @@ virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *fold
   return open_way (call, &user, folder, 1);
 }
 
-int
-virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *uid, int64_t *gid)
+static int
+write_owner (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   struct user user;
   int found = find_user (call, conn, &user);
 
-  *uid = found > 0 ? (int64_t)user.uid : -1;
-  *gid = found > 0 ? (int64_t)user.groups[0] : -1;
+  (void)job;
+  if (found > 0)
+    fprintf (answer, "%u %u", (unsigned)user.uid, (unsigned)user.groups[0]);
   return found < 0 ? -1 : 0;
+}
+
+int
+virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *uid, int64_t *gid)
+{
+  struct virt_job job = { 0 };
+  const char *owner;
+
+  if (virt_ask (call, conn, write_owner, &job, &owner) < 0)
+    return -1;
+  if (sscanf (owner, "%" SCNd64 " %" SCNd64, uid, gid) != 2)
+    *uid = *gid = -1;
+  return 0;
 }
 
 int

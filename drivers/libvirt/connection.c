@@ -219,7 +219,7 @@ first_processor (const cpu_set_t *allowed, cpu_set_t *one)
  * always started on the same one.  Opened without authentication call-backs: a
  * daemon that wants a password is refused. */
 static virConnectPtr
-connect_quietly (const struct virt_open *how)
+connect_quietly (const struct vl_conn *how)
 {
   cpu_set_t before, one;
   virConnectPtr virt;
@@ -241,48 +241,88 @@ forget (struct vl_conn *conn)
   if (conn) {
     free (conn->uri);
     free (conn->state_dir);
+    free (conn->hint);
+    free (conn->environment);
   }
   free (conn);
+}
+
+/* This process is there for libvirt alone; else the application has been asked for it. */
+static void
+set_environment (struct vl_conn *conn)
+{
+  char *rest = conn->environment, *line;
+
+  while ((line = strsep (&rest, "\n"))) {
+    char *value = strchr (line, '=');
+
+    if (value)
+      *value++ = '\0';
+    if (value)
+      setenv (line, value, 0);
+  }
+}
+
+int
+virt_connect (struct vl_call *call, struct vl_conn *conn)
+{
+  char reason[1024];
+
+  if (conn->apart)
+    set_environment (conn);
+  if (! conn->own_loop && start_loop () < 0)
+    return virt_error (call, "cannot start libvirt's event loop");
+  conn->virt = connect_quietly (conn);
+  if (conn->virt == NULL) {
+    vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL, conn->hint,
+                  "cannot connect to libvirt at '%s': %s", conn->uri,
+                  last_message (reason, sizeof reason));
+    virResetLastError ();
+    if (! conn->own_loop)
+      stop_loop ();
+    return -1;
+  }
+  if (! conn->embedded
+      && virConnectSetKeepAlive (conn->virt, KEEPALIVE_SECONDS, KEEPALIVE_TIMES) < 0)
+    virResetLastError ();
+  return 0;
 }
 
 int
 virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **conn)
 {
   struct vl_conn *made = calloc (1, sizeof *made);
-  char reason[1024];
+  int lock = 0;
 
   if (made) {
     made->uri = strdup (how->uri);
     made->state_dir = strdup (how->state_dir);
+    made->hint = how->hint ? strdup (how->hint) : NULL;
+    made->environment = how->environment ? strdup (how->environment) : NULL;
   }
   if (made == NULL || made->uri == NULL || made->state_dir == NULL) {
     forget (made);
     return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
   }
+  made->type = how->type;
+  made->soft_reboot_wait = how->soft_reboot_wait;
+  made->open_timeout = how->open_timeout;
+  made->embedded = how->embedded;
+  made->apart = how->apart;
+  made->guest_uid = how->guest_uid;
+  made->guest_gid = how->guest_gid;
   made->own_loop = how->own_loop;
-  if (! made->own_loop && start_loop () < 0) {
-    forget (made);
-    return virt_error (call, "cannot start libvirt's event loop");
-  }
-  made->virt = connect_quietly (how);
-  if (made->virt == NULL) {
-    vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL, how->hint,
-                  "cannot connect to libvirt at '%s': %s", how->uri,
-                  last_message (reason, sizeof reason));
-    virResetLastError ();
-    if (! made->own_loop)
-      stop_loop ();
+  made->read_only = how->read_only;
+  made->take = how->take;
+  /* What is taken here stays taken until the process ends, as libvirt's driver stays. */
+  if (made->take && ! made->apart)
+    lock = virt_busy (
+        call, made,
+        made->take (call, virt_root (call, made), vl_patience (call, made->open_timeout * 1000)));
+  if (lock < 0 || (! made->apart && virt_connect (call, made) < 0)) {
     forget (made);
     return -1;
   }
-  if (! how->embedded
-      && virConnectSetKeepAlive (made->virt, KEEPALIVE_SECONDS, KEEPALIVE_TIMES) < 0)
-    virResetLastError ();
-  made->type = how->type;
-  made->soft_reboot_wait = how->soft_reboot_wait;
-  made->embedded = how->embedded;
-  made->guest_uid = how->guest_uid;
-  made->guest_gid = how->guest_gid;
   *conn = made;
   return 0;
 }
@@ -292,8 +332,10 @@ virt_close (struct vl_conn *conn)
 {
   if (conn == NULL)
     return;
-  virConnectClose (conn->virt);
-  if (! conn->own_loop)
-    stop_loop ();
+  if (conn->virt) {
+    virConnectClose (conn->virt);
+    if (! conn->own_loop)
+      stop_loop ();
+  }
   forget (conn);
 }

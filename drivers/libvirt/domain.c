@@ -47,6 +47,13 @@ virt_look (struct vl_call *call, struct vl_conn *conn, const char *uuid, virDoma
   return 0;
 }
 
+int
+virt_not_found (struct vl_call *call, const char *uuid)
+{
+  return vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+                       "the hypervisor has no guest '%s'", uuid);
+}
+
 virDomainPtr
 virt_find (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
@@ -55,8 +62,7 @@ virt_find (struct vl_call *call, struct vl_conn *conn, const char *uuid)
   if (virt_look (call, conn, uuid, &domain) < 0)
     return NULL;
   if (domain == NULL)
-    vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
-                  "the hypervisor has no guest '%s'", uuid);
+    virt_not_found (call, uuid);
   return domain;
 }
 
@@ -98,26 +104,42 @@ has_settled (virDomainPtr domain)
   return control.state == VIR_DOMAIN_CONTROL_OK;
 }
 
+int
+virt_settle (struct vl_conn *conn, virDomainPtr domain, unsigned ms)
+{
+  int64_t deadline = virt_now () + ms;
+  int settled = ! conn->embedded;
+
+  while (! settled && ! (settled = has_settled (domain)) && virt_now () < deadline)
+    virt_sleep (5);
+  virResetLastError ();
+  return settled;
+}
+
+/* Half of the time that the caller has for all. */
+static int64_t
+settle_until (struct vl_call *call)
+{
+  return virt_now () + vl_patience (call, 2 * SETTLE_MS) / 2;
+}
+
 static void
 settle (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64_t deadline)
 {
-  if (! conn->embedded)
-    return;
-  while (! has_settled (domain)) {
-    if (virt_now () >= deadline) {
-      vl_warn (call, NULL, NULL, "guest '%s' does not answer; its state is the one last known",
-               virDomainGetName (domain));
-      break;
-    }
-    virt_sleep (5);
-  }
-  virResetLastError ();
+  int64_t left = deadline - virt_now ();
+
+  if (! virt_settle (conn, domain, left > 0 ? (unsigned)left : 0))
+    vl_warn (call, NULL, NULL, "guest '%s' does not answer; its state is the one last known",
+             virDomainGetName (domain));
 }
 
 /* A guest whose memory was saved is off for libvirt, but only suspended. */
 static enum vl_state
-state_of (virDomainPtr domain, int state)
+state_of (struct vl_call *call, const struct vl_conn *conn, virDomainPtr domain, int state,
+          int reason)
 {
+  char uuid[VIR_UUID_STRING_BUFLEN];
+
   switch (state) {
   case VIR_DOMAIN_RUNNING:
   case VIR_DOMAIN_BLOCKED:
@@ -127,7 +149,13 @@ state_of (virDomainPtr domain, int state)
   case VIR_DOMAIN_SHUTDOWN:
     return VL_STATE_SHUTDOWN;
   case VIR_DOMAIN_SHUTOFF:
-    return virDomainHasManagedSaveImage (domain, 0) > 0 ? VL_STATE_SUSPENDED : VL_STATE_SHUTDOWN;
+    if (virDomainHasManagedSaveImage (domain, 0) > 0)
+      return VL_STATE_SUSPENDED;
+    /* The embedded driver forgets why between two commands. */
+    if (conn->embedded ? virDomainGetUUIDString (domain, uuid) == 0 && virt_crash (call, conn, uuid)
+                       : reason == VIR_DOMAIN_SHUTOFF_CRASHED)
+      return VL_STATE_CRASHED;
+    return VL_STATE_SHUTDOWN;
   case VIR_DOMAIN_CRASHED:
     return VL_STATE_CRASHED;
   case VIR_DOMAIN_PMSUSPENDED:
@@ -147,7 +175,7 @@ read_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int
 
   settle (call, conn, domain, deadline);
   if (virDomainGetState (domain, &state, &reason, 0) == 0)
-    return (int)state_of (domain, state);
+    return (int)state_of (call, conn, domain, state, reason);
   if (virt_last_code () != VIR_ERR_NO_DOMAIN)
     return virt_error (call, "cannot read the state of guest '%s'", virDomainGetName (domain));
   virResetLastError ();
@@ -157,7 +185,7 @@ read_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int
 int
 virt_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
 {
-  int state = read_state (call, conn, domain, virt_now () + SETTLE_MS);
+  int state = read_state (call, conn, domain, settle_until (call));
 
   if (state == GONE)
     return vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
@@ -182,10 +210,10 @@ list_one (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64
 }
 
 static int
-virt_list_instances (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
+list_all (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
 {
   virDomainPtr *domains = NULL;
-  int64_t deadline = virt_now () + SETTLE_MS;
+  int64_t deadline = settle_until (call);
   int i, n = virConnectListAllDomains (conn->virt, &domains, 0);
   int answer = 0;
 
@@ -201,10 +229,90 @@ virt_list_instances (struct vl_call *call, struct vl_conn *conn, vl_instance_fn 
 }
 
 static int
+write_instance (void *opaque, const char *uuid, const char *domain, enum vl_state state)
+{
+  return fprintf (opaque, "%s %d %s\n", uuid, (int)state, domain) < 0 ? -1 : 0;
+}
+
+static int
+write_all (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  (void)job;
+  return list_all (call, conn, write_instance, answer);
+}
+
+/* Calls FN for each line of what write_all wrote. */
+static int
+read_all (struct vl_call *call, const char *lines, vl_instance_fn fn, void *opaque)
+{
+  int answer = 0;
+
+  for (const char *end; answer == 0 && (end = strchr (lines, '\n')); lines = end + 1) {
+    const char *line = vl_printf (call, "%.*s", (int)(end - lines), lines);
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    int state, name;
+
+    if (sscanf (line, "%36s %d %n", uuid, &state, &name) == 2)
+      answer = fn (opaque, uuid, line + name, (enum vl_state)state);
+  }
+  return answer;
+}
+
+static int
+virt_list_instances (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
+{
+  struct virt_job job = { 0 };
+  const char *lines = "";
+  size_t length;
+  int result;
+
+  if (! conn->apart)
+    return list_all (call, conn, fn, opaque);
+  result =
+      virt_apart (call, conn, vl_patience (call, VIRT_WORK_MS), write_all, &job, &lines, &length);
+  if (result == VIRT_BUSY && virt_is_hasty (call))
+    return virt_list_last_seen (call, conn, fn, opaque);
+  return virt_busy (call, conn, result) < 0 ? -1 : read_all (call, lines, fn, opaque);
+}
+
+int
+virt_see (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct virt_seen *seen)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  virDomainInfo read;
+  unsigned id;
+  int state;
+
+  *seen = (struct virt_seen) { .info = { .size = sizeof seen->info, .id = -1 } };
+  snprintf (seen->uuid, sizeof seen->uuid, "%s", uuid);
+  if (virt_look (call, conn, uuid, &domain) < 0)
+    return -1;
+  seen->known = domain != NULL;
+  if (domain == NULL)
+    return 0;
+  state = virt_state (call, conn, domain);
+  if (state < 0)
+    return -1;
+  if (virDomainGetInfo (domain, &read) < 0)
+    return virt_error (call, "cannot read the figures of guest '%s'", uuid);
+  id = virDomainGetID (domain);
+  seen->info.state = (enum vl_state)state;
+  seen->info.id = id == (unsigned)-1 ? -1 : (int32_t)id;
+  seen->info.memory = (int64_t)read.memory;
+  seen->info.max_memory = (int64_t)read.maxMem;
+  seen->info.cpu_time = (int64_t)read.cpuTime;
+  seen->info.vcpus = read.nrVirtCpu;
+  return 0;
+}
+
+static int
 virt_instance_exists (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  struct virt_seen seen;
 
+  if (conn->apart)
+    return virt_look_at (call, conn, uuid, &seen) < 0 ? -1 : seen.known;
   if (virt_look (call, conn, uuid, &domain) < 0)
     return -1;
   return domain != NULL;
@@ -213,26 +321,19 @@ virt_instance_exists (struct vl_call *call, struct vl_conn *conn, const char *uu
 static int
 virt_get_info (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct vl_info *info)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
-  struct vl_info answer = { .size = sizeof answer };
-  virDomainInfo read;
-  unsigned id;
-  int state;
+  uint32_t size = info->size;
+  struct virt_seen seen;
 
-  if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
+  if (virt_look_at (call, conn, uuid, &seen) < 0)
     return -1;
-  if (virDomainGetInfo (domain, &read) < 0)
-    return virt_error (call, "cannot read the figures of guest '%s'", uuid);
-  id = virDomainGetID (domain);
-  answer.state = (enum vl_state)state;
-  answer.id = id == (unsigned)-1 ? -1 : (int32_t)id;
-  answer.memory = (int64_t)read.memory;
-  answer.max_memory = (int64_t)read.maxMem;
-  answer.cpu_time = (int64_t)read.cpuTime;
-  answer.vcpus = read.nrVirtCpu;
-  if (info->size < answer.size)
-    answer.size = info->size;
-  memcpy (info, &answer, answer.size);
+  if (! seen.known)
+    return virt_not_found (call, uuid);
+  if (seen.info.size < size)
+    size = seen.info.size;
+  if (seen.info.state == VL_STATE_CRASHED)
+    seen.info.reason = virt_crash (call, conn, uuid);
+  memcpy (info, &seen.info, size);
+  info->size = size;
   return 0;
 }
 

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Power and run state: reboot, pause, suspend, power off and on.  Each wait has
- * an end; asking a guest politely always ends with pulling the plug. */
+ * an end; asking a guest politely always ends with pulling the plug.  The embedded driver
+ * is closed while anything is waited for: what needs libvirt are the functions that take a
+ * job. */
 
 #include <config.h>
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <libvirt/libvirt-qemu.h>
 
 #include "virt.h"
 
-/* How often a guest that was asked to shut down is looked at. */
-#define POLL_MS 200
 /* How long a guest agent may think about the time. */
-#define AGENT_SECONDS 5
+#define AGENT_SECONDS 1
+/* What is asked of a guest that does not answer its monitor is not waited for. */
+#define ANSWER_MS 2000
+/* To ask a guest to shut down takes this time at least, however busy libvirt is. */
+#define ASK_MS 10000u
 
 /* Records that the guest cannot be VERBed because it is not NEEDED; answers -1. */
 static int
@@ -23,51 +30,118 @@ refuse_state (struct vl_call *call, const char *uuid, const char *verb, const ch
                        "guest '%s' cannot be %s: it is not %s", uuid, verb, needed);
 }
 
-/* Asks the guest to shut down and waits TIMEOUT seconds, asking again every
- * RETRY seconds (0: never).  1: it is off, or another process runs it now; 0: it
- * runs on.  A guest that does not hear is no error. */
-static int
-shut_down (struct vl_call *call, virDomainPtr domain, uint32_t timeout, uint32_t retry)
-{
-  unsigned id = virDomainGetID (domain);
-  int64_t start = virt_now (), asked = start, deadline = start + (int64_t)timeout * 1000;
+/* ---- shutting down ---- */
 
-  if (virDomainShutdown (domain) < 0) {
+/* Asks a running guest to shut down: 0; 1 where it does not run, so that there is nothing to
+ * wait for.  One that does not hear is no error.  QEMU of the embedded driver is told to end
+ * with its guest, as libvirt would see to if it stayed. */
+static int
+ask_to_shut_down (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                  FILE *answer)
+{
+  static const char ends[] =
+      "{\"execute\": \"set-action\", \"arguments\": {\"shutdown\": \"poweroff\"}}";
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTOTEXT char *said = NULL;
+  int state = VIR_DOMAIN_NOSTATE, reason;
+
+  (void)answer;
+  if (domain == NULL)
+    return -1;
+  if (! virt_settle (conn, domain, ANSWER_MS)
+      || virDomainGetState (domain, &state, &reason, 0) < 0) {
     virResetLastError ();
-    return ! virt_alive (domain);
+    return 0;
   }
-  vl_progress (call, "waiting up to %u s for guest '%s' to shut down", timeout,
-               virDomainGetName (domain));
-  for (;;) {
-    if (! virt_alive (domain) || virDomainGetID (domain) != id)
-      return 1;
-    if (virt_now () >= deadline)
-      return 0;
-    if (retry > 0 && virt_now () - asked >= (int64_t)retry * 1000) {
-      if (virDomainShutdown (domain) < 0)
-        virResetLastError ();
-      asked = virt_now ();
-    }
-    virt_sleep (POLL_MS);
+  if (state != VIR_DOMAIN_RUNNING && state != VIR_DOMAIN_BLOCKED)
+    return 1;
+  if (conn->embedded) {
+    virDomainQemuMonitorCommand (domain, ends, &said, 0);
+    virt_note_asked (call, conn, job->uuid);
   }
+  virDomainShutdown (domain);
+  virResetLastError ();
+  return 0;
 }
 
-/* Off, then on again from the document, which is proven before the running
- * guest is touched.  A guest that is not there is made. */
 static int
-hard_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+is_off (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+
+  (void)answer;
+  if (virt_look (call, conn, job->uuid, &domain) < 0)
+    return -1;
+  return domain == NULL || ! virt_alive (domain);
+}
+
+static int
+ask (struct vl_call *call, struct vl_conn *conn, const char *uuid, int64_t left)
+{
+  struct virt_job job = { .uuid = uuid,
+                          .blind = 1,
+                          .open_ms = left > (int64_t)ASK_MS ? (uint32_t)left : ASK_MS };
+
+  snprintf (conn->asked, sizeof conn->asked, "%s", uuid);
+  conn->asked_at = virt_now ();
+  return virt_do (call, conn, ask_to_shut_down, &job);
+}
+
+/* Asks the guest to shut down and waits TIMEOUT seconds, asking again every RETRY seconds
+ * (0: never).  0, also where the guest runs on; -1 after a finding. */
+static int
+shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t timeout,
+           uint32_t retry)
+{
+  struct vl_wait wait = { .what = vl_printf (call, "guest '%s' to shut down, up to %u s",
+                                             virt_name_of (call, uuid), timeout),
+                          .ms = timeout * 1000 };
+  struct virt_job job = { .uuid = uuid };
+  int fd = conn->apart ? virt_process_of (call, conn, uuid) : -1;
+  int64_t asked = strcmp (conn->asked, uuid) == 0 ? conn->asked_at : 0;
+  int64_t deadline = virt_now () + wait.ms;
+  int result = 0, off = conn->apart && fd < 0;
+
+  while (result == 0 && ! off) {
+    int64_t now = virt_now ();
+
+    if (asked == 0 || (retry > 0 && now - asked >= (int64_t)retry * 1000)) {
+      result = ask (call, conn, uuid, deadline - now);
+      asked = virt_now ();
+    }
+    if (! vl_wait_more (call, &wait, fd))
+      break;
+    off = conn->apart ? virt_process_ended (fd) : is_off (call, conn, &job, NULL);
+  }
+  if (fd >= 0)
+    close (fd);
+  conn->asked[0] = '\0';
+  return result < 0 || off < 0 ? -1 : 0;
+}
+
+static int
+virt_shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  return ask (call, conn, uuid, 0) < 0 ? -1 : 0;
+}
+
+/* ---- rebooting ---- */
+
+static int
+start_anew (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   VIRT_AUTODOMAIN virDomainPtr old = NULL;
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
-  if (virt_look (call, conn, spawn->uuid, &old) < 0)
+  (void)answer;
+  if (virt_look (call, conn, job->uuid, &old) < 0)
     return -1;
-  domain = virt_define (call, conn, spawn);
+  domain = virt_define (call, conn, job->spawn);
   if (domain == NULL)
     return -1;
   if (old && virt_kill (call, conn, domain) < 0)
     return -1;
-  if (virt_start (call, conn, spawn, domain, VIR_DOMAIN_START_FORCE_BOOT) == 0)
+  if (virt_start (call, conn, job->spawn, domain, VIR_DOMAIN_START_FORCE_BOOT) == 0)
     return 0;
   /* The guest was there before, even where its definition was not: its TPM and firmware
    * variables may be. */
@@ -77,32 +151,51 @@ hard_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
 }
 
 static int
-virt_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
-             enum vl_reboot how)
+prove (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_define (call, conn, job->spawn);
 
-  if (how == VL_REBOOT_SOFT) {
-    unsigned id;
-    int state;
+  (void)answer;
+  return domain ? 0 : -1;
+}
 
-    domain = virt_find (call, conn, spawn->uuid);
-    if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
+/* Off, then on again from the document, which is proven before the running
+ * guest is touched.  A guest that is not there is made. */
+static int
+hard_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
+  int fd = conn->apart ? virt_process_of (call, conn, spawn->uuid) : -1;
+
+  if (fd >= 0) {
+    close (fd);
+    if (virt_do (call, conn, prove, &job) < 0 || virt_process_kill (call, conn, spawn->uuid) < 0)
       return -1;
-    id = virDomainGetID (domain);
-    if (state == VL_STATE_RUNNING && shut_down (call, domain, conn->soft_reboot_wait, 0)
-        && virt_alive (domain) && virDomainGetID (domain) != id)
-      return 0;
   }
-  return hard_reboot (call, conn, spawn);
+  return virt_do (call, conn, start_anew, &job);
 }
 
 static int
-virt_pause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+virt_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
+             enum vl_reboot how)
 {
+  if (how == VL_REBOOT_SOFT && conn->apart && ! virt_is_known (call, conn, spawn->uuid))
+    return virt_not_found (call, spawn->uuid);
+  if (how == VL_REBOOT_SOFT && shut_down (call, conn, spawn->uuid, conn->soft_reboot_wait, 0) < 0)
+    return -1;
+  return hard_reboot (call, conn, spawn);
+}
+
+/* ---- pausing, suspending ---- */
+
+static int
+pause_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  const char *uuid = job->uuid;
   VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
   int state;
 
+  (void)answer;
   if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
     return -1;
   if (state == VL_STATE_PAUSED)
@@ -126,11 +219,13 @@ set_guest_time (struct vl_call *call, virDomainPtr domain)
 }
 
 static int
-virt_unpause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+unpause_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
+  const char *uuid = job->uuid;
   VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
   int state;
 
+  (void)answer;
   if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
     return -1;
   if (state == VL_STATE_RUNNING)
@@ -144,11 +239,13 @@ virt_unpause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 }
 
 static int
-virt_suspend (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+suspend_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
+  const char *uuid = job->uuid;
   VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
   int state;
 
+  (void)answer;
   if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
     return -1;
   if (state == VL_STATE_SUSPENDED)
@@ -161,11 +258,10 @@ virt_suspend (struct vl_call *call, struct vl_conn *conn, const char *uuid)
   return 0;
 }
 
-/* A guest with saved memory goes on; one without boots. */
 static int
-virt_resume (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, spawn->uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
   int state;
 
   if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
@@ -173,30 +269,73 @@ virt_resume (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
   if (state == VL_STATE_RUNNING)
     return 0;
   if (state == VL_STATE_PAUSED)
-    return virt_unpause (call, conn, spawn->uuid);
-  if (virt_start (call, conn, spawn, domain, 0) < 0)
+    return unpause_guest (call, conn, job, answer);
+  if (virDomainHasManagedSaveImage (domain, 0) <= 0)
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceResumeFailure", NULL,
+                         "virtloom server reboot --hard boots it anew",
+                         "the saved memory of guest '%s' is gone; it is not resumed",
+                         job->spawn->domain);
+  if (virt_start (call, conn, job->spawn, domain, 0) < 0)
     return -1;
   set_guest_time (call, domain);
   return 0;
+}
+
+/* FN with the guest UUID, for which nothing is waited. */
+static int
+do_to (struct vl_call *call, struct vl_conn *conn, const char *uuid, virt_fn fn)
+{
+  struct virt_job job = { .uuid = uuid };
+
+  return virt_do (call, conn, fn, &job);
+}
+
+static int
+virt_pause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  return do_to (call, conn, uuid, pause_guest);
+}
+
+static int
+virt_unpause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  return do_to (call, conn, uuid, unpause_guest);
+}
+
+static int
+virt_suspend (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  return do_to (call, conn, uuid, suspend_guest);
+}
+
+static int
+virt_resume (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
+
+  return virt_do (call, conn, resume_guest, &job);
+}
+
+/* ---- off and on ---- */
+
+static int
+kill_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+
+  (void)answer;
+  return domain ? virt_kill (call, conn, domain) : -1;
 }
 
 static int
 virt_power_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t timeout,
                 uint32_t retry)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
-  int state;
-
-  if (domain == NULL)
+  if (timeout > 0 && shut_down (call, conn, uuid, timeout, retry) < 0)
     return -1;
-  if (timeout > 0) {
-    state = virt_state (call, conn, domain);
-    if (state < 0)
-      return -1;
-    if (state == VL_STATE_RUNNING)
-      shut_down (call, domain, timeout, retry);
-  }
-  return virt_kill (call, conn, domain);
+  if (conn->apart && virt_process_kill (call, conn, uuid) < 0)
+    return -1;
+  return do_to (call, conn, uuid, kill_guest);
 }
 
 static int
@@ -209,14 +348,11 @@ static int
 virt_resume_state_on_host_boot (struct vl_call *call, struct vl_conn *conn,
                                 const struct vl_spawn *spawn)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
-  int state = VL_STATE_SHUTDOWN;
+  struct virt_seen seen;
 
-  if (virt_look (call, conn, spawn->uuid, &domain) < 0)
+  if (virt_look_at (call, conn, spawn->uuid, &seen) < 0)
     return -1;
-  if (domain && (state = virt_state (call, conn, domain)) < 0)
-    return -1;
-  if (state == VL_STATE_SHUTDOWN || state == VL_STATE_CRASHED)
+  if (! seen.known || seen.info.state == VL_STATE_SHUTDOWN || seen.info.state == VL_STATE_CRASHED)
     return hard_reboot (call, conn, spawn);
   return 0;
 }
@@ -232,10 +368,13 @@ virt_poll_rebooting_instances (struct vl_call *call, struct vl_conn *conn, uint3
 }
 
 static int
-virt_trigger_crash_dump (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+interrupt_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                 FILE *answer)
 {
+  const char *uuid = job->uuid;
   VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
 
+  (void)answer;
   if (domain == NULL)
     return -1;
   if (virDomainInjectNMI (domain, 0) == 0)
@@ -253,6 +392,12 @@ virt_trigger_crash_dump (struct vl_call *call, struct vl_conn *conn, const char 
   }
 }
 
+static int
+virt_trigger_crash_dump (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  return do_to (call, conn, uuid, interrupt_guest);
+}
+
 const struct vl_power_calls virt_power_calls = {
   .size = sizeof (struct vl_power_calls),
   .spawn = virt_spawn,
@@ -268,4 +413,5 @@ const struct vl_power_calls virt_power_calls = {
   .resume_state_on_host_boot = virt_resume_state_on_host_boot,
   .poll_rebooting_instances = virt_poll_rebooting_instances,
   .trigger_crash_dump = virt_trigger_crash_dump,
+  .shut_down = virt_shut_down,
 };

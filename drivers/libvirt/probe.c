@@ -132,13 +132,15 @@ add_arches (struct vl_call *call, struct vl_conn *conn, const struct vl_xml *cap
   return 0;
 }
 
-int
-virt_probe (struct vl_call *call, struct vl_conn *conn)
+static int
+probe (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   VIRT_AUTOTEXT char *xml = NULL;
   const struct vl_xml *root;
   unsigned long version;
 
+  (void)job;
+  (void)answer;
   xml = virConnectGetCapabilities (conn->virt);
   if (xml == NULL)
     return virt_error (call, "cannot read the capabilities of the host");
@@ -156,4 +158,12 @@ virt_probe (struct vl_call *call, struct vl_conn *conn)
     add_version (call, "qemu.version", version);
   virResetLastError ();
   return 0;
+}
+
+int
+virt_probe (struct vl_call *call, struct vl_conn *conn)
+{
+  struct virt_job job = { 0 };
+
+  return virt_do (call, conn, probe, &job);
 }

@@ -59,6 +59,7 @@ wait_gone (struct vl_call *call, virDomainPtr domain, unsigned id)
 int
 virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
 {
+  char uuid[VIR_UUID_STRING_BUFLEN];
   int i, gone = 0;
 
   for (i = 0; i < KILLS && ! gone; i++) {
@@ -85,8 +86,12 @@ virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
                          "guest '%s' was killed %d times and started again each time",
                          virDomainGetName (domain), KILLS);
   /* What this process started libvirt tidies up itself. */
-  if (conn->embedded)
+  if (conn->embedded) {
     virt_forget_groups (call, virDomainGetName (domain));
+    virt_forget_files (call, conn, virDomainGetName (domain), 0);
+  }
+  if (virDomainGetUUIDString (domain, uuid) == 0)
+    virt_forget_crash (call, conn, uuid);
   return 0;
 }
 
@@ -224,6 +229,7 @@ virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *s
   int restored =
       ! (flags & VIR_DOMAIN_START_FORCE_BOOT) && virDomainHasManagedSaveImage (domain, 0) > 0;
 
+  virt_forget_crash (call, conn, spawn->uuid);
   if (start_paused (call, domain, flags) < 0)
     return virt_error (call, "cannot start guest '%s'", spawn->domain);
   /* Saved memory or not: what has a strange file open must never run. */
@@ -242,11 +248,13 @@ virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *s
   return -1;
 }
 
-int
-virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+static int
+spawn_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
+  const struct vl_spawn *spawn = job->spawn;
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
+  (void)answer;
   if (virt_look (call, conn, spawn->uuid, &domain) < 0)
     return -1;
   if (domain)
@@ -263,32 +271,69 @@ virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *s
 }
 
 int
-virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
+
+  return virt_do (call, conn, spawn_guest, &job);
+}
+
+static int
+destroy_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
-  if (virt_look (call, conn, uuid, &domain) < 0)
+  (void)answer;
+  if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
   if (domain && (virt_kill (call, conn, domain) < 0 || virt_undefine (call, domain, 0) < 0))
     return -1;
-  virt_forget_guest (call, conn, uuid);
+  virt_forget_guest (call, conn, job->uuid);
+  if (conn->embedded)
+    virt_forget_files (call, conn, virt_name_of (call, job->uuid), 1);
   return 0;
 }
 
-/* Forgets a guest that is off; a running one is left alone. */
 int
-virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  struct virt_job job = { .uuid = uuid };
+
+  if (conn->apart && ! virt_is_known (call, conn, uuid)) {
+    virt_forget_files (call, conn, virt_name_of (call, uuid), 1);
+    return 0;
+  }
+  if (conn->apart && virt_process_kill (call, conn, uuid) < 0)
+    return -1;
+  return virt_do (call, conn, destroy_guest, &job);
+}
+
+/* Forgets a guest that is off; a running one is left alone. */
+static int
+clean_up_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                FILE *answer)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
-  if (virt_look (call, conn, uuid, &domain) < 0)
+  (void)answer;
+  if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
   if (domain && virt_alive (domain))
     return vl_refuse_as (call, VL_ERR_FAILED, "InstanceExists", NULL, NULL,
                          "guest '%s' still runs: it has to be destroyed before it is cleaned up",
-                         uuid);
+                         job->uuid);
   if (domain && virt_undefine (call, domain, 0) < 0)
     return -1;
-  virt_forget_guest (call, conn, uuid);
+  virt_forget_guest (call, conn, job->uuid);
   return 0;
+}
+
+int
+virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  struct virt_job job = { .uuid = uuid };
+
+  if (conn->apart && ! virt_is_known (call, conn, uuid))
+    return 0;
+  return virt_do (call, conn, clean_up_guest, &job);
 }

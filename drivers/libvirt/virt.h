@@ -15,15 +15,30 @@
 
 #include <virtloom/driver.h>
 
+/* A guest as it was seen. */
+struct virt_seen {
+  char uuid[VIR_UUID_STRING_BUFLEN]; /* "": none */
+  int known;                         /* there is one */
+  struct vl_info info;
+};
+
 struct vl_conn {
-  virConnectPtr virt;
+  virConnectPtr virt;        /* NULL with APART, but for a child process */
   const char *type;          /* domain type of its guests: "qemu", "kvm" */
   uint32_t soft_reboot_wait; /* seconds */
-  int embedded;              /* libvirt's driver runs in this process */
+  uint32_t open_timeout;     /* seconds */
+  int embedded;              /* libvirt's own driver, not a daemon's */
+  int apart;                 /* it runs in a child process for each piece of work */
   uid_t guest_uid;           /* whom each guest runs as, 0: as libvirt says */
   gid_t guest_gid;
   int own_loop; /* the application runs the event loop */
-  char *uri, *state_dir;
+  int read_only;
+  int (*take) (struct vl_call *, const char *root, uint32_t ms);
+  char *uri, *state_dir, *hint, *environment;
+  struct virt_seen seen; /* what a child has seen last */
+  int64_t seen_at;
+  char asked[VIR_UUID_STRING_BUFLEN]; /* the guest that was asked to shut down last */
+  int64_t asked_at;
 };
 
 /* Cleanup attributes for what libvirt gives. */
@@ -58,15 +73,29 @@ struct virt_open {
   const char *state_dir;
   int read_only;
   int embedded;
+  int apart;
   uid_t guest_uid; /* whom each guest runs as, 0: as libvirt says */
   gid_t guest_gid;
   int own_loop;
-  uint32_t soft_reboot_wait;
-  const char *hint; /* how to mend it where it cannot be opened, or NULL */
+  uint32_t soft_reboot_wait, open_timeout;
+  const char *hint;        /* how to mend it where it cannot be opened, or NULL */
+  const char *environment; /* of a process that is there for libvirt alone, lines, or NULL */
+  /* Takes the root folder of the embedded driver, or NULL: a descriptor that holds it until
+   * all copies of it are closed, VIRT_BUSY where another process had it for MS
+   * milliseconds, or -1 after a finding. */
+  int (*take) (struct vl_call *, const char *root, uint32_t ms);
 };
 
-/* Opens a connection and starts the event loop, unless that is the application's.  0, or
- * -1 after a finding: exit 8 where libvirt cannot be reached. */
+/* Another process has libvirt's embedded driver. */
+#define VIRT_BUSY (-2)
+/* How long libvirt may take for one piece of work; to save the memory of a large guest
+ * takes its time. */
+#define VIRT_WORK_MS (4u * 3600 * 1000)
+
+/* Connects, and starts the event loop, unless that is the application's: 0, or -1 after a
+ * finding, with exit 8 where libvirt cannot be reached. */
+int virt_connect (struct vl_call *call, struct vl_conn *conn);
+/* Makes a connection; with APART nothing is connected yet.  0, or -1 after a finding. */
 int virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **conn);
 void virt_close (struct vl_conn *conn);
 
@@ -78,8 +107,88 @@ void virt_warning (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 /* libvirt's last error code of this thread, 0 for none. */
 int virt_last_code (void);
 
+/* ---- apart.c ---- */
+
+/* What a piece of work is about. */
+struct virt_job {
+  const char *uuid; /* of the guest; NULL: of none */
+  const struct vl_spawn *spawn;
+  int blind;        /* how the guest is afterwards is of no interest */
+  uint32_t open_ms; /* how long to wait for libvirt, 0: as settings say */
+};
+typedef int (*virt_fn) (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                        FILE *answer);
+/* Does FN with libvirt connected: what it answers, or -1 after a finding. */
+int virt_do (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job);
+/* The same for a guest-less question: *ANSWER is what FN wrote, and lives as long as CALL. */
+int virt_ask (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
+              const char **answer);
+/* The same in a child, which is killed after MS milliseconds, with its answer, which lives as
+ * long as CALL.  VIRT_BUSY, without a finding, where libvirt is not to be had, or not done in
+ * time. */
+int virt_apart (struct vl_call *call, struct vl_conn *conn, uint32_t ms, virt_fn fn,
+                const struct virt_job *job, const char **answer, size_t *length);
+/* RESULT, or -1 after the finding that VIRT_BUSY stands for. */
+int virt_busy (struct vl_call *call, const struct vl_conn *conn, int result);
+/* How guest UUID is, known or not.  0, or -1 after a finding. */
+int virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                  struct virt_seen *seen);
+/* Does the caller only want to see, and soon? */
+int virt_is_hasty (struct vl_call *call);
+
+/* ---- process.c: the embedded driver's guests, without libvirt ---- */
+
+/* The folder of libvirt's embedded driver. */
+const char *virt_root (struct vl_call *call, const struct vl_conn *conn);
+
+/* What libvirt wrote of a guest, or of its definition; members are NULL or 0 where the file
+ * does not say. */
+struct virt_status {
+  const char *uuid, *state, *reason;
+  long pid;
+  int exits; /* its watchdog has QEMU end without a word */
+};
+/* 0, or -1 where it cannot be read. */
+int virt_status_read (struct vl_call *call, const char *path, struct virt_status *status);
+/* The libvirt name of the guest. */
+const char *virt_name_of (struct vl_call *call, const char *uuid);
+/* A descriptor (pidfd) of the guest's QEMU, or -1 where none runs.  The caller closes. */
+int virt_process_open (struct vl_call *call, const struct virt_status *status);
+int virt_process_of (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+int virt_process_ended (int fd);
+/* Ends the guest's QEMU and waits for that; 0 where none runs. */
+int virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* Does libvirt have a definition of the guest, or does it run? */
+int virt_is_known (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* What libvirt saw last, with a warning that says so. */
+void virt_last_seen (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
+                     struct virt_seen *seen);
+int virt_list_last_seen (struct vl_call *call, const struct vl_conn *conn, vl_instance_fn fn,
+                         void *opaque);
+
+/* ---- leftovers.c: of the embedded driver ---- */
+
+/* Notes in ROOT that the guest's process has ended by itself. */
+void virt_note_crash (struct vl_call *call, const char *root, const char *uuid);
+/* The guest was asked to shut down, so that its end is no crash. */
+void virt_note_asked (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* A sentence about how the guest crashed; NULL where one of the embedded driver has not. */
+const char *virt_crash (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+void virt_forget_crash (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* Removes what libvirt left of the guest with this libvirt NAME, which is off; ALL: its log, too. */
+void virt_forget_files (struct vl_call *call, const struct vl_conn *conn, const char *name,
+                        int all);
+
 /* ---- domain.c ---- */
 
+/* How guest UUID is, known or not, with libvirt connected.  0, or -1 after a finding. */
+int virt_see (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct virt_seen *seen);
+/* Waits up to MS milliseconds for what the embedded driver does when it opens: 1, or 0
+ * where the guest does not answer. */
+int virt_settle (struct vl_conn *conn, virDomainPtr domain, unsigned ms);
+
+/* Records that there is no guest UUID; answers -1. */
+int virt_not_found (struct vl_call *call, const char *uuid);
 /* The domain with UUID; never looked up by name.  NULL after InstanceNotFound
  * or another finding.  The caller frees it. */
 virDomainPtr virt_find (struct vl_call *call, struct vl_conn *conn, const char *uuid);

@@ -6,7 +6,6 @@
 
 #include <config.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -19,7 +18,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/alloc.h"
@@ -34,13 +32,11 @@
 #define LOG_BYTES (1024 * 1024)
 /* The longest that libvirt makes below its root; UNIX sockets end at 107. */
 #define LONGEST_SOCKET "/lib/qemu/domain-9999-vl-0123456789ab/monitor.sock"
-#define POLL_MS 20
 
 static struct {
   pthread_mutex_t lock;
   char *root; /* NULL: none taken yet */
   int fd;     /* holds the lock, open until the process ends */
-  struct embed_user guests;
 } taken = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 /* Debian's libvirt resolves the user and group that it was built for before it
@@ -78,63 +74,48 @@ make_folder (struct vl_call *call, const char *path)
   return 0;
 }
 
-/* Does another process have libvirt's driver open on this root without our lock?
+/* The process that has libvirt's driver open on this root without our lock, or 0.
  * libvirt gives up at once on such a root, and cannot be asked a second time in
  * the same process. */
-static int
-pid_file_held (const char *path)
+static pid_t
+holder_of_pid_file (const char *path)
 {
   struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
   int fd = open (path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-  int held;
+  pid_t holder = 0;
 
   if (fd < 0)
     return 0;
-  held = fcntl (fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  if (fcntl (fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+    holder = lock.l_pid;
   close (fd);
-  return held;
+  return holder;
 }
 
-static int64_t
-now_ms (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* The descriptor that holds the root, -1 after a finding. */
+/* Takes the lock that is open as FD.  0, or VIRT_BUSY where others have it for MS. */
 static int
-wait_for_root (struct vl_call *call, const char *root, unsigned timeout)
+wait_for_root (struct vl_call *call, const char *root, int fd, uint32_t ms)
 {
-  const char *path = vl_printf (call, "%s/virtloom.lock", root);
+  struct vl_wait wait = { .what = vl_printf (call, "another command that uses the guests of '%s'",
+                                             root),
+                          .holder = vl_printf (call, "%s/virtloom.lock", root),
+                          .ms = ms };
   const char *pid_file = vl_printf (call, "%s/run/qemu/driver.pid", root);
-  int64_t deadline = now_ms () + (int64_t)timeout * 1000;
-  int fd = open (path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-  int locked = 0, told = 0;
+  pid_t other = 0;
+  int locked = 0;
 
-  if (fd < 0)
-    return fail (call, "open", path);
-  for (;;) {
-    struct timespec pause = { 0, POLL_MS * 1000000 };
-
-    if (! locked && flock (fd, LOCK_EX | LOCK_NB) == 0)
-      locked = 1;
-    if (locked && ! pid_file_held (pid_file))
-      return fd;
-    if (now_ms () >= deadline)
-      break;
-    if (! told)
-      vl_progress (call, "waiting for another command to be done with the guests of '%s'", root);
-    told = 1;
-    nanosleep (&pause, NULL);
-  }
-  close (fd);
-  return vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
-                       "try again, or raise open_timeout in plugins.d/qemu-tcg.conf",
-                       "another process has used the guests of '%s' for more than %u s", root,
-                       timeout);
+  do {
+    locked = locked || flock (fd, LOCK_EX | LOCK_NB) == 0;
+    other = locked ? holder_of_pid_file (pid_file) : 0;
+    if (locked && other == 0) {
+      if (ftruncate (fd, 0) == 0)
+        dprintf (fd, "%ld\n", (long)getpid ());
+      return 0;
+    }
+    if (other)
+      wait.what = vl_printf (call, "process %ld, which uses the guests of '%s'", (long)other, root);
+  } while (vl_wait_more (call, &wait, -1));
+  return VIRT_BUSY;
 }
 
 /* Does virtlogd listen?  Then it writes the consoles, and bounds their size. */
@@ -228,111 +209,72 @@ rotate_log (struct vl_call *call, const char *root)
     rename (path, vl_printf (call, "%s.old", path));
 }
 
-/* Is PATH what libvirt wrote of a guest before it forked QEMU? */
-static int
-is_unborn (const char *path)
-{
-  size_t length;
-  const char *why;
-  char *text = vl_file_read (path, (size_t)1 << 24, &length, &why);
-  char *status = text ? strstr (text, "<domstatus ") : NULL, *pid;
-  int unborn;
-
-  if (status)
-    status[strcspn (status, ">")] = '\0';
-  pid = status ? strstr (status, " pid=") : NULL;
-  unborn = pid && (strncmp (pid, " pid='0'", 8) == 0 || strncmp (pid, " pid=\"0\"", 8) == 0);
-  free (text);
-  return unborn;
-}
-
-/* A process that is killed between writing a guest's state and forking its QEMU leaves
- * a state with process 0, which every later libvirt takes for a guest whose start never
- * ends.  We hold the root, so nobody is about to fork. */
-static void
-forget_unborn (struct vl_call *call, const char *root)
-{
-  const char *folder = vl_printf (call, "%s/run/qemu", root);
-  DIR *dir = opendir (folder);
-  struct dirent *entry;
-
-  while (dir && (entry = readdir (dir)) != NULL) {
-    size_t n = strlen (entry->d_name);
-    const char *path = vl_printf (call, "%s/%s", folder, entry->d_name);
-
-    if (n > 4 && strcmp (entry->d_name + n - 4, ".xml") == 0 && is_unborn (path))
-      unlink (path);
-  }
-  if (dir)
-    rewinddir (dir);
-  /* The file of the process number is left where libvirt was killed between the two. */
-  while (dir && (entry = readdir (dir)) != NULL) {
-    size_t n = strlen (entry->d_name);
-
-    if (n > 4 && strcmp (entry->d_name + n - 4, ".pid") == 0
-        && strcmp (entry->d_name, "driver.pid") != 0
-        && faccessat (dirfd (dir), vl_printf (call, "%.*s.xml", (int)n - 4, entry->d_name), F_OK, 0)
-               < 0)
-      unlinkat (dirfd (dir), entry->d_name, 0);
-  }
-  if (dir)
-    closedir (dir);
-}
-
-static int
-take (struct vl_call *call, const char *root, unsigned timeout)
+int
+embed_prepare (struct vl_call *call, const char *root, struct embed_user *guests)
 {
   size_t room = sizeof ((struct sockaddr_un *)0)->sun_path - sizeof LONGEST_SOCKET;
   int written;
 
-  if (taken.root && strcmp (taken.root, root) == 0)
-    return 0;
-  if (taken.root)
-    return vl_refuse (call, VL_ERR_UNSUPPORTED, NULL, NULL,
-                      "this process drives the guests of '%s' already and cannot drive those of "
-                      "'%s' too",
-                      taken.root, root);
   if (strlen (root) > room)
     return vl_refuse (call, VL_ERR_UNSUPPORTED, NULL, NULL,
                       "'%s' is longer than the %zu bytes that leave room for the names of sockets",
                       root, room);
   if (make_folder (call, root) < 0)
     return -1;
-  taken.fd = wait_for_root (call, root, timeout);
-  if (taken.fd < 0)
-    return -1;
   written = write_conf (call, root);
   if (written < 0)
     return -1;
   /* Whom guests run as the operator's own qemu.conf says. */
-  taken.guests = written ? (struct embed_user) { 0 } : guest_user ();
-  if (taken.guests.uid && virt_let_user_pass (call, taken.guests.uid, taken.guests.gid, root) < 0)
-    return -1;
-  forget_unborn (call, root);
-  rotate_log (call, root);
-  taken.root = strdup (root);
-  return taken.root ? 0 : vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  *guests = written ? (struct embed_user) { 0 } : guest_user ();
+  return guests->uid ? virt_let_user_pass (call, guests->uid, guests->gid, root) : 0;
 }
 
 int
-embed_take (struct vl_call *call, const char *root, unsigned timeout, struct embed_user *guests)
+embed_take (struct vl_call *call, const char *root, uint32_t ms)
+{
+  const char *lock = vl_printf (call, "%s/virtloom.lock", root);
+  int fd = open (lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+  if (fd < 0)
+    return fail (call, "open", lock);
+  if (wait_for_root (call, root, fd, ms) != 0) {
+    close (fd);
+    return VIRT_BUSY;
+  }
+  embed_scrub (call, root);
+  rotate_log (call, root);
+  return fd;
+}
+
+static int
+stay (struct vl_call *call, const char *root, uint32_t ms)
+{
+  if (taken.root && strcmp (taken.root, root) == 0)
+    return taken.fd;
+  if (taken.root)
+    return vl_refuse (call, VL_ERR_UNSUPPORTED, NULL, NULL,
+                      "this process drives the guests of '%s' already and cannot drive those of "
+                      "'%s' too",
+                      taken.root, root);
+  taken.fd = embed_take (call, root, ms);
+  if (taken.fd >= 0)
+    taken.root = strdup (root);
+  return taken.fd;
+}
+
+int
+embed_stay (struct vl_call *call, const char *root, uint32_t ms)
 {
   int answer;
 
   pthread_mutex_lock (&taken.lock);
-  answer = take (call, root, timeout);
-  *guests = taken.guests;
-  if (answer < 0 && taken.root == NULL && taken.fd >= 0) {
-    close (taken.fd);
-    taken.fd = -1;
-  }
+  answer = stay (call, root, ms);
   pthread_mutex_unlock (&taken.lock);
   return answer;
 }
 
 int
-embed_knows_qemu (struct vl_call *call)
+embed_knows_qemu (struct vl_call *call, const char *root)
 {
-  return taken.root
-         && access (vl_printf (call, "%s/cache/qemu/capabilities", taken.root), F_OK) == 0;
+  return access (vl_printf (call, "%s/cache/qemu/capabilities", root), F_OK) == 0;
 }

@@ -159,10 +159,14 @@ open_embedded (struct vl_call *call, const char *root, struct virt_open *how, st
                    "--no-create-home --home /var/lib/libvirt %s",
                    user),
         "libvirt does not run as root without the user and group '%s'", user);
-  if (embed_take (call, root, (unsigned)vl_int (call, "open-timeout"), &guests) < 0)
+  if (embed_prepare (call, root, &guests) < 0)
     return -1;
   how->guest_uid = guests.uid;
   how->guest_gid = guests.gid;
+  /* An application that has libvirt's event loop to itself has libvirt, too. */
+  how->apart = ! how->own_loop;
+  how->take = how->apart ? embed_take : embed_stay;
+  how->environment = embed_environment (call, root);
   escape (root, escaped, sizeof escaped);
   how->uri = vl_printf (call, EMBED "?root=%s", escaped);
   how->hint = vl_printf (call,
@@ -179,6 +183,7 @@ qemu_tcg_open (struct vl_call *call, const struct vl_open *open, struct vl_conn 
     .type = "qemu",
     .state_dir = open->state_dir,
     .soft_reboot_wait = (uint32_t)vl_int (call, "soft-reboot-wait"),
+    .open_timeout = (uint32_t)vl_int (call, "open-timeout"),
     .own_loop = open->own_event_loop != 0,
   };
   struct virt_uri uri;
@@ -196,7 +201,8 @@ qemu_tcg_open (struct vl_call *call, const struct vl_open *open, struct vl_conn 
   return virt_open (call, &how, conn);
 }
 
-/* Threads of libvirt's own driver run until the process ends. */
+/* Threads of libvirt's own driver run until the process ends, which is a child unless the
+ * application has libvirt's event loop. */
 static int
 qemu_tcg_process (struct vl_call *call, const struct vl_open *open, struct vl_process *process)
 {
@@ -204,7 +210,7 @@ qemu_tcg_process (struct vl_call *call, const struct vl_open *open, struct vl_pr
 
   if (read_setting (call, &uri) < 0)
     return -1;
-  if (uri.where != VIRT_EMBED)
+  if (uri.where != VIRT_EMBED || ! open->own_event_loop)
     return 0;
   process->quick_exit = 1;
   process->environment = embed_environment (call, root_of (call, open));
@@ -214,7 +220,7 @@ qemu_tcg_process (struct vl_call *call, const struct vl_open *open, struct vl_pr
 static int
 qemu_tcg_probe (struct vl_call *call, struct vl_conn *conn)
 {
-  if (conn->embedded && ! embed_knows_qemu (call))
+  if (conn->embedded && ! embed_knows_qemu (call, vl_printf (call, "%s/libvirt", conn->state_dir)))
     vl_progress (call, "asking QEMU what it can do; this takes some seconds, once");
   return virt_probe (call, conn);
 }

@@ -10,6 +10,8 @@
 #include <virtloom/feature.h>
 #include <virtloom/version.h>
 
+#include <stdio.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -101,6 +103,9 @@ struct vl_power_calls {
   int (*resume_state_on_host_boot) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
   int (*poll_rebooting_instances) (struct vl_call *, struct vl_conn *, uint32_t timeout);
   int (*trigger_crash_dump) (struct vl_call *, struct vl_conn *, const char *uuid);
+  /* Asks the guest to shut down and does not wait: power_off, which follows, does not ask
+   * at once again.  A guest that does not hear is success. */
+  int (*shut_down) (struct vl_call *, struct vl_conn *, const char *uuid);
 };
 
 typedef int (*vl_instance_fn) (void *opaque, const char *uuid, const char *domain,
@@ -247,6 +252,34 @@ VL_EXPORT int vl_doc_read_back (struct vl_call *c, const struct vl_doc *doc, con
 /* Is XML valid by the installed libvirt's schema?  NAME is "domain".  0, or -1
  * after vl_refuse (). */
 VL_EXPORT int vl_xml_validate (struct vl_call *c, const char *name, const char *xml);
+
+/* A wait for what another has, or does.  Other members are the core's, zero at first. */
+struct vl_wait {
+  const char *what;   /* "guest 'vl-0123' to shut down" */
+  const char *holder; /* a file in which who has it has written its process and a line feed, or
+                         NULL */
+  uint32_t ms;        /* how long, by the clock */
+  int32_t told;
+  int64_t begun;
+};
+/* Waits some milliseconds, or until descriptor FD (-1: none) can be read.  After a second the
+ * application is told what WAIT is for and which process is in the way.  1, or 0 at once
+ * when the time is over. */
+VL_EXPORT int vl_wait_more (struct vl_call *c, struct vl_wait *wait, int fd);
+/* " (process 123, since 2026-11-27T10:00:00Z: virtloom server stop web1)", which has written
+ * itself into the file HOLDER (NULL: none), or "". */
+VL_EXPORT const char *vl_wait_holder (struct vl_call *c, const char *holder);
+/* MS milliseconds, or what the caller has left to wait for others, if that is less; at
+ * least 1.  Who only wants to see waits a second or two. */
+VL_EXPORT uint32_t vl_patience (struct vl_call *c, uint32_t ms);
+
+/* For work in a child process, of a library that holds until its process ends what others
+ * wait for.  The child writes what C has recorded since there were FIRST
+ * (vl_records_count) of them, findings, facts and addresses that were read back; the
+ * parent records it again: 0, or -1 after a finding where FILE ends before. */
+VL_EXPORT size_t vl_records_count (struct vl_call *c);
+VL_EXPORT void vl_records_write (struct vl_call *c, size_t first, FILE *file);
+VL_EXPORT int vl_records_read (struct vl_call *c, FILE *file);
 
 /* Reading XML that a hypervisor gave.  Elements live as long as CALL.  At most
  * LENGTH 16 MiB; no DTD, no entities, no network. */

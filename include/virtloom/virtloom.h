@@ -57,6 +57,7 @@ struct vl_app_options {
   int quiet;   /* no progress */
   int verbose; /* debug text on stderr */
   int strict;  /* plugins that were refused are errors, not warnings */
+  int wait;    /* for another command on the same server up to a day, not a minute */
   /* Told the plugin whose module is loaded next, and NULL when that is over; or NULL. */
   void (*on_load) (void *opaque, const char *plugin);
   void *opaque;
@@ -80,6 +81,8 @@ VL_EXPORT const char *vl_app_state_dir (struct vl_app *app);
 /* Called with each progress text; NULL: none. */
 VL_EXPORT void vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *),
                                    void *opaque);
+/* Called, once for each, with what has been waited for a second; NULL: that is progress. */
+VL_EXPORT void vl_app_on_wait (struct vl_app *app, void (*fn) (void *, const char *), void *opaque);
 /* Called before a driver is opened that needs something of the process; NULL: the
  * application sees to it in its own way. */
 VL_EXPORT void vl_app_on_process (struct vl_app *app,
@@ -448,6 +451,9 @@ enum vl_server_action {
  * of VL_SERVER_STOP alone: what plugins have against it is a warning, and recorded. */
 VL_EXPORT int vl_server_act (struct vl_app *app, const char *server, enum vl_server_action action,
                              uint32_t timeout, int force);
+/* VL_SERVER_STOP of N servers: all are asked to shut down first, and waited for together. */
+VL_EXPORT int vl_server_stop (struct vl_app *app, const char *const *servers, size_t n,
+                              uint32_t timeout, int force);
 /* Starts the servers that were ACTIVE before the host's boot and whose guests are off, once
  * in a boot; FN is called with the name of each that was started.  0; 1 where the setting
  * resume_guests_state_on_host_boot is off, and nothing is started; or -1 after findings: it can

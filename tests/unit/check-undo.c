@@ -76,21 +76,31 @@ static struct vl_lock held = VL_LOCK_NONE;
 static int
 take_lock (struct vl_app *other)
 {
-  return vl_lock_take (other, "servers", U1, 1, &held);
+  return vl_lock_take (other, "servers", U1, VL_LOCK_SERVER, &held);
 }
 
 START_TEST (locks)
 {
   struct vl_lock lock = VL_LOCK_NONE, second = VL_LOCK_NONE;
+  const struct vl_finding *busy;
+  char who[64];
   pid_t child;
 
-  ck_assert_int_eq (vl_lock_take (app, "servers", U1, 1, &lock), 0);
+  ck_assert_int_eq (vl_lock_take (app, "servers", U1, VL_LOCK_SERVER, &lock), 0);
   ck_assert_int_eq (vl_lock_take (app, "servers", U1, 0, &second), 1);
   ck_assert_int_eq (exists ("state/servers/" U1 ".lock"), 1);
   vl_lock_drop (&lock);
   ck_assert_int_eq (exists ("state/servers/" U1 ".lock"), 0);
   child = in_another (take_lock);
+  snprintf (who, sizeof who, "another virtloom command (process %ld, since 20", (long)child);
   ck_assert_int_eq (vl_lock_take (app, "servers", U1, 0, &lock), 1);
+  vl_patience_set (vl_app_call (app), 20);
+  ck_assert_int_eq (vl_lock_take (app, "servers", U1, VL_LOCK_SERVER, &lock), -1);
+  vl_patience_set (vl_app_call (app), 0);
+  busy = vl_findings_get (app, vl_findings_count (app) - 1);
+  ck_assert_str_eq (busy->code, "StoreBusy");
+  ck_assert_str_eq (busy->hint, "with --wait it is waited for");
+  ck_assert_ptr_eq (strstr (busy->message, who), busy->message);
   kill_it (child);
   ck_assert_int_eq (vl_lock_take (app, "servers", U1, 0, &lock), 0);
   vl_lock_drop (&lock);
@@ -325,7 +335,7 @@ deletion_of_an_image (struct vl_app *other)
 {
   struct vl_store *store = vl_app_store (other);
 
-  return vl_lock_take (other, "images", I1, 1, &held) < 0
+  return vl_lock_take (other, "images", I1, VL_LOCK_OTHER, &held) < 0
                  || vl_undo_begin (store, I1, VL_OP_IMAGE_DELETE, NULL) < 0
              ? -1
              : 0;

@@ -28,11 +28,11 @@ _virtloom_options ()
     image-create) echo "--file --disk-format --min-ram --min-disk --property" ;;
     server-create) echo "--flavor --image --network --volume --property --request --metadata --ssh-key --key-name --password --hostname --user-data --config-drive --wait --timeout --dry-run" ;;
     server-list) echo "--status --column --no-headings" ;;
-    server-delete) echo "--all --status --abandon --force" ;;
-    server-stop) echo "--all --status --force --timeout" ;;
-    server-start | server-pause | server-unpause | server-suspend | server-resume) echo "--all --status" ;;
+    server-delete) echo "--all --status --abandon --force --wait" ;;
+    server-stop) echo "--all --status --force --timeout --wait" ;;
+    server-start | server-pause | server-unpause | server-suspend | server-resume) echo "--all --status --wait" ;;
     server-wait) echo "--status --timeout" ;;
-    server-reboot) echo "--hard --timeout --update --accept-loss" ;;
+    server-reboot) echo "--hard --timeout --update --accept-loss --wait" ;;
     server-log) echo "--lines --raw" ;;
     server-console) echo "--follow --raw" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;

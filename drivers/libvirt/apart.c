@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Work that needs libvirt.  libvirt's embedded driver has its root folder until its
+ * process ends, so each piece of work is done by a child process, which ends before
+ * anything is waited for.  With a daemon it is done here. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "virt.h"
+
+/* What a child has just seen of a guest is not asked again for so long. */
+#define FRESH_MS 250
+
+/* The guest as it is now, after the work. */
+static void
+write_seen (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  struct virt_seen seen = { 0 };
+
+  if (job->uuid && ! job->blind && virt_see (call, conn, job->uuid, &seen) == 0)
+    fwrite (&seen, sizeof seen, 1, answer);
+}
+
+/* Into FILE go the result, what was recorded, and the answer. */
+static void
+be_child (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
+          FILE *file)
+{
+  size_t first = vl_records_count (call), length = 0;
+  char *text = NULL;
+  FILE *answer = open_memstream (&text, &length);
+  int result = answer ? virt_connect (call, conn) : -1;
+
+  if (result == 0)
+    result = fn (call, conn, job, answer);
+  if (result == 0)
+    write_seen (call, conn, job, answer);
+  virConnectClose (conn->virt);
+  if (answer == NULL || fclose (answer) != 0)
+    result = vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  fwrite (&result, sizeof result, 1, file);
+  vl_records_write (call, first, file);
+  fwrite (text, 1, length, file);
+  _exit (fflush (file) == 0 ? 0 : VL_ERR_FAILED);
+}
+
+static int
+read_answer (struct vl_call *call, FILE *file, const char **answer, size_t *length)
+{
+  struct stat st;
+  long begin;
+  char *text;
+  int result;
+
+  rewind (file);
+  if (fread (&result, sizeof result, 1, file) != 1)
+    result = -1;
+  if (vl_records_read (call, file) < 0 || (begin = ftell (file)) < 0
+      || fstat (fileno (file), &st) < 0)
+    return -1;
+  text = vl_memory (call, (size_t)(st.st_size - begin) + 1);
+  *length = fread (text, 1, (size_t)(st.st_size - begin), file);
+  *answer = text;
+  return result;
+}
+
+/* VIRT_BUSY where the child has not ended within MS milliseconds: it is killed then. */
+static int
+be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char **answer,
+           size_t *length)
+{
+  int fd = (int)syscall (SYS_pidfd_open, child, 0), status, in_time = 0;
+  int64_t deadline = virt_now () + ms, left;
+
+  while (! in_time && (left = deadline - virt_now ()) > 0) {
+    struct pollfd event = { .fd = fd, .events = POLLIN };
+
+    in_time = poll (&event, 1, left < INT_MAX ? (int)left : INT_MAX) == 1;
+  }
+  if (fd >= 0)
+    close (fd);
+  if (! in_time)
+    kill (child, SIGKILL);
+  while (waitpid (child, &status, 0) < 0)
+    if (errno != EINTR)
+      return vl_refuse (call, VL_ERR_FAILED, NULL, NULL,
+                        "what became of libvirt's process is not known: %s", strerror (errno));
+  if (! in_time)
+    return VIRT_BUSY;
+  if (WIFEXITED (status) && WEXITSTATUS (status) == 0)
+    return read_answer (call, file, answer, length);
+  return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "libvirt's process %s%s",
+                    WIFSIGNALED (status) ? "died: " : "did not end well",
+                    WIFSIGNALED (status) ? strsignal (WTERMSIG (status)) : "");
+}
+
+static int
+run_apart (struct vl_call *call, struct vl_conn *conn, int64_t ms, virt_fn fn,
+           const struct virt_job *job, const char **answer, size_t *length)
+{
+  int fd = memfd_create ("virtloom", MFD_CLOEXEC), result = -1;
+  FILE *file = fd < 0 ? NULL : fdopen (fd, "w+");
+  pid_t parent = getpid (), child = file ? fork () : -1;
+
+  if (child == 0) {
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid () == parent)
+      be_child (call, conn, fn, job, file);
+    _exit (VL_ERR_FAILED);
+  }
+  if (child > 0)
+    result = be_parent (call, child, ms, file, answer, length);
+  else
+    vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot make a process for libvirt: %s",
+               strerror (errno));
+  if (file)
+    fclose (file);
+  else if (fd >= 0)
+    close (fd);
+  return result;
+}
+
+int
+virt_apart (struct vl_call *call, struct vl_conn *conn, uint32_t ms, virt_fn fn,
+            const struct virt_job *job, const char **answer, size_t *length)
+{
+  uint32_t open_ms = vl_patience (call, conn->open_timeout * 1000);
+  int lock = conn->take (call, virt_root (call, conn),
+                         job->open_ms && job->open_ms < open_ms ? job->open_ms : open_ms);
+  int result;
+
+  if (lock < 0)
+    return lock;
+  result = run_apart (call, conn, ms, fn, job, answer, length);
+  close (lock);
+  return result;
+}
+
+int
+virt_busy (struct vl_call *call, const struct vl_conn *conn, int result)
+{
+  const char *root = virt_root (call, conn);
+
+  if (result != VIRT_BUSY)
+    return result;
+  return vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
+                       "try again, or raise open_timeout in plugins.d/qemu-tcg.conf",
+                       "another process has used the guests of '%s' for more than %u s%s", root,
+                       vl_patience (call, conn->open_timeout * 1000) / 1000,
+                       vl_wait_holder (call, vl_printf (call, "%s/virtloom.lock", root)));
+}
+
+int
+virt_do (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job)
+{
+  const char *answer = NULL;
+  size_t length = 0;
+  int result;
+
+  if (! conn->apart)
+    return fn (call, conn, job, NULL);
+  conn->seen.uuid[0] = '\0';
+  result = virt_busy (call, conn, virt_apart (call, conn, VIRT_WORK_MS, fn, job, &answer, &length));
+  if (result == 0 && length == sizeof conn->seen) {
+    memcpy (&conn->seen, answer, sizeof conn->seen);
+    conn->seen_at = virt_now ();
+  }
+  return result;
+}
+
+int
+virt_ask (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
+          const char **answer)
+{
+  VIRT_AUTOTEXT char *text = NULL;
+  size_t length = 0;
+  FILE *file;
+  int result;
+
+  if (conn->apart)
+    return virt_busy (call, conn, virt_apart (call, conn, VIRT_WORK_MS, fn, job, answer, &length));
+  file = open_memstream (&text, &length);
+  if (file == NULL)
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
+  result = fn (call, conn, job, file);
+  fclose (file);
+  *answer = vl_printf (call, "%s", text ? text : "");
+  return result;
+}
+
+static int
+nothing (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  (void)call;
+  (void)conn;
+  (void)job;
+  (void)answer;
+  return 0;
+}
+
+int
+virt_is_hasty (struct vl_call *call)
+{
+  return vl_patience (call, UINT32_MAX) < UINT32_MAX;
+}
+
+/* Who only wants to see, and in no time, is told what was seen last. */
+int
+virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct virt_seen *seen)
+{
+  struct virt_job job = { .uuid = uuid };
+  const char *answer = NULL;
+  size_t length = 0;
+  int result;
+
+  if (! conn->apart)
+    return virt_see (call, conn, uuid, seen);
+  if (strcmp (conn->seen.uuid, uuid) == 0 && virt_now () - conn->seen_at < FRESH_MS) {
+    *seen = conn->seen;
+    return 0;
+  }
+  if (! virt_is_hasty (call)) {
+    if (virt_do (call, conn, nothing, &job) < 0)
+      return -1;
+    *seen = conn->seen;
+    return 0;
+  }
+  result =
+      virt_apart (call, conn, vl_patience (call, VIRT_WORK_MS), nothing, &job, &answer, &length);
+  if (result == 0 && length == sizeof *seen)
+    memcpy (seen, answer, sizeof *seen);
+  else if (result == VIRT_BUSY)
+    virt_last_seen (call, conn, uuid, seen);
+  else
+    return -1;
+  conn->seen = *seen;
+  conn->seen_at = virt_now ();
+  return 0;
+}

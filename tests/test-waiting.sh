@@ -1,0 +1,189 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# While one command waits for a guest, all others go on: what is held, by whom, and what
+# is shown meanwhile.  The guests here hear nothing, since their disk is empty.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/guest-lib.sh"
+guests_or_skip
+needs flock util-linux
+
+v () { vl --driver qemu-tcg "$@"; }
+# The same in the background, of which $waiter is the process itself, not a shell around it.
+behind () {
+  "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg "$@" \
+    > "$tmp/waiting.out" 2> "$tmp/waiting.err" &
+  waiter=$!
+}
+stop_waiting () { kill -KILL ${waiter:-} ${sleeper:-} 2> /dev/null; wait; }
+CLEANUPS="stop_waiting $CLEANUPS"
+# waits COMMAND...: in the background, until it says what it waits for.
+waits () {
+  behind "$@"
+  wait_for 120 grep -q '^waiting for ' "$tmp/waiting.err" || bail "$* does not wait: $(cat "$tmp/waiting.err")"
+}
+undated () { sed -E "s/since 20[-0-9T:]+Z/since T/" <<< "$1"; }
+still_waits () { true_that "$1, while the other waits" kill -0 "$waiter"; }
+# The QEMU of a server.
+qemu () { cat "$state/libvirt/run/qemu/$(field "$1" domain).pid"; }
+runs () { [ "$(readlink "/proc/$1/exe" | grep -c qemu)" = 1 ]; }
+
+must v flavor create f --vcpus 1 --ram 64
+truncate -s 1M "$tmp/empty.img"
+must v image create i --file "$tmp/empty.img" --disk-format raw
+for each in a b c d e; do must v server create $each --flavor f --image i; done
+
+# ---- one guest that does not hear ----
+
+waits server stop a --timeout 3000
+is "$(cat "$tmp/waiting.err")" "waiting for guest '$(field a domain)' to shut down, up to 3000 s" "it says what it waits for"
+run v server list
+is_rc 0 "list"
+is "$(grep -c 'ACTIVE *RUNNING' <<< "$out") $err" "5 " "shows all servers as they are"
+still_waits "list"
+run v server show a
+has "$out" RUNNING "show"
+run v server log b
+is_rc 0 "log"
+run v server console a
+is_rc 0 "console"
+run v server stop --timeout 0 b
+is_rc 0 "the plug of another is pulled"
+run v server start b
+is_rc 0 "it is started"
+run v server reboot --hard b
+is_rc 0 "and rebooted"
+run v server delete e
+is_rc 0 "another is deleted"
+run v server create e --flavor f --image i
+is_rc 0 "and created"
+still_waits "all that"
+
+# Another one on the same server is told who works on it, and goes on when that is gone: a
+# command that was killed holds nothing.
+first=$waiter
+waits server pause a
+text=$(undated "$(cat "$tmp/waiting.err")")
+has "$text" "waiting for another virtloom command that works on $(field a uuid) (process $first, since T: virtloom " "another on the same server says who works on it"
+has "$text" " server stop a --timeout 3000)" "and what it does"
+kill -KILL "$first"
+wait "$waiter"
+is "$?" 0 "it goes on when that was killed"
+waiter=
+is "$(power a)" PAUSED "as it was told"
+must v server unpause a
+run v server stop --timeout 0 a
+is_rc 0 "a server whose stop was killed can be stopped"
+is "$(power a)" SHUTDOWN "it was not a crash"
+must v server start a
+
+# ---- several ----
+
+asked () { local each; for each in a b c; do [ -e "$state/libvirt/crashed/$(field $each uuid)" ] || return 1; done; }
+pids="$(qemu a) $(qemu b) $(qemu c)"
+behind server stop a b c --timeout 3000
+true_that "all are asked" wait_for 300 asked
+alive=0
+for pid in $pids; do runs "$pid" && alive=$((alive + 1)); done
+is "$alive" 3 "before the first is gone"
+for pid in $pids; do kill -KILL "$pid"; done
+wait "$waiter"
+is "$?" 0 "when all are gone it is done"
+waiter=
+for each in a b c; do is "$(power $each)" SHUTDOWN "$each is off, and has not crashed"; done
+for each in a b c; do must v server start $each; done
+run v server stop a nobody b --timeout 1
+is_rc 5 "one that is not there"
+is "$(power a) $(power b) $(power c)" "SHUTDOWN SHUTDOWN RUNNING" "does not stand in the way of the others"
+must v server start a
+must v server start b
+
+# ---- a QEMU that stands still ----
+
+kill -STOP "$(qemu a)"
+run v server list
+is_rc 0 "list beside a QEMU that stands still"
+has "$err" "does not answer; its state is the one last known" "says so"
+run v server stop a --timeout 1
+is_rc 0 "it is stopped"
+is "$(power a)" SHUTDOWN "for good"
+kill -STOP "$(qemu b)"
+run v server delete b
+is_rc 0 "another one is deleted"
+
+# ---- libvirt's driver in other hands ----
+
+lock=$state/libvirt/virtloom.lock
+held () { grep -q . "$lock" && ! flock -n "$lock" true; }
+hold () {
+  : > "$lock"
+  flock "$lock" sh -c "echo \$\$ > '$lock'; exec sleep 3000" &
+  waiter=$!
+  wait_for 60 held || bail "the lock cannot be held"
+  sleeper=$(cat "$lock")
+}
+let_go () {
+  kill "$sleeper"
+  wait "$holder"
+}
+hold
+holder=$waiter
+run v server list
+is_rc 0 "list beside somebody who has libvirt's driver"
+is "$(grep -c 'ACTIVE *RUNNING' <<< "$out") $(grep -c 'SHUTOFF *SHUTDOWN' <<< "$out")" "3 1" "shows what was seen last"
+is "$(undated "$err")" "warning LastSeen qemu-tcg: libvirt is busy with other guests (process $sleeper, since T: sleep 3000): states are those that it saw last" "and says so"
+run v server show c
+has "$out" RUNNING "show, too"
+run v server log c
+is "$rc $err" "0 " "the log waits for nobody"
+waits server pause c
+is "$(undated "$(cat "$tmp/waiting.err")")" "waiting for another command that uses the guests of '$state/libvirt' (process $sleeper, since T: sleep 3000)" \
+  "who waits names who is in the way"
+let_go
+wait "$waiter"
+is "$?" 0 "and goes on when that is gone"
+waiter=
+is "$(power c)" PAUSED "as it was told"
+
+setting qemu-tcg 'open_timeout = 1'
+hold
+holder=$waiter
+run v server unpause c
+is "$rc $(undated "$(grep ^error <<< "$err")")" "8 error HypervisorBusy qemu-tcg: another process has used the guests of '$state/libvirt' for more than 1 s (process $sleeper, since T: sleep 3000)" \
+  "a wait has an end"
+let_go
+waiter=
+rm -f "$config/plugins.d/qemu-tcg.conf"
+
+# ---- crashes ----
+
+kill -KILL "$(qemu c)"
+gone () { ! v server list | grep -q 'c .*PAUSED'; }
+true_that "a guest whose QEMU is killed" wait_for 60 gone
+run v server show c
+has "$out" CRASHED "has crashed"
+like=$(grep -E '^Fault +crashed: its QEMU process ended by itself, as was seen at 20[-0-9T:]+Z; what it said last is in ' <<< "$out" | wc -l)
+is "$like" 1 "when, and where to read on"
+run v server start c
+is_rc 0 "it is started again"
+lacks "$(v server show c | grep ^Fault)" "ended by itself" "and all is well"
+
+# ---- saved memory that is gone ----
+
+must v server suspend c
+rm "$state"/libvirt/lib/qemu/save/*
+run v server resume c
+is "$rc $err" "1 error InstanceResumeFailure qemu-tcg: the saved memory of guest '$(field c domain)' is gone; it is not resumed
+  virtloom server reboot --hard boots it anew" "is not resumed"
+run v server reboot --hard c
+is_rc 0 "but booted"
+
+# What was left of a memory beside a guest that runs is not restored later.
+: > "$state/libvirt/lib/qemu/save/$(field c domain).save"
+run v server stop --timeout 0 c
+is "$rc $(power c)" "0 SHUTDOWN" "a guest that ran is off, not suspended"
+
+for each in a c d e; do v server delete $each > /dev/null 2>&1; done
+is "$(find "$state/libvirt" -name '*vl-*')" "" "nothing that libvirt made is left of any guest"
+all_gone
+done_testing
