@@ -167,9 +167,8 @@ cut (struct vl_call *c)
                            vl_printf (c, "take hw_numa_%s out of the image", once[i]),
                            "flavor and image both say it; accepted: one of them");
   if (vl_int (c, VL_GUEST_VCPUS) > VL_CPUSET_MAX)
-    return asked_by (c) ? vl_refuse (c, VL_ERR_UNSUPPORTED, NULL, NULL,
-                                     "a guest with NUMA cells has at most %d CPUs", VL_CPUSET_MAX)
-                        : 0;
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, NULL, NULL,
+                      "a guest with NUMA cells has at most %d CPUs", VL_CPUSET_MAX);
   if ((described ? described_cells (c, &cells) : equal_cells (c, &cells)) < 0)
     return -1;
   return vl_put (c, "cell-cpus", vl_join (c, " ", cells.cpus, cells.n),
@@ -431,20 +430,14 @@ refuse_place (struct vl_call *c, size_t i)
       wanted ? vl_printf (c, ", pages '%s'", wanted) : "");
 }
 
-/* ---- phases ---- */
-
-/* The cells are worked out for guests that ask for none too: another feature may wake
- * this one.  That they fit nowhere is then no finding. */
+/* Works out the cells of the guest and which of the host's hold them. */
 static int
-resolve (struct vl_call *c)
+lay_out (struct vl_call *c)
 {
-  const char *ids[MAX_CELLS], *huge[MAX_CELLS], *why = asked_by (c);
+  const char *ids[MAX_CELLS], *huge[MAX_CELLS];
   struct host host;
   size_t n, placed;
 
-  if (why == NULL && (vl_has (c, "cpus") || vl_has (c, "mem")))
-    vl_advise (c, vl_has (c, "cpus") ? "cpus" : "mem", "add hw:numa_nodes to the flavor",
-               "the cells are described, and nothing asks for cells");
   if (cut (c) < 0 || read_host (c, &host) < 0)
     return -1;
   if (vl_has (c, "memory-pages.wanted") && (host.n == 0 || host.n_sizes == 0))
@@ -454,7 +447,7 @@ resolve (struct vl_call *c)
     return 0;
   placed = place (c, &host);
   if (placed < n)
-    return why ? refuse_place (c, placed) : 0;
+    return refuse_place (c, placed);
   for (size_t h = 0; h < host.n; h++) {
     int i = host.cells[h].holds;
 
@@ -463,10 +456,23 @@ resolve (struct vl_call *c)
     ids[i] = host.cells[h].id;
     huge[i] = host.cells[h].page[i] ? page_text (c, &host, host.cells[h].page[i]) : "0";
   }
-  return vl_put (c, "host-cells", vl_join (c, ",", ids, n), why,
+  return vl_put (c, "host-cells", vl_join (c, ",", ids, n), asked_by (c),
                  "the first cells of the host that fit")
          | vl_put (c, "huge-pages", vl_join (c, ",", huge, n), "memory-pages.wanted",
                    "the largest pages that fit in these cells");
+}
+
+/* ---- phases ---- */
+
+static int
+resolve (struct vl_call *c)
+{
+  if (asked_by (c))
+    return lay_out (c);
+  if (vl_has (c, "cpus") || vl_has (c, "mem"))
+    vl_advise (c, vl_has (c, "cpus") ? "cpus" : "mem", "add hw:numa_nodes to the flavor",
+               "the cells are described, and nothing asks for cells");
+  return 0;
 }
 
 static int
@@ -482,8 +488,6 @@ validate (struct vl_call *c)
       || (vl_has (c, "cpu-model.element") && ! vl_bool (c, "cpu-model.element")))
     return vl_refuse (c, VL_ERR_UNSUPPORTED, asked_by (c), NULL,
                       "this guest has no CPU of its own, so it cannot have NUMA cells");
-  if (vl_fact_count (c, "host.cells") && ! vl_has (c, "host-cells"))
-    return refuse_place (c, 0);
   return 0;
 }
 
@@ -493,8 +497,12 @@ claim (struct vl_call *c)
 {
   const char *wanted = vl_has (c, "memory-pages.wanted") ? "memory-pages.wanted" : NULL;
   struct host host;
-  int result = read_host (c, &host);
+  int result;
 
+  /* Where another feature wakes this one the guest itself asks for no cells. */
+  if (asked_by (c) == NULL && lay_out (c) < 0)
+    return -1;
+  result = read_host (c, &host);
   for (size_t i = 0; result == 0 && i < vl_count (c, "host-cells"); i++) {
     const struct host_cell *cell = find_cell (&host, vl_item (c, "host-cells", i));
     int64_t memory = vl_item_int (c, "cell-memory", i);

@@ -183,6 +183,34 @@ vl_arena_strdup (struct vl_arena *arena, const char *text)
   return text ? vl_arena_strndup (arena, text, strlen (text)) : NULL;
 }
 
+/* Nearly all that is put together is of plain text and "%s": no library is needed for
+ * that.  The length of TEXT, which is less than ROOM; -1 where FMT or that is more. */
+static int
+join_texts (char *text, size_t room, const char *fmt, va_list args)
+{
+  size_t n = 0;
+
+  for (; *fmt && n < room; fmt++) {
+    const char *piece;
+    size_t length;
+
+    if (*fmt != '%') {
+      text[n++] = *fmt;
+      continue;
+    }
+    piece = *++fmt == 's' ? va_arg (args, const char *) : NULL;
+    length = piece ? strlen (piece) : room;
+    if (length >= room - n)
+      return -1;
+    memcpy (text + n, piece, length);
+    n += length;
+  }
+  if (n == room)
+    return -1;
+  text[n] = '\0';
+  return (int)n;
+}
+
 char *
 vl_arena_vprintf (struct vl_arena *arena, const char *fmt, va_list args)
 {
@@ -192,15 +220,20 @@ vl_arena_vprintf (struct vl_arena *arena, const char *fmt, va_list args)
   int n;
 
   va_copy (again, args);
-  n = vsnprintf (buffer, sizeof buffer, fmt, args);
+  n = join_texts (buffer, sizeof buffer, fmt, again);
+  va_end (again);
+  if (n < 0) {
+    va_copy (again, args);
+    n = vsnprintf (buffer, sizeof buffer, fmt, again);
+    va_end (again);
+  }
   if (n < 0)
     vl_oom ();
   text = vl_arena_alloc (arena, (size_t)n + 1);
   if ((size_t)n < sizeof buffer)
     memcpy (text, buffer, (size_t)n + 1);
   else
-    vsnprintf (text, (size_t)n + 1, fmt, again);
-  va_end (again);
+    vsnprintf (text, (size_t)n + 1, fmt, args);
   return text;
 }
 
@@ -218,8 +251,8 @@ vl_arena_printf (struct vl_arena *arena, const char *fmt, ...)
 
 /* ---- growing text ---- */
 
-static void
-str_reserve (struct vl_str *str, size_t n)
+void
+vl_str_reserve (struct vl_str *str, size_t n)
 {
   size_t needed;
 
@@ -230,16 +263,6 @@ str_reserve (struct vl_str *str, size_t n)
     str->size = needed < 2 * str->size ? 2 * str->size : needed + 64;
     str->text = vl_xrealloc (str->text, str->size, 1);
   }
-}
-
-void
-vl_str_add_n (struct vl_str *str, const char *text, size_t n)
-{
-  str_reserve (str, n);
-  if (n)
-    memcpy (str->text + str->length, text, n);
-  str->length += n;
-  str->text[str->length] = '\0';
 }
 
 void
@@ -259,7 +282,7 @@ vl_str_printf (struct vl_str *str, const char *fmt, ...)
     int length;
 
     room = n > room ? n : room;
-    str_reserve (str, room);
+    vl_str_reserve (str, room);
     va_start (args, fmt);
     length = vsnprintf (str->text + str->length, room + 1, fmt, args);
     va_end (args);

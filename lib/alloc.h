@@ -32,7 +32,12 @@ char *vl_xasprintf (const char *fmt, ...) __attribute__ ((format (printf, 1, 2))
     }                                                                                              \
   } while (0)
 
-#define VL_STREQ(a, b) (strcmp ((a), (b)) == 0)
+/* Most texts that differ do so in their first byte. */
+static inline int
+VL_STREQ (const char *a, const char *b)
+{
+  return *a == *b && strcmp (a, b) == 0;
+}
 #define VL_STARTS(text, prefix) (strncmp ((text), (prefix), strlen (prefix)) == 0)
 
 void vl_cleanup_free (void *pp);
@@ -68,8 +73,19 @@ struct vl_str {
   size_t length, size;
 };
 #define VL_AUTOSTR __attribute__ ((cleanup (vl_str_free)))
+/* Makes room for N more bytes and the end of the text. */
+void vl_str_reserve (struct vl_str *str, size_t n);
+static inline void
+vl_str_add_n (struct vl_str *str, const char *text, size_t n)
+{
+  if (str->size <= str->length || n >= str->size - str->length)
+    vl_str_reserve (str, n);
+  if (n)
+    memcpy (str->text + str->length, text, n);
+  str->length += n;
+  str->text[str->length] = '\0';
+}
 void vl_str_add (struct vl_str *str, const char *text);
-void vl_str_add_n (struct vl_str *str, const char *text, size_t n);
 void vl_str_printf (struct vl_str *str, const char *fmt, ...)
     __attribute__ ((format (printf, 2, 3)));
 void vl_str_free (struct vl_str *str);

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/guest-lib.sh"
 needs qemu-img qemu-utils
 accepted='accepted: qemu:///embed, qemu:///system, qemu:///session, qemu+unix:///system?socket=PATH, qemu+unix:///session?socket=PATH; set it in plugins.d/qemu-tcg.conf'
-host=$top_srcdir/drivers/fake/hosts/generic-x86_64.json
+host=generic-x86_64
 calls () { "$top_builddir/tests/driver-calls" "$config" "$state" "$@"; }
 
 # ---- which connections ----

@@ -12,7 +12,8 @@ cat > "$tmp/request.json" << 'END'
  "flavor": {"name": "f", "vcpus": 1, "ram": 512, "disk": 1},
  "image": {"name": "i", "disk_format": "qcow2", "size": 1048576, "status": "active"}}
 END
-host=$top_srcdir/drivers/fake/hosts/generic-x86_64.json
+host=$tmp/host.json
+k --host generic-x86_64 host show -o json > "$host"
 
 run k --host "$host" plan --request "$tmp/request.json"
 is_rc 0 "a plan for a recorded host"

@@ -7,7 +7,6 @@
 #include "tool.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -245,7 +244,6 @@ main (int argc, char **argv)
   int code = 0;
 
   environment_tame ();
-  setlocale (LC_CTYPE, "");
   args_parse (&args, argc, argv);
   if (args.help && ! args.bad) {
     args_help (&args, stdout);

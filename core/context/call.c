@@ -294,8 +294,11 @@ vl_join (struct vl_call *call, const char *between, const char *const *items, si
   VL_AUTOSTR struct vl_str text = { 0 };
 
   vl_str_add (&text, "");
-  for (size_t i = 0; i < n; i++)
-    vl_str_printf (&text, "%s%s", i && between ? between : "", items[i]);
+  for (size_t i = 0; i < n; i++) {
+    if (i && between)
+      vl_str_add (&text, between);
+    vl_str_add (&text, items[i]);
+  }
   return vl_arena_strdup (call->arena, text.text);
 }
 

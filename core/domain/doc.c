@@ -49,9 +49,8 @@ static uint32_t
 hash_of (const struct vl_element *parent, const struct vl_shape *shape, const struct vl_pair *keys,
          size_t n)
 {
-  uint32_t hash = vl_hash (VL_HASH_START, &parent->seq, sizeof parent->seq);
+  uint32_t hash = VL_HASH_START ^ parent->seq ^ (uint32_t)((uintptr_t)shape >> 4);
 
-  hash = vl_hash (hash, &shape, sizeof shape);
   for (size_t i = 0; i < n; i++)
     hash = vl_hash (hash, keys[i].value, strlen (keys[i].value) + 1);
   return hash;
@@ -223,7 +222,8 @@ vl_shape_child (struct vl_doc *doc, struct vl_shape *shape, const char *name, si
   struct vl_shape *child;
 
   for (child = shape->first; child; child = child->next)
-    if (strncmp (child->name, name, length) == 0 && child->name[length] == '\0')
+    if (*child->name == *name && strncmp (child->name, name, length) == 0
+        && child->name[length] == '\0')
       return child;
   child = vl_arena_alloc (doc->arena, sizeof *child);
   child->name = vl_arena_strndup (doc->arena, name, length);
@@ -281,7 +281,7 @@ walk (const struct making *m, struct vl_element *element, const char *path, cons
   const char *whole = path;
 
   for (;;) {
-    size_t length = strcspn (path, "/");
+    size_t length = (size_t)(strchrnul (path, '/') - path);
     struct vl_shape *shape;
     struct vl_element *child;
 

@@ -11,7 +11,7 @@
 #include "domain/doc.h"
 
 #define VL_MAX_KEYS 8
-#define VL_DOC_BUCKETS 512
+#define VL_DOC_BUCKETS 128
 
 enum vl_element_kind {
   VL_ELEMENT_SINGLE = 0, /* ensure: one per parent */

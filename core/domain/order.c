@@ -28,9 +28,9 @@ sort_name (const struct vl_element *node)
 {
   const char *name = node->shape->name;
 
-  if (! VL_STARTS (name, "read_") && ! VL_STARTS (name, "write_"))
+  if (! VL_STREQ (node->parent->shape->name, "iotune"))
     return name;
-  return VL_STREQ (node->parent->shape->name, "iotune") ? strchr (name, '_') : name;
+  return VL_STARTS (name, "read_") || VL_STARTS (name, "write_") ? strchr (name, '_') : name;
 }
 
 static int

@@ -10,34 +10,48 @@
 
 #include "lib/text.h"
 
-/* Runs of plain bytes are copied whole.  Line ends and tabs in an attribute
+/* What stands for C, or NULL where that is C itself.  Line ends and tabs in an attribute
  * become references: a reader turns raw ones into blanks. */
+static const char *
+reference_of (char c, int attribute)
+{
+  switch (c) {
+  case '&':
+    return "&amp;";
+  case '<':
+    return "&lt;";
+  case '>':
+    return "&gt;";
+  case '\r':
+    return "&#13;";
+  case '\'':
+    return attribute ? "&apos;" : NULL;
+  case '"':
+    return attribute ? "&quot;" : NULL;
+  case '\n':
+    return attribute ? "&#10;" : NULL;
+  case '\t':
+    return attribute ? "&#9;" : NULL;
+  default:
+    return NULL;
+  }
+}
+
 static void
 add_escaped (struct vl_str *out, const char *text, int attribute)
 {
-  const char *special = attribute ? "&<>'\"\n\r\t" : "&<>\r";
+  const char *plain = text;
 
-  while (*text) {
-    size_t plain = strcspn (text, special);
+  for (; *text; text++) {
+    const char *reference = reference_of (*text, attribute);
 
-    vl_str_add_n (out, text, plain);
-    text += plain;
-    if (*text == '\0')
-      break;
-    if (*text == '&')
-      vl_str_add_n (out, "&amp;", 5);
-    else if (*text == '<')
-      vl_str_add_n (out, "&lt;", 4);
-    else if (*text == '>')
-      vl_str_add_n (out, "&gt;", 4);
-    else if (*text == '\'')
-      vl_str_add_n (out, "&apos;", 6);
-    else if (*text == '"')
-      vl_str_add_n (out, "&quot;", 6);
-    else
-      vl_str_printf (out, "&#%d;", *text);
-    text++;
+    if (reference == NULL)
+      continue;
+    vl_str_add_n (out, plain, (size_t)(text - plain));
+    vl_str_add (out, reference);
+    plain = text + 1;
   }
+  vl_str_add_n (out, plain, (size_t)(text - plain));
 }
 
 static void

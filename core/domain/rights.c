@@ -72,8 +72,13 @@ vl_shape_right (struct vl_shape *shape, const struct vl_plugin *plugin)
   if (plugin == NULL)
     return VL_RIGHT_ALL;
   if (shape->asked != plugin) {
+    const struct vl_shape *above = shape->parent;
+
+    /* Who may do all, or nothing, above it may do so here. */
+    shape->right = above && above->asked == plugin && above->right != VL_RIGHT_THROUGH
+                       ? above->right
+                       : (int)vl_rows_right (plugin->writes, plugin->n_writes, shape, NULL);
     shape->asked = plugin;
-    shape->right = (int)vl_rows_right (plugin->writes, plugin->n_writes, shape, NULL);
   }
   return (enum vl_right)shape->right;
 }
@@ -248,6 +253,18 @@ judge_element (const struct checking *c, const struct vl_element *element)
     judge_element (c, child);
 }
 
+/* May an active feature write what not every libvirt knows? */
+static int
+any_since (const struct vl_guest *guest)
+{
+  for (size_t p = 0; p < guest->registry->n; p++)
+    for (size_t i = 0; i < guest->registry->plugins[p]->n_writes; i++)
+      if (guest->registry->plugins[p]->writes[i].since
+          && (guest->active == NULL || guest->active[p]))
+        return 1;
+  return 0;
+}
+
 void
 vl_doc_check_able (struct vl_build *build)
 {
@@ -255,5 +272,6 @@ vl_doc_check_able (struct vl_build *build)
 
   if (c.driver && c.driver->driver.reads_back)
     c.driver = NULL;
-  judge_element (&c, build->doc->root);
+  if (c.driver || any_since (build->guest))
+    judge_element (&c, build->doc->root);
 }

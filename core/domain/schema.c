@@ -159,20 +159,61 @@ vl_xml_validate (struct vl_call *call, const char *name, const char *xml)
 
 /* ---- our own document ---- */
 
-/* The element of DOC that NODE, of its serialised and parsed text, stands for:
- * both trees have the same elements in the same order. */
-static const struct vl_element *
-origin_of (const struct vl_doc *doc, const xmlNode *node)
+/* The namespace of a qualified NAME in NODE, and in *LOCAL what follows its prefix.  A
+ * name whose prefix nobody declares is kept whole, as a reader of the text would. */
+static xmlNsPtr
+namespace_of (xmlNodePtr node, const char *name, const char **local)
 {
-  const struct vl_element *found;
+  const char *colon = strchr (name, ':');
+  VL_AUTOFREE char *prefix = colon ? vl_xstrndup (name, (size_t)(colon - name)) : NULL;
+  xmlNsPtr ns = xmlSearchNs (node->doc, node, BAD_CAST prefix);
 
-  if (node->parent == NULL || node->parent->type != XML_ELEMENT_NODE)
-    return doc->root;
-  found = origin_of (doc, node->parent)->first;
-  for (const xmlNode *before = node->prev; before; before = before->prev)
-    if (before->type == XML_ELEMENT_NODE)
-      found = found->next;
-  return found;
+  *local = ns && colon ? colon + 1 : name;
+  return ns;
+}
+
+static void
+add_attribute (xmlNodePtr node, const struct vl_slot *slot)
+{
+  const char *name = slot->name;
+  xmlNsPtr ns = strchr (name, ':') ? namespace_of (node, name, &name) : NULL;
+
+  xmlNewNsProp (node, ns, BAD_CAST name, BAD_CAST slot->value);
+}
+
+/* Is SLOT the declaration of a namespace, whose prefix (NULL: none) is *PREFIX? */
+static int
+is_namespace (const struct vl_slot *slot, const char **prefix)
+{
+  *prefix = VL_STARTS (slot->name, "xmlns:") ? slot->name + 6 : NULL;
+  return *prefix || VL_STREQ (slot->name, "xmlns");
+}
+
+/* ELEMENT and what is in it as libxml2 has it, below PARENT (NULL: DOC itself).  Each
+ * node knows its element. */
+static void
+add_element (xmlDocPtr doc, xmlNodePtr parent, const struct vl_element *element)
+{
+  const char *text = vl_element_value (element, NULL), *name, *prefix;
+  xmlNodePtr node = xmlNewDocNode (doc, NULL, BAD_CAST element->shape->name, NULL);
+
+  if (node == NULL)
+    vl_oom ();
+  node->_private = (void *)element;
+  xmlAddChild (parent ? parent : (xmlNodePtr)doc, node);
+  for (const struct vl_slot *slot = element->slots; slot; slot = slot->next)
+    if (slot->value && is_namespace (slot, &prefix))
+      xmlNewNs (node, BAD_CAST slot->value, BAD_CAST prefix);
+  xmlSetNs (node, namespace_of (node, element->shape->name, &name));
+  if (name != element->shape->name)
+    xmlNodeSetName (node, BAD_CAST name);
+  for (const struct vl_slot *slot = element->slots; slot; slot = slot->next)
+    if (slot->value && ! is_namespace (slot, &prefix))
+      add_attribute (node, slot);
+  if (text)
+    xmlAddChild (node, xmlNewDocText (doc, BAD_CAST text));
+  for (const struct vl_element *child = element->first; child; child = child->next)
+    add_element (doc, node, child);
 }
 
 static struct vl_owner *
@@ -250,21 +291,17 @@ report_culprit (struct vl_call *call, const struct vl_doc *doc, const struct vl_
 void
 vl_doc_check_schema (struct vl_build *build)
 {
-  VL_AUTOSTR struct vl_str text = { 0 };
   struct vl_call *call = build->call;
   struct vl_culprits culprits = { 0 };
-  xmlDocPtr xml;
+  xmlDocPtr xml = xmlNewDoc (BAD_CAST "1.0");
 
-  vl_doc_render (build->doc, &text);
-  xml = vl_xml_parse (call, text.text, text.length);
-  if (xml == NULL)
-    return;
+  add_element (xml, NULL, build->doc->root);
   if (vl_schema_valid (call, "domain", xml) == 0)
     vl_schema_blame (call, "domain", xml, &culprits);
   for (size_t i = 0; i < culprits.n; i++) {
     const struct vl_culprit *c = &culprits.items[i];
 
-    report_culprit (call, build->doc, origin_of (build->doc, c->node),
+    report_culprit (call, build->doc, c->node->_private,
                     c->attr ? (const char *)c->attr->name : NULL, build->host);
   }
   free (culprits.items);

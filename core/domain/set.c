@@ -48,10 +48,10 @@ unfit (struct vl_call *call, const struct vl_element *element, const char *attr,
 static const char *
 device_of (struct vl_call *call, const struct vl_element *element, const char *prop)
 {
-  const struct vl_prop *row =
-      prop && call->plugin && element ? vl_plugin_row (call->plugin, prop) : NULL;
+  const char *device = prop && call->plugin && element ? vl_element_device (element) : NULL;
+  const struct vl_prop *row = device ? vl_plugin_row (call->plugin, prop) : NULL;
 
-  return row && row->of ? vl_element_device (element) : NULL;
+  return row && row->of ? device : NULL;
 }
 
 int

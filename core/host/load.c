@@ -15,7 +15,7 @@
 #define MAX_BYTES ((size_t)8 * 1024 * 1024)
 #define MAX_FOLDERS 3
 
-/* The folders that hold NAME.json, NULL-terminated. */
+/* The folders that hold NAME.json or NAME.facts, NULL-terminated. */
 static void
 folders_of (struct vl_call *call, const char *tree, const char *folders[MAX_FOLDERS])
 {
@@ -24,8 +24,9 @@ folders_of (struct vl_call *call, const char *tree, const char *folders[MAX_FOLD
   folders[2] = NULL;
 }
 
+/* Reads a host file or, where it is KEPT, what came with virtloom in the form of STATE. */
 static struct vl_host *
-read_file (struct vl_call *call, const char *path)
+read_file (struct vl_call *call, const char *path, int kept)
 {
   VL_AUTOFREE char *text = NULL;
   const char *why = NULL;
@@ -33,7 +34,7 @@ read_file (struct vl_call *call, const char *path)
 
   text = vl_file_read (path, MAX_BYTES, &length, &why);
   if (text)
-    return vl_host_from_json (call, text, length, path);
+    return kept ? vl_host_from_lines (text) : vl_host_from_json (call, text, length, path);
   vl_refuse_as (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL, NULL,
                 "the host file '%s' cannot be read: %s", path, why);
   return NULL;
@@ -47,10 +48,10 @@ list_names (struct vl_strv *names, const char *folder)
   if (dir == NULL)
     return;
   for (struct dirent *entry; (entry = readdir (dir));) {
-    size_t length = strlen (entry->d_name);
+    const char *end = strrchr (entry->d_name, '.');
 
-    if (length > 5 && VL_STREQ (entry->d_name + length - 5, ".json")) {
-      VL_AUTOFREE char *name = vl_xstrndup (entry->d_name, length - 5);
+    if (end && end > entry->d_name && (VL_STREQ (end, ".json") || VL_STREQ (end, ".facts"))) {
+      VL_AUTOFREE char *name = vl_xstrndup (entry->d_name, (size_t)(end - entry->d_name));
 
       if (! vl_strv_has (names, name))
         vl_strv_add (names, name);
@@ -112,16 +113,19 @@ vl_host_load (struct vl_call *call, const char *tree, const char *name)
   const char *folders[MAX_FOLDERS], *path;
 
   if (strchr (name, '/'))
-    return read_file (call, name);
+    return read_file (call, name, 0);
   folders_of (call, tree, folders);
   for (size_t i = 0; folders[i]; i++) {
     path = vl_printf (call, "%s/%s.json", folders[i], name);
     if (access (path, F_OK) == 0)
-      return read_file (call, path);
+      return read_file (call, path, 0);
+    path = vl_printf (call, "%s/%s.facts", folders[i], name);
+    if (access (path, F_OK) == 0)
+      return read_file (call, path, 1);
   }
   /* "--host h.json": a file here needs no "./" in front. */
   if (access (name, F_OK) == 0 || strchr (name, '.'))
-    return read_file (call, name);
+    return read_file (call, name, 0);
   refuse_name (call, name, tree);
   return NULL;
 }

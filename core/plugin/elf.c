@@ -16,6 +16,7 @@
 
 #define CUT_OFF "is cut off: its headers point beyond its end"
 #define MOST_SPAN ((size_t)1 << 30)
+#define FIRST_PART 4096 /* has the headers of nearly every module */
 #define MOST_DYNAMIC 256
 #define MOST_NEEDS 256
 #define WORD sizeof (ElfW (Addr))
@@ -40,6 +41,7 @@ void
 vl_elf_free (struct vl_elf *elf)
 {
   free (elf->bytes);
+  free (elf->needs);
 }
 
 int
@@ -57,16 +59,17 @@ vl_elf_refuse (struct vl_elf *elf, const char *fmt, ...)
 
 /* ---- headers ---- */
 
+/* Reads the file's first N bytes, as far as they are not read yet. */
 static int
-read_file (struct vl_elf *elf, int fd)
+read_up_to (struct vl_elf *elf, size_t n)
 {
-  ssize_t got;
+  size_t more = n > elf->n_read ? n - elf->n_read : 0;
+  ssize_t got = more ? pread (elf->fd, elf->bytes + elf->n_read, more, (off_t)elf->n_read) : 0;
 
-  elf->bytes = vl_xcalloc (1, elf->size + 1);
-  got = pread (fd, elf->bytes, elf->size, 0);
-  return got == (ssize_t)elf->size ? 0
-                                   : vl_elf_refuse (elf, "cannot be read: %s",
-                                                    got < 0 ? strerror (errno) : "it ended early");
+  elf->n_read += more;
+  return got == (ssize_t)more ? 0
+                              : vl_elf_refuse (elf, "cannot be read: %s",
+                                               got < 0 ? strerror (errno) : "it ended early");
 }
 
 static int
@@ -94,6 +97,8 @@ check_header (struct vl_elf *elf)
   if (header->e_phoff > elf->size
       || header->e_phnum * sizeof (ElfW (Phdr)) > elf->size - header->e_phoff)
     return vl_elf_refuse (elf, CUT_OFF);
+  if (read_up_to (elf, header->e_phoff + header->e_phnum * sizeof (ElfW (Phdr))) < 0)
+    return -1;
   memcpy (elf->segments, elf->bytes + header->e_phoff, header->e_phnum * sizeof (ElfW (Phdr)));
   return 0;
 }
@@ -152,7 +157,7 @@ check_load (struct vl_elf *elf, const ElfW (Phdr) * segment, uint64_t *end)
   if ((segment->p_vaddr - segment->p_offset) % page || segment->p_vaddr / page * page < *end)
     return DAMAGED (elf, "its segments overlap, or do not begin at a page");
   *end = (segment->p_vaddr + memory + page - 1) / page * page;
-  return 0;
+  return read_up_to (elf, segment->p_offset + segment->p_filesz);
 }
 
 /* Segments that the dynamic linker, or the unwinder, reads where others map them. */
@@ -394,7 +399,6 @@ read_needs (struct vl_elf *elf, unsigned *highest)
 {
   uint64_t at = value_of (elf, DT_VERNEED), n = value_of (elf, DT_VERNEEDNUM);
 
-  elf->needs = vl_arena_alloc (elf->arena, MOST_NEEDS * sizeof *elf->needs);
   while (n-- > 0) {
     const ElfW (Verneed) *file = bytes_at (elf, at, sizeof *file, 4);
     uint64_t below = file ? at + file->vn_aux : 0;
@@ -410,6 +414,7 @@ read_needs (struct vl_elf *elf, unsigned *highest)
       if (version == NULL || (i + 1u < file->vn_cnt) != (row->vna_next != 0)
           || elf->n_needs == MOST_NEEDS)
         return DAMAGED (elf, "the versions that it needs");
+      VL_GROW (elf->needs, elf->n_needs, elf->needs_size);
       elf->needs[elf->n_needs++] = (struct vl_elf_need) { version, row->vna_other & 0x7fff };
       *highest = MAX (*highest, row->vna_other & 0x7fffu);
       below += row->vna_next;
@@ -469,8 +474,8 @@ check_place (struct vl_elf *elf, uint64_t place)
 static int
 is_start (const struct vl_elf *elf, uint64_t place)
 {
-  return place - value_of (elf, DT_INIT_ARRAY) < value_of (elf, DT_INIT_ARRAYSZ)
-         || place - value_of (elf, DT_FINI_ARRAY) < value_of (elf, DT_FINI_ARRAYSZ);
+  return place - elf->starts[0].begin < elf->starts[0].size
+         || place - elf->starts[1].begin < elf->starts[1].size;
 }
 
 /* What a relative relocation makes the word at PLACE a pointer to. */
@@ -557,6 +562,10 @@ check_all_relocations (struct vl_elf *elf)
     { DT_JMPREL, DT_PLTRELSZ, DT_NULL, kind == DT_RELA },
   };
 
+  elf->starts[0].begin = value_of (elf, DT_INIT_ARRAY);
+  elf->starts[0].size = value_of (elf, DT_INIT_ARRAYSZ);
+  elf->starts[1].begin = value_of (elf, DT_FINI_ARRAY);
+  elf->starts[1].size = value_of (elf, DT_FINI_ARRAYSZ);
   if (value_of (elf, DT_JMPREL) && kind != DT_RELA && kind != DT_REL)
     return DAMAGED (elf, "its dynamic section does not say what its jumps are");
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
@@ -567,7 +576,7 @@ check_all_relocations (struct vl_elf *elf)
   if (check_packed (elf) < 0)
     return -1;
   /* An address that no relocation moves is one of another place. */
-  if (elf->n_starts * WORD != value_of (elf, DT_INIT_ARRAYSZ) + value_of (elf, DT_FINI_ARRAYSZ))
+  if (elf->n_starts * WORD != elf->starts[0].size + elf->starts[1].size)
     return DAMAGED (elf, "its functions to call at the start");
   return 0;
 }
@@ -577,10 +586,13 @@ vl_elf_read (struct vl_elf *elf, struct vl_arena *arena, int fd, size_t size)
 {
   memset (elf, 0, sizeof *elf);
   elf->arena = arena;
+  elf->fd = fd;
   elf->size = size;
-  if (read_file (elf, fd) < 0 || check_header (elf) < 0 || check_segments (elf) < 0
-      || find_dynamic (elf) < 0 || check_tables (elf) < 0 || check_symbols (elf) < 0
-      || check_versions (elf) < 0 || check_all_relocations (elf) < 0)
+  elf->bytes = vl_xrealloc (NULL, size + 1, 1);
+  /* What lies behind the last segment is for debuggers. */
+  if (read_up_to (elf, MIN (size, FIRST_PART)) < 0 || check_header (elf) < 0
+      || check_segments (elf) < 0 || find_dynamic (elf) < 0 || check_tables (elf) < 0
+      || check_symbols (elf) < 0 || check_versions (elf) < 0 || check_all_relocations (elf) < 0)
     return -1;
   return 0;
 }

@@ -21,8 +21,9 @@ struct vl_elf_need {
 struct vl_elf {
   struct vl_arena *arena;
   const char *why; /* what is wrong: a phrase whose subject is the module */
+  int fd;
   unsigned char *bytes;
-  size_t size;
+  size_t size, n_read;
   ElfW (Ehdr) header;
   ElfW (Phdr) segments[64];
   const ElfW (Dyn) * dynamic; /* up to its DT_NULL */
@@ -33,8 +34,11 @@ struct vl_elf {
   size_t n_symbols;
   const uint16_t *versions; /* of each symbol, or NULL */
   struct vl_elf_need *needs;
-  size_t n_needs;
-  size_t n_starts; /* relocations of functions to call at the start and the end */
+  size_t n_needs, needs_size;
+  struct {
+    uint64_t begin, size;
+  } starts[2];     /* where the functions to call at the start and the end are listed */
+  size_t n_starts; /* relocations of those */
   size_t span;     /* bytes of memory from the first segment's begin on */
 };
 #define VL_AUTOELF __attribute__ ((cleanup (vl_elf_free)))

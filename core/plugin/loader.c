@@ -172,8 +172,8 @@ static int
 find_in_tree (struct vl_arena *arena, const char *tree, const char *name, const char *file,
               const char **path)
 {
-  const char *first[] = { "features", "drivers", vl_arena_printf (arena, "drivers/%s", name),
-                          "tests/mods" };
+  const char *first[] = { "features", "storage", "networks",
+                          vl_arena_printf (arena, "drivers/%s", name), "tests/mods" };
   VL_AUTOSTRV struct vl_strv folders = { 0 };
   DIR *dir;
 

@@ -58,14 +58,18 @@ not_in_range (struct vl_arena *arena, const struct vl_prop *row, const char *pro
                           row->unit ? " of " : "", unit);
 }
 
+/* TEXT is NUMBER as it was written. */
 static const char *
-take_number (struct vl_arena *arena, const struct vl_prop *row, int64_t number,
+take_number (struct vl_arena *arena, const struct vl_prop *row, const char *text, int64_t number,
              struct vl_value *value)
 {
   if (row->max > row->min && (number < row->min || number > row->max))
     return not_in_range (arena, row, "is out of range");
   value->number = number;
-  value->text = vl_arena_printf (arena, "%" PRId64, number);
+  /* Most are written as we would write them. */
+  value->text = *text >= '1' && *text <= '9' && text[strspn (text, DIGITS)] == '\0'
+                    ? vl_arena_strdup (arena, text)
+                    : vl_arena_printf (arena, "%" PRId64, number);
   return NULL;
 }
 
@@ -81,7 +85,7 @@ parse_int (struct vl_arena *arena, const struct vl_prop *row, const char *text,
   errno = 0;
   number = strtoll (text, NULL, 10);
   return errno ? not_in_range (arena, row, "is out of range")
-               : take_number (arena, row, number, value);
+               : take_number (arena, row, text, number, value);
 }
 
 /* How many bits the suffix of a size stands for; -1: no such suffix.  As in
@@ -115,7 +119,7 @@ parse_size (struct vl_arena *arena, const struct vl_prop *row, const char *text,
   number = strtoull (text, NULL, 10);
   if (errno || number > (unsigned long long)INT64_MAX >> shift)
     return "is out of range; accepted: less than 8 EiB";
-  return take_number (arena, row, (int64_t)(number << shift), value);
+  return take_number (arena, row, text, (int64_t)(number << shift), value);
 }
 
 /* Digits, and up to four more after a point: read without the locale. */
@@ -154,12 +158,13 @@ match_choice (struct vl_arena *arena, const struct vl_prop *row, const char **te
   struct vl_spell spell = { .wanted = *text };
   VL_AUTOSTR struct vl_str all = { 0 };
 
-  for (const char *const *choice = row->choices; *choice; choice++) {
+  for (const char *const *choice = row->choices; *choice; choice++)
     if (row->flags & (VL_NOCASE | VL_LOWER) ? vl_ascii_casecmp (*text, *choice) == 0
                                             : VL_STREQ (*text, *choice)) {
       *text = *choice;
       return NULL;
     }
+  for (const char *const *choice = row->choices; *choice; choice++) {
     vl_spell_offer (&spell, *choice);
     vl_str_printf (&all, " %s", *choice);
   }

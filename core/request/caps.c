@@ -30,30 +30,33 @@ scope_of (struct vl_call *call, struct scope *scope)
   return call->host && scope->virt_type && scope->arch ? 0 : -1;
 }
 
-static int
-has_caps (const struct vl_host *host, const struct scope *scope, const char *machine)
+/* The key of fact WHAT of the domain capabilities of MACHINE. */
+static const char *
+key_of (struct vl_call *call, const struct scope *scope, const char *machine, const char *what)
 {
-  VL_AUTOFREE char *prefix =
-      vl_xasprintf ("caps.%s.%s.%s.", scope->virt_type, scope->arch, machine);
+  return vl_printf (call, "caps.%s.%s.%s.%s", scope->virt_type, scope->arch, machine, what);
+}
 
-  return vl_host_has_any (host, prefix);
+static int
+has_caps (struct vl_call *call, const struct scope *scope, const char *machine)
+{
+  return vl_host_has_any (call->host, key_of (call, scope, machine, ""));
 }
 
 /* Another name of the machine for which there are domain capabilities, or the
  * machine's own name. */
 static const char *
-find_name (const struct vl_host *host, const struct scope *scope)
+find_name (struct vl_call *call, const struct scope *scope)
 {
-  VL_AUTOFREE char *aliases = NULL, *key = NULL;
-  const char *canonical;
+  const struct vl_host *host = call->host;
+  const char *aliases, *canonical;
   size_t first, n;
 
-  if (has_caps (host, scope, scope->machine))
+  if (has_caps (call, scope, scope->machine))
     return scope->machine;
-  aliases = vl_xasprintf ("guest.%s.canonical.", scope->arch);
-  key = vl_xasprintf ("%s%s", aliases, scope->machine);
-  canonical = vl_host_str (host, key);
-  if (canonical && has_caps (host, scope, canonical))
+  aliases = vl_printf (call, "guest.%s.canonical.", scope->arch);
+  canonical = vl_host_str (host, vl_printf (call, "%s%s", aliases, scope->machine));
+  if (canonical && has_caps (call, scope, canonical))
     return canonical;
   if (canonical == NULL)
     canonical = scope->machine;
@@ -62,7 +65,7 @@ find_name (const struct vl_host *host, const struct scope *scope)
     const char *alias = host->facts[i].key + strlen (aliases);
 
     if (host->facts[i].n == 1 && VL_STREQ (host->facts[i].values[0], canonical)
-        && has_caps (host, scope, alias))
+        && has_caps (call, scope, alias))
       return alias;
   }
   return scope->machine;
@@ -77,7 +80,7 @@ known_name (struct vl_call *call, const struct scope *scope)
 
   if (work == NULL || work->caps_host != call->host || work->caps_arch != scope->arch
       || work->caps_machine != scope->machine || work->caps_virt_type != scope->virt_type) {
-    const char *name = find_name (call->host, scope);
+    const char *name = find_name (call, scope);
 
     if (work == NULL)
       return name;
@@ -93,13 +96,14 @@ known_name (struct vl_call *call, const struct scope *scope)
 /* The first machine of the guest's architecture whose domain capabilities are
  * known, or NULL. */
 static const char *
-any_machine (const struct vl_host *host, const struct scope *scope)
+any_machine (struct vl_call *call, const struct scope *scope)
 {
-  VL_AUTOFREE char *key = vl_xasprintf ("guest.%s.machines", scope->arch);
+  const char *key = vl_printf (call, "guest.%s.machines", scope->arch);
+  const struct vl_fact *machines = vl_host_find (call->host, key);
 
-  for (size_t i = 0; i < vl_host_count (host, key); i++)
-    if (has_caps (host, scope, vl_host_item (host, key, i)))
-      return vl_host_item (host, key, i);
+  for (size_t i = 0; machines && i < machines->n; i++)
+    if (has_caps (call, scope, machines->values[i]))
+      return machines->values[i];
   return NULL;
 }
 
@@ -114,11 +118,11 @@ vl_cap_key (struct vl_call *call, const char *what)
     return "?";
   }
   if (scope_of (call, &scope) == 0)
-    machine = scope.machine ? known_name (call, &scope) : any_machine (call->host, &scope);
+    machine = scope.machine ? known_name (call, &scope) : any_machine (call, &scope);
   /* A key that no host has, and that reads well behind "does not say". */
   if (machine == NULL)
     return "what this guest's machine can do";
-  return vl_printf (call, "caps.%s.%s.%s.%s", scope.virt_type, scope.arch, machine, what);
+  return key_of (call, &scope, machine, what);
 }
 
 static int
@@ -174,10 +178,9 @@ cpu_fact (struct vl_call *call, const char *what)
   const char *machine;
   struct scope scope;
 
-  if (scope_of (call, &scope) < 0 || (machine = any_machine (call->host, &scope)) == NULL)
+  if (scope_of (call, &scope) < 0 || (machine = any_machine (call, &scope)) == NULL)
     return NULL;
-  return vl_host_find (
-      call->host, vl_printf (call, "caps.%s.%s.%s.%s", scope.virt_type, scope.arch, machine, what));
+  return vl_host_find (call->host, key_of (call, &scope, machine, what));
 }
 
 static const struct vl_fact *

@@ -189,6 +189,8 @@ read_of (const struct vl_prop_index *index, const char *name)
 static void
 add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
 {
+  struct vl_plugin_slot *core;
+
   index->n_plugins = registry->n;
   index->plugins = vl_arena_alloc (registry->arena, (registry->n + 1) * sizeof *index->plugins);
   for (size_t i = index->n_props; i-- > 0;) {
@@ -198,20 +200,28 @@ add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
     slot->n++;
   }
   /* The core's properties are not in one place; nothing asks for them so. */
-  index->plugins[registry->n].n = 0;
+  core = &index->plugins[registry->n];
+  core->reads = vl_arena_alloc (registry->arena, core->n * sizeof *core->reads);
+  for (size_t i = 0; i < index->n_props; i++)
+    if (index->props[i].owner == registry->n)
+      core->reads[core->n_reads++] = (struct vl_read_slot) { index->props[i].name, i };
+  core->n = 0;
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
     struct vl_plugin_slot *slot = &index->plugins[i];
+    size_t n = 0;
 
     plugin->number = i;
     slot->plugin = plugin;
     slot->state = plugin->state;
     slot->props = plugin->props;
-    while (plugin->reads[slot->n_reads])
-      slot->n_reads++;
-    slot->reads = vl_arena_alloc (registry->arena, (slot->n_reads + 1) * sizeof *slot->reads);
-    for (size_t k = 0; k < slot->n_reads; k++)
-      slot->reads[k] =
+    while (plugin->reads[n])
+      n++;
+    slot->reads = vl_arena_alloc (registry->arena, (slot->n + n + 1) * sizeof *slot->reads);
+    for (size_t k = slot->first; k < slot->first + slot->n; k++)
+      slot->reads[slot->n_reads++] = (struct vl_read_slot) { index->props[k].row->name, k };
+    for (size_t k = 0; k < n; k++)
+      slot->reads[slot->n_reads++] =
           (struct vl_read_slot) { plugin->reads[k], read_of (index, plugin->reads[k]) };
   }
 }

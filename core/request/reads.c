@@ -30,24 +30,15 @@ is_misspelt (const struct vl_guest *guest, const char *name)
   return VL_STARTS (name, "guest.");
 }
 
-/* Literals of one file are one object: most names are found by address. */
 static size_t
 find_for (struct vl_guest *guest, const struct vl_plugin_slot *slot, const char *name)
 {
-  const struct vl_guest_prop *props = guest->props;
-
-  for (size_t i = slot->first; i < slot->first + slot->n; i++)
-    if (props[i].row->name == name)
-      return i;
-  for (size_t i = 0; i < slot->n_reads; i++)
-    if (slot->reads[i].name == name)
-      return slot->reads[i].prop;
-  for (size_t i = slot->first; i < slot->first + slot->n; i++)
-    if (VL_STREQ (props[i].row->name, name) || VL_STREQ (props[i].name, name))
-      return i;
   for (size_t i = 0; i < slot->n_reads; i++)
     if (VL_STREQ (slot->reads[i].name, name))
       return slot->reads[i].prop;
+  for (size_t i = slot->first; i < slot->first + slot->n; i++)
+    if (VL_STREQ (guest->props[i].name, name))
+      return i;
   vl_fault (guest->call, "reads '%s', which is not in its table of reads", name);
   return VL_NO_PROP;
 }
@@ -57,12 +48,18 @@ locate (struct vl_guest *guest, const struct vl_plugin *reader, const char *name
 {
   const struct vl_prop_index *index = guest->work ? guest->work->index : NULL;
   size_t number = vl_guest_number (guest, reader), found;
+  const struct vl_plugin_slot *slot;
 
   if (index == NULL)
     return VL_NO_PROP;
+  slot = &index->plugins[number];
+  /* Literals of one file are one object: most names are found by address. */
+  for (size_t i = 0; i < slot->n_reads; i++)
+    if (slot->reads[i].name == name && slot->reads[i].prop < index->n_props)
+      return slot->reads[i].prop;
   if (number == guest->registry->n)
     return vl_index_find (index, name);
-  found = find_for (guest, &index->plugins[number], name);
+  found = find_for (guest, slot, name);
   if (found == VL_NO_PROP && is_misspelt (guest, name))
     vl_fault (guest->call, "reads '%s', which no loaded feature has", name);
   return found < index->n_props ? found : VL_NO_PROP;

@@ -34,8 +34,8 @@ struct vl_plugin_slot {
   const struct vl_plugin *plugin;
   enum vl_plugin_state state; /* when the index was made */
   const struct vl_prop *props;
-  size_t first, n; /* its properties in the template */
-  struct vl_read_slot *reads;
+  size_t first, n;            /* its properties in the template */
+  struct vl_read_slot *reads; /* what it may read: its own rows, and what it says */
   size_t n_reads;
 };
 
