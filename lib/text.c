@@ -51,29 +51,70 @@ is_control (uint32_t code)
   return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
-/* What is not seen, or changes the order of what is: Unicode's categories Cf
- * (but for signs of Arabic and other scripts that are seen), Zl, Zp and Co, and
- * what is no character.  Nova's judgement of names is the same. */
-static int
-is_hidden (uint32_t code)
-{
-  static const uint32_t ranges[][2] = {
-    { 0xad, 0xad },       { 0x61c, 0x61c },     { 0x180e, 0x180e },   { 0x200b, 0x200f },
-    { 0x2028, 0x202e },   { 0x2060, 0x206f },   { 0xe000, 0xf8ff },   { 0xfdd0, 0xfdef },
-    { 0xfeff, 0xfeff },   { 0xfff9, 0xfffb },   { 0xfffe, 0xffff },   { 0x13430, 0x1343f },
-    { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe007f }, { 0xf0000, 0x10ffff },
-  };
+/* What is not seen, or looks like something else.  Values may have what NAME marks, which is
+ * good typography there; two names that differ by it look the same. */
+static const struct {
+  uint32_t first, last;
+  enum { ANYWHERE, NAME, BLANK } where;
+} hidden[] = {
+  /* Unicode's categories Cf, Zl, Zp and Co, and what is no character. */
+  { 0xad, 0xad, ANYWHERE },
+  { 0x600, 0x605, NAME }, /* signs of Arabic and other scripts, which are seen */
+  { 0x61c, 0x61c, ANYWHERE },
+  { 0x6dd, 0x6dd, NAME },
+  { 0x70f, 0x70f, NAME },
+  { 0x890, 0x891, NAME },
+  { 0x8e2, 0x8e2, NAME },
+  { 0x180e, 0x180e, ANYWHERE },
+  { 0x200b, 0x200f, ANYWHERE },
+  { 0x2028, 0x202e, ANYWHERE },
+  { 0x2060, 0x206f, ANYWHERE },
+  { 0xe000, 0xf8ff, ANYWHERE },
+  { 0xfdd0, 0xfdef, ANYWHERE },
+  { 0xfeff, 0xfeff, ANYWHERE },
+  { 0xfff9, 0xfffb, ANYWHERE },
+  { 0x110bd, 0x110bd, NAME },
+  { 0x110cd, 0x110cd, NAME },
+  { 0x13430, 0x1343f, ANYWHERE },
+  { 0x1bca0, 0x1bca3, ANYWHERE },
+  { 0x1d173, 0x1d17a, ANYWHERE },
+  { 0xe0000, 0xe007f, ANYWHERE },
+  { 0xf0000, 0x10ffff, ANYWHERE },
+  /* Its property Default_Ignorable_Code_Point: fillers, selectors of variants. */
+  { 0x34f, 0x34f, NAME },
+  { 0x115f, 0x1160, NAME },
+  { 0x17b4, 0x17b5, NAME },
+  { 0x180b, 0x180f, NAME },
+  { 0x3164, 0x3164, NAME },
+  { 0xfe00, 0xfe0f, NAME },
+  { 0xffa0, 0xffa0, NAME },
+  { 0xfff0, 0xfff8, NAME },
+  { 0xe0080, 0xe0fff, NAME },
+  /* Its category Zs but U+0020, and the pattern of Braille without a dot. */
+  { 0xa0, 0xa0, BLANK },
+  { 0x1680, 0x1680, BLANK },
+  { 0x2000, 0x200a, BLANK },
+  { 0x202f, 0x202f, BLANK },
+  { 0x205f, 0x205f, BLANK },
+  { 0x2800, 0x2800, BLANK },
+  { 0x3000, 0x3000, BLANK },
+};
 
-  for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-    if (code >= ranges[i][0] && code <= ranges[i][1])
-      return 1;
-  return 0;
+/* Where CODE may not stand, as in the table; -1: it may anywhere. */
+static int
+hidden_where (uint32_t code)
+{
+  for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+    if (code >= hidden[i].first && code <= hidden[i].last)
+      return hidden[i].where;
+  return (code & 0xfffe) == 0xfffe ? ANYWHERE : -1;
 }
 
-const char *
-vl_text_problem (const char *text, size_t length)
+static const char *
+problem_of (const char *text, size_t length, int name)
 {
   uint32_t code;
+  int where;
 
   for (size_t i = 0, n; i < length; i += n) {
     n = 1;
@@ -85,14 +126,34 @@ vl_text_problem (const char *text, size_t length)
       return "is not UTF-8 text";
     if (is_control (code))
       return "has a control character; accepted: printable text";
-    if (is_hidden (code))
+    where = hidden_where (code);
+    if (where == ANYWHERE || (name && where == NAME))
       return "has a character that is not seen; accepted: printable text";
+    if (name && where == BLANK)
+      return "has a blank other than U+0020; accepted: printable text";
   }
   return NULL;
 }
 
-char *
-vl_text_clean_n (const char *text, size_t length)
+const char *
+vl_text_problem (const char *text, size_t length)
+{
+  return problem_of (text, length, 0);
+}
+
+const char *
+vl_name_problem (const char *text, size_t length)
+{
+  const char *problem = problem_of (text, length, 1);
+
+  if (problem == NULL && length && (text[0] == ' ' || text[length - 1] == ' '))
+    problem = "begins or ends with a blank; accepted: text without blanks around it";
+  return problem;
+}
+
+/* Each byte of what is not seen as "\x1b": with NAME also of what values may have. */
+static char *
+clean_of (const char *text, size_t length, int name)
 {
   struct vl_str clean = { 0 };
   uint32_t code;
@@ -101,13 +162,20 @@ vl_text_clean_n (const char *text, size_t length)
   for (size_t i = 0, n, end; i < length; i = end) {
     n = vl_utf8_read (text + i, length - i, &code);
     end = i + (n ? n : 1);
-    if (n && ! is_control (code) && ! is_hidden (code))
+    if (n && ! is_control (code)
+        && (name ? hidden_where (code) < 0 : hidden_where (code) != ANYWHERE))
       vl_str_add_n (&clean, text + i, n);
     else
       for (size_t k = i; k < end; k++)
         vl_str_printf (&clean, "\\x%02x", (unsigned)(unsigned char)text[k]);
   }
   return clean.text;
+}
+
+char *
+vl_text_clean_n (const char *text, size_t length)
+{
+  return clean_of (text, length, 0);
 }
 
 char *
@@ -125,7 +193,7 @@ vl_shown (struct vl_arena *arena, const char *text)
   /* Not in the middle of a character. */
   while (cut < n && cut > 0 && (text[cut] & 0xc0) == 0x80)
     cut--;
-  clean = vl_text_clean_n (text, cut);
+  clean = clean_of (text, cut, 1);
   return vl_arena_printf (arena, "%s%s", clean, cut < n ? "..." : "");
 }
 

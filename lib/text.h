@@ -18,11 +18,16 @@ size_t vl_utf8_read (const char *text, size_t n, uint32_t *code);
 /* What is wrong with TEXT as printable UTF-8 ("has a control character"), or
  * NULL.  This is the one rule for what virtloom keeps or shows. */
 const char *vl_text_problem (const char *text, size_t length);
+/* The same for a name or a key, of which two must not look alike: no character that is
+ * not drawn, no blank but U+0020, and none around it either.  Nova's rule for names
+ * (api/validation/parameter_types.py) lets other blanks pass. */
+const char *vl_name_problem (const char *text, size_t length);
 /* TEXT by the same rule, each byte of what is not printable as "\x1b".  The
  * caller frees. */
 char *vl_text_clean (const char *text);
 char *vl_text_clean_n (const char *text, size_t length);
-/* The same for a message: cut to 64 bytes and "..." where it is longer. */
+/* The same for a message, which shows what a name may not have, too: cut to 64 bytes and
+ * "..." where it is longer. */
 const char *vl_shown (struct vl_arena *arena, const char *text);
 /* FNV-1a: HASH, VL_HASH_START at first, carried on over N bytes. */
 #define VL_HASH_START 2166136261u

@@ -71,7 +71,13 @@ if [ -n "${VL_PROGRAM:-}" ]; then
 else
   program () { "$VL_RUN" virtloom "$@"; }
 fi
-vl () { program --config "$config" --state "$state" "$@"; }
+# Another --config or --state than the test's own stands alone: neither is given twice.
+vl () {
+  local own=()
+  [[ " $* " == *" --config"[\ =]* ]] || own+=(--config "$config")
+  [[ " $* " == *" --state"[\ =]* ]] || own+=(--state "$state")
+  program "${own[@]}" "$@"
+}
 
 # What the last run is compared with.
 is_eq () {

@@ -71,6 +71,28 @@ usage "'flavor list' cannot answer with -o 'yaml'; accepted: table, json, value"
 usage "'plan' cannot answer with -o 'table'; accepted: xml, json" "" plan -o table
 usage "'host import' cannot answer with -o 'table'; accepted: json" "" host import -o table
 
+usage "option '--flavor' is given twice, with 'a' and 'b'" "give it once" plan --flavor a --flavor b
+usage "option '--output' is given twice, with 'json' and 'table'" "give it once" flavor list -ojson --output table
+# Whatever takes one value is refused a second one, with every verb; what is repeatable says so.
+told='' silent=''
+for noun in $("$VL_RUN" virtloom --help | awk '/^$/ { on = 0 } on { print $1 } /^Nouns:/ { on = 1 }'); do
+  for verb in $("$VL_RUN" virtloom "$noun" --help | awk '/^$/ { on = 0 } on { print $1 } /^Verbs:/ { on = 1 }') ''; do
+    while read -r option line; do
+      # shellcheck disable=SC2086 # a noun without verbs has none
+      run "$VL_RUN" virtloom "$noun" $verb "$option" 1 "$option" 2
+      case "$line $err" in
+        *'; repeatable'*"is given twice"*) told="$told $noun $verb $option" ;;
+        *'; repeatable'*) ;;
+        *"error Usage core: option '$option' is given twice, with '1' and '2'"*) ;;
+        *) silent="$silent $noun $verb $option" ;;
+      esac
+    done < <("$VL_RUN" virtloom "$noun" ${verb:+"$verb"} --help | sed -nE 's/^  (-., |    )(--[a-z-]+) [A-Z].*$/\2 &/p' | grep -v 'this text')
+  done
+done
+is "$told" "" "what is repeatable may be given again"
+# Of audit they are many hosts; of plugin new --driver is another spelling of --kind driver.
+is "$silent" " audit  --host plugin new --driver" "what takes one value is refused a second one"
+
 run vl flavor create x --vcpus many --ram 1.5 --property novalue
 is_rc 2 "values that are no numbers, a property without '='"
 is "$err" "error Usage core: --vcpus 'many' is not a whole number that can be counted with
@@ -180,6 +202,9 @@ is "$out" '{
     "libvirt.version": "9.0.0"
   }
 }' "host import --fact"
+run vl host import --fact device=/dev/kvm --fact device=/dev/sev --fact device=/dev/kvm
+is "$rc $err" "2 error InvalidFact core: the fact 'device=/dev/kvm' is given twice
+  give each value once" "the same fact twice"
 run vl host import --fact nonsense
 is_rc 2 "a fact without a value"
 is "$err" "error InvalidFact core: the fact 'nonsense' has no '='; accepted: KEY=VALUE

@@ -178,7 +178,7 @@ is "$(tpm_state)" "" "the TPM's state is gone with the server"
 run calls secret-has "$uuid"
 is "$out" 0 "and so is the secret"
 setting qemu-tcg
-run t plan --driver qemu-tcg --flavor v --image linux
+run t plan --flavor v --image linux
 is_rc 4 "under the embedded driver a TPM is refused when it is planned"
 has "$err" "error Unsupported vtpm: the TPM's state is encrypted with a secret of libvirt's, and libvirt's embedded driver starts no guest that needs one" "in words"
 setting qemu-tcg "connection_uri = $(host_uri a)"

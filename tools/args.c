@@ -8,7 +8,6 @@
 
 #include "tool.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,23 +22,23 @@ static const struct option options[] = {
   { "quiet", "q", NULL, "no progress" },
   { "verbose", "v", NULL, "say more" },
   { "help", "h", NULL, "this text" },
-  { "plugin", NULL, "FILE", "load a module that is not installed, too; repeatable" },
+  { "plugin", NULL, "FILE", "load a module that is not installed, too" REPEATABLE },
   { "tree", NULL, "DIR", NULL },
   { "version", NULL, NULL, NULL },
   { NULL, NULL, NULL, NULL },
-  { "abandon", NULL, "PLUGIN", "give up what this plugin holds on the host; repeatable" },
-  { "capabilities", NULL, "FILE", "libvirt's capabilities; repeatable" },
-  { "column", "c", "COLUMN,...", "only these columns, in this order; repeatable" },
+  { "abandon", NULL, "PLUGIN", "give up what this plugin holds on the host" REPEATABLE },
+  { "capabilities", NULL, "FILE", "libvirt's capabilities" REPEATABLE },
+  { "column", "c", "COLUMN,...", "only these columns, in this order" REPEATABLE },
   { "config-drive", NULL, NULL, "with a config drive" },
   { "disk", NULL, "GIB", "root disk; 0: the image's own size" },
   { "disk-format", NULL, "FORMAT", "what the file is: qcow2, raw ...; never guessed" },
-  { "domcapabilities", NULL, "FILE", "libvirt's domain capabilities; repeatable" },
+  { "domcapabilities", NULL, "FILE", "libvirt's domain capabilities" REPEATABLE },
   { "dry-run", NULL, NULL, "show the domain that would be made, make nothing" },
   { "ephemeral", NULL, "GIB", "an empty second disk" },
-  { "fact", NULL, "KEY=VALUE", "a fact; a key given twice is a list; repeatable" },
+  { "fact", NULL, "KEY=VALUE", "a fact; a key given twice is a list" REPEATABLE },
   { "file", NULL, "FILE", "the image's bytes; they are copied" },
   { "flavor", NULL, "FLAVOR", "the flavor" },
-  { "flavors", NULL, "FILE", "a catalogue of flavors in JSON; repeatable" },
+  { "flavors", NULL, "FILE", "a catalogue of flavors in JSON" REPEATABLE },
   { "follow", "f", NULL, "go on with what comes, until interrupted" },
   { "force", NULL, NULL, "although a plugin forbids it; that is recorded" },
   { "hard", NULL, NULL, "pull the plug and make the guest anew" },
@@ -48,32 +47,32 @@ static const struct option options[] = {
   { "hostname", NULL, "NAME", "the guest's host name; otherwise made of its name" },
   { "accept-loss", NULL, "WHAT",
     "what may go: of reboot --update, what guards the guest at or below a path; of state repair, "
-    "what 'state check' names; repeatable" },
+    "what 'state check' names" REPEATABLE },
   { "image", NULL, "IMAGE", "the image" },
-  { "images", NULL, "FILE", "a catalogue of images in JSON; repeatable" },
-  { "key-name", NULL, "NAME", "what the --ssh-key at the same place is called; repeatable" },
+  { "images", NULL, "FILE", "a catalogue of images in JSON" REPEATABLE },
+  { "key-name", NULL, "NAME", "what the --ssh-key at the same place is called" REPEATABLE },
   { "kind", NULL, "KIND", "feature, driver, storage or network" },
   { "raw", NULL, NULL, "what the guest wrote byte by byte, terminal sequences too" },
   { "lines", NULL, "N", "only the last N lines" },
   { "long", NULL, NULL, "more columns" },
-  { "metadata", NULL, "KEY=VALUE", "the guest's metadata; repeatable" },
+  { "metadata", NULL, "KEY=VALUE", "the guest's metadata" REPEATABLE },
   { "min-disk", NULL, "GIB", "least root disk of a flavor for this image" },
   { "min-ram", NULL, "MIB", "least memory of a flavor for this image" },
-  { "network", NULL, "NET", "bridge=BRIDGE[,model=,mac=,mtu=] or user; repeatable" },
+  { "network", NULL, "NET", "bridge=BRIDGE[,model=,mac=,mtu=] or user" REPEATABLE },
   { "no-headings", NULL, NULL, "tables without their first line" },
   { "out", NULL, "DIR", "the folder to write" },
   { "password", NULL, "FILE", "the administrator's password: the first line, - for stdin" },
-  { "property", NULL, "KEY=VALUE", "a property; repeatable" },
+  { "property", NULL, "KEY=VALUE", "a property" REPEATABLE },
   { "ram", NULL, "MIB", "memory" },
   { "request", NULL, "FILE", "a request file, - for stdin" },
-  { "ssh-key", NULL, "FILE", "a public SSH key for the guest; repeatable" },
+  { "ssh-key", NULL, "FILE", "a public SSH key for the guest" REPEATABLE },
   { "status", NULL, "STATUS,...", "BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" },
   { "swap", NULL, "MIB", "swap disk" },
   { "timeout", NULL, "SECONDS", "how long to wait" },
   { "timing", NULL, NULL, "show the time of each phase and plugin instead" },
   { "user-data", NULL, "FILE", "user data for the config drive" },
   { "vcpus", NULL, "N", "virtual CPUs" },
-  { "volume", NULL, "VOLUME", "path=FILE,format=FORMAT[,bus=,boot_index=]; repeatable" },
+  { "volume", NULL, "VOLUME", "path=FILE,format=FORMAT[,bus=,boot_index=]" REPEATABLE },
   { "wait", NULL, NULL, "wait for the guest, or another command on the server" },
 };
 #define N_OPTIONS (sizeof options / sizeof options[0])
@@ -429,6 +428,32 @@ check_options (struct parsing *p)
       unknown_option (args, args->given[i].option->name, "--");
 }
 
+/* May OPTION be given to VERB more than once?  Of one value the last would win silently; what
+ * has none says the same twice. */
+static int
+is_repeatable (const struct verb *verb, const struct option *option)
+{
+  size_t length = option->help ? strlen (option->help) : 0, n = sizeof REPEATABLE - 1;
+
+  return option->value == NULL
+         || (length > n && strcmp (option->help + length - n, REPEATABLE) == 0)
+         || ((verb->flags & VERB_HOSTS) && strcmp (option->name, "host") == 0);
+}
+
+static void
+check_twice (struct args *args)
+{
+  for (size_t i = 1; i < args->n_given; i++)
+    for (size_t k = 0; k < i; k++)
+      if (args->given[k].option == args->given[i].option
+          && ! is_repeatable (args->verb, args->given[i].option)) {
+        complain (args, "option '--%s' is given twice, with '%s' and '%s'",
+                  args->given[i].option->name, args->given[k].value, args->given[i].value);
+        if (args->hint == NULL)
+          args->hint = vl_xasprintf ("give it once");
+      }
+}
+
 /* "a, b" of "a b"; malloc. */
 static char *
 spelled_out (const char *words)
@@ -492,6 +517,8 @@ args_parse (struct args *args, int argc, char **argv)
   name_things (&p);
   check_options (&p);
   if (args->verb && ! args->help && ! args->bad)
+    check_twice (args);
+  if (args->verb && ! args->help && ! args->bad)
     check_words (args);
   free (p.owned);
 }
@@ -505,76 +532,4 @@ args_free (struct args *args)
   free (args->given);
   free ((char *)args->message);
   free ((char *)args->hint);
-}
-
-/* ---- values ---- */
-
-const char *
-args_value (const struct args *args, const char *name)
-{
-  for (size_t i = args->n_given; i > 0; i--)
-    if (strcmp (args->given[i - 1].option->name, name) == 0)
-      return args->given[i - 1].value;
-  return NULL;
-}
-
-int
-args_has (const struct args *args, const char *name)
-{
-  for (size_t i = 0; i < args->n_given; i++)
-    if (strcmp (args->given[i].option->name, name) == 0)
-      return 1;
-  return 0;
-}
-
-const char *const *
-args_list (struct args *args, const char *name)
-{
-  const char **list = vl_xcalloc (args->n_given + 1, sizeof *list);
-  size_t n = 0;
-
-  for (size_t i = 0; i < args->n_given; i++)
-    if (strcmp (args->given[i].option->name, name) == 0)
-      list[n++] = args->given[i].value;
-  args->lists[args->n_lists++] = list;
-  return list;
-}
-
-int
-args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *number)
-{
-  const char *text = args_value (tool->args, name);
-  char *end;
-
-  *number = otherwise;
-  if (text == NULL)
-    return 0;
-  errno = 0;
-  *number = strtoll (text, &end, 10);
-  if (errno == 0 && *text && *end == '\0' && strchr ("-0123456789", *text))
-    return 0;
-  return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
-                    "--%s '%s' is not a whole number that can be counted with", name, text);
-}
-
-int
-args_properties (struct tool *tool, const char *name, struct vl_property **list, size_t *n)
-{
-  const char *const *texts = args_list (tool->args, name);
-  int bad = 0;
-
-  *n = 0;
-  *list = vl_xcalloc (tool->args->n_given + 1, sizeof **list);
-  for (; *texts; texts++) {
-    const char *equals = strchr (*texts, '=');
-
-    if (equals == NULL || equals == *texts) {
-      bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--%s '%s'; accepted: KEY=VALUE", name,
-                       *texts);
-      continue;
-    }
-    (*list)[*n].key = vl_printf (tool->call, "%.*s", (int)(equals - *texts), *texts);
-    (*list)[(*n)++].value = equals + 1;
-  }
-  return bad;
 }

@@ -177,6 +177,8 @@ read_item (const struct reading *r, const json_t *item)
   json_t *part = json_object ();
   int result, bad = 0;
 
+  if (name)
+    json_object_set_new (part, "name", json_string (name));
   name = name ? vl_printf (r->tool->call, "%s", name) : "without a name";
   for (; amount->name; amount++)
     if (put_number (part, amount->name, member (item, amount->names)) < 0)

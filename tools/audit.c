@@ -302,7 +302,7 @@ static const struct verb verbs[] = {
     "what comes of each flavor with each image on each host",
     "virtloom audit --driver libvirt-kvm --flavors f.json --images i.json --host h1.json "
     "--host h2.json",
-    VERB_NO_LOAD | VERB_WATCHED | VERB_NO_DEBUG, audit_run },
+    VERB_NO_LOAD | VERB_WATCHED | VERB_NO_DEBUG | VERB_HOSTS, audit_run },
   { .run = NULL },
 };
 

@@ -34,13 +34,15 @@ struct tool {
 struct option {
   const char *name, *letter; /* "output", "o" or NULL */
   const char *value;         /* what is behind it ("DIR"), NULL: nothing */
-  const char *help;          /* NULL: hidden */
+  const char *help;          /* NULL: hidden; ends with REPEATABLE where it may be given again */
 };
+#define REPEATABLE "; repeatable"
 
 #define VERB_NO_LOAD 0x1u  /* needs neither configuration nor plugins */
 #define VERB_NO_DEBUG 0x2u /* -v means something of its own */
 #define VERB_READ 0x4u     /* needs the configuration, and no module */
 #define VERB_WATCHED 0x8u  /* looks at plugins: in a child, which may crash */
+#define VERB_HOSTS 0x20u   /* --host may be given again */
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
 
 struct verb {

@@ -26,7 +26,7 @@ claimant (const struct vl_call *call)
 static int
 may_claim (struct vl_call *call, const char *function, const char *name)
 {
-  const char *problem = name && *name ? vl_text_problem (name, strlen (name)) : "is empty";
+  const char *problem = name && *name ? vl_name_problem (name, strlen (name)) : "is empty";
 
   if (problem)
     vl_fault (call, "%s of '%s': a name that %s", function,

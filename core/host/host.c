@@ -153,8 +153,8 @@ fact_problem (const char *key, size_t key_length, const char *value)
     return "has no key";
   if (key_length > 255)
     return "has a key of more than 255 bytes";
-  if (memchr (key, ' ', key_length) || vl_text_problem (key, key_length))
-    return "has a blank, a control character or no UTF-8 in its key";
+  if (memchr (key, ' ', key_length) || vl_name_problem (key, key_length))
+    return "has a blank, what is not printable or no UTF-8 in its key";
   if (vl_text_problem (value, strlen (value)))
     return "has a control character or no UTF-8 in its value";
   return NULL;
@@ -176,6 +176,10 @@ vl_host_import_fact (struct vl_call *call, struct vl_host *host, const char *tex
   }
   key = vl_xstrndup (text, (size_t)(equals - text));
   fact = fact_of (host, key);
+  for (size_t i = 0; fact->given && i < fact->n; i++)
+    if (VL_STREQ (fact->values[i], equals + 1))
+      return vl_refuse_as (call, VL_ERR_USAGE, "InvalidFact", NULL, "give each value once",
+                           "the fact '%s' is given twice", vl_shown (call->arena, text));
   if (! fact->given)
     drop_values (fact);
   /* "device" is a list however many devices a host has. */

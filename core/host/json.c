@@ -55,8 +55,10 @@ static void VL_PRINTF (4, 5)
 static const char *
 here (struct reading *r)
 {
-  return r->item < 0 ? vl_printf (r->call, "$.facts['%s']", r->key)
-                     : vl_printf (r->call, "$.facts['%s'][%d]", r->key, r->item);
+  const char *key = vl_shown (r->call->arena, r->key);
+
+  return r->item < 0 ? vl_printf (r->call, "$.facts['%s']", key)
+                     : vl_printf (r->call, "$.facts['%s'][%d]", key, r->item);
 }
 
 /* ---- reading ---- */
@@ -134,7 +136,7 @@ value_text (struct reading *r, const json_t *value, char buffer[32])
 static void
 read_fact (struct reading *r, const char *key, const json_t *value)
 {
-  const char *text, *problem = text_problem (key, strlen (key));
+  const char *text, *problem = vl_name_problem (key, strlen (key));
   struct vl_fact *fact;
   char buffer[32];
 

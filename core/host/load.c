@@ -29,9 +29,14 @@ static struct vl_host *
 read_file (struct vl_call *call, const char *path, int kept)
 {
   VL_AUTOFREE char *text = NULL;
-  const char *why = NULL;
+  const char *why = vl_name_problem (path, strlen (path));
   size_t length;
 
+  if (why) {
+    vl_refuse_as (call, VL_ERR_USAGE, "InvalidName", NULL, NULL,
+                  "the name of the host file '%s' %s", vl_shown (call->arena, path), why);
+    return NULL;
+  }
   text = vl_file_read (path, MAX_BYTES, &length, &why);
   if (text)
     return kept ? vl_host_from_lines (text) : vl_host_from_json (call, text, length, path);

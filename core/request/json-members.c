@@ -190,7 +190,7 @@ read_member (struct vl_reader *r, const json_t *value, const char *path,
 static int
 check_key (struct vl_reader *r, const char *key, const char *path)
 {
-  const char *problem = vl_text_problem (key, strlen (key));
+  const char *problem = vl_name_problem (key, strlen (key));
 
   if (*key == '\0')
     problem = "is empty; accepted: at least one byte";

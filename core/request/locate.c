@@ -153,13 +153,15 @@ step (const json_t *value, const char *path, size_t length)
                                : json_object_get (value, name);
 }
 
-const char *
-vl_info (struct vl_call *call, const struct vl_volume *volume, const char *path)
+/* What PATH names, NULL where there is none, or after a finding, with *BAD, where it is no
+ * name. */
+static const char *
+info_of (struct vl_call *call, const struct vl_volume *volume, const char *path, int *bad)
 {
   json_t *root =
       volume->connection ? json_loads (volume->connection, JSON_REJECT_DUPLICATES, NULL) : NULL;
   const json_t *value = root;
-  const char *text = NULL;
+  const char *text = NULL, *problem = NULL;
 
   if (path == NULL)
     vl_fault (call, "vl_info is called with NULL where a path is needed");
@@ -175,15 +177,31 @@ vl_info (struct vl_call *call, const struct vl_volume *volume, const char *path)
   else if (json_is_boolean (value))
     text = json_is_true (value) ? "true" : "false";
   json_decref (root);
-  return text;
+  if (text)
+    problem = vl_name_problem (text, strlen (text));
+  if (problem)
+    refuse_info (
+        call, volume,
+        vl_printf (call, "has '%s' as %s, which %s", vl_shown (call->arena, text), path, problem));
+  *bad = problem != NULL;
+  return problem ? NULL : text;
+}
+
+const char *
+vl_info (struct vl_call *call, const struct vl_volume *volume, const char *path)
+{
+  int bad;
+
+  return info_of (call, volume, path, &bad);
 }
 
 const char *
 vl_need_info (struct vl_call *call, const struct vl_volume *volume, const char *path)
 {
-  const char *text = vl_info (call, volume, path);
+  int bad;
+  const char *text = info_of (call, volume, path, &bad);
 
-  if (text == NULL && path)
+  if (text == NULL && path && ! bad)
     refuse_info (call, volume, vl_printf (call, "has no %s", path));
   return text;
 }

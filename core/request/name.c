@@ -21,18 +21,12 @@ const char *
 vl_server_name_problem (const char *name)
 {
   size_t n = strlen (name);
-  const char *problem;
 
   if (n == 0)
     return "is empty; accepted: 1 to 255 bytes";
   if (n > NAME_BYTES)
     return "is too long; accepted: 1 to 255 bytes";
-  problem = vl_text_problem (name, n);
-  if (problem)
-    return problem;
-  if (vl_ascii_is_space (name[0]) || vl_ascii_is_space (name[n - 1]))
-    return "begins or ends with a blank; accepted: text without blanks around it";
-  return NULL;
+  return vl_name_problem (name, n);
 }
 
 const char *
@@ -65,7 +59,7 @@ vl_text_name_problem (const char *text)
     return "is empty; leave the member out where it does not apply";
   if (n > NAME_BYTES)
     return "is too long; accepted: at most 255 bytes";
-  return vl_text_problem (text, n);
+  return vl_name_problem (text, n);
 }
 
 const char *
@@ -115,7 +109,7 @@ vl_path_problem (const char *path)
     return "is too long; accepted: at most 4095 bytes";
   if (climbs (path))
     return "has a '..' in it; accepted: a path without";
-  return vl_text_problem (path, n);
+  return vl_name_problem (path, n);
 }
 
 const char *

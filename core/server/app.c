@@ -227,7 +227,7 @@ judge_state (struct vl_call *call, const char *path)
         "sockets of guests lie below it and their names end at 108 bytes",
         path, strlen (path), STATE_LIMIT);
   }
-  why = vl_text_problem (path, strlen (path));
+  why = vl_name_problem (path, strlen (path));
   if (why)
     return vl_refuse_as (call, VL_ERR_USAGE, "StateUnusable", NULL, NULL,
                          "the name of the STATE folder %s", why);

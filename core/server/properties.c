@@ -36,29 +36,24 @@ vl_name_check (struct vl_call *call, const struct vl_noun *noun, const char *nam
                        noun->word, problem);
 }
 
-static int
-is_unprintable (const char *text)
-{
-  return vl_text_problem (text, strlen (text)) != NULL;
-}
-
 /* 0 where key and value can be kept, else -1 after a finding. */
 static int
 check_property (struct vl_call *call, const struct vl_property *property)
 {
   size_t key = strlen (property->key), value = strlen (property->value);
+  const char *problem = key == 0 || key > KEY_LIMIT || strchr (property->key, '=')
+                            ? "cannot be kept; accepted: 1 to 255 bytes without '='"
+                            : vl_name_problem (property->key, key);
 
-  if (key == 0 || key > KEY_LIMIT || is_unprintable (property->key) || strchr (property->key, '='))
+  if (problem)
     return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidProperty", NULL, NULL,
-                         "the property key \"%s\" cannot be kept; accepted: 1 to %u bytes of UTF-8 "
-                         "without '=' and control characters",
-                         vl_shown (call->arena, property->key), KEY_LIMIT);
-  if (value > VALUE_LIMIT || is_unprintable (property->value))
-    return vl_refuse_as (
-        call, VL_ERR_REQUEST, "InvalidProperty", NULL, NULL,
-        "the value of property \"%s\" cannot be kept; accepted: up to %u bytes of UTF-8 "
-        "without control characters",
-        property->key, VALUE_LIMIT);
+                         "the property key \"%s\" %s", vl_shown (call->arena, property->key),
+                         problem);
+  problem = value > VALUE_LIMIT ? "is too long; accepted: up to 4096 bytes"
+                                : vl_text_problem (property->value, value);
+  if (problem)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidProperty", NULL, NULL,
+                         "the value of property \"%s\" %s", property->key, problem);
   return 0;
 }
 
@@ -71,14 +66,16 @@ vl_properties_check (struct vl_app *app, const struct vl_noun *noun, const struc
   size_t n_judged = 0;
 
   for (size_t i = 0; i < n; i++) {
-    bad |= check_property (app->call, &list[i]);
+    int bad_one = check_property (app->call, &list[i]);
+
+    bad |= bad_one;
     for (size_t k = 0; k < i; k++)
       if (VL_STREQ (list[k].key, list[i].key))
         bad = vl_refuse (app->call, VL_ERR_USAGE, NULL, "give each key once",
                          "the property key \"%s\" is given twice",
                          vl_shown (app->call->arena, list[i].key));
     /* The other images that an image boots with, which a request names elsewhere. */
-    if (! image || ! vl_glob_any ("kernel_id ramdisk_id", list[i].key))
+    if (bad_one == 0 && (! image || ! vl_glob_any ("kernel_id ramdisk_id", list[i].key)))
       judged[n_judged++] = list[i];
   }
   return bad ? -1

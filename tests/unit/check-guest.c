@@ -289,8 +289,8 @@ static const struct {
   { "\"hw:dog-action\":\"x\"", NULL, NULL,
     "error InvalidKey core: 'hw:dog-action" SPELT "(hw:dog-action=x, flavor)\n"
     "  write 'hw:dog_action'" },
-  { "\" hw:dog_action\":\"x\"", NULL, NULL,
-    "error InvalidKey core: ' hw:dog_action" SPELT "( hw:dog_action=x, flavor)\n"
+  { "\"hw: dog_action\":\"x\"", NULL, NULL,
+    "error InvalidKey core: 'hw: dog_action" SPELT "(hw: dog_action=x, flavor)\n"
     "  write 'hw:dog_action'" },
   { "\"hw_Dog_action\":\"x\"", NULL, NULL,
     "error InvalidKey core: 'hw_Dog_action" SPELT "(hw_Dog_action=x, flavor)\n"

@@ -185,7 +185,7 @@ START_TEST (import_bad_fact)
     { "novalue", "the fact 'novalue' has no '='; accepted: KEY=VALUE" },
     { "=x", "the fact '=x' has no key; accepted: KEY=VALUE" },
     { "a b=x",
-      "the fact 'a b=x' has a blank, a control character or no UTF-8 in its key; accepted: "
+      "the fact 'a b=x' has a blank, what is not printable or no UTF-8 in its key; accepted: "
       "KEY=VALUE" },
     { "a=\n", "the fact 'a=\\x0a' has a control character or no UTF-8 in its value; accepted: "
               "KEY=VALUE" },

@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include "lib/cpuset.h"
+#include "lib/text.h"
 #include "request/guest.h"
 #include "request/request.h"
 #include "request/request.h"
@@ -101,6 +102,113 @@ START_TEST (server_names)
 }
 END_TEST
 
+/* Every class that Unicode has of what is not seen or is another blank: first, last and one
+ * beyond of each range; whether a value may have it. */
+static const struct {
+  uint32_t first, last;
+  const char *what;
+  int value;
+} unseen[] = {
+#define CONTROL "has a control character; accepted: printable text"
+#define HIDDEN "has a character that is not seen; accepted: printable text"
+#define BLANK "has a blank other than U+0020; accepted: printable text"
+  { 0x1, 0x1f, CONTROL, 0 },        /* Cc */
+  { 0x7f, 0x9f, CONTROL, 0 },       /* Cc */
+  { 0xa0, 0xa0, BLANK, 1 },         /* Zs */
+  { 0xad, 0xad, HIDDEN, 0 },        /* Cf: soft hyphen */
+  { 0x34f, 0x34f, HIDDEN, 1 },      /* Mn: joiner of graphemes */
+  { 0x600, 0x605, HIDDEN, 1 },      /* Cf: Arabic signs */
+  { 0x61c, 0x61c, HIDDEN, 0 },      /* Cf: Arabic letter mark */
+  { 0x6dd, 0x6dd, HIDDEN, 1 },      /* Cf */
+  { 0x70f, 0x70f, HIDDEN, 1 },      /* Cf */
+  { 0x890, 0x891, HIDDEN, 1 },      /* Cf */
+  { 0x8e2, 0x8e2, HIDDEN, 1 },      /* Cf */
+  { 0x115f, 0x1160, HIDDEN, 1 },    /* Lo: Hangul fillers */
+  { 0x1680, 0x1680, BLANK, 1 },     /* Zs: Ogham */
+  { 0x17b4, 0x17b5, HIDDEN, 1 },    /* Mn: Khmer inherent vowels */
+  { 0x180b, 0x180d, HIDDEN, 1 },    /* Mn: Mongolian variation selectors */
+  { 0x180e, 0x180e, HIDDEN, 0 },    /* Cf */
+  { 0x180f, 0x180f, HIDDEN, 1 },    /* Mn */
+  { 0x2000, 0x200a, BLANK, 1 },     /* Zs */
+  { 0x200b, 0x200f, HIDDEN, 0 },    /* Cf: zero width, marks of direction */
+  { 0x2028, 0x2028, HIDDEN, 0 },    /* Zl */
+  { 0x2029, 0x2029, HIDDEN, 0 },    /* Zp */
+  { 0x202a, 0x202e, HIDDEN, 0 },    /* Cf: embeddings and overrides */
+  { 0x202f, 0x202f, BLANK, 1 },     /* Zs */
+  { 0x205f, 0x205f, BLANK, 1 },     /* Zs */
+  { 0x2060, 0x206f, HIDDEN, 0 },    /* Cf: word joiner, isolates */
+  { 0x2800, 0x2800, BLANK, 1 },     /* So: Braille without a dot */
+  { 0x3000, 0x3000, BLANK, 1 },     /* Zs */
+  { 0x3164, 0x3164, HIDDEN, 1 },    /* Lo: Hangul filler */
+  { 0xe000, 0xf8ff, HIDDEN, 0 },    /* Co */
+  { 0xfdd0, 0xfdef, HIDDEN, 0 },    /* Cn: no characters */
+  { 0xfe00, 0xfe0f, HIDDEN, 1 },    /* Mn: variation selectors */
+  { 0xfeff, 0xfeff, HIDDEN, 0 },    /* Cf */
+  { 0xffa0, 0xffa0, HIDDEN, 1 },    /* Lo: halfwidth Hangul filler */
+  { 0xfff0, 0xfff8, HIDDEN, 1 },    /* Cn, default ignorable */
+  { 0xfff9, 0xfffb, HIDDEN, 0 },    /* Cf: annotations */
+  { 0xfffe, 0xffff, HIDDEN, 0 },    /* Cn: no characters */
+  { 0x110bd, 0x110bd, HIDDEN, 1 },  /* Cf */
+  { 0x110cd, 0x110cd, HIDDEN, 1 },  /* Cf */
+  { 0x13430, 0x1343f, HIDDEN, 0 },  /* Cf: of hieroglyphs */
+  { 0x1bca0, 0x1bca3, HIDDEN, 0 },  /* Cf: of shorthand */
+  { 0x1d173, 0x1d17a, HIDDEN, 0 },  /* Cf: of music */
+  { 0x1fffe, 0x1ffff, HIDDEN, 0 },  /* Cn: no characters */
+  { 0xe0000, 0xe007f, HIDDEN, 0 },  /* Cf: tags, and those between that are unassigned */
+  { 0xe0080, 0xe0fff, HIDDEN, 1 },  /* Mn: more variation selectors */
+  { 0xf0000, 0x10ffff, HIDDEN, 0 }, /* Co */
+};
+
+/* CODE between two letters; the bytes of it in OUT. */
+static size_t
+between_letters (uint32_t code, char *out)
+{
+  size_t n = 0;
+
+  out[n++] = 'a';
+  if (code < 0x80)
+    out[n++] = (char)code;
+  else {
+    int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+
+    out[n++] = (char)((0xff00 >> (more + 1) & 0xff) | code >> 6 * more);
+    while (more--)
+      out[n++] = (char)(0x80 | (code >> 6 * more & 0x3f));
+  }
+  out[n++] = 'b';
+  out[n] = '\0';
+  return n;
+}
+
+/* All of Unicode: what is in the table is refused for its own reason, all else accepted. */
+START_TEST (unseen_names)
+{
+  size_t row = 0, rows = sizeof unseen / sizeof unseen[0];
+
+  for (uint32_t code = 1; code < 0x110000; code++) {
+    const char *what = NULL, *got;
+    char text[8];
+    size_t n;
+
+    if (code >= 0xd800 && code <= 0xdfff)
+      continue;
+    while (row < rows && code > unseen[row].last)
+      row++;
+    if (row < rows && code >= unseen[row].first)
+      what = unseen[row].what;
+    else if ((code & 0xfffe) == 0xfffe)
+      what = HIDDEN;
+    n = between_letters (code, text);
+    got = vl_name_problem (text, n);
+    ck_assert_msg (vl_text_same (got, what), "U+%04X: %s", code, got ? got : "accepted");
+    got = vl_text_problem (text, n);
+    if (row < rows && code >= unseen[row].first && unseen[row].value)
+      what = NULL;
+    ck_assert_msg (vl_text_same (got, what), "U+%04X in a value: %s", code, got ? got : "accepted");
+  }
+}
+END_TEST
+
 START_TEST (shown_values)
 {
   char large[80];
@@ -108,6 +216,7 @@ START_TEST (shown_values)
   memset (large, 'a', sizeof large);
   memcpy (large + 63, "\xc3\xa9zz", 5);
   ck_assert_str_eq (vl_shown (call->arena, "a\xff\xe2\x80\xae"), "a\\xff\\xe2\\x80\\xae");
+  ck_assert_str_eq (vl_shown (call->arena, "a\xc2\xa0\xe3\x85\xa4"), "a\\xc2\\xa0\\xe3\\x85\\xa4");
   ck_assert_str_eq (vl_shown (call->arena, "a\tb\x1b[1m\xc2\x9b\xc3\xa9"),
                     "a\\x09b\\x1b[1m\\xc2\\x9b\xc3\xa9");
   ck_assert_int_eq (strlen (vl_shown (call->arena, large)), 63 + 3);
@@ -171,6 +280,7 @@ main (void)
   tcase_add_test (tests, random_uuids);
   tcase_add_test (tests, domain_names);
   tcase_add_loop_test (tests, server_names, 0, 12);
+  tcase_add_test (tests, unseen_names);
   tcase_add_test (tests, shown_values);
   tcase_add_test (tests, cpu_sets);
   suite_add_tcase (suite, tests);

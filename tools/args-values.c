@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What options were given, as text, numbers and properties. */
+
+#include <config.h>
+
+#include "tool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *
+args_value (const struct args *args, const char *name)
+{
+  for (size_t i = args->n_given; i > 0; i--)
+    if (strcmp (args->given[i - 1].option->name, name) == 0)
+      return args->given[i - 1].value;
+  return NULL;
+}
+
+int
+args_has (const struct args *args, const char *name)
+{
+  for (size_t i = 0; i < args->n_given; i++)
+    if (strcmp (args->given[i].option->name, name) == 0)
+      return 1;
+  return 0;
+}
+
+const char *const *
+args_list (struct args *args, const char *name)
+{
+  const char **list = vl_xcalloc (args->n_given + 1, sizeof *list);
+  size_t n = 0;
+
+  for (size_t i = 0; i < args->n_given; i++)
+    if (strcmp (args->given[i].option->name, name) == 0)
+      list[n++] = args->given[i].value;
+  args->lists[args->n_lists++] = list;
+  return list;
+}
+
+int
+args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *number)
+{
+  const char *text = args_value (tool->args, name);
+  char *end;
+
+  *number = otherwise;
+  if (text == NULL)
+    return 0;
+  errno = 0;
+  *number = strtoll (text, &end, 10);
+  if (errno == 0 && *text && *end == '\0' && strchr ("-0123456789", *text))
+    return 0;
+  return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                    "--%s '%s' is not a whole number that can be counted with", name, text);
+}
+
+int
+args_properties (struct tool *tool, const char *name, struct vl_property **list, size_t *n)
+{
+  const char *const *texts = args_list (tool->args, name);
+  int bad = 0;
+
+  *n = 0;
+  *list = vl_xcalloc (tool->args->n_given + 1, sizeof **list);
+  for (; *texts; texts++) {
+    const char *equals = strchr (*texts, '=');
+
+    if (equals == NULL || equals == *texts) {
+      bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--%s '%s'; accepted: KEY=VALUE", name,
+                       *texts);
+      continue;
+    }
+    (*list)[*n].key = vl_printf (tool->call, "%.*s", (int)(equals - *texts), *texts);
+    (*list)[(*n)++].value = equals + 1;
+  }
+  return bad;
+}
