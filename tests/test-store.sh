@@ -31,6 +31,49 @@ for name in one two three; do
   is_rc 0 "server $name"
 done
 
+# ---- STATE has one place ----
+
+# A server's document, disks and undo log name files below STATE.
+fresh=$tmp/place
+g () { program --config "$config" --state "$1" --driver fake "${@:2}"; }
+g "$fresh" flavor create m1 --vcpus 1 --ram 128 --disk 1 > /dev/null
+g "$fresh" image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
+mv "$fresh" "$fresh.2"
+for name in here there; do
+  run g "$fresh.2" server create "$name" --flavor m1 --image img
+  is_eq "$rc $err" "0 " "without servers STATE can be moved"
+done
+cp -a "$fresh.2" "$fresh.copy"
+copied="error StateMoved core: the STATE folder \"$fresh.copy\" is a copy of \"$fresh.2\", which its servers' disks are named by
+  use that: --state \"$fresh.2\""
+for words in 'server start here' 'server reboot --hard here' 'server delete here' 'server list' 'server show here' \
+  'image list' 'flavor list' 'image delete img' 'server create more --flavor m1 --image img' 'host resume' 'state backup'; do
+  setting='resume_guests_state_on_host_boot = yes'
+  [ "$words" != 'host resume' ] || main_setting virtloom "$setting"
+  # shellcheck disable=SC2086
+  run g "$fresh.copy" $words
+  rm -f "$config/virtloom.conf"
+  is_eq "$rc $err" "1 $copied" "a copy of a STATE with servers is refused: $words"
+done
+run g "$fresh.copy" state check
+is_rc 1 "state check tells it"
+has "$out" "FAIL  store: the STATE folder \"$fresh.copy\" is a copy of \"$fresh.2\"" "in the same words"
+is_eq "$(find "$fresh.2/servers" -name disk | wc -l)" 2 "the disks are there"
+mv "$fresh.2" "$fresh.3"
+run g "$fresh.3" server delete here
+is_eq "$rc $err" "1 error StateMoved core: the STATE folder \"$fresh.3\" was moved from \"$fresh.2\", which its servers' disks are named by
+  move it back, or: ln -s \"$fresh.3\" \"$fresh.2\"" "as is one that was moved"
+ln -s "$fresh.3" "$fresh.2"
+run g "$fresh.3" server stop here
+is_eq "$rc $err" "0 " "a link does"
+run g "$fresh.3" server reboot --hard --update here
+is_eq "$rc $err" "0 " "for whatever makes paths anew"
+run g "$fresh.3" server delete here
+is_eq "$rc $err" "0 " "by the one name"
+run g "$fresh.2" server delete there
+is_eq "$rc $err" "0 " "and the other"
+is_eq "$(ls "$fresh.3/servers")" "" "nothing is left"
+
 # ---- what the store says is no path ----
 
 mkdir "$tmp/x"

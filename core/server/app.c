@@ -299,6 +299,55 @@ vl_state_make (struct vl_app *app)
   return state && judge_state (app->call, state) == 0 ? state : NULL;
 }
 
+/* The documents, overlays and undo logs of servers name files below STATE by the name that
+ * it had when they were made: it keeps that name, whichever it is opened by, and is refused
+ * where that is no name of it any more.  A copy would run its guests on the disks of those
+ * that it was copied from.  WRITING: the name is kept where none is yet.  0, or -1 after a
+ * finding. */
+static int
+judge_place (struct vl_app *app, int writing)
+{
+  const char *state = app->state_dir, *place = NULL;
+  struct stat here, there;
+  int servers, gone;
+
+  if (vl_db_row (app->store, &place, "SELECT value FROM setting WHERE key = 'folder'", "") < 0)
+    return -1;
+  if (place && VL_STREQ (place, state))
+    return 0;
+  gone = place && stat (place, &there) < 0;
+  if (place && ! gone && stat (state, &here) == 0 && here.st_dev == there.st_dev
+      && here.st_ino == there.st_ino) {
+    app->state_dir = place;
+    return judge_state (app->call, place);
+  }
+  servers = place ? vl_db_any (app->store, "SELECT 1 FROM server", "") : 0;
+  if (servers == 0)
+    return writing ? vl_db_run (app->store, "INSERT OR REPLACE INTO setting VALUES ('folder', ?)",
+                                "s", state)
+                   : 0;
+  return servers < 0
+             ? -1
+             : vl_refuse_as (
+                 app->call, VL_ERR_FAILED, "StateMoved", NULL,
+                 gone ? vl_printf (app->call, "move it back, or: ln -s \"%s\" \"%s\"", state, place)
+                      : vl_printf (app->call, "use that: --state \"%s\"", place),
+                 "the STATE folder \"%s\" %s \"%s\", which its servers' disks are named by", state,
+                 gone ? "was moved from" : "is a copy of", place);
+}
+
+/* The same STORE, or NULL, closed, where it is in no place to be used. */
+static struct vl_store *
+placed (struct vl_app *app, struct vl_store *store, int writing)
+{
+  app->store = store;
+  if (store && judge_place (app, writing && ! store->read_only) < 0) {
+    vl_store_close (store);
+    app->store = NULL;
+  }
+  return app->store;
+}
+
 int
 vl_app_store_if_any (struct vl_app *app, struct vl_store **store)
 {
@@ -313,8 +362,8 @@ vl_app_store_if_any (struct vl_app *app, struct vl_store **store)
   path = vl_printf (app->call, "%s/state.db", state);
   if (access (path, F_OK) < 0 && errno == ENOENT)
     return vl_state_lost (app->call, path);
-  *store = app->store = vl_store_open (app->call, path, 0);
-  return app->store ? 0 : -1;
+  *store = placed (app, vl_store_open (app->call, path, 0), 0);
+  return *store ? 0 : -1;
 }
 
 static struct vl_store *
@@ -328,7 +377,7 @@ make_store (struct vl_app *app, int create)
   path = vl_printf (app->call, "%s/state.db", state);
   there = access (path, F_OK) == 0;
   if (there || create == 2 || vl_state_lost (app->call, path) == 0)
-    app->store = vl_store_open (app->call, path, create);
+    placed (app, vl_store_open (app->call, path, create), 1);
   if (app->store && ! app->store->read_only) {
     vl_reserve_keep (app);
     if (there)
