@@ -51,7 +51,9 @@ build_once (struct bench *bench, const struct vl_request *request, int schema, d
 {
   struct vl_registry *registry = bench->app->registry;
   struct vl_call *call = vl_call_new ();
-  struct vl_build build = { .call = call, .host = bench->host, .check_schema = schema };
+  struct vl_build build = {
+    .call = call, .host = bench->host, .check_schema = schema, .timed = costs != NULL
+  };
   double start = now (), took;
 
   build.guest =

@@ -134,6 +134,7 @@ start (struct tool *tool, struct args *args)
     .modules = args_list (args, "plugin"),
     .quiet = args_has (args, "quiet"),
     .verbose = args_has (args, "verbose"),
+    .timed = args_has (args, "timing"),
     .strict = args->verb && (args->verb->flags & VERB_STRICT),
     .wait = args_has (args, "wait"),
     .on_load = fault_loading,

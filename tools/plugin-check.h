@@ -10,6 +10,7 @@
 #include "tool.h"
 
 #include <sys/types.h>
+#include <time.h>
 
 #define TAP_BYTES ((size_t)1 << 20)
 #define MOST_PLANS 4096
@@ -35,6 +36,7 @@ struct tap {
   int late;        /* a deadline has passed, as it would again */
   int active;      /* a plan was made in which it is active */
   int watched;     /* system calls are watched */
+  time_t planned;  /* when the last request was planned */
   char asked[128]; /* the first one of the module that is not for it: "openat in validate" */
   uint64_t plans[MOST_PLANS]; /* what became of the N-th request, as a hash */
 };

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DRIVER "fake"
@@ -338,6 +339,7 @@ check_plans (struct checking *c)
   check_unasked (c, a.app);
   try_all (&a);
   stage_compare (c, "planning", before, 0);
+  c->tap->planned = time (NULL);
   if (c->tap->watched)
     tap_ok (c->tap, c->tap->asked[0] == '\0',
             "while a guest is planned it asks the system for nothing", "%s", c->tap->asked);
@@ -349,9 +351,19 @@ check_plans (struct checking *c)
   vl_app_free (a.app);
 }
 
-/* Another process, time, zone, language, folder and environment. */
+/* Until the clock says another second than SINCE, when the last plan was made. */
 static void
-go_elsewhere (void)
+wait_for_a_second (time_t since)
+{
+  struct timespec now;
+
+  while (time (NULL) == since && clock_gettime (CLOCK_REALTIME, &now) == 0)
+    usleep ((useconds_t)(1001000 - now.tv_nsec / 1000));
+}
+
+/* Another process, time than SINCE, zone, language, folder and environment. */
+static void
+go_elsewhere (time_t since)
 {
   static const char *const languages[] = { "tr_TR.UTF-8", "de_DE.UTF-8", "C.UTF-8", "POSIX" };
   const char *here = getenv ("LC_ALL"), *language = "C";
@@ -364,7 +376,7 @@ go_elsewhere (void)
   /* What is mapped from now on lies at other addresses, since the gaps are filled. */
   for (size_t pages = 1; pages < 512; pages++)
     (void)mmap (NULL, pages * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  sleep (1);
+  wait_for_a_second (since);
   clearenv ();
   setenv ("PATH", path, 1);
   setenv ("LC_ALL", language, 1);
@@ -381,7 +393,7 @@ check_plans_again (struct checking *c)
 {
   struct asking a = { .c = c, .again = 1 };
 
-  go_elsewhere ();
+  go_elsewhere (c->tap->planned);
   a.app = check_open (c, NULL, 1);
   if (a.app == NULL)
     return;

@@ -62,18 +62,27 @@ entries (const char *path)
   return n;
 }
 
-static char *
-descriptor (int fd)
+/* What each open descriptor is, but for the one with which the folder is read. */
+static void
+look_at_descriptors (char **descriptors)
 {
-  char link[64], target[PATH_MAX];
-  ssize_t n;
+  DIR *dir = opendir ("/proc/self/fd");
+  char target[PATH_MAX];
 
-  snprintf (link, sizeof link, "/proc/self/fd/%d", fd);
-  n = readlink (link, target, sizeof target - 1);
-  if (n < 0)
-    return NULL;
-  target[n] = '\0';
-  return vl_xasprintf ("%s", target);
+  for (struct dirent *entry; dir && (entry = readdir (dir));) {
+    int fd = atoi (entry->d_name);
+    ssize_t n;
+
+    if (entry->d_name[0] == '.' || fd == dirfd (dir) || fd >= MOST_DESCRIPTORS)
+      continue;
+    n = readlinkat (dirfd (dir), entry->d_name, target, sizeof target - 1);
+    if (n < 0)
+      continue;
+    target[n] = '\0';
+    descriptors[fd] = vl_xasprintf ("%s", target);
+  }
+  if (dir)
+    closedir (dir);
 }
 
 static char *
@@ -93,8 +102,7 @@ stage_look (void)
   struct rusage children;
 
   fflush (NULL);
-  for (int fd = 0; fd < MOST_DESCRIPTORS; fd++)
-    state->descriptors[fd] = descriptor (fd);
+  look_at_descriptors (state->descriptors);
   state->threads = entries ("/proc/self/task");
   for (int n = 1; n < MOST_SIGNALS; n++) {
     struct sigaction action;

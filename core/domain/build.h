@@ -7,7 +7,10 @@
 
 #include "domain/doc.h"
 
-void vl_build_time (struct vl_build *build, const char *phase, const char *plugin, int64_t since);
+/* Writes down how long PHASE of PLUGIN took since then, where builds are timed.  The time
+ * now, for the next; with PHASE NULL that is all. */
+int64_t vl_build_time (struct vl_build *build, const char *phase, const char *plugin,
+                       int64_t since);
 
 /* Decides guest->active: what features say of themselves, what they wake, need
  * and exclude. */

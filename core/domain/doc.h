@@ -18,6 +18,7 @@ struct vl_build {
   const struct vl_host *host;
   struct vl_doc *doc;
   int check_schema;
+  int timed; /* each phase of each plugin is */
   struct vl_claim_info *claims;
   size_t n_claims, claims_size;
   struct {

@@ -67,8 +67,10 @@ build_plan (struct vl_app *app, struct vl_plan *plan, struct vl_plugin *driver,
 {
   struct vl_build *build = &plan->build;
   struct vl_call *call = plan->call;
-  int64_t since = vl_now ();
+  int64_t since;
 
+  build->timed = app->options.timed || call->deadline;
+  since = vl_build_time (build, NULL, NULL, 0);
   call->here = app->options.host_file == NULL;
   call->phase = VL_PHASE_PARSE;
   build->guest =

@@ -56,6 +56,7 @@ struct vl_app_options {
   const char *const *modules;
   int quiet;   /* no progress */
   int verbose; /* debug text on stderr */
+  int timed;   /* plans say how long each phase of each plugin took */
   int strict;  /* plugins that were refused are errors, not warnings */
   int wait;    /* for another command on the same server up to a day, not a minute */
   /* Told the plugin whose module is loaded next, and NULL when that is over; or NULL. */
@@ -317,7 +318,8 @@ VL_EXPORT const struct vl_claim_info *vl_plan_claim (const struct vl_plan *plan,
 VL_EXPORT size_t vl_plan_n_active (const struct vl_plan *plan);
 /* The I-th active feature; *WHY is what made it active. */
 VL_EXPORT const char *vl_plan_active (const struct vl_plan *plan, size_t i, const char **why);
-/* Nanoseconds spent per phase and plugin: rows "PHASE PLUGIN NS". */
+/* Nanoseconds spent per phase and plugin: rows "PHASE PLUGIN NS"; none unless the session is
+ * `timed`. */
 VL_EXPORT size_t vl_plan_n_timings (const struct vl_plan *plan);
 VL_EXPORT const char *vl_plan_timing (const struct vl_plan *plan, size_t i, const char **phase,
                                       int64_t *ns);

@@ -42,6 +42,7 @@ loom_start (struct loom *loom)
   loom->build.call = loom->call;
   loom->build.guest = &loom->guest;
   loom->build.host = loom->host;
+  loom->build.timed = 1;
   loom->build.doc = vl_doc_new (loom->call);
   loom->call->build = &loom->build;
   vl_call_about (loom->call, &loom->guest);
