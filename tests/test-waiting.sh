@@ -7,6 +7,7 @@
 . "$(dirname "$0")/guest-lib.sh"
 guests_or_skip
 needs flock util-linux
+needs strace strace
 
 v () { vl --driver qemu-tcg "$@"; }
 # The same in the background, of which $waiter is the process itself, not a shell around it.
@@ -167,6 +168,20 @@ is "$like" 1 "when, and where to read on"
 run v server start c
 is_rc 0 "it is started again"
 lacks "$(v server show c | grep ^Fault)" "ended by itself" "and all is well"
+
+# A command that is killed when it has pulled the plug has not made a crash of that.
+strace -qq -f -o /dev/null -e trace=pidfd_send_signal -e inject=pidfd_send_signal:signal=KILL:when=1 \
+  "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg server reboot --hard c > /dev/null 2>&1
+kill -KILL "$(qemu c)" 2> /dev/null
+off () { [ "$(power c)" = SHUTDOWN ]; }
+true_that "a guest whose plug was pulled is off" wait_for 120 off
+must v server start c
+
+# What libvirt had begun to write of a guest goes with it.
+uuid=$(field e uuid) domain=$(field e domain)
+: > "$state/libvirt/etc/qemu/$domain.xml.new"
+must v server delete e
+is "$(find "$state/libvirt" -name "*$domain*" -o -name "*$uuid*")" "" "nothing is left of a guest that is deleted"
 
 # ---- saved memory that is gone ----
 

@@ -120,10 +120,16 @@ remove_in (struct vl_call *call, const char *folder, const char *name)
 void
 virt_forget_files (struct vl_call *call, const struct vl_conn *conn, const char *name, int all)
 {
-  static const char *const folders[] = { "run/qemu", "lib/qemu", "lib/qemu/channel/target",
-                                         "log/qemu" };
+  static const struct {
+    const char *name;
+    int last; /* only in the way once the guest is gone for ever */
+  } folders[] = { { "run/qemu", 0 },
+                  { "lib/qemu", 0 },
+                  { "lib/qemu/channel/target", 0 },
+                  { "log/qemu", 1 },
+                  { "etc/qemu", 1 } };
 
-  /* The last are only in the way once the guest is gone for ever. */
-  for (size_t i = 0; i < sizeof folders / sizeof folders[0] - ! all; i++)
-    remove_in (call, vl_printf (call, "%s/libvirt/%s", conn->state_dir, folders[i]), name);
+  for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+    if (all || ! folders[i].last)
+      remove_in (call, vl_printf (call, "%s/libvirt/%s", conn->state_dir, folders[i].name), name);
 }

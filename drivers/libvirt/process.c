@@ -156,6 +156,8 @@ virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char 
 
   if (fd < 0)
     return 0;
+  /* Whoever finds it gone, if this process is killed meanwhile, is not to call that a crash. */
+  virt_note_asked (call, conn, uuid);
   syscall (SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
   while (! virt_process_ended (fd) && vl_wait_more (call, &polite, fd))
     ;

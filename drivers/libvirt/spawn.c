@@ -289,6 +289,7 @@ destroy_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
   if (domain && (virt_kill (call, conn, domain) < 0 || virt_undefine (call, domain, 0) < 0))
     return -1;
   virt_forget_guest (call, conn, job->uuid);
+  virt_forget_crash (call, conn, job->uuid);
   if (conn->embedded)
     virt_forget_files (call, conn, virt_name_of (call, job->uuid), 1);
   return 0;
@@ -300,6 +301,7 @@ virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid)
   struct virt_job job = { .uuid = uuid };
 
   if (conn->apart && ! virt_is_known (call, conn, uuid)) {
+    virt_forget_crash (call, conn, uuid);
     virt_forget_files (call, conn, virt_name_of (call, uuid), 1);
     return 0;
   }

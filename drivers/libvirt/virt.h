@@ -170,12 +170,13 @@ int virt_list_last_seen (struct vl_call *call, const struct vl_conn *conn, vl_in
 
 /* Notes in ROOT that the guest's process has ended by itself. */
 void virt_note_crash (struct vl_call *call, const char *root, const char *uuid);
-/* The guest was asked to shut down, so that its end is no crash. */
+/* The guest was asked to shut down, or is about to be killed, so that its end is no crash. */
 void virt_note_asked (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* A sentence about how the guest crashed; NULL where one of the embedded driver has not. */
 const char *virt_crash (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 void virt_forget_crash (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
-/* Removes what libvirt left of the guest with this libvirt NAME, which is off; ALL: its log, too. */
+/* Removes what libvirt left of the guest with this libvirt NAME, which is off; ALL: its log and
+ * definition, too. */
 void virt_forget_files (struct vl_call *call, const struct vl_conn *conn, const char *name,
                         int all);
 
