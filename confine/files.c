@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -55,7 +56,12 @@ mapping (const struct confine *c, const struct stat *st)
     return -1;
   pid = fork ();
   if (pid == 0) {
-    if (unshare (CLONE_NEWUSER) == 0 && write (ready[1], "", 1) == 1)
+    /* It holds nothing that others wait for the end of, and goes with its parent: one that was
+     * gone before is found by the pipe that nobody reads. */
+    close_range (0, (unsigned)ready[1] - 1, 0);
+    close_range ((unsigned)ready[1] + 1, ~0u, 0);
+    if (unshare (CLONE_NEWUSER) == 0 && prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0
+        && write (ready[1], "", 1) == 1)
       for (;;)
         pause ();
     _exit (1);

@@ -390,6 +390,9 @@ run (struct confine *c)
   enter_namespaces (c);
   keeper = confine_must ("could not be started", fork ());
   if (keeper == 0) {
+    /* That nobody reads any more is seen where nobody else could. */
+    for (int i = 0; i < 3; i++)
+      close (streams[i].fd);
     confine_answer = ends[2];
     confine_keep (c, input, ends[0], ends[1]);
   }

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <linux/major.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
@@ -235,4 +237,47 @@ vl_file_identity (const char *path)
     return (struct vl_identity) { st.st_rdev, 0 };
   return loop.lo_rdevice ? (struct vl_identity) { loop.lo_rdevice, 0 }
                          : (struct vl_identity) { loop.lo_device, loop.lo_inode };
+}
+
+/* The disk that the partition which ID is a part of; none where it is no partition. */
+static struct vl_identity
+disk_of (struct vl_identity id)
+{
+  char path[64], text[PATH_MAX];
+  unsigned major_id, minor_id;
+  const char *names[] = { "partition", "loop/backing_file", "dev" };
+
+  for (int i = 0; i < 3 && id.inode == 0; i++) {
+    FILE *file;
+    char *line;
+
+    snprintf (path, sizeof path, "/sys/dev/block/%u:%u/%s%s", major (id.device), minor (id.device),
+              i ? "../" : "", names[i]);
+    file = fopen (path, "re");
+    line = file ? fgets (text, sizeof text, file) : NULL;
+    if (file)
+      fclose (file);
+    if (i == 0 && line == NULL)
+      break;
+    text[line ? strcspn (text, "\n") : 0] = '\0';
+    if (line && i == 1)
+      return vl_file_identity (text);
+    if (line && i == 2 && sscanf (text, "%u:%u", &major_id, &minor_id) == 2)
+      return (struct vl_identity) { makedev (major_id, minor_id), 0 };
+  }
+  return (struct vl_identity) { 0, 0 };
+}
+
+static int
+is_same (struct vl_identity a, struct vl_identity b)
+{
+  return a.device && a.device == b.device && a.inode == b.inode;
+}
+
+int
+vl_file_shares (const char *a, const char *b)
+{
+  struct vl_identity x = vl_file_identity (a), y = vl_file_identity (b);
+
+  return is_same (x, y) || is_same (disk_of (x), y) || is_same (x, disk_of (y));
 }

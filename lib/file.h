@@ -43,5 +43,8 @@ struct vl_identity {
 };
 /* Of what PATH leads to; all 0 where nothing can be said. */
 struct vl_identity vl_file_identity (const char *path);
+/* Have the files or devices at A and B bytes in common?  They are one by two names, or one is a
+ * disk and the other a partition of it.  0 where one of them cannot be looked at. */
+int vl_file_shares (const char *a, const char *b);
 
 #endif

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# STATEs that earlier versions made, as tests/states has them, are opened, and
-# their servers live on.  They have no document on record, only its XML: they get
-# one with the first plan that they take.
+# STATEs that earlier versions made, as tests/states has them, and one of today are
+# opened, and their servers live on.  Those of schemas 1 and 2 have no document on
+# record, only its XML: they get one with the first plan that they take.
 
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/tap.sh"
@@ -18,6 +18,13 @@ db () { sqlite3 "$state/state.db" "$@"; }
 status () { run f server show "$1" -o json; value status; }
 slots () { db "SELECT resource, sum (amount) FROM claim WHERE resource LIKE 'MEM_ENC%'"; }
 guest () { sed '1,/^$/d' "$state/fake/guests/$(db "SELECT uuid FROM server WHERE name = '$1'")"; }
+
+# The XML of server $1, a name or uuid.
+xml_of () {
+  local from="SELECT xml FROM server"
+  [ "$n" -lt 3 ] || from="SELECT document.xml FROM server JOIN document ON server = uuid AND role = 'current'"
+  db "$from WHERE '$1' IN (uuid, name)"
+}
 
 # What the dump of the store does not have: images, disks, and the guests of the
 # fake hypervisor, which are made of the records.
@@ -37,25 +44,34 @@ unpack () {
     db "SELECT 'virtloom fake guest 1' || char (10) || 'domain ' || domain || char (10) || 'state ' ||
         CASE status WHEN 'ACTIVE' THEN 'running' ELSE 'shutdown' END || char (10) ||
         'id 1' || char (10) || 'boots 1' || char (10) || 'memory 131072' || char (10) || 'vcpus 2' ||
-        char (10) || char (10) || xml FROM server WHERE uuid = '$uuid'" > "$state/fake/guests/$uuid"
+        char (10) || char (10) FROM server WHERE uuid = '$uuid'" > "$state/fake/guests/$uuid"
+    xml_of "$uuid" >> "$state/fake/guests/$uuid"
   done
 }
 
+newest=$(sed -n 's/^static const char \*const \*const migrations.* to_\([0-9]*\) };$/\1/p' "$top_srcdir/core/server/schema.c")
+is_eq "$(cd "$top_srcdir/tests/states" && echo schema-*.sql)" "$(seq -f 'schema-%g.sql' -s ' ' "$newest")" "each schema that there was has a STATE"
+
 for dump in "$top_srcdir"/tests/states/schema-*.sql; do
-  schema=${dump##*-}
-  schema="schema ${schema%.sql}"
+  n=${dump##*-}
+  n=${n%.sql}
+  schema="schema $n"
   unpack "$dump"
-  db "INSERT INTO claim (server, resource, amount, plugin)
-      SELECT uuid, 'PCPU:cpu-' || 0, 1, 'cpu-pinning' FROM server WHERE name = 'web'"
-  first=$(db "SELECT xml FROM server WHERE name = 'web'")
+  if [ "$n" -lt 3 ]; then
+    db "INSERT INTO claim (server, resource, amount, plugin)
+        SELECT uuid, 'PCPU:cpu-' || 0, 1, 'cpu-pinning' FROM server WHERE name = 'web'"
+  else
+    db "INSERT INTO claim SELECT uuid, 'current', 'fake', 'PCPU', 'cpu-pinning', 'cpu-0', '0', 1 FROM server WHERE name = 'web'"
+  fi
+  first=$(xml_of web)
   claimed=$(slots)
   run f server list
   is_rc 0 "$schema: list"
   is_eq "$(awk 'NR > 1 { print $1, $3 }' <<< "$out")" "db SHUTOFF
 secret ACTIVE
 web ACTIVE" "all servers are there"
-  is_eq "$(db 'SELECT version FROM schema')" 4 "the store is one of today"
-  is_eq "$(sqlite3 "$state/backup/${schema/ /-}.db" 'SELECT version FROM schema')" "${schema#* }" "and a copy of then is kept"
+  is_eq "$(db 'SELECT version FROM schema')" "$newest" "the store is one of today"
+  [ "$n" = "$newest" ] || is_eq "$(sqlite3 "$state/backup/schema-$n.db" 'SELECT version FROM schema')" "$n" "and a copy of then is kept"
   is_eq "$(slots)" "$claimed" "what was claimed is claimed"
   is_eq "$(db "SELECT holder, member, amount FROM claim WHERE resource = 'PCPU'")" 'cpu-0|0|1' "a dedicated CPU is one of a pool"
   run f flavor create pin --vcpus 1 --ram 128 --disk 1 --property hw:cpu_policy=dedicated
@@ -69,7 +85,9 @@ web ACTIVE" "all servers are there"
   is_rc 0 "log"
   run f explain web
   is_rc 0 "explain"
-  has "$out" "/domain/devices/watchdog/@action = reset  <- unknown, made before reasons were recorded" "says that it does not know"
+  reason="/domain/devices/watchdog/@action = reset  <- unknown, made before reasons were recorded"
+  [ "$n" -lt 3 ] || reason="/domain/devices/watchdog[1]/@action = reset  <- watchdog, hw:watchdog_action=reset (flavor)"
+  has "$out" "$reason" "says what it knows"
   run f server stop web
   is_eq "$rc $err" "0 " "stop"
   run f server start web

@@ -227,6 +227,79 @@ else
   skip "a device that shows another's volume: there is no loop device"
 fi
 
+# A disk and a partition of it: with an MBR that says two.
+truncate -s 16M parted
+le32 () { printf '%b' "$(printf '\\x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24)))"; }
+part () { printf '\0\0\0\0\203\0\0\0'; le32 "$1"; le32 "$2"; }
+{ part 2048 8192; part 16384 8192; } | dd of=parted bs=1 seek=446 conv=notrunc status=none
+printf '\125\252' | dd of=parted bs=1 seek=510 conv=notrunc status=none
+# has_it DISK OF: DISK is refused as a volume that server w has.
+has_it () {
+  run f plan --flavor m1 --image img --volume "path=$1,format=raw"
+  has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$1' of 'volume-" "$2"
+  has "$err" 'is in use by server "w"' "in words"
+}
+free () {
+  run f plan --flavor m1 --image img --volume "path=$1,format=raw"
+  is_eq "$rc $err" "0 " "$2"
+}
+if device parted && losetup -d "$device" && device=$(losetup -fP --show parted) && loops="$loops $device" \
+    && wait_for 60 test -e "/sys/class/block/${device##*/}p2/dev"; then
+  for n in 1 2; do
+    IFS=: read -r major minor < "/sys/class/block/${device##*/}p$n/dev"
+    mknod -m 600 "$tmp/p$n" b "$major" "$minor"
+  done
+  for pair in "p1 p2" "p2 p1"; do
+    read -r one two <<< "$pair"
+    run f server create w --flavor m1 --image img --volume "path=$tmp/$one,format=raw"
+    is_eq "$rc $err" "0 " "a partition: $one"
+    has_it "$device" "its disk is not given to another"
+    has_it "$tmp/parted" "nor the file that the disk shows"
+    free "$tmp/$two" "another partition is"
+    run f server delete w
+    run f server create w --flavor m1 --image img --volume "path=$device,format=raw"
+    is_eq "$rc $err" "0 " "the whole disk"
+    has_it "$tmp/$one" "its partition is not given to another"
+    run f server delete w
+  done
+  run f plan --flavor m1 --image img --volume "path=$tmp/p1,format=raw" --volume "path=$device,format=raw"
+  has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$device' of 'volume-" "nor both to one server"
+  losetup -d "$device"
+else
+  skip "a disk and a partition of it: there is no loop device with partitions"
+fi
+
+# ---- one volume by two names ----
+
+# reach NAME [UUID]: the request of a server `w` with the volume that rbd calls NAME.
+reach () {
+  local uuid=''
+  [ $# -lt 2 ] || uuid="\"uuid\": \"$2\","
+  cat << EOT
+{"flavor": {"vcpus": 1, "ram": 128, "disk": 1}, "image": {"name": "img", "disk_format": "raw"}, "block_devices":
+[{"source_type": "image", "destination_type": "local", "boot_index": 0}, {"source_type": "volume", "destination_type":
+"volume", $uuid "connection_info": {"driver_volume_type": "rbd", "data": {"name": "$1", "hosts": []}}}]}
+EOT
+}
+uuid=11111111-2222-4333-8444-555555555555
+reach pool/a "$uuid" > w.json
+run f server create w --request w.json
+is_eq "$rc $err" "0 " "a volume in a cluster; the flavor has no name"
+run f server list -c Name -c Flavor --no-headings
+is_eq "$(awk '$1 == "w"' <<< "$out" | tr -d ' ')" w "which list leaves empty"
+for name in pool/a pool//a pool/a/; do
+  run f plan --request - <<< "$(reach "$name")"
+  is_eq "$rc" 4 "it is taken by any spelling: $name"
+  has "$err" "error ComputeResourcesUnavailable core: volume '$name' of 'volume-" "in words"
+done
+run f plan --request - <<< "$(reach elsewhere/b "$uuid")"
+has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$uuid' of 'volume-$uuid' is in use by server \"w\"" "and by its uuid, wherever it is reached"
+for name in pool/ab pool/b poo/la pool/a/b; do
+  run f plan --request - <<< "$(reach "$name")"
+  is_eq "$rc $err" "0 " "another one is not: $name"
+done
+run f server delete w
+
 # ---- what this host uses itself ----
 
 truncate -s 4M mounted.raw

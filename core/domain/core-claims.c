@@ -85,19 +85,20 @@ disk_capacity (struct vl_call *call)
 
 /* ---- members ---- */
 
-/* Two paths may lead to one file or device. */
+/* Two paths may lead to one file or device, or to a disk and a partition of it; empty parts of
+ * what a server of volumes calls one have no meaning ("pool//volume"). */
 static int
 same_volume (const char *a, const char *b)
 {
-  struct vl_identity x, y;
-
-  if (VL_STREQ (a, b))
-    return 1;
-  if (a[0] != '/' || b[0] != '/')
-    return 0;
-  x = vl_file_identity (a);
-  y = vl_file_identity (b);
-  return x.device && x.device == y.device && x.inode == y.inode;
+  if (a[0] == '/' || b[0] == '/')
+    return VL_STREQ (a, b) || (a[0] == b[0] && vl_file_shares (a, b));
+  do {
+    a += strspn (a, "/");
+    b += strspn (b, "/");
+    for (; *a && *a != '/' && *a == *b; a++)
+      b++;
+  } while (*a == '/' && *b == '/');
+  return *(a + strspn (a, "/")) == '\0' && *(b + strspn (b, "/")) == '\0';
 }
 
 static void
@@ -122,17 +123,28 @@ claim_devices (struct vl_call *call)
     const struct vl_block_device *bdm = guest->disk_devices ? guest->disk_devices[i] : NULL;
     const struct vl_disk *disk = &guest->disks[i];
 
-    if (bdm && vl_is_volume (bdm) && disk->source)
-      vl_claim_member (
-          call, &(struct vl_wanted_member) {
-                    .pool = "VOLUME",
-                    .holder = disk->id,
-                    .member = disk->source,
-                    .shared = disk->shareable != 0,
-                    .same = call->here ? same_volume : NULL,
-                    .what = "volume",
-                    .hint = "delete that server first; a volume is shared where each server's "
-                            "connection_info says \"multiattach\": true" });
+    struct vl_wanted_member want = {
+      .pool = "VOLUME",
+      .holder = disk->id,
+      .member = disk->source,
+      .shared = disk->shareable != 0,
+      .what = "volume",
+      .hint = "delete that server first; a volume is shared where each server's "
+              "connection_info says \"multiattach\": true"
+    };
+
+    if (! (bdm && vl_is_volume (bdm) && disk->source))
+      continue;
+    /* Of another machine only what is text can be said. */
+    if (call->here || disk->source[0] != '/')
+      want.same = same_volume;
+    vl_claim_member (call, &want);
+    /* One volume may be reached by several paths, or portals. */
+    want.pool = "VOLUME_UUID";
+    want.member = bdm->uuid;
+    want.same = NULL;
+    if (bdm->uuid)
+      vl_claim_member (call, &want);
   }
 }
 

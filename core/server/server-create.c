@@ -67,7 +67,8 @@ insert_record (struct creation *c)
                  "INSERT INTO server (uuid, name, domain, status, flavor, image, image_uuid, "
                  "driver, created, request, xml, properties, facts) "
                  "VALUES (?, ?, ?, 'BUILD', ?, ?, ?, ?, ?, '', '', '', '')",
-                 "ssssssss", c->uuid, c->name, c->domain, request->flavor.name,
+                 "ssssssss", c->uuid, c->name, c->domain,
+                 request->flavor.name ? request->flavor.name : "",
                  request->image.given ? request->image.name : NULL,
                  request->image.given ? request->image.uuid : NULL, c->driver->name,
                  vl_now_text (c->app->call))

@@ -302,7 +302,10 @@ fill (struct vl_call *call)
   "\"destination_type\": \"volume\", \"path\": \"/vol\", \"format\": \"raw\", "                    \
   "\"uuid\": \"5a7a4d10-5a9b-4a6e-9d1f-000000000001\"}]}"
 #define MAC "MAC nic0 52:54:00:ab:cd:ef\n"
-#define VOLUME "VOLUME volume-5a7a4d10-5a9b-4a6e-9d1f-000000000001 /vol\n"
+#define VOLUME                                                                                     \
+  "VOLUME volume-5a7a4d10-5a9b-4a6e-9d1f-000000000001 /vol\n"                                      \
+  "VOLUME_UUID volume-5a7a4d10-5a9b-4a6e-9d1f-000000000001 "                                       \
+  "5a7a4d10-5a9b-4a6e-9d1f-000000000001\n"
 
 START_TEST (claims_of_every_guest)
 {
