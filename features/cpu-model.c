@@ -260,13 +260,44 @@ check_host_flags (struct vl_call *c, const char *arch)
                        "cpu_model_extra_flags is '%s', and this host lacks %s", flags, lacks);
 }
 
+/* With 'none' the guest has the hypervisor's own CPU.  A flag that the operator takes away,
+ * mostly for security, would stay in it. */
+static int
+check_void (struct vl_call *c)
+{
+  int on, result = 0;
+
+  if (vl_is (c, "mode", "none")) {
+    for (size_t i = 0; i < vl_count (c, "flags"); i++) {
+      const char *flag = flag_name (c, i, &on);
+
+      if (! on)
+        result = vl_refuse_as (
+            c, VL_ERR_UNSUPPORTED, "Invalid", "flags",
+            "set another cpu_mode in cpu-model.conf, or take the flag out of "
+            "cpu_model_extra_flags",
+            "cpu_model_extra_flags takes '%s' away while cpu_mode is 'none', where guests keep it",
+            flag);
+    }
+    if (result == 0 && vl_count (c, "flags") > 0)
+      vl_warn (c, "flags", "set another cpu_mode in cpu-model.conf, or take the flags out",
+               "cpu_model_extra_flags has no effect: cpu_mode is 'none'");
+  }
+  if (vl_bool (c, "skip-compare") && vl_count (c, "models") == 0
+      && (vl_is (c, "mode", "none") || vl_count (c, "flags") == 0))
+    vl_advise (c, "skip-compare", "take it out of cpu-model.conf",
+               "skip_cpu_compare_at_startup has no effect: there are no models and flags to "
+               "compare");
+  return result;
+}
+
 /* As Nova at start-up: the settings by themselves, then with what the host can
  * run. */
 static int
 ready (struct vl_call *c)
 {
   const char *mode = vl_str (c, "mode"), *arch = vl_fact_str (c, "host.arch");
-  int custom = vl_is (c, "mode", "custom"), result = check_flags (c);
+  int custom = vl_is (c, "mode", "custom"), result = check_flags (c) | check_void (c);
 
   if (! custom && vl_count (c, "models") > 0)
     result = vl_refuse_as (

@@ -56,6 +56,23 @@ static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
                                         { .name = VL_GUEST_RUN_DIR },
                                         { .name = VL_GUEST_VIRT_TYPE } };
 
+/* Settings of a display that guests do not have. */
+static int
+ready (struct vl_call *c)
+{
+  for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
+    const char *type = strncmp (props[i].name, "vnc-", 4) == 0     ? "vnc"
+                       : strncmp (props[i].name, "spice-", 6) == 0 ? "spice"
+                                                                   : NULL;
+
+    if (type && ! vl_bool (c, type) && vl_origin (c, props[i].name) == VL_LAYER_SETTING)
+      vl_advise (c, props[i].name,
+                 vl_printf (c, "take it out of graphics.conf, or set %s_enabled = yes", type),
+                 "%s has no effect: %s_enabled is no", props[i].setting, type);
+  }
+  return 0;
+}
+
 static int
 resolve (struct vl_call *c)
 {
@@ -192,4 +209,5 @@ contribute (struct vl_call *c)
 
 VL_FEATURE (graphics, "graphics", .version = VL_VERSION, .summary = "VNC and SPICE displays",
             .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .resolve = resolve, .active = active, .validate = validate, .contribute = contribute);
+            .ready = ready, .resolve = resolve, .active = active, .validate = validate,
+            .contribute = contribute);

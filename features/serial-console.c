@@ -81,6 +81,19 @@ read_range (struct vl_call *c, int64_t *first, int64_t *last)
   return text && *text == '\0' && *first <= *last ? 0 : -1;
 }
 
+/* Settings of consoles that guests do not have. */
+static int
+ready (struct vl_call *c)
+{
+  for (size_t i = 0; i < sizeof props / sizeof props[0]; i++)
+    if (props[i].setting && strcmp (props[i].name, "tcp") != 0 && ! vl_bool (c, "tcp")
+        && vl_origin (c, props[i].name) == VL_LAYER_SETTING)
+      vl_advise (c, props[i].name,
+                 "take it out of serial-console.conf, or set serial_console_enabled = yes",
+                 "%s has no effect: serial_console_enabled is no", props[i].setting);
+  return 0;
+}
+
 static int
 resolve (struct vl_call *c)
 {
@@ -202,4 +215,5 @@ contribute (struct vl_call *c)
 VL_FEATURE (serial_console, "serial-console", .version = VL_VERSION,
             .summary = "serial port with its log, or TCP serial consoles",
             .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .resolve = resolve, .validate = validate, .claim = claim, .contribute = contribute);
+            .ready = ready, .resolve = resolve, .validate = validate, .claim = claim,
+            .contribute = contribute);

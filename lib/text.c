@@ -197,6 +197,37 @@ vl_shown (struct vl_arena *arena, const char *text)
   return vl_arena_printf (arena, "%s%s", clean, cut < n ? "..." : "");
 }
 
+char *
+vl_shell_quote (const char *text)
+{
+  static const char plain[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-:@%";
+  int odd = vl_text_problem (text, strlen (text)) != NULL;
+  struct vl_str word = { 0 };
+
+  if (*text && text[strspn (text, plain)] == '\0')
+    return vl_xstrdup (text);
+  /* What is not printable stands as "\x1b" here, and means that to bash, zsh and ksh. */
+  vl_str_add (&word, odd ? "$'" : "'");
+  for (; *text; text++)
+    if (*text == '\'')
+      vl_str_add (&word, odd ? "\\'" : "'\\''");
+    else if (odd && (*text == '\\' || *text < ' ' || *text == 0x7f))
+      vl_str_printf (&word, "\\x%02x", (unsigned)(unsigned char)*text);
+    else
+      vl_str_add_n (&word, text, 1);
+  vl_str_add (&word, "'");
+  return word.text;
+}
+
+const char *
+vl_shell_word (struct vl_arena *arena, const char *text)
+{
+  VL_AUTOFREE char *word = vl_shell_quote (text);
+
+  return vl_arena_strdup (arena, word);
+}
+
 uint32_t
 vl_hash (uint32_t hash, const void *bytes, size_t n)
 {

@@ -29,6 +29,10 @@ char *vl_text_clean_n (const char *text, size_t length);
 /* The same for a message, which shows what a name may not have, too: cut to 64 bytes and
  * "..." where it is longer. */
 const char *vl_shown (struct vl_arena *arena, const char *text);
+/* TEXT as one word of the shell, for a command that a hint offers: bare where it has nothing
+ * that a shell looks at, else in quotes.  The caller frees the first. */
+char *vl_shell_quote (const char *text);
+const char *vl_shell_word (struct vl_arena *arena, const char *text);
 /* FNV-1a: HASH, VL_HASH_START at first, carried on over N bytes. */
 #define VL_HASH_START 2166136261u
 uint32_t vl_hash (uint32_t hash, const void *bytes, size_t n);

@@ -7,6 +7,8 @@
 
 #include "lib/trust.h"
 
+#include "lib/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -52,22 +54,6 @@ unmapped_id (void)
   return nobody && fscanf (nobody, "%lu", &id) == 1 ? (int64_t)id : 65534;
 }
 
-/* PATH as a word of the shell. */
-static const char *
-shell_word (struct vl_arena *arena, const char *path)
-{
-  VL_AUTOSTR struct vl_str word = { 0 };
-
-  if (path[strspn (path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-")]
-      == '\0')
-    return path;
-  vl_str_add (&word, "'");
-  for (; *path; path++)
-    vl_str_add_n (&word, *path == '\'' ? "'\\''" : path, *path == '\'' ? 4 : 1);
-  vl_str_add (&word, "'");
-  return vl_arena_strdup (arena, word.text);
-}
-
 static int
 refuse (struct walk *walk, const char *command, const char *what)
 {
@@ -80,7 +66,7 @@ refuse (struct walk *walk, const char *command, const char *what)
                                       (unsigned)st->st_mode & 07777, ACCEPTED);
   walk->trust->hint =
       command
-          ? vl_arena_printf (walk->arena, "%s %s", command, shell_word (walk->arena, walk->here))
+          ? vl_arena_printf (walk->arena, "%s %s", command, vl_shell_word (walk->arena, walk->here))
           : "run virtloom where that owner is mapped; /proc/self/uid_map lists those that are";
   return -1;
 }

@@ -353,10 +353,10 @@ run f server stop web
 purge lessee
 run f server start web
 is_eq "$rc $err" "7 error PluginRefused core: server \"web\" has feature 'lessee' 1.0 (event permit prepare release), which is not installed
-  put 'lessee' 1.0 back, or take a plan of today: virtloom server reboot --hard --update \"web\"" "no start without who prepares"
+  put 'lessee' 1.0 back, or take a plan of today: virtloom server reboot --hard --update web" "no start without who prepares"
 uuid=$(uuid_of web)
 gone="warning Unfinished core: server \"web\" stays DELETING: plugin 'lessee' holds 'file', and is not installed
-  put 'lessee' 1.0 back, and the next command finishes; to give up what it holds: virtloom server delete --abandon lessee \"web\""
+  put 'lessee' 1.0 back, and the next command finishes; to give up what it holds: virtloom server delete --abandon lessee web"
 run f server delete web
 is_eq "$rc $err" "0 $gone" "delete goes on without who releases"
 is_eq "$(ls "$state/servers")$(ls "$state/fake/guests")" "" "everything else is removed"

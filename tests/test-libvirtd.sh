@@ -63,7 +63,7 @@ chmod 700 "$rig"
 run t server create s --flavor f --image i
 is_rc 9 "a STATE that QEMU's user cannot come to is refused"
 has "$err" "folder '$rig' does not let user $(host_run a id -u libvirt-qemu) pass, as whom libvirt runs QEMU: guests would not reach their disks below STATE
-  chmod o+x '$rig', or give another STATE with --state DIR" "with the folder's name"
+  chmod o+x $rig, or give another STATE with --state DIR" "with the folder's name"
 is "$(t server list -o json | grep -c '"name"') $(ls "$state/libvirt/guests")" "0 " "nothing is left"
 chmod 711 "$rig"
 

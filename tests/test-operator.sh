@@ -94,7 +94,7 @@ is_eq "$rc $err" "3 error InstanceExists core: the uuid 11111111-2222-4333-8444-
   leave the uuid out of the request, or give another one" "a uuid that is taken is refused"
 run f server create db2 --request - <<< '{"flavor": {"vcpus": 1, "ram": 64}, "image": {"name": "img", "disk_format": "qcow2", "kernel": "/etc/hostname", "properties": {"hw_video_model": "qxl"}}}'
 is_eq "$rc $err" "3 error ImageDiffers core: stdin: image 'img' has a kernel in the request and none in STATE
-  virtloom image set \"img\" --property kernel_id=IMAGE
+  virtloom image set img --property kernel_id=IMAGE
 error ImageDiffers core: stdin: image 'img' has 'disk_format' \"qcow2\" in the request and \"raw\" in STATE
   leave it out of the request, or name the image that is meant
 error ImageDiffers core: stdin: image 'img' has 'hw_video_model' \"qxl\" in the request and \"vga\" in STATE
@@ -256,7 +256,7 @@ run f plan --flavor dog --image img
 is_eq "$rc ${err%%$'\n'*}" "4 error FeatureUnavailable watchdog: 'hw:watchdog_action' is for feature 'watchdog' ($top_builddir/plugins.d/watchdog.conf), which is turned off: masked: $config/plugins.d/watchdog.conf is a link to /dev/null (hw:watchdog_action=reset, flavor)" "a masked plugin is off, and keeps its keys"
 run vl feature enable watchdog
 is_eq "$rc $err" "1 error Failed core: plugin 'watchdog' is masked: '$config/plugins.d/watchdog.conf' is a link to /dev/null
-  rm '$config/plugins.d/watchdog.conf'" "and is not turned on behind the mask"
+  rm $config/plugins.d/watchdog.conf" "and is not turned on behind the mask"
 chmod 777 "$config/plugins.d"
 run vl config show watchdog
 has "$err" 'is writable by everyone' "in a folder of others a link is no mask"

@@ -108,12 +108,12 @@ run f server stop written
 is_eq "$rc $err" "0 " "stop without it"
 run f server start written
 is_eq "$rc $err" "0 warning FeatureGone core: feature 'scribe' 1.0 of server \"written\" is not installed; its guest is made from the record
-  put 'scribe' 1.0 back, or take a plan of today: virtloom server reboot --hard --update \"written\"" "start tells that it is gone"
+  put 'scribe' 1.0 back, or take a plan of today: virtloom server reboot --hard --update written" "start tells that it is gone"
 is_eq "$(guest written)" "$written" "the guest is what it was"
 run f explain written
 has "$out" "/domain/description = mine  <- scribe, scribe:text=mine (flavor)" "explain knows whose it was"
 gone="error PluginRefused core: server \"kept\" has feature 'keeper' 1.0 (permit), which is not installed
-  put 'keeper' 1.0 back, or take a plan of today: virtloom server reboot --hard --update \"kept\""
+  put 'keeper' 1.0 back, or take a plan of today: virtloom server reboot --hard --update kept"
 purge keeper
 for step in reboot "reboot --hard" suspend; do
   # shellcheck disable=SC2086
@@ -150,7 +150,7 @@ chmod o-w "$tree/tests/mods/.libs/keeper.so"
 
 keeper 2
 changed="error PluginRefused keeper: 'keeper.level' is on record as int '7', by 'keeper' 1.0; 'keeper' 2.0 takes choice there
-  put the module of then back, or take a plan of today: virtloom server reboot --hard --update \"kept\""
+  put the module of then back, or take a plan of today: virtloom server reboot --hard --update kept"
 run f server reboot --hard kept
 is_eq "$rc $err" "7 $changed" "a row of another type is refused, with both versions"
 run f server pause kept
@@ -183,7 +183,7 @@ is_eq "$rc $err" "1 error StoreDamaged core: the document on record is damaged: 
 db "UPDATE document SET xml = replace (xml, '''isa''', '''hyperv''') WHERE server = '$(uuid_of guarded)'"
 run f server reboot --hard --update guarded
 is_eq "$rc $err" "3 error GuardedLoss keeper: '/domain/devices/panic[1]/@model' = 'hyperv' guards server \"guarded\" and would become 'isa'
-  see what made it go with: virtloom server diff \"guarded\"; if it shall go: --accept-loss '/domain/devices/panic[1]/@model'" "it becomes nothing else by itself"
+  see what made it go with: virtloom server diff guarded; if it shall go: --accept-loss '/domain/devices/panic[1]/@model'" "it becomes nothing else by itself"
 run f server reboot --hard --update guarded --accept-loss '/domain/devices/panic[1]'
 is_eq "$rc $err" "0 " "with consent it does"
 purge keeper
@@ -199,7 +199,7 @@ is_eq "$out" "- /domain/devices/panic[1]  <- keeper, keeper:level=7 (flavor)
 - /domain/devices/panic[1]/@model = isa  <- keeper, keeper:level=7 (flavor)" "diff shows that"
 run f server reboot --hard --update guarded
 is_eq "$rc $err" "3 error GuardedLoss keeper: '/domain/devices/panic[1]' guards server \"guarded\" and would go
-  see what made it go with: virtloom server diff \"guarded\"; if it shall go: --accept-loss '/domain/devices/panic[1]'" "it does not go by itself"
+  see what made it go with: virtloom server diff guarded; if it shall go: --accept-loss '/domain/devices/panic[1]'" "it does not go by itself"
 is_eq "$(guest guarded)" "$guarded" "the guest is not touched"
 run f server reboot --hard --update guarded --accept-loss /domain/devices/tpm
 is_rc 3 "nor with another consent"

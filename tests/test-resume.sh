@@ -72,7 +72,7 @@ boot
 rm "$state/fake/guests/$(db "SELECT uuid FROM server WHERE name = 'db'")"
 run f host resume
 is_eq "$rc $err" "1 error InstanceInvalidState core: server \"db\" was ACTIVE before the host's boot and is ERROR: its driver does not know the guest any more
-  virtloom server reboot --hard \"db\"" "a guest that is gone is told"
+  virtloom server reboot --hard db" "a guest that is gone is told"
 for name in db off paused saved web; do f server delete "$name"; done
 
 # ---- the unit ----

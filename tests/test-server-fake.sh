@@ -86,7 +86,7 @@ true_that "what starts no guest makes no folder" test ! -e "$state/servers/$uuid
 run f server stop web
 run f server pause web
 is_rc 3 "pause of a stopped server is refused"
-has "$err" 'virtloom server start "web"' "and says what would help"
+has "$err" 'virtloom server start web' "and says what would help"
 run f server show wib
 is_rc 5 "a server that is not there"
 has "$err" 'did you mean "web"?' "has a nearest name"

@@ -42,7 +42,8 @@ static const char *const names[] = { "killed by SIGSEGV", "killed by SIGBUS",
                                      "killed by SIGILL",  "stopped by a deadline" };
 static pid_t own_pid;
 
-/* Adds TEXT to what is in BUFFER, SIZE bytes; safe in a signal handler. */
+/* Adds TEXT, a '?' for what is not ASCII, to what is in BUFFER, SIZE bytes; safe in a signal
+ * handler. */
 static void
 add (char *buffer, size_t size, const char *text)
 {
@@ -51,7 +52,8 @@ add (char *buffer, size_t size, const char *text)
   if (n + 1 >= size)
     return;
   more = more < size - n - 1 ? more : size - n - 1;
-  memcpy (buffer + n, text, more);
+  for (size_t i = 0; i < more; i++)
+    buffer[n + i] = (text[i] >= ' ' && text[i] < 0x7f) || text[i] == '\n' ? text[i] : '?';
   buffer[n + more] = '\0';
 }
 

@@ -65,9 +65,8 @@ put (struct guest_text *guest, const char *text, size_t n, uint32_t c)
   free (clean);
 }
 
-/* May more bytes make a character of the N at TEXT? */
-static int
-is_cut (const char *text, size_t n)
+int
+guest_text_is_cut (const char *text, size_t n)
 {
   return n < vl_utf8_length ((unsigned char)text[0]) && (n == 1 || (text[n - 1] & 0xc0) == 0x80);
 }
@@ -76,13 +75,13 @@ void
 guest_text_print (struct guest_text *guest, const char *text, size_t length)
 {
   if (guest->raw) {
-    fwrite (text, 1, length, stdout);
+    output_raw (text, length);
     return;
   }
   for (size_t i = 0; i < length; i++) {
     /* A character that the last piece cut is put together again here. */
     guest->held[guest->n_held++] = text[i];
-    while (guest->n_held && ! is_cut (guest->held, guest->n_held)) {
+    while (guest->n_held && ! guest_text_is_cut (guest->held, guest->n_held)) {
       uint32_t c;
       size_t n = vl_utf8_read (guest->held, guest->n_held, &c), taken = n ? n : 1;
 

@@ -38,9 +38,11 @@ static void VL_PRINTF (5, 6) add (struct rows *rows, const char *name, const cha
   json_array_append_new (rows->list, row);
   rows->failed |= VL_STREQ (result, "FAIL");
   if (! rows->tool->json) {
-    printf ("%-4s  %s: %s\n", result, name, message);
-    if (mend)
-      printf ("      %s\n", mend);
+    VL_AUTOFREE char *what = vl_text_clean (message), *how = mend ? vl_text_clean (mend) : NULL;
+
+    printf ("%-4s  %s: %s\n", result, name, what);
+    if (how)
+      printf ("      %s\n", how);
   }
   free (message);
 }
@@ -62,11 +64,14 @@ check_state (struct rows *rows)
   } else if (access (state, F_OK) < 0)
     add (rows, "state folder", "PASS", NULL, "%s will be made by the first command that needs it",
          state);
-  else if (access (state, R_OK | W_OK | X_OK) < 0)
+  else if (access (state, R_OK | W_OK | X_OK) < 0) {
+    const char *why = strerror (errno);
+    VL_AUTOFREE char *word = vl_shell_quote (state);
+
     add (rows, "state folder", "FAIL",
-         vl_printf (rows->tool->call, "chown %u %s", (unsigned)geteuid (), state), "%s: %s", state,
-         strerror (errno));
-  else
+         vl_printf (rows->tool->call, "chown %u %s", (unsigned)geteuid (), word), "%s: %s", state,
+         why);
+  } else
     add (rows, "state folder", "PASS", NULL, "%s", state);
 }
 

@@ -17,76 +17,6 @@ const struct noun *const nouns[] = {
   &driver_noun, &plugin_noun, &config_noun, &host_noun, &state_noun,   NULL,
 };
 
-/* ---- progress: one line of a terminal, written over and wiped at the end ---- */
-
-static int progress_shown;
-
-static void
-show_progress (void *opaque, const char *text)
-{
-  char *clean = vl_text_clean (text);
-
-  (void)opaque;
-  fprintf (stderr, "\r\033[K%s ...", clean);
-  fflush (stderr);
-  progress_shown = 1;
-  free (clean);
-}
-
-static void
-wipe_progress (void)
-{
-  if (progress_shown)
-    fputs ("\r\033[K", stderr);
-  progress_shown = 0;
-}
-
-/* Without a terminal it is a line of its own: nobody should wonder why nothing happens. */
-static void
-show_wait (void *opaque, const char *text)
-{
-  char *clean = vl_text_clean (text);
-
-  if (isatty (STDERR_FILENO))
-    show_progress (opaque, clean);
-  else
-    fprintf (stderr, "%s\n", clean);
-  free (clean);
-}
-
-/* What is printed on a terminal stands on a line of its own, so stdout passes here. */
-static ssize_t
-write_answer (void *cookie, const char *bytes, size_t n)
-{
-  size_t done = 0;
-
-  (void)cookie;
-  if (progress_shown) {
-    wipe_progress ();
-    fflush (stderr);
-  }
-  while (done < n) {
-    ssize_t put = write (STDOUT_FILENO, bytes + done, n - done);
-
-    if (put < 0 && errno != EINTR)
-      return 0;
-    done += put > 0 ? (size_t)put : 0;
-  }
-  return (ssize_t)n;
-}
-
-static void
-watch_answer (void)
-{
-  FILE *file = fopencookie (NULL, "w", (cookie_io_functions_t) { .write = write_answer });
-
-  if (file == NULL)
-    return;
-  if (isatty (STDOUT_FILENO))
-    setvbuf (file, NULL, _IOLBF, BUFSIZ);
-  stdout = file;
-}
-
 /* ---- the process, which is ours ---- */
 
 /* libvirt's own driver runs threads until the process ends: some ends of many by exit ()
@@ -152,11 +82,11 @@ start (struct tool *tool, struct args *args)
   tool->app = vl_app_new (&options);
   tool->call = vl_app_call (tool->app);
   vl_app_on_process (tool->app, prepare_process, NULL);
-  if (! tool->quiet && isatty (STDERR_FILENO)) {
-    vl_app_on_progress (tool->app, show_progress, NULL);
-    watch_answer ();
-  }
-  vl_app_on_wait (tool->app, show_wait, NULL);
+  if (tool->json)
+    output_json ();
+  if (! tool->quiet && isatty (STDERR_FILENO))
+    vl_app_on_progress (tool->app, output_progress, NULL);
+  vl_app_on_wait (tool->app, output_wait, NULL);
 }
 
 /* Files that a command may have open: each module is one.  With fewer the one that cannot be
@@ -219,7 +149,7 @@ run (struct tool *tool)
 static int
 finish (struct tool *tool, int code)
 {
-  wipe_progress ();
+  output_wipe ();
   if (tool->json && ! tool->printed) {
     json_object_set_new (tool->data, "findings", json_findings (tool->app));
     json_print (tool->data, stdout);
@@ -245,6 +175,7 @@ main (int argc, char **argv)
   int code = 0;
 
   environment_tame ();
+  output_open ();
   args_parse (&args, argc, argv);
   if (args.help && ! args.bad) {
     args_help (&args, stdout);

@@ -117,9 +117,13 @@ tell_rest (struct import *im)
     if (VL_STARTS (kind, "guests") || VL_STARTS (kind, "security"))
       continue;
     others++;
-    if (tool->verbose && ! tool->json)
-      printf ("left out: %s (%s)%s\n", option->said, option->origin,
+    if (tool->verbose && ! tool->json) {
+      VL_AUTOFREE char *said = vl_text_clean (option->said);
+      VL_AUTOFREE char *origin = vl_text_clean (option->origin);
+
+      printf ("left out: %s (%s)%s\n", said, origin,
               *kind == 'o' ? ", which another line overrides" : "");
+    }
   }
   json_object_set_new (tool->data, "left_out", list);
   if (others && ! tool->json)

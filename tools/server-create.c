@@ -88,6 +88,7 @@ read_key (struct tool *tool, const char *file)
 {
   size_t length;
   char *text = tool_read (tool, file, KEY_LIMIT, &length), *line;
+  VL_AUTOFREE char *half = vl_xasprintf ("%s.pub", file), *word = vl_shell_quote (half);
   const char *key = NULL;
 
   if (text == NULL)
@@ -95,7 +96,7 @@ read_key (struct tool *tool, const char *file)
   /* Whose secret half it is has no business with a guest. */
   if (strstr (text, "PRIVATE KEY"))
     (void)vl_refuse (tool->call, VL_ERR_REQUEST, NULL,
-                     vl_printf (tool->call, "give its public half: --ssh-key %s.pub", file),
+                     vl_printf (tool->call, "give its public half: --ssh-key %s", word),
                      "--ssh-key '%s' is a private key", file);
   else if (strlen (text) == length && (line = only_line (text)) && is_public_key (line)
            && vl_text_problem (line, strlen (line)) == NULL)

@@ -19,14 +19,14 @@ struct telling {
 static void
 print_fault (const struct vl_state_fault *fault)
 {
-  char *text = vl_text_clean (fault->text);
+  char *text = vl_text_clean (fault->text), *id = vl_shell_quote (fault->id ? fault->id : "");
 
   printf ("%s  %s: %s\n", fault->mended ? "MEND" : "FAIL", fault->kind, text);
   if (! fault->mended && fault->id && fault->loss)
-    printf ("      this takes %s: virtloom state repair --accept-loss %s\n", fault->loss,
-            fault->id);
+    printf ("      this takes %s: virtloom state repair --accept-loss %s\n", fault->loss, id);
   else if (! fault->mended && fault->id)
     printf ("      virtloom state repair\n");
+  free (id);
   free (text);
 }
 

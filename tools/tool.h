@@ -161,6 +161,20 @@ void fault_finished (void);
 void fault_forget (void);
 const char *fault_said (void);
 
+/* ---- output.c ---- */
+
+/* From here on, what is written to stdout and stderr is printable but for ends of lines and
+ * tabs; from output_json on, stdout has JSON alone. */
+void output_open (void);
+void output_json (void);
+/* Bytes of a guest for who asked for them as they are. */
+void output_raw (const char *bytes, size_t n);
+/* Shows TEXT as the line of progress of a terminal; takes it away again. */
+void output_progress (void *opaque, const char *text);
+/* Says what has been waited for a second, on a terminal or not. */
+void output_wait (void *opaque, const char *text);
+void output_wipe (void);
+
 /* ---- findings.c ---- */
 
 void findings_print (const struct vl_app *app, size_t first, FILE *file);
@@ -186,6 +200,8 @@ struct guest_text {
   char held[4]; /* of a character that is not whole yet */
   size_t n_held;
 };
+/* May more bytes make a character of the N at TEXT? */
+int guest_text_is_cut (const char *text, size_t n);
 /* Prints the next piece to stdout without what a terminal would obey. */
 void guest_text_print (struct guest_text *guest, const char *text, size_t length);
 /* Prints what was held back. */

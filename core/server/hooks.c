@@ -8,6 +8,7 @@
 #include "server/hooks.h"
 
 #include "domain/build.h"
+#include "lib/text.h"
 
 int
 vl_hooks_load (struct vl_hooks *hooks, struct vl_app *app, const struct vl_record *record,
@@ -111,8 +112,9 @@ judge_features (const struct vl_hooks *hooks, int boots)
             ? vl_printf (call, "virtloom feature enable %s", feature->plugin)
             : vl_printf (call,
                          "put '%s' %s back, or take a plan of today: virtloom server "
-                         "reboot --hard --update \"%s\"",
-                         feature->plugin, feature->version, hooks->record->name);
+                         "reboot --hard --update %s",
+                         feature->plugin, feature->version,
+                         vl_shell_word (call->arena, hooks->record->name));
 
     if (why && (boots ? *feature->acts != '\0' : strstr (feature->acts, "permit") != NULL))
       result =
@@ -137,8 +139,8 @@ vl_hooks_judge_plugins (const struct vl_hooks *hooks, int boots)
       app->call, app->registry, &hooks->stored->was, NULL,
       vl_printf (app->call,
                  "put the module of then back, or take a plan of today: virtloom server reboot "
-                 "--hard --update \"%s\"",
-                 hooks->record->name));
+                 "--hard --update %s",
+                 vl_shell_word (app->call->arena, hooks->record->name)));
   return bad ? -1 : 0;
 }
 
@@ -282,8 +284,9 @@ release_one (const struct vl_hooks *hooks, const struct holder *holder)
     vl_warn_as (call, "Unfinished", NULL,
                 vl_printf (call,
                            "put '%s' %s back, and the next command finishes; to give up what it "
-                           "holds: virtloom server delete --abandon %s \"%s\"",
-                           holder->plugin, holder->version, holder->plugin, record->name),
+                           "holds: virtloom server delete --abandon %s %s",
+                           holder->plugin, holder->version, holder->plugin,
+                           vl_shell_word (call->arena, record->name)),
                 "server \"%s\" stays DELETING: %s, and %s", record->name, held_text (call, holder),
                 why);
     return 1;

@@ -232,7 +232,8 @@ vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **fi
       return write_failed (call, folder);
     break;
   case 2:
-    return vl_refuse (call, VL_ERR_FAILED, NULL, vl_printf (call, "rm '%s'", path),
+    return vl_refuse (call, VL_ERR_FAILED, NULL,
+                      vl_printf (call, "rm %s", vl_shell_word (call->arena, path)),
                       "plugin '%s' is masked: '%s' is a link to /dev/null", name, path);
   default:
     return -1;

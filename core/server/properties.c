@@ -105,11 +105,11 @@ vl_not_found (struct vl_call *call, struct vl_store *store, const struct vl_noun
 int
 vl_exists (struct vl_call *call, const struct vl_noun *noun, const char *name)
 {
-  return vl_refuse_as (
-      call, VL_ERR_REQUEST, noun->exists, NULL,
-      vl_printf (call, "take another name, or delete it first: virtloom %s delete \"%s\"",
-                 noun->word, name),
-      "there is already a %s \"%s\"", noun->word, name);
+  return vl_refuse_as (call, VL_ERR_REQUEST, noun->exists, NULL,
+                       vl_printf (call,
+                                  "take another name, or delete it first: virtloom %s delete %s",
+                                  noun->word, vl_shell_word (call->arena, name)),
+                       "there is already a %s \"%s\"", noun->word, name);
 }
 
 int

@@ -7,6 +7,7 @@
 
 #include "server/hooks.h"
 
+#include "lib/text.h"
 #include "server/method.h"
 #include "server/undo.h"
 
@@ -68,9 +69,10 @@ refuse_loss (struct vl_app *app, const struct vl_record *record, const struct vl
     .plugin = was->owners,
     .path = was->path,
     .hint = vl_printf (app->call,
-                       "see what made it go with: virtloom server diff \"%s\"; if it shall go: "
-                       "--accept-loss '%s'",
-                       record->name, was->path),
+                       "see what made it go with: virtloom server diff %s; if it shall go: "
+                       "--accept-loss %s",
+                       vl_shell_word (app->call->arena, record->name),
+                       vl_shell_word (app->call->arena, was->path)),
   };
   const char *value = was->value ? vl_printf (app->call, " = '%s'", was->value) : "";
 

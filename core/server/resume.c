@@ -8,6 +8,7 @@
 #include "server/undo.h"
 
 #include "lib/file.h"
+#include "lib/text.h"
 
 #include <virtloom/virtloom.h>
 
@@ -36,7 +37,8 @@ resume (struct vl_app *app, const char *name, const char *uuid)
     return 0;
   if (! VL_STREQ (server->status, "SHUTOFF"))
     return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceInvalidState", NULL,
-                         vl_printf (app->call, "virtloom server reboot --hard \"%s\"", name),
+                         vl_printf (app->call, "virtloom server reboot --hard %s",
+                                    vl_shell_word (app->call->arena, name)),
                          "server \"%s\" was ACTIVE before the host's boot and is %s%s%s", name,
                          server->status, server->fault ? ": " : "",
                          server->fault ? server->fault : "");

@@ -9,6 +9,8 @@
 #include "server/method.h"
 #include "server/undo.h"
 
+#include "lib/text.h"
+
 #include <virtloom/virtloom.h>
 
 #include <sys/stat.h>
@@ -112,7 +114,8 @@ refuse_state (const struct act *act, const char *status)
 
   for (size_t i = 0; i < sizeof mends / sizeof mends[0]; i++)
     if (VL_STREQ (status, mends[i][0]))
-      hint = vl_printf (call, "virtloom server %s \"%s\"%s", mends[i][1], name,
+      hint = vl_printf (call, "virtloom server %s %s%s", mends[i][1],
+                        vl_shell_word (call->arena, name),
                         VL_STREQ (status, "ERROR") ? ", or delete it" : "");
   return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, hint,
                        "server \"%s\" is %s; %s is for servers that are %s", name, status,

@@ -8,6 +8,7 @@
 #include "server/undo.h"
 
 #include "lib/file.h"
+#include "lib/text.h"
 #include "request/request.h"
 #include "server/hooks.h"
 #include "server/method.h"
@@ -143,7 +144,7 @@ remove_unproven (struct vl_app *app, const char *object, const char *path)
                        vl_printf (app->call,
                                   "look at it; move it away, or have it removed: virtloom state "
                                   "repair --accept-loss %s",
-                                  object),
+                                  vl_shell_word (app->call->arena, object)),
                        "\"%s\" has not the mark of the operation that began to make it: it may be "
                        "somebody else's, and stays",
                        path);

@@ -17,6 +17,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "lib/text.h"
 #include "virt.h"
 
 #define MAX_GROUPS 64
@@ -100,9 +101,11 @@ may_pass (const struct user *user, int fd, const struct stat *st)
 static int
 refuse_folder (struct vl_call *call, const struct user *user, const char *folder)
 {
+  VL_AUTOFREE char *word = vl_shell_quote (folder);
+
   return vl_refuse (
       call, VL_ERR_NOT_PERMITTED, NULL,
-      vl_printf (call, "chmod o+x '%s', or give another STATE with --state DIR", folder),
+      vl_printf (call, "chmod o+x %s, or give another STATE with --state DIR", word),
       "folder '%s' does not let user %u pass, as whom libvirt runs QEMU: guests would not reach "
       "their disks below STATE",
       folder, (unsigned)user->uid);

@@ -206,10 +206,9 @@ START_TEST (flavors)
   ck_assert_int_eq (vl_flavor_create (app, &flavor), 0);
   ck_assert_int_eq (vl_flavor_create (app, &flavor), -1);
   ck_assert_int_eq (vl_findings_exit_code (app), VL_ERR_REQUEST);
-  ck_assert_str_eq (
-      findings (app),
-      "error FlavorExists core: there is already a flavor \"m1.small\"\n"
-      "  take another name, or delete it first: virtloom flavor delete \"m1.small\"\n");
+  ck_assert_str_eq (findings (app),
+                    "error FlavorExists core: there is already a flavor \"m1.small\"\n"
+                    "  take another name, or delete it first: virtloom flavor delete m1.small\n");
   found = vl_flavor_find (app, "m1.small");
   ck_assert_int_eq (found->ram, 512);
   ck_assert_uint_eq (found->n_properties, 2);
