@@ -15,26 +15,16 @@
 static const char *
 reference_of (char c, int attribute)
 {
-  switch (c) {
-  case '&':
-    return "&amp;";
-  case '<':
-    return "&lt;";
-  case '>':
-    return "&gt;";
-  case '\r':
-    return "&#13;";
-  case '\'':
-    return attribute ? "&apos;" : NULL;
-  case '"':
-    return attribute ? "&quot;" : NULL;
-  case '\n':
-    return attribute ? "&#10;" : NULL;
-  case '\t':
-    return attribute ? "&#9;" : NULL;
-  default:
-    return NULL;
-  }
+  return c == '&'      ? "&amp;"
+         : c == '<'    ? "&lt;"
+         : c == '>'    ? "&gt;"
+         : c == '\r'   ? "&#13;"
+         : ! attribute ? NULL
+         : c == '\''   ? "&apos;"
+         : c == '"'    ? "&quot;"
+         : c == '\n'   ? "&#10;"
+         : c == '\t'   ? "&#9;"
+                       : NULL;
 }
 
 static void

@@ -309,11 +309,12 @@ vl_key_find (struct vl_guest *guest, const struct vl_entry *entry, long *number)
   int image = entry->layer != VL_LAYER_FLAVOR;
   const struct vl_prop_index *index = guest->work->index;
   const struct vl_key_slot *slot = vl_index_key (index, entry->key, image, number);
-  const char *now = image ? vl_known (guest->config, "aliases", entry->key) : NULL;
   const struct vl_plugin *plugin;
+  const char *now;
 
   if (slot)
     return slot;
+  now = image ? vl_known (guest->config, "aliases", entry->key) : NULL;
   if (now) {
     if (is_given (guest, now, entry->layer))
       return NULL;
