@@ -113,7 +113,7 @@ console () {
 said () { [ "$(console "$1" | grep -cF -- "$2")" -ge "${3:-1}" ]; }
 # says SERVER TEXT [TIMES]: waits for it, at most so long as a busy machine needs.
 says () {
-  wait_for "${VL_TEST_BOOT_SECONDS:-120}" said "$@" && return 0
+  wait_for "${VL_TEST_BOOT_SECONDS:-600}" said "$@" && return 0
   diag "the console of $1 ends with:"
   diag "$(console "$1" | tail -n 20)"
   return 1

@@ -115,13 +115,15 @@ true_that () {
   shift
   if "$@"; then ok "$what"; else not_ok "$what"; fi
 }
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# wait_for SECONDS COMMAND...: until the command succeeds; looks more rarely the longer it
+# takes, since looking costs time, too.
 wait_for () {
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + $1)) looks=0
   shift
   until "$@" > /dev/null 2>&1; do
     [ "$SECONDS" -lt "$end" ] && [ ! -e "$tmp/.late" ] || return 1
-    sleep 0.05
+    looks=$((looks + 1))
+    if [ $looks -lt 20 ]; then sleep 0.05; else sleep 0.25; fi
   done
 }
 

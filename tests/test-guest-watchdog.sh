@@ -30,7 +30,7 @@ done
 must t image create linux --file "$image" --disk-format qcow2
 
 start () { run t server create "$1" --flavor "$1" --image linux --volume "$(volume "$1")"; made "a guest with action $1"; }
-seconds () { wait_for "${VL_TEST_BOOT_SECONDS:-120}" "$@"; }
+seconds () { wait_for "${VL_TEST_BOOT_SECONDS:-600}" "$@"; }
 
 # Two at a time: a guest keeps a processor busy while it boots.
 start reset
@@ -41,8 +41,8 @@ is_eq "$(field poweroff status)" SHUTOFF "and its status is SHUTOFF"
 true_that "reset: the guest starts anew" says reset "guest: report begins" 2
 is_eq "$(power reset)" RUNNING "and is running"
 lacks "$(console reset)" "guest: watchdog survived" "the guest that was reset never went on"
-quick=$(tells reset rng seconds)
-true_that "without a rate 3 KiB of random numbers are quick (${quick:-no answer} s)" test "${quick:-9}" -lt 3
+true_that "the guest gets 3 KiB of random numbers" grep -qxE '[0-9]+' <<< "$(tells reset rng seconds)"
+lacks "$(tr '\0' ' ' < "/proc/$(pgrep -f "[g]uest=$(field reset domain),")/cmdline")" max-bytes "without a rate"
 run t server delete reset poweroff
 is_rc 0 "delete"
 

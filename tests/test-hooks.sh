@@ -230,7 +230,7 @@ for step in stop:power_off:SHUTOFF start:power_on:ACTIVE 'reboot --hard:reboot:A
     "${cmd[@]}" server $command web > "$tmp/killed" 2>&1 &
     pid=$!
     if [ "$point" = "$method" ]; then
-      wait_for 60 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep server"
+      wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep server"
       kill -KILL "$pid"
     fi
     wait "$pid" 2> /dev/null
@@ -259,7 +259,7 @@ for point in permit prepare spawn event; do
   "${cmd[@]}" server create web --flavor m1 --image img > /dev/null 2>&1 &
   pid=$!
   if [ $point = spawn ]; then
-    wait_for 60 grep -q prepare "$trace"
+    wait_for 300 grep -q prepare "$trace"
     kill -KILL "$pid"
   fi
   wait "$pid" 2> /dev/null
@@ -287,7 +287,7 @@ for point in permit release destroy; do
   "${cmd[@]}" server delete web > /dev/null 2>&1 &
   pid=$!
   if [ $point = destroy ]; then
-    wait_for 60 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep 'server delete'"
+    wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep 'server delete'"
     kill -KILL "$pid"
   fi
   wait "$pid" 2> /dev/null

@@ -207,7 +207,7 @@ run f server list --status DELETED
 is_eq "$rc $out$err" "2 error Usage core: --status 'DELETED'; accepted: BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" "a status that is none"
 run f image create 'bild-é漢' --file "$tmp/disk.raw" --disk-format raw
 for locale in C C.UTF-8; do
-  run env LC_ALL=$locale timeout 60 "$VL_RUN" virtloom --config "$config" --state "$state" image list -c name,format
+  run env LC_ALL=$locale timeout 600 "$VL_RUN" virtloom --config "$config" --state "$state" image list -c name,format
   is_eq "$rc $out" "0 Name      Format
 bild-é漢  raw
 img       raw" "names are as wide as they are, in locale $locale"
@@ -407,7 +407,7 @@ is_eq "$rc ${err%%$'\n'*}" '5 error InstanceNotFound core: there is no server "n
 run f server event web
 is_eq "$rc ${err%%;*}" "2 error Usage core: 'server' has no verb 'event'" "event takes list"
 # A command that is killed.
-setting fake 'delay_ms = pause:60000'
+setting fake 'delay_ms = pause:3600000'
 f server create web --flavor m1 --image img > "$tmp/.out"
 f server pause web &
 pid=$!

@@ -33,7 +33,7 @@ things > "$tmp/.out" 2>&1
 
 runs=0 wrong=''
 walk () {
-  run timeout 60 "$VL_RUN" virtloom --config "$config" "$@" < /dev/null
+  run timeout 300 "$VL_RUN" virtloom --config "$config" "$@" < /dev/null
   runs=$((runs + 1))
   ! obeyed || wrong="$wrong $*"
 }
@@ -51,7 +51,7 @@ for noun in $("$VL_RUN" virtloom --help | awk '/^$/ { on = 0 } on { print $1 } /
     while read -r option; do
       case $option in
         --state | --driver | --config) # shellcheck disable=SC2086 # words
-          run timeout 60 "$VL_RUN" virtloom $noun $verb "$option" "$bad" web < /dev/null
+          run timeout 300 "$VL_RUN" virtloom $noun $verb "$option" "$bad" web < /dev/null
           runs=$((runs + 1))
           ! obeyed || wrong="$wrong $noun $verb $option" ;;
         --out) ;;

@@ -229,10 +229,10 @@ is_eq "$rc $(guest shaky)" "0 $shaky" "and starts"
 
 # ---- killed on the way ----
 
-setting fake 'delay_ms = reboot:60000'
+setting fake 'delay_ms = reboot:3600000'
 "${cmd[@]}" server reboot --hard --update shaky > /dev/null 2>&1 &
 pid=$!
-true_that "an update is under way" wait_for 60 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep 'server update'"
+true_that "an update is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep 'server update'"
 is_eq "$(db "SELECT group_concat (role) FROM (SELECT role FROM document WHERE server = '$(uuid_of shaky)' ORDER BY role)")" current,pending "both documents are there"
 kill -KILL "$pid"
 wait "$pid" 2> /dev/null

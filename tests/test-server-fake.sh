@@ -213,10 +213,10 @@ is_eq "$(left)" "" "nothing is left"
 
 # ---- killed half-way ----
 
-setting fake 'delay_ms = spawn:60000'
+setting fake 'delay_ms = spawn:3600000'
 f server create killed --flavor m1 --image img > /dev/null 2>&1 &
 pid=$!
-true_that "a create is under way" wait_for 10 test -n "$(wait_for 10 sh -c "ls $state/servers/*/disk" && echo yes)"
+true_that "a create is under way" wait_for 300 test -n "$(wait_for 300 sh -c "ls $state/servers/*/disk" && echo yes)"
 run f server list
 has "$out" BUILD "it shows as BUILD"
 pkill -KILL -P "$pid" 2> /dev/null
@@ -226,10 +226,10 @@ setting fake
 run f server delete killed
 is_rc 0 "a killed create can be deleted"
 is_eq "$(left)" "" "and leaves nothing"
-setting fake 'delay_ms = spawn:60000'
+setting fake 'delay_ms = spawn:3600000'
 f server create killed --flavor m1 --image img > /dev/null 2>&1 &
 pid=$!
-wait_for 10 sh -c "ls $state/servers/*/disk"
+wait_for 300 sh -c "ls $state/servers/*/disk"
 pkill -KILL -P "$pid" 2> /dev/null
 kill -KILL "$pid" 2> /dev/null
 wait "$pid" 2> /dev/null
@@ -241,10 +241,10 @@ is_rc 5 "it never was"
 is_eq "$(guests)" 1 "one guest is there"
 
 run f server list
-setting fake 'delay_ms = destroy:60000'
+setting fake 'delay_ms = destroy:3600000'
 f server delete next > /dev/null 2>&1 &
 pid=$!
-wait_for 10 sh -c "$VL_RUN virtloom --config $config --state $state --driver fake server list | grep DELETING"
+wait_for 300 sh -c "$VL_RUN virtloom --config $config --state $state --driver fake server list | grep DELETING"
 pkill -KILL -P "$pid" 2> /dev/null
 kill -KILL "$pid" 2> /dev/null
 wait "$pid" 2> /dev/null

@@ -142,10 +142,10 @@ fi
 # A create that is killed when its disk is made, with its folder in $dir.
 half_has_disk () { local uuid; uuid=$(uuid_of half) && [ -n "$uuid" ] && [ -e "$state/servers/$uuid/disk" ]; }
 killed_create () {
-  setting fake 'delay_ms = spawn:60000'
+  setting fake 'delay_ms = spawn:3600000'
   f server create half --flavor m1 --image img > /dev/null 2>&1 &
   pid=$!
-  wait_for 60 half_has_disk
+  wait_for 300 half_has_disk
   pkill -KILL -P "$pid" 2> /dev/null
   kill -KILL "$pid" 2> /dev/null
   wait "$pid" 2> /dev/null

@@ -244,7 +244,7 @@ free () {
   is_eq "$rc $err" "0 " "$2"
 }
 if device parted && losetup -d "$device" && device=$(losetup -fP --show parted) && loops="$loops $device" \
-    && wait_for 60 test -e "/sys/class/block/${device##*/}p2/dev"; then
+    && wait_for 300 test -e "/sys/class/block/${device##*/}p2/dev"; then
   for n in 1 2; do
     IFS=: read -r major minor < "/sys/class/block/${device##*/}p$n/dev"
     mknod -m 600 "$tmp/p$n" b "$major" "$minor"

@@ -428,7 +428,7 @@ plan_once (void *opaque)
 void
 check_memory (struct checking *c)
 {
-  enum { ROUNDS = 8, SETTLED = 4 };
+  enum { ROUNDS = 8, SETTLED = 2 };
   size_t used[ROUNDS];
   int grows = 1;
 
@@ -436,7 +436,7 @@ check_memory (struct checking *c)
    * thread it takes back with the thread. */
   mallopt (M_MXFAST, 0);
   mallopt (M_ARENA_MAX, 1);
-  for (int i = 0; i < ROUNDS; i++) {
+  for (int i = 0; i < ROUNDS && grows; i++) {
     struct mallinfo2 info;
     pthread_t thread;
 

@@ -46,7 +46,7 @@ END
   setpriv --pdeathsig KILL unshare --mount --pid --net --uts --ipc --fork --mount-proc --kill-child=KILL \
     bash "$top_srcdir/tests/rig/host-init" "$1" "$at" > "$at/log/init" 2>&1 < /dev/null &
   echo $! > "$at/pid"
-  wait_for "${VL_TEST_BOOT_SECONDS:-120}" virsh -q -c "$(host_uri "$1")" list && return 0
+  wait_for "${VL_TEST_BOOT_SECONDS:-600}" virsh -q -c "$(host_uri "$1")" list && return 0
   host_log "$1"
   bail "the private libvirtd of host $1 does not answer"
 }
@@ -84,7 +84,7 @@ host_down () {
   pid=$(cat "$at/pid")
   kill -KILL "$(host_init_pid "$1")" "$pid" 2> /dev/null
   wait "$pid" 2> /dev/null
-  wait_for 60 host_is_empty "$1" || diag "processes of host $1 are still there"
+  wait_for 300 host_is_empty "$1" || diag "processes of host $1 are still there"
   rm -rf "$at"
 }
 # No process has the host's folder for its /run/libvirt any more.

@@ -169,7 +169,7 @@ main (void)
   SRunner *runner;
   int failed;
 
-  tcase_set_timeout (tcase, 120);
+  tcase_set_timeout (tcase, 600);
   tcase_add_test (tcase, same_bytes_when_made);
   tcase_add_test (tcase, same_bytes_when_refused);
   tcase_add_test (tcase, every_pair_is_made_or_refused_by_a_rule);

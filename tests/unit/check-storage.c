@@ -337,7 +337,7 @@ main (void)
   SRunner *runner;
   int failed;
 
-  tcase_set_timeout (tests, 60);
+  tcase_set_timeout (tests, 600);
   tcase_add_checked_fixture (tests, room_setup, room_teardown);
   tcase_add_test (tests, tool_missing);
   tcase_add_test (tests, accepts);

@@ -134,30 +134,33 @@ static int told;
 static void
 tell (void *opaque, const char *text)
 {
-  (void)opaque;
-  told += VL_STREQ (text, "waiting for another virtloom command");
+  const int *to_child = opaque;
+
+  if (! VL_STREQ (text, "waiting for another virtloom command"))
+    return;
+  told++;
+  ck_assert_int_eq (write (*to_child, "x", 1), 1);
 }
 
 START_TEST (waits_for_another)
 {
   struct vl_flavor_info flavor = { .name = "m1", .vcpus = 1, .ram = 64 };
   struct vl_app *other;
-  int pipes[2];
+  int pipes[2], told_it[2];
   pid_t child;
   char byte;
 
   ck_assert_ptr_nonnull (vl_app_store (app));
-  ck_assert_int_eq (pipe (pipes), 0);
+  ck_assert_int_eq (pipe (pipes) | pipe (told_it), 0);
   child = fork ();
   if (child == 0) {
     other = open_app (path ("state"));
-    if (vl_db_begin (vl_app_store (other)) < 0 || write (pipes[1], "x", 1) != 1)
-      _exit (1);
-    usleep (1600000);
-    _exit (0);
+    /* Holds the store until the other says that it waits. */
+    _exit (vl_db_begin (vl_app_store (other)) < 0 || write (pipes[1], "x", 1) != 1
+           || read (told_it[0], &byte, 1) != 1);
   }
   ck_assert_int_eq (read (pipes[0], &byte, 1), 1);
-  vl_app_on_progress (app, tell, NULL);
+  vl_app_on_progress (app, tell, &told_it[1]);
   ck_assert_int_eq (vl_flavor_create (app, &flavor), 0);
   ck_assert_int_eq (told, 1);
   waitpid (child, NULL, 0);
@@ -434,7 +437,7 @@ main (void)
   SRunner *runner;
   int failed;
 
-  tcase_set_timeout (tests, 60);
+  tcase_set_timeout (tests, 600);
   tcase_add_checked_fixture (tests, room_app_setup, room_app_teardown);
   tcase_add_test (tests, state_is_judged);
   tcase_add_test (tests, schema_versions);

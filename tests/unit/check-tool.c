@@ -76,11 +76,11 @@ START_TEST (limits)
 {
   static const char script[] = "ulimit -n; ulimit -c; ulimit -v; ulimit -t; ulimit -f; ulimit -l";
 
-  tool.deadline = 6500;
-  says (script, "64\n0\n2097152\n7\n0\n0\n");
+  tool.deadline = 650500;
+  says (script, "64\n0\n2097152\n651\n0\n0\n");
   row.memory = (int64_t)3 << 30;
   tool.file_size = 1 << 20;
-  says (script, "64\n0\n3145728\n7\n2048\n0\n");
+  says (script, "64\n0\n3145728\n651\n2048\n0\n");
 }
 END_TEST
 

@@ -408,7 +408,7 @@ main (void)
   SRunner *runner;
   int failed;
 
-  tcase_set_timeout (tests, 60);
+  tcase_set_timeout (tests, 600);
   tcase_add_checked_fixture (tests, room_app_setup, room_app_teardown);
   tcase_add_test (tests, locks);
   tcase_add_test (tests, recovers_what_was_killed);

@@ -106,7 +106,7 @@ tool_suite (void (*add) (TCase *tests))
   SRunner *runner;
   int failed;
 
-  tcase_set_timeout (tests, 240);
+  tcase_set_timeout (tests, 600);
   tcase_add_checked_fixture (tests, tool_setup, room_teardown);
   add (tests);
   suite_add_tcase (suite, tests);
