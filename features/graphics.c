@@ -7,6 +7,7 @@
 
 #include <virtloom/feature.h>
 
+#include <arpa/inet.h>
 #include <string.h>
 
 static const char *const image_modes[] = {
@@ -56,10 +57,30 @@ static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
                                         { .name = VL_GUEST_RUN_DIR },
                                         { .name = VL_GUEST_VIRT_TYPE } };
 
-/* Settings of a display that guests do not have. */
+/* Is TEXT an IPv6 address, or an IPv4 address or name of a host, which libvirt tells apart
+ * by the same letters? */
+static int
+is_address (const char *text)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+  struct in6_addr address;
+
+  return text[strspn (text, letters)] == '\0' || inet_pton (AF_INET6, text, &address) == 1;
+}
+
+/* Addresses that are none, and settings of a display that guests do not have. */
 static int
 ready (struct vl_call *c)
 {
+  static const char *const listens[] = { "vnc-listen", "spice-listen", NULL };
+  int result = 0;
+
+  for (const char *const *row = listens; *row; row++)
+    if (vl_has (c, *row) && ! is_address (vl_str (c, *row)))
+      result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", *row, "mend it in graphics.conf",
+                             "'%s' is no address to listen on; accepted: an IPv4 or IPv6 address, "
+                             "or the name of a host",
+                             vl_str (c, *row));
   for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
     const char *type = strncmp (props[i].name, "vnc-", 4) == 0     ? "vnc"
                        : strncmp (props[i].name, "spice-", 6) == 0 ? "spice"
@@ -70,7 +91,7 @@ ready (struct vl_call *c)
                  vl_printf (c, "take it out of graphics.conf, or set %s_enabled = yes", type),
                  "%s has no effect: %s_enabled is no", props[i].setting, type);
   }
-  return 0;
+  return result;
 }
 
 static int

@@ -71,6 +71,16 @@ usage "'flavor list' cannot answer with -o 'yaml'; accepted: table, json, value"
 usage "'plan' cannot answer with -o 'table'; accepted: xml, json" "" plan -o table
 usage "'host import' cannot answer with -o 'table'; accepted: json" "" host import -o table
 
+usage "'server list' has no option '-f'" "the form of the answer is -o FORMAT: table json value" server list -f json
+for verb in rescue resize rename; do
+  usage "'server $verb' is not in this version; accepted: $(verbs_of server | sed 's/ /, /g; s/, event, /, event list, /')" "" server "$verb" a
+done
+for each in --version -V version; do
+  run "$VL_RUN" virtloom "$each"
+  is "$rc $out" "0 virtloom $(sed -n "s/^AC_INIT(\[[a-z]*\], \[\([0-9.]*\)\].*/\1/p" "$top_srcdir/configure.ac")" "$each"
+done
+run "$VL_RUN" virtloom server help
+is "$rc $out" "0 $("$VL_RUN" virtloom server --help)" "server help"
 usage "option '--flavor' is given twice, with 'a' and 'b'" "give it once" plan --flavor a --flavor b
 usage "option '--output' is given twice, with 'json' and 'table'" "give it once" flavor list -ojson --output table
 # Whatever takes one value is refused a second one, with every verb; what is repeatable says so.
@@ -95,8 +105,8 @@ is "$silent" " audit  --host plugin new --driver" "what takes one value is refus
 
 run vl flavor create x --vcpus many --ram 1.5 --property novalue
 is_rc 2 "values that are no numbers, a property without '='"
-is "$err" "error Usage core: --vcpus 'many' is not a whole number that can be counted with
-error Usage core: --ram '1.5' is not a whole number that can be counted with
+is "$err" "error Usage core: --vcpus 'many' is not a whole number; accepted: one of 64 bits, such as 4
+error Usage core: --ram '1.5' is not a whole number; accepted: one of 64 bits, such as 4
 error Usage core: --property 'novalue'; accepted: KEY=VALUE" "all of them at once"
 run vl plan
 is "$err" "error Usage core: 'plan' needs one request, not none

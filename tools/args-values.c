@@ -55,7 +55,8 @@ args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *nu
   if (errno == 0 && *text && *end == '\0' && strchr ("-0123456789", *text))
     return 0;
   return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
-                    "--%s '%s' is not a whole number that can be counted with", name, text);
+                    "--%s '%s' is not a whole number; accepted: one of 64 bits, such as 4", name,
+                    text);
 }
 
 int

@@ -24,7 +24,7 @@ static const struct option options[] = {
   { "help", "h", NULL, "this text" },
   { "plugin", NULL, "FILE", "load a module that is not installed, too" REPEATABLE },
   { "tree", NULL, "DIR", NULL },
-  { "version", NULL, NULL, NULL },
+  { "version", "V", NULL, NULL },
   { NULL, NULL, NULL, NULL },
   { "abandon", NULL, "PLUGIN", "give up what this plugin holds on the host" REPEATABLE },
   { "capabilities", NULL, "FILE", "libvirt's capabilities" REPEATABLE },
@@ -239,12 +239,20 @@ unknown_noun (struct args *args, const char *name)
 static void
 unknown_verb (struct args *args, const char *name)
 {
+  /* What the clients of OpenStack can do with a server. */
+  static const char later[] =
+      "add backup dump evacuate image lock migrate migration rebuild remove "
+      "rename rescue resize restore set shelve ssh unlock unrescue unset "
+      "unshelve volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = join_verbs (args->noun);
+  int known = name && strcmp (args->noun->name, "server") == 0 && has_word (later, name);
 
-  for (const struct verb *verb = args->noun->verbs; verb->run; verb++)
+  for (const struct verb *verb = args->noun->verbs; verb->run && ! known; verb++)
     vl_spell_offer (&spelling, verb->name);
-  if (name)
+  if (known)
+    complain (args, "'%s %s' is not in this version; accepted: %s", args->noun->name, name, all);
+  else if (name)
     complain (args, "'%s' has no verb '%s'; accepted: %s", args->noun->name, name, all);
   else
     complain (args, "'%s' needs a verb; accepted: %s", args->noun->name, all);
@@ -376,6 +384,7 @@ parse_letters (struct parsing *p, const char *text)
       return;
     }
     add_given (p->args, option, NULL);
+    p->args->given[p->args->n_given - 1].letter = 1;
   }
 }
 
@@ -388,7 +397,8 @@ name_things (struct parsing *p)
   if (args->n_words && strcmp (args->words[0], "help") == 0) {
     args->help = 1;
     memmove (args->words, args->words + 1, --args->n_words * sizeof *args->words);
-  }
+  } else if (args->n_words == 1 && strcmp (args->words[0], "version") == 0)
+    args->version = (int)args->n_words--;
   if (args->n_words == 0) {
     if (! args->help && ! args->version && p->unknown == NULL) {
       complain (args, "a noun is missing");
@@ -401,6 +411,8 @@ name_things (struct parsing *p)
     unknown_noun (args, args->words[0]);
     return;
   }
+  if (has_verbs (args->noun) && args->n_words == 2 && strcmp (args->words[1], "help") == 0)
+    args->help = (int)--args->n_words;
   if (! has_verbs (args->noun))
     args->verb = args->noun->verbs;
   else if (args->n_words > used)
@@ -424,8 +436,15 @@ check_options (struct parsing *p)
       args->hint = vl_xasprintf ("virtloom --help");
   }
   for (size_t i = 0; i < args->n_given && args->verb; i++)
-    if (! args_takes (args->verb, args->given[i].option))
-      unknown_option (args, args->given[i].option->name, "--");
+    if (! args_takes (args->verb, args->given[i].option)) {
+      const struct option *option = args->given[i].option;
+      int letter = args->given[i].letter;
+
+      /* The clients of OpenStack have -f for the form of the answer. */
+      if (letter && strcmp (option->letter, "f") == 0 && args->hint == NULL)
+        args->hint = vl_xasprintf ("the form of the answer is -o FORMAT: %s", args->verb->formats);
+      unknown_option (args, letter ? option->letter : option->name, letter ? "-" : "--");
+    }
 }
 
 /* May OPTION be given to VERB more than once?  Of one value the last would win silently; what

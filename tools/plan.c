@@ -145,7 +145,9 @@ timings (const struct vl_plan *plan)
     json_put (object, "phase", phase);
     json_put (object, "plugin", plugin);
     json_put_int (object, "ns", ns);
-    json_object_set_new (object, "percent", json_real (all ? 100.0 * (double)ns / (double)all : 0));
+    /* Nobody reads more than three decimals. */
+    json_object_set_new (object, "ms", json_real ((double)((ns + 500) / 1000) / 1000));
+    json_object_set_new (object, "percent", json_real (all ? (double)(1000 * ns / all) / 10 : 0));
     json_array_append_new (list, object);
   }
   return list;
@@ -155,7 +157,7 @@ static void
 show_timings (struct tool *tool, const struct vl_plan *plan)
 {
   static const struct column columns[] = {
-    { "phase", "Phase" }, { "plugin", "Plugin" }, { "ns", "ns" },
+    { "phase", "Phase" }, { "plugin", "Plugin" }, { "ms", "ms" },
     { "percent", "%" },   { NULL, NULL },
   };
 

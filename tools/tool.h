@@ -71,6 +71,7 @@ struct args {
   struct given {
     const struct option *option;
     const char *value;
+    int letter; /* it was given as "-f" */
   } * given;
   size_t n_given;
   const char **lists[16]; /* handed out by args_list */

@@ -200,11 +200,14 @@ START_TEST (unseen_names)
       what = HIDDEN;
     n = between_letters (code, text);
     got = vl_name_problem (text, n);
-    ck_assert_msg (vl_text_same (got, what), "U+%04X: %s", code, got ? got : "accepted");
+    /* Two million assertions would be noted one by one. */
+    if (! vl_text_same (got, what))
+      ck_abort_msg ("U+%04X: %s", code, got ? got : "accepted");
     got = vl_text_problem (text, n);
     if (row < rows && code >= unseen[row].first && unseen[row].value)
       what = NULL;
-    ck_assert_msg (vl_text_same (got, what), "U+%04X in a value: %s", code, got ? got : "accepted");
+    if (! vl_text_same (got, what))
+      ck_abort_msg ("U+%04X in a value: %s", code, got ? got : "accepted");
   }
 }
 END_TEST
@@ -276,6 +279,7 @@ main (void)
   int failed;
 
   tcase_add_checked_fixture (tests, setup, teardown);
+  tcase_set_timeout (tests, 600);
   tcase_add_loop_test (tests, uuids_of_text, 0, 4);
   tcase_add_test (tests, random_uuids);
   tcase_add_test (tests, domain_names);
