@@ -231,6 +231,32 @@ START_TEST (newer_is_no_excuse_for_others)
 }
 END_TEST
 
+/* libvirt's own name spaces, declared where they are used, with a prefix, without one, and
+ * not at all. */
+START_TEST (names_with_a_prefix)
+{
+  static const struct {
+    const char *element, *declaration, *value, *says;
+  } rows[] = {
+    { "qemu:commandline", "xmlns:qemu", "http://libvirt.org/schemas/domain/qemu/1.0", "" },
+    { "commandline", "xmlns", "http://libvirt.org/schemas/domain/qemu/1.0", "" },
+    { "other:commandline", "xmlns:other", "http://libvirt.org/schemas/domain/qemu/1.0", "" },
+    { "qemu:commandline", "xmlns:qemu", "urn:something-else", "'/domain/qemu:commandline'" },
+    { "qemu:commandline", "xmlns:other", "http://libvirt.org/schemas/domain/qemu/1.0",
+      "'/domain/qemu:commandline'" },
+    { "commandline", "xmlns:qemu", "http://libvirt.org/schemas/domain/qemu/1.0",
+      "'/domain/commandline'" },
+  };
+  struct vl_node *node = vl_ensure (as (NULL), rows[_i].element, "core");
+
+  put (NULL, node, rows[_i].declaration, rows[_i].value, NULL);
+  if (*rows[_i].says)
+    ck_assert_ptr_nonnull (strstr (check_schema (), rows[_i].says));
+  else
+    ck_assert_str_eq (check_schema (), "");
+}
+END_TEST
+
 START_TEST (any_text)
 {
   loom_as (&loom, NULL, VL_PHASE_NONE);
@@ -278,6 +304,7 @@ main (void)
   tcase_add_test (tests, newer_than_the_schema);
   tcase_add_loop_test (tests, newer_than_the_host, 0, 2);
   tcase_add_test (tests, newer_is_no_excuse_for_others);
+  tcase_add_loop_test (tests, names_with_a_prefix, 0, 6);
   tcase_add_test (tests, any_text);
   suite_add_tcase (suite, tests);
   runner = srunner_create (suite);
