@@ -179,6 +179,37 @@ is_rc 0 "config check"
 echo 'nonsense = 1' > "$config/virtloom.conf"
 run vl config check
 is_rc 7 "config check of a bad file"
+# Whatever is wrong in one file, the others are read in the same run.
+main_setting virtloom 'foo = 1' 'log_level = loud'
+setting graphics 'vnc_server_listn = x'
+setting watchdog 'x = y' 'z = y'
+run vl config check
+is_rc 7 "of several"
+is "$(sed -n 's/^error PluginRefused \([a-z-]*: [a-z_ =]*\).*/\1/p' <<< "$err" | tr '\n' '|')" \
+  "core: unknown key |core: log_level = |graphics: unknown setting |watchdog: unknown setting |watchdog: unknown setting |" "all that is wrong is told"
+rm "$config/plugins.d/graphics.conf" "$config/plugins.d/watchdog.conf"
+# What is not loaded cannot say which of its settings are secret: their names do.
+secrets='api_password db_passwd secret_uuid token credentials private_key'
+{ printf '[plugin]\nkind = feature\nmodule = acme.so\n[settings]\nlevel = 3\n'; printf '%s = sesame\n' $secrets; } > "$tmp/acme.conf"
+mkdir -p "$tmp/secret/plugins.d"
+mv "$tmp/acme.conf" "$tmp/secret/plugins.d/acme.conf"
+for verb in show delta; do
+  for form in table json; do
+    run program --config "$tmp/secret" --state "$state" -o $form config $verb acme
+    lacks "$out$err" sesame "config $verb -o $form shows no secret"
+    has "$out" level "but what is none"
+    for name in $secrets; do has "$out" "$name" "by its name: $name"; done
+  done
+done
+# A STATE that is misspelt is no empty cloud.
+for noun in server image flavor; do
+  run program --state "$tmp/misspelt" --driver fake $noun list
+  is "$rc $err" "0 advice Advice core: the STATE folder \"$tmp/misspelt\" is not there: nothing is on record in it
+  see whether --state, or state_dir in virtloom.conf, is spelt as it was" "$noun list says that STATE is not there"
+done
+run program --state '' --driver fake server list
+is "$rc $err" "2 error StateUnusable core: the name of the STATE folder is empty
+  give one with --state DIR" "nor is no name"
 # Without a driver that can be used here, settings are judged by themselves; a host that is
 # named is one to plan for.
 mkdir -p "$tmp/alone/plugins.d"

@@ -284,4 +284,20 @@ is_rc 5 "three deletes at once delete it"
 for name in same many-2 many-3 many-4 many-5 many-6 many-7 many-8 many-9 many-10; do f server delete $name; done
 is_eq "$(left)" "" "nothing is left"
 
+# ---- killed while it writes a guest down ----
+
+if strace -f -o "$tmp/trace" true 2> /dev/null; then
+  for call in write rename fsync; do
+    for n in 1 2 3; do
+      timeout --kill-after=5 120 strace -f -qq -o /dev/null -e trace=$call -e inject=$call:signal=SIGKILL:when=$n \
+        "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server create killed --flavor m1 --image img > /dev/null 2>&1
+      vl --driver fake server delete killed > /dev/null 2>&1
+      vl --driver fake server list > /dev/null 2>&1
+    done
+  done
+  is_eq "$(find "$state/fake/guests" -name '*.new')" "" "no half-written guest stays"
+else
+  skip "killed while it writes a guest down: no strace here (Debian: strace)"
+fi
+
 done_testing

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Bytes from outside (a console, a file name) need not be UTF-8. */
 static json_t *
@@ -97,9 +98,28 @@ json_print (const json_t *value, FILE *file)
 
 /* ---- what a verb shows ---- */
 
+/* What is kept in STATE, and not there because STATE is not, is told: its name may be
+ * misspelt. */
+static void
+tell_no_state (struct tool *tool, const char *name)
+{
+  static const char *const kept[] = { "flavors", "images", "servers" };
+  const char *state = NULL;
+
+  for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+    if (strcmp (name, kept[i]) == 0)
+      state = vl_app_state_dir (tool->app);
+  if (state && access (state, F_OK) < 0)
+    vl_advise (tool->call, NULL,
+               "see whether --state, or state_dir in virtloom.conf, is spelt as it was",
+               "the STATE folder \"%s\" is not there: nothing is on record in it", state);
+}
+
 void
 tool_list (struct tool *tool, const char *name, json_t *list, const struct column *columns)
 {
+  if (json_array_size (list) == 0)
+    tell_no_state (tool, name);
   if (! tool->json)
     table_list (tool, list, columns);
   else

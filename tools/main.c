@@ -113,13 +113,18 @@ static int
 load (struct tool *tool)
 {
   unsigned flags = tool->args->verb->flags;
+  int bad;
 
   if (flags & VERB_NO_LOAD)
     return 0;
-  if (allow_files (tool) < 0 || vl_app_read (tool->app) < 0)
+  if (allow_files (tool) < 0)
+    return -1;
+  bad = vl_app_read (tool->app) < 0;
+  /* A check tells all that is wrong, whichever file it is in. */
+  if (bad && ! (flags & VERB_STRICT))
     return -1;
   fault_refuse (tool->app);
-  return flags & VERB_READ ? 0 : vl_app_load (tool->app);
+  return (flags & VERB_READ ? 0 : vl_app_load (tool->app)) < 0 || bad ? -1 : 0;
 }
 
 static int

@@ -99,7 +99,8 @@ vl_app_read (struct vl_app *app)
   vl_trust_remember (1);
   result = vl_config_read (app->call, app->config, &app->places);
   vl_trust_remember (0);
-  if (result < 0)
+  /* Who asks for all that is wrong hears of the plugins' files, too. */
+  if (result < 0 && ! app->options.strict)
     return -1;
   app->call->image_limits.seconds =
       (unsigned)vl_config_int (app->config, "storage.images_cpu_time_limit");
@@ -109,22 +110,23 @@ vl_app_read (struct vl_app *app)
   vl_registry_read (app->call, app->registry, app->config);
   if (! app->options.strict)
     vl_soften (app->call, first);
-  return vl_registry_given (app->call, app->registry, &app->places);
+  return vl_registry_given (app->call, app->registry, &app->places) < 0 ? -1 : result;
 }
 
 int
 vl_app_load (struct vl_app *app)
 {
   size_t first = app->call->findings.n;
+  int result = vl_app_read (app);
 
-  if (vl_app_read (app) < 0)
+  if (result < 0 && ! app->options.strict)
     return -1;
   vl_trust_remember (1);
   vl_registry_load_all (app->call, app->registry, &app->places);
   vl_trust_remember (0);
   if (! app->options.strict)
     vl_soften (app->call, first);
-  return vl_registry_given_loaded (app->call, app->registry);
+  return vl_registry_given_loaded (app->call, app->registry) < 0 ? -1 : result;
 }
 
 struct vl_call *
@@ -255,7 +257,12 @@ vl_app_state_dir (struct vl_app *app)
 
   if (app->state_dir)
     return app->state_dir;
-  if (path == NULL || *path == '\0')
+  if (path && *path == '\0') {
+    vl_refuse_as (app->call, VL_ERR_USAGE, "StateUnusable", NULL, "give one with --state DIR",
+                  "the name of the STATE folder is empty");
+    return NULL;
+  }
+  if (path == NULL)
     path = vl_config_str (app->config, "state_dir");
   if (path == NULL || *path == '\0')
     path = default_state (app->call);

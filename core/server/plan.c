@@ -233,7 +233,9 @@ vl_plan_request (struct vl_app *app, const char *text, size_t length, const char
   if (request->state_dir == NULL)
     request->state_dir = vl_arena_strdup (request->arena, state);
   *plan = vl_plan_build (app, request, driver, host, NULL, 1);
-  return vl_plan_check_critical (app, *plan) < 0 ? -1 : vl_plan_tell_choices (app, *plan);
+  return vl_plan_check_critical (app, *plan) < 0 || vl_plan_volumes_judge (app, *plan) < 0
+             ? -1
+             : vl_plan_tell_choices (app, *plan);
 }
 
 void

@@ -38,6 +38,9 @@ int vl_plan_check_critical (struct vl_app *app, struct vl_plan *plan);
  * transaction that records it, so that no driver is called and the build has a second.
  * Its findings take the place of the first build's.  0 or -1. */
 int vl_plan_again (struct vl_app *app, struct vl_plan *plan);
+/* Opens the volumes of PLAN that are on this machine, and judges them as each start of a server
+ * does.  0, or -1 with findings, and PLAN has failed. */
+int vl_plan_volumes_judge (struct vl_app *app, struct vl_plan *plan);
 /* Advises that what PLAN chose is not kept for it.  0, or -1 where the plan had failed. */
 int vl_plan_tell_choices (struct vl_app *app, const struct vl_plan *plan);
 

@@ -253,7 +253,7 @@ vl_config_count (const struct vl_app *app)
   return app->config ? app->config->n : 0;
 }
 
-/* Is ENTRY a setting of a secret row of a plugin that is loaded? */
+/* Is ENTRY a setting of a secret row?  Of a plugin that is not loaded the name decides. */
 static int
 is_secret (const struct vl_registry *registry, const struct vl_conf_entry *entry)
 {
@@ -265,7 +265,8 @@ is_secret (const struct vl_registry *registry, const struct vl_conf_entry *entry
       if (plugin->props[p].setting && VL_STREQ (plugin->props[p].setting, entry->key))
         return (plugin->props[p].flags & VL_SECRET) != 0;
   }
-  return 0;
+  return VL_STREQ (entry->section, "settings")
+         && vl_glob_any ("*password* *passwd* *secret* *token* *credential* *_key", entry->key);
 }
 
 const struct vl_config_value *

@@ -109,7 +109,8 @@ vl_exists (struct vl_call *call, const struct vl_noun *noun, const char *name)
                        vl_printf (call,
                                   "take another name, or delete it first: virtloom %s delete %s",
                                   noun->word, vl_shell_word (call->arena, name)),
-                       "there is already a %s \"%s\"", noun->word, name);
+                       "there is already a%s %s \"%s\"", strchr ("aeiou", noun->word[0]) ? "n" : "",
+                       noun->word, name);
 }
 
 int

@@ -12,6 +12,7 @@
 #include "lib/text.h"
 #include "request/disks.h"
 #include "server/method.h"
+#include "server/plan.h"
 #include "storage/storage.h"
 
 #include <errno.h>
@@ -243,4 +244,44 @@ vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const
     return -1;
   *files = (struct vl_table) { j.files, (uint32_t)j.n, sizeof *j.files };
   return 0;
+}
+
+/* ---- of a plan ---- */
+
+/* Volume DISK with SOURCE, as it will be judged when its server is started.  Who guests run
+ * as only a connection knows: owner and group of the file itself are taken for that. */
+static int
+judge_planned (struct judging *j, const struct vl_disk *disk, const struct vl_source *source)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  const struct vl_source *below = source->backing;
+  struct stat st;
+
+  if (source->path == NULL || (stat (source->path, &st) < 0 && disk->plugin))
+    return 0; /* reached over the network, or not connected yet */
+  j->guests = (struct vl_trust_guests) { st.st_uid, st.st_gid };
+  return vl_volume_open (j->app->call, source->path, VL_STREQ (source->type, "block"), &j->guests,
+                         &file)
+                     < 0
+                 || judge_place (j, &file, disk->readonly) < 0
+             ? -1
+             : vl_disk_verify (&file, disk->format, below ? below->path : NULL,
+                               below ? below->format : NULL);
+}
+
+int
+vl_plan_volumes_judge (struct vl_app *app, struct vl_plan *plan)
+{
+  const struct vl_guest *guest = plan->build.guest;
+  struct judging j = { .app = app };
+  char state[PATH_MAX];
+  int result = 0;
+
+  j.state = realpath (vl_app_state_dir (app), state);
+  for (size_t i = 0; plan->call->here && j.state && i < guest->n_disks; i++)
+    if (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i])
+        && (guest->disk_devices[i]->path || guest->disks[i].plugin))
+      result |= judge_planned (&j, &guest->disks[i], &guest->sources[i]);
+  plan->ok = plan->ok && result == 0;
+  return result;
 }

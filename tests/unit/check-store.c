@@ -269,7 +269,8 @@ START_TEST (images)
 
   ck_assert_int_eq (add_image ("cirros", make ("a", "qcow2", "8M"), "qcow2"), 0);
   ck_assert_int_eq (add_image ("cirros", path ("a"), "qcow2"), -1);
-  ck_assert_ptr_nonnull (strstr (findings (app), "error ImageExists core: "));
+  ck_assert_ptr_nonnull (
+      strstr (findings (app), "error ImageExists core: there is already an image \""));
   image = vl_image_find (app, "cirros");
   ck_assert_str_eq (image->disk_format, "qcow2");
   ck_assert_str_eq (image->status, "active");
