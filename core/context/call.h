@@ -100,7 +100,7 @@ struct vl_call {
   const struct vl_holdings *holdings; /* NULL: the host is empty */
   struct vl_answer *answers;          /* of the driver, so far */
   const struct vl_answer *told;       /* what it said in an earlier build, or NULL */
-  int64_t deadline;                   /* of the build, by vl_now (); 0: none */
+  int64_t deadline;                   /* of the build, by clock (); 0: none */
   const char *tree;                   /* the build tree whose programs are run, or NULL */
   int here; /* 1: the guest is for this machine, whose files can be looked at */
   int quiet, verbose;

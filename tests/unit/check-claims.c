@@ -248,10 +248,11 @@ START_TEST (claims_in_time)
 {
   loom.call->deadline = 1;
   ck_assert_ptr_null (loom_build (&loom, REQUEST));
-  ck_assert_str_eq (loom_findings (&loom),
-                    "error BuildTooSlow core: the build that is recorded took more than a second, "
-                    "for which all other commands wait; 'core' took longest, in resolve\n"
-                    "  try again; what takes long shows in: virtloom plan --timing\n");
+  ck_assert_str_eq (
+      loom_findings (&loom),
+      "error BuildTooSlow core: the build that is recorded took more than a second "
+      "of processor time, for which all other commands wait; 'core' took longest, in resolve\n"
+      "  try again; what takes long shows in: virtloom plan --timing\n");
 }
 END_TEST
 
