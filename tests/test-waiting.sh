@@ -40,7 +40,8 @@ waits server stop a --timeout 3000
 is "$(cat "$tmp/waiting.err")" "waiting for guest '$(field a domain)' to shut down, up to 3000 s" "it says what it waits for"
 run v server list
 is_rc 0 "list"
-is "$(grep -c 'ACTIVE *RUNNING' <<< "$out") $err" "5 " "shows all servers as they are"
+# On a machine that is busy enough libvirt itself may not answer in time.
+is "$(grep -c 'ACTIVE *RUNNING' <<< "$out") $(grep -v '^warning LastSeen qemu-tcg: libvirt did not answer in time: ' <<< "$err")" "5 " "shows all servers as they are"
 still_waits "list"
 run v server show a
 has "$out" RUNNING "show"

@@ -76,7 +76,7 @@ vl_wait_holder (struct vl_call *call, const char *path)
   size_t n = path && stat (path, &st) == 0 ? read_some (path, text, sizeof text) : 0;
   long pid = n > 0 && text[n - 1] == '\n' ? strtol (text, &end, 10) : 0;
 
-  return pid > 0 && *end == '\n' ? process_text (call, pid, st.st_mtime) : "";
+  return pid > 0 && pid != getpid () && *end == '\n' ? process_text (call, pid, st.st_mtime) : "";
 }
 
 /* The application is told TEXT, which is waited for. */

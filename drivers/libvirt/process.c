@@ -206,9 +206,11 @@ last_state (struct vl_call *call, const struct vl_conn *conn, const char *name, 
 static void
 warn_last_seen (struct vl_call *call, const struct vl_conn *conn)
 {
-  vl_warn_as (call, "LastSeen", NULL, NULL,
-              "libvirt is busy with other guests%s: states are those that it saw last",
-              vl_wait_holder (call, vl_printf (call, "%s/libvirt/virtloom.lock", conn->state_dir)));
+  const char *holder =
+      vl_wait_holder (call, vl_printf (call, "%s/libvirt/virtloom.lock", conn->state_dir));
+
+  vl_warn_as (call, "LastSeen", NULL, NULL, "libvirt %s%s: states are those that it saw last",
+              *holder ? "is busy with other guests" : "did not answer in time", holder);
 }
 
 void

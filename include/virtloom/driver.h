@@ -267,7 +267,7 @@ struct vl_wait {
  * when the time is over. */
 VL_EXPORT int vl_wait_more (struct vl_call *c, struct vl_wait *wait, int fd);
 /* " (process 123, since 2026-11-27T10:00:00Z: virtloom server stop web1)", which has written
- * itself into the file HOLDER (NULL: none), or "". */
+ * itself into the file HOLDER (NULL: none), or "" where there is none but the caller. */
 VL_EXPORT const char *vl_wait_holder (struct vl_call *c, const char *holder);
 /* MS milliseconds, or what the caller has left to wait for others, if that is less; at
  * least 1.  Who only wants to see waits a second or two. */
