@@ -239,45 +239,81 @@ vl_file_identity (const char *path)
                          : (struct vl_identity) { loop.lo_device, loop.lo_inode };
 }
 
-/* The disk that the partition which ID is a part of; none where it is no partition. */
-static struct vl_identity
-disk_of (struct vl_identity id)
+/* The first line of the FILE that the kernel has about block device DEVICE; 0, or -1. */
+static int
+read_about (uint64_t device, const char *file, char *text, int size)
 {
-  char path[64], text[PATH_MAX];
-  unsigned major_id, minor_id;
-  const char *names[] = { "partition", "loop/backing_file", "dev" };
+  VL_AUTOFREE char *path =
+      vl_xasprintf ("/sys/dev/block/%u:%u/%s", major (device), minor (device), file);
+  FILE *about = fopen (path, "re");
+  char *line = about ? fgets (text, size, about) : NULL;
 
-  for (int i = 0; i < 3 && id.inode == 0; i++) {
-    FILE *file;
-    char *line;
-
-    snprintf (path, sizeof path, "/sys/dev/block/%u:%u/%s%s", major (id.device), minor (id.device),
-              i ? "../" : "", names[i]);
-    file = fopen (path, "re");
-    line = file ? fgets (text, sizeof text, file) : NULL;
-    if (file)
-      fclose (file);
-    if (i == 0 && line == NULL)
-      break;
-    text[line ? strcspn (text, "\n") : 0] = '\0';
-    if (line && i == 1)
-      return vl_file_identity (text);
-    if (line && i == 2 && sscanf (text, "%u:%u", &major_id, &minor_id) == 2)
-      return (struct vl_identity) { makedev (major_id, minor_id), 0 };
-  }
-  return (struct vl_identity) { 0, 0 };
+  if (about)
+    fclose (about);
+  text[line ? strcspn (text, "\n") : 0] = '\0';
+  return line ? 0 : -1;
 }
 
-static int
-is_same (struct vl_identity a, struct vl_identity b)
+static void add_below (struct vl_stack *stack, struct vl_identity id, int part);
+
+/* The device whose number is in FILE, below DEVICE, is one that this is a part of. */
+static void
+add_device (struct vl_stack *stack, uint64_t device, const char *file)
 {
-  return a.device && a.device == b.device && a.inode == b.inode;
+  unsigned major_id, minor_id;
+  char text[64];
+
+  if (read_about (device, file, text, sizeof text) == 0
+      && sscanf (text, "%u:%u", &major_id, &minor_id) == 2)
+    add_below (stack, (struct vl_identity) { makedev (major_id, minor_id), 0 }, 1);
+}
+
+static void
+add_below (struct vl_stack *stack, struct vl_identity id, int part)
+{
+  VL_AUTOFREE char *slaves =
+      vl_xasprintf ("/sys/dev/block/%u:%u/slaves", major (id.device), minor (id.device));
+  char text[PATH_MAX];
+  DIR *dir;
+
+  if (id.device == 0 || stack->n == sizeof stack->of / sizeof stack->of[0])
+    return;
+  stack->of[stack->n].id = id;
+  stack->of[stack->n++].part = part;
+  if (id.inode)
+    return;
+  if (read_about (id.device, "partition", text, sizeof text) == 0)
+    add_device (stack, id.device, "../dev");
+  else if (read_about (id.device, "loop/backing_file", text, sizeof text) == 0)
+    add_below (stack, vl_file_identity (text), part);
+  dir = opendir (slaves);
+  for (struct dirent *entry; dir && (entry = readdir (dir));)
+    if (entry->d_name[0] != '.' && strlen (entry->d_name) < 200) {
+      snprintf (text, sizeof text, "slaves/%s/dev", entry->d_name);
+      add_device (stack, id.device, text);
+    }
+  if (dir)
+    closedir (dir);
+}
+
+struct vl_stack
+vl_file_stack (const char *path)
+{
+  struct vl_stack stack = { .n = 0 };
+
+  add_below (&stack, vl_file_identity (path), 0);
+  return stack;
 }
 
 int
 vl_file_shares (const char *a, const char *b)
 {
-  struct vl_identity x = vl_file_identity (a), y = vl_file_identity (b);
+  struct vl_stack x = vl_file_stack (a), y = vl_file_stack (b);
 
-  return is_same (x, y) || is_same (disk_of (x), y) || is_same (x, disk_of (y));
+  for (size_t i = 0; i < x.n; i++)
+    for (size_t j = 0; j < y.n; j++)
+      if (x.of[i].id.device == y.of[j].id.device && x.of[i].id.inode == y.of[j].id.inode
+          && ! (x.of[i].part && y.of[j].part))
+        return 1;
+  return 0;
 }

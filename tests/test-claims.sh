@@ -130,7 +130,7 @@ f server delete n > /dev/null
 # ---- at once ----
 
 for i in 1 2 3 4; do
-  f server create "p$i" --flavor pin --image img > /dev/null 2> "$tmp/p$i.err" &
+  f server create -q "p$i" --flavor pin --image img > /dev/null 2> "$tmp/p$i.err" &
 done
 wait
 is_eq "$(cat "$tmp"/p?.err)" "" "four pinned servers at once"
@@ -142,7 +142,7 @@ for i in 1 2 3 4; do f server delete "p$i" > /dev/null; done
 run f flavor create serial --vcpus 1 --ram 128 --disk 1 --property hw:serial_port_count=2
 setting serial-console 'serial_console_enabled = yes'
 for i in 0 1 2 3 4 5 6 7 8 9; do
-  f server create "s$i" --flavor serial --image img > /dev/null 2> "$tmp/s$i.err" &
+  f server create -q "s$i" --flavor serial --image img > /dev/null 2> "$tmp/s$i.err" &
 done
 wait
 is_eq "$(cat "$tmp"/s?.err)" "" "ten servers with ports at once"

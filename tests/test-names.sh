@@ -12,7 +12,7 @@ truncate -s 1M "$tmp/disk.raw"
 f flavor create m1 --vcpus 1 --ram 64 --disk 1 > "$tmp/.out"
 f image create img --file "$tmp/disk.raw" --disk-format raw > "$tmp/.out"
 echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ1dCBub3QgYSByZWFsIGtleSwganVzdCB0ZXh0 me@here' > "$tmp/id.pub"
-cp "$top_srcdir/drivers/fake/hosts/generic-x86_64.json" "$tmp/good.json"
+f host show -o json > "$tmp/good.json"
 
 # refused TEXT COMMAND...: it is, with that text alone.
 refused () {

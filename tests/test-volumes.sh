@@ -206,7 +206,12 @@ own "$image" "$image" "an image"
 own "$state/servers/$uuid/disk" "$state/servers/$uuid/disk" "another server's disk"
 if device "$state/state.db"; then
   own "$device" "$state/state.db" "a device that shows the records"
-  losetup -d "$device"
+  below=$device
+  if device "$below"; then
+    own "$device" "$state/state.db" "a device that shows a device that shows the records"
+    losetup -d "$device"
+  fi
+  losetup -d "$below"
 fi
 
 # ---- who has it already ----
@@ -230,7 +235,13 @@ has "$err" "$used" "in words"
 if device "$tmp/good.raw"; then
   run f plan --flavor m1 --image img --volume "path=$device,format=raw"
   has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$device' of 'volume-" "so is a device that shows it"
-  losetup -d "$device"
+  below=$device
+  if device "$below"; then
+    run f plan --flavor m1 --image img --volume "path=$device,format=raw"
+    has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$device' of 'volume-" "so is a device that shows that device"
+    losetup -d "$device"
+  fi
+  losetup -d "$below"
 else
   skip "a device that shows another's volume: there is no loop device"
 fi

@@ -73,16 +73,21 @@ static int
 judge_place (const struct judging *j, const struct vl_image_file *file, int readonly)
 {
   const char *self = vl_printf (file->call, "/proc/self/fd/%d", file->fd), *found;
-  struct vl_identity id = vl_file_identity (self);
+  struct vl_stack stack = vl_file_stack (self);
   struct stat state, st;
   VL_AUTOCLOSE int fd = -1;
 
-  found = id.inode ? find_in (file->call, j->state, id) : NULL;
-  if (found)
-    return vl_image_refuse (file, "give a file of your own; images are given with --image",
-                            "is \"%s\", which lies in STATE and is virtloom's own", found);
-  if (id.inode == 0 && stat (j->state, &state) == 0 && state.st_dev == id.device)
-    return vl_image_bad (file, "is the device that STATE lies on");
+  for (size_t i = 0; i < stack.n; i++) {
+    struct vl_identity id = stack.of[i].id;
+
+    found = id.inode ? find_in (file->call, j->state, id) : NULL;
+    if (found)
+      return vl_image_refuse (file, "give a file of your own; images are given with --image",
+                              "is \"%s\", which lies in STATE and is virtloom's own", found);
+    if (id.inode == 0 && ! stack.of[i].part && stat (j->state, &state) == 0
+        && state.st_dev == id.device)
+      return vl_image_bad (file, "is the device that STATE lies on");
+  }
   if (readonly || fstat (file->fd, &st) < 0 || ! S_ISBLK (st.st_mode))
     return 0;
   /* Mounted, swapped to, or part of another device: the kernel lends it to nobody else. */
