@@ -120,6 +120,11 @@ if [ "$rc" -eq 0 ]; then
   is_rc 0 "a guest of a session"
   run session --config "$config" server show s -o json
   is "$(value power_state)" RUNNING "runs"
+  install -d -o 65534 -g 65534 -m 700 "$own/.config" "$own/.config/libvirt"
+  echo ' stdio_handler = "file"' > "$own/.config/libvirt/qemu.conf"
+  run session --config "$config" host check
+  has "$out" "'$own/.config/libvirt/qemu.conf' has stdio_handler = \"file\": nothing bounds the console logs of guests, and each can fill this disk
+      set stdio_handler = \"logd\" there, and restart the daemon" "a daemon without virtlogd is told"
   run session --config "$config" server delete s
   is_rc 0 "and is deleted"
 else

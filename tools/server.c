@@ -281,16 +281,12 @@ server_log (struct tool *tool)
 
 /* Follows the file rather than asking the driver again and again: the embedded
  * driver lets one command in at a time, and others want their turn. */
-static int
-follow (struct tool *tool, const char *path)
+static FILE *
+open_log (const char *path)
 {
-  const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
-  struct guest_text guest = { .raw = args_has (tool->args, "raw") };
   int fd = open (path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   FILE *file = NULL;
   struct stat st;
-  char buffer[4096];
-  size_t n;
 
   /* The folder belongs to the user that QEMU runs as. */
   if (fd >= 0 && fstat (fd, &st) == 0 && S_ISREG (st.st_mode))
@@ -299,6 +295,33 @@ follow (struct tool *tool, const char *path)
     close (fd);
     errno = EINVAL;
   }
+  return file;
+}
+
+/* Where FILE is full another one takes its name.  1 where PATH has been opened anew. */
+static int
+reopen_log (FILE **file, const char *path)
+{
+  struct stat old, new;
+  FILE *next;
+
+  if (fstat (fileno (*file), &old) < 0 || lstat (path, &new) < 0 || old.st_ino == new.st_ino
+      || ftello (*file) < old.st_size || (next = open_log (path)) == NULL)
+    return 0;
+  fclose (*file);
+  *file = next;
+  return 1;
+}
+
+static int
+follow (struct tool *tool, const char *path)
+{
+  const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+  struct guest_text guest = { .raw = args_has (tool->args, "raw") };
+  FILE *file = open_log (path);
+  char buffer[4096];
+  size_t n;
+
   if (file == NULL) {
     (void)vl_refuse_as (tool->call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
                         "virtloom server log asks the driver",
@@ -312,7 +335,8 @@ follow (struct tool *tool, const char *path)
     if (! args_has (tool->args, "follow"))
       break;
     clearerr (file);
-    nanosleep (&pause, NULL);
+    if (! reopen_log (&file, path))
+      nanosleep (&pause, NULL);
   }
   guest_text_end (&guest);
   fclose (file);

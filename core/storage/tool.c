@@ -137,17 +137,31 @@ open_program (struct vl_call *call, const char *path, const char *hint)
   return fd;
 }
 
+/* Opens a program of ours; -1 after a finding. */
+static int
+open_own (struct vl_call *call, const char *name, const char *hint)
+{
+  return open_program (call,
+                       call->tree ? vl_printf (call, "%s/confine/%s", call->tree, name)
+                                  : vl_printf (call, VL_LIBEXECDIR "/%s", name),
+                       hint);
+}
+
+int
+vl_program_open (struct vl_call *call, const char *name)
+{
+  return open_own (call, name, "make, or install virtloom once more");
+}
+
 /* Readies RUN with virtloom-confine; -1 after a finding. */
 static int
 begin (struct run *run, struct vl_call *call)
 {
-  const char *path =
-      call->tree ? vl_printf (call, "%s/confine/" CONFINE, call->tree) : VL_LIBEXECDIR "/" CONFINE;
   int fd;
 
   *run = (struct run) { .call = call };
   memset (run->fds, 0xff, sizeof run->fds);
-  fd = open_program (call, path, "it runs all others: make, or install virtloom once more");
+  fd = open_own (call, CONFINE, "it runs all others: make, or install virtloom once more");
   if (fd < 0)
     return -1;
   put (run, PROGRAM, fd, CONFINE); /* else RUN->why is set */

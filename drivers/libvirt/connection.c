@@ -311,6 +311,7 @@ virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **c
   made->apart = how->apart;
   made->guest_uid = how->guest_uid;
   made->guest_gid = how->guest_gid;
+  made->log_bytes = how->log_bytes;
   made->own_loop = how->own_loop;
   made->read_only = how->read_only;
   made->take = how->take;

@@ -34,8 +34,8 @@ log_of (const struct vl_xml *device)
   return log ? vl_xml_attr (log, "file") : NULL;
 }
 
-static const char *
-find_log (const struct vl_xml *domain)
+const char *
+virt_log_path (const struct vl_xml *domain)
 {
   static const char *const kinds[] = { "console", "serial" };
   const struct vl_xml *devices = vl_xml_child (domain, "devices");
@@ -69,7 +69,8 @@ open_log (const char *path, off_t *size)
     return fd;
   }
   close (fd);
-  errno = EINVAL;
+  /* A pipe, as long as the guest is being started. */
+  errno = S_ISFIFO (st.st_mode) ? ENOENT : EINVAL;
   return -1;
 }
 
@@ -161,7 +162,7 @@ virt_get_console_output (struct vl_call *call, struct vl_conn *conn, const char 
 
   if (root == NULL)
     return -1;
-  path = find_log (root);
+  path = virt_log_path (root);
   if (path == NULL)
     return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL, NULL,
                          "guest '%s' has no console that is written to a file", uuid);

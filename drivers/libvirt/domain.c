@@ -206,6 +206,8 @@ list_one (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64
     return -1;
   if (virDomainGetUUIDString (domain, uuid) < 0)
     return virt_error (call, "cannot read the uuid of guest '%s'", virDomainGetName (domain));
+  if (state == VL_STATE_RUNNING || state == VL_STATE_PAUSED)
+    virt_log_judge (call, conn, uuid);
   return fn (opaque, uuid, virDomainGetName (domain), (enum vl_state)state);
 }
 
@@ -330,6 +332,8 @@ virt_get_info (struct vl_call *call, struct vl_conn *conn, const char *uuid, str
     return virt_not_found (call, uuid);
   if (seen.info.size < size)
     size = seen.info.size;
+  if (seen.info.state == VL_STATE_RUNNING || seen.info.state == VL_STATE_PAUSED)
+    virt_log_judge (call, conn, uuid);
   if (seen.info.state == VL_STATE_CRASHED)
     seen.info.reason = virt_crash (call, conn, uuid);
   memcpy (info, &seen.info, size);

@@ -87,6 +87,7 @@ virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
                          virDomainGetName (domain), KILLS);
   /* What this process started libvirt tidies up itself. */
   if (conn->embedded) {
+    virt_log_wait (call, domain);
     virt_forget_groups (call, virDomainGetName (domain));
     virt_forget_files (call, conn, virDomainGetName (domain), 0);
   }
@@ -226,11 +227,17 @@ int
 virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
             virDomainPtr domain, unsigned flags)
 {
-  int restored =
-      ! (flags & VIR_DOMAIN_START_FORCE_BOOT) && virDomainHasManagedSaveImage (domain, 0) > 0;
+  int logs, started,
+      restored =
+          ! (flags & VIR_DOMAIN_START_FORCE_BOOT) && virDomainHasManagedSaveImage (domain, 0) > 0;
 
   virt_forget_crash (call, conn, spawn->uuid);
-  if (start_paused (call, domain, flags) < 0)
+  if (virt_log_begin (call, conn, spawn, &logs) < 0)
+    return -1;
+  started = start_paused (call, domain, flags);
+  if (logs >= 0)
+    close (logs);
+  if (started < 0)
     return virt_error (call, "cannot start guest '%s'", spawn->domain);
   /* Saved memory or not: what has a strange file open must never run. */
   if (prove_files (call, spawn, domain) < 0) {

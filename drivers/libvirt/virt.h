@@ -31,7 +31,8 @@ struct vl_conn {
   int apart;                 /* it runs in a child process for each piece of work */
   uid_t guest_uid;           /* whom each guest runs as, 0: as libvirt says */
   gid_t guest_gid;
-  int own_loop; /* the application runs the event loop */
+  int64_t log_bytes; /* what is kept of a guest's console, 0: for virtlogd to say */
+  int own_loop;      /* the application runs the event loop */
   int read_only;
   int (*take) (struct vl_call *, const char *root, uint32_t ms);
   char *uri, *state_dir, *hint, *environment;
@@ -76,6 +77,7 @@ struct virt_open {
   int apart;
   uid_t guest_uid; /* whom each guest runs as, 0: as libvirt says */
   gid_t guest_gid;
+  int64_t log_bytes; /* what is kept of a guest's console, 0: for virtlogd to say */
   int own_loop;
   uint32_t soft_reboot_wait, open_timeout;
   const char *hint;        /* how to mend it where it cannot be opened, or NULL */
@@ -220,6 +222,24 @@ int virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *u
  * all of it and no other file or block device?  0, or -1 after a finding; a warning where
  * this user is not shown what it has open. */
 int virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char *xml);
+
+/* ---- console.c, log.c ---- */
+
+/* The file that the document says its console is kept in, or NULL. */
+const char *virt_log_path (const struct vl_xml *domain);
+/* Has the log of this guest, which is about to be started, written by virtloom-console, where
+ * no virtlogd does.  *STARTED is a descriptor to close when libvirt has started it, or -1.
+ * 0, or -1 after a finding. */
+int virt_log_begin (struct vl_call *call, const struct vl_conn *conn, const struct vl_spawn *spawn,
+                    int *started);
+/* Waits until nothing writes the log of this guest, which is off. */
+void virt_log_wait (struct vl_call *call, virDomainPtr domain);
+/* Warns where nothing writes the log of guest UUID, which runs. */
+void virt_log_judge (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* Warns where the daemon at URI has no virtlogd bound the logs of its guests. */
+void virt_log_judge_daemon (struct vl_call *call, const char *uri);
+/* Does this qemu.conf have QEMU write logs itself? */
+int virt_log_is_plain (const char *conf);
 
 /* ---- daemon.c: each does nothing for the embedded driver ---- */
 

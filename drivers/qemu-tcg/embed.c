@@ -166,9 +166,9 @@ wanted_conf (struct vl_call *call)
 }
 
 /* Makes qemu.conf what it has to be.  0; 1: it is the operator's and stays as it is; -1
- * after a finding. */
+ * after a finding.  *PLAIN: it has QEMU write the logs itself. */
 static int
-write_conf (struct vl_call *call, const char *root)
+write_conf (struct vl_call *call, const char *root, int *plain)
 {
   const char *path = vl_printf (call, "%s/etc/qemu.conf", root);
   const char *wanted = wanted_conf (call), *why;
@@ -177,9 +177,12 @@ write_conf (struct vl_call *call, const char *root)
 
   if (make_folder (call, vl_printf (call, "%s/etc", root)) < 0)
     return -1;
+  *plain = virt_log_is_plain (wanted);
   text = vl_file_read (path, (size_t)1 << 20, &length, &why);
-  if (text && strncmp (text, MARK, strlen (MARK)) != 0)
+  if (text && strncmp (text, MARK, strlen (MARK)) != 0) {
+    *plain = virt_log_is_plain (text);
     return 1;
+  }
   if (text && strcmp (text, wanted) == 0)
     return 0;
   return vl_file_write (path, wanted, strlen (wanted), 0600) < 0 ? fail (call, "write", path) : 0;
@@ -210,7 +213,7 @@ rotate_log (struct vl_call *call, const char *root)
 }
 
 int
-embed_prepare (struct vl_call *call, const char *root, struct embed_user *guests)
+embed_prepare (struct vl_call *call, const char *root, struct embed *embed)
 {
   size_t room = sizeof ((struct sockaddr_un *)0)->sun_path - sizeof LONGEST_SOCKET;
   int written;
@@ -221,12 +224,13 @@ embed_prepare (struct vl_call *call, const char *root, struct embed_user *guests
                       root, room);
   if (make_folder (call, root) < 0)
     return -1;
-  written = write_conf (call, root);
+  written = write_conf (call, root, &embed->plain_logs);
   if (written < 0)
     return -1;
   /* Whom guests run as the operator's own qemu.conf says. */
-  *guests = written ? (struct embed_user) { 0 } : guest_user ();
-  return guests->uid ? virt_let_user_pass (call, guests->uid, guests->gid, root) : 0;
+  embed->guests = written ? (struct embed_user) { 0 } : guest_user ();
+  return embed->guests.uid ? virt_let_user_pass (call, embed->guests.uid, embed->guests.gid, root)
+                           : 0;
 }
 
 int

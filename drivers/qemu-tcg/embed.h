@@ -15,10 +15,15 @@ struct embed_user {
   gid_t gid;
 };
 
-/* Makes ROOT ready: the folder, the way to it, qemu.conf.  *GUESTS becomes whom guests are
- * to run as, where that is not for libvirt to say: its qemu.conf is not the operator's, and
- * this is root.  0, or -1 after a finding. */
-int embed_prepare (struct vl_call *call, const char *root, struct embed_user *guests);
+/* What libvirt's driver is like in a root folder. */
+struct embed {
+  struct embed_user guests; /* whom guests run as, where that is not for libvirt to say: its
+                               qemu.conf is not the operator's, and this is root */
+  int plain_logs;           /* no virtlogd writes the logs */
+};
+
+/* Makes ROOT ready: the folder, the way to it, qemu.conf.  0, or -1 after a finding. */
+int embed_prepare (struct vl_call *call, const char *root, struct embed *embed);
 
 /* Takes ROOT, which is ready, waiting up to MS milliseconds for another process that has it:
  * a descriptor that holds it until all copies of it are closed; VIRT_BUSY, or -1 after a

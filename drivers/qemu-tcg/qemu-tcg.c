@@ -46,6 +46,15 @@ static const struct vl_prop props[] = {
     .setting = "open_timeout",
     .help = "how long a command waits for another one that has the guests open",
     .since = "0.1" },
+  { .name = "console-log-bytes",
+    .type = VL_INT,
+    .deflt = "1048576",
+    .min = 262144,
+    .max = 1073741824,
+    .unit = "B",
+    .setting = "console_log_bytes",
+    .help = "how much is kept of what a guest writes on its console, where no virtlogd does that",
+    .since = "0.1" },
 };
 
 static const char *
@@ -148,7 +157,7 @@ static int
 open_embedded (struct vl_call *call, const char *root, struct virt_open *how, struct vl_conn **conn)
 {
   const char *user = embed_missing_user ();
-  struct embed_user guests;
+  struct embed embed;
   char escaped[512];
 
   if (user)
@@ -159,10 +168,11 @@ open_embedded (struct vl_call *call, const char *root, struct virt_open *how, st
                    "--no-create-home --home /var/lib/libvirt %s",
                    user),
         "libvirt does not run as root without the user and group '%s'", user);
-  if (embed_prepare (call, root, &guests) < 0)
+  if (embed_prepare (call, root, &embed) < 0)
     return -1;
-  how->guest_uid = guests.uid;
-  how->guest_gid = guests.gid;
+  how->guest_uid = embed.guests.uid;
+  how->guest_gid = embed.guests.gid;
+  how->log_bytes = embed.plain_logs ? vl_int (call, "console-log-bytes") : 0;
   /* An application that has libvirt's event loop to itself has libvirt, too. */
   how->apart = ! how->own_loop;
   how->take = how->apart ? embed_take : embed_stay;
