@@ -107,8 +107,9 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
                     WIFSIGNALED (status) ? strsignal (WTERMSIG (status)) : "");
 }
 
+/* LOCK is the child's from then on: it goes when that ends, also where this process is stopped. */
 static int
-run_apart (struct vl_call *call, struct vl_conn *conn, int64_t ms, virt_fn fn,
+run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, virt_fn fn,
            const struct virt_job *job, const char **answer, size_t *length)
 {
   int fd = memfd_create ("virtloom", MFD_CLOEXEC), result = -1;
@@ -117,10 +118,13 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int64_t ms, virt_fn fn,
 
   if (child == 0) {
     prctl (PR_SET_PDEATHSIG, SIGKILL);
+    /* The terminal's ^Z is for the command: stopped, this would hold up all others. */
+    setpgid (0, 0);
     if (getppid () == parent)
       be_child (call, conn, fn, job, file);
     _exit (VL_ERR_FAILED);
   }
+  close (lock);
   if (child > 0)
     result = be_parent (call, child, ms, file, answer, length);
   else
@@ -140,13 +144,14 @@ virt_apart (struct vl_call *call, struct vl_conn *conn, uint32_t ms, virt_fn fn,
   uint32_t open_ms = vl_patience (call, conn->open_timeout * 1000);
   int lock = conn->take (call, virt_root (call, conn),
                          job->open_ms && job->open_ms < open_ms ? job->open_ms : open_ms);
-  int result;
 
   if (lock < 0)
     return lock;
-  result = run_apart (call, conn, ms, fn, job, answer, length);
+  conn->no_room = virt_take_room (call, conn);
+  if (conn->no_room == 0)
+    return run_apart (call, conn, lock, ms, fn, job, answer, length);
   close (lock);
-  return result;
+  return virt_is_hasty (call) ? VIRT_BUSY : virt_no_room (call, conn, conn->no_room);
 }
 
 int

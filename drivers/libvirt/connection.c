@@ -272,6 +272,7 @@ virt_connect (struct vl_call *call, struct vl_conn *conn)
     set_environment (conn);
   if (! conn->own_loop && start_loop () < 0)
     return virt_error (call, "cannot start libvirt's event loop");
+  virt_give_room (call, conn);
   conn->virt = connect_quietly (conn);
   if (conn->virt == NULL) {
     vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL, conn->hint,
@@ -320,6 +321,8 @@ virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **c
     lock = virt_busy (
         call, made,
         made->take (call, virt_root (call, made), vl_patience (call, made->open_timeout * 1000)));
+  if (lock >= 0 && ! made->apart && (made->no_room = virt_take_room (call, made)))
+    lock = virt_no_room (call, made, made->no_room);
   if (lock < 0 || (! made->apart && virt_connect (call, made) < 0)) {
     forget (made);
     return -1;

@@ -209,8 +209,14 @@ warn_last_seen (struct vl_call *call, const struct vl_conn *conn)
   const char *holder =
       vl_wait_holder (call, vl_printf (call, "%s/libvirt/virtloom.lock", conn->state_dir));
 
-  vl_warn_as (call, "LastSeen", NULL, NULL, "libvirt %s%s: states are those that it saw last",
-              *holder ? "is busy with other guests" : "did not answer in time", holder);
+  if (conn->no_room)
+    vl_warn_as (call, "LastSeen", NULL, NULL,
+                "libvirt is not opened, since it stops guests whose state it cannot write (%s): "
+                "states are those that it saw last",
+                strerror (conn->no_room));
+  else
+    vl_warn_as (call, "LastSeen", NULL, NULL, "libvirt %s%s: states are those that it saw last",
+                *holder ? "is busy with other guests" : "did not answer in time", holder);
 }
 
 void

@@ -36,6 +36,7 @@ struct vl_conn {
   int read_only;
   int (*take) (struct vl_call *, const char *root, uint32_t ms);
   char *uri, *state_dir, *hint, *environment;
+  int no_room;           /* errno: why libvirt was not opened */
   struct virt_seen seen; /* what a child has seen last */
   int64_t seen_at;
   char asked[VIR_UUID_STRING_BUFLEN]; /* the guest that was asked to shut down last */
@@ -167,6 +168,15 @@ void virt_last_seen (struct vl_call *call, const struct vl_conn *conn, const cha
                      struct virt_seen *seen);
 int virt_list_last_seen (struct vl_call *call, const struct vl_conn *conn, vl_instance_fn fn,
                          void *opaque);
+
+/* ---- room.c: of the embedded driver ---- */
+
+/* Takes the room that libvirt needs to open without stopping a guest: 0, or the errno that says
+ * why there is none. */
+int virt_take_room (struct vl_call *call, const struct vl_conn *conn);
+void virt_give_room (struct vl_call *call, const struct vl_conn *conn);
+/* Refuses: there is none, for ERROR. */
+int virt_no_room (struct vl_call *call, const struct vl_conn *conn, int error);
 
 /* ---- leftovers.c: of the embedded driver ---- */
 
