@@ -135,6 +135,9 @@ audit --flavors "$tmp/f.json"
 is "$rc $err" "2 error Usage core: 'audit' needs --flavors FILE and --images FILE
   \`openstack flavor list --long -f json > F.json\` and \`for i in \$(openstack image list -f value -c ID); do openstack image show -f json \$i; done > I.json\` make them" "both are needed"
 printf '%s' "$image" > "$tmp/i.json"
+printf '%s' '{"name": "f", "vcpus": 1, "ram": 512, "properties": {}}' > "$tmp/f.json"
+audit --flavors "$tmp/f.json" --images "$tmp/i.json" --host "$hosts/kvm-x86_64.json"
+is "$(head -n 1 <<< "$out")" "driver libvirt-kvm, 1 flavor, 1 image, 1 host: 1 of 1 plan can be made" "one of each"
 audit --flavors "$tmp/f-cli.json" --images "$tmp/i.json" --host "$tmp/none.json"
 is_rc 5 "a host that is not there"
 

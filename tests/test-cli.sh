@@ -162,6 +162,17 @@ is "$err" "error NotFound core: there is no feature 'fake'
   virtloom driver show fake" "a driver is no feature"
 run vl driver list -o json
 is_rc 0 "driver list"
+is "$(jq -c '[.drivers[] | select (.name == "qemu-tcg" or .name == "fake") | .name, .state, .version]' <<< "$out")" '["fake","enabled",null,"qemu-tcg","enabled",null]' "no module is loaded to say what can be chosen"
+run vl --driver fake driver list -o json
+is "$(jq -c '[.drivers[] | select (.state == "chosen") | .name, .version]' <<< "$out")" '["fake",null]' "which is chosen is said"
+main_setting virtloom 'driver = qemu-tcg'
+run vl driver list -o json
+is "$(jq -c '[.drivers[] | select (.state == "chosen") | .name]' <<< "$out")" '["qemu-tcg"]' "also where a setting chooses it"
+rm "$config/virtloom.conf"
+vl driver disable qemu-tcg > "$tmp/.out"
+run vl driver list -o json
+is "$(jq -c '[.drivers[] | select (.name == "qemu-tcg") | .state]' <<< "$out")" '["disabled"]' "or disabled"
+rm "$config/plugins.d/qemu-tcg.conf"
 run vl driver show fake
 has "$out" "host" "driver show loads the module for its settings"
 run vl feature disable watchdog
@@ -225,9 +236,9 @@ is "$rc $err" "7 error PluginRefused core: no loaded plugin answers for images_t
   enable the storage plugin that answers for it" "disks that no plugin makes"
 rm "$tmp/alone/virtloom.conf"
 alone
-has "$out" "a guest can be planned for 0 drivers" "no driver that can be used"
+has "$out" "a guest can be planned for no driver" "no driver that can be used"
 alone --host "$top_srcdir/tests/hosts/kvm-x86_64.json"
-has "$out" "a guest can be planned for 1 drivers" "a host that is named"
+has "$out" "a guest can be planned for driver libvirt-kvm" "a host that is named"
 rm "$config/virtloom.conf"
 
 run fake host show -o json

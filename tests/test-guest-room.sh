@@ -58,3 +58,4 @@ is_rc 0 "with room all is as before"
 true_that "and nothing is left of it" [ ! -e "$folder/.room" ]
 run v server delete a
 is_rc 0 "and the last one goes"
+done_testing

@@ -335,7 +335,7 @@ pid=$!
 wait_for 120 grep -q . "$tmp/waited"
 f server start c
 wait "$pid"
-is_eq "$? $(cat "$tmp/waited")" "0 waiting for 'c', which is SHUTOFF" "a wait says so, and ends when it is so"
+is_eq "$? $(cat "$tmp/waited")" "0 waiting for server 'c', which is SHUTOFF" "a wait says so, and ends when it is so"
 f server wait c --status DELETED --timeout 120 > "$tmp/ended" 2>&1 &
 pid=$!
 wait_for 120 grep -q . "$tmp/ended"
@@ -345,7 +345,7 @@ is_eq "$out" "a
 c" "delete of a status"
 f server delete --all
 wait "$pid"
-is_eq "$? $(cat "$tmp/ended")" "0 waiting for 'c', which is ACTIVE" "a wait for the end of a server"
+is_eq "$? $(cat "$tmp/ended")" "0 waiting for server 'c', which is ACTIVE" "a wait for the end of a server"
 run f server list --no-headings
 is_eq "$rc $out$err" "0 " "delete of all"
 

@@ -44,6 +44,45 @@ for step in pause:PAUSED unpause:ACTIVE suspend:SUSPENDED resume:ACTIVE stop:SHU
 done
 run f server reboot --hard web
 is_rc 0 "hard reboot"
+
+# A guest that does not shut down in time: its plug is pulled, which is told and on record.
+said () { echo "warning ShutdownTimeout core: the guest of server \"$1\" did not shut down in $2 s; the plug was pulled"; }
+# The last N rows of its history: action, result, reason.
+history () { f server event list "$1" -o json | jq -r ".events[:$2][] | [.action, .result, .reason] | join (\"|\")"; }
+setting fake 'shutdown_seconds = 200'
+run f server reboot web
+is_eq "$rc $err" "0 $(said web 120)" "a soft reboot waits as long as settings say"
+run f server reboot web --timeout 7
+is_eq "$rc $err" "0 $(said web 7)" "--timeout stands above them"
+run f server reboot web --timeout 0
+is_eq "$rc $err" "0 " "with none the guest is not asked"
+run f server reboot web --timeout 200
+is_eq "$rc $err" "0 " "and with enough it shuts down"
+run f server reboot web --hard --timeout 7
+is_eq "$rc $err" "2 error Usage core: --timeout is not for --hard, which asks no guest to shut down" "a hard one has no timeout"
+run f server reboot web --hard
+run f server reboot web --hard --update
+is_eq "$(history web 6)" "reboot (update)|done|
+reboot (hard)|done|
+reboot|done|
+reboot|done|
+reboot|done|not shut down in 7 s, plug pulled
+reboot|done|not shut down in 120 s, plug pulled" "the history tells all these from each other, and why"
+run f server create second --flavor m1 --image img
+run f server stop web second --timeout 5
+is_eq "$rc $err" "0 $(said web 5)
+$(said second 5)" "of several that are stopped each is told"
+is_eq "$(history web 1) $(history second 1)" "stop|done|not shut down in 5 s, plug pulled stop|done|not shut down in 5 s, plug pulled" "and recorded"
+f server start web second
+run f server stop web --timeout 0
+is_eq "$rc $err" "0 " "where the plug was to be pulled that is no news"
+f server pause second
+run f server stop second --timeout 5
+is_eq "$rc $err" "0 " "nor where the guest stood still"
+is_eq "$(history web 1) $(history second 1)" "stop|done| stop|done|" "and the history has no reason"
+f server start web
+run f server delete second
+rm "$config/plugins.d/fake.conf"
 run f server log web
 is_rc 0 "server log"
 true_that "the log has a line" test -n "$out"
@@ -56,6 +95,17 @@ for noun in "server create $uuid --flavor m1 --image img" "flavor create $uuid -
   is_rc 3 "no ${noun%% *} is named as another thing's uuid"
   is_eq "$err" "error InvalidName core: the name of the ${noun%% *} has the form of a uuid; accepted: any other printable text" "and says so"
 done
+
+# A driver that is named acts on no server of another one.
+for words in "reboot web" "stop web" "delete web" "show web" "log web" "diff web"; do
+  # shellcheck disable=SC2086 # words
+  run vl --driver qemu-tcg server $words
+  is_eq "$rc $out$err" "3 error OtherDriver core: server \"web\" is of driver fake, not of qemu-tcg
+  leave out --driver: each server keeps the driver that made it" "$words with another driver"
+done
+run vl --driver auto server diff web
+is_eq "$rc $err" "0 " "auto names none"
+is_eq "$(status web)" ACTIVE "and the server is as it was"
 
 # What a guest wrote comes without what a terminal obeys.
 folder=$(value folder)
@@ -78,7 +128,8 @@ rm -f "$console"
 ln -s /etc/hostname "$console"
 run f server console web
 is_rc 4 "a console that is a link is not followed"
-has "$err" "the console's file '$console' cannot be read: Too many levels of symbolic links" "and it says so"
+has "$err" "the console's file '$console' cannot be read: Too many levels of symbolic links
+  virtloom server log web" "and it says so, and what shows it all the same"
 rm -rf "$state/servers/$uuid/run"
 run f server pause web
 run f server unpause web

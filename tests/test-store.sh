@@ -274,6 +274,20 @@ one=$(uuid_of one) two=$(uuid_of two) image=$(db 'SELECT uuid FROM image')
 fine="PASS  $state: what is on record is there, and nothing else"
 run f state check
 is_eq "$rc $out$err" "0 $fine" "a STATE that is whole"
+mkdir "$state/servers/foo" "$state/images/imagesx" "$state/images/lost+found" "$state/images/$one.new"
+: > "$state/servers/$one.bak"
+: > "$state/servers/$one.lock"
+run f state check
+is_eq "$rc $out$err" "1 $(for each in "servers/$one.bak" servers/foo images/imagesx; do
+  echo "FAIL  stranger: \"$state/$each\" is not of virtloom: look what it is, and move it away"
+done)" "what is not of virtloom is told"
+run f state repair
+is_eq "$rc $(ls -d "$state/servers/foo" "$state/images/imagesx" "$state/servers/$one.bak" | wc -l)" "1 3" "and not taken away"
+run f image list
+is_eq "$rc $err" "0 " "who only lists is not bothered"
+mv "$state/images/$one.new" "$state/images/${one//[0-9]/0}.new"
+has "$(f state check)" "stranger: \"$state/images/${one//[0-9]/0}.new\"" "so is a half image that nobody makes"
+rm -r "$state/servers/foo" "$state/images/imagesx" "$state/images/lost+found" "$state/images"/*.new "$state/servers/$one.bak"
 run f state backup
 is_eq "$rc $out$err" "0 the records are copied to \"$state/backup/state.db\"" "is copied"
 is_eq "$(stat -c %a "$state/backup" "$state/backup/state.db" | tr '\n' ' ')" "700 600 " "for nobody else to read"

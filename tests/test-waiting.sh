@@ -12,16 +12,18 @@ needs strace strace
 v () { vl --driver qemu-tcg "$@"; }
 # The same in the background, of which $waiter is the process itself, not a shell around it.
 behind () {
+  rm -f "$tmp/waiting.err" # what an earlier one said is not taken for this one's
   "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg "$@" \
     > "$tmp/waiting.out" 2> "$tmp/waiting.err" &
   waiter=$!
 }
 stop_waiting () { kill -KILL ${waiter:-} ${sleeper:-} 2> /dev/null; wait; }
 CLEANUPS="stop_waiting $CLEANUPS"
+pulled () { echo "warning ShutdownTimeout core: the guest of server \"$1\" did not shut down in $2 s; the plug was pulled"; }
 # waits COMMAND...: in the background, until it says what it waits for.
 waits () {
   behind "$@"
-  wait_for 120 grep -q '^waiting for ' "$tmp/waiting.err" || bail "$* does not wait: $(cat "$tmp/waiting.err")"
+  wait_for 120 grep -qs '^waiting for ' "$tmp/waiting.err" || bail "$* does not wait: $(cat "$tmp/waiting.err")"
 }
 undated () { sed -E "s/since 20[-0-9T:]+Z/since T/" <<< "$1"; }
 still_waits () { true_that "$1, while the other waits" kill -0 "$waiter"; }
@@ -96,9 +98,16 @@ for each in a b c; do is "$(power $each)" SHUTDOWN "$each is off, and has not cr
 for each in a b c; do must v server start $each; done
 run v server stop a nobody b --timeout 1
 is_rc 5 "one that is not there"
+has "$err" "$(pulled a 1)
+$(pulled b 1)" "each whose plug was pulled is told"
 is "$(power a) $(power b) $(power c)" "SHUTDOWN SHUTDOWN RUNNING" "does not stand in the way of the others"
 must v server start a
 must v server start b
+
+# --timeout stands above the setting, 120 seconds.
+run v server reboot a --timeout 1
+is "$rc $(grep -v ^waiting <<< "$err")" "0 $(pulled a 1)" "a soft reboot becomes a hard one"
+is "$(power a) $(v server event list a -o json | jq -r '.events[0] | .action + ": " + .reason')" "RUNNING reboot: not shut down in 1 s, plug pulled" "which is on record"
 
 # ---- a QEMU that stands still ----
 
@@ -108,6 +117,7 @@ is_rc 0 "list beside a QEMU that stands still"
 has "$err" "does not answer; its state is the one last known" "says so"
 run v server stop a --timeout 1
 is_rc 0 "it is stopped"
+has "$err" "$(pulled a 1)" "the hard way"
 is "$(power a)" SHUTDOWN "for good"
 kill -STOP "$(qemu b)"
 run v server delete b

@@ -12,6 +12,12 @@
 /* Images in one row of the matrix. */
 #define ROW_IMAGES 50
 
+static const char *
+plural (size_t n)
+{
+  return n == 1 ? "" : "s";
+}
+
 /* ---- blocks: flavors that share images that share hosts ---- */
 
 struct block {
@@ -143,7 +149,7 @@ print_fault (struct audit *audit, const struct audit_fault *fault)
   findings_print_one (&fault->finding, stdout);
   if (fault->varies)
     puts ("  and the like with other numbers");
-  printf ("  %zu plans:\n", fault->n);
+  printf ("  %zu plan%s:\n", fault->n, plural (fault->n));
   each_block (audit, fault, print_block, audit);
 }
 
@@ -256,9 +262,10 @@ audit_show (struct audit *audit)
   if (audit->faults.n)
     qsort (audit->faults.items, audit->faults.n, sizeof *audit->faults.items, compare_faults);
   if (! audit->tool->json) {
-    printf ("driver %s, %zu flavors, %zu images, %zu hosts: %zu of %zu plans can be made\n",
-            audit->driver, audit->flavors.n, audit->images.n, audit->n_hosts, n - audit->n_refused,
-            n);
+    printf ("driver %s, %zu flavor%s, %zu image%s, %zu host%s: %zu of %zu plan%s can be made\n",
+            audit->driver, audit->flavors.n, plural (audit->flavors.n), audit->images.n,
+            plural (audit->images.n), audit->n_hosts, plural (audit->n_hosts), n - audit->n_refused,
+            n, plural (n));
     for (size_t i = 0; i < audit->faults.n; i++)
       print_fault (audit, &audit->faults.items[i]);
     print_matrix (audit);

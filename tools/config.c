@@ -192,7 +192,7 @@ may_be_chosen (const char *wanted, const struct vl_plugin_info *info)
 struct config_judged
 config_judge (struct vl_app *app, const struct vl_app_options *options, int for_auto)
 {
-  struct config_judged judged = { 0, 0, 0 };
+  struct config_judged judged = { 0, 0, 0, "" };
   const char *wanted = driver_wanted (app, options), *why;
   int known = 0;
 
@@ -211,6 +211,8 @@ config_judge (struct vl_app *app, const struct vl_app_options *options, int for_
     if (options->host_file == NULL && ! vl_plugins_usable (app, info->name, &why))
       continue;
     plan_nothing (app, options, info->name);
+    judged.drivers = vl_printf (vl_app_call (app), "%s%s %s", judged.planned ? judged.drivers : "",
+                                judged.planned ? "," : "", info->name);
     judged.planned++;
   }
   /* A driver that there is not is told by whoever looks for it. */
@@ -231,8 +233,12 @@ config_check (struct tool *tool)
     return -1;
   tool_done (tool,
              "%zu plugins can be loaded, %zu are disabled, %zu values are set; a guest can be "
-             "planned for %zu drivers",
-             judged.loaded, judged.disabled, vl_config_count (tool->app), judged.planned);
+             "planned for %s%s",
+             judged.loaded, judged.disabled, vl_config_count (tool->app),
+             judged.planned == 0   ? "no driver"
+             : judged.planned == 1 ? "driver"
+                                   : "drivers",
+             judged.drivers);
   return 0;
 }
 

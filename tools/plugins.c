@@ -19,6 +19,15 @@ state_name (enum vl_plugin_state state)
   return names[state];
 }
 
+/* Is it the one that new servers get?  What `auto` takes only shows when drivers are loaded. */
+static const char *
+driver_state (struct tool *tool, const struct vl_plugin_info *info)
+{
+  if (info->state != VL_PLUGIN_UNUSED && info->state != VL_PLUGIN_LOADED)
+    return state_name (info->state);
+  return strcmp (tool_driver_wanted (tool), info->name) == 0 ? "chosen" : "enabled";
+}
+
 static const char *
 kind_name (enum vl_kind kind)
 {
@@ -70,8 +79,13 @@ plugins_list (struct tool *tool, enum vl_kind kind)
   for (size_t i = 0; i < vl_plugins_count (tool->app); i++) {
     const struct vl_plugin_info *info = vl_plugins_get (tool->app, i);
 
-    if (info->kind == kind)
-      json_array_append_new (list, head_json (info));
+    if (info->kind == kind) {
+      json_t *object = head_json (info);
+
+      if (kind == VL_KIND_DRIVER)
+        json_put (object, "state", driver_state (tool, info));
+      json_array_append_new (list, object);
+    }
   }
   tool_list (tool, kind == VL_KIND_DRIVER ? "drivers" : "features", list,
              args_has (tool->args, "long") ? longer

@@ -161,7 +161,7 @@ server_seconds (struct tool *tool, int64_t otherwise, uint32_t *seconds)
 int
 server_wait_on (struct tool *tool, const char *server, const char *status, struct vl_wait *wait)
 {
-  wait->what = vl_printf (tool->call, "'%s', which is %s", server, status);
+  wait->what = vl_printf (tool->call, "server '%s', which is %s", server, status);
   for (int i = 0; i < POLL_STEPS; i++)
     if (! vl_wait_more (tool->call, wait, -1))
       return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,

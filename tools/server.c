@@ -112,6 +112,8 @@ act (struct tool *tool, enum vl_server_action action)
 
   if (server_seconds (tool, DEFAULT_STOP, &seconds) < 0)
     return -1;
+  if (action == VL_SERVER_REBOOT_SOFT && ! args_has (tool->args, "timeout"))
+    seconds = VL_TIMEOUT_AS_SET;
   names = server_names (tool);
   bad = names == NULL;
   while (names && names[n])
@@ -146,6 +148,9 @@ server_reboot (struct tool *tool)
   if ((update && ! args_has (tool->args, "hard")) || (accept && *accept && ! update))
     return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--%s needs --%s",
                       update ? "update" : "accept-loss", update ? "hard" : "update");
+  if (args_has (tool->args, "hard") && args_has (tool->args, "timeout"))
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "--timeout is not for --hard, which asks no guest to shut down");
   for (size_t i = 0; update && i < tool->args->n_words; i++)
     bad |= vl_server_update (tool->app, tool->args->words[i], accept);
   if (update)
@@ -314,7 +319,7 @@ reopen_log (FILE **file, const char *path)
 }
 
 static int
-follow (struct tool *tool, const char *path)
+follow (struct tool *tool, const char *server, const char *path)
 {
   const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
   struct guest_text guest = { .raw = args_has (tool->args, "raw") };
@@ -323,8 +328,10 @@ follow (struct tool *tool, const char *path)
   size_t n;
 
   if (file == NULL) {
+    VL_AUTOFREE char *word = vl_shell_quote (server);
+
     (void)vl_refuse_as (tool->call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
-                        "virtloom server log asks the driver",
+                        vl_printf (tool->call, "virtloom server log %s", word),
                         "the console's file '%s' cannot be read: %m", path);
     return -1;
   }
@@ -361,7 +368,7 @@ server_console (struct tool *tool)
   vl_app_free (tool->app);
   tool->app = vl_app_new (&(struct vl_app_options) { .quiet = 1 });
   tool->call = vl_app_call (tool->app);
-  result = follow (tool, path);
+  result = follow (tool, tool->args->words[0], path);
   free (path);
   return result;
 }

@@ -232,6 +232,7 @@ const char *tool_driver_wanted (struct tool *tool);
  * settings say by themselves is judged.  What is wrong becomes findings of APP. */
 struct config_judged {
   size_t loaded, disabled, planned;
+  const char *drivers; /* for which was planned: " NAME", comma, and so on */
 };
 struct config_judged config_judge (struct vl_app *app, const struct vl_app_options *options,
                                    int for_auto);

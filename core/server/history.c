@@ -111,7 +111,9 @@ vl_server_history (struct vl_app *app, const char *server, const struct vl_actio
     vl_recover (app, store);
   if (store
       && vl_db_rows (store, list, n,
-                     "SELECT at, ended, action, user, result, reason FROM action WHERE server = "
+                     "SELECT at, ended, CASE action WHEN 'hard reboot' THEN 'reboot (hard)' WHEN "
+                     "'update' THEN 'reboot (update)' ELSE action END, user, result, reason "
+                     "FROM action WHERE server = "
                      "coalesce ((SELECT uuid FROM server WHERE name = ?1 OR uuid = lower (?1)), "
                      "(SELECT server FROM action WHERE name = ?1 OR server = lower (?1) "
                      "ORDER BY n DESC LIMIT 1)) ORDER BY n DESC",

@@ -55,6 +55,20 @@ vl_record_load (struct vl_store *store, const char *server, struct vl_record *re
       "s", server);
 }
 
+/* May the driver that was named act on what RECORD is of?  Else that is refused. */
+static int
+may_act (struct vl_app *app, const struct vl_record *record)
+{
+  const char *named = app->options.driver;
+
+  if (named == NULL || VL_STREQ (named, "auto") || VL_STREQ (named, record->driver))
+    return 1;
+  vl_refuse_as (app->call, VL_ERR_REQUEST, "OtherDriver", NULL,
+                "leave out --driver: each server keeps the driver that made it",
+                "server \"%s\" is of driver %s, not of %s", record->name, record->driver, named);
+  return 0;
+}
+
 const struct vl_record *
 vl_record_find (struct vl_app *app, const char *server)
 {
@@ -68,6 +82,8 @@ vl_record_find (struct vl_app *app, const char *server)
     got = vl_record_load (store, server, record);
   if (got == 0)
     vl_not_found (app->call, store, &vl_noun_server, server);
+  if (got == 1 && ! may_act (app, record))
+    return NULL;
   return got == 1 ? record : NULL;
 }
 

@@ -33,7 +33,8 @@ const char *vl_server_run_dir (struct vl_app *app, const char *uuid);
 /* The record of SERVER, a name or uuid: 1, 0 where there is none, -1 after a
  * finding.  Arena memory. */
 int vl_record_load (struct vl_store *store, const char *server, struct vl_record *record);
-/* The same, with the store: NULL after InstanceNotFound. */
+/* The same, with the store: NULL after InstanceNotFound, or OtherDriver where --driver names another
+ * than the server's. */
 const struct vl_record *vl_record_find (struct vl_app *app, const char *server);
 /* What servers hold of the host that DRIVER acts on, apart for server UUID and all
  * others, in ARENA.  One whose document is being replaced holds the larger of both

@@ -206,7 +206,7 @@ vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server
     result = vl_record_spawn (app, &record, hooks.stored->doc, &spawn);
   if (result == 0) {
     app->call->host = hooks.host;
-    result = VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD);
+    result = VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD, 0);
   }
   vl_hooks_free (&hooks);
   return result < 0 || vl_db_begin (store) < 0

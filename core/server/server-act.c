@@ -81,9 +81,10 @@ struct act {
   struct vl_record record;
   struct vl_plugin *driver;
   struct vl_hooks hooks;
-  struct vl_plan *plan; /* of today; NULL: not asked for */
-  size_t what;          /* in actions */
-  uint32_t timeout;
+  struct vl_plan *plan;    /* of today; NULL: not asked for */
+  size_t what;             /* in actions */
+  uint32_t asked, timeout; /* for all that were asked; what is left of it */
+  const char *reason;      /* what the history says of it when it is done, or NULL */
   int force;
 };
 
@@ -224,8 +225,26 @@ load_record (struct act *act)
 
 /* ---- doing it ---- */
 
+/* RESULT of the driver, which is over 0 where the plug was pulled on a guest that ran (of a reboot,
+ * the seconds that it was given): that is told, where the guest was to shut down. */
 static int
-call_driver (const struct act *act, const struct vl_doc *doc)
+tell_pulled (struct act *act, int result)
+{
+  struct vl_call *call = act->app->call;
+  unsigned given = actions[act->what].action == VL_SERVER_STOP ? act->asked : (unsigned)result;
+
+  /* One that stands still cannot be asked. */
+  if (result <= 0 || given == 0 || VL_STREQ (act->record.status, "PAUSED"))
+    return result < 0 ? -1 : 0;
+  act->reason = vl_printf (call, "not shut down in %u s, plug pulled", given);
+  vl_warn_as (call, "ShutdownTimeout", NULL, NULL,
+              "the guest of server \"%s\" did not shut down in %u s; the plug was pulled",
+              act->record.name, given);
+  return 0;
+}
+
+static int
+call_driver (struct act *act, const struct vl_doc *doc)
 {
   struct vl_app *app = act->app;
   struct vl_plugin *driver = act->driver;
@@ -240,11 +259,13 @@ call_driver (const struct act *act, const struct vl_doc *doc)
   case VL_SERVER_START:
     return VL_CALL (app, driver, power, power_on, &spawn);
   case VL_SERVER_STOP:
-    return VL_CALL (app, driver, power, power_off, uuid, act->timeout, ASK_AGAIN);
+    return tell_pulled (act,
+                        VL_CALL (app, driver, power, power_off, uuid, act->timeout, ASK_AGAIN));
   case VL_SERVER_REBOOT_SOFT:
-    return VL_CALL (app, driver, power, reboot, &spawn, VL_REBOOT_SOFT);
+    return tell_pulled (act,
+                        VL_CALL (app, driver, power, reboot, &spawn, VL_REBOOT_SOFT, act->timeout));
   case VL_SERVER_REBOOT_HARD:
-    return VL_CALL (app, driver, power, reboot, &spawn, VL_REBOOT_HARD);
+    return VL_CALL (app, driver, power, reboot, &spawn, VL_REBOOT_HARD, 0);
   case VL_SERVER_PAUSE:
     return VL_CALL (app, driver, power, pause, uuid);
   case VL_SERVER_UNPAUSE:
@@ -271,7 +292,10 @@ write_down (const struct act *act, const char *status)
     return -1;
   if (act->plan)
     return 0;
-  return vl_addresses_write (store, uuid) < 0 ? -1 : vl_undo_end (store, uuid);
+  return vl_addresses_write (store, uuid) < 0
+                 || vl_history_end (store, uuid, "done", act->reason) < 0
+             ? -1
+             : vl_undo_end (store, uuid);
 }
 
 /* The status of a server that was acted on, whose guest is in STATE: what was on record
@@ -312,7 +336,7 @@ write_failure (const struct act *act, const char *fault)
 }
 
 static int
-do_it (const struct act *act, const struct vl_hooks *hooks, const struct vl_doc *doc)
+do_it (struct act *act, const struct vl_hooks *hooks, const struct vl_doc *doc)
 {
   if (actions[act->what].starts && vl_hooks_prepare (hooks) < 0)
     return -1;
@@ -387,10 +411,11 @@ int
 vl_server_act (struct vl_app *app, const char *server, enum vl_server_action action,
                uint32_t timeout, int force)
 {
-  struct act act = { .app = app, .timeout = timeout, .what = number_of (action), .force = force };
+  struct act act = { .app = app, .what = number_of (action), .force = force };
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   int result;
 
+  act.timeout = act.asked = timeout;
   if (act.what == N_ACTIONS)
     return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no server action %d",
                       (int)action);
@@ -436,6 +461,7 @@ vl_server_stop (struct vl_app *app, const char *const *servers, size_t n, uint32
 
   for (size_t i = 0; i < n; i++) {
     all[i] = (struct stopping) { { .app = app, .what = what, .force = force }, VL_LOCK_NONE, 1 };
+    all[i].act.asked = timeout;
     if (n > 1 && timeout > 0)
       all[i].result = ask_to_stop (&all[i], servers[i]);
     bad |= all[i].result < 0;

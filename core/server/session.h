@@ -60,8 +60,9 @@ void vl_state_backup_daily (struct vl_app *app);
 /* PATH is where a store should be, and is none, or an empty file.  0; -1 after a finding where
  * there are servers or images beside it. */
 int vl_state_lost (struct vl_call *call, const char *path);
-/* Each uuid that names something in FOLDER ("servers", "images") of STATE. */
-struct vl_strv vl_state_list (const char *state, const char *folder);
+/* Each uuid that names something in FOLDER ("servers", "images") of STATE; with OTHERS each name
+ * that is none. */
+struct vl_strv vl_state_list (const char *state, const char *folder, int others);
 /* state-check.c: a warning where FOLDER has what is on no record, and for GUESTS that many
  * of the hypervisor. */
 void vl_state_warn (struct vl_app *app, const char *folder, size_t guests);

@@ -97,7 +97,7 @@ is_known (struct checking *c, const char *id)
 static void
 check_folder (struct checking *c, const char *folder)
 {
-  VL_AUTOSTRV struct vl_strv names = vl_state_list (c->state, folder);
+  VL_AUTOSTRV struct vl_strv names = vl_state_list (c->state, folder, 0);
   int server = VL_STREQ (folder, "servers");
 
   vl_strv_sort (&names);
@@ -112,6 +112,27 @@ check_folder (struct checking *c, const char *folder)
       continue;
     if ((server ? vl_file_remove_tree (path) : unlink (path)) < 0)
       c->result = vl_remove_failed (c->app->call, path);
+  }
+}
+
+/* What virtloom did not make. */
+static void
+check_strangers (struct checking *c, const char *folder)
+{
+  VL_AUTOSTRV struct vl_strv names = vl_state_list (c->state, folder, 1);
+
+  vl_strv_sort (&names);
+  for (size_t i = 0; i < names.n; i++) {
+    const char *name = names.items[i];
+    const char *uuid = vl_printf (c->app->call, "%.36s", name);
+    const char *path = vl_printf (c->app->call, "%s/%s/%s", c->state, folder, name);
+    const char *rest = vl_uuid_problem (uuid) ? "" : name + strlen (uuid);
+
+    /* Locks come and go, an image is copied beside its place, and a file system has its own. */
+    if (! VL_STREQ (rest, ".lock") && ! (VL_STREQ (rest, ".new") && is_known (c, uuid))
+        && ! VL_STREQ (name, "lost+found") && access (path, F_OK) == 0)
+      tell (c, "stranger", NULL, NULL,
+            "\"%s\" is not of virtloom: look what it is, and move it away", path);
   }
 }
 
@@ -375,6 +396,8 @@ vl_state_check (struct vl_app *app, int mend, const char *const *accepted,
   }
   check_folder (&c, "servers");
   check_folder (&c, "images");
+  check_strangers (&c, "servers");
+  check_strangers (&c, "images");
   check_drivers (&c);
   return c.result;
 }

@@ -164,14 +164,15 @@ vl_state_restore (struct vl_app *app, const char *file, const char **kept)
 /* ---- what is there ---- */
 
 struct vl_strv
-vl_state_list (const char *state, const char *folder)
+vl_state_list (const char *state, const char *folder, int others)
 {
   VL_AUTOFREE char *path = vl_xasprintf ("%s/%s", state, folder);
   DIR *dir = opendir (path);
   struct vl_strv names = { 0 };
 
   for (const struct dirent *entry; dir && (entry = readdir (dir));)
-    if (vl_uuid_problem (entry->d_name) == NULL)
+    if ((vl_uuid_problem (entry->d_name) != NULL) == others && ! VL_STREQ (entry->d_name, ".")
+        && ! VL_STREQ (entry->d_name, ".."))
       vl_strv_add (&names, entry->d_name);
   if (dir)
     closedir (dir);
@@ -182,8 +183,8 @@ int
 vl_state_lost (struct vl_call *call, const char *path)
 {
   VL_AUTOFREE char *state = vl_file_folder (path);
-  VL_AUTOSTRV struct vl_strv servers = vl_state_list (state, "servers");
-  VL_AUTOSTRV struct vl_strv images = vl_state_list (state, "images");
+  VL_AUTOSTRV struct vl_strv servers = vl_state_list (state, "servers", 0);
+  VL_AUTOSTRV struct vl_strv images = vl_state_list (state, "images", 0);
 
   if (servers.n + images.n == 0)
     return 0;

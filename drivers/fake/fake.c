@@ -46,6 +46,15 @@ static const struct vl_prop props[] = {
     .setting = "delay_ms",
     .help = "calls that take their time: CALL:MILLISECONDS",
     .since = "0.1" },
+  { .name = "shutdown-seconds",
+    .type = VL_INT,
+    .deflt = "0",
+    .min = 0,
+    .max = 86400,
+    .unit = "s",
+    .setting = "shutdown_seconds",
+    .help = "how long a guest takes to shut down when it is asked, as if; nobody waits for it",
+    .since = "0.1" },
 };
 
 static const char *

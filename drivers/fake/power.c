@@ -9,6 +9,9 @@
 
 #include "fake.h"
 
+/* How long a soft reboot waits unless it is told. */
+#define SOFT_REBOOT_SECONDS 120u
+
 #define IN(state) (1u << VL_STATE_##state)
 #define ANY (IN (NONE) | IN (RUNNING) | IN (PAUSED) | IN (SHUTDOWN) | IN (CRASHED) | IN (SUSPENDED))
 
@@ -27,6 +30,10 @@ static const struct rule {
   { "shut_down", IN (PAUSED), VL_STATE_PAUSED, 0 },
   { "shut_down", IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
   { "shut_down", ANY, VL_STATE_SHUTDOWN, 0 },
+  { "shut_down later", IN (RUNNING), VL_STATE_RUNNING, 0 },
+  { "shut_down later", IN (PAUSED), VL_STATE_PAUSED, 0 },
+  { "shut_down later", IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
+  { "shut_down later", ANY, VL_STATE_SHUTDOWN, 0 },
   { "power_off", IN (SUSPENDED), VL_STATE_SUSPENDED, 0 },
   { "power_off", ANY, VL_STATE_SHUTDOWN, 0 },
   { "power_on", ANY, VL_STATE_RUNNING, 1 },
@@ -181,11 +188,27 @@ fake_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid)
   return fake_end (call, conn, lock, "cleanup", uuid, answer);
 }
 
+/* Does the guest run, and take longer than SECONDS to shut down?  Nobody waits for that. */
+static int
+is_late (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t seconds)
+{
+  int64_t takes = vl_int (call, "shutdown-seconds");
+  struct fake_guest guest;
+
+  return takes > (int64_t)seconds && fake_load (call, conn, uuid, &guest) > 0
+         && guest.state == VL_STATE_RUNNING;
+}
+
 static int
 fake_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
-             enum vl_reboot how)
+             enum vl_reboot how, uint32_t timeout)
 {
-  return change (call, conn, "reboot", spawn->uuid, spawn, how == VL_REBOOT_HARD);
+  uint32_t given = timeout == VL_TIMEOUT_AS_SET ? SOFT_REBOOT_SECONDS : timeout;
+  int late = how == VL_REBOOT_SOFT && is_late (call, conn, spawn->uuid, given);
+
+  if (change (call, conn, "reboot", spawn->uuid, spawn, how == VL_REBOOT_HARD) < 0)
+    return -1;
+  return late ? (int)given : 0;
 }
 
 static int
@@ -212,20 +235,22 @@ fake_resume (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
   return change (call, conn, "resume", spawn->uuid, NULL, 0);
 }
 
-/* A fake guest shuts down at once when it is asked. */
 static int
 fake_power_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t timeout,
                 uint32_t retry)
 {
-  (void)timeout;
+  int late = is_late (call, conn, uuid, timeout);
+
   (void)retry;
-  return change (call, conn, "power_off", uuid, NULL, 0);
+  return change (call, conn, "power_off", uuid, NULL, 0) < 0 ? -1 : late;
 }
 
 static int
 fake_shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return change (call, conn, "shut_down", uuid, NULL, 0);
+  int takes_time = vl_int (call, "shutdown-seconds") > 0;
+
+  return change (call, conn, takes_time ? "shut_down later" : "shut_down", uuid, NULL, 0);
 }
 
 static int

@@ -88,7 +88,8 @@ ask (struct vl_call *call, struct vl_conn *conn, const char *uuid, int64_t left)
 }
 
 /* Asks the guest to shut down and waits TIMEOUT seconds, asking again every RETRY seconds
- * (0: never).  0, also where the guest runs on; -1 after a finding. */
+ * (0: never); with a TIMEOUT of 0 it only looks.  1 where the guest runs on, 0 where it does not, or
+ * stood still when it was asked; -1 after a finding. */
 static int
 shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t timeout,
            uint32_t retry)
@@ -100,12 +101,12 @@ shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_
   int fd = conn->apart ? virt_process_of (call, conn, uuid) : -1;
   int64_t asked = strcmp (conn->asked, uuid) == 0 ? conn->asked_at : 0;
   int64_t deadline = virt_now () + wait.ms;
-  int result = 0, off = conn->apart && fd < 0;
+  int result = 0, off = conn->apart ? fd < 0 : timeout == 0 && is_off (call, conn, &job, NULL);
 
   while (result == 0 && ! off) {
     int64_t now = virt_now ();
 
-    if (asked == 0 || (retry > 0 && now - asked >= (int64_t)retry * 1000)) {
+    if (timeout > 0 && (asked == 0 || (retry > 0 && now - asked >= (int64_t)retry * 1000))) {
       result = ask (call, conn, uuid, deadline - now);
       asked = virt_now ();
     }
@@ -116,7 +117,7 @@ shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_
   if (fd >= 0)
     close (fd);
   conn->asked[0] = '\0';
-  return result < 0 || off < 0 ? -1 : 0;
+  return result < 0 || off < 0 ? -1 : result == 0 && ! off;
 }
 
 static int
@@ -177,13 +178,16 @@ hard_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
 
 static int
 virt_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
-             enum vl_reboot how)
+             enum vl_reboot how, uint32_t timeout)
 {
+  uint32_t given = timeout == VL_TIMEOUT_AS_SET ? conn->soft_reboot_wait : timeout;
+  int runs = 0;
+
   if (how == VL_REBOOT_SOFT && conn->apart && ! virt_is_known (call, conn, spawn->uuid))
     return virt_not_found (call, spawn->uuid);
-  if (how == VL_REBOOT_SOFT && shut_down (call, conn, spawn->uuid, conn->soft_reboot_wait, 0) < 0)
-    return -1;
-  return hard_reboot (call, conn, spawn);
+  if (how == VL_REBOOT_SOFT)
+    runs = shut_down (call, conn, spawn->uuid, given, 0);
+  return runs < 0 || hard_reboot (call, conn, spawn) < 0 ? -1 : runs ? (int)given : 0;
 }
 
 /* ---- pausing, suspending ---- */
@@ -331,11 +335,11 @@ static int
 virt_power_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t timeout,
                 uint32_t retry)
 {
-  if (timeout > 0 && shut_down (call, conn, uuid, timeout, retry) < 0)
+  int runs = shut_down (call, conn, uuid, timeout, retry);
+
+  if (runs < 0 || (conn->apart && virt_process_kill (call, conn, uuid) < 0))
     return -1;
-  if (conn->apart && virt_process_kill (call, conn, uuid) < 0)
-    return -1;
-  return do_to (call, conn, uuid, kill_guest);
+  return do_to (call, conn, uuid, kill_guest) < 0 ? -1 : runs;
 }
 
 static int

@@ -65,13 +65,13 @@ ask (struct vl_call *c, struct vl_conn *conn, const char *uuid, const char *comm
 }
 
 /* Gives the guest TIMEOUT seconds to shut down by itself, asked again every RETRY seconds;
- * then ends it.  One that does not run is left alone. */
+ * then ends it: 1.  One that does not run is left alone. */
 static int
 power_off (struct vl_call *c, struct vl_conn *conn, const char *uuid, uint32_t timeout,
            uint32_t retry)
 {
   struct pollfd process = { .events = POLLIN };
-  int ended = 0;
+  int ended = 0, runs;
 
   ask (c, conn, uuid, "\"query-status\"");
   if (conn->qemu == 0)
@@ -82,14 +82,15 @@ power_off (struct vl_call *c, struct vl_conn *conn, const char *uuid, uint32_t t
     ask (c, conn, uuid, "\"system_powerdown\"");
     ended = poll (&process, 1, (int)retry * 1000);
   }
-  if (! ended)
+  runs = ! ended;
+  if (runs)
     ask (c, conn, uuid, "\"quit\"");
-  if (! ended && poll (&process, 1, PATIENCE * 1000) == 0) {
+  if (runs && poll (&process, 1, PATIENCE * 1000) == 0) {
     syscall (SYS_pidfd_send_signal, process.fd, SIGKILL, NULL, 0);
     poll (&process, 1, PATIENCE * 1000);
   }
   close (process.fd);
-  return 0;
+  return runs;
 }
 
 /* Boots the guest or, with INCOMING, continues it from the memory that was saved. */
@@ -218,7 +219,7 @@ destroy (struct vl_call *c, struct vl_conn *conn, const char *uuid)
 {
   static const char *const files[] = { "qmp",        "messages", "console", "memory",
                                        "memory.new", "name",     "" };
-  int result = power_off (c, conn, uuid, 0, 0);
+  int result = power_off (c, conn, uuid, 0, 0) < 0 ? -1 : 0;
 
   for (size_t i = 0; result == 0 && i < sizeof files / sizeof files[0]; i++)
     if (remove (file_of (c, conn, uuid, files[i])) < 0 && errno != ENOENT)
@@ -252,10 +253,15 @@ spawn_guest (struct vl_call *c, struct vl_conn *conn, const struct vl_spawn *spa
 }
 
 static int
-reboot (struct vl_call *c, struct vl_conn *conn, const struct vl_spawn *spawn, enum vl_reboot how)
+reboot (struct vl_call *c, struct vl_conn *conn, const struct vl_spawn *spawn, enum vl_reboot how,
+        uint32_t timeout)
 {
-  power_off (c, conn, spawn->uuid, how == VL_REBOOT_SOFT ? 2 * PATIENCE : 0, PATIENCE / 6);
-  return power_on (c, conn, spawn);
+  uint32_t given = how == VL_REBOOT_HARD          ? 0
+                   : timeout == VL_TIMEOUT_AS_SET ? 2 * PATIENCE
+                                                  : timeout;
+  int runs = power_off (c, conn, spawn->uuid, given, PATIENCE / 6);
+
+  return power_on (c, conn, spawn) < 0 ? -1 : runs ? (int)given : 0;
 }
 
 static int
@@ -287,7 +293,7 @@ suspend (struct vl_call *c, struct vl_conn *conn, const char *uuid)
   while ((answer = ask (c, conn, uuid, "\"query-migrate\""))
          && strstr (answer, "\"completed\"") == NULL && strstr (answer, "\"failed\"") == NULL);
   if (answer && strstr (answer, "\"completed\"") && rename (saving, memory) == 0)
-    return power_off (c, conn, uuid, 0, 0);
+    return power_off (c, conn, uuid, 0, 0) < 0 ? -1 : 0;
   ask (c, conn, uuid, "\"cont\"");
   return vl_refuse (c, VL_ERR_FAILED, NULL, NULL, "the memory of '%s' cannot be saved", uuid);
 }

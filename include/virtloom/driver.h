@@ -80,6 +80,9 @@ struct vl_info {
 
 enum vl_reboot { VL_REBOOT_SOFT = 1, VL_REBOOT_HARD = 2 };
 
+/* A timeout that is not given: it is as the driver's settings say. */
+#define VL_TIMEOUT_AS_SET UINT32_MAX
+
 /* Every call answers 0, or -1 after vl_refuse ().  A NULL call, or one beyond
  * the group's size, is VL_ERR_UNSUPPORTED; the core says so. */
 struct vl_power_calls {
@@ -88,13 +91,16 @@ struct vl_power_calls {
   /* Stops the guest and forgets it.  A guest that is not there is success. */
   int (*destroy) (struct vl_call *, struct vl_conn *, const char *uuid);
   int (*cleanup) (struct vl_call *, struct vl_conn *, const char *uuid);
-  int (*reboot) (struct vl_call *, struct vl_conn *, const struct vl_spawn *, enum vl_reboot how);
+  /* VL_REBOOT_SOFT gives the guest TIMEOUT seconds to shut down, or VL_TIMEOUT_AS_SET; 0 does not
+   * ask it.  More than 0: so many seconds were given in vain, and the plug was pulled. */
+  int (*reboot) (struct vl_call *, struct vl_conn *, const struct vl_spawn *, enum vl_reboot how,
+                 uint32_t timeout);
   int (*pause) (struct vl_call *, struct vl_conn *, const char *uuid);
   int (*unpause) (struct vl_call *, struct vl_conn *, const char *uuid);
   int (*suspend) (struct vl_call *, struct vl_conn *, const char *uuid);
   int (*resume) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
   /* TIMEOUT seconds for the guest to shut down by itself, asked again every
-   * RETRY seconds; then, always, the plug is pulled. */
+   * RETRY seconds; then, always, the plug is pulled.  1: it was pulled on a guest that ran. */
   int (*power_off) (struct vl_call *, struct vl_conn *, const char *uuid, uint32_t timeout,
                     uint32_t retry);
   int (*power_on) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);

@@ -449,8 +449,10 @@ enum vl_server_action {
   VL_SERVER_RESUME = 8,
   VL_SERVER_BOOT = 9, /* started again after a boot of the host: vl_host_resume */
 };
-/* TIMEOUT in seconds, for VL_SERVER_STOP: how long the guest may take to shut down.  FORCE,
- * of VL_SERVER_STOP alone: what plugins have against it is a warning, and recorded. */
+/* TIMEOUT in seconds, for VL_SERVER_STOP and VL_SERVER_REBOOT_SOFT: how long the guest may take to
+ * shut down (0: it is not asked); of a reboot also UINT32_MAX, as the driver's settings say.  A
+ * guest that takes longer is told by a warning ShutdownTimeout and in the history.  FORCE, of
+ * VL_SERVER_STOP alone: what plugins have against it is a warning, and recorded. */
 VL_EXPORT int vl_server_act (struct vl_app *app, const char *server, enum vl_server_action action,
                              uint32_t timeout, int force);
 /* VL_SERVER_STOP of N servers: all are asked to shut down first, and waited for together. */
