@@ -226,7 +226,7 @@ check_flags (struct vl_call *c)
     const char *flag = flag_name (c, i, &on);
 
     if (flag[0] == '\0' || flag[strspn (flag, "abcdefghijklmnopqrstuvwxyz0123456789._-")]) {
-      result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", "flags", NULL,
+      result = vl_refuse_as (c, VL_ERR_REFUSED, "Invalid", "flags", NULL,
                              "cpu_model_extra_flags has '%s'; accepted: flag, +flag or -flag",
                              vl_item (c, "flags", i));
       continue;
@@ -239,7 +239,7 @@ check_flags (struct vl_call *c)
                              vl_item (c, "flags", i), flag);
     for (size_t k = 0; k < i; k++)
       if (strcmp (flag_name (c, k, &other), flag) == 0 && on != other)
-        result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", "flags", NULL,
+        result = vl_refuse_as (c, VL_ERR_REFUSED, "Invalid", "flags", NULL,
                                "cpu_model_extra_flags both adds '%s' and takes it away", flag);
   }
   return result;
@@ -273,7 +273,7 @@ check_void (struct vl_call *c)
 
       if (! on)
         result = vl_refuse_as (
-            c, VL_ERR_UNSUPPORTED, "Invalid", "flags",
+            c, VL_ERR_REFUSED, "Invalid", "flags",
             "set another cpu_mode in cpu-model.conf, or take the flag out of "
             "cpu_model_extra_flags",
             "cpu_model_extra_flags takes '%s' away while cpu_mode is 'none', where guests keep it",
@@ -291,8 +291,8 @@ check_void (struct vl_call *c)
   return result;
 }
 
-/* As Nova at start-up: the settings by themselves, then with what the host can
- * run. */
+/* As Nova at start-up: the settings by themselves, where a mistake is one of the file, then
+ * with what the host can run. */
 static int
 ready (struct vl_call *c)
 {
@@ -301,12 +301,12 @@ ready (struct vl_call *c)
 
   if (! custom && vl_count (c, "models") > 0)
     result = vl_refuse_as (
-        c, VL_ERR_UNSUPPORTED, "Invalid", "models",
+        c, VL_ERR_REFUSED, "Invalid", "models",
         "set cpu_mode = custom in cpu-model.conf, or take cpu_models out",
         "cpu_models is set while cpu_mode is %s; accepted: cpu_models with 'custom' only",
         mode ? vl_printf (c, "'%s'", mode) : "unset");
   if (custom && vl_count (c, "models") == 0)
-    result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", "models",
+    result = vl_refuse_as (c, VL_ERR_REFUSED, "Invalid", "mode",
                            "name one or more models in cpu_models, for instance 'Nehalem'",
                            "cpu_mode is 'custom' and cpu_models is empty");
   if (custom && result == 0 && arch && vl_has (c, VL_GUEST_VIRT_TYPE)

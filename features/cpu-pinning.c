@@ -341,7 +341,7 @@ check_sets (struct vl_call *c)
   vl_cpuset_meet (&shared, &dedicated);
   if (vl_cpuset_count (&shared) == 0)
     return 0;
-  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidConfiguration", NULL,
+  return vl_refuse_as (c, VL_ERR_REFUSED, "InvalidConfiguration", "cpu-dedicated-set",
                        "take them out of one of the two in plugins.d/cpu-pinning.conf",
                        "CPUs '%s' are in cpu_dedicated_set and in cpu_shared_set",
                        vl_cpuset_text (c, &shared));

@@ -121,7 +121,7 @@ validate (struct vl_call *c)
                vl_item (c, "modes", i));
   for (size_t i = 0; i < vl_n_disks (c); i++)
     if (cache_of (c, vl_disk (c, i), &why) == NULL)
-      return vl_unsaid (c, NULL, FACT_DIRECT_IO);
+      return vl_need_flag (c, NULL, FACT_DIRECT_IO);
   return 0;
 }
 

@@ -77,7 +77,7 @@ ready (struct vl_call *c)
 
   for (const char *const *row = listens; *row; row++)
     if (vl_has (c, *row) && ! is_address (vl_str (c, *row)))
-      result = vl_refuse_as (c, VL_ERR_UNSUPPORTED, "Invalid", *row, "mend it in graphics.conf",
+      result = vl_refuse_as (c, VL_ERR_REFUSED, "Invalid", *row, "mend it in graphics.conf",
                              "'%s' is no address to listen on; accepted: an IPv4 or IPv6 address, "
                              "or the name of a host",
                              vl_str (c, *row));

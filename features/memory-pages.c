@@ -206,7 +206,7 @@ ready (struct vl_call *c)
   }
   if (! wrong)
     return 0;
-  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidConfiguration", "reserved",
+  return vl_refuse_as (c, VL_ERR_REFUSED, "InvalidConfiguration", "reserved",
                        "for 64 pages of 2 MiB in cell 0 of the host write '0, 2048, 64' in "
                        "plugins.d/memory-pages.conf",
                        "reserved_huge_pages are numbers in threes: cell of the host, KiB of a "

@@ -108,7 +108,7 @@ validate_host (struct vl_call *c)
     return vl_refuse (c, VL_ERR_UNSUPPORTED, "version", INSTALL,
                       "this host has no program 'swtpm'");
   default:
-    return vl_unsaid (c, "version", "swtpm");
+    return vl_need_flag (c, "version", "swtpm");
   }
   if (vl_cap (c, "tpm.backend", "emulator") == 0)
     return vl_refuse (c, VL_ERR_UNSUPPORTED, "version", NULL,

@@ -72,6 +72,13 @@ usage "'plan' cannot answer with -o 'table'; accepted: xml, json" "" plan -o tab
 usage "'host import' cannot answer with -o 'table'; accepted: json" "" host import -o table
 
 usage "'server list' has no option '-f'" "the form of the answer is -o FORMAT: table json value" server list -f json
+usage "'server' has no verb 'ssh'; accepted: $(verbs_of server | sed 's/ /, /g; s/, event, /, event list, /')" "" server ssh a
+usage "'server create' has no option '--name'" "the name is a word: virtloom server create SERVER" server create --name x
+usage "'server create' has no option '--nic'" "did you mean '--network'?" server create x --nic net-id=1
+for option in vcpus ram disk ephemeral swap; do
+  usage "'flavor set' has no option '--$option'" "--$option is for 'flavor create', and cannot be changed: make another flavor" flavor set m1 --$option 512
+done
+usage "'image set' has no option '--min-ram'" "--min-ram is for 'image create', and cannot be changed: make another image" image set i --min-ram 512
 for verb in rescue resize rename; do
   usage "'server $verb' is not in this version; accepted: $(verbs_of server | sed 's/ /, /g; s/, event, /, event list, /')" "" server "$verb" a
 done
@@ -103,11 +110,43 @@ is "$told" "" "what is repeatable may be given again"
 # Of audit they are many hosts; of plugin new --driver is another spelling of --kind driver.
 is "$silent" " audit  --host plugin new --driver" "what takes one value is refused a second one"
 
+run vl flavor create bare
+run vl plan --flavor bare
+is "$rc $err" "3 error InvalidBDMBootSequence core: there is no disk to boot from
+  give an image (--image IMAGE), or a block device with boot_index 0 (--volume path=FILE,format=FORMAT,boot_index=0)" "a plan without a disk"
+run vl flavor delete bare
+# What is offered as a conversion is one that qemu-img can do.
+echo x > "$tmp/bytes"
+for format in iso9660:'did you mean "iso"?' dmg:'convert it: qemu-img convert -f dmg -O qcow2 OLD NEW' qcow3:'did you mean "qcow2"?'; do
+  run vl image create x --file "$tmp/bytes" --disk-format "${format%%:*}"
+  is "$err" "error ImageUnacceptable core: image file \"$tmp/bytes\" cannot be kept: disk format \"${format%%:*}\" is not one of raw, qcow2, iso, vmdk, vdi, vhd, vpc, vhdx, ami, aki, ari
+  ${format#*:}" "--disk-format ${format%%:*}"
+done
+run vl image create x --file "$tmp/bytes" --disk-format nonesuch
+is "$err" "error ImageUnacceptable core: image file \"$tmp/bytes\" cannot be kept: disk format \"nonesuch\" is not one of raw, qcow2, iso, vmdk, vdi, vhd, vpc, vhdx, ami, aki, ari" "one that nobody has"
+
 run vl flavor create x --vcpus many --ram 1.5 --property novalue
 is_rc 2 "values that are no numbers, a property without '='"
-is "$err" "error Usage core: --vcpus 'many' is not a whole number; accepted: one of 64 bits, such as 4
-error Usage core: --ram '1.5' is not a whole number; accepted: one of 64 bits, such as 4
+is "$err" "error Usage core: --vcpus 'many' is not a whole number; accepted: 1 to 2147483647
+  for instance --vcpus 2
+error Usage core: --ram '1.5' is not a whole number; accepted: 1 to 2147483647 MiB
+  for instance --ram 512
 error Usage core: --property 'novalue'; accepted: KEY=VALUE" "all of them at once"
+# Each option that takes a number says its range and unit.
+number () { # OPTION VALUE ACCEPTED COMMAND...
+  run vl "${@:4}" "--$1" "$2"
+  is "$rc $err" "2 error Usage core: --$1 $2; accepted: $3" "--$1 out of range"
+  run vl "${@:4}" "--$1" 512MB
+  is "$rc ${err%%$'\n'*}" "2 error Usage core: --$1 '512MB' is not a whole number; accepted: $3" "--$1 that is no number"
+}
+for size in disk ephemeral; do number $size -1 "0 to 2147483647 GiB" flavor create x; done
+number swap 2147483648 "0 to 2147483647 MiB" flavor create x
+number ram 0 "1 to 2147483647 MiB" flavor create x
+number vcpus 99999999999999999999 "1 to 2147483647" flavor create x
+number min-ram -1 "0 to 2147483647 MiB" image create x --file "$0" --disk-format raw
+number min-disk -1 "0 to 2147483647 GiB" image create x --file "$0" --disk-format raw
+number lines 0 "1 to 2147483647" server log x
+number timeout 86401 "0 to 86400 seconds" server stop x
 run vl plan
 is "$err" "error Usage core: 'plan' needs one request, not none
   --request FILE, or --flavor FLAVOR with --image IMAGE" "plan needs something to plan"
@@ -227,13 +266,18 @@ mkdir -p "$tmp/alone/plugins.d"
 printf '[settings]\ncpu_mode = custom\n' > "$tmp/alone/plugins.d/cpu-model.conf"
 alone () { run "$VL_RUN" virtloom --config "$tmp/alone" --state "$state" --driver libvirt-kvm "$@" config check; }
 alone
-is "$rc $err" "4 error Invalid cpu-model: cpu_mode is 'custom' and cpu_models is empty
+judged () { grep -v -e '^warning DriverUnavailable ' -e '^  settings were judged by themselves; ' <<< "$err"; }
+is "$rc $(judged)" "7 error Invalid cpu-model: cpu_mode is 'custom' and cpu_models is empty (cpu_mode=custom, setting, $tmp/alone/plugins.d/cpu-model.conf:2)
   name one or more models in cpu_models, for instance 'Nehalem'" "settings that do not go together"
 rm "$tmp/alone/plugins.d/cpu-model.conf"
 printf '[storage]\nimages_type = rdb\n' > "$tmp/alone/virtloom.conf"
 alone
-is "$rc $err" "7 error PluginRefused core: no loaded plugin answers for images_type 'rdb'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'rdb'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
   enable the storage plugin that answers for it" "disks that no plugin makes"
+printf '[storage]\nimages_type = rbd\n' > "$tmp/alone/virtloom.conf"
+alone
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'rbd'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
+  plugin 'rbd' answers for volumes of this type, and makes no disks" "nor a plugin for volumes"
 rm "$tmp/alone/virtloom.conf"
 alone
 has "$out" "a guest can be planned for no driver" "no driver that can be used"
@@ -264,11 +308,26 @@ is "$err" "error InvalidFact core: the fact 'nonsense' has no '='; accepted: KEY
 echo '<domain/>' > "$tmp/domain.xml"
 run vl host import --capabilities "$tmp/domain.xml"
 is_rc 3 "a document of another kind"
-is "$err" "error InvalidXML core: the document is <domain>; accepted: <capabilities>, as libvirt writes it ($tmp/domain.xml)" "with its file"
+is "$err" "error InvalidXML core: the document is <domain>; accepted: <capabilities>, as libvirt writes it ($tmp/domain.xml)
+  'virsh capabilities' prints such a document" "with its file"
+for kind in capabilities domcapabilities; do
+  echo '{}' > "$tmp/host0.json"
+  run vl host import --$kind "$tmp/host0.json"
+  is "$rc $err" "3 error InvalidXML core: XML is not well-formed: line 1: Start tag expected, '<' not found ($tmp/host0.json)
+  'virsh $kind' prints such a document" "--$kind of what is no XML is the same mistake"
+done
 run vl host import --capabilities "$tmp/none.xml"
 is_rc 5 "a file that is not there"
 run fake --host nonesuch host show
 is_rc 5 "a recorded host that is not there"
+for name in amd-sev.json amd_sev.facts "$tmp/amd-sve.json"; do
+  run fake --host "$name" host show
+  is "$rc $err" "5 error HostFileNotFound core: the host file '$name' cannot be read: No such file or directory
+  did you mean the recorded host 'amd-sev'? 'virtloom host list' has them all" "--host $name"
+done
+run fake --host nothing.like.it host show
+is "$rc $err" "5 error HostFileNotFound core: the host file 'nothing.like.it' cannot be read: No such file or directory
+  a file, or one of the names that 'virtloom host list' has" "a file that is like no recorded host"
 
 # ---- plugin new, plugin check ----
 

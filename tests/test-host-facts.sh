@@ -25,10 +25,10 @@ error InvalidFact core: fact 'device' is 'kvm'; accepted: an absolute path
 error InvalidFact core: fact 'module.kvm_amd.sev' is 'ja'; accepted: Y, N, 1, 0, or false for one not there" "are told at once"
 run vl host import --fact host.arch=x86_64 --fact vhost-net.usable=true --fact trait.CUSTOM_X=true
 is_rc 0 "facts of plugins and traits are facts"
-is "$err" "warning Warning core: a plain guest cannot be planned for this host: the host file does not say storage.direct_io; record it with \`host show\` or \`--fact\`
-  add what is missing with --fact KEY=VALUE
-warning Warning core: a plain guest cannot be planned for this host: the host file does not say guest.x86_64.machines; record it with \`host show\` or \`--fact\`
-  add what is missing with --fact KEY=VALUE" "and what a plain guest needs besides is said at once"
+is "$err" "warning Warning core: a plain guest cannot be planned for this host: the host file does not say storage.direct_io
+  add it where the host file is made: virtloom host import ... --fact storage.direct_io=true (or false)
+warning Warning core: a plain guest cannot be planned for this host: the host file does not say guest.x86_64.machines
+  add it where the host file is made: virtloom host import ... --capabilities FILE" "and what a plain guest needs besides is said at once"
 
 # Each name that a recorded host has is one that may be given.
 facts=
@@ -57,11 +57,39 @@ run vl --config "$conf" config check
 is_rc 7 "a wrong key, and a wrong value beside it"
 has "$err" "unknown key 'foo' in [virtloom]" "the key is told"
 has "$err" "log_level = 'loud' is not among the choices; accepted: error warning info debug" "and the value"
-printf '[virtloom]\ndriver = quemu\n' > "$conf/virtloom.conf"
-run vl --config "$conf" config check
-is_rc 5 "a driver that there is not"
-is "$err" 'error DriverNotFound core: there is no driver "quemu"; accepted: fake, libvirt-kvm, qemu-tcg, auto' "is told"
+no_driver='error DriverNotFound core: there is no driver'
+for slip in quemu: qemut-tcg:qemu-tcg kvm:libvirt-kvm tcg:qemu-tcg libvirt:libvirt-kvm; do
+  mend=${slip#*:}
+  slip=${slip%%:*}
+  mend=${mend:+
+  did you mean \"$mend\"?}
+  printf '[virtloom]\ndriver = %s\n' "$slip" > "$conf/virtloom.conf"
+  run vl --config "$conf" config check
+  is "$rc $err" "7 $no_driver \"$slip\"; accepted: fake, libvirt-kvm, qemu-tcg, auto ($conf/virtloom.conf:2)${mend//\\/}" \
+    "driver = $slip, which there is not, with its line"
+done
+run vl --config "$conf" --driver kvm config check
+is "$rc $err" "5 $no_driver \"kvm\"; accepted: fake, libvirt-kvm, qemu-tcg, auto
+  did you mean \"libvirt-kvm\"?" "--driver kvm is no mistake of the file"
 rm "$conf/virtloom.conf"
+printf '[settings]\ncpu_mode = custom\n' > "$conf/plugins.d/cpumodel.conf"
+run vl --driver fake --config "$conf" config check
+is "$rc $err" "7 error PluginRefused cpumodel: no configuration layer says what 'cpumodel' is; accepted: kind = feature or driver in [plugin] ($conf/plugins.d/cpumodel.conf)
+  did you mean 'cpu-model'?" "a slip in the name of a plugin's file is told once, with what is meant"
+mv "$conf/plugins.d/cpumodel.conf" "$conf/plugins.d/cpu-model.conf"
+run vl --driver fake --config "$conf" config check
+is "$rc $err" "7 error Invalid cpu-model: cpu_mode is 'custom' and cpu_models is empty (cpu_mode=custom, setting, $conf/plugins.d/cpu-model.conf:2)
+  name one or more models in cpu_models, for instance 'Nehalem'" "settings that are wrong by themselves are a mistake of the file"
+rm "$conf/plugins.d/cpu-model.conf"
+# No server can be made where the driver that servers get cannot be used.
+printf '[settings]\nconnection_uri = qemu+unix:///system?socket=/nonexistent/sock\n' > "$conf/plugins.d/qemu-tcg.conf"
+printf '[virtloom]\ndriver = qemu-tcg\n' > "$conf/virtloom.conf"
+run vl --config "$conf" config check
+is "$rc $err" "0 warning DriverUnavailable core: servers get driver 'qemu-tcg', which cannot be used here: no libvirt daemon listens at '/nonexistent/sock' for connection_uri 'qemu+unix:///system?socket=/nonexistent/sock' ($conf/virtloom.conf:2)
+  settings were judged by themselves; 'virtloom config check --host NAME' judges them for a recorded host" "a driver that cannot be used here"
+run vl --config "$conf" --host kvm-x86_64 config check
+is "$rc $err" "0 " "and for a recorded host that does not matter"
+rm "$conf/plugins.d/qemu-tcg.conf" "$conf/virtloom.conf"
 printf '[settings]\ndisk_cachemodes = file=writebck\n' > "$conf/plugins.d/disk-cache.conf"
 run vl --driver fake --config "$conf" config check
 has "$err" "'file=writebck' is passed over" "what each plan would warn of is told too"

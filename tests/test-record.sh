@@ -190,7 +190,7 @@ purge keeper
 guarded=$(guest guarded)
 run f server diff guarded
 is_eq "$rc $out$err" "3 error ValidationError core: no plugin answers for extra spec 'keeper:level' (keeper:level=7, flavor)
-  'virtloom feature list' shows the keys that are known, and ignored_extra_specs of virtloom.conf names those to pass over" \
+  'virtloom feature list --long' shows the keys that are known, and ignored_extra_specs of virtloom.conf names those to pass over" \
   "what a plugin that is gone was for is asked for still"
 main_setting virtloom 'ignored_extra_specs += keeper:*'
 run f server diff guarded

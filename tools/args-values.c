@@ -7,6 +7,7 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,22 +42,44 @@ args_list (struct args *args, const char *name)
   return list;
 }
 
+/* What options take that take numbers; the limits of sizes are those of a request file. */
+static const struct number {
+  const char *name;
+  int64_t least, most;
+  const char *unit;
+  int example;
+} numbers[] = {
+  { "disk", 0, INT32_MAX, " GiB", 10 },     { "ephemeral", 0, INT32_MAX, " GiB", 10 },
+  { "lines", 1, INT32_MAX, "", 20 },        { "min-disk", 0, INT32_MAX, " GiB", 10 },
+  { "min-ram", 0, INT32_MAX, " MiB", 512 }, { "ram", 1, INT32_MAX, " MiB", 512 },
+  { "swap", 0, INT32_MAX, " MiB", 512 },    { "timeout", 0, 86400, " seconds", 60 },
+  { "vcpus", 1, INT32_MAX, "", 2 },         { NULL, INT64_MIN, INT64_MAX, "", 4 },
+};
+
 int
 args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *number)
 {
-  const char *text = args_value (tool->args, name);
+  const char *text = args_value (tool->args, name), *accepted;
+  const struct number *row = numbers;
   char *end;
 
   *number = otherwise;
   if (text == NULL)
     return 0;
+  while (row->name && strcmp (row->name, name) != 0)
+    row++;
+  accepted =
+      vl_printf (tool->call, "%" PRId64 " to %" PRId64 "%s", row->least, row->most, row->unit);
   errno = 0;
   *number = strtoll (text, &end, 10);
-  if (errno == 0 && *text && *end == '\0' && strchr ("-0123456789", *text))
-    return 0;
-  return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
-                    "--%s '%s' is not a whole number; accepted: one of 64 bits, such as 4", name,
-                    text);
+  if (*text == '\0' || *end || strchr ("-0123456789", *text) == NULL)
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                      vl_printf (tool->call, "for instance --%s %d", name, row->example),
+                      "--%s '%s' is not a whole number; accepted: %s", name, text, accepted);
+  if (errno || *number < row->least || *number > row->most)
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--%s %s; accepted: %s", name, text,
+                      accepted);
+  return 0;
 }
 
 int

@@ -242,7 +242,7 @@ unknown_verb (struct args *args, const char *name)
   /* What the clients of OpenStack can do with a server. */
   static const char later[] =
       "add backup dump evacuate image lock migrate migration rebuild remove "
-      "rename rescue resize restore set shelve ssh unlock unrescue unset "
+      "rename rescue resize restore set shelve unlock unrescue unset "
       "unshelve volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = join_verbs (args->noun);
@@ -267,6 +267,36 @@ args_takes (const struct verb *verb, const struct option *option)
          || (verb && option->name && has_word (verb->options, option->name));
 }
 
+/* What OpenStack's clients call options that are called otherwise here, or that no verb needs. */
+static const char *
+other_name (const struct args *args, const char *name)
+{
+  return strcmp (name, "nic") == 0 && args_takes (args->verb, find_option ("network", 7, 0))
+             ? "network"
+             : NULL;
+}
+
+/* A hint for option NAME, which the verb does not take, or NULL; malloc. */
+static char *
+hint_option (const struct args *args, const char *name)
+{
+  const struct option *option = find_option (name, strlen (name), 0);
+  const char *words = args->verb ? args->verb->words : NULL, *other = other_name (args, name);
+  size_t used = 0;
+
+  if (other)
+    return vl_xasprintf ("did you mean '--%s'?", other);
+  if (words && args->verb->least > 0 && strcmp (name, "name") == 0)
+    return vl_xasprintf ("the name is a word: virtloom %s%s%s %s", verb_noun (args), gap (args),
+                         verb_name (args), words);
+  /* What is given when a thing is made, and is not there to be set, cannot be changed. */
+  if (option && strcmp (verb_name (args), "set") == 0
+      && args_takes (find_verb (args->noun, (const char *[]) { "create" }, 1, &used), option))
+    return vl_xasprintf ("--%s is for '%s create', and cannot be changed: make another %s",
+                         option->name, verb_noun (args), verb_noun (args));
+  return NULL;
+}
+
 static void
 unknown_option (struct args *args, const char *name, const char *dashes)
 {
@@ -277,6 +307,8 @@ unknown_option (struct args *args, const char *name, const char *dashes)
       vl_spell_offer (&spelling, options[i].name);
   complain (args, "'%s%s%s' has no option '%s%s'", verb_noun (args), gap (args), verb_name (args),
             dashes, name);
+  if (args->hint == NULL)
+    args->hint = hint_option (args, name);
   hint_spelling (args, &spelling, "--");
   if (args->hint == NULL)
     args->hint =

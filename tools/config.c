@@ -189,12 +189,50 @@ may_be_chosen (const char *wanted, const struct vl_plugin_info *info)
   return strcmp (wanted, "auto") == 0 ? info->auto_rank > 0 : strcmp (wanted, info->name) == 0;
 }
 
+/* Where the setting that names driver WANTED is, or NULL. */
+static const char *
+driver_origin (const struct vl_app *app, const char *wanted)
+{
+  for (size_t i = 0; i < vl_config_count (app); i++) {
+    const struct vl_config_value *value = vl_config_get (app, i);
+
+    if (strcmp (value->file_kind, "virtloom.conf") == 0 && strcmp (value->key, "driver") == 0
+        && strcmp (value->value, wanted) == 0)
+      return value->origin;
+  }
+  return NULL;
+}
+
+/* New servers get driver WANTED, which cannot be used for the REASONS.  That is no mistake of the
+ * configuration, but no server can be made with it here. */
+static void
+tell_unusable (struct vl_app *app, const char *wanted, const char *reasons)
+{
+  struct vl_finding finding = {
+    .severity = VL_SEV_WARNING,
+    .code = "DriverUnavailable",
+    .plugin = "core",
+    .origin = driver_origin (app, wanted),
+    .hint = "settings were judged by themselves; 'virtloom config check --host NAME' judges them "
+            "for a recorded host",
+  };
+
+  finding.message =
+      strcmp (wanted, "auto")
+          ? vl_printf (vl_app_call (app), "servers get driver '%s', which cannot be used here: %s",
+                       wanted, reasons)
+          : vl_printf (vl_app_call (app), "no driver can be used here to make servers: %s",
+                       reasons);
+  (void)vl_findings_add (vl_app_call (app), &finding);
+}
+
 struct config_judged
 config_judge (struct vl_app *app, const struct vl_app_options *options, int for_auto)
 {
   struct config_judged judged = { 0, 0, 0, "" };
   const char *wanted = driver_wanted (app, options), *why;
-  int known = 0;
+  int known = 0, automatic = strcmp (wanted, "auto") == 0;
+  VL_AUTOSTR struct vl_str reasons = { NULL, 0, 0 };
 
   for (size_t i = 0; i < vl_plugins_count (app); i++) {
     const struct vl_plugin_info *info = vl_plugins_get (app, i);
@@ -206,21 +244,26 @@ config_judge (struct vl_app *app, const struct vl_app_options *options, int for_
     judged.loaded += info->state == VL_PLUGIN_LOADED;
     judged.disabled += info->state == VL_PLUGIN_DISABLED;
     if (info->kind != VL_KIND_DRIVER || info->state != VL_PLUGIN_LOADED
-        || ! may_be_chosen (wanted, info) || (! for_auto && strcmp (wanted, "auto") == 0))
+        || ! may_be_chosen (wanted, info) || (! for_auto && automatic))
       continue;
-    if (options->host_file == NULL && ! vl_plugins_usable (app, info->name, &why))
+    if (options->host_file == NULL && ! vl_plugins_usable (app, info->name, &why)) {
+      vl_str_printf (&reasons, "%s%s%s%s", reasons.length ? "; " : "", automatic ? info->name : "",
+                     automatic ? ": " : "", why);
       continue;
+    }
     plan_nothing (app, options, info->name);
     judged.drivers = vl_printf (vl_app_call (app), "%s%s %s", judged.planned ? judged.drivers : "",
                                 judged.planned ? "," : "", info->name);
     judged.planned++;
   }
   /* A driver that there is not is told by whoever looks for it. */
-  if (strcmp (wanted, "auto") && ! known)
-    plan_nothing (app, options, wanted);
+  if (! automatic && ! known)
+    plan_nothing (app, options, options->driver);
   /* Settings can be wrong by themselves, on whatever host. */
   if (judged.planned == 0)
     (void)vl_app_ready (app, NULL);
+  if (judged.planned == 0 && reasons.length)
+    tell_unusable (app, wanted, reasons.text);
   return judged;
 }
 

@@ -168,7 +168,7 @@ facts_missing (struct tool *tool, const struct vl_host *host)
       const struct vl_finding *finding = vl_findings_get (app, i);
 
       if (finding->code && strcmp (finding->code, "HostFactUnknown") == 0)
-        vl_warn (tool->call, NULL, "add what is missing with --fact KEY=VALUE",
+        vl_warn (tool->call, NULL, finding->hint,
                  "a plain guest cannot be planned for this host: %s", finding->message);
     }
     vl_app_free (app);

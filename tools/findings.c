@@ -7,6 +7,7 @@
 #include "tool.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void
 findings_print_one (const struct vl_finding *finding, FILE *file)
@@ -35,10 +36,25 @@ findings_print (const struct vl_app *app, size_t first, FILE *file)
     findings_print_one (vl_findings_get (app, i), file);
 }
 
+/* Has APP an error that says what FINDING does? */
+static int
+is_told (const struct vl_app *app, const struct vl_finding *finding)
+{
+  for (size_t i = 0; i < vl_findings_count (app); i++) {
+    const struct vl_finding *told = vl_findings_get (app, i);
+
+    if (told->severity == VL_SEV_ERROR && vl_text_same (told->plugin, finding->plugin)
+        && vl_text_same (told->origin, finding->origin)
+        && strcmp (told->message, finding->message) == 0)
+      return 1;
+  }
+  return 0;
+}
+
 void
 findings_copy (struct vl_app *to, const struct vl_app *from, enum vl_severity least)
 {
   for (size_t i = 0; i < vl_findings_count (from); i++)
-    if (vl_findings_get (from, i)->severity <= least)
+    if (vl_findings_get (from, i)->severity <= least && ! is_told (to, vl_findings_get (from, i)))
       (void)vl_findings_add (vl_app_call (to), vl_findings_get (from, i));
 }

@@ -238,7 +238,7 @@ check_driver (struct rows *rows, const char *driver, const char *chosen)
   else if (! vl_plugins_usable (app, driver, &why))
     add (rows, name, acts ? "FAIL" : "WARN", NULL, "%s", why);
   else {
-    add (rows, name, "PASS", NULL, "can be used%s", acts ? ", and is" : "");
+    add (rows, name, "PASS", NULL, "can be used%s", acts ? ", and is what new servers get" : "");
     if (info->auto_rank > 0 && (rows->best == NULL || info->auto_rank > rows->best->auto_rank))
       rows->best = info;
   }

@@ -219,6 +219,30 @@ put (struct import *im, const char *path, const char *section, const char *key,
   im->written[im->n_written++] = written;
 }
 
+/* Is VALUE of OPTION, which ROW stands for, one that nobody here answers for? */
+static int
+is_unsupported (struct import *im, const struct vl_prop *row, const struct nova_option *option,
+                const char *value)
+{
+  struct vl_call *call = im->tool->call;
+  const char *why = import_known (im, "values", vl_printf (call, "%s.%s", option->name, value));
+  struct vl_finding finding = { .severity = VL_SEV_ERROR,
+                                .err = VL_ERR_UNSUPPORTED,
+                                .code = "NotSupported",
+                                .origin = option->origin };
+
+  if (*why == '\0')
+    return 0;
+  finding.message = vl_printf (call, "%s = '%s': %s", option->name, value, why);
+  finding.hint = vl_printf (call,
+                            "set %s = %s in a second file, and name that after this one: virtloom "
+                            "config import-nova nova.conf second.conf --out DIR",
+                            option->name, row->deflt);
+  (void)vl_findings_add (call, &finding);
+  im->bad = 1;
+  return 1;
+}
+
 /* What the options say of ROW, which is KEY in [SECTION] of the file PATH. */
 static void
 put_row (struct import *im, const char *path, const char *section, const char *key,
@@ -232,7 +256,8 @@ put_row (struct import *im, const char *path, const char *section, const char *k
   value = nova_value (&im->conf, option);
   im->bad |= value == NULL;
   /* oslo.config's way to say "unset" where unset is what the row begins with. */
-  if (value && (*value || row->deflt || row->flags & VL_EMPTY_OK))
+  if (value && ! is_unsupported (im, row, option, value)
+      && (*value || row->deflt || row->flags & VL_EMPTY_OK))
     put (im, path, section, key, row, option, value);
   option->taken = 1;
 }
@@ -251,6 +276,11 @@ choose_driver (struct import *im)
   im->bad |= (driver && name == NULL) || virt == NULL;
   if (im->bad || (driver == NULL && type == NULL))
     return;
+  /* What is told as an error need not be told as left out as well. */
+  if (driver)
+    driver->taken = 1;
+  if (type)
+    type->taken = 1;
   if (name && ! import_among (import_known (im, "drivers", "compute_driver"), name)) {
     import_tell (
         im, VL_SEV_ERROR, "NotSupported", driver,
@@ -264,8 +294,6 @@ choose_driver (struct import *im)
                  "virt_type = '%s': no driver here makes such guests; accepted: kvm qemu", virt);
     return;
   }
-  if (driver)
-    driver->taken = 1;
   im->driver = chosen;
   put (im, "virtloom.conf", "virtloom", "driver", NULL, type ? type : driver, chosen);
 }
@@ -344,7 +372,8 @@ by_name (const struct import *im, const char *text)
                : text;
 }
 
-/* What is wrong with the new configuration, as a fault of what Nova's says. */
+/* What is wrong with the new configuration, as a fault of what Nova's says; and that no server
+ * can be made with it here. */
 static void
 judge (struct import *im)
 {
@@ -363,7 +392,7 @@ judge (struct import *im)
     struct vl_finding finding = *vl_findings_get (app, i);
     const struct written *w = written_at (im, finding.origin);
 
-    if (finding.severity != VL_SEV_ERROR)
+    if (finding.severity != VL_SEV_ERROR && ! VL_STREQ (finding.code, "DriverUnavailable"))
       continue;
     finding.message = by_name (im, finding.message);
     finding.origin = by_name (im, finding.origin);
@@ -375,7 +404,8 @@ judge (struct import *im)
         finding.code = NULL;
       }
     }
-    im->bad |= vl_findings_add (tool->call, &finding);
+    im->bad |= finding.severity == VL_SEV_ERROR;
+    (void)vl_findings_add (tool->call, &finding);
   }
   vl_app_free (app);
 }
@@ -469,6 +499,8 @@ import (struct import *im, const char *out)
   if (read_all (im) < 0)
     return -1;
   put_all (im);
+  if (im->bad)
+    import_told_left (im);
   if (im->bad || begin_folder (im, out) < 0 || write_files (im) < 0)
     return -1;
   judge (im);

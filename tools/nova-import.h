@@ -44,7 +44,9 @@ void import_tell (struct import *im, enum vl_severity severity, const char *code
 const char *import_known (const struct import *im, const char *section, const char *key);
 /* Is TEXT one of the words of LIST, which may be globs? */
 int import_among (const char *list, const char *text);
-/* nova-told.c: says what was written, and what was not. */
+/* nova-told.c: warns of lines that are not carried over though they say something of guests. */
+void import_told_left (struct import *im);
+/* Says what was written, and what was not. */
 void import_told (struct import *im);
 
 #endif

@@ -132,6 +132,15 @@ tell_rest (struct import *im)
 }
 
 void
+import_told_left (struct import *im)
+{
+  for (int first = 1; first >= 0; first--)
+    for (size_t i = 0; i < im->conf.n; i++)
+      if (! im->conf.options[i].taken)
+        tell_line (im, &im->conf.options[i], first);
+}
+
+void
 import_told (struct import *im)
 {
   struct tool *tool = im->tool;
@@ -143,9 +152,8 @@ import_told (struct import *im)
   if (im->driver && ! tool->json)
     printf ("servers get driver %s\n", im->driver);
   tell_written (im);
-  for (int first = 1; first >= 0; first--)
-    for (size_t i = 0; i < im->conf.n; i++)
-      if (! im->conf.options[i].taken)
-        tell_line (im, &im->conf.options[i], first);
+  import_told_left (im);
   tell_rest (im);
+  if (! tool->json)
+    printf ("judge and use it: virtloom --config %s config check\n", im->out);
 }

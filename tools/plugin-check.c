@@ -308,7 +308,7 @@ prepare (struct checking *c)
 
   if (args_number (c->tool, "timeout", STAGE_SECONDS, &seconds) < 0)
     return -1;
-  c->seconds = (unsigned)(seconds < 1 ? 1 : seconds > 86400 ? 86400 : seconds);
+  c->seconds = (unsigned)(seconds < 1 ? 1 : seconds);
   c->file = absolute (c->tool, c->file);
   options->config_dir = absolute (c->tool, options->config_dir);
   options->tree_dir = absolute (c->tool, options->tree_dir);

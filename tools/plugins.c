@@ -505,8 +505,9 @@ plugins_which (struct tool *tool)
   }
   json_decref (list);
   return vl_refuse_as (tool->call, VL_ERR_NOT_FOUND, "KeyNotFound", NULL,
-                       spelling.best ? vl_printf (tool->call, "did you mean '%s'?", spelling.best)
-                                     : NULL,
+                       spelling.best
+                           ? vl_printf (tool->call, "did you mean '%s'?", spelling.best)
+                           : "'virtloom feature list --long' shows the keys that are known",
                        "no plugin answers for '%s'", key);
 }
 

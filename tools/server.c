@@ -267,9 +267,6 @@ server_log (struct tool *tool)
 
   if (args_number (tool, "lines", 0, &lines) < 0)
     return -1;
-  if (lines < 0 || (lines == 0 && args_has (tool->args, "lines")))
-    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--lines %lld; accepted: 1 or more",
-                      (long long)lines);
   if (vl_server_log (tool->app, tool->args->words[0], &text, &length) < 0)
     return -1;
   if (lines)

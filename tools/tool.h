@@ -89,7 +89,8 @@ const char *args_value (const struct args *args, const char *name);
 int args_has (const struct args *args, const char *name);
 /* All values, in order, NULL-terminated; freed with ARGS. */
 const char *const *args_list (struct args *args, const char *name);
-/* The whole number that is the value of option NAME.  0; -1 after a finding. */
+/* The whole number that is the value of option NAME, in its range; OTHERWISE where it was not
+ * given.  0; -1 after a finding that says range and unit, by the table of all such options. */
 int args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t *number);
 /* The values of option NAME, "K=V" each, as properties; calloc, the caller
  * frees the array.  0; -1 after a finding. */
@@ -229,7 +230,7 @@ const char *tool_driver_wanted (struct tool *tool);
 /* Judges the configuration of APP, which was made of OPTIONS and has loaded its plugins:
  * loads the drivers, too, and plans a guest that asks for nothing for each driver that
  * can be used here and may be chosen, with `auto` only FOR_AUTO.  Where there is none, what
- * settings say by themselves is judged.  What is wrong becomes findings of APP. */
+ * settings say by themselves is judged, and warning DriverUnavailable says why there is none.  What is wrong becomes findings of APP. */
 struct config_judged {
   size_t loaded, disabled, planned;
   const char *drivers; /* for which was planned: " NAME", comma, and so on */

@@ -232,13 +232,14 @@ vl_build_run (struct vl_build *build)
 
 /* ---- ready ---- */
 
-/* Whatever code a plugin chose: what its settings ask for is impossible on this
- * host, which is exit 4. */
+/* Whatever code a plugin chose: what its settings ask for is impossible on this host, which is
+ * exit 4, unless it says that they are wrong by themselves, on any host. */
 static void
 mark_unsupported (struct vl_call *call, size_t first)
 {
   for (size_t i = first; i < call->findings.n; i++)
-    if (call->findings.items[i].severity == VL_SEV_ERROR)
+    if (call->findings.items[i].severity == VL_SEV_ERROR
+        && call->findings.items[i].err != VL_ERR_REFUSED)
       call->findings.items[i].err = VL_ERR_UNSUPPORTED;
 }
 

@@ -140,12 +140,38 @@ vl_fact_cpus (struct vl_call *call, const char *key, struct vl_cpuset *set)
   return vl_fact_item_cpus (call, key, 0, set);
 }
 
+/* The option of `host import` that adds KEY: what libvirt says is not for people to write. */
+static const char *
+option_for (struct vl_call *call, const char *key, const char *example)
+{
+  return VL_STARTS (key, "caps.") || VL_STARTS (key, "cpu-model.") ? "--domcapabilities FILE"
+         : VL_STARTS (key, "guest.") || VL_STARTS (key, "host.")
+             ? "--capabilities FILE"
+             : vl_printf (call, "--fact %s=%s", key, example);
+}
+
+/* Refuses that the host does not say KEY, on behalf of PROP; EXAMPLE is a value of its kind. */
+static int
+unsaid (struct vl_call *call, const char *prop, const char *key, const char *example)
+{
+  int live = call->host && call->host->live;
+
+  if (! is_named (call, key))
+    return -1;
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop,
+                       vl_printf (call, "%s: virtloom host import ... %s",
+                                  live ? "record it in a host file, and give that with --host"
+                                       : "add it where the host file is made",
+                                  option_for (call, key, example)),
+                       "%s does not say %s", live ? "this host" : "the host file", key);
+}
+
 int
 vl_need_int (struct vl_call *call, const char *prop, const char *key, int64_t least, int64_t *n)
 {
   int said = vl_fact_int (call, key, least, n);
 
-  return said ? said : vl_unsaid (call, prop, key);
+  return said ? said : unsaid (call, prop, key, "NUMBER");
 }
 
 int
@@ -156,22 +182,14 @@ vl_need_flag (struct vl_call *call, const char *prop, const char *key)
 
   if (said >= 0 || key == NULL)
     return said;
-  return text ? refuse (call, key, text, "true, false") : vl_unsaid (call, prop, key);
+  return text ? refuse (call, key, text, "true, false")
+              : unsaid (call, prop, key, "true (or false)");
 }
 
 int
 vl_unsaid (struct vl_call *call, const char *prop, const char *key)
 {
-  if (! is_named (call, key))
-    return -1;
-  if (call->host && call->host->live)
-    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop, NULL,
-                         "this host does not say %s; record it with `host show`, add `--fact` "
-                         "with `host import`, and give the file with --host",
-                         key);
-  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop, NULL,
-                       "the host file does not say %s; record it with `host show` or `--fact`",
-                       key);
+  return unsaid (call, prop, key, "VALUE");
 }
 
 /* ---- probe ---- */

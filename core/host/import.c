@@ -239,6 +239,9 @@ read_guest (struct import *in, const struct vl_xml *guest)
 static const struct vl_xml *
 read_document (struct vl_call *call, const char *xml, const char *name)
 {
+  const char *hint = vl_printf (call, "'virsh %s' prints such a document",
+                                VL_STREQ (name, "capabilities") ? name : "domcapabilities");
+  size_t first = call->findings.n;
   const struct vl_xml *root;
 
   if (call->probing == NULL || xml == NULL) {
@@ -246,8 +249,13 @@ read_document (struct vl_call *call, const char *xml, const char *name)
     return NULL;
   }
   root = vl_xml_read (call, xml, strlen (xml));
+  /* What is no XML at all is the same mistake as another document. */
+  for (size_t i = first; root == NULL && i < call->findings.n; i++) {
+    call->findings.items[i].err = VL_ERR_REQUEST;
+    call->findings.items[i].hint = hint;
+  }
   if (root && ! VL_STREQ (vl_xml_name (root), name)) {
-    vl_refuse_as (call, VL_ERR_REQUEST, "InvalidXML", NULL, NULL,
+    vl_refuse_as (call, VL_ERR_REQUEST, "InvalidXML", NULL, hint,
                   "the document is <%s>; accepted: <%s>, as libvirt writes it", vl_xml_name (root),
                   name);
     return NULL;

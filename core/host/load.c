@@ -24,27 +24,6 @@ folders_of (struct vl_call *call, const char *tree, const char *folders[MAX_FOLD
   folders[2] = NULL;
 }
 
-/* Reads a host file or, where it is KEPT, what came with virtloom in the form of STATE. */
-static struct vl_host *
-read_file (struct vl_call *call, const char *path, int kept)
-{
-  VL_AUTOFREE char *text = NULL;
-  const char *why = vl_name_problem (path, strlen (path));
-  size_t length;
-
-  if (why) {
-    vl_refuse_as (call, VL_ERR_USAGE, "InvalidName", NULL, NULL,
-                  "the name of the host file '%s' %s", vl_shown (call->arena, path), why);
-    return NULL;
-  }
-  text = vl_file_read (path, MAX_BYTES, &length, &why);
-  if (text)
-    return kept ? vl_host_from_lines (text) : vl_host_from_json (call, text, length, path);
-  vl_refuse_as (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL, NULL,
-                "the host file '%s' cannot be read: %s", path, why);
-  return NULL;
-}
-
 static void
 list_names (struct vl_strv *names, const char *folder)
 {
@@ -76,6 +55,53 @@ all_names (struct vl_call *call, const char *tree, struct vl_strv *names)
   vl_strv_sort (names);
 }
 
+/* The recorded host that NAME, a name or the name of a file, is nearest to, or NULL; a list of
+ * all, with ", " between, goes to LIST (NULL: to nobody), who frees it. */
+static const char *
+nearest (struct vl_call *call, const char *tree, const char *name, char **list)
+{
+  VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
+  const char *base = strrchr (name, '/') ? strrchr (name, '/') + 1 : name;
+  const char *end = strrchr (base, '.');
+  struct vl_spell spell = { .wanted = base };
+
+  if (end && (VL_STREQ (end, ".json") || VL_STREQ (end, ".facts")))
+    spell.wanted = vl_arena_strndup (call->arena, base, (size_t)(end - base));
+  all_names (call, tree, &names);
+  for (size_t i = 0; i < names.n; i++)
+    vl_spell_offer (&spell, names.items[i]);
+  if (list)
+    *list = vl_strv_join (&names, ", ");
+  return vl_arena_strdup (call->arena, spell.best);
+}
+
+/* Reads a host file or, where it is KEPT, what came with virtloom in the form of STATE. */
+static struct vl_host *
+read_file (struct vl_call *call, const char *path, int kept)
+{
+  VL_AUTOFREE char *text = NULL;
+  const char *why = vl_name_problem (path, strlen (path)), *near;
+  size_t length;
+
+  if (why) {
+    vl_refuse_as (call, VL_ERR_USAGE, "InvalidName", NULL, NULL,
+                  "the name of the host file '%s' %s", vl_shown (call->arena, path), why);
+    return NULL;
+  }
+  text = vl_file_read (path, MAX_BYTES, &length, &why);
+  if (text)
+    return kept ? vl_host_from_lines (text) : vl_host_from_json (call, text, length, path);
+  near = nearest (call, call->tree, path, NULL);
+  vl_refuse_as (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
+                near ? vl_printf (call,
+                                  "did you mean the recorded host '%s'? 'virtloom host list' has "
+                                  "them all",
+                                  near)
+                     : "a file, or one of the names that 'virtloom host list' has",
+                "the host file '%s' cannot be read: %s", path, why);
+  return NULL;
+}
+
 const char *const *
 vl_hosts (struct vl_call *call)
 {
@@ -98,18 +124,13 @@ vl_hosts_load (struct vl_call *call, const char *name)
 static void
 refuse_name (struct vl_call *call, const char *name, const char *tree)
 {
-  VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
   VL_AUTOFREE char *list = NULL;
-  struct vl_spell spell = { .wanted = name };
+  const char *near = nearest (call, tree, name, &list);
 
-  all_names (call, tree, &names);
-  for (size_t i = 0; i < names.n; i++)
-    vl_spell_offer (&spell, names.items[i]);
-  list = vl_strv_join (&names, ", ");
   vl_refuse_as (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
-                vl_did_you_mean (call, '"', spell.best, NULL),
+                vl_did_you_mean (call, '"', near, NULL),
                 "there is no recorded host \"%s\"; accepted: a path, %s", name,
-                names.n ? list : "or the name of a recorded host, of which there are none");
+                *list ? list : "or the name of a recorded host, of which there are none");
 }
 
 struct vl_host *

@@ -122,6 +122,19 @@ vl_plugin_name_reserved (const char *name)
   return vl_text_among (name, reserved);
 }
 
+/* A hint where file NAME.conf, which says of no plugin what it is, is nearly called as one
+ * that does; else NULL. */
+static const char *
+nearest_conf (struct vl_call *call, const struct vl_config *config, const char *name)
+{
+  struct vl_spell spell = { .wanted = name };
+
+  for (size_t i = 0; i < config->n_files; i++)
+    if (config->files[i].plugin && conf_text (config, config->files[i].file, "kind"))
+      vl_spell_offer (&spell, config->files[i].plugin);
+  return vl_did_you_mean (call, '\'', spell.best, NULL);
+}
+
 static void
 read_record (struct vl_call *call, struct vl_registry *registry, const struct vl_config *config,
              const struct vl_conf_file *file)
@@ -146,10 +159,11 @@ read_record (struct vl_call *call, struct vl_registry *registry, const struct vl
     REFUSE (call, plugin, "the name '%s' is reserved: the core's own values begin with it",
             plugin->name);
   else if (kind == NULL)
-    REFUSE (call, plugin,
-            "no configuration layer says what '%s' is; accepted: kind = feature or driver in "
-            "[plugin]",
-            plugin->name);
+    vl_plugin_refuse (
+        call, plugin, VL_ERR_REFUSED, NULL, nearest_conf (call, config, file->plugin),
+        "no configuration layer says what '%s' is; accepted: kind = feature or driver in "
+        "[plugin]",
+        plugin->name);
   else if (rank && plugin->kind != VL_KIND_DRIVER)
     REFUSE (call, plugin, "'auto' ranks drivers; '%s' is a feature", plugin->name);
   else if (! plugin->enabled) {

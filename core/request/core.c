@@ -449,6 +449,10 @@ images_type (struct vl_call *call, struct vl_registry *registry, const struct vl
     return text;
   if (entry)
     report.origin = vl_printf (call, "%s:%d", entry->path, entry->line);
+  plugin = vl_registry_answer (registry, VL_ANSWER_VOLUMES, text);
+  if (plugin)
+    report.hint = vl_printf (
+        call, "plugin '%s' answers for volumes of this type, and makes no disks", plugin->name);
   vl_report (call, &report, "no loaded plugin answers for images_type '%s'; accepted: default%s",
              text, vl_registry_answers (registry, call->arena, VL_ANSWER_IMAGES));
   return NULL;

@@ -318,9 +318,11 @@ check_boot_indexes (struct layout *l)
   }
   if (booted > 0)
     return 0;
-  return vl_refuse_as (l->call, VL_ERR_REQUEST, "InvalidBDMBootSequence", NULL,
-                       "name an image, or give a block device boot_index 0",
-                       "there is no disk to boot from");
+  return vl_refuse_as (
+      l->call, VL_ERR_REQUEST, "InvalidBDMBootSequence", NULL,
+      "give an image (--image IMAGE), or a block device with boot_index 0 (--volume "
+      "path=FILE,format=FORMAT,boot_index=0)",
+      "there is no disk to boot from");
 }
 
 /* Nova compares boot indexes as text, so that "10" comes before "2": its users'

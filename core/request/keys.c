@@ -215,11 +215,12 @@ unknown (struct vl_guest *guest, const struct vl_entry *entry)
     vl_spell_offer (&spell, *name);
   return vl_entry_say (
       guest, entry, NULL, VL_ERR_REQUEST, "ValidationError",
-      vl_did_you_mean (guest->call, '\'', spell.best,
-                       vl_printf (guest->call,
-                                  "'virtloom feature list' shows the keys that are known, and "
-                                  "ignored_%s of virtloom.conf names those to pass over",
-                                  image ? "properties" : "extra_specs")),
+      vl_did_you_mean (
+          guest->call, '\'', spell.best,
+          vl_printf (guest->call,
+                     "'virtloom feature list --long' shows the keys that are known, and "
+                     "ignored_%s of virtloom.conf names those to pass over",
+                     image ? "properties" : "extra_specs")),
       "no plugin answers for %s '%s'", image ? "property" : "extra spec", shown (guest, entry));
 }
 

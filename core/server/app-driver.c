@@ -115,9 +115,30 @@ vl_driver_auto (struct vl_app *app, const char **why)
   return chosen;
 }
 
+/* Is NAME the first or the last word of CANDIDATE, with a dash between? */
+static int
+is_end_of (const char *name, const char *candidate)
+{
+  size_t n = strlen (name), length = strlen (candidate);
+
+  return n && n < length
+         && ((candidate[length - n - 1] == '-' && VL_STREQ (candidate + length - n, name))
+             || (candidate[n] == '-' && VL_STARTS (candidate, name)));
+}
+
+/* A name that the command line did not give is a mistake in a file, which is told with its
+ * line and ends as any other there. */
 static int
 refuse_name (struct vl_app *app, const char *name)
 {
+  const struct vl_conf_entry *entry =
+      app->options.driver == NULL && app->config
+          ? vl_config_find (app->config, "virtloom.conf", "virtloom", "driver")
+          : NULL;
+  int in_file = entry && VL_STREQ (entry->value, name);
+  struct vl_report report = { .severity = VL_SEV_ERROR,
+                              .err = in_file ? VL_ERR_REFUSED : VL_ERR_NOT_FOUND,
+                              .code = "DriverNotFound" };
   struct vl_spell spell = { .wanted = name };
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
   VL_AUTOFREE char *list = NULL;
@@ -127,11 +148,15 @@ refuse_name (struct vl_app *app, const char *name)
       vl_strv_add (&names, app->registry->plugins[i]->name);
       vl_spell_offer (&spell, app->registry->plugins[i]->name);
     }
+  for (size_t i = 0; i < names.n && spell.best == NULL; i++)
+    if (is_end_of (name, names.items[i]))
+      spell.best = vl_arena_strdup (app->call->arena, names.items[i]);
   vl_strv_add (&names, "auto");
   list = vl_strv_join (&names, ", ");
-  return vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "DriverNotFound", NULL,
-                       vl_did_you_mean (app->call, '"', spell.best, NULL),
-                       "there is no driver \"%s\"; accepted: %s", name, list);
+  if (in_file)
+    report.origin = vl_printf (app->call, "%s:%d", entry->path, entry->line);
+  report.hint = vl_did_you_mean (app->call, '"', spell.best, NULL);
+  return vl_report (app->call, &report, "there is no driver \"%s\"; accepted: %s", name, list);
 }
 
 struct vl_plugin *

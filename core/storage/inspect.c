@@ -191,12 +191,20 @@ refuse_format (const struct vl_image_file *file, const char *format)
   struct vl_spell spell = { .wanted = format };
   VL_AUTOSTRV struct vl_strv names = { NULL, 0, 0 };
   VL_AUTOFREE char *list = NULL;
+  static const char *const others[] = { "bochs",     "cloop", "dmg", "luks",
+                                        "parallels", "qcow",  "qed", NULL };
   const char *convert =
-      vl_printf (file->call, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format);
+      vl_text_among (format, others)
+          ? vl_printf (file->call, "convert it: qemu-img convert -f %s -O qcow2 OLD NEW", format)
+          : NULL;
 
   vl_strv_split (&names, VL_DISK_FORMATS, " ");
   for (size_t i = 0; i < names.n; i++)
     vl_spell_offer (&spell, names.items[i]);
+  /* "iso9660" is an iso. */
+  for (size_t i = 0; i < names.n && spell.best == NULL && convert == NULL; i++)
+    if (strncmp (format, names.items[i], strlen (names.items[i])) == 0)
+      spell.best = names.items[i];
   list = vl_strv_join (&names, ", ");
   return vl_image_refuse (file, vl_did_you_mean (file->call, '"', spell.best, convert),
                           "cannot be kept: disk format \"%s\" is not one of %s", format, list);

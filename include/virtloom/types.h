@@ -350,7 +350,7 @@ VL_EXPORT int vl_need_int (struct vl_call *c, const char *prop, const char *key,
                            int64_t *n);
 /* 1 or 0; -1 after refusing what is not said. */
 VL_EXPORT int vl_need_flag (struct vl_call *c, const char *prop, const char *key);
-/* Refuses: "the host does not say KEY; record it with ..." (exit 4); -1. */
+/* Refuses: "the host file does not say KEY", with a hint how to record it (exit 4); -1. */
 VL_EXPORT int vl_unsaid (struct vl_call *c, const char *prop, const char *key);
 /* 1 for a host that is being probed, 0 for a recorded one. */
 VL_EXPORT int vl_host_is_live (struct vl_call *c);

@@ -175,8 +175,8 @@ START_TEST (judged_facts)
       "whole number of at least 1" RECORD
       "error InvalidHostFile odd: fact a.list of the host is 'a list'; accepted: one number" RECORD
       "error InvalidHostFile odd: fact a.text of the host is '2M'; accepted: a set of CPUs, as in "
-      "'0-3,6'" RECORD "error HostFactUnknown odd: the host file does not say a.none; record it "
-      "with `host show` or `--fact`\n"
+      "'0-3,6'" RECORD "error HostFactUnknown odd: the host file does not say a.none\n"
+      "  add it where the host file is made: virtloom host import ... --fact a.none=NUMBER\n"
       "error InvalidHostFile odd: fact a.flag of the host is 'maybe'; accepted: true, false" RECORD
       "error PluginFault odd: asks for a fact of the host: NULL where a name is needed" FAULT);
   ck_assert_int_eq (n, 4);

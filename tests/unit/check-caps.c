@@ -86,8 +86,9 @@ expect (const char *expected_key)
   ck_assert_int_eq (unknown, -1);
   ck_assert_str_eq (key, expected_key);
   ck_assert_str_eq (loom_findings (&loom),
-                    "error HostFactUnknown asking: the host file does not say caps.tpm.model; "
-                    "record it with `host show` or `--fact`\n");
+                    "error HostFactUnknown asking: the host file does not say caps.tpm.model\n  "
+                    "add it where the host file is made: virtloom host import ... "
+                    "--domcapabilities FILE\n");
 }
 
 START_TEST (own_name)

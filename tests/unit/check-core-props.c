@@ -136,9 +136,10 @@ START_TEST (a_host_that_does_not_say_its_architecture)
   vl_host_free (s.host);
   s.host = vl_host_new ();
   swatch_parse (&s, NULL, NULL, NULL);
-  ck_assert_str_eq (swatch_findings (&s),
-                    "error HostFactUnknown core: the host file does not say host.arch; record it "
-                    "with `host show` or `--fact`");
+  ck_assert_str_eq (
+      swatch_findings (&s),
+      "error HostFactUnknown core: the host file does not say host.arch\n"
+      "  add it where the host file is made: virtloom host import ... --capabilities FILE");
   swatch_parse (&s, NULL, "\"hw_architecture\":\"x86_64\"", NULL);
   ck_assert_str_eq (swatch_findings (&s), "");
 }

@@ -243,7 +243,7 @@ END_TEST
 
 /* ---- keys that nobody answers for ---- */
 
-#define LIST_HINT "\n  'virtloom feature list' shows the keys that are known, and ignored_"
+#define LIST_HINT "\n  'virtloom feature list --long' shows the keys that are known, and ignored_"
 #define SPEC_HINT LIST_HINT "extra_specs of virtloom.conf names those to pass over"
 #define PROP_HINT LIST_HINT "properties of virtloom.conf names those to pass over"
 #define SPELT "' is no key: case, blanks, '-', '_' and ':' count "

@@ -186,7 +186,7 @@ START_TEST (properties_that_are_set)
   ck_assert_str_eq (
       findings (app),
       "error ValidationError core: no plugin answers for extra spec 'shelf' (shelf=2, "
-      "flavor)\n  'virtloom feature list' shows the keys that are known, and "
+      "flavor)\n  'virtloom feature list --long' shows the keys that are known, and "
       "ignored_extra_specs of virtloom.conf names those to pass over\n");
   flavor.n_properties = 1;
   ck_assert_int_eq (vl_flavor_create (app, &flavor), 0);
