@@ -21,6 +21,25 @@ everything () {
   echo "$err"
   (cd "$tmp/out" && grep -rv '^# Made' . | LC_ALL=C sort -t: -k1,1 -s)
 }
+# ---- secrets that are drawn into other values ----
+
+for drawn in keystone_authtoken.password DEFAULT.transport_url; do
+  cat > "$tmp/drawn.conf" << EOF
+[DEFAULT]
+transport_url = rabbit://user:s3cret@host
+[libvirt]
+virt_type = qemu
+rng_dev_path = \${$drawn}
+[keystone_authtoken]
+password = s3cret
+EOF
+  import "$tmp/drawn.conf"
+  is_rc 3 "a secret is drawn into another value: $drawn"
+  has "$err" "libvirt.rng_dev_path: it is made of $drawn, which may be a secret; write the value itself, if it is none" "it is refused"
+  lacks "$out$err" s3cret "and not shown"
+  nothing "a secret that is drawn into another value"
+done
+
 for folder in "$top_srcdir"/tests/nova/*/; do
   name=$(basename "$folder")
   case $name in

@@ -169,6 +169,20 @@ meant (const struct nova_conf *conf, const struct nova_option *option, const cha
   return found;
 }
 
+/* Does the NAME of an option say that its value may be, or have in it, a secret?  A value that is
+ * carried is shown, and what it is made of with it. */
+static int
+may_be_secret (const char *name)
+{
+  static const char *const words[] = { "password", "passwd", "secret",     "token", "credential",
+                                       "_key",     "_url",   "connection", "_uri",  "auth" };
+
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (strstr (name, words[i]))
+      return 1;
+  return 0;
+}
+
 static void
 replace (struct replacing *r, const struct nova_option *option, int depth)
 {
@@ -195,7 +209,13 @@ replace (struct replacing *r, const struct nova_option *option, int depth)
     }
     n = read_name (value + 1, &name, &length);
     other = n ? meant (r->conf, option, name, length) : NULL;
-    if (other && depth < MOST_DEPTH)
+    if (other && may_be_secret (other->name))
+      fail (r,
+            vl_printf (r->conf->call,
+                       "it is made of %s, which may be a secret; write the value itself, if it is "
+                       "none",
+                       other->name));
+    else if (other && depth < MOST_DEPTH)
       replace (r, other, depth + 1);
     else
       fail (r, n == 0  ? "'$' without a name behind it; accepted: $name, ${name}, $group.name, $$"
