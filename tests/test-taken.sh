@@ -79,7 +79,7 @@ run f server create h6 --flavor pages --image img
 is_rc 4 "pages that are kept back are not given"
 setting memory-pages 'reserved_huge_pages = 1, 2048'
 run f plan --flavor pages --image img
-is_rc 4 "a list that is not made of threes is refused"
+is_rc 7 "a list that is not made of threes is refused"
 has "$err" "error InvalidConfiguration memory-pages: reserved_huge_pages are numbers in threes: cell of the host, KiB of \
 a page, pages (reserved_huge_pages=1" "in words"
 rm "$config/plugins.d/memory-pages.conf"
