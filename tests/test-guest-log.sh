@@ -86,7 +86,8 @@ has "$out$err" "the console log of guest '$(field one domain)' has ended" "and s
 run t server reboot one --hard
 is_rc 0 "hard reboot"
 true_that "begins a new one" writes
-is_eq "$(t server show one 2>&1 > /dev/null)" "" "and nobody complains"
+# A guest that floods may be too busy to answer in time.
+is_eq "$(t server show one 2>&1 > /dev/null | grep -v 'does not answer; its state is the one last known')" "" "and nobody complains"
 true_that "which the guest floods" wait_for 600 rotated
 
 run t server suspend one
