@@ -150,7 +150,8 @@ open_own (struct vl_call *call, const char *name, const char *hint)
 int
 vl_program_open (struct vl_call *call, const char *name)
 {
-  return open_own (call, name, "make, or install virtloom once more");
+  return name ? open_own (call, name, "make, or install virtloom once more")
+              : vl_fault (call, "vl_program_open of a name that is NULL");
 }
 
 /* Readies RUN with virtloom-confine; -1 after a finding. */
