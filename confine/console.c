@@ -168,17 +168,6 @@ serve (void)
   _exit (0);
 }
 
-#ifdef __SANITIZE_ADDRESS__
-/* The search for leaks needs rights that are given up. */
-__attribute__ ((visibility ("default"))) const char *__asan_default_options (void);
-
-const char *
-__asan_default_options (void)
-{
-  return "detect_leaks=0";
-}
-#endif
-
 static void
 detach (void)
 {

@@ -401,18 +401,6 @@ run (struct confine *c)
   watch (c, streams, keeper);
 }
 
-#ifdef __SANITIZE_ADDRESS__
-/* The search for leaks stops its own process with ptrace, which one that has given up its
- * rights may not: it would wait for ever. */
-__attribute__ ((visibility ("default"))) const char *__asan_default_options (void);
-
-const char *
-__asan_default_options (void)
-{
-  return "detect_leaks=0";
-}
-#endif
-
 /* Says what this machine lacks of what confines a program ("Landlock, namespaces"). */
 static void
 say_lacks (void)

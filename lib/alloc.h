@@ -39,6 +39,13 @@ VL_STREQ (const char *a, const char *b)
   return *a == *b && strcmp (a, b) == 0;
 }
 #define VL_STARTS(text, prefix) (strncmp ((text), (prefix), strlen (prefix)) == 0)
+static inline int
+VL_ENDS (const char *text, const char *suffix)
+{
+  size_t n = strlen (text), m = strlen (suffix);
+
+  return n >= m && strcmp (text + n - m, suffix) == 0;
+}
 
 void vl_cleanup_free (void *pp);
 void vl_cleanup_fclose (void *pp);

@@ -254,11 +254,11 @@ read_about (uint64_t device, const char *file, char *text, int size)
   return line ? 0 : -1;
 }
 
-static void add_below (struct vl_stack *stack, struct vl_identity id, int part);
+static void add_below (struct vl_file_stack *stack, struct vl_identity id, int part);
 
 /* The device whose number is in FILE, below DEVICE, is one that this is a part of. */
 static void
-add_device (struct vl_stack *stack, uint64_t device, const char *file)
+add_device (struct vl_file_stack *stack, uint64_t device, const char *file)
 {
   unsigned major_id, minor_id;
   char text[64];
@@ -269,7 +269,7 @@ add_device (struct vl_stack *stack, uint64_t device, const char *file)
 }
 
 static void
-add_below (struct vl_stack *stack, struct vl_identity id, int part)
+add_below (struct vl_file_stack *stack, struct vl_identity id, int part)
 {
   VL_AUTOFREE char *slaves =
       vl_xasprintf ("/sys/dev/block/%u:%u/slaves", major (id.device), minor (id.device));
@@ -296,10 +296,10 @@ add_below (struct vl_stack *stack, struct vl_identity id, int part)
     closedir (dir);
 }
 
-struct vl_stack
+struct vl_file_stack
 vl_file_stack (const char *path)
 {
-  struct vl_stack stack = { .n = 0 };
+  struct vl_file_stack stack = { .n = 0 };
 
   add_below (&stack, vl_file_identity (path), 0);
   return stack;
@@ -308,7 +308,7 @@ vl_file_stack (const char *path)
 int
 vl_file_shares (const char *a, const char *b)
 {
-  struct vl_stack x = vl_file_stack (a), y = vl_file_stack (b);
+  struct vl_file_stack x = vl_file_stack (a), y = vl_file_stack (b);
 
   for (size_t i = 0; i < x.n; i++)
     for (size_t j = 0; j < y.n; j++)

@@ -45,14 +45,14 @@ struct vl_identity {
 struct vl_identity vl_file_identity (const char *path);
 /* What PATH leads to, first, and what that stands on: the disk of a partition, the file or device
  * that a loop device shows, what a device of the device mapper or of md is made of. */
-struct vl_stack {
+struct vl_file_stack {
   size_t n;
   struct {
     struct vl_identity id;
     int part; /* PATH is some of it only */
   } of[16];
 };
-struct vl_stack vl_file_stack (const char *path);
+struct vl_file_stack vl_file_stack (const char *path);
 /* Have the files or devices at A and B bytes in common?  They stand on one another, or on the same.
  * Two parts of one disk are none.  0 where one of them cannot be looked at. */
 int vl_file_shares (const char *a, const char *b);

@@ -228,6 +228,26 @@ vl_shell_word (struct vl_arena *arena, const char *text)
   return vl_arena_strdup (arena, word);
 }
 
+int
+vl_name_is_secret (const char *name)
+{
+  static const char *const words[] = { "password", "passwd", "secret", "token", "credential" };
+
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (strstr (name, words[i]))
+      return 1;
+  return VL_ENDS (name, "_key");
+}
+
+const char *
+vl_text_time (char text[VL_TIME_BYTES], time_t time)
+{
+  struct tm tm;
+
+  strftime (text, VL_TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&time, &tm));
+  return text;
+}
+
 uint32_t
 vl_hash (uint32_t hash, const void *bytes, size_t n)
 {

@@ -9,6 +9,7 @@
 #include "lib/alloc.h"
 
 #include <stdint.h>
+#include <time.h>
 
 /* How many bytes a UTF-8 character has that begins with FIRST; 0: none does. */
 size_t vl_utf8_length (unsigned char first);
@@ -33,6 +34,11 @@ const char *vl_shown (struct vl_arena *arena, const char *text);
  * that a shell looks at, else in quotes.  The caller frees the first. */
 char *vl_shell_quote (const char *text);
 const char *vl_shell_word (struct vl_arena *arena, const char *text);
+/* Does the NAME of a setting or option say that its value is a secret ("rbd_password")? */
+int vl_name_is_secret (const char *name);
+/* TIME in UTC, as "2026-11-27T10:00:00Z", in TEXT. */
+#define VL_TIME_BYTES 32
+const char *vl_text_time (char text[VL_TIME_BYTES], time_t time);
 /* FNV-1a: HASH, VL_HASH_START at first, carried on over N bytes. */
 #define VL_HASH_START 2166136261u
 uint32_t vl_hash (uint32_t hash, const void *bytes, size_t n);

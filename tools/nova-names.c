@@ -8,6 +8,7 @@
 #include "nova.h"
 
 #include "lib/alloc.h"
+#include "lib/text.h"
 
 /* What all values together may become, in bytes and names replaced. */
 #define MOST_TEXT ((size_t)1 << 20)
@@ -169,18 +170,13 @@ meant (const struct nova_conf *conf, const struct nova_option *option, const cha
   return found;
 }
 
-/* Does the NAME of an option say that its value may be, or have in it, a secret?  A value that is
- * carried is shown, and what it is made of with it. */
+/* May the value of the option with this NAME be a secret, or an address that has one in it?  A value
+ * that is carried is shown, and what it is made of with it. */
 static int
 may_be_secret (const char *name)
 {
-  static const char *const words[] = { "password", "passwd", "secret",     "token", "credential",
-                                       "_key",     "_url",   "connection", "_uri",  "auth" };
-
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-    if (strstr (name, words[i]))
-      return 1;
-  return 0;
+  return vl_name_is_secret (name) || strstr (name, "_url") || strstr (name, "_uri")
+         || strstr (name, "connection");
 }
 
 static void

@@ -154,6 +154,9 @@ import_told (struct import *im)
   tell_written (im);
   import_told_left (im);
   tell_rest (im);
-  if (! tool->json)
-    printf ("judge and use it: virtloom --config %s config check\n", im->out);
+  if (! tool->json) {
+    VL_AUTOFREE char *word = vl_shell_quote (im->out);
+
+    printf ("judge and use it: virtloom --config %s config check\n", word);
+  }
 }

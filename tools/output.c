@@ -9,9 +9,9 @@
 
 #include "tool.h"
 
+#include "lib/file.h"
 #include "lib/text.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,19 +26,6 @@ static struct way answers = { .fd = STDOUT_FILENO }, findings = { .fd = STDERR_F
 
 static int progress_shown;
 
-static int
-write_all (int fd, const char *bytes, size_t n)
-{
-  for (size_t done = 0; done < n;) {
-    ssize_t put = write (fd, bytes + done, n - done);
-
-    if (put < 0 && errno != EINTR)
-      return -1;
-    done += put > 0 ? (size_t)put : 0;
-  }
-  return 0;
-}
-
 /* ---- progress ---- */
 
 void
@@ -47,7 +34,7 @@ output_progress (void *opaque, const char *text)
   char *clean = vl_text_clean (text), *line = vl_xasprintf ("\r\033[K%s ...", clean);
 
   (void)opaque;
-  progress_shown = write_all (STDERR_FILENO, line, strlen (line)) == 0;
+  progress_shown = vl_file_write_all (STDERR_FILENO, line, strlen (line)) == 0;
   free (line);
   free (clean);
 }
@@ -66,7 +53,7 @@ void
 output_wipe (void)
 {
   if (progress_shown)
-    (void)! write_all (STDERR_FILENO, "\r\033[K", 4);
+    (void)! vl_file_write_all (STDERR_FILENO, "\r\033[K", 4);
   progress_shown = 0;
 }
 
@@ -117,7 +104,7 @@ pass (void *cookie, const char *bytes, size_t n)
 
   output_wipe ();
   if (way->form == RAW)
-    return write_all (way->fd, bytes, n) < 0 ? 0 : (ssize_t)n;
+    return vl_file_write_all (way->fd, bytes, n) < 0 ? 0 : (ssize_t)n;
   vl_str_add_n (&all, way->held, way->n_held);
   vl_str_add_n (&all, bytes, n);
   for (size_t k = 1; k < sizeof way->held && k <= all.length; k++)
@@ -127,7 +114,7 @@ pass (void *cookie, const char *bytes, size_t n)
   memcpy (way->held, all.text + all.length - held, held);
   vl_str_add (&out, "");
   clean (way, &out, all.text, all.length - held);
-  return write_all (way->fd, out.text, out.length) < 0 ? 0 : (ssize_t)n;
+  return vl_file_write_all (way->fd, out.text, out.length) < 0 ? 0 : (ssize_t)n;
 }
 
 static FILE *

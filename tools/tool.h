@@ -42,8 +42,8 @@ struct option {
 #define VERB_NO_DEBUG 0x2u /* -v means something of its own */
 #define VERB_READ 0x4u     /* needs the configuration, and no module */
 #define VERB_WATCHED 0x8u  /* looks at plugins: in a child, which may crash */
-#define VERB_HOSTS 0x20u   /* --host may be given again */
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
+#define VERB_HOSTS 0x20u   /* --host may be given again */
 
 struct verb {
   const char *name;    /* "create", "event list"; NULL: the noun alone */
@@ -230,7 +230,8 @@ const char *tool_driver_wanted (struct tool *tool);
 /* Judges the configuration of APP, which was made of OPTIONS and has loaded its plugins:
  * loads the drivers, too, and plans a guest that asks for nothing for each driver that
  * can be used here and may be chosen, with `auto` only FOR_AUTO.  Where there is none, what
- * settings say by themselves is judged, and warning DriverUnavailable says why there is none.  What is wrong becomes findings of APP. */
+ * settings say by themselves is judged, and warning DriverUnavailable says why there is none.
+ * What is wrong becomes findings of APP. */
 struct config_judged {
   size_t loaded, disabled, planned;
   const char *drivers; /* for which was planned: " NAME", comma, and so on */

@@ -52,9 +52,8 @@ process_text (struct vl_call *call, long pid, time_t since)
 {
   char command[COMMAND_BYTES + 1];
   VL_AUTOFREE char *clean = NULL;
-  char time[32];
+  char time[VL_TIME_BYTES];
   const char *base;
-  struct tm tm;
   size_t n = read_some (vl_printf (call, "/proc/%ld/cmdline", pid), command, sizeof command);
 
   while (n > 0 && command[n - 1] == '\0')
@@ -64,8 +63,7 @@ process_text (struct vl_call *call, long pid, time_t since)
     if (command[i] == '\0')
       command[i] = ' ';
   clean = vl_text_clean (n == 0 ? "ended" : base ? base + 1 : command);
-  strftime (time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&since, &tm));
-  return vl_printf (call, " (process %ld, since %s: %s)", pid, time, clean);
+  return vl_printf (call, " (process %ld, since %s: %s)", pid, vl_text_time (time, since), clean);
 }
 
 const char *

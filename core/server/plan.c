@@ -152,8 +152,9 @@ vl_plan_check_schema (struct vl_app *app, struct vl_plan *plan)
   return plan->call->findings.n_errors > errors ? -1 : 0;
 }
 
-int
-vl_plan_tell_choices (struct vl_app *app, const struct vl_plan *plan)
+/* Advises that what PLAN chose is not kept for it.  0, or -1 where the plan had failed. */
+static int
+tell_choices (struct vl_app *app, const struct vl_plan *plan)
 {
   VL_AUTOSTR struct vl_str pools = { 0 };
   const char *last = "";
@@ -217,6 +218,14 @@ vl_plan_check_critical (struct vl_app *app, struct vl_plan *plan)
 }
 
 int
+vl_plan_finish (struct vl_app *app, struct vl_plan *plan)
+{
+  return vl_plan_check_critical (app, plan) < 0 || vl_plan_volumes_judge (app, plan) < 0
+             ? -1
+             : tell_choices (app, plan);
+}
+
+int
 vl_plan_request (struct vl_app *app, const char *text, size_t length, const char *origin,
                  struct vl_plan **plan)
 {
@@ -235,9 +244,7 @@ vl_plan_request (struct vl_app *app, const char *text, size_t length, const char
   if (request->state_dir == NULL)
     request->state_dir = vl_arena_strdup (request->arena, state);
   *plan = vl_plan_build (app, request, driver, host, NULL, 1);
-  return vl_plan_check_critical (app, *plan) < 0 || vl_plan_volumes_judge (app, *plan) < 0
-             ? -1
-             : vl_plan_tell_choices (app, *plan);
+  return vl_plan_finish (app, *plan);
 }
 
 void

@@ -265,8 +265,7 @@ is_secret (const struct vl_registry *registry, const struct vl_conf_entry *entry
       if (plugin->props[p].setting && VL_STREQ (plugin->props[p].setting, entry->key))
         return (plugin->props[p].flags & VL_SECRET) != 0;
   }
-  return VL_STREQ (entry->section, "settings")
-         && vl_glob_any ("*password* *passwd* *secret* *token* *credential* *_key", entry->key);
+  return VL_STREQ (entry->section, "settings") && vl_name_is_secret (entry->key);
 }
 
 const struct vl_config_value *

@@ -159,11 +159,9 @@ vl_power_state_name (enum vl_state state)
 const char *
 vl_time_text (struct vl_call *call, time_t t)
 {
-  char text[32];
-  struct tm tm;
+  char text[VL_TIME_BYTES];
 
-  strftime (text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&t, &tm));
-  return vl_printf (call, "%s", text);
+  return vl_printf (call, "%s", vl_text_time (text, t));
 }
 
 const char *

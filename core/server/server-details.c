@@ -52,6 +52,5 @@ vl_server_log (struct vl_app *app, const char *server, const char **text, size_t
 
   if (driver == NULL)
     return -1;
-  /* Who reads a log does not wait for what others do. */
   return VL_CALL (app, driver, console, get_console_output, record->uuid, text, length);
 }

@@ -73,7 +73,7 @@ static int
 judge_place (const struct judging *j, const struct vl_image_file *file, int readonly)
 {
   const char *self = vl_printf (file->call, "/proc/self/fd/%d", file->fd), *found;
-  struct vl_stack stack = vl_file_stack (self);
+  struct vl_file_stack stack = vl_file_stack (self);
   struct stat state, st;
   VL_AUTOCLOSE int fd = -1;
 

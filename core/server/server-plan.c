@@ -25,9 +25,7 @@ vl_plan_create (struct vl_app *app, const struct vl_create_options *options, str
     return -1;
   }
   *plan = vl_plan_build (app, request, driver, host, NULL, 1);
-  return vl_plan_check_critical (app, *plan) < 0 || vl_plan_volumes_judge (app, *plan) < 0
-             ? -1
-             : vl_plan_tell_choices (app, *plan);
+  return vl_plan_finish (app, *plan);
 }
 
 /* A secret is kept nowhere but with the flavor or image that has it: what those say

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/text.h"
 
 #include "virt.h"
 
@@ -47,12 +48,9 @@ write_note (struct vl_call *call, const char *root, const char *uuid, const char
 void
 virt_note_crash (struct vl_call *call, const char *root, const char *uuid)
 {
-  char now[32];
-  time_t t = time (NULL);
-  struct tm tm;
+  char now[VL_TIME_BYTES];
 
-  strftime (now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r (&t, &tm));
-  write_note (call, root, uuid, now);
+  write_note (call, root, uuid, vl_text_time (now, time (NULL)));
 }
 
 void
