@@ -209,6 +209,29 @@ is_rc 0 "but booted"
 run v server stop --timeout=0 c
 is "$rc $(power c)" "0 SHUTDOWN" "a guest that ran is off, not suspended"
 
+# ---- a process of which nothing can be found out is not taken for one that ended ----
+
+# cannot_watch WHEN COMMAND...: opening a process fails from the WHEN-th time on.
+cannot_watch () {
+  local when=$1
+  shift
+  run timeout 300 strace -qq -f -o /dev/null -e trace=pidfd_open -e "inject=pidfd_open:error=EMFILE:when=$when+" \
+    "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg "$@"
+}
+must v server start a
+pid=$(qemu a)
+cannot_watch 1 server pause a
+is_rc 1 "a command that cannot look at the guest's process"
+has "$err" "error HostLimit qemu-tcg: cannot find out whether guest '$(field a domain)' runs, from \"/proc/$pid\": Too many open files
+  allow a process more open files: ulimit -n" "says so"
+true_that "and the guest goes on" runs "$pid"
+is "$(power a)" RUNNING "as is seen afterwards"
+cannot_watch $(($(ls "$state"/libvirt/run/qemu/*.xml | wc -l) + 1)) server pause a
+is_rc 1 "one that cannot watch libvirt's own process"
+is "$(sed 's,/proc/[0-9]*,/proc/N,' <<< "$err")" "error HostLimit qemu-tcg: cannot watch libvirt's process \"/proc/N\": Too many open files
+  allow a process more open files: ulimit -n" "says so"
+true_that "and the guest goes on, too" runs "$pid"
+
 for each in a c d e; do v server delete $each > /dev/null 2>&1; done
 is "$(find "$state/libvirt" -name '*vl-*')" "" "nothing that libvirt made is left of any guest"
 all_gone

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <virtloom/storage.h>
+
 #include "virt.h"
 
 /* What a child has just seen of a guest is not asked again for so long. */
@@ -77,15 +79,16 @@ read_answer (struct vl_call *call, FILE *file, const char **answer, size_t *leng
   return result;
 }
 
-/* VIRT_BUSY where the child has not ended within MS milliseconds: it is killed then. */
+/* VIRT_BUSY where the child has not ended within MS milliseconds: it is killed then, as one is
+ * whose end cannot be seen. */
 static int
 be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char **answer,
            size_t *length)
 {
-  int fd = (int)syscall (SYS_pidfd_open, child, 0), status, in_time = 0;
+  int fd = (int)syscall (SYS_pidfd_open, child, 0), error = errno, status, in_time = 0;
   int64_t deadline = virt_now () + ms, left;
 
-  while (! in_time && (left = deadline - virt_now ()) > 0) {
+  while (fd >= 0 && ! in_time && (left = deadline - virt_now ()) > 0) {
     struct pollfd event = { .fd = fd, .events = POLLIN };
 
     in_time = poll (&event, 1, left < INT_MAX ? (int)left : INT_MAX) == 1;
@@ -98,6 +101,9 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
     if (errno != EINTR)
       return vl_refuse (call, VL_ERR_FAILED, NULL, NULL,
                         "what became of libvirt's process is not known: %s", strerror (errno));
+  if (fd < 0)
+    return vl_file_failed (call, "cannot watch libvirt's process",
+                           vl_printf (call, "/proc/%ld", (long)child), error);
   if (! in_time)
     return VIRT_BUSY;
   if (WIFEXITED (status) && WEXITSTATUS (status) == 0)

@@ -12,12 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/file.h"
-
 #include "virt.h"
 
 #define CONSOLE_BYTES (100 * 1024)
-#define DEFINITION_BYTES ((size_t)16 * 1024 * 1024)
 /* virtlogd keeps three older files by default. */
 #define ROTATED_MAX 16
 
@@ -122,21 +119,6 @@ read_logs (struct vl_call *call, const char *path, char *buffer)
   return offset;
 }
 
-/* What libvirt wrote of the embedded driver's guest is read as it lies there: no other
- * command is waited for. */
-static char *
-read_definition (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
-{
-  const char *why, *path = vl_printf (call, "%s/libvirt/etc/qemu/%s.xml", conn->state_dir,
-                                      virt_name_of (call, uuid));
-  size_t length;
-  char *xml = vl_file_read (path, DEFINITION_BYTES, &length, &why);
-
-  if (xml == NULL)
-    virt_not_found (call, uuid);
-  return xml;
-}
-
 static char *
 ask_definition (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
@@ -152,14 +134,18 @@ static int
 virt_get_console_output (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                          const char **text, size_t *length)
 {
+  /* What libvirt wrote of the embedded driver's guest is read as it lies there: no other
+   * command is waited for. */
   VIRT_AUTOTEXT char *xml =
-      conn->apart ? read_definition (call, conn, uuid) : ask_definition (call, conn, uuid);
+      conn->apart ? virt_definition_read (call, conn, uuid) : ask_definition (call, conn, uuid);
   VIRT_AUTOTEXT char *buffer = NULL;
   const struct vl_xml *root = xml ? vl_xml_read (call, xml, strlen (xml)) : NULL;
   const char *path;
   char *kept;
   int offset;
 
+  if (xml == NULL && conn->apart)
+    return virt_not_found (call, uuid);
   if (root == NULL)
     return -1;
   path = virt_log_path (root);

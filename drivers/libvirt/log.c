@@ -25,7 +25,6 @@
 
 #define PROGRAM "virtloom-console"
 #define NAME "console.log"
-#define DEFINITION_BYTES ((size_t)16 * 1024 * 1024)
 #define CONF_BYTES ((size_t)1024 * 1024)
 /* The descriptors of virtloom-console. */
 enum { PIPE = 0, SAYS = 2, FOLDER = 3, STARTED = 4, N_FDS };
@@ -70,12 +69,8 @@ open_folder (const char *path)
 void
 virt_log_judge (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
 {
-  const char *path =
-      vl_printf (call, "%s/libvirt/etc/qemu/%s.xml", conn->state_dir, virt_name_of (call, uuid));
-  const char *why, *place;
-  size_t length;
-  VIRT_AUTOTEXT char *xml =
-      conn->log_bytes > 0 ? vl_file_read (path, DEFINITION_BYTES, &length, &why) : NULL;
+  VIRT_AUTOTEXT char *xml = conn->log_bytes > 0 ? virt_definition_read (call, conn, uuid) : NULL;
+  const char *place;
   VL_AUTOCLOSE int folder = (place = folder_of (call, xml)) ? open_folder (place) : -1;
 
   if (folder >= 0 && ! is_held (folder))

@@ -103,6 +103,8 @@ shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_
   int64_t deadline = virt_now () + wait.ms;
   int result = 0, off = conn->apart ? fd < 0 : timeout == 0 && is_off (call, conn, &job, NULL);
 
+  if (fd == VIRT_UNKNOWN)
+    return -1;
   while (result == 0 && ! off) {
     int64_t now = virt_now ();
 
@@ -168,6 +170,8 @@ hard_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
   struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
   int fd = conn->apart ? virt_process_of (call, conn, spawn->uuid) : -1;
 
+  if (fd == VIRT_UNKNOWN)
+    return -1;
   if (fd >= 0) {
     close (fd);
     if (virt_do (call, conn, prove, &job) < 0 || virt_process_kill (call, conn, spawn->uuid) < 0)

@@ -15,6 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <virtloom/storage.h>
+
+#include "lib/alloc.h"
 #include "lib/file.h"
 
 #include "virt.h"
@@ -47,6 +50,16 @@ static const char *
 definition_path (struct vl_call *call, const struct vl_conn *conn, const char *name)
 {
   return vl_printf (call, "%s/libvirt/etc/qemu/%s.xml", conn->state_dir, name);
+}
+
+char *
+virt_definition_read (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
+{
+  size_t length;
+  const char *why;
+
+  return vl_file_read (definition_path (call, conn, virt_name_of (call, uuid)), FILE_BYTES, &length,
+                       &why);
 }
 
 /* The value of attribute NAME within TEXT, which is one tag, or NULL. */
@@ -94,7 +107,7 @@ virt_status_read (struct vl_call *call, const char *path, struct virt_status *st
   return 0;
 }
 
-/* Has the process of this number UUID among its arguments? */
+/* Has the process of this number UUID among its arguments?  -1 with errno: they cannot be read. */
 static int
 has_uuid (struct vl_call *call, long pid, const char *uuid)
 {
@@ -104,25 +117,41 @@ has_uuid (struct vl_call *call, long pid, const char *uuid)
   const char *why, *word;
   char *text = fd < 0 ? NULL : vl_file_read_all (fd, FILE_BYTES, &length, &why);
 
+  if (fd < 0)
+    return errno == ENOENT ? 0 : -1;
   for (word = text; word && word < text + length && ! found; word += strlen (word) + 1)
     found = strcmp (word, uuid) == 0;
   free (text);
-  if (fd >= 0)
-    close (fd);
+  close (fd);
   return found;
 }
 
 int
 virt_process_open (struct vl_call *call, const struct virt_status *status)
 {
-  int fd = status->pid > 0 && status->uuid ? (int)syscall (SYS_pidfd_open, status->pid, 0) : -1;
+  int fd, found = -1, error;
 
+  if (status->pid <= 0 || status->uuid == NULL)
+    return -1;
+  fd = (int)syscall (SYS_pidfd_open, status->pid, 0);
+  /* There is none, or it is a thread's number by now. */
+  if (fd < 0 && (errno == ESRCH || errno == EINVAL))
+    return -1;
   /* The number may be another's by now; the descriptor stays this process. */
-  if (fd >= 0 && ! has_uuid (call, status->pid, status->uuid)) {
+  if (fd >= 0)
+    found = has_uuid (call, status->pid, status->uuid);
+  if (found == 1)
+    return fd;
+  error = errno;
+  if (fd >= 0)
     close (fd);
-    fd = -1;
-  }
-  return fd;
+  if (found == 0)
+    return -1;
+  vl_file_failed (call,
+                  vl_printf (call, "cannot find out whether guest '%s' runs, from",
+                             virt_name_of (call, status->uuid)),
+                  vl_printf (call, "/proc/%ld", status->pid), error);
+  return VIRT_UNKNOWN;
 }
 
 int
@@ -155,7 +184,7 @@ virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char 
   int ended;
 
   if (fd < 0)
-    return 0;
+    return fd == VIRT_UNKNOWN ? -1 : 0;
   /* Whoever finds it gone, if this process is killed meanwhile, is not to call that a crash. */
   virt_note_asked (call, conn, uuid);
   syscall (SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
@@ -193,11 +222,11 @@ last_state (struct vl_call *call, const struct vl_conn *conn, const char *name, 
 
   if (virt_status_read (call, status_path (call, conn, name), &status) == 0)
     fd = virt_process_open (call, &status);
-  if (fd >= 0) {
+  if (fd >= 0)
     close (fd);
+  if (fd >= 0 || fd == VIRT_UNKNOWN)
     return status.state && strcmp (status.state, "running") == 0 ? VL_STATE_RUNNING
                                                                  : VL_STATE_PAUSED;
-  }
   return access (save, F_OK) == 0        ? VL_STATE_SUSPENDED
          : virt_crash (call, conn, uuid) ? VL_STATE_CRASHED
                                          : VL_STATE_SHUTDOWN;
@@ -242,10 +271,9 @@ virt_list_last_seen (struct vl_call *call, const struct vl_conn *conn, vl_instan
 
   warn_last_seen (call, conn);
   while (dir && answer == 0 && (entry = readdir (dir)) != NULL) {
-    size_t n = strlen (entry->d_name);
-    const char *name = n > 4 ? vl_printf (call, "%.*s", (int)n - 4, entry->d_name) : "";
+    const char *name = vl_printf (call, "%.*s", (int)strcspn (entry->d_name, "."), entry->d_name);
 
-    if (n > 4 && strcmp (entry->d_name + n - 4, ".xml") == 0
+    if (VL_ENDS (entry->d_name, ".xml")
         && virt_status_read (call, definition_path (call, conn, name), &definition) == 0
         && definition.uuid)
       answer = fn (opaque, definition.uuid, name, last_state (call, conn, name, definition.uuid));

@@ -15,6 +15,8 @@
 
 #include <virtloom/storage.h>
 
+#include "lib/alloc.h"
+
 #include "virt.h"
 
 /* For what else libvirt writes before it comes to the guests, and for states that grow. */
@@ -42,13 +44,10 @@ bytes_of_states (const char *folder)
   off_t bytes = 0;
   struct stat st;
 
-  while (dir && (entry = readdir (dir)) != NULL) {
-    const char *end = strrchr (entry->d_name, '.');
-
-    if (end && strcmp (end, ".xml") == 0
+  while (dir && (entry = readdir (dir)) != NULL)
+    if (VL_ENDS (entry->d_name, ".xml")
         && fstatat (dirfd (dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
       bytes += st.st_size + BLOCK;
-  }
   if (dir)
     closedir (dir);
   return bytes;

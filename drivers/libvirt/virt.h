@@ -155,12 +155,17 @@ struct virt_status {
 int virt_status_read (struct vl_call *call, const char *path, struct virt_status *status);
 /* The libvirt name of the guest. */
 const char *virt_name_of (struct vl_call *call, const char *uuid);
-/* A descriptor (pidfd) of the guest's QEMU, or -1 where none runs.  The caller closes. */
+/* That cannot be found out, which is a finding. */
+#define VIRT_UNKNOWN (-3)
+/* A descriptor (pidfd) of the guest's QEMU, -1 where none runs, or VIRT_UNKNOWN.  The caller
+ * closes. */
 int virt_process_open (struct vl_call *call, const struct virt_status *status);
 int virt_process_of (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 int virt_process_ended (int fd);
 /* Ends the guest's QEMU and waits for that; 0 where none runs. */
 int virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* The guest's definition as libvirt wrote it, or NULL where it cannot be read.  The caller frees. */
+char *virt_definition_read (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* Does libvirt have a definition of the guest, or does it run? */
 int virt_is_known (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* What libvirt saw last, with a warning that says so. */

@@ -245,7 +245,10 @@ embed_take (struct vl_call *call, const char *root, uint32_t ms)
     close (fd);
     return VIRT_BUSY;
   }
-  embed_scrub (call, root);
+  if (embed_scrub (call, root) < 0) {
+    close (fd);
+    return -1;
+  }
   rotate_log (call, root);
   return fd;
 }

@@ -37,8 +37,9 @@ int embed_stay (struct vl_call *call, const char *root, uint32_t ms);
  * process writes its messages below ROOT and not on stderr. */
 const char *embed_environment (struct vl_call *call, const char *root);
 
-/* scrub.c: mends what libvirt would believe of the guests in ROOT, which is taken. */
-void embed_scrub (struct vl_call *call, const char *root);
+/* scrub.c: mends what libvirt would believe of the guests in ROOT, which is taken.  0, or -1 after
+ * a finding. */
+int embed_scrub (struct vl_call *call, const char *root);
 
 /* Has libvirt asked ROOT's QEMU yet?  The first time takes some seconds. */
 int embed_knows_qemu (struct vl_call *call, const char *root);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/alloc.h"
 #include "lib/file.h"
 
 #include "../libvirt/virt.h"
@@ -22,14 +23,6 @@
 #define FILE_BYTES ((size_t)16 * 1024 * 1024)
 /* No process has this number, on any kernel. */
 #define NOBODY "2147483647"
-
-static int
-ends_with (const char *name, const char *suffix)
-{
-  size_t n = strlen (name), m = strlen (suffix);
-
-  return n > m && strcmp (name + n - m, suffix) == 0;
-}
 
 /* libvirt tidies up after a guest whose process is not there.  Of process 0 it thinks that
  * it is about to be started, for ever; a number that another process has now it would
@@ -79,7 +72,8 @@ forget_memory (struct vl_call *call, const char *root, const struct virt_status 
     unlink (vl_printf (call, "%s/lib/qemu/save/%s.save", root, virt_name_of (call, status->uuid)));
 }
 
-static void
+/* 0, or -1 after a finding: a guest of which nothing is known is left as it is. */
+static int
 look_at (struct vl_call *call, const char *root, const char *path, int new_boot)
 {
   struct virt_status status;
@@ -87,15 +81,17 @@ look_at (struct vl_call *call, const char *root, const char *path, int new_boot)
 
   if (new_boot) {
     unlink (path);
-    return;
+    return 0;
   }
   if (virt_status_read (call, path, &status) < 0)
-    return;
+    return 0;
   fd = virt_process_open (call, &status);
+  if (fd == VIRT_UNKNOWN)
+    return -1;
   if (! virt_process_ended (fd)) {
     forget_memory (call, root, &status);
     close (fd);
-    return;
+    return 0;
   }
   if (fd >= 0)
     close (fd);
@@ -106,24 +102,26 @@ look_at (struct vl_call *call, const char *root, const char *path, int new_boot)
       && strcmp (vl_printf (call, "%ld", status.pid), NOBODY) != 0)
     virt_note_crash (call, root, status.uuid);
   forget_process (call, path);
+  return 0;
 }
 
-void
+int
 embed_scrub (struct vl_call *call, const char *root)
 {
   const char *folder = vl_printf (call, "%s/run/qemu", root);
   int new_boot = is_new_boot (call, root);
   DIR *dir = opendir (folder);
   struct dirent *entry;
+  int result = 0;
 
   while (dir && (entry = readdir (dir)) != NULL)
-    if (ends_with (entry->d_name, ".xml"))
-      look_at (call, root, vl_printf (call, "%s/%s", folder, entry->d_name), new_boot);
+    if (VL_ENDS (entry->d_name, ".xml"))
+      result |= look_at (call, root, vl_printf (call, "%s/%s", folder, entry->d_name), new_boot);
   if (dir)
     rewinddir (dir);
   /* The file of the process number is left where libvirt was killed between the two. */
   while (dir && (entry = readdir (dir)) != NULL)
-    if (ends_with (entry->d_name, ".pid") && strcmp (entry->d_name, "driver.pid") != 0
+    if (VL_ENDS (entry->d_name, ".pid") && strcmp (entry->d_name, "driver.pid") != 0
         && faccessat (dirfd (dir),
                       vl_printf (call, "%.*s.xml", (int)strlen (entry->d_name) - 4, entry->d_name),
                       F_OK, 0)
@@ -131,4 +129,5 @@ embed_scrub (struct vl_call *call, const char *root)
       unlinkat (dirfd (dir), entry->d_name, 0);
   if (dir)
     closedir (dir);
+  return result;
 }
