@@ -14,7 +14,8 @@ needs qemu-img qemu-utils
 
 # What the driver's page says that it needs; nothing else is excused.
 case $driver in
-  qemu-tcg) if [ -n "$daemon" ]; then hosts_or_skip; fi
+  qemu-tcg | libvirt-kvm) if [ -n "$daemon" ]; then hosts_or_skip; fi
+    [ "$driver" = qemu-tcg ] || kvm_or_skip
     [ "$(uname -m)" = x86_64 ] || skip_all "the test's guest is for x86-64"
     needs qemu-system-x86_64 qemu-system-x86
     if [ -z "$daemon" ] && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && ! getent passwd libvirt-qemu > /dev/null; then
@@ -30,7 +31,14 @@ delete_all () {
 CLEANUPS="delete_all $CLEANUPS"
 settings=()
 if [ -n "$daemon" ]; then
-  host_up one
+  case $driver in
+    libvirt-kvm)
+      host_up one kvm
+      # Where the kernel's KVM does not have all that its CPU promises.
+      setting cpu-model 'cpu_model_extra_flags = -arch-capabilities'
+      ;;
+    *) host_up one ;;
+  esac
   settings=("connection_uri = $(host_uri one)")
   setting "$driver" "${settings[@]}"
 fi
@@ -59,7 +67,7 @@ left () {
   {
     find "$state" \( -path "$state/images" -o -path "$state/libvirt" \) -prune \
       -o \( -name '????????-????-????-????-????????????*' -o -name 'vl-*' \) -print
-    find "$state/libvirt/etc/qemu" "$state/libvirt/run/qemu" "$state/libvirt/guests" \
+    find "$state/libvirt/etc/qemu" "$state/libvirt/run/qemu" "$state/libvirt/guests" "$state/libvirt/guests-kvm" \
       -mindepth 1 -maxdepth 1 \( -name '*-*-*' -o -name 'vl-*' \) ! -name '*.new'
   } 2> /dev/null | sort
 }
@@ -184,7 +192,7 @@ case $driver in
     has "$err" "'spwan' in setting 'fail' is not a method" "in words"
     setting fake
     ;;
-  qemu-tcg)
+  qemu-tcg | libvirt-kvm)
     run d server show two -o json
     guest=$(value domain)
     is_gone () { ! pgrep -f "[g]uest=$guest,"; }

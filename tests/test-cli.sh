@@ -264,6 +264,7 @@ is "$rc $err" "2 error StateUnusable core: the name of the STATE folder is empty
 # named is one to plan for.
 mkdir -p "$tmp/alone/plugins.d"
 printf '[settings]\ncpu_mode = custom\n' > "$tmp/alone/plugins.d/cpu-model.conf"
+printf '[settings]\nconnection_uri = qemu+unix:///system?socket=/nowhere/sock\n' > "$tmp/alone/plugins.d/libvirt-kvm.conf"
 alone () { run "$VL_RUN" virtloom --config "$tmp/alone" --state "$state" --driver libvirt-kvm "$@" config check; }
 alone
 judged () { grep -v -e '^warning DriverUnavailable ' -e '^  settings were judged by themselves; ' <<< "$err"; }

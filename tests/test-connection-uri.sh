@@ -41,6 +41,13 @@ refused qemu:///other "has the path '/other', which QEMU's driver does not have"
 refused qemu "is no URI of libvirt's"
 long=/$(printf 'x%.0s' {1..120})
 refused "qemu+unix:///system?socket=$long" "names a socket of 121 bytes; a UNIX socket has at most 107"
+for uri in qemu+tcp://user:s3cret@elsewhere/system qemu://user:s3cret@elsewhere/system; do
+  setting qemu-tcg "connection_uri = $uri"
+  run t --host "$host" plan --flavor f --image i
+  is_rc 4 "a password in a URI"
+  has "$err" "connection_uri '${uri/s3cret/***}' is " "is not shown"
+  lacks "$err" s3cret "nowhere"
+done
 for uri in qemu:///embed qemu:///system qemu:///session 'qemu+unix:///system?socket=/nowhere/sock'; do
   setting qemu-tcg "connection_uri = $uri"
   run t --host "$host" plan --flavor f --image i

@@ -85,7 +85,7 @@ rm "$conf/plugins.d/cpu-model.conf"
 printf '[settings]\nconnection_uri = qemu+unix:///system?socket=/nonexistent/sock\n' > "$conf/plugins.d/qemu-tcg.conf"
 printf '[virtloom]\ndriver = qemu-tcg\n' > "$conf/virtloom.conf"
 run vl --config "$conf" config check
-is "$rc $err" "0 warning DriverUnavailable core: servers get driver 'qemu-tcg', which cannot be used here: no libvirt daemon listens at '/nonexistent/sock' for connection_uri 'qemu+unix:///system?socket=/nonexistent/sock' ($conf/virtloom.conf:2)
+is "$rc $err" "0 warning DriverUnavailable core: servers get driver 'qemu-tcg', which cannot be used here: no libvirt daemon listens at '/nonexistent/sock' for connection_uri 'qemu+unix:///system?socket=/nonexistent/sock' (systemctl start libvirtd; Debian: apt-get install libvirt-daemon-system) ($conf/virtloom.conf:2)
   settings were judged by themselves; 'virtloom config check --host NAME' judges them for a recorded host" "a driver that cannot be used here"
 run vl --config "$conf" --host kvm-x86_64 config check
 is "$rc $err" "0 " "and for a recorded host that does not matter"

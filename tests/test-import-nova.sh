@@ -246,9 +246,20 @@ is_rc 2 "--out is needed"
 printf '[libvirt]\nvirt_type = qemu\nconnection_uri = qemu+unix:///system?socket=/nonexistent/sock\n' > "$tmp/x.conf"
 # libvirt is loaded here and never opened: in some runs LeakSanitizer itself dies then (SIGSEGV).
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 import "$tmp/x.conf"
-is "$rc ${err//$tmp\//}" "0 warning DriverUnavailable core: libvirt.virt_type: servers get driver 'qemu-tcg', which cannot be used here: no libvirt daemon listens at '/nonexistent/sock' for connection_uri 'qemu+unix:///system?socket=/nonexistent/sock' (x.conf:2)
+is "$rc ${err//$tmp\//}" "0 warning DriverUnavailable core: libvirt.virt_type: servers get driver 'qemu-tcg', which cannot be used here: no libvirt daemon listens at '/nonexistent/sock' for connection_uri 'qemu+unix:///system?socket=/nonexistent/sock' (systemctl start libvirtd; Debian: apt-get install libvirt-daemon-system) (x.conf:2)
   settings were judged by themselves; 'virtloom config check --host NAME' judges them for a recorded host" "no server could be made"
 has "$out" "judge and use it: virtloom --config $tmp/out config check" "the next step"
+again
+
+# ---- libvirt on another machine ----
+
+printf '[libvirt]\nvirt_type = kvm\nconnection_uri = qemu+tcp://user:s3cret@elsewhere/system\n' > "$tmp/x.conf"
+import "$tmp/x.conf"
+is "$rc ${err//$tmp\//}" "0 warning DriverUnavailable core: libvirt.virt_type: servers get driver 'libvirt-kvm', which cannot be used here: connection_uri 'qemu+tcp://user:***@elsewhere/system' is reached through 'tcp', as other machines are; disks are made and judged on this one (x.conf:2)
+  settings were judged by themselves; 'virtloom config check --host NAME' judges them for a recorded host" "a connection to another machine is told of, without its password"
+lacks "$out$(vl config import-nova "$tmp/x.conf" --out "$tmp/more" -o json)" s3cret "which is not shown"
+rm -r "$tmp/more"
+is "$(stat -c %a "$tmp/out/plugins.d/libvirt-kvm.conf")" 600 "and is for the owner of the file alone"
 again
 
 # ---- seen elsewhere ----

@@ -1,98 +1,117 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The driver libvirt-kvm: KVM guests of the system's libvirtd.  In this version
- * it plans, for recorded hosts and offline; it does not connect. */
+ * The driver libvirt-kvm: KVM guests of a libvirt daemon of this machine.  It is what all
+ * libvirt drivers are, but for the domain type and what KVM needs of the machine. */
 
 #include <config.h>
 
-#include <virtloom/driver.h>
-
+#include "../libvirt/virt.h"
 #include "../offers.h"
+#include "device.h"
 
-static const struct vl_prop props[] = {
-  { .name = "connection-uri",
-    .type = VL_STRING,
-    .flags = VL_EMPTY_UNSET,
-    .deflt = "qemu:///system",
-    .setting = "connection_uri",
-    .nova = "libvirt.connection_uri",
-    .help = "the libvirt daemon whose guests these are",
-    .since = "0.1" },
-  { .name = "soft-reboot-wait",
-    .type = VL_INT,
-    .deflt = "120",
-    .min = 0,
-    .max = 86400,
-    .unit = "s",
-    .setting = "wait_soft_reboot_seconds",
-    .nova = "libvirt.wait_soft_reboot_seconds",
-    .help = "how long a soft reboot waits for the guest before it becomes a hard one",
-    .since = "0.1" },
+static const struct virt_driver libvirt_kvm = {
+  .name = "libvirt-kvm",
+  .type = "kvm",
+  .notes = "guests-kvm",
 };
 
-#define PLANS_ONLY "virtloom " VL_VERSION " plans guests for libvirt-kvm, but does not run them"
+static const struct vl_prop props[] = {
+  VIRT_PROP_URI ("qemu:///system", "the libvirt daemon of this machine whose guests these are"),
+  VIRT_PROP_SOFT_REBOOT_WAIT,
+};
 
 static const char *
 libvirt_kvm_virt_type (struct vl_call *call)
 {
   (void)call;
-  return "kvm";
+  return libvirt_kvm.type;
 }
 
 static int
 libvirt_kvm_usable (struct vl_call *call, const char **why)
 {
-  (void)call;
-  *why = PLANS_ONLY;
-  return 0;
+  struct virt_uri uri;
+
+  if (virt_uri_read (call, &libvirt_kvm, &uri, why) < 0)
+    return 0;
+  *why = kvm_problem (call, &uri);
+  return *why == NULL && virt_usable (call, &uri, why);
 }
 
-/* A fact that the host file does not have is not held against it here: what
- * needs it says so itself. */
+/* What the live host says against KVM.  libvirt has no guests for an architecture whose QEMU
+ * it did not find, and then says so of each: "no supported architecture for os type". */
+static int
+refuse_live (struct vl_call *call, const struct virt_uri *uri, const char *arch, const char *key,
+             int offers)
+{
+  const char *problem = kvm_problem (call, uri);
+
+  if (offers < 0)
+    return vl_refuse_as (
+        call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL, VIRT_QEMU_HINT,
+        "libvirt finds no QEMU for '%s' on this host, and would say: no supported architecture "
+        "for os type 'hvm'",
+        arch);
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
+                       problem ? problem
+                               : "restart libvirtd, which asks QEMU anew; or use --driver "
+                                 "qemu-tcg, which needs no KVM",
+                       "this host has no KVM for '%s' (%s has no 'kvm')", arch, key);
+}
+
+/* A fact that a host file does not have is not held against it here: what needs it says so
+ * itself. */
 static int
 libvirt_kvm_ready (struct vl_call *call)
 {
   const char *arch = vl_fact_str (call, "host.arch");
   const char *key = arch ? vl_printf (call, "guest.%s.types", arch) : NULL;
+  struct virt_uri uri;
+  int offers;
 
-  if (key == NULL || vl_fact_offers (call, key, "kvm") != 0)
+  if (virt_setting (call, &libvirt_kvm, &uri) < 0)
+    return -1;
+  offers = key ? vl_fact_offers (call, key, libvirt_kvm.type) : 1;
+  if (offers > 0)
     return 0;
+  if (vl_host_is_live (call))
+    return refuse_live (call, &uri, arch, key, offers);
   /* A recording may be older than the host, or made where /dev/kvm was out of
    * reach; what is written down is not what decides there. */
-  if (! vl_host_is_live (call)) {
+  if (offers == 0)
     vl_warn_as (call, "HypervisorUnavailable", NULL, NULL,
                 "the recorded host has no KVM for '%s' (%s has no 'kvm'): as it was recorded it "
                 "would not define this guest",
                 arch, key);
-    return 0;
-  }
-  return vl_refuse_as (
-      call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL,
-      "use --driver qemu-tcg, or turn virtualization on in the firmware and load kvm_intel "
-      "or kvm_amd",
-      "this host has no KVM for '%s' (%s has no 'kvm')", arch, key);
+  return 0;
 }
 
 static int
 libvirt_kvm_open (struct vl_call *call, const struct vl_open *open, struct vl_conn **conn)
 {
-  (void)open;
-  (void)conn;
-  return vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL,
-                       "use --driver qemu-tcg for real guests; plan works with --host FILE",
-                       PLANS_ONLY ": it makes no connection to '%s'",
-                       vl_str (call, "connection-uri"));
+  struct virt_open how;
+  struct virt_uri uri;
+
+  if (virt_begin (call, &libvirt_kvm, open, &uri, &how) < 0)
+    return -1;
+  return virt_open (call, &how, conn);
 }
 
-/* Nothing is ever opened. */
-static void
-libvirt_kvm_close (struct vl_conn *conn)
+static int
+libvirt_kvm_stamp (struct vl_call *call, const struct vl_open *open, struct vl_stamp *stamp)
 {
-  (void)conn;
+  struct virt_uri uri;
+  const char *why;
+
+  if (virt_uri_read (call, &libvirt_kvm, &uri, &why) < 0)
+    return -1;
+  return virt_stamp (call, stamp, &uri, open->state_dir);
 }
 
 VL_DRIVER (libvirt_kvm, "libvirt-kvm", .version = VL_VERSION,
-           .summary = "KVM guests of the system's libvirtd (plans only in this version)",
-           .props = VL_TABLE (props), .offers = VL_TABLE (driver_offers), .reads_back = 1,
-           .virt_type = libvirt_kvm_virt_type, .usable = libvirt_kvm_usable,
-           .ready = libvirt_kvm_ready, .open = libvirt_kvm_open, .close = libvirt_kvm_close);
+           .summary = "KVM guests of the libvirt daemon of this machine", .props = VL_TABLE (props),
+           .offers = VL_TABLE (driver_offers), .reads_back = 1, .virt_type = libvirt_kvm_virt_type,
+           .usable = libvirt_kvm_usable, .ready = libvirt_kvm_ready, .open = libvirt_kvm_open,
+           .close = virt_close, .probe = virt_probe, .power = &virt_power_calls,
+           .inventory = &virt_inventory_calls, .console = &virt_console_calls,
+           .stamp = libvirt_kvm_stamp, .validates = 1, .secrets = &virt_secrets_calls);

@@ -173,14 +173,21 @@ int
 virt_error (struct vl_call *call, const char *fmt, ...)
 {
   char what[256], reason[1024];
-  const char *code;
+  const char *code, *meaning, *mend = virt_remedy (call, virGetLastErrorMessage (), &meaning);
   enum vl_err err = classify (&code);
   va_list args;
 
   va_start (args, fmt);
   vsnprintf (what, sizeof what, fmt, args);
   va_end (args);
-  vl_refuse_as (call, err, code, NULL, NULL, "%s: %s", what, last_message (reason, sizeof reason));
+  last_message (reason, sizeof reason);
+  if (meaning)
+    vl_debug (call, "%s: %s", what, reason);
+  if (mend)
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL, mend, "%s: %s", what,
+                  meaning ? meaning : reason);
+  else
+    vl_refuse_as (call, err, code, NULL, NULL, "%s: %s", what, reason);
   virResetLastError ();
   return -1;
 }
@@ -305,7 +312,8 @@ virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **c
     forget (made);
     return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
   }
-  made->type = how->type;
+  made->driver = how->driver;
+  made->type = how->driver->type;
   made->soft_reboot_wait = how->soft_reboot_wait;
   made->open_timeout = how->open_timeout;
   made->embedded = how->embedded;

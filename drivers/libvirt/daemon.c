@@ -17,7 +17,7 @@
 static const char *
 note_of (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
 {
-  return vl_printf (call, "%s/libvirt/guests/%s", conn->state_dir, uuid);
+  return vl_printf (call, "%s/libvirt/%s/%s", conn->state_dir, conn->driver->notes, uuid);
 }
 
 int
@@ -28,7 +28,7 @@ virt_note_guest (struct vl_call *call, const struct vl_conn *conn, const char *u
   if (conn->embedded)
     return 0;
   if ((mkdir (vl_printf (call, "%s/libvirt", conn->state_dir), 0700) < 0 && errno != EEXIST)
-      || (mkdir (vl_printf (call, "%s/libvirt/guests", conn->state_dir), 0700) < 0
+      || (mkdir (vl_printf (call, "%s/libvirt/%s", conn->state_dir, conn->driver->notes), 0700) < 0
           && errno != EEXIST)
       || (symlink (conn->uri, note) < 0 && errno != EEXIST))
     return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot make '%s': %s", note,
@@ -90,15 +90,17 @@ stranger (struct vl_call *call, const char *folder, const char *pattern, const c
 }
 
 int
-virt_judge_guests (struct vl_call *call, const char *state_dir, const char *uri, int embedded)
+virt_judge_guests (struct vl_call *call, const struct virt_driver *driver, const char *state_dir,
+                   const char *uri, int embedded)
 {
   const char *its = "qemu:///embed", *guest = NULL;
 
-  if (! embedded)
+  if (driver->embeds && ! embedded)
     guest =
         stranger (call, vl_printf (call, "%s/libvirt/etc/qemu", state_dir), "vl-*.xml", NULL, NULL);
   if (guest)
     return refuse_guest (call, vl_printf (call, "%.*s", (int)strlen (guest) - 4, guest), its, uri);
-  guest = stranger (call, vl_printf (call, "%s/libvirt/guests", state_dir), "*", uri, &its);
+  guest =
+      stranger (call, vl_printf (call, "%s/libvirt/%s", state_dir, driver->notes), "*", uri, &its);
   return guest ? refuse_guest (call, guest, its, uri) : 0;
 }

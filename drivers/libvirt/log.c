@@ -261,12 +261,12 @@ virt_log_is_plain (const char *conf)
 
 /* Of a daemon that listens elsewhere it is not known which file it read. */
 static const char *
-daemon_conf (struct vl_call *call, const char *text)
+daemon_conf (struct vl_call *call, const struct vl_conn *conn)
 {
   const char *why, *home = getenv ("HOME"), *config = getenv ("XDG_CONFIG_HOME");
   struct virt_uri uri;
 
-  if (virt_uri_read (call, text, &uri, &why) < 0 || uri.socket)
+  if (virt_uri_read (call, conn->driver, &uri, &why) < 0 || uri.socket)
     return NULL;
   if (uri.where == VIRT_SYSTEM)
     return "/etc/libvirt/qemu.conf";
@@ -276,9 +276,9 @@ daemon_conf (struct vl_call *call, const char *text)
 }
 
 void
-virt_log_judge_daemon (struct vl_call *call, const char *uri)
+virt_log_judge_daemon (struct vl_call *call, const struct vl_conn *conn)
 {
-  const char *why, *path = daemon_conf (call, uri);
+  const char *why, *path = daemon_conf (call, conn);
   size_t length;
   VIRT_AUTOTEXT char *conf = path ? vl_file_read (path, CONF_BYTES, &length, &why) : NULL;
 

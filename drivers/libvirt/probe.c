@@ -166,6 +166,6 @@ virt_probe (struct vl_call *call, struct vl_conn *conn)
   struct virt_job job = { 0 };
 
   if (! conn->embedded)
-    virt_log_judge_daemon (call, conn->uri);
+    virt_log_judge_daemon (call, conn);
   return virt_do (call, conn, probe, &job);
 }

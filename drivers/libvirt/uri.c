@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,6 +27,28 @@ static const struct {
   { "/system", VIRT_SYSTEM },
   { "/session", VIRT_SESSION },
 };
+
+/* Where "USER:PASSWORD@" of AUTHORITY with LENGTH bytes ends, or 0. */
+static int
+userinfo (const char *authority, int length)
+{
+  while (length > 0 && authority[length - 1] != '@')
+    length--;
+  return length;
+}
+
+/* TEXT without the password that it may have. */
+static const char *
+showable (struct vl_call *call, const char *text)
+{
+  const char *end = strstr (text, SCHEME_END), *authority = end ? end + strlen (SCHEME_END) : text;
+  int length = userinfo (authority, (int)strcspn (authority, "/?"));
+  int user = (int)strcspn (authority, ":");
+
+  if (user >= length)
+    return text;
+  return vl_printf (call, "%.*s:***@%s", (int)(authority - text) + user, text, authority + length);
+}
 
 /* What follows the path: nothing, or the socket of a daemon of this machine. */
 static const char *
@@ -51,18 +74,21 @@ read_query (struct vl_call *call, const char *query, int local, struct virt_uri 
 
 /* The part behind "qemu://" or "qemu+unix://", LOCAL for the second. */
 static const char *
-read_rest (struct vl_call *call, const char *rest, int local, struct virt_uri *uri)
+read_rest (struct vl_call *call, const char *rest, int local, int embeds, struct virt_uri *uri)
 {
-  size_t host = strcspn (rest, "/?"), length;
+  int host = (int)strcspn (rest, "/?"), user = userinfo (rest, host);
+  size_t length;
 
   if (host > 0)
     return vl_printf (call, "is of another machine ('%.*s'); disks are made and judged on this one",
-                      (int)host, rest);
+                      host - user, rest + user);
   length = strcspn (rest, "?");
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
     if (strlen (paths[i].path) != length || strncmp (paths[i].path, rest, length) != 0
         || (local && paths[i].where == VIRT_EMBED))
       continue;
+    if (paths[i].where == VIRT_EMBED && ! embeds)
+      return "is libvirt's driver in the process, which driver qemu-tcg alone uses";
     uri->where = paths[i].where;
     return read_query (call, rest + length, local, uri);
   }
@@ -71,7 +97,7 @@ read_rest (struct vl_call *call, const char *rest, int local, struct virt_uri *u
 }
 
 static const char *
-read_uri (struct vl_call *call, const char *text, struct virt_uri *uri)
+read_uri (struct vl_call *call, const char *text, int embeds, struct virt_uri *uri)
 {
   const char *end = strstr (text, SCHEME_END);
   int length = end ? (int)(end - text) : 0, driver = (int)strcspn (text, "+:");
@@ -86,25 +112,26 @@ read_uri (struct vl_call *call, const char *text, struct virt_uri *uri)
                       "is reached through '%.*s', as other machines are; disks are made and "
                       "judged on this one",
                       length - driver - 1, transport);
-  return read_rest (call, end + strlen (SCHEME_END), transport != NULL, uri);
+  return read_rest (call, end + strlen (SCHEME_END), transport != NULL, embeds, uri);
 }
 
 int
-virt_uri_read (struct vl_call *call, const char *text, struct virt_uri *uri, const char **why)
+virt_uri_read (struct vl_call *call, const struct virt_driver *driver, struct virt_uri *uri,
+               const char **why)
 {
-  const char *fault;
+  const char *text = vl_str (call, "connection-uri"), *fault;
 
   *uri = (struct virt_uri) { .text = text };
-  fault = read_uri (call, text, uri);
+  fault = read_uri (call, text, driver->embeds, uri);
   if (fault == NULL)
     return 0;
-  *why = vl_printf (call, "connection_uri '%s' %s", text, fault);
+  *why = vl_printf (call, "connection_uri '%s' %s", showable (call, text), fault);
   return -1;
 }
 
-/* The modular daemon's socket, then the old one's, as libvirt looks for them. */
+/* Does somebody listen?  *CLOSED becomes a socket that does not let this user in. */
 static int
-answers (const char *path)
+answers (const char *path, const char **closed)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
   int fd, answer;
@@ -116,26 +143,48 @@ answers (const char *path)
   if (fd < 0)
     return 0;
   answer = connect (fd, (struct sockaddr *)&address, sizeof address) == 0;
+  if (! answer && (errno == EACCES || errno == EPERM))
+    *closed = path;
   close (fd);
   return answer;
 }
 
-int
-virt_uri_answers (const struct virt_uri *uri, const char **socket)
+/* The modular daemon's socket, then the old one's, as libvirt looks for them. */
+static int
+daemon_answers (const struct virt_uri *uri, const char **socket, const char **closed)
 {
   static const char *const sockets[] = { "/run/libvirt/virtqemud-sock",
                                          "/run/libvirt/libvirt-sock" };
 
   *socket = uri->socket;
   if (uri->socket)
-    return answers (uri->socket);
+    return answers (uri->socket, closed);
   /* libvirt starts the daemon of a session itself; the embedded driver has none. */
   if (uri->where != VIRT_SYSTEM)
     return 1;
   for (size_t i = 0; i < sizeof sockets / sizeof sockets[0]; i++) {
     *socket = sockets[i];
-    if (answers (sockets[i]))
+    if (answers (sockets[i], closed))
       return 1;
   }
+  return 0;
+}
+
+int
+virt_uri_answers (struct vl_call *call, const struct virt_uri *uri, const char **why)
+{
+  const char *socket = NULL, *closed = NULL;
+
+  if (daemon_answers (uri, &socket, &closed))
+    return 1;
+  if (closed)
+    *why = vl_printf (call,
+                      "'%s', where libvirt listens for connection_uri '%s', does not let user %u "
+                      "in (adduser USER libvirt, and log in anew)",
+                      closed, uri->text, (unsigned)geteuid ());
+  else
+    *why = vl_printf (
+        call, "no libvirt daemon listens at '%s' for connection_uri '%s' (" VIRT_DAEMON_HINT ")",
+        socket, uri->text);
   return 0;
 }

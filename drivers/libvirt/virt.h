@@ -23,7 +23,8 @@ struct virt_seen {
 };
 
 struct vl_conn {
-  virConnectPtr virt;        /* NULL with APART, but for a child process */
+  virConnectPtr virt; /* NULL with APART, but for a child process */
+  const struct virt_driver *driver;
   const char *type;          /* domain type of its guests: "qemu", "kvm" */
   uint32_t soft_reboot_wait; /* seconds */
   uint32_t open_timeout;     /* seconds */
@@ -49,6 +50,46 @@ void virt_cleanup_text (char **text);
 #define VIRT_AUTODOMAIN __attribute__ ((cleanup (virt_cleanup_domain)))
 #define VIRT_AUTOTEXT __attribute__ ((cleanup (virt_cleanup_text)))
 
+/* ---- driver.c: what the drivers have in common, but for what differs ---- */
+
+struct virt_driver {
+  const char *name;  /* of plugins.d/NAME.conf */
+  const char *type;  /* domain type of its guests */
+  const char *notes; /* the folder in STATE/libvirt for notes of a daemon's guests */
+  int embeds;        /* may it use libvirt's own driver in the process? */
+};
+
+#define VIRT_PROP_URI(uri, text)                                                                   \
+  {                                                                                                \
+    .name = "connection-uri", .type = VL_STRING, .flags = VL_EMPTY_UNSET, .deflt = uri,            \
+    .setting = "connection_uri", .nova = "libvirt.connection_uri", .help = text, .since = "0.1"    \
+  }
+#define VIRT_PROP_SOFT_REBOOT_WAIT                                                                 \
+  {                                                                                                \
+    .name = "soft-reboot-wait", .type = VL_INT, .deflt = "120", .min = 0, .max = 86400,            \
+    .unit = "s", .setting = "wait_soft_reboot_seconds",                                            \
+    .nova = "libvirt.wait_soft_reboot_seconds",                                                    \
+    .help = "how long a soft reboot waits for the guest before it becomes a hard one",             \
+    .since = "0.1"                                                                                 \
+  }
+
+struct virt_uri;
+struct virt_open;
+
+/* Reads connection_uri: 0, or -1 after a finding. */
+int virt_setting (struct vl_call *call, const struct virt_driver *driver, struct virt_uri *uri);
+/* Does whoever URI names listen, and is there QEMU for this machine?  1, or 0 and *WHY. */
+int virt_usable (struct vl_call *call, const struct virt_uri *uri, const char **why);
+/* Begins HOW with the settings, and refuses where STATE has guests of another connection.  0,
+ * or -1 after a finding. */
+int virt_begin (struct vl_call *call, const struct virt_driver *driver, const struct vl_open *open,
+                struct virt_uri *uri, struct virt_open *how);
+
+#define VIRT_QEMU_HINT                                                                             \
+  "install QEMU (Debian: apt-get install qemu-system-x86, or the one of its architecture), then: " \
+  "systemctl restart libvirtd"
+#define VIRT_DAEMON_HINT "systemctl start libvirtd; Debian: apt-get install libvirt-daemon-system"
+
 /* ---- uri.c ---- */
 
 enum virt_where { VIRT_EMBED = 1, VIRT_SYSTEM, VIRT_SESSION };
@@ -60,18 +101,16 @@ struct virt_uri {
 };
 
 /* Reads the setting connection_uri.  0, or -1 and in *WHY a sentence of why it is refused. */
-int virt_uri_read (struct vl_call *call, const char *text, struct virt_uri *uri, const char **why);
-#define VIRT_URI_ACCEPTED                                                                          \
-  "accepted: qemu:///embed, qemu:///system, qemu:///session, "                                     \
-  "qemu+unix:///system?socket=PATH, qemu+unix:///session?socket=PATH"
-/* Does the daemon listen?  *SOCKET is the one that was tried, or NULL. */
-int virt_uri_answers (const struct virt_uri *uri, const char **socket);
+int virt_uri_read (struct vl_call *call, const struct virt_driver *driver, struct virt_uri *uri,
+                   const char **why);
+/* Does the daemon listen?  1, or 0 and in *WHY a sentence with what mends it. */
+int virt_uri_answers (struct vl_call *call, const struct virt_uri *uri, const char **why);
 
 /* ---- connection.c ---- */
 
 struct virt_open {
   const char *uri; /* as libvirt gets it */
-  const char *type;
+  const struct virt_driver *driver;
   const char *state_dir;
   int read_only;
   int embedded;
@@ -109,6 +148,10 @@ int virt_error (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 void virt_warning (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 /* libvirt's last error code of this thread, 0 for none. */
 int virt_last_code (void);
+
+/* remedies.c: what mends that of which libvirt says MESSAGE, or NULL where that is not known.
+ * *MEANING is what to tell instead of the message, or NULL. */
+const char *virt_remedy (struct vl_call *call, const char *message, const char **meaning);
 
 /* ---- apart.c ---- */
 
@@ -251,8 +294,8 @@ int virt_log_begin (struct vl_call *call, const struct vl_conn *conn, const stru
 void virt_log_wait (struct vl_call *call, virDomainPtr domain);
 /* Warns where nothing writes the log of guest UUID, which runs. */
 void virt_log_judge (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
-/* Warns where the daemon at URI has no virtlogd bound the logs of its guests. */
-void virt_log_judge_daemon (struct vl_call *call, const char *uri);
+/* Warns where the daemon has no virtlogd bound the logs of its guests. */
+void virt_log_judge_daemon (struct vl_call *call, const struct vl_conn *conn);
 /* Does this qemu.conf have QEMU write logs itself? */
 int virt_log_is_plain (const char *conf);
 
@@ -261,8 +304,10 @@ int virt_log_is_plain (const char *conf);
 /* Notes in STATE which daemon has guest UUID, and forgets that. */
 int virt_note_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 void virt_forget_guest (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
-/* Are all guests of STATE those of this URI (for EMBEDDED too)?  0, or -1 after a finding. */
-int virt_judge_guests (struct vl_call *call, const char *state_dir, const char *uri, int embedded);
+/* Are all guests that DRIVER has in STATE those of this URI (for EMBEDDED too)?  0, or -1 after
+ * a finding. */
+int virt_judge_guests (struct vl_call *call, const struct virt_driver *driver,
+                       const char *state_dir, const char *uri, int embedded);
 
 /* ---- spawn.c ---- */
 

@@ -9,8 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include "../libvirt/virt.h"
 #include "../offers.h"
@@ -18,25 +16,18 @@
 
 #define EMBED "qemu:///embed"
 
+static const struct virt_driver qemu_tcg = {
+  .name = "qemu-tcg",
+  .type = "qemu",
+  .notes = "guests",
+  .embeds = 1,
+};
+
 static const struct vl_prop props[] = {
-  { .name = "connection-uri",
-    .type = VL_STRING,
-    .flags = VL_EMPTY_UNSET,
-    .deflt = EMBED,
-    .setting = "connection_uri",
-    .nova = "libvirt.connection_uri",
-    .help = "libvirt's driver in this process, or the daemon of this machine that runs the guests",
-    .since = "0.1" },
-  { .name = "soft-reboot-wait",
-    .type = VL_INT,
-    .deflt = "120",
-    .min = 0,
-    .max = 86400,
-    .unit = "s",
-    .setting = "wait_soft_reboot_seconds",
-    .nova = "libvirt.wait_soft_reboot_seconds",
-    .help = "how long a soft reboot waits for the guest before it becomes a hard one",
-    .since = "0.1" },
+  VIRT_PROP_URI (EMBED,
+                 "libvirt's driver in this process, or the daemon of this machine that runs the "
+                 "guests"),
+  VIRT_PROP_SOFT_REBOOT_WAIT,
   { .name = "open-timeout",
     .type = VL_INT,
     .deflt = "120",
@@ -61,57 +52,24 @@ static const char *
 qemu_tcg_virt_type (struct vl_call *call)
 {
   (void)call;
-  return "qemu";
-}
-
-/* Where Debian and Fedora have the emulator of ARCH. */
-static int
-has_emulator (struct vl_call *call, const char *arch)
-{
-  return access (vl_printf (call, "/usr/bin/qemu-system-%s", arch), X_OK) == 0
-         || access (vl_printf (call, "/usr/local/bin/qemu-system-%s", arch), X_OK) == 0
-         || access ("/usr/libexec/qemu-kvm", X_OK) == 0;
-}
-
-/* The setting, once it is known to be one that this driver can use. */
-static int
-read_setting (struct vl_call *call, struct virt_uri *uri)
-{
-  const char *why;
-
-  if (virt_uri_read (call, vl_str (call, "connection-uri"), uri, &why) == 0)
-    return 0;
-  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "InvalidConfiguration", NULL,
-                       VIRT_URI_ACCEPTED "; set it in plugins.d/qemu-tcg.conf", "%s", why);
+  return qemu_tcg.type;
 }
 
 static int
 qemu_tcg_usable (struct vl_call *call, const char **why)
 {
   struct virt_uri uri;
-  const char *user, *socket;
-  struct utsname self;
+  const char *user;
 
-  if (virt_uri_read (call, vl_str (call, "connection-uri"), &uri, why) < 0)
+  if (virt_uri_read (call, &qemu_tcg, &uri, why) < 0 || ! virt_usable (call, &uri, why))
     return 0;
-  if (! virt_uri_answers (&uri, &socket)) {
-    *why = vl_printf (call, "no libvirt daemon listens at '%s' for connection_uri '%s'", socket,
-                      uri.text);
-    return 0;
-  }
   user = uri.where == VIRT_EMBED ? embed_missing_user () : NULL;
-  if (user) {
+  if (user)
     *why = vl_printf (call,
                       "the user and group '%s', without which libvirt does not run as root, "
                       "are not there",
                       user);
-    return 0;
-  }
-  if (uname (&self) == 0 && ! has_emulator (call, self.machine)) {
-    *why = vl_printf (call, "qemu-system-%s is not installed", self.machine);
-    return 0;
-  }
-  return 1;
+  return user == NULL;
 }
 
 /* A fact that the host file does not have is not held against it here: what
@@ -123,7 +81,7 @@ qemu_tcg_ready (struct vl_call *call)
   const char *key = arch ? vl_printf (call, "guest.%s.types", arch) : NULL;
   struct virt_uri uri;
 
-  if (read_setting (call, &uri) < 0)
+  if (virt_setting (call, &qemu_tcg, &uri) < 0)
     return -1;
   if (key == NULL || vl_fact_offers (call, key, "qemu") != 0)
     return 0;
@@ -189,25 +147,16 @@ open_embedded (struct vl_call *call, const char *root, struct virt_open *how, st
 static int
 qemu_tcg_open (struct vl_call *call, const struct vl_open *open, struct vl_conn **conn)
 {
-  struct virt_open how = {
-    .type = "qemu",
-    .state_dir = open->state_dir,
-    .soft_reboot_wait = (uint32_t)vl_int (call, "soft-reboot-wait"),
-    .open_timeout = (uint32_t)vl_int (call, "open-timeout"),
-    .own_loop = open->own_event_loop != 0,
-  };
+  struct virt_open how;
   struct virt_uri uri;
 
-  if (read_setting (call, &uri) < 0)
+  if (virt_begin (call, &qemu_tcg, open, &uri, &how) < 0)
     return -1;
-  how.uri = uri.text;
-  how.embedded = uri.where == VIRT_EMBED;
-  if (virt_judge_guests (call, open->state_dir, uri.text, how.embedded) < 0)
-    return -1;
+  how.open_timeout = (uint32_t)vl_int (call, "open-timeout");
   if (how.embedded)
     return open_embedded (call, root_of (call, open), &how, conn);
-  how.hint = "systemctl start libvirtd (Debian: libvirt-daemon-system); or set connection_uri "
-             "= " EMBED " in plugins.d/qemu-tcg.conf, which needs no daemon";
+  how.hint = VIRT_DAEMON_HINT "; or set connection_uri = " EMBED
+                              " in plugins.d/qemu-tcg.conf, which needs no daemon";
   return virt_open (call, &how, conn);
 }
 
@@ -218,7 +167,7 @@ qemu_tcg_process (struct vl_call *call, const struct vl_open *open, struct vl_pr
 {
   struct virt_uri uri;
 
-  if (read_setting (call, &uri) < 0)
+  if (virt_setting (call, &qemu_tcg, &uri) < 0)
     return -1;
   if (uri.where != VIRT_EMBED || ! open->own_event_loop)
     return 0;
@@ -243,8 +192,7 @@ qemu_tcg_slot_default (struct vl_call *call, const char *slot)
   struct virt_uri uri;
   const char *why;
 
-  if (strcmp (slot, VL_DRIVER_SECRETS) != 0
-      || virt_uri_read (call, vl_str (call, "connection-uri"), &uri, &why) < 0)
+  if (strcmp (slot, VL_DRIVER_SECRETS) != 0 || virt_uri_read (call, &qemu_tcg, &uri, &why) < 0)
     return NULL;
   return uri.where == VIRT_EMBED ? "false" : NULL;
 }
@@ -255,7 +203,7 @@ qemu_tcg_stamp (struct vl_call *call, const struct vl_open *open, struct vl_stam
   struct virt_uri uri;
   const char *why;
 
-  if (virt_uri_read (call, vl_str (call, "connection-uri"), &uri, &why) < 0)
+  if (virt_uri_read (call, &qemu_tcg, &uri, &why) < 0)
     return -1;
   return virt_stamp (call, stamp, &uri, open->state_dir);
 }

@@ -25,11 +25,17 @@ hosts_or_skip () {
   CLEANUPS="$CLEANUPS hosts_down"
 }
 
-# host_up NAME: starts the host and waits for its libvirtd, whose socket is then
-# $rig/NAME/run/libvirt-sock, for everybody on this machine.
+# What a host whose guests run under KVM needs besides.
+kvm_or_skip () {
+  [ -c /dev/kvm ] || skip_all "guests under KVM: there is no /dev/kvm"
+  { : <> /dev/kvm; } 2> "$tmp/kvm" || skip_all "guests under KVM: $(cat "$tmp/kvm")"
+}
+
+# host_up NAME [kvm]: starts the host and waits for its libvirtd, whose socket is then
+# $rig/NAME/run/libvirt-sock, for everybody on this machine.  With "kvm" it has /dev/kvm.
 host_up () {
   local at=$rig/$1 folder
-  known=$top_builddir/tests/tmp/libvirtd-cache
+  known=$top_builddir/tests/tmp/libvirtd-cache${2:+-$2}
   mkdir -p "$at"
   chmod 711 "$at"
   for folder in etc run log cache own; do mkdir "$at/$folder"; done
@@ -44,7 +50,7 @@ log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
 END
   # unshare ends its child when it ends, and the kernel ends unshare when we do.
   setpriv --pdeathsig KILL unshare --mount --pid --net --uts --ipc --fork --mount-proc --kill-child=KILL \
-    bash "$top_srcdir/tests/rig/host-init" "$1" "$at" > "$at/log/init" 2>&1 < /dev/null &
+    bash "$top_srcdir/tests/rig/host-init" "$1" "$at" "${2:-}" > "$at/log/init" 2>&1 < /dev/null &
   echo $! > "$at/pid"
   wait_for "${VL_TEST_BOOT_SECONDS:-600}" virsh -q -c "$(host_uri "$1")" list && return 0
   host_log "$1"
