@@ -125,6 +125,8 @@ Status ACTIVE
 Power RUNNING
 Fault -
 Overruled -
+Description -
+Locked -
 Flavor dog
 VCPUs 2
 RAM (MiB) 128
@@ -197,7 +199,7 @@ is_eq "$rc $out" "0 Status  ACTIVE" "one row of one object"
 run f server show a -o json -c status
 is_eq "$(tr -d ' \n' <<< "$out")" '{"status":"ACTIVE","findings":[]}' "members of one object"
 run f server list -c nme
-is_eq "$rc $out$err" "2 error Usage core: there is no column 'nme'; accepted: name, uuid, status, power_state, flavor, image, driver, domain, created, fault, run_dir
+is_eq "$rc $out$err" "2 error Usage core: there is no column 'nme'; accepted: name, uuid, status, power_state, flavor, image, driver, domain, created, fault, locked, description, run_dir
   did you mean 'name'?" "a column that is none"
 run f flavor show m1 -o value -c ram_mib
 is_eq "$rc $out" "0 128" "of flavors, too"
@@ -421,7 +423,7 @@ has "$(sed 's/  */ /g' <<< "$out")" "pause $me interrupted the command that did 
 f server delete web
 # A store of before.
 f server create old --flavor m1 --image img > "$tmp/.out"
-sqlite3 "$state/state.db" 'DROP TABLE action; UPDATE schema SET version = 3'
+sqlite3 "$state/state.db" 'DROP TABLE action; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description; UPDATE schema SET version = 3'
 run f server event list old
 is_eq "$rc $(wc -l <<< "$out")" "0 1" "a server of an earlier schema has an empty history"
 f server pause old

@@ -30,6 +30,7 @@ static const struct option options[] = {
   { "capabilities", NULL, "FILE", "libvirt's capabilities" REPEATABLE },
   { "column", "c", "COLUMN,...", "only these columns, in this order" REPEATABLE },
   { "config-drive", NULL, NULL, "with a config drive" },
+  { "description", NULL, "TEXT", "what the server is for" },
   { "disk", NULL, "GIB", "root disk; 0: the image's own size" },
   { "disk-format", NULL, "FORMAT", "what the file is: qcow2, raw ...; never guessed" },
   { "domcapabilities", NULL, "FILE", "libvirt's domain capabilities" REPEATABLE },
@@ -58,12 +59,14 @@ static const struct option options[] = {
   { "metadata", NULL, "KEY=VALUE", "the guest's metadata" REPEATABLE },
   { "min-disk", NULL, "GIB", "least root disk of a flavor for this image" },
   { "min-ram", NULL, "MIB", "least memory of a flavor for this image" },
+  { "name", NULL, "NAME", "another name" },
   { "network", NULL, "NET", "bridge=BRIDGE[,model=,mac=,mtu=] or user" REPEATABLE },
   { "no-headings", NULL, NULL, "tables without their first line" },
   { "out", NULL, "DIR", "the folder to write" },
   { "password", NULL, "FILE", "the administrator's password: the first line, - for stdin" },
   { "property", NULL, "KEY=VALUE", "a property" REPEATABLE },
   { "ram", NULL, "MIB", "memory" },
+  { "reason", NULL, "TEXT", "why the server is locked" },
   { "request", NULL, "FILE", "a request file, - for stdin" },
   { "ssh-key", NULL, "FILE", "a public SSH key for the guest" REPEATABLE },
   { "status", NULL, "STATUS,...", "BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" },
@@ -240,10 +243,8 @@ static void
 unknown_verb (struct args *args, const char *name)
 {
   /* What the clients of OpenStack can do with a server. */
-  static const char later[] =
-      "add backup dump evacuate image lock migrate migration rebuild remove "
-      "rename rescue resize restore set shelve unlock unrescue unset "
-      "unshelve volume";
+  static const char later[] = "add backup dump evacuate image migrate migration rebuild remove "
+                              "rescue resize restore shelve unrescue unshelve volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = join_verbs (args->noun);
   int known = name && strcmp (args->noun->name, "server") == 0 && has_word (later, name);

@@ -21,6 +21,8 @@ static const struct column head_columns[] = {
   { "power_state", "Power" },
   { "fault", "Fault" },
   { "overruled", "Overruled" },
+  { "description", "Description" },
+  { "locked", "Locked" },
   { "flavor", "Flavor" },
   { "vcpus", "VCPUs" },
   { "ram", "RAM (MiB)" },

@@ -28,6 +28,8 @@ static const struct column list_columns[] = {
   { "domain", "Domain", 1 },
   { "created", "Created", 1 },
   { "fault", "Fault", 1 },
+  { "locked", "Locked", 1 },
+  { "description", "Description", 1 },
   { "run_dir", "Run folder", 1 },
   { NULL, NULL },
 };
@@ -49,6 +51,8 @@ server_json (const struct vl_server_info *server)
   json_put (object, "fault", server->fault);
   json_put (object, "run_dir", server->run_dir);
   json_put (object, "overruled", server->overruled);
+  json_put (object, "locked", server->locked);
+  json_put (object, "description", server->description);
   return object;
 }
 
@@ -390,6 +394,17 @@ static const struct verb verbs[] = {
     VERB_WATCHED, server_show },
   { "delete", "SERVER...", 0, -1, "all status force abandon wait", "table json",
     "stops guests and removes what is theirs", "virtloom server delete web1", 0, server_delete },
+  { "set", "SERVER", 1, 1, "name description property status wait", "table json",
+    "changes what is on record of a server; its guest goes on as it is",
+    "virtloom server set web1 --property hw_watchdog_action=reset", 0, server_set },
+  { "unset", "SERVER", 1, 1, "property wait", "table json",
+    "takes properties of the server's own away; --property is the key alone",
+    "virtloom server unset web1 --property hw_watchdog_action", 0, server_unset },
+  { "lock", "SERVER...", 1, -1, "reason wait", "table json",
+    "lets nothing be done to servers until they are unlocked",
+    "virtloom server lock web1 --reason 'backup until noon'", 0, server_lock },
+  { "unlock", "SERVER...", 1, -1, "wait", "table json", "lets all be done to servers again",
+    "virtloom server unlock web1", 0, server_unlock },
   POWER (start, "switches guests on", server_start),
   { "stop", "SERVER...", 0, -1, "all status timeout force wait", "table json",
     "asks guests to shut down, then pulls the plug; --timeout 0 does not ask",

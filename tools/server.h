@@ -26,6 +26,11 @@ int server_matches (struct tool *tool, const struct vl_server_info *server);
  * NULL-terminated, in memory of the call.  NULL after a finding. */
 const char *const *server_names (struct tool *tool);
 int server_wait (struct tool *tool);
+/* server-set.c */
+int server_set (struct tool *tool);
+int server_unset (struct tool *tool);
+int server_lock (struct tool *tool);
+int server_unlock (struct tool *tool);
 /* --timeout, OTHERWISE where there is none.  0, or -1 after a finding. */
 int server_seconds (struct tool *tool, int64_t otherwise, uint32_t *seconds);
 /* SERVER is STATUS and not yet what is waited for: waits a moment.  0, or -1 after WaitTimeout

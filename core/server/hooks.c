@@ -152,7 +152,7 @@ vl_hooks_permit (const struct vl_hooks *hooks, enum vl_op op, int anyway)
   struct vl_registry *registry = hooks->app->registry;
   struct vl_call *call = hooks->app->call;
   size_t first = call->findings.n;
-  int bad = 0;
+  int bad = vl_record_unlocked (call, hooks->record);
 
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];

@@ -63,6 +63,9 @@ vl_properties_check (struct vl_app *app, const struct vl_noun *noun, const struc
 {
   struct vl_property *judged = vl_arena_alloc (app->call->arena, (n + 1) * sizeof *judged);
   int image = noun == &vl_noun_image, bad = 0;
+  enum vl_layer layer = image                     ? VL_LAYER_IMAGE
+                        : noun == &vl_noun_server ? VL_LAYER_REQUEST
+                                                  : VL_LAYER_FLAVOR;
   size_t n_judged = 0;
 
   for (size_t i = 0; i < n; i++) {
@@ -78,9 +81,7 @@ vl_properties_check (struct vl_app *app, const struct vl_noun *noun, const struc
     if (bad_one == 0 && (! image || ! vl_glob_any ("kernel_id ramdisk_id", list[i].key)))
       judged[n_judged++] = list[i];
   }
-  return bad ? -1
-             : vl_keys_judge (app->call, app->registry, app->config,
-                              image ? VL_LAYER_IMAGE : VL_LAYER_FLAVOR, judged, n_judged);
+  return bad ? -1 : vl_keys_judge (app->call, app->registry, app->config, layer, judged, n_judged);
 }
 
 int

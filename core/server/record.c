@@ -50,7 +50,7 @@ vl_record_load (struct vl_store *store, const char *server, struct vl_record *re
       store, record,
       "SELECT uuid, name, domain, status, flavor, image, image_uuid, driver, created, "
       "fault, request, coalesce ((SELECT xml FROM document WHERE server = uuid "
-      "AND role = 'current'), xml), properties FROM server "
+      "AND role = 'current'), xml), properties, locked, description FROM server "
       "WHERE name = ?1 OR uuid = lower (?1) ORDER BY name = ?1 DESC",
       "s", server);
 }
@@ -87,6 +87,13 @@ vl_record_find (struct vl_app *app, const char *server)
   return got == 1 ? record : NULL;
 }
 
+void
+vl_record_gone (struct vl_call *call, const char *server)
+{
+  vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+                "server \"%s\" was deleted meanwhile", server);
+}
+
 int
 vl_record_set_status (struct vl_store *store, const char *uuid, const char *status,
                       const char *fault)
@@ -105,6 +112,24 @@ vl_fault_text (struct vl_call *call, size_t first)
       vl_str_printf (&text, "%s%s: %s", text.length ? "; " : "", call->findings.items[i].code,
                      call->findings.items[i].message);
   return vl_arena_strdup (call->arena, text.text);
+}
+
+const char *
+vl_guest_reason (struct vl_app *app, const char *uuid, const struct vl_info *info)
+{
+  struct vl_call *call = app->call;
+  const char *log = vl_printf (call, "%s/run/console.log", vl_server_dir (app, uuid));
+  const char *how = info->state == VL_STATE_CRASHED ? "its process ended" : "by itself";
+  struct stat st;
+
+  if (info->reason)
+    return info->reason;
+  if (info->state != VL_STATE_CRASHED && info->state != VL_STATE_SHUTDOWN)
+    return NULL;
+  if (lstat (log, &st) < 0)
+    return how;
+  return vl_printf (call, "%s; it last wrote to its console at %s", how,
+                    vl_time_text (call, st.st_mtime));
 }
 
 int

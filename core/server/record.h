@@ -18,6 +18,8 @@ struct vl_record {
   const char *request;    /* JSON */
   const char *xml;        /* of the current document */
   const char *properties; /* JSON, of a server of an earlier schema */
+  const char *locked;     /* why nothing is done to it, "" without a reason; NULL: not locked */
+  const char *description;
 };
 
 /* Is the guest UUID called DOMAIN as ours are? */
@@ -48,6 +50,12 @@ int vl_claims_write (struct vl_app *app, const char *server, const char *role,
                      const struct vl_plan *plan);
 int vl_record_set_status (struct vl_store *store, const char *uuid, const char *status,
                           const char *fault);
+/* Refuses that SERVER, which was found before, is gone by now. */
+void vl_record_gone (struct vl_call *call, const char *server);
+/* server-set.c: 0, or -1 after InstanceIsLocked. */
+int vl_record_unlocked (struct vl_call *call, const struct vl_record *record);
+/* server-disks.c: the host name, by RFC 1123, that is made of the name of REQUEST's server; malloc. */
+char *vl_host_name (const struct vl_request *request);
 /* The text of the findings from number FIRST on, for the record's fault. */
 const char *vl_fault_text (struct vl_call *call, size_t first);
 
@@ -62,6 +70,9 @@ int vl_server_files_judge (struct vl_app *app, const struct vl_record *record, c
 int vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
                      struct vl_spawn *spawn);
 
+/* Why the guest of server UUID is in the state that INFO tells: the driver's word, with what there
+ * is to see of a guest that ended by itself.  NULL where nothing is. */
+const char *vl_guest_reason (struct vl_app *app, const char *uuid, const struct vl_info *info);
 /* What the user is shown, from what is on record and what the driver says. */
 const char *vl_status_of (const char *recorded, enum vl_state state, int known);
 const char *vl_power_state_name (enum vl_state state);

@@ -138,7 +138,14 @@ static const char *const to_4[] = {
   NULL,
 };
 
-static const char *const *const migrations[] = { to_1, to_2, to_3, to_4 };
+static const char *const to_5[] = {
+  /* LOCKED: why nothing is done to the server, '' without a reason; NULL: it is not locked. */
+  "ALTER TABLE server ADD COLUMN locked TEXT",
+  "ALTER TABLE server ADD COLUMN description TEXT",
+  NULL,
+};
+
+static const char *const *const migrations[] = { to_1, to_2, to_3, to_4, to_5 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
 int

@@ -136,34 +136,14 @@ look (const struct act *act, struct vl_info *info)
   return 0;
 }
 
-/* Why the guest is in the state that INFO tells: the driver's word, with what there is to see of
- * a guest that ended by itself. */
-static const char *
-reason_of (const struct act *act, const struct vl_info *info)
-{
-  struct vl_call *call = act->app->call;
-  const char *log =
-      vl_printf (call, "%s/run/console.log", vl_server_dir (act->app, act->record.uuid));
-  const char *how = info->state == VL_STATE_CRASHED ? "its process ended" : "by itself";
-  struct stat st;
-
-  if (info->reason)
-    return info->reason;
-  if (info->state != VL_STATE_CRASHED && info->state != VL_STATE_SHUTDOWN)
-    return NULL;
-  if (lstat (log, &st) < 0)
-    return how;
-  return vl_printf (call, "%s; it last wrote to its console at %s", how,
-                    vl_time_text (call, st.st_mtime));
-}
-
 /* Inside a transaction: the server is STATUS by now; what that tells has happened. */
 static int
 note_change (const struct act *act, const char *status, const struct vl_info *info)
 {
   struct vl_store *store = act->app->store;
   int crashed = info->state == VL_STATE_CRASHED;
-  const char *reason = reason_of (act, info), *fault = act->record.fault;
+  const char *reason = vl_guest_reason (act->app, act->record.uuid, info),
+             *fault = act->record.fault;
 
   for (size_t i = 0; i < N_CHANGES; i++)
     if (VL_STREQ (changes[i].was, act->record.status) && VL_STREQ (changes[i].is, status)) {
@@ -209,7 +189,12 @@ load_record (struct act *act)
 {
   unsigned strict = actions[act->what].strict;
   size_t first = act->app->call->findings.n;
-  int result = vl_hooks_load (&act->hooks, act->app, &act->record, VL_ROLE_CURRENT);
+  int result;
+
+  /* That the host comes up is nothing that is done to the server. */
+  if (actions[act->what].action == VL_SERVER_BOOT)
+    act->record.locked = NULL;
+  result = vl_hooks_load (&act->hooks, act->app, &act->record, VL_ROLE_CURRENT);
 
   act->app->call->host = act->hooks.host;
   if (result == 0 && strict)
@@ -392,8 +377,7 @@ lock_server (struct act *act, const char *server, unsigned wait, struct vl_lock 
     return got > 0 ? 1 : -1;
   got = vl_record_load (act->app->store, record->uuid, &act->record);
   if (got == 0)
-    vl_refuse_as (act->app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
-                  "server \"%s\" was deleted meanwhile", server);
+    vl_record_gone (act->app->call, server);
   return got == 1 ? 0 : -1;
 }
 

@@ -139,8 +139,8 @@ make_local (struct disk_work *w)
 }
 
 /* A host name as RFC 1123 has it, of what the server is called. */
-static char *
-host_name (const struct vl_request *request)
+char *
+vl_host_name (const struct vl_request *request)
 {
   char *name = vl_xcalloc (1, 64);
   size_t n = 0;
@@ -219,7 +219,7 @@ make_config (struct disk_work *w)
 {
   const struct vl_request *request = w->request;
   json_t *root = json_object ();
-  VL_AUTOFREE char *host = request->hostname ? NULL : host_name (request);
+  VL_AUTOFREE char *host = request->hostname ? NULL : vl_host_name (request);
   VL_AUTOFREE char *meta = NULL, *network = NULL;
   struct vl_config_drive drive = { .user_data = request->user_data };
 

@@ -150,7 +150,9 @@ vl_server_find (struct vl_app *app, const char *server)
                                     .created = record->created,
                                     .fault = record->fault,
                                     .xml = record->xml,
-                                    .overruled = last_overruled (store, record->uuid) };
+                                    .overruled = last_overruled (store, record->uuid),
+                                    .locked = record->locked,
+                                    .description = record->description };
   fill (app, info, record->status, known == 1 ? now.state : VL_STATE_NONE, known >= 0);
   return info;
 }
@@ -161,11 +163,12 @@ static int
 show_all (struct vl_app *app, struct vl_store *store, const struct listing *listing,
           int (*fn) (void *, const struct vl_server_info *), void *opaque)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt =
-      vl_db_query (store,
-                   "SELECT name, uuid, domain, flavor, image, driver, created, fault, status "
-                   "FROM server ORDER BY name",
-                   "");
+  VL_AUTOQUERY sqlite3_stmt *stmt = vl_db_query (
+      store,
+      "SELECT name, uuid, domain, flavor, image, driver, created, fault, status, locked, "
+      "description "
+      "FROM server ORDER BY name",
+      "");
   int bad = 0, result;
 
   while (vl_db_next (store, stmt, &bad) == 1) {
@@ -176,7 +179,9 @@ show_all (struct vl_app *app, struct vl_store *store, const struct listing *list
                                    .image = vl_db_text (stmt, 4),
                                    .driver = vl_db_text (stmt, 5),
                                    .created = vl_db_text (stmt, 6),
-                                   .fault = vl_db_text (stmt, 7) };
+                                   .fault = vl_db_text (stmt, 7),
+                                   .locked = vl_db_text (stmt, 9),
+                                   .description = vl_db_text (stmt, 10) };
     struct seen *found = seen_of (listing, info.uuid);
 
     if (found)

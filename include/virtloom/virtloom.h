@@ -379,6 +379,8 @@ struct vl_server_info {
   /* What was done last although plugins had something against it, or NULL; server show
    * only. */
   const char *overruled;
+  const char *locked;      /* why nothing is done to it, "" without a reason; NULL: not locked */
+  const char *description; /* or NULL */
 };
 
 /* What is on record of a server's current document.  Texts all, NULL where there is none. */
@@ -463,6 +465,24 @@ VL_EXPORT int vl_server_stop (struct vl_app *app, const char *const *servers, si
  * resume_guests_state_on_host_boot is off, and nothing is started; or -1 after findings: it can
  * be called again then. */
 VL_EXPORT int vl_host_resume (struct vl_app *app, int (*fn) (void *, const char *), void *opaque);
+/* What of a server's record is changed; what is NULL stays. */
+struct vl_server_change {
+  const char *name;              /* the guest keeps its host name */
+  const char *description;       /* up to 255 bytes; "": none */
+  const char *status;            /* "active" or "error", where the one on record is wrong */
+  const struct vl_property *set; /* image keys, above what the image says; judged one by one */
+  size_t n_set;
+  const char *const *unset; /* keys that the server itself has; NULL-terminated */
+};
+/* The guest goes on as it is: vl_server_diff shows what its next document will have, and
+ * vl_server_update takes that.  0; -1 after a finding, and nothing is changed. */
+VL_EXPORT int vl_server_change (struct vl_app *app, const char *server,
+                                const struct vl_server_change *change);
+/* From now on nothing is done to SERVER (InstanceIsLocked) but what looks at it, what
+ * vl_host_resume does, and a status that is put right; FORCE of a stop or a deletion overrules the
+ * lock.  REASON: up to 255 bytes, or NULL.  Locked again it has the new reason. */
+VL_EXPORT int vl_server_lock (struct vl_app *app, const char *server, const char *reason);
+VL_EXPORT int vl_server_unlock (struct vl_app *app, const char *server);
 /* What a plan of today would change of SERVER's document; arena memory of the
  * application.  0 with *N, or -1 where there is no such plan. */
 VL_EXPORT int vl_server_diff (struct vl_app *app, const char *server,

@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show delete" ;;
-    server) echo "create list show delete start stop reboot diff event wait pause unpause suspend resume log console" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff event wait pause unpause suspend resume log console" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -25,6 +25,10 @@ _virtloom_options ()
   case $1-$2 in
     flavor-create) echo "--vcpus --ram --disk --ephemeral --swap --property" ;;
     flavor-set | flavor-unset | image-set | image-unset) echo "--property" ;;
+    server-set) echo "--name --description --property --status --wait" ;;
+    server-unset) echo "--property --wait" ;;
+    server-lock) echo "--reason --wait" ;;
+    server-unlock) echo "--wait" ;;
     image-create) echo "--file --disk-format --min-ram --min-disk --property" ;;
     server-create) echo "--flavor --image --network --volume --property --request --metadata --ssh-key --key-name --password --hostname --user-data --config-drive --wait --timeout --dry-run" ;;
     server-list) echo "--status --column --no-headings" ;;

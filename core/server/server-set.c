@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What an operator changes on a server's record: name, description, properties, the lock, a
+ * status that is wrong.  The guest is not touched; its document changes with the next
+ * `reboot --hard --update`. */
+
+#include <config.h>
+
+#include "request/guest.h"
+#include "request/request.h"
+#include "server/undo.h"
+
+#include <virtloom/ascii.h>
+#include <virtloom/virtloom.h>
+
+#include <jansson.h>
+
+/* As Nova's: of descriptions and of reasons for a lock. */
+#define TEXT_LIMIT 255u
+
+struct changing {
+  struct vl_app *app;
+  struct vl_record record;
+  struct vl_lock lock;
+};
+
+/* Takes the lock of SERVER and reads its record.  0 or -1. */
+static int
+begin (struct changing *c, const char *server)
+{
+  const struct vl_record *record = vl_record_find (c->app, server);
+  int got;
+
+  if (record == NULL)
+    return -1;
+  vl_recover (c->app, c->app->store);
+  if (vl_lock_take (c->app, "servers", record->uuid, vl_lock_seconds (c->app), &c->lock) < 0
+      || vl_undo_mend (c->app, c->app->store, record->uuid) < 0)
+    return -1;
+  got = vl_record_load (c->app->store, record->uuid, &c->record);
+  if (got == 0)
+    vl_record_gone (c->app->call, server);
+  return got == 1 ? 0 : -1;
+}
+
+/* Writes WHAT into the history, once the caller's statements had RESULT, and ends the
+ * transaction. */
+static int
+end (struct changing *c, const char *what, const char *reason, int result)
+{
+  struct vl_store *store = c->app->store;
+
+  if (result == 0)
+    result = vl_history_begin (store, c->record.uuid, what);
+  if (result == 0)
+    result = vl_history_end (store, c->record.uuid, "done", reason);
+  return vl_db_finish (store, result);
+}
+
+/* Can TEXT, which is WHAT, be kept?  0, or -1 after a refusal. */
+static int
+check_text (struct vl_call *call, const char *what, const char *text)
+{
+  size_t length = text ? strlen (text) : 0;
+  const char *problem = length > TEXT_LIMIT ? "is too long; accepted: up to 255 bytes"
+                        : length            ? vl_text_problem (text, length)
+                                            : NULL;
+
+  return problem ? vl_refuse_as (call, VL_ERR_REQUEST, "Invalid", NULL, NULL, "the %s %s", what,
+                                 problem)
+                 : 0;
+}
+
+/* ---- lock ---- */
+
+int
+vl_record_unlocked (struct vl_call *call, const struct vl_record *record)
+{
+  if (record->locked == NULL)
+    return 0;
+  return vl_refuse_as (
+      call, VL_ERR_REQUEST, "InstanceIsLocked", NULL,
+      vl_printf (call, "virtloom server unlock %s", vl_shell_word (call->arena, record->name)),
+      "server \"%s\" is locked%s%s", record->name, *record->locked ? ": " : "", record->locked);
+}
+
+int
+vl_server_lock (struct vl_app *app, const char *server, const char *reason)
+{
+  struct changing c = { .app = app, .lock = VL_LOCK_NONE };
+  int result = -1;
+
+  if (check_text (app->call, "reason of the lock", reason) == 0 && begin (&c, server) == 0
+      && vl_db_begin (app->store) == 0)
+    result = end (&c, "lock", reason,
+                  vl_db_run (app->store, "UPDATE server SET locked = ? WHERE uuid = ?", "ss",
+                             reason ? reason : "", c.record.uuid));
+  vl_lock_drop (&c.lock);
+  return result;
+}
+
+int
+vl_server_unlock (struct vl_app *app, const char *server)
+{
+  struct changing c = { .app = app, .lock = VL_LOCK_NONE };
+  int result = begin (&c, server);
+
+  /* One that is not locked is as it shall be, and nothing was done. */
+  if (result == 0 && c.record.locked) {
+    result = vl_db_begin (app->store);
+    if (result == 0)
+      result = end (&c, "unlock", NULL,
+                    vl_db_run (app->store, "UPDATE server SET locked = NULL WHERE uuid = ?", "s",
+                               c.record.uuid));
+  }
+  vl_lock_drop (&c.lock);
+  return result;
+}
+
+/* ---- name, description, properties ---- */
+
+/* Are SET properties that an image could have?  They are judged by themselves, as a flavor's
+ * are, and again with all others in the next plan. */
+static int
+check_properties (struct vl_app *app, const struct vl_server_change *change)
+{
+  return change->n_set ? vl_properties_check (app, &vl_noun_server, change->set, change->n_set) : 0;
+}
+
+/* Takes the properties that CHANGE unsets out of those of REQUEST. */
+static int
+unset (struct vl_call *call, json_t *properties, const char *const *keys)
+{
+  int bad = 0;
+
+  for (; keys && *keys; keys++) {
+    struct vl_spell spell = { .wanted = *keys };
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (properties, key, value) vl_spell_offer (&spell, key);
+    if (json_object_del (properties, *keys) < 0)
+      bad = vl_refuse_as (call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
+                          vl_did_you_mean (call, '"', spell.best, NULL),
+                          "the server has no property \"%s\" of its own", *keys);
+  }
+  return bad;
+}
+
+/* The request of the server with CHANGE in it; malloc, or NULL after a finding. */
+static char *
+changed_request (struct changing *c, const struct vl_server_change *change)
+{
+  json_t *request = json_loads (c->record.request, 0, NULL);
+  json_t *properties = json_object_get (request, "properties");
+  char *text = NULL;
+
+  if (request == NULL) {
+    vl_refuse_as (c->app->call, VL_ERR_FAILED, "StoreDamaged", NULL, "virtloom state check",
+                  "the request of server \"%s\" on record is no JSON", c->record.name);
+    return NULL;
+  }
+  if (change->name) {
+    struct vl_request *old = vl_stored_request (c->app, c->record.request, c->record.name);
+
+    /* A host name that was made of the old name stays the guest's.  Without a config drive it has
+     * been told of none. */
+    if (old && old->config_drive && old->hostname == NULL) {
+      VL_AUTOFREE char *host = vl_host_name (old);
+
+      json_object_set_new (request, "hostname", json_string (host));
+    }
+    vl_request_free (old);
+    json_object_set_new (request, "name", json_string (change->name));
+  }
+  if (! json_is_object (properties)) {
+    properties = json_object ();
+    json_object_set_new (request, "properties", properties);
+  }
+  if (unset (c->app->call, properties, change->unset) == 0) {
+    for (size_t i = 0; i < change->n_set; i++)
+      json_object_set_new (properties, change->set[i].key, json_string (change->set[i].value));
+    if (json_object_size (properties) == 0)
+      json_object_del (request, "properties");
+    text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  }
+  json_decref (request);
+  return text;
+}
+
+/* Is the new name free?  0 or -1 after a finding. */
+static int
+check_name (struct changing *c, const char *name)
+{
+  struct vl_store *store = c->app->store;
+  int there = vl_db_any (store, "SELECT 1 FROM server WHERE name = ? AND uuid <> ?", "ss", name,
+                         c->record.uuid);
+
+  return there > 0 ? vl_exists (store->call, &vl_noun_server, name) : there;
+}
+
+/* Inside a transaction. */
+static int
+write_change (struct changing *c, const struct vl_server_change *change)
+{
+  struct vl_store *store = c->app->store;
+  const char *uuid = c->record.uuid;
+  VL_AUTOFREE char *request = NULL;
+
+  if (change->name && check_name (c, change->name) < 0)
+    return -1;
+  request = changed_request (c, change);
+  if (request == NULL
+      || vl_db_run (store,
+                    "UPDATE server SET request = ?, name = coalesce (?, name) WHERE uuid = ?",
+                    "sss", request, change->name, uuid)
+             < 0)
+    return -1;
+  if (change->status
+      && vl_record_set_status (store, uuid, change->status,
+                               VL_STREQ (change->status, "ERROR") ? "set by the operator" : NULL)
+             < 0)
+    return -1;
+  return change->description == NULL
+             ? 0
+             : vl_db_run (store, "UPDATE server SET description = nullif (?, '') WHERE uuid = ?",
+                          "ss", change->description, uuid);
+}
+
+/* What the history says of CHANGE. */
+static const char *
+told (struct vl_call *call, const struct vl_server_change *change)
+{
+  VL_AUTOSTR struct vl_str text = { NULL, 0, 0 };
+
+  vl_str_add (&text, "");
+  if (change->name)
+    vl_str_printf (&text, "name %s", change->name);
+  if (change->description)
+    vl_str_printf (&text, "%sdescription", text.length ? ", " : "");
+  if (change->status)
+    vl_str_printf (&text, "%sstatus %s", text.length ? ", " : "", change->status);
+  for (size_t i = 0; i < change->n_set; i++)
+    vl_str_printf (&text, "%s%s", text.length ? ", " : "", change->set[i].key);
+  for (const char *const *key = change->unset; key && *key; key++)
+    vl_str_printf (&text, "%sno %s", text.length ? ", " : "", *key);
+  return vl_arena_strdup (call->arena, text.text);
+}
+
+/* Only a status is put right on a server that is locked: whoever does that looks after the host,
+ * not after the server. */
+static int
+may_change (const struct changing *c, const struct vl_server_change *change)
+{
+  if (VL_STREQ (c->record.status, "DELETING") || VL_STREQ (c->record.status, "BUILD"))
+    return vl_refuse_as (c->app->call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, NULL,
+                         "server \"%s\" is %s; it is changed when it is there", c->record.name,
+                         c->record.status);
+  if (change->name || change->description || change->n_set || change->unset)
+    return vl_record_unlocked (c->app->call, &c->record);
+  return 0;
+}
+
+/* The status that is recorded where a server is set to STATUS, letters in either case; NULL after
+ * a refusal. */
+static const char *
+settable_status (struct vl_call *call, const char *status)
+{
+  static const char *const all[] = { "ACTIVE", "ERROR" };
+
+  for (size_t i = 0; i < 2; i++)
+    if (vl_ascii_casecmp (status, all[i]) == 0)
+      return all[i];
+  vl_refuse (call, VL_ERR_USAGE, NULL, NULL,
+             "a server cannot be set to '%s'; accepted: active error", status);
+  return NULL;
+}
+
+int
+vl_server_change (struct vl_app *app, const char *server, const struct vl_server_change *given)
+{
+  struct changing c = { .app = app, .lock = VL_LOCK_NONE };
+  struct vl_server_change change = *given;
+  int result = -1;
+
+  if (change.status && (change.status = settable_status (app->call, change.status)) == NULL)
+    return -1;
+  if ((change.name && vl_name_check (app->call, &vl_noun_server, change.name) < 0)
+      || check_text (app->call, "description", change.description) < 0
+      || check_properties (app, &change) < 0)
+    return -1;
+  if (begin (&c, server) == 0 && may_change (&c, &change) == 0 && vl_db_begin (app->store) == 0)
+    result = end (&c, "set", told (app->call, &change), write_change (&c, &change));
+  vl_lock_drop (&c.lock);
+  if (result == 0 && (change.name || change.n_set || change.unset))
+    vl_advise (
+        app->call, NULL,
+        vl_printf (app->call, "virtloom server diff %s",
+                   vl_shell_word (app->call->arena, change.name ? change.name : c.record.name)),
+        "the guest goes on as it is; it gets what changed with 'server reboot --hard "
+        "--update'");
+  return result;
+}

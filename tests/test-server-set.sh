@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What an operator changes on a server's record: its name, description and properties, a
+# status that is wrong, and the lock, which lets nothing be done to it.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+needs sqlite3 sqlite3
+
+f () { vl --driver fake "$@"; }
+db () { sqlite3 "$state/state.db" "$@"; }
+history () { f server event list "$1" -o value -c action,result,reason; }
+advice="advice Advice core: the guest goes on as it is; it gets what changed with 'server reboot --hard --update'"
+
+truncate -s 1M "$tmp/disk.raw"
+run f image create img --file "$tmp/disk.raw" --disk-format raw
+is_rc 0 "an image"
+run f flavor create m1 --ram 128
+is_rc 0 "a flavor"
+run f server create web1 --flavor m1 --image img --config-drive
+is_rc 0 "a server"
+guest=$state/fake/guests/$(db "SELECT uuid FROM server")
+before=$(cat "$guest")
+
+# ---- properties ----
+
+run f server set web1
+is_eq "$rc $err" "2 error Usage core: 'server set' needs --name, --description, --property or --status" "set what?"
+run f server unset web1
+is_eq "$rc $err" "2 error Usage core: 'server unset' needs --property KEY" "unset what?"
+run f server set web1 --property hw_watchdog_action=rezet
+is_eq "$rc $err" "3 error InvalidWatchdogAction watchdog: 'rezet' is not among the choices; accepted: none pause poweroff reset disabled; did you mean 'reset'? (hw_watchdog_action=rezet, request)" "a value that is none"
+run f server set web1 --property hw_watchdog_action=pause --property hw_watchdog_action=reset
+is_eq "$rc $err" '2 error Usage core: the property key "hw_watchdog_action" is given twice
+  give each key once' "a key twice"
+run f server set nobody --description x
+is_eq "$rc" 5 "a server that is none"
+has "$err" 'error InstanceNotFound core: there is no server "nobody"' "is named"
+is_eq "$(history web1)" "create	done	" "nothing of that was done"
+run f server set web1 --property hw_watchdog_action=pause --description "the front end"
+is_eq "$rc $err" "0 $advice
+  virtloom server diff web1" "a property"
+run f server show web1 -o value -c description,request_properties
+is_eq "$out" "the front end
+hw_watchdog_action=pause" "and a description"
+is_eq "$(cat "$guest")" "$before" "the guest goes on as it is"
+run f server diff web1
+has "$out" "+ /domain/devices/watchdog[1]/@action = pause  <- watchdog, hw_watchdog_action=pause (request)" "diff shows what will be"
+run f server unset web1 --property hw_watchdog_acton
+is_eq "$rc $err" '5 error PropertyNotFound core: the server has no property "hw_watchdog_acton" of its own
+  did you mean "hw_watchdog_action"?' "a key that it does not have"
+run f server reboot --hard --update web1
+is_rc 0 "a hard reboot takes it"
+has "$(cat "$guest")" "<watchdog action='pause'" "so that the guest has it"
+run f server unset web1 --property hw_watchdog_action
+is_rc 0 "unset"
+run f server diff web1
+has "$out" "- /domain/devices/watchdog[1]/@action = pause" "takes it away with the next one"
+run f server set web1 --description ''
+is_rc 0 "an empty description"
+run f server show web1 -o json
+has "$out" '"description": null' "is none"
+run f server set web1 --description "$(printf 'x%.0s' {1..256})"
+is_eq "$rc $err" "3 error Invalid core: the description is too long; accepted: up to 255 bytes" "a long one"
+run f server set web1 --description $'a\eb'
+is_rc 3 "one with an escape"
+
+# ---- another name ----
+
+run f server create web2 --flavor m1 --image img
+is_rc 0 "another server"
+run f server set web2 --name web1
+is_eq "$rc $err" '3 error InstanceExists core: there is already a server "web1"
+  take another name, or delete it first: virtloom server delete web1' "a name that is taken"
+run f server set web2 --name 00000000-0000-4000-8000-000000000000
+is_rc 3 "a name that is a uuid"
+run f server set web1 --name db1
+is_rc 0 "a new name"
+is_eq "$(f server list -o value -c name)" "db1
+web2" "is what it is called"
+is_eq "$(db "SELECT json_extract (request, '\$.name', '\$.hostname') FROM server WHERE name = 'db1'")" '["db1","web1"]' "its guest keeps its host name"
+is_eq "$(db "SELECT json_extract (request, '\$.hostname') IS NULL FROM server WHERE name = 'web2'")" 1 "one without a config drive has none"
+run f server set web2 --name web3
+is_rc 0 "a server without a config drive"
+run f server diff web3
+is_eq "$out" "~ /domain/metadata/vl:server/vl:name = web2 -> web3  <- core, name=web3 (request)" "gets none by its new name"
+
+# ---- a status that is wrong ----
+
+run f server set db1 --status gone
+is_eq "$rc $err" "2 error Usage core: a server cannot be set to 'gone'; accepted: active error" "a status that it cannot be set to"
+run f server set db1 --status error
+is_rc 0 "error"
+run f server pause db1
+is_rc 3 "what is in error is not paused"
+run f server set db1 --status active
+is_rc 0 "active"
+run f server pause db1
+is_rc 0 "what is not is"
+run f server unpause db1
+
+# ---- the lock ----
+
+run f server lock db1 --reason "backup until noon"
+is_rc 0 "lock"
+refused='error InstanceIsLocked core: server "db1" is locked: backup until noon
+  virtloom server unlock db1'
+for verb in stop reboot 'reboot --hard' 'reboot --hard --update' pause suspend delete 'set --name x' 'set --property hw_rng_model=virtio' 'unset --property a' 'set --description x'; do
+  # shellcheck disable=SC2086
+  run f server $verb db1
+  is_rc 3 "no $verb of a server that is locked"
+  has "$err" "$refused" "with the reason"
+done
+run f server list -o value -c name,locked
+is_eq "$out" "db1	backup until noon
+web3	" "list shows it"
+for verb in show log diff 'event list' explain; do
+  # shellcheck disable=SC2086
+  if [ "$verb" = explain ]; then run f explain db1; else run f server $verb db1; fi
+  is_rc 0 "$verb looks at it"
+done
+run f server set db1 --status active
+is_rc 0 "a status is put right"
+run f server lock db1
+is_rc 0 "locked again"
+run f server stop --force db1
+is_eq "$rc $err" '0 warning InstanceIsLocked core: server "db1" is locked
+  virtloom server unlock db1' "--force overrules it"
+is_eq "$(db "SELECT what || ': ' || said FROM overruled")" 'stop: InstanceIsLocked: server "db1" is locked' "which is on record"
+run f server start db1
+is_eq "$rc $err" '3 error InstanceIsLocked core: server "db1" is locked
+  virtloom server unlock db1' "no start"
+run f server unlock db1 web3
+is_rc 0 "unlock"
+run f server start db1
+is_eq "$rc $err" "0 " "all can be done again"
+is_eq "$(history db1 | head -6)" "start	done	
+unlock	done	
+stop	done	
+lock	done	
+set	done	status ACTIVE
+lock	done	backup until noon" "the history tells of it"
+is_eq "$(history web3 | head -1)" "set	done	name web3" "and not of what was not done"
+
+done_testing
