@@ -27,8 +27,7 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
   int keeps =
       volume->image && strcmp (volume->image_format, "qcow2") == 0 && ! vl_bool (c, VL_STORAGE_RAW);
 
-  local_locate (c, volume, source, volume->was ? volume->was : keeps ? "qcow2" : "raw");
-  return 0;
+  return local_locate (c, volume, source, volume->was ? volume->was : keeps ? "qcow2" : "raw");
 }
 
 static const struct vl_storage_calls calls = { .size = sizeof calls,

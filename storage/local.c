@@ -20,13 +20,51 @@
 /* A vhd's geometry may round its size up to a whole one. */
 #define CYLINDER ((int64_t)16 * 255 * SECTOR)
 
-void
+#define GIB ((int64_t)1 << 30)
+/* QEMU's tables of a qcow2 disk's clusters end there, as those of ext2 and ext3 end at 2^32 blocks. */
+#define QCOW2_MOST ((int64_t)1 << 51)
+#define EXT3_MOST (((int64_t)1 << 44) - 4096)
+
+/* Could VOLUME be made as FORMAT?  One that is there was. */
+static int
+check_size (struct vl_call *c, const struct vl_volume *volume, const char *format)
+{
+  const char *blank = volume->blank ? volume->blank : "";
+  int raw = VL_STREQ (format, "raw");
+  int64_t file = INT64_MAX, most = raw ? INT64_MAX : QCOW2_MOST;
+  const char *what = "a disk of format qcow2";
+
+  if (volume->was)
+    return 0;
+  if (most > EXT3_MOST && (VL_STREQ (blank, "ext2") || VL_STREQ (blank, "ext3"))) {
+    most = EXT3_MOST;
+    what = vl_printf (c, "a file system %s", blank);
+  }
+  /* What is put on an empty disk is written to a raw file. */
+  if (raw || volume->blank || volume->preallocate) {
+    if (vl_fact_int (c, "storage.file_size", 0, &file) < 0)
+      return -1;
+    if (file < most) {
+      most = file;
+      what = "a file where servers' disks lie (fact storage.file_size)";
+    }
+  }
+  if (volume->bytes <= most)
+    return 0;
+  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
+                       "ask for a smaller disk",
+                       "disk '%s' is to have %lld GiB; %s has at most %lld", volume->id,
+                       (long long)(volume->bytes / GIB), what, (long long)(most / GIB));
+}
+
+int
 local_locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *source,
               const char *format)
 {
   source->type = "file";
   source->format = format;
   source->path = vl_printf (c, "%s/%s", volume->dir, volume->name);
+  return check_size (c, volume, format);
 }
 
 /* ---- files ---- */

@@ -26,9 +26,10 @@
     .help = "swap and ephemeral disks are prepared", .flags = VL_TOOL_WRITES                       \
   }
 
-/* Where VOLUME lies: SOURCE is the file of its name in the server's folder, of FORMAT. */
-void local_locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *source,
-                   const char *format);
+/* Where VOLUME lies: SOURCE is the file of its name in the server's folder, of FORMAT.  0, or -1
+ * after a refusal where it is new and more than format or file system take. */
+int local_locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *source,
+                  const char *format);
 /* A file that has VOLUME's image for its own, or is empty but for what VOLUME->blank puts
  * on it. */
 int local_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source);

@@ -24,7 +24,8 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
   static const struct vl_source image = { .size = sizeof image, .type = "file" };
   struct vl_source *below;
 
-  local_locate (c, volume, source, "qcow2");
+  if (local_locate (c, volume, source, "qcow2") < 0)
+    return -1;
   if (volume->image == NULL)
     return 0;
   below = vl_memory (c, sizeof *below);

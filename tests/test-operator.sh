@@ -89,9 +89,23 @@ run drive db meta_data.json
 has "$out" '"meta":{"role":"web","tier":"1"}' "what the command line says is above it"
 run f server show db -o json
 has "$out" "model type='vga'" "its image has the properties of the one in STATE"
-run f server create db2 --request "$tmp/request.json"
-is_eq "$rc $err" "3 error InstanceExists core: the uuid 11111111-2222-4333-8444-555555555555 of the request is that of a server of this STATE
-  leave the uuid out of the request, or give another one" "a uuid that is taken is refused"
+sed 's/"11111111-2222-4333-8444-555555555555"/"11111111-2222-4ccc-8ccc-cccccccccccc"/' "$tmp/request.json" > "$tmp/begins.json"
+while IFS='|' read -r file message; do
+  for verb in plan "server create db2 --dry-run" "server create db2"; do
+    # shellcheck disable=SC2086
+    run f $verb --request "$tmp/$file"
+    is_eq "$rc $out $err" "3  error InstanceExists core: the uuid $message
+  leave the uuid out of the request, or give another one" "refused by $verb: $file"
+  done
+done << EOF
+request.json|11111111-2222-4333-8444-555555555555 of the request is that of server "db"
+begins.json|11111111-2222-4ccc-8ccc-cccccccccccc of the request begins with the 12 digits of server "db", and the guest is named by them: vl-111111112222
+EOF
+for dry in "" --dry-run; do
+  # shellcheck disable=SC2086
+  run f server create db --flavor m1 --image img $dry
+  has "$rc $err" "3 error InstanceExists core: there is already a server \"db\"" "a name that is taken is refused: $dry"
+done
 run f server create db2 --request - <<< '{"flavor": {"vcpus": 1, "ram": 64}, "image": {"name": "img", "disk_format": "qcow2", "kernel": "/etc/hostname", "properties": {"hw_video_model": "qxl"}}}'
 is_eq "$rc $err" "3 error ImageDiffers core: stdin: image 'img' has a kernel in the request and none in STATE
   virtloom image set img --property kernel_id=IMAGE

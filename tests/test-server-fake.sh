@@ -230,6 +230,31 @@ uuid=$(value uuid)
 true_that "the ephemeral disk is there" test -s "$state/servers/$uuid/disk.local"
 true_that "the swap disk is there" test -s "$state/servers/$uuid/disk.swap"
 run f server delete disks
+# Sizes that no qcow2 disk has, and that no file here can have: plan says what create would.
+run f host show -o json
+most=$(jq -r '.facts["storage.file_size"] // empty' <<< "$out")
+huge () { # OPTION GIB REASON
+  run f flavor create huge --vcpus 1 --ram 128 "$1" "$2"
+  for verb in plan "server create huge"; do
+    # shellcheck disable=SC2086
+    run f $verb --flavor huge --image img
+    has "$rc $err" "4 error ComputeResourcesUnavailable $3" "$verb: $1 $2"
+  done
+  run f flavor delete huge
+}
+huge --disk 8388608 "qcow2: disk 'root' is to have 8388608 GiB; a disk of format qcow2 has at most 2097152"
+huge --ephemeral 8000000 "qcow2: disk 'ephemeral0' is to have 8000000 GiB; a disk of format qcow2 has at most 2097152"
+if [ -n "$most" ]; then
+  true_that "a file can be as large as the fact says" truncate -s "$most" "$state/most"
+  rm -f "$state/most"
+  if [ "$most" -lt 1000000000000000 ]; then
+    printf '[storage]\nimages_type = flat\n' > "$config/virtloom.conf"
+    gib=$((most / 1073741824))
+    huge --disk $((gib + 1)) "flat: disk 'root' is to have $((gib + 1)) GiB; a file where servers' disks lie (fact \
+storage.file_size) has at most $gib"
+    rm "$config/virtloom.conf"
+  fi
+fi
 qemu-img create -q -f qcow2 "$tmp/large.qcow2" 3G
 run f image create large --file "$tmp/large.qcow2" --disk-format qcow2
 run f server create small --flavor m1 --image large

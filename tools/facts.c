@@ -62,6 +62,7 @@ static const struct {
   { "qemu.version", IS_VERSION },
   { "storage.capacity", IS_NUMBER },
   { "storage.direct_io", IS_FLAG },
+  { "storage.file_size", IS_NUMBER },
   { "swtpm", IS_FLAG },
   { "trait.*", IS_FLAG },
 };

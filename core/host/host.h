@@ -71,7 +71,8 @@ char *vl_kernel_file (const char *path);
 /* Adds what the kernel says: release, module parameters, cgroups, devices. */
 void vl_host_probe_system (struct vl_call *call, struct vl_host *host);
 /* Adds storage.direct_io: can files in DIR be opened past the page cache?  And
- * storage.capacity: the bytes of the file system that DIR is in. */
+ * storage.capacity: the bytes of the file system that DIR is in, storage.file_size those that
+ * a file there can have. */
 void vl_host_probe_storage (struct vl_call *call, struct vl_host *host, const char *dir);
 
 /* What kept facts rest on; see vl_stamp_file in driver.h.  Zero-initialise; free

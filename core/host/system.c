@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -166,6 +167,30 @@ open_direct (const char *dir)
   return fd;
 }
 
+/* The bytes, a whole number of MiB, that the file FD can grow to: what its file system, and this
+ * process, let it. */
+static int64_t
+file_size_most (int fd)
+{
+  const int64_t mib = 1 << 20;
+  struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+  int64_t good = 0, bad = INT64_MAX / mib + 1;
+
+  getrlimit (RLIMIT_FSIZE, &limit);
+  /* Beyond the limit of a process a signal would come. */
+  if (limit.rlim_cur < INT64_MAX)
+    bad = (int64_t)limit.rlim_cur / mib + 1;
+  while (bad - good > 1) {
+    int64_t middle = good + (bad - good) / 2;
+
+    if (ftruncate (fd, middle * mib) == 0)
+      good = middle;
+    else
+      bad = middle;
+  }
+  return good * mib;
+}
+
 void
 vl_host_probe_storage (struct vl_call *call, struct vl_host *host, const char *dir)
 {
@@ -189,4 +214,8 @@ vl_host_probe_storage (struct vl_call *call, struct vl_host *host, const char *d
   memset (block, 0, 4096);
   direct = fd >= 0 && pwrite (fd, block, 4096, 0) == 4096;
   vl_host_set (host, "storage.direct_io", direct ? "true" : "false");
+  if (fd < 0)
+    return;
+  snprintf (bytes, sizeof bytes, "%lld", (long long)file_size_most (fd));
+  vl_host_set (host, "storage.file_size", bytes);
 }

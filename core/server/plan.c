@@ -218,8 +218,11 @@ vl_plan_check_critical (struct vl_app *app, struct vl_plan *plan)
 }
 
 int
-vl_plan_finish (struct vl_app *app, struct vl_plan *plan)
+vl_plan_finish (struct vl_app *app, struct vl_plan *plan, const char *name)
 {
+  int bad = plan->call->here ? vl_server_judge_free (app, plan->request->uuid, name) : 0;
+
+  plan->ok = plan->ok && bad == 0;
   return vl_plan_check_critical (app, plan) < 0 || vl_plan_volumes_judge (app, plan) < 0
              ? -1
              : tell_choices (app, plan);
@@ -244,7 +247,7 @@ vl_plan_request (struct vl_app *app, const char *text, size_t length, const char
   if (request->state_dir == NULL)
     request->state_dir = vl_arena_strdup (request->arena, state);
   *plan = vl_plan_build (app, request, driver, host, NULL, 1);
-  return vl_plan_finish (app, *plan);
+  return vl_plan_finish (app, *plan, NULL);
 }
 
 void

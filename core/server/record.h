@@ -81,6 +81,9 @@ const char *vl_power_state_name (enum vl_state state);
  * UUID or NULL (derived).  malloc; NULL after a finding. */
 char *vl_create_request (struct vl_app *app, const struct vl_create_options *options,
                          const char *uuid);
+/* server-create.c: are UUID, the name of its domain, and NAME (NULL: not asked) free in STATE?
+ * 0, or -1 after a finding. */
+int vl_server_judge_free (struct vl_app *app, const char *uuid, const char *name);
 /* How findings name where the request of OPTIONS comes from. */
 #define vl_create_origin(options) ((options)->origin ? (options)->origin : "the command line")
 /* Reads request JSON and adds where its image is in STATE. */

@@ -120,21 +120,41 @@ insert_images (struct creation *c)
 }
 
 static int
-refuse_uuid (const struct creation *c, const char *whose)
+refuse_uuid (struct vl_app *app, const char *what)
 {
-  return vl_refuse_as (c->app->call, VL_ERR_REQUEST, "InstanceExists", NULL,
-                       "leave the uuid out of the request, or give another one",
-                       "the uuid %s of the request is that of %s", c->uuid, whose);
+  return vl_refuse_as (app->call, VL_ERR_REQUEST, "InstanceExists", NULL,
+                       "leave the uuid out of the request, or give another one", "%s", what);
 }
 
-/* Is the uuid free in STATE?  0, or -1 after a finding. */
-static int
-uuid_recorded (struct creation *c)
+int
+vl_server_judge_free (struct vl_app *app, const char *uuid, const char *name)
 {
-  int there = vl_db_any (c->store, "SELECT 1 FROM server WHERE uuid = ? OR domain = ?", "ss",
-                         c->uuid, c->domain);
+  const char *other[2] = { NULL, NULL };
+  struct vl_store *store;
+  char domain[16];
+  int there;
 
-  return there > 0 ? refuse_uuid (c, "a server of this STATE") : there;
+  if (vl_app_store_if_any (app, &store) < 0)
+    return -1;
+  there = store && name ? vl_db_any (store, "SELECT 1 FROM server WHERE name = ?", "s", name) : 0;
+  if (there)
+    return there < 0 ? -1 : vl_exists (app->call, &vl_noun_server, name);
+  vl_domain_name (uuid, domain);
+  there = store ? vl_db_row (store, other,
+                             "SELECT uuid, name FROM server WHERE uuid = ?1 OR domain = ?2 "
+                             "ORDER BY uuid <> ?1",
+                             "ss", uuid, domain)
+                : 0;
+  if (there <= 0)
+    return there;
+  return refuse_uuid (app, VL_STREQ (other[0], uuid)
+                               ? vl_printf (app->call,
+                                            "the uuid %s of the request is that of server \"%s\"",
+                                            uuid, other[1])
+                               : vl_printf (app->call,
+                                            "the uuid %s of the request begins with the 12 digits "
+                                            "of server \"%s\", and the guest is named by them: %s",
+                                            uuid, other[1], domain));
 }
 
 /* A uuid that a request gives may be that of a guest which is not ours, and which undoing must
@@ -142,23 +162,24 @@ uuid_recorded (struct creation *c)
 static int
 check_uuid (struct creation *c)
 {
-  int there = uuid_recorded (c);
+  int there = vl_server_judge_free (c->app, c->uuid, NULL);
 
   if (there == 0)
     there = VL_CALL (c->app, c->driver, inventory, instance_exists, c->uuid);
-  return there > 0 ? refuse_uuid (c, "a guest of the hypervisor that is no server of this STATE")
+  return there > 0 ? refuse_uuid (c->app,
+                                  vl_printf (c->app->call,
+                                             "the uuid %s of the request is that of a guest of the "
+                                             "hypervisor that is no server of this STATE",
+                                             c->uuid))
                    : there;
 }
 
 static int
 insert_all (struct creation *c)
 {
-  int there = vl_db_any (c->store, "SELECT 1 FROM server WHERE name = ?", "s", c->name);
-
-  if (there)
-    return there < 0 ? -1 : vl_exists (c->app->call, &vl_noun_server, c->name);
-  if (uuid_recorded (c) < 0 || vl_plan_again (c->app, c->plan) < 0 || insert_record (c) < 0
-      || insert_images (c) < 0 || vl_claims_write (c->app, c->uuid, VL_ROLE_CURRENT, c->plan) < 0)
+  if (vl_server_judge_free (c->app, c->uuid, c->name) < 0 || vl_plan_again (c->app, c->plan) < 0
+      || insert_record (c) < 0 || insert_images (c) < 0
+      || vl_claims_write (c->app, c->uuid, VL_ROLE_CURRENT, c->plan) < 0)
     return -1;
   if (VL_STREQ (vl_driver_wanted (c->app), "auto")
       && vl_db_run (c->store, "INSERT OR IGNORE INTO setting VALUES ('driver', ?)", "s",

@@ -25,7 +25,7 @@ vl_plan_create (struct vl_app *app, const struct vl_create_options *options, str
     return -1;
   }
   *plan = vl_plan_build (app, request, driver, host, NULL, 1);
-  return vl_plan_finish (app, *plan);
+  return vl_plan_finish (app, *plan, options->name);
 }
 
 /* A secret is kept nowhere but with the flavor or image that has it: what those say

@@ -366,19 +366,24 @@ printable (struct vl_call *call, const char *text, size_t length)
   return vl_arena_strdup (call->arena, clean.text);
 }
 
-/* The first line of SAID, no longer than a message may be. */
+/* The lines of SAID as one, no longer than a message may be: the reason is in the first one of some
+ * programs, and in the last one of others. */
 static const char *
-first_line (struct vl_call *call, const char *said)
+in_one_line (struct vl_call *call, const char *said)
 {
+  VL_AUTOSTR struct vl_str line = { 0 };
   size_t n;
 
-  said += strspn (said, " \n");
-  n = strcspn (said, "\n");
-  if (n <= 400)
-    return vl_arena_strndup (call->arena, said, n);
-  for (n = 400; (said[n] & 0xc0) == 0x80; n--)
+  vl_str_add (&line, "");
+  for (said += strspn (said, " \n"); *said; said += n, said += strspn (said, " \n")) {
+    n = strcspn (said, "\n");
+    vl_str_printf (&line, "%s%.*s", line.length ? "; " : "", (int)n, said);
+  }
+  if (line.length <= 400)
+    return vl_arena_strdup (call->arena, line.text);
+  for (n = 400; (line.text[n] & 0xc0) == 0x80; n--)
     ;
-  return vl_printf (call, "%.*s...", (int)n, said);
+  return vl_printf (call, "%.*s...", (int)n, line.text);
 }
 
 /* Fills RESULT from ANSWER, which may be cut short: then nothing is known. */
@@ -406,7 +411,7 @@ judge (struct run *run, const char *answer, size_t length, struct vl_tool_result
   result->out = out = vl_arena_alloc (call->arena, end.out + 1);
   memcpy (out, answer + end.problem + end.said, end.out);
   result->length = end.out;
-  said = first_line (call, result->said);
+  said = in_one_line (call, result->said);
   if (end.end == VL_TOOL_SIGNALLED)
     result->problem = vl_printf (call, "was ended by signal %d (%s)%s%s", end.status,
                                  strsignal (end.status), *said ? ": " : "", said);

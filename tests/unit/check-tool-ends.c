@@ -76,7 +76,7 @@ START_TEST (ends)
   problem ("echo oops >&2; kill -SEGV $$", VL_TOOL_SIGNALLED,
            "was ended by signal 11 (Segmentation fault): oops");
   problem ("printf 'a\\033[2J\\233b\\302\\233c\\303\\244\\nnext\\001\\n' >&2; exit 1",
-           VL_TOOL_EXITED, "a\\x1b[2J\\x9bb\\xc2\\x9bc\303\244");
+           VL_TOOL_EXITED, "a\\x1b[2J\\x9bb\\xc2\\x9bc\303\244; next\\x01");
   ck_assert_str_eq (result.said, "a\\x1b[2J\\x9bb\\xc2\\x9bc\303\244\nnext\\x01\n");
   for (size_t i = 0; i < 200; i++)
     vl_str_add (&cut, "\303\244");
