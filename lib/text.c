@@ -185,8 +185,28 @@ vl_text_clean (const char *text)
 }
 
 const char *
-vl_shown (struct vl_arena *arena, const char *text)
+vl_passwordless (struct vl_arena *arena, const char *text)
 {
+  const char *user = text ? strstr (text, "://") : NULL, *colon, *at;
+  size_t length;
+
+  if (user == NULL)
+    return text;
+  user += 3;
+  length = strcspn (user, " \t\n");
+  colon = memchr (user, ':', length);
+  at = memrchr (user, '@', length);
+  if (colon == NULL || at == NULL || at < colon)
+    return vl_arena_printf (arena, "%.*s%s", (int)(user - text), text,
+                            vl_passwordless (arena, user));
+  return vl_arena_printf (arena, "%.*s***%s", (int)(colon + 1 - text), text,
+                          vl_passwordless (arena, at));
+}
+
+const char *
+vl_shown (struct vl_arena *arena, const char *whole)
+{
+  const char *text = vl_passwordless (arena, whole);
   size_t n = strlen (text), cut = n > SHOWN_BYTES ? SHOWN_BYTES : n;
   VL_AUTOFREE char *clean = NULL;
 

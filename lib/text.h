@@ -27,9 +27,12 @@ const char *vl_name_problem (const char *text, size_t length);
  * caller frees. */
 char *vl_text_clean (const char *text);
 char *vl_text_clean_n (const char *text, size_t length);
-/* The same for a message, which shows what a name may not have, too: cut to 64 bytes and
- * "..." where it is longer. */
+/* The same for a message, which shows what a name may not have, too, and no password of a URI: cut
+ * to 64 bytes and "..." where it is longer. */
 const char *vl_shown (struct vl_arena *arena, const char *text);
+/* TEXT (NULL: NULL) with "***" for the password of each URI in it: what stands between the first ':'
+ * behind "://" and the last '@' of the word.  TEXT itself where it has no URI. */
+const char *vl_passwordless (struct vl_arena *arena, const char *text);
 /* TEXT as one word of the shell, for a command that a hint offers: bare where it has nothing
  * that a shell looks at, else in quotes.  The caller frees the first. */
 char *vl_shell_quote (const char *text);

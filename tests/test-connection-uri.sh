@@ -32,6 +32,22 @@ refused qemu+ssh://root@elsewhere/system "is reached through 'ssh', as other mac
 refused qemu+tls:///system "is reached through 'tls', as other machines are; $here"
 refused qemu://elsewhere/system "is of another machine ('elsewhere'); $here"
 refused qemu+unix://elsewhere/system "is of another machine ('elsewhere'); $here"
+secret () { # URI SHOWN TEXT: the same, and the password is nowhere.
+  local findings
+  setting qemu-tcg "connection_uri = $1"
+  run t --host "$host" plan --flavor f --image i
+  is "$rc $err" "4 error InvalidConfiguration qemu-tcg: connection_uri '$2' $3
+  $accepted" "$2: in words"
+  findings=$({ t --host "$host" plan --flavor f --image i -o json; t config show; t config show -o json; t config delta
+    t driver show qemu-tcg -o json; t config check; t host show; } 2>&1)
+  lacks "$findings" SECRET "and no command shows the password"
+  has "$findings" "$2" "but who is asked"
+}
+secret qemu+ssh://u:SECRET@elsewhere/system 'qemu+ssh://u:***@elsewhere/system' "is reached through 'ssh', as other machines are; $here"
+secret qemu://u:SECRET@elsewhere/system 'qemu://u:***@elsewhere/system' "is of another machine ('elsewhere'); $here"
+secret qemu://u:SEC@SECRET@elsewhere/system 'qemu://u:***@elsewhere/system' "is of another machine ('elsewhere'); $here"
+secret qemu+tcp://:SECRET@/system 'qemu+tcp://:***@/system' "is reached through 'tcp', as other machines are; $here"
+secret "qemu://u:$(printf 'SECRET%.0s' {1..20})@elsewhere/system" 'qemu://u:***@elsewhere/system' "is of another machine ('elsewhere'); $here"
 refused 'qemu:///embed?root=/srv' "ends with '?root=/srv', which is not accepted"
 refused 'qemu:///system?socket=/run/x' "ends with '?socket=/run/x', which is not accepted"
 refused 'qemu+unix:///system?mode=direct' "ends with '?mode=direct', which is not accepted"

@@ -40,6 +40,18 @@ EOF
   nothing "a secret that is drawn into another value"
 done
 
+# A URI with a password is shown and written nowhere, whatever option it is given for.
+for option in connection_uri cpu_mode rng_dev_path disk_cachemodes; do
+  for uri in qemu+tcp://u:s3cretpw@h/system 'qemu://:s3cretpw@/x' "x://user:$(printf 's3cretpw%.0s' {1..15})@h"; do
+    printf '[libvirt]\nvirt_type = qemu\n%s = %s\n' "$option" "$uri" > "$tmp/uri.conf"
+    import "$tmp/uri.conf"
+    is_rc 3 "a URI with a password: $option"
+    has "$err" "libvirt.$option: it is a URI with a password, which no configuration keeps; leave the password out" "is refused"
+    lacks "$out$err" s3cret "and not shown"
+    nothing "a URI with a password"
+  done
+done
+
 for folder in "$top_srcdir"/tests/nova/*/; do
   name=$(basename "$folder")
   case $name in

@@ -224,6 +224,17 @@ replace (struct replacing *r, const struct nova_option *option, int depth)
   }
 }
 
+/* Is there a URI with a password in VALUE? */
+static int
+has_password (const char *value)
+{
+  struct vl_arena *arena = vl_arena_new ();
+  int has = ! VL_STREQ (vl_passwordless (arena, value), value);
+
+  vl_arena_free (arena);
+  return has;
+}
+
 const char *
 nova_value (struct nova_conf *conf, const struct nova_option *option)
 {
@@ -232,6 +243,8 @@ nova_value (struct nova_conf *conf, const struct nova_option *option)
 
   vl_str_add (&r.out, "");
   replace (&r, option, 0);
+  if (has_password (r.out.text))
+    fail (&r, "it is a URI with a password, which no configuration keeps; leave the password out");
   value = r.bad ? NULL : vl_printf (conf->call, "%s", r.out.text);
   vl_str_free (&r.out);
   return value;

@@ -199,8 +199,8 @@ vl_vreport (struct vl_call *call, const struct vl_report *report, const char *fm
   if (finding.origin == NULL)
     finding.origin = vl_arena_strdup (arena, call->origin);
   finding.path = vl_arena_strdup (arena, report->path);
-  finding.hint = vl_arena_strdup (arena, report->hint);
-  finding.message = vl_arena_vprintf (arena, fmt, args);
+  finding.hint = vl_passwordless (arena, vl_arena_strdup (arena, report->hint));
+  finding.message = vl_passwordless (arena, vl_arena_vprintf (arena, fmt, args));
   make_table (all);
   place = find_place (all, &finding);
   if (*place) {

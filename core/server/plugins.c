@@ -30,9 +30,10 @@ fill_values (struct vl_registry *registry, struct vl_plugin *plugin)
   for (size_t i = 0; i < plugin->n_props; i++) {
     const struct vl_raw *raw = vl_plugin_base (plugin, &plugin->props[i]);
 
-    values[i].text = raw == NULL                          ? NULL
-                     : plugin->props[i].flags & VL_SECRET ? VL_HIDDEN
-                                                          : raw->value.text;
+    values[i].text = raw == NULL ? NULL
+                     : plugin->props[i].flags & VL_SECRET
+                         ? VL_HIDDEN
+                         : vl_passwordless (registry->arena, raw->value.text);
     values[i].origin = raw && raw->origin ? raw->origin : "default";
   }
   plugin->info.values = values;
@@ -285,10 +286,11 @@ vl_config_get (const struct vl_app *app, size_t i)
         entry->file,
         entry->section,
         entry->key,
-        secret ? VL_HIDDEN : vl_conf_entry_text (config->arena, entry),
+        secret ? VL_HIDDEN
+               : vl_passwordless (config->arena, vl_conf_entry_text (config->arena, entry)),
         entry->line ? vl_arena_printf (config->arena, "%s:%d", entry->path, entry->line)
                     : entry->path,
-        secret && entry->packaged ? VL_HIDDEN : entry->packaged,
+        secret && entry->packaged ? VL_HIDDEN : vl_passwordless (config->arena, entry->packaged),
         entry->packaged_origin,
         entry->layer,
       };

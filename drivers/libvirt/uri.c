@@ -28,28 +28,6 @@ static const struct {
   { "/session", VIRT_SESSION },
 };
 
-/* Where "USER:PASSWORD@" of AUTHORITY with LENGTH bytes ends, or 0. */
-static int
-userinfo (const char *authority, int length)
-{
-  while (length > 0 && authority[length - 1] != '@')
-    length--;
-  return length;
-}
-
-/* TEXT without the password that it may have. */
-static const char *
-showable (struct vl_call *call, const char *text)
-{
-  const char *end = strstr (text, SCHEME_END), *authority = end ? end + strlen (SCHEME_END) : text;
-  int length = userinfo (authority, (int)strcspn (authority, "/?"));
-  int user = (int)strcspn (authority, ":");
-
-  if (user >= length)
-    return text;
-  return vl_printf (call, "%.*s:***@%s", (int)(authority - text) + user, text, authority + length);
-}
-
 /* What follows the path: nothing, or the socket of a daemon of this machine. */
 static const char *
 read_query (struct vl_call *call, const char *query, int local, struct virt_uri *uri)
@@ -76,12 +54,16 @@ read_query (struct vl_call *call, const char *query, int local, struct virt_uri 
 static const char *
 read_rest (struct vl_call *call, const char *rest, int local, int embeds, struct virt_uri *uri)
 {
-  int host = (int)strcspn (rest, "/?"), user = userinfo (rest, host);
-  size_t length;
+  size_t host = strcspn (rest, "/?"), length;
+  const char *at = memrchr (rest, '@', host);
 
-  if (host > 0)
+  if (at) {
+    host -= (size_t)(at + 1 - rest);
+    rest = at + 1;
+  }
+  if (host > 0 || at)
     return vl_printf (call, "is of another machine ('%.*s'); disks are made and judged on this one",
-                      host - user, rest + user);
+                      (int)host, rest);
   length = strcspn (rest, "?");
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
     if (strlen (paths[i].path) != length || strncmp (paths[i].path, rest, length) != 0
@@ -125,7 +107,7 @@ virt_uri_read (struct vl_call *call, const struct virt_driver *driver, struct vi
   fault = read_uri (call, text, driver->embeds, uri);
   if (fault == NULL)
     return 0;
-  *why = vl_printf (call, "connection_uri '%s' %s", showable (call, text), fault);
+  *why = vl_printf (call, "connection_uri '%s' %s", text, fault);
   return -1;
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/alloc.h"
 #include "lib/file.h"
+#include "lib/text.h"
 
 #include <check.h>
 #include <errno.h>
@@ -39,6 +40,26 @@ START_TEST (letters)
 END_TEST
 
 /* A file of /proc says that it has no bytes. */
+START_TEST (passwords_of_uris)
+{
+  static const char *const rows[][2] = {
+    { "qemu+tcp://u:p@h/system", "qemu+tcp://u:***@h/system" },
+    { "a 'x://u:p@q@h' b://:z@ c", "a 'x://u:***@h' b://:***@ c" },
+    { "x://u:p:q@h,y://v:r@i", "x://u:***@i" },
+    { "qemu+ssh://root@h:22/x", NULL },
+    { "https://h:80/a b@c", NULL },
+    { "://", NULL },
+    { "u:p@h", NULL },
+  };
+  struct vl_arena *arena = vl_arena_new ();
+
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    ck_assert_str_eq (vl_passwordless (arena, rows[i][0]), rows[i][rows[i][1] != NULL]);
+  ck_assert_ptr_null (vl_passwordless (arena, NULL));
+  vl_arena_free (arena);
+}
+END_TEST
+
 START_TEST (files_are_read_to_their_end)
 {
   const char *why = NULL;
@@ -102,6 +123,7 @@ main (void)
   if (mkdtemp (folder) == NULL)
     return EXIT_FAILURE;
   tcase_add_test (tests, letters);
+  tcase_add_test (tests, passwords_of_uris);
   tcase_add_test (tests, files_are_read_to_their_end);
   tcase_add_test (tests, the_limit_is_met);
   tcase_add_test (tests, trees_are_removed);
