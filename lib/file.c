@@ -63,9 +63,10 @@ vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why)
 
   if (fstat (fd, &st) < 0)
     *why = strerror (errno);
-  else if (! S_ISREG (st.st_mode))
+  else if (! S_ISREG (st.st_mode)) {
     *why = "is not a regular file";
-  else
+    errno = EINVAL;
+  } else
     return vl_file_read_all (fd, limit, length, why);
   return NULL;
 }

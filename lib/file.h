@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 /* Reads a regular file of at most LIMIT bytes, NUL-terminated; *LENGTH without
- * the NUL.  The caller frees.  NULL: *WHY says why ("No such file or
+ * the NUL.  The caller frees.  NULL with errno, EINVAL for what is no regular file: *WHY says why ("No such file or
  * directory", "is not a regular file", "is larger than N bytes"). */
 char *vl_file_read (const char *path, size_t limit, size_t *length, const char **why);
 char *vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why);

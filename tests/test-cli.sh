@@ -125,6 +125,57 @@ done
 run vl image create x --file "$tmp/bytes" --disk-format nonesuch
 is "$err" "error ImageUnacceptable core: image file \"$tmp/bytes\" cannot be kept: disk format \"nonesuch\" is not one of raw, qcow2, iso, vmdk, vdi, vhd, vpc, vhdx, ami, aki, ari" "one that nobody has"
 
+# ---- whatever is read is a file ----
+
+# A FIFO that nobody writes to would be waited for, a device read for ever: each option and word
+# that takes a file refuses what is none, at once.
+run vl flavor create m0
+mkdir "$tmp/with-fifo" "$tmp/folder.so"
+mkfifo "$tmp/fifo.so" "$tmp/with-fifo/nova.conf"
+no_file () { # WHAT COMMAND...: FILE stands for what is no file.
+  local path what=$1
+  shift
+  for path in "$tmp/fifo.so" "$tmp/folder.so" /dev/zero; do
+    case "$what $path" in
+      *plugin*/dev/zero) continue ;; # by its name it is no module
+      "config import-nova $tmp/folder.so") path=$tmp/with-fifo ;;
+    esac
+    VL_DEADLINE=120 run timeout 120 "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake "${@//FILE/$path}"
+    case "$rc $err" in
+      [1-9]\ *"is not a regular file"* | [1-9]\ *"is a "*"; accepted: a regular file"*) ok "$what: $path" ;;
+      *) not_ok "$what: $path: $rc $err" ;;
+    esac
+  done
+}
+mapfile -t options < <(sed -n 's/^  { "\([a-z-]*\)", [^,]*, "FILE".*/\1/p' "$top_srcdir/tools/args.c")
+for option in "${options[@]}"; do
+  case $option in
+    host) no_file --host --host FILE plan --flavor m0 ;;
+    plugin) no_file --plugin --plugin FILE plan --flavor m0 ;;
+    capabilities | domcapabilities) no_file "--$option" host import "--$option" FILE ;;
+    file) no_file --file image create x --disk-format raw --file FILE ;;
+    flavors) no_file --flavors audit --flavors FILE --images "$0" ;;
+    images) no_file --images audit --images FILE --flavors "$0" ;;
+    password | ssh-key | user-data) no_file "--$option" server create x --flavor m0 "--$option" FILE ;;
+    request)
+      no_file "plan --request" plan --request FILE
+      no_file "create --request" server create x --request FILE ;;
+    *) not_ok "--$option takes a file, and is not tried" ;;
+  esac
+done
+is "${#options[@]}" 11 "all of them are tried"
+no_file "config import-nova" config import-nova FILE --out "$tmp/imported"
+no_file "plugin check" plugin check FILE
+no_file "state restore" state restore FILE
+touch "$tmp/nothing"
+run vl state restore "$tmp/nothing"
+is "$rc $err" "3 error BackupNotFound core: \"$tmp/nothing\" is no backup: it has nothing on record" "nothing is no backup"
+run vl flavor list -c Name --no-headings
+has "$out" m0 "STATE is as it was"
+run vl plan --request <(echo '{}')
+lacks "$err" "is not a regular file" "what the shell opened is read"
+run vl flavor delete m0
+
 run vl flavor create x --vcpus many --ram 1.5 --property novalue
 is_rc 2 "values that are no numbers, a property without '='"
 is "$err" "error Usage core: --vcpus 'many' is not a whole number; accepted: 1 to 2147483647

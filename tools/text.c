@@ -12,17 +12,31 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+/* Does PATH name what was opened for the command: a pipe, then, is what is meant? */
+static int
+is_lent (const char *path)
+{
+  return strcmp (path, "-") == 0 || strcmp (path, "/dev/stdin") == 0
+         || strncmp (path, "/dev/fd/", 8) == 0 || strncmp (path, "/proc/self/fd/", 14) == 0;
+}
+
 char *
 tool_read (struct tool *tool, const char *path, size_t limit, size_t *length)
 {
-  int is_stdin = strcmp (path, "-") == 0;
-  VL_AUTOCLOSE int file = is_stdin ? -1 : open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  int is_stdin = strcmp (path, "-") == 0, lent = is_lent (path);
+  VL_AUTOCLOSE int file = ! lent || is_stdin ? -1 : open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   const char *why = strerror (errno);
   char *text = NULL;
 
-  if (is_stdin || file >= 0)
+  if (! lent)
+    text = vl_file_read (path, limit, length, &why);
+  else if (is_stdin || file >= 0)
     text = vl_file_read_all (is_stdin ? STDIN_FILENO : file, limit, length, &why);
-  if (text == NULL && errno == EFBIG)
+  if (text == NULL && errno == EINVAL)
+    vl_refuse (tool->call, VL_ERR_REQUEST, NULL, NULL,
+               "'%s' %s; accepted: a file, - for stdin, or what the shell opened (/dev/fd/N)", path,
+               why);
+  else if (text == NULL && errno == EFBIG)
     vl_refuse (tool->call, VL_ERR_REQUEST, NULL, NULL, "'%s' %s", path, why);
   else if (text == NULL)
     vl_refuse (tool->call, errno == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_NOT_FOUND, NULL, NULL,

@@ -115,9 +115,16 @@ connect_as (struct vl_store *store, enum how how, int create)
                   ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
                   : SQLITE_OPEN_READWRITE | (create && how == SHARED ? SQLITE_OPEN_CREATE : 0);
 
+  struct stat st;
+
   sqlite3_close_v2 (store->db);
+  store->db = NULL;
   store->cause = 0;
   store->read_only = how == READ_ONLY;
+  /* A FIFO would be waited for, and of a device anything could be read. */
+  if (stat (store->path, &st) == 0 && ! S_ISREG (st.st_mode))
+    return vl_refuse_as (store->call, VL_ERR_FAILED, "StoreFailed", NULL, NULL,
+                         "\"%s\" is not a regular file", store->path);
   if (sqlite3_open_v2 (path, &store->db, flags, NULL) != SQLITE_OK)
     return failed (store, "cannot open");
   sqlite3_busy_handler (store->db, wait_a_little, store);

@@ -146,7 +146,11 @@ vl_state_restore (struct vl_app *app, const char *file, const char **kept)
         "that changes something",
         "the backup \"%s\" cannot be read: %s", file, strerror (errno));
   from = vl_store_look (app->call, file, 0);
-  result = from == NULL || vl_store_judge (from) < 0 ? -1 : vl_store_copy (from, copy);
+  if (from && vl_schema_of (from) == 0)
+    result = vl_refuse_as (app->call, VL_ERR_REQUEST, "BackupNotFound", NULL, NULL,
+                           "\"%s\" is no backup: it has nothing on record", file);
+  else
+    result = from == NULL || vl_store_judge (from) < 0 ? -1 : vl_store_copy (from, copy);
   vl_store_close (from);
   if (result < 0)
     return -1;
