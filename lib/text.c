@@ -375,3 +375,29 @@ vl_spell_offer (struct vl_spell *spell, const char *candidate)
     spell->distance = distance;
   }
 }
+
+static const char *
+next_number (const char *text, unsigned long long *number)
+{
+  char *end;
+
+  *number = 0;
+  if (! vl_ascii_is_digit (*text))
+    return "";
+  *number = strtoull (text, &end, 10);
+  return *end == '.' ? end + 1 : "";
+}
+
+int
+vl_version_compare (const char *a, const char *b)
+{
+  while (*a || *b) {
+    unsigned long long x, y;
+
+    a = next_number (a, &x);
+    b = next_number (b, &y);
+    if (x != y)
+      return x < y ? -1 : 1;
+  }
+  return 0;
+}

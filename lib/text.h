@@ -50,6 +50,10 @@ int vl_text_same (const char *a, const char *b);
 /* Is TEXT (NULL: no) in LIST, which ends with NULL? */
 int vl_text_among (const char *text, const char *const *list);
 
+/* Dotted numbers, missing ones 0, text after a number ignored ("6.1.0-18-amd64"):
+ * -1, 0, 1 as A is older than, as old as, newer than B. */
+int vl_version_compare (const char *a, const char *b);
+
 /* [a-z][a-z0-9-]{0,30}: a plugin's name. */
 int vl_plugin_name_ok (const char *name);
 

@@ -68,6 +68,7 @@ static const struct option options[] = {
   { "ram", NULL, "MIB", "memory" },
   { "reason", NULL, "TEXT", "why the server is locked" },
   { "request", NULL, "FILE", "a request file, - for stdin" },
+  { "root", NULL, "DIR", "the recorded machine to judge: its /proc, /sys, /dev below DIR" },
   { "ssh-key", NULL, "FILE", "a public SSH key for the guest" REPEATABLE },
   { "status", NULL, "STATUS,...", "BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" },
   { "swap", NULL, "MIB", "swap disk" },

@@ -8,10 +8,11 @@
 
 #include "tool.h"
 
+#include "machine/machine.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 struct rows {
@@ -105,15 +106,8 @@ static void
 check_programs (struct rows *rows)
 {
   struct vl_call *call = rows->tool->call;
-  struct utsname machine;
   const char *iso = vl_tool_find (call, "genisoimage") ? "genisoimage" : "xorriso";
 
-  uname (&machine);
-  check_program (rows, "emulator", vl_printf (call, "qemu-system-%s", machine.machine),
-                 VL_STREQ (machine.machine, "x86_64")    ? "qemu-system-x86"
-                 : VL_STREQ (machine.machine, "aarch64") ? "qemu-system-arm"
-                                                         : "qemu-system",
-                 "FAIL");
   check_program (rows, "qemu-img", "qemu-img", "qemu-utils", "FAIL");
   check_program (rows, "config drive", iso, "genisoimage", "WARN");
 }
@@ -147,69 +141,49 @@ check_tools (struct rows *rows)
   }
 }
 
-static void
-check_kvm (struct rows *rows)
-{
-  static const char path[] = "/dev/kvm";
+/* ---- KVM and SEV ---- */
 
-  if (access (path, R_OK | W_OK) == 0)
-    add (rows, "kvm device", "PASS", NULL, "%s can be used", path);
-  else if (errno == ENOENT)
-    add (rows, "kvm device", "WARN", "modprobe kvm_intel || modprobe kvm_amd",
-         "%s is not there: guests are emulated, which is slow", path);
-  else
-    add (rows, "kvm device", "WARN", "adduser $USER kvm", "%s: %s", path, strerror (errno));
+static void
+add_step (void *opaque, const struct machine_row *row)
+{
+  static const char *const results[] = { [MACHINE_PASS] = "PASS",
+                                         [MACHINE_WARN] = "WARN",
+                                         [MACHINE_FAIL] = "FAIL",
+                                         [MACHINE_SKIP] = "SKIP" };
+
+  add (opaque, row->name, results[row->result], row->mend, "%s", row->text);
 }
 
-/* Network interfaces of KVM guests go through the kernel where it offers to. */
+/* A machine without KVM still has emulated guests; where a driver that takes KVM is to act,
+ * the driver's own row fails. */
 static void
-check_vhost (struct rows *rows, const struct vl_host *host)
+add_kvm_step (void *opaque, const struct machine_row *row)
 {
-  static const char path[] = "/dev/vhost-net";
-  int there = vl_host_device (host, path);
+  struct machine_row step = *row;
 
-  if (there == 1)
-    add (rows, "vhost device", "PASS", NULL,
-         "%s is there: virtio interfaces of KVM guests use vhost, those of emulated ones never do",
-         path);
-  else if (there == 0)
-    add (rows, "vhost device", "WARN", "modprobe vhost-net",
-         "%s is not there: virtio interfaces do without vhost, which is slower", path);
-  else
-    add (rows, "vhost device", "SKIP", NULL, "the host file does not say whether %s is there",
-         path);
+  if (step.result == MACHINE_FAIL)
+    step.result = MACHINE_WARN;
+  add_step (opaque, &step);
 }
 
-/* Parameters of the module that virtualises this CPU: "module.kvm_amd.nested". */
-static void
-check_modules (struct rows *rows, const struct vl_host *host)
+/* Of this machine, or of the one below the folder ROOT.  0, or -1 after a finding. */
+static int
+check_machine (struct rows *rows, const char *root)
 {
   struct vl_call *call = rows->tool->call;
-  size_t n = vl_host_n_facts (host), found = 0;
+  const char *why;
+  struct machine *machine = machine_new (call, root, &why);
 
-  for (size_t i = 0; i < n; i++) {
-    const char *key = vl_host_fact_key (host, i), *parameter = strrchr (key, '.'), *module;
-    const char *value = vl_host_item (host, key, 0);
-
-    /* A module that is not loaded has no "Y" or "N", but the flag false. */
-    if (! VL_STARTS (key, "module.") || parameter == key + 6 || value == NULL
-        || VL_STREQ (value, "false"))
-      continue;
-    module = vl_printf (call, "%.*s", (int)(parameter - key) - 7, key + 7);
-    parameter++;
-    found++;
-    if (VL_STREQ (value, "Y") || VL_STREQ (value, "1"))
-      add (rows, vl_printf (call, "%s %s", module, parameter), "PASS", NULL, "is on");
-    else
-      add (rows, vl_printf (call, "%s %s", module, parameter), "WARN",
-           vl_printf (call,
-                      "echo options %s %s=1 > /etc/modprobe.d/%s-%s.conf && modprobe -r %s && "
-                      "modprobe %s",
-                      module, parameter, module, parameter, module, module),
-           "is off (%s)", value);
-  }
-  if (found == 0)
-    add (rows, "kvm module", "SKIP", NULL, "no module for this CPU is loaded");
+  if (machine == NULL)
+    return vl_refuse (call, VL_ERR_USAGE, NULL,
+                      "the folder has the files of the machine to judge: proc/cpuinfo, proc/misc, "
+                      "sys/module and so on",
+                      "--root '%s': %s", root, why);
+  machine_kvm (machine, MACHINE_QEMU, root ? add_step : add_kvm_step, rows);
+  machine_software (machine, add_step, rows);
+  machine_sev (machine, add_step, rows);
+  machine_free (machine);
+  return 0;
 }
 
 /* ---- plugins ---- */
@@ -322,9 +296,6 @@ check_host (struct rows *rows, const char *chosen)
   }
   add (rows, "host facts", "PASS", NULL, "%zu facts, %s by driver %s", vl_host_n_facts (host),
        vl_host_probed (host) ? "probed" : "given", chosen);
-  check_vhost (rows, host);
-  if (vl_host_probed (host))
-    check_modules (rows, host);
   (void)vl_app_ready (app, host);
   if (findings_to_rows (rows, first) == 0)
     add (rows, "plugin settings", "PASS", NULL, "all are possible on this host");
@@ -335,13 +306,18 @@ host_check (struct tool *tool)
 {
   struct rows rows = { .tool = tool, .list = json_array () };
   size_t first = vl_findings_count (tool->app);
-  const char *chosen;
+  const char *root = args_value (tool->args, "root"), *chosen;
 
+  json_object_set_new (tool->data, "checks", rows.list);
+  if (root)
+    return check_machine (&rows, root) < 0 ? -1 : rows.failed ? VL_ERR_UNSUPPORTED : 0;
   check_state (&rows);
   check_schema (&rows);
   check_programs (&rows);
   check_tools (&rows);
-  check_kvm (&rows);
+  /* With --host, settings are judged against another one. */
+  if (! args_has (tool->args, "host") && check_machine (&rows, NULL) < 0)
+    return -1;
   chosen = vl_app_driver (tool->app);
   (void)findings_to_rows (&rows, first);
   for (size_t i = 0; i < vl_plugins_count (tool->app); i++) {
@@ -355,6 +331,5 @@ host_check (struct tool *tool)
     check_host (&rows, chosen);
   }
   check_records (&rows);
-  json_object_set_new (tool->data, "checks", rows.list);
   return rows.failed ? VL_ERR_UNSUPPORTED : 0;
 }

@@ -171,7 +171,7 @@ static const struct verb verbs[] = {
     "virtloom host list", VERB_READ, host_list },
   { "show", NULL, 0, 0, NULL, "table json", "shows the facts; -o json is what --host reads",
     "virtloom host show -o json > host.json", 0, host_show },
-  { "check", NULL, 0, 0, NULL, "table json", "checks each prerequisite, and says what mends it",
+  { "check", NULL, 0, 0, "root", "table json", "checks each prerequisite, and says what mends it",
     "virtloom host check", 0, host_check },
   { "resume", NULL, 0, 0, NULL, "table json",
     "starts the guests that ran before the host's boot, where the setting says so",

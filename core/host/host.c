@@ -370,32 +370,6 @@ vl_host_item (const struct vl_host *host, const char *key, size_t i)
   return fact && i < fact->n ? fact->values[i] : NULL;
 }
 
-static const char *
-next_number (const char *text, unsigned long long *number)
-{
-  char *end;
-
-  *number = 0;
-  if (! vl_ascii_is_digit (*text))
-    return "";
-  *number = strtoull (text, &end, 10);
-  return *end == '.' ? end + 1 : "";
-}
-
-int
-vl_version_compare (const char *a, const char *b)
-{
-  while (*a || *b) {
-    unsigned long long x, y;
-
-    a = next_number (a, &x);
-    b = next_number (b, &y);
-    if (x != y)
-      return x < y ? -1 : 1;
-  }
-  return 0;
-}
-
 int
 vl_host_at_least (const struct vl_host *host, const char *key, const char *atleast)
 {

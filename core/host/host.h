@@ -44,10 +44,6 @@ int vl_host_has_any (const struct vl_host *host, const char *prefix);
 /* The facts whose key begins with PREFIX: *FIRST is the first, answers how many. */
 size_t vl_host_range (const struct vl_host *host, const char *prefix, size_t *first);
 
-/* Dotted numbers, missing ones 0, text after a number ignored ("6.1.0-18-amd64"):
- * -1, 0, 1 as A is older than, as old as, newer than B. */
-int vl_version_compare (const char *a, const char *b);
-
 const struct vl_fact *vl_host_find (const struct vl_host *host, const char *key);
 /* Reads a host file.  NULL after a finding naming ORIGIN and the JSON path. */
 struct vl_host *vl_host_from_json (struct vl_call *call, const char *text, size_t length,

@@ -47,6 +47,7 @@ _virtloom_options ()
     flavor-list | flavor-show | image-list | image-show | server-show | server-event* | feature-show | feature-which | driver-show | config-show | config-delta)
       echo "--column --no-headings"
       ;;
+    host-check) echo "--root" ;;
     host-import) echo "--capabilities --domcapabilities --fact" ;;
     plugin-check) echo "--request --timeout" ;;
     plugin-new) echo "--kind" ;;
