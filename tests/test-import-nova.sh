@@ -265,13 +265,10 @@ again
 
 # ---- libvirt on another machine ----
 
-printf '[libvirt]\nvirt_type = kvm\nconnection_uri = qemu+tcp://user:s3cret@elsewhere/system\n' > "$tmp/x.conf"
+printf '[libvirt]\nvirt_type = kvm\nconnection_uri = qemu+tcp://user@elsewhere/system\n' > "$tmp/x.conf"
 import "$tmp/x.conf"
-is "$rc ${err//$tmp\//}" "0 warning DriverUnavailable core: libvirt.virt_type: servers get driver 'libvirt-kvm', which cannot be used here: connection_uri 'qemu+tcp://user:***@elsewhere/system' is reached through 'tcp', as other machines are; disks are made and judged on this one (x.conf:2)
-  settings were judged by themselves; 'virtloom config check --host NAME' judges them for a recorded host" "a connection to another machine is told of, without its password"
-lacks "$out$(vl config import-nova "$tmp/x.conf" --out "$tmp/more" -o json)" s3cret "which is not shown"
-rm -r "$tmp/more"
-is "$(stat -c %a "$tmp/out/plugins.d/libvirt-kvm.conf")" 600 "and is for the owner of the file alone"
+is "$rc ${err//$tmp\//}" "0 warning DriverUnavailable core: libvirt.virt_type: servers get driver 'libvirt-kvm', which cannot be used here: connection_uri 'qemu+tcp://user@elsewhere/system' is reached through 'tcp', as other machines are; disks are made and judged on this one (x.conf:2)
+  settings were judged by themselves; 'virtloom config check --host NAME' judges them for a recorded host" "a connection to another machine is told of"
 again
 
 # ---- seen elsewhere ----

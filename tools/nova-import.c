@@ -192,8 +192,7 @@ put (struct import *im, const char *path, const char *section, const char *key,
      const struct vl_prop *row, struct nova_option *option, const char *value)
 {
   struct file *file = file_at (im, path);
-  /* A URI may have a password. */
-  int secret = row && (row->flags & VL_SECRET || fnmatch ("*://*:*@*", value, 0) == 0);
+  int secret = row && row->flags & VL_SECRET;
   struct written written = { option, path, section, key, secret ? "***" : value, 0, 0 };
   const char *problem;
 
