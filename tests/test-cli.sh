@@ -147,8 +147,8 @@ no_file () { # WHAT COMMAND...: FILE stands for what is no file.
     esac
   done
 }
-mapfile -t options < <(sed -n 's/^  { "\([a-z-]*\)", [^,]*, "FILE".*/\1/p' "$top_srcdir/tools/args.c")
-for option in "${options[@]}"; do
+mapfile -t takes_file < <(sed -n 's/^  { "\([a-z-]*\)", [^,]*, "FILE".*/\1/p' "$top_srcdir/tools/args.c")
+for option in "${takes_file[@]}"; do
   case $option in
     host) no_file --host --host FILE plan --flavor m0 ;;
     plugin) no_file --plugin --plugin FILE plan --flavor m0 ;;
@@ -163,7 +163,7 @@ for option in "${options[@]}"; do
     *) not_ok "--$option takes a file, and is not tried" ;;
   esac
 done
-is "${#options[@]}" 11 "all of them are tried"
+is "${#takes_file[@]}" 11 "all of them are tried"
 no_file "config import-nova" config import-nova FILE --out "$tmp/imported"
 no_file "plugin check" plugin check FILE
 no_file "state restore" state restore FILE
