@@ -12,7 +12,7 @@ guests_or_skip
 state=$tmp/s
 mkdir "$state"
 mount -t tmpfs -o size=4g,mode=711 none "$state" 2> /dev/null || skip_all "nothing can be mounted here"
-drop_state () { umount -l "$state" 2> /dev/null; }
+drop_state () { while umount -l "$state" 2> /dev/null; do :; done; }
 CLEANUPS="$CLEANUPS drop_state"
 
 v () { vl --driver qemu-tcg "$@"; }
@@ -47,6 +47,9 @@ for command in "server show a" "server suspend b" "server unpause b" "server reb
   run v $command
   both "$command"
 done
+run v host check
+is "$rc $(grep -A1 "^FAIL  state folder" <<< "$out")" "4 FAIL  state folder: nothing can be written to \"$state\": No space left on device
+      make room on the disk that holds the STATE folder, then try again" "host check says so"
 run v server delete b
 is_rc 0 "a server is deleted all the same"
 true_that "its guest is gone" eval "! runs $b"
@@ -58,4 +61,54 @@ is_rc 0 "with room all is as before"
 true_that "and nothing is left of it" [ ! -e "$folder/.room" ]
 run v server delete a
 is_rc 0 "and the last one goes"
+
+# ---- room for libvirt, and none for what it is to do ----
+
+full="No space left on device
+  make room on the disk that holds the STATE folder, then try again"
+# As much as is to be left, in KiB.
+leave () {
+  mount -o "remount,size=$(($(df --output=used -k "$state" | tail -n 1) + $1))k" "$state" || bail "no remount"
+}
+must v server create a --flavor f --image i
+a=$(qemu a)
+leave 1024
+run v server suspend a
+is_rc 1 "no room for the memory of a guest"
+has "$err" "error DiskFull qemu-tcg: cannot suspend guest '" "is no fault of libvirt's"
+has "$err" "$full" "with what to do"
+true_that "the guest goes on" runs "$a"
+leave 80
+run v server reboot --hard a
+is_rc 1 "no room to start a guest again"
+has "$err" "error DiskFull qemu-tcg: " "is told"
+has "$err" "$full" "with what to do"
+true_that "before it is ended" runs "$a"
+mount -o remount,size=4g "$state"
+must v server stop --timeout=0 a
+for kib in 0 8 64; do
+  leave $kib
+  run v server start a
+  [ "$rc" -eq 0 ] && break
+  is "$rc $(grep -c '^error DiskFull ' <<< "$err")" "1 1" "$kib KiB are left: start"
+  lacks "$err" InternalError "no fault of libvirt's either"
+done
+mount -o remount,size=4g "$state"
+must v server delete a
+
+# ---- a file system that became read-only ----
+
+must v server create a --flavor f --image i
+a=$(qemu a)
+# QEMU has files open for writing in the one below.
+mount --bind "$state" "$state" && mount -o remount,bind,ro "$state"
+run v server pause a
+is_rc 9 "a read-only STATE"
+has "$err" ": Read-only file system" "is told"
+run v host check
+is "$rc $(grep -A1 "^FAIL  state folder" <<< "$out")" "4 FAIL  state folder: nothing can be written to \"$state\": Read-only file system
+      see what made it so (dmesg), then mount it writable: mount -o remount,rw" "host check, too"
+true_that "the guest goes on" runs "$a"
+umount "$state"
+must v server delete a
 done_testing

@@ -6,14 +6,20 @@
 
 #include <config.h>
 
+#include <virtloom/storage.h>
+
 #include "tool.h"
 
 #include "machine/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Commands need so much of the STATE folder's disk, at the least. */
+#define STATE_BYTES ((off_t)1 << 20)
 
 struct rows {
   struct tool *tool;
@@ -50,6 +56,27 @@ static void VL_PRINTF (5, 6) add (struct rows *rows, const char *name, const cha
 
 /* ---- the machine ---- */
 
+/* errno: why no file of so many bytes can be written in FOLDER, or 0. */
+static int
+no_room (const char *folder)
+{
+  VL_AUTOCLOSE int fd = open (folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  int error = fd < 0 ? errno : posix_fallocate (fd, 0, STATE_BYTES);
+
+  /* Not every file system has files without a name, and room that can be kept. */
+  return error == EOPNOTSUPP || error == EISDIR || error == EINVAL ? 0 : error;
+}
+
+/* Records what FINDING, the first of those from FIRST on, says of the folder, and forgets it. */
+static void
+add_state_finding (struct rows *rows, size_t first)
+{
+  const struct vl_finding *finding = vl_findings_get (rows->tool->app, first);
+
+  add (rows, "state folder", "FAIL", finding->hint, "%s", finding->message);
+  vl_findings_forget (rows->tool->app, first);
+}
+
 static void
 check_state (struct rows *rows)
 {
@@ -57,21 +84,23 @@ check_state (struct rows *rows)
   size_t first = vl_findings_count (app);
   const char *state = vl_app_state_dir (app);
 
-  if (state == NULL) {
-    const struct vl_finding *finding = vl_findings_get (app, first);
+  int error;
 
-    add (rows, "state folder", "FAIL", finding->hint, "%s", finding->message);
-    vl_findings_forget (app, first);
-  } else if (access (state, F_OK) < 0)
+  if (state == NULL)
+    add_state_finding (rows, first);
+  else if (access (state, F_OK) < 0)
     add (rows, "state folder", "PASS", NULL, "%s will be made by the first command that needs it",
          state);
-  else if (access (state, R_OK | W_OK | X_OK) < 0) {
+  else if (access (state, R_OK | W_OK | X_OK) < 0 && errno != EROFS) {
     const char *why = strerror (errno);
     VL_AUTOFREE char *word = vl_shell_quote (state);
 
     add (rows, "state folder", "FAIL",
          vl_printf (rows->tool->call, "chown %u %s", (unsigned)geteuid (), word), "%s: %s", state,
          why);
+  } else if ((error = no_room (state))) {
+    (void)vl_file_failed (rows->tool->call, "nothing can be written to", state, error);
+    add_state_finding (rows, first);
   } else
     add (rows, "state folder", "PASS", NULL, "%s", state);
 }

@@ -47,10 +47,11 @@ vl_file_failed (struct vl_call *call, const char *what, const char *path, int er
 {
   struct vl_errno_said said = vl_errno_said (error);
 
-  if (what == NULL || path == NULL)
+  if (what == NULL)
     return vl_fault (call, "vl_file_failed is called with NULL where a text is needed");
   return vl_refuse_as (call, said.err, said.code ? said.code : "StorageFailed", NULL, said.hint,
-                       "%s \"%s\": %s", what, path, strerror (error));
+                       "%s%s: %s", what, path ? vl_printf (call, " \"%s\"", path) : "",
+                       strerror (error));
 }
 
 int

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Work that needs libvirt.  libvirt's embedded driver has its root folder until its
- * process ends, so each piece of work is done by a child process, which ends before
- * anything is waited for.  With a daemon it is done here. */
+ * Work that needs libvirt.  Each piece of it is done by a child process.  libvirt's
+ * embedded driver has its root folder until its process ends, which so is before anything is
+ * waited for.  A call to a daemon has no end where that hangs; a child's has. */
 
 #include <config.h>
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,14 @@
 
 /* What a child has just seen of a guest is not asked again for so long. */
 #define FRESH_MS 250
+/* How long a daemon may take to let a child in, and to say that it is there. */
+#define DAEMON_MS 30000u
+/* It has not done so. */
+#define NOT_LET_IN (-5)
+/* Who only looks waits for a daemon so long, as there is nothing else to look at. */
+#define LOOK_MS 10000u
+/* How long work waits for another command that can as well be done later. */
+#define MOMENT_MS 3000u
 
 /* The guest as it is now, after the work. */
 static void
@@ -41,11 +50,19 @@ static void
 be_child (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
           FILE *file)
 {
+  sigset_t alarm_alone;
   size_t first = vl_records_count (call), length = 0;
   char *text = NULL;
   FILE *answer = open_memstream (&text, &length);
-  int result = answer ? virt_connect (call, conn) : -1;
+  int result;
 
+  sigemptyset (&alarm_alone);
+  sigaddset (&alarm_alone, SIGALRM);
+  signal (SIGALRM, SIG_DFL);
+  pthread_sigmask (SIG_UNBLOCK, &alarm_alone, NULL);
+  alarm (conn->embedded ? 0 : DAEMON_MS / 1000);
+  result = answer ? virt_connect (call, conn) : -1;
+  alarm (0);
   if (result == 0)
     result = fn (call, conn, job, answer);
   if (result == 0)
@@ -79,7 +96,7 @@ read_answer (struct vl_call *call, FILE *file, const char **answer, size_t *leng
   return result;
 }
 
-/* VIRT_BUSY where the child has not ended within MS milliseconds: it is killed then, as one is
+/* VIRT_LATE where the child has not ended within MS milliseconds: it is killed then, as one is
  * whose end cannot be seen. */
 static int
 be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char **answer,
@@ -105,7 +122,9 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
     return vl_file_failed (call, "cannot watch libvirt's process",
                            vl_printf (call, "/proc/%ld", (long)child), error);
   if (! in_time)
-    return VIRT_BUSY;
+    return VIRT_LATE;
+  if (WIFSIGNALED (status) && WTERMSIG (status) == SIGALRM)
+    return NOT_LET_IN;
   if (WIFEXITED (status) && WEXITSTATUS (status) == 0)
     return read_answer (call, file, answer, length);
   return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "libvirt's process %s%s",
@@ -130,7 +149,8 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
       be_child (call, conn, fn, job, file);
     _exit (VL_ERR_FAILED);
   }
-  close (lock);
+  if (lock >= 0)
+    close (lock);
   if (child > 0)
     result = be_parent (call, child, ms, file, answer, length);
   else
@@ -143,28 +163,85 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
   return result;
 }
 
+static uint32_t
+least (uint32_t one, uint32_t other)
+{
+  return one < other ? one : other;
+}
+
 int
-virt_apart (struct vl_call *call, struct vl_conn *conn, uint32_t ms, virt_fn fn,
-            const struct virt_job *job, const char **answer, size_t *length)
+virt_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
+            const char **answer, size_t *length)
 {
   uint32_t open_ms = vl_patience (call, conn->open_timeout * 1000);
-  int lock = conn->take (call, virt_root (call, conn),
-                         job->open_ms && job->open_ms < open_ms ? job->open_ms : open_ms);
+  int lock;
 
+  conn->given = job->work_ms ? job->work_ms : VIRT_WORK_MS;
+  if (! conn->embedded) {
+    conn->given = virt_is_hasty (call) ? least (conn->given, LOOK_MS) : conn->given;
+    return run_apart (call, conn, -1, conn->given, fn, job, answer, length);
+  }
+  lock = conn->take (call, virt_root (call, conn),
+                     job->open_ms ? least (job->open_ms, open_ms) : open_ms);
   if (lock < 0)
     return lock;
   conn->no_room = virt_take_room (call, conn);
   if (conn->no_room == 0)
-    return run_apart (call, conn, lock, ms, fn, job, answer, length);
+    return run_apart (call, conn, lock, vl_patience (call, conn->given), fn, job, answer, length);
   close (lock);
   return virt_is_hasty (call) ? VIRT_BUSY : virt_no_room (call, conn, conn->no_room);
 }
 
 int
-virt_busy (struct vl_call *call, const struct vl_conn *conn, int result)
+virt_deaf (struct vl_call *call, const char *uuid, uint32_t ms)
+{
+  return vl_refuse_as (call, VL_ERR_UNREACHABLE, "GuestNotResponding", NULL,
+                       "try again; virtloom server stop --timeout=0 ends it as it is",
+                       "QEMU of guest '%s' has not answered libvirt for %u s",
+                       virt_name_of (call, uuid), ms / 1000);
+}
+
+static int
+is_there (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  unsigned long version;
+
+  (void)job;
+  (void)answer;
+  return virConnectGetLibVersion (conn->virt, &version) < 0
+             ? virt_error (call, "cannot ask libvirt for its version")
+             : 0;
+}
+
+/* Whose fault is it that the work for guest UUID, or none, was not done within MS milliseconds:
+ * the daemon's, or the guest's for which it waits? */
+static int
+late (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t ms)
+{
+  struct virt_job job = { .work_ms = DAEMON_MS };
+  const char *answer;
+  size_t length;
+  int there = VIRT_LATE;
+
+  if (uuid)
+    there = conn->embedded ? 0 : virt_apart (call, conn, is_there, &job, &answer, &length);
+  if (there == 0)
+    return virt_deaf (call, uuid, ms);
+  return there == -1
+             ? -1
+             : vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorUnavailable", NULL, conn->hint,
+                             "libvirt at '%s' has not answered for %u s", conn->uri, ms / 1000);
+}
+
+int
+virt_busy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, int result)
 {
   const char *root = virt_root (call, conn);
 
+  if (result == VIRT_LATE)
+    return late (call, conn, job->uuid, conn->given);
+  if (result == NOT_LET_IN)
+    return late (call, conn, NULL, DAEMON_MS);
   if (result != VIRT_BUSY)
     return result;
   return vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
@@ -174,22 +251,45 @@ virt_busy (struct vl_call *call, const struct vl_conn *conn, int result)
                        vl_wait_holder (call, vl_printf (call, "%s/virtloom.lock", root)));
 }
 
-int
-virt_do (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job)
+/* Does it, and keeps how the guest is afterwards. */
+static int
+do_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job)
 {
   const char *answer = NULL;
   size_t length = 0;
   int result;
 
-  if (! conn->apart)
-    return fn (call, conn, job, NULL);
   conn->seen.uuid[0] = '\0';
-  result = virt_busy (call, conn, virt_apart (call, conn, VIRT_WORK_MS, fn, job, &answer, &length));
+  result = virt_apart (call, conn, fn, job, &answer, &length);
   if (result == 0 && length == sizeof conn->seen) {
     memcpy (&conn->seen, answer, sizeof conn->seen);
     conn->seen_at = virt_now ();
   }
   return result;
+}
+
+int
+virt_do (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job)
+{
+  return conn->apart ? virt_busy (call, conn, job, do_apart (call, conn, fn, job))
+                     : fn (call, conn, job, NULL);
+}
+
+/* Of the moment that a command has for others' work, what it has waited already is gone. */
+int
+virt_try (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job)
+{
+  struct virt_job soon = *job;
+  int64_t begun = virt_now ();
+  int result;
+
+  if (! virt_has_processes (conn))
+    return virt_do (call, conn, fn, job);
+  soon.open_ms = conn->waited < MOMENT_MS ? MOMENT_MS - conn->waited : 1;
+  result = do_apart (call, conn, fn, &soon);
+  if (result == VIRT_BUSY)
+    conn->waited += (uint32_t)(virt_now () - begun);
+  return result == VIRT_BUSY ? result : virt_busy (call, conn, job, result);
 }
 
 int
@@ -202,7 +302,7 @@ virt_ask (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
   int result;
 
   if (conn->apart)
-    return virt_busy (call, conn, virt_apart (call, conn, VIRT_WORK_MS, fn, job, answer, &length));
+    return virt_busy (call, conn, job, virt_apart (call, conn, fn, job, answer, &length));
   file = open_memstream (&text, &length);
   if (file == NULL)
     return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
@@ -228,13 +328,12 @@ virt_is_hasty (struct vl_call *call)
   return vl_patience (call, UINT32_MAX) < UINT32_MAX;
 }
 
-/* Who only wants to see, and in no time, is told what was seen last. */
+/* Who only wants to see, and in no time, is told what was seen last; so is who is to act on a
+ * guest that runs, while libvirt works for another command. */
 int
 virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct virt_seen *seen)
 {
-  struct virt_job job = { .uuid = uuid };
-  const char *answer = NULL;
-  size_t length = 0;
+  struct virt_job job = { .uuid = uuid, .work_ms = VIRT_QUICK_MS };
   int result;
 
   if (! conn->apart)
@@ -243,21 +342,21 @@ virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid, stru
     *seen = conn->seen;
     return 0;
   }
-  if (! virt_is_hasty (call)) {
-    if (virt_do (call, conn, nothing, &job) < 0)
-      return -1;
-    *seen = conn->seen;
-    return 0;
+  result = virt_is_hasty (call) ? do_apart (call, conn, nothing, &job)
+                                : virt_try (call, conn, nothing, &job);
+  if (virt_has_processes (conn) && virt_is_hasty (call)
+      && (result == VIRT_BUSY || result == VIRT_LATE)) {
+    virt_last_seen (call, conn, uuid, &conn->seen);
+    conn->seen_at = virt_now ();
+    result = 0;
+  } else if (result == VIRT_BUSY) {
+    virt_seen_last (call, conn, uuid, seen);
+    if (seen->info.state == VL_STATE_RUNNING || seen->info.state == VL_STATE_PAUSED)
+      return 0;
+    result = virt_do (call, conn, nothing, &job);
   }
-  result =
-      virt_apart (call, conn, vl_patience (call, VIRT_WORK_MS), nothing, &job, &answer, &length);
-  if (result == 0 && length == sizeof *seen)
-    memcpy (seen, answer, sizeof *seen);
-  else if (result == VIRT_BUSY)
-    virt_last_seen (call, conn, uuid, seen);
-  else
+  if (virt_busy (call, conn, &job, result) < 0 || conn->seen.uuid[0] == '\0')
     return -1;
-  conn->seen = *seen;
-  conn->seen_at = virt_now ();
+  *seen = conn->seen;
   return 0;
 }

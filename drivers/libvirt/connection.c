@@ -6,6 +6,7 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,6 +14,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <virtloom/storage.h>
 
 #include "virt.h"
 
@@ -169,6 +172,26 @@ classify (const char **code)
   return VL_ERR_FAILED;
 }
 
+/* What libvirt says ends in the words for an errno where the kernel refused something.  One that
+ * has a code and a remedy of its own is told with them: -1, else 0. */
+static int
+refuse_errno (struct vl_call *call, const char *what, const char *reason)
+{
+  static const int errors[] = { ENOSPC, EDQUOT, EROFS, EMFILE, ENFILE, ENOMEM };
+
+  for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+    const char *end = strstr (reason, strerror (errors[i]));
+    int length = end ? (int)(end - reason) : 0;
+
+    while (length > 0 && strchr (": ", reason[length - 1]))
+      length--;
+    if (end)
+      return vl_file_failed (call, vl_printf (call, "%s: %.*s", what, length, reason), NULL,
+                             errors[i]);
+  }
+  return 0;
+}
+
 int
 virt_error (struct vl_call *call, const char *fmt, ...)
 {
@@ -186,7 +209,7 @@ virt_error (struct vl_call *call, const char *fmt, ...)
   if (mend)
     vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL, mend, "%s: %s", what,
                   meaning ? meaning : reason);
-  else
+  else if (refuse_errno (call, what, reason) == 0)
     vl_refuse_as (call, err, code, NULL, NULL, "%s: %s", what, reason);
   virResetLastError ();
   return -1;
@@ -327,7 +350,7 @@ virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **c
   /* What is taken here stays taken until the process ends, as libvirt's driver stays. */
   if (made->take && ! made->apart)
     lock = virt_busy (
-        call, made,
+        call, made, NULL,
         made->take (call, virt_root (call, made), vl_patience (call, made->open_timeout * 1000)));
   if (lock >= 0 && ! made->apart && (made->no_room = virt_take_room (call, made)))
     lock = virt_no_room (call, made, made->no_room);

@@ -119,33 +119,52 @@ read_logs (struct vl_call *call, const char *path, char *buffer)
   return offset;
 }
 
-static char *
-ask_definition (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+static int
+write_definition (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                  FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
-  char *xml = domain ? virDomainGetXMLDesc (domain, 0) : NULL;
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTOTEXT char *xml = domain ? virDomainGetXMLDesc (domain, 0) : NULL;
 
   if (domain && xml == NULL)
-    virt_error (call, "cannot read guest '%s'", uuid);
-  return xml;
+    return virt_error (call, "cannot read guest '%s'", job->uuid);
+  if (xml)
+    fputs (xml, answer);
+  return xml ? 0 : -1;
+}
+
+/* What libvirt wrote of the embedded driver's guest is read as it lies there: no other command
+ * is waited for.  NULL after a finding. */
+static const char *
+definition (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  struct virt_job job = { .uuid = uuid, .blind = 1, .work_ms = VIRT_QUICK_MS };
+  const char *answer;
+  char *text;
+
+  if (! virt_has_processes (conn))
+    return virt_ask (call, conn, write_definition, &job, &answer) < 0 ? NULL : answer;
+  text = virt_definition_read (call, conn, uuid);
+  if (text == NULL) {
+    virt_not_found (call, uuid);
+    return NULL;
+  }
+  answer = vl_printf (call, "%s", text);
+  free (text);
+  return answer;
 }
 
 static int
 virt_get_console_output (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                          const char **text, size_t *length)
 {
-  /* What libvirt wrote of the embedded driver's guest is read as it lies there: no other
-   * command is waited for. */
-  VIRT_AUTOTEXT char *xml =
-      conn->apart ? virt_definition_read (call, conn, uuid) : ask_definition (call, conn, uuid);
+  const char *xml = definition (call, conn, uuid);
   VIRT_AUTOTEXT char *buffer = NULL;
   const struct vl_xml *root = xml ? vl_xml_read (call, xml, strlen (xml)) : NULL;
   const char *path;
   char *kept;
   int offset;
 
-  if (xml == NULL && conn->apart)
-    return virt_not_found (call, uuid);
   if (root == NULL)
     return -1;
   path = virt_log_path (root);

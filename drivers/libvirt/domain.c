@@ -14,7 +14,7 @@
 
 #include "virt.h"
 
-/* How long a state may take to settle, for one guest or for a whole list. */
+/* How long states of a whole list may take to settle. */
 #define SETTLE_MS 5000
 
 void
@@ -116,11 +116,11 @@ virt_settle (struct vl_conn *conn, virDomainPtr domain, unsigned ms)
   return settled;
 }
 
-/* Half of the time that the caller has for all. */
+/* In MS milliseconds, or half of the time that the caller has for all. */
 static int64_t
-settle_until (struct vl_call *call)
+settle_until (struct vl_call *call, uint32_t ms)
 {
-  return virt_now () + vl_patience (call, 2 * SETTLE_MS) / 2;
+  return virt_now () + vl_patience (call, 2 * ms) / 2;
 }
 
 static void
@@ -128,7 +128,8 @@ settle (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64_t
 {
   int64_t left = deadline - virt_now ();
 
-  if (! virt_settle (conn, domain, left > 0 ? (unsigned)left : 0))
+  conn->deaf = ! virt_settle (conn, domain, left > 0 ? (unsigned)left : 0);
+  if (conn->deaf)
     vl_warn (call, NULL, NULL, "guest '%s' does not answer; its state is the one last known",
              virDomainGetName (domain));
 }
@@ -185,7 +186,7 @@ read_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int
 int
 virt_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
 {
-  int state = read_state (call, conn, domain, settle_until (call));
+  int state = read_state (call, conn, domain, settle_until (call, VIRT_HEAR_MS));
 
   if (state == GONE)
     return vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
@@ -215,7 +216,7 @@ static int
 list_all (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
 {
   virDomainPtr *domains = NULL;
-  int64_t deadline = settle_until (call);
+  int64_t deadline = settle_until (call, SETTLE_MS);
   int i, n = virConnectListAllDomains (conn->virt, &domains, 0);
   int answer = 0;
 
@@ -263,18 +264,17 @@ read_all (struct vl_call *call, const char *lines, vl_instance_fn fn, void *opaq
 static int
 virt_list_instances (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
 {
-  struct virt_job job = { 0 };
+  struct virt_job job = { .work_ms = VIRT_QUICK_MS };
   const char *lines = "";
   size_t length;
   int result;
 
   if (! conn->apart)
     return list_all (call, conn, fn, opaque);
-  result =
-      virt_apart (call, conn, vl_patience (call, VIRT_WORK_MS), write_all, &job, &lines, &length);
-  if (result == VIRT_BUSY && virt_is_hasty (call))
+  result = virt_apart (call, conn, write_all, &job, &lines, &length);
+  if ((result == VIRT_BUSY || result == VIRT_LATE) && conn->embedded && virt_is_hasty (call))
     return virt_list_last_seen (call, conn, fn, opaque);
-  return virt_busy (call, conn, result) < 0 ? -1 : read_all (call, lines, fn, opaque);
+  return virt_busy (call, conn, &job, result) < 0 ? -1 : read_all (call, lines, fn, opaque);
 }
 
 int
@@ -295,6 +295,7 @@ virt_see (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct v
   state = virt_state (call, conn, domain);
   if (state < 0)
     return -1;
+  seen->deaf = conn->deaf;
   if (virDomainGetInfo (domain, &read) < 0)
     return virt_error (call, "cannot read the figures of guest '%s'", uuid);
   id = virDomainGetID (domain);

@@ -60,6 +60,7 @@ virt_begin (struct vl_call *call, const struct virt_driver *driver, const struct
     .state_dir = open->state_dir,
     .soft_reboot_wait = (uint32_t)vl_int (call, "soft-reboot-wait"),
     .own_loop = open->own_event_loop != 0,
+    .apart = open->own_event_loop == 0,
     .embedded = uri->where == VIRT_EMBED,
     .hint = VIRT_DAEMON_HINT,
   };

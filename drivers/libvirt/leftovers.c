@@ -88,13 +88,13 @@ virt_forget_crash (struct vl_call *call, const struct vl_conn *conn, const char 
 
 /* ---- files ---- */
 
-/* Is ENTRY something of guest NAME: "NAME.pid", or "domain-12-NAME"? */
+/* Is ENTRY something of guest NAME: "NAME", "NAME.pid", "NAME_VARS.fd", or "domain-12-NAME"? */
 static int
 is_of (const char *entry, const char *name)
 {
   size_t n = strlen (entry), m = strlen (name);
 
-  if (strncmp (entry, name, m) == 0 && entry[m] == '.')
+  if (strncmp (entry, name, m) == 0 && strchr ("._", entry[m]))
     return 1;
   return n > m + 1 && strncmp (entry, "domain-", 7) == 0 && entry[n - m - 1] == '-'
          && strcmp (entry + n - m, name) == 0;
@@ -124,6 +124,10 @@ virt_forget_files (struct vl_call *call, const struct vl_conn *conn, const char 
   } folders[] = { { "run/qemu", 0 },
                   { "lib/qemu", 0 },
                   { "lib/qemu/channel/target", 0 },
+                  { "lib/qemu/save", 1 },
+                  { "lib/qemu/nvram", 1 },
+                  { "lib/qemu/snapshot", 1 },
+                  { "lib/qemu/checkpoint", 1 },
                   { "log/qemu", 1 },
                   { "etc/qemu", 1 } };
 

@@ -17,8 +17,10 @@
 
 /* How long a guest agent may think about the time. */
 #define AGENT_SECONDS 1
-/* What is asked of a guest that does not answer its monitor is not waited for. */
-#define ANSWER_MS 2000
+/* A daemon is asked so often whether a guest is off, and looks so long. */
+#define OFF_MS 500u
+/* The guest's QEMU does not answer. */
+#define DEAF 2
 /* To ask a guest to shut down takes this time at least, however busy libvirt is. */
 #define ASK_MS 10000u
 
@@ -33,7 +35,7 @@ refuse_state (struct vl_call *call, const char *uuid, const char *verb, const ch
 /* ---- shutting down ---- */
 
 /* Asks a running guest to shut down: 0; 1 where it does not run, so that there is nothing to
- * wait for.  One that does not hear is no error.  QEMU of the embedded driver is told to end
+ * wait for; DEAF where it does not hear, which is no error.  QEMU of the embedded driver is told to end
  * with its guest, as libvirt would see to if it stayed. */
 static int
 ask_to_shut_down (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
@@ -48,8 +50,9 @@ ask_to_shut_down (struct vl_call *call, struct vl_conn *conn, const struct virt_
   (void)answer;
   if (domain == NULL)
     return -1;
-  if (! virt_settle (conn, domain, ANSWER_MS)
-      || virDomainGetState (domain, &state, &reason, 0) < 0) {
+  if (! virt_settle (conn, domain, VIRT_HEAR_MS))
+    return DEAF;
+  if (virDomainGetState (domain, &state, &reason, 0) < 0) {
     virResetLastError ();
     return 0;
   }
@@ -64,15 +67,58 @@ ask_to_shut_down (struct vl_call *call, struct vl_conn *conn, const struct virt_
   return 0;
 }
 
+/* Looks for as many milliseconds as the job says. */
 static int
 is_off (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  int64_t deadline = virt_now () + *(const uint32_t *)job->more;
 
   (void)answer;
   if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
-  return domain == NULL || ! virt_alive (domain);
+  while (domain && virt_alive (domain)) {
+    if (virt_now () >= deadline)
+      return 0;
+    virt_sleep (20);
+  }
+  return 1;
+}
+
+static int
+look_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t ms)
+{
+  struct virt_job job = { .uuid = uuid, .more = &ms, .blind = 1, .work_ms = VIRT_QUICK_MS };
+
+  return virt_do (call, conn, is_off, &job);
+}
+
+/* Asks QEMU of a daemon's guest for what nobody needs. */
+static int
+ping (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  virDomainIOThreadInfoPtr *threads = NULL;
+  int n;
+
+  (void)answer;
+  if (domain == NULL)
+    return -1;
+  n = virDomainGetIOThreadInfo (domain, &threads, VIR_DOMAIN_AFFECT_LIVE);
+  for (int i = 0; i < n; i++)
+    virDomainIOThreadInfoFree (threads[i]);
+  free (threads);
+  virResetLastError ();
+  return 0;
+}
+
+/* A call of a daemon's that waits for a guest's QEMU would be done whenever that answers, long
+ * after it was given up; so QEMU is asked first.  With libvirt's driver in our process, what
+ * that does when it opens tells: see find_awake. */
+static int
+asks_first (const struct vl_conn *conn)
+{
+  return conn->apart && ! conn->embedded;
 }
 
 static int
@@ -80,16 +126,29 @@ ask (struct vl_call *call, struct vl_conn *conn, const char *uuid, int64_t left)
 {
   struct virt_job job = { .uuid = uuid,
                           .blind = 1,
-                          .open_ms = left > (int64_t)ASK_MS ? (uint32_t)left : ASK_MS };
+                          .open_ms = left > (int64_t)ASK_MS ? (uint32_t)left : ASK_MS,
+                          .work_ms = VIRT_QUICK_MS };
+  struct virt_job first = { .uuid = uuid, .blind = 1, .work_ms = VIRT_HEAR_MS };
+  const char *answer;
+  size_t length;
+  int result = 0;
 
   snprintf (conn->asked, sizeof conn->asked, "%s", uuid);
   conn->asked_at = virt_now ();
-  return virt_do (call, conn, ask_to_shut_down, &job);
+  if (conn->seen.deaf && strcmp (conn->seen.uuid, uuid) == 0)
+    result = VIRT_LATE;
+  else if (asks_first (conn))
+    result = virt_apart (call, conn, ping, &first, &answer, &length);
+  if (result == VIRT_LATE)
+    return DEAF;
+  result = virt_busy (call, conn, &first, result);
+  return result < 0 ? -1 : virt_do (call, conn, ask_to_shut_down, &job);
 }
 
 /* Asks the guest to shut down and waits TIMEOUT seconds, asking again every RETRY seconds
- * (0: never); with a TIMEOUT of 0 it only looks.  1 where the guest runs on, 0 where it does not, or
- * stood still when it was asked; -1 after a finding. */
+ * (0: never); with a TIMEOUT of 0 it only looks.  1 where the guest runs on, DEAF where besides
+ * its QEMU did not answer, 0 where it does not run, or stood still when it was asked; -1 after a
+ * finding. */
 static int
 shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t timeout,
            uint32_t retry)
@@ -97,15 +156,15 @@ shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_
   struct vl_wait wait = { .what = vl_printf (call, "guest '%s' to shut down, up to %u s",
                                              virt_name_of (call, uuid), timeout),
                           .ms = timeout * 1000 };
-  struct virt_job job = { .uuid = uuid };
-  int fd = conn->apart ? virt_process_of (call, conn, uuid) : -1;
+  int processes = virt_has_processes (conn),
+      fd = processes ? virt_process_of (call, conn, uuid) : -1;
   int64_t asked = strcmp (conn->asked, uuid) == 0 ? conn->asked_at : 0;
   int64_t deadline = virt_now () + wait.ms;
-  int result = 0, off = conn->apart ? fd < 0 : timeout == 0 && is_off (call, conn, &job, NULL);
+  int result = 0, off = processes ? fd < 0 : timeout == 0 ? look_off (call, conn, uuid, 0) : 0;
 
   if (fd == VIRT_UNKNOWN)
     return -1;
-  while (result == 0 && ! off) {
+  while ((result == 0 || result == DEAF) && ! off) {
     int64_t now = virt_now ();
 
     if (timeout > 0 && (asked == 0 || (retry > 0 && now - asked >= (int64_t)retry * 1000))) {
@@ -114,12 +173,15 @@ shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_
     }
     if (! vl_wait_more (call, &wait, fd))
       break;
-    off = conn->apart ? virt_process_ended (fd) : is_off (call, conn, &job, NULL);
+    off =
+        processes ? virt_process_ended (fd) : look_off (call, conn, uuid, conn->apart ? OFF_MS : 0);
   }
   if (fd >= 0)
     close (fd);
   conn->asked[0] = '\0';
-  return result < 0 || off < 0 ? -1 : result == 0 && ! off;
+  if (result < 0 || off < 0)
+    return -1;
+  return off || result == 1 ? 0 : result == DEAF ? DEAF : 1;
 }
 
 static int
@@ -159,22 +221,24 @@ prove (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, F
   VIRT_AUTODOMAIN virDomainPtr domain = virt_define (call, conn, job->spawn);
 
   (void)answer;
-  return domain ? 0 : -1;
+  return domain ? virt_prove_room (call, conn) : -1;
 }
 
 /* Off, then on again from the document, which is proven before the running
  * guest is touched.  A guest that is not there is made. */
 static int
-hard_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+hard_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn, int deaf)
 {
+  struct virt_job proof = { .uuid = spawn->uuid, .spawn = spawn, .blind = 1 };
   struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
-  int fd = conn->apart ? virt_process_of (call, conn, spawn->uuid) : -1;
+  int fd = virt_has_processes (conn) ? virt_process_of (call, conn, spawn->uuid) : -1;
 
   if (fd == VIRT_UNKNOWN)
     return -1;
   if (fd >= 0) {
     close (fd);
-    if (virt_do (call, conn, prove, &job) < 0 || virt_process_kill (call, conn, spawn->uuid) < 0)
+    if (virt_do (call, conn, prove, &proof) < 0
+        || virt_process_kill (call, conn, spawn->uuid, deaf) < 0)
       return -1;
   }
   return virt_do (call, conn, start_anew, &job);
@@ -187,20 +251,35 @@ virt_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
   uint32_t given = timeout == VL_TIMEOUT_AS_SET ? conn->soft_reboot_wait : timeout;
   int runs = 0;
 
-  if (how == VL_REBOOT_SOFT && conn->apart && ! virt_is_known (call, conn, spawn->uuid))
+  if (how == VL_REBOOT_SOFT && virt_has_processes (conn)
+      && ! virt_is_known (call, conn, spawn->uuid))
     return virt_not_found (call, spawn->uuid);
   if (how == VL_REBOOT_SOFT)
     runs = shut_down (call, conn, spawn->uuid, given, 0);
-  return runs < 0 || hard_reboot (call, conn, spawn) < 0 ? -1 : runs ? (int)given : 0;
+  return runs < 0 || hard_reboot (call, conn, spawn, runs == DEAF) < 0 ? -1 : runs ? (int)given : 0;
 }
 
 /* ---- pausing, suspending ---- */
+
+/* The guest, whose QEMU answers.  NULL after a finding: to wait for it would keep libvirt from
+ * the guests of others. */
+static virDomainPtr
+find_awake (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  virDomainPtr domain = virt_find (call, conn, uuid);
+
+  if (domain == NULL || virt_settle (conn, domain, VIRT_HEAR_MS))
+    return domain;
+  virDomainFree (domain);
+  virt_deaf (call, uuid, VIRT_HEAR_MS);
+  return NULL;
+}
 
 static int
 pause_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   const char *uuid = job->uuid;
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, uuid);
   int state;
 
   (void)answer;
@@ -230,7 +309,7 @@ static int
 unpause_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   const char *uuid = job->uuid;
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, uuid);
   int state;
 
   (void)answer;
@@ -250,7 +329,7 @@ static int
 suspend_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   const char *uuid = job->uuid;
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, uuid);
   int state;
 
   (void)answer;
@@ -269,7 +348,7 @@ suspend_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
 static int
 resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, job->uuid);
   int state;
 
   if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
@@ -289,31 +368,43 @@ resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   return 0;
 }
 
-/* FN with the guest UUID, for which nothing is waited. */
+/* FN with the guest of the job, whose QEMU has to answer. */
 static int
-do_to (struct vl_call *call, struct vl_conn *conn, const char *uuid, virt_fn fn)
+do_to (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, virt_fn fn)
 {
-  struct virt_job job = { .uuid = uuid };
+  struct virt_job first = { .uuid = job->uuid, .blind = 1, .work_ms = VIRT_HEAR_MS };
 
-  return virt_do (call, conn, fn, &job);
+  if (asks_first (conn) && virt_do (call, conn, ping, &first) < 0)
+    return -1;
+  return virt_do (call, conn, fn, job);
+}
+
+static int
+do_quickly (struct vl_call *call, struct vl_conn *conn, const char *uuid, virt_fn fn)
+{
+  struct virt_job job = { .uuid = uuid, .work_ms = VIRT_QUICK_MS };
+
+  return do_to (call, conn, &job, fn);
 }
 
 static int
 virt_pause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return do_to (call, conn, uuid, pause_guest);
+  return do_quickly (call, conn, uuid, pause_guest);
 }
 
 static int
 virt_unpause (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return do_to (call, conn, uuid, unpause_guest);
+  return do_quickly (call, conn, uuid, unpause_guest);
 }
 
 static int
 virt_suspend (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return do_to (call, conn, uuid, suspend_guest);
+  struct virt_job job = { .uuid = uuid };
+
+  return do_to (call, conn, &job, suspend_guest);
 }
 
 static int
@@ -321,7 +412,7 @@ virt_resume (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
 {
   struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
 
-  return virt_do (call, conn, resume_guest, &job);
+  return do_to (call, conn, &job, resume_guest);
 }
 
 /* ---- off and on ---- */
@@ -339,17 +430,28 @@ static int
 virt_power_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t timeout,
                 uint32_t retry)
 {
-  int runs = shut_down (call, conn, uuid, timeout, retry);
+  struct virt_job job = { .uuid = uuid };
+  int runs = shut_down (call, conn, uuid, timeout, retry), result;
 
-  if (runs < 0 || (conn->apart && virt_process_kill (call, conn, uuid) < 0))
+  if (runs < 0
+      || (virt_has_processes (conn) && virt_process_kill (call, conn, uuid, runs == DEAF) < 0))
     return -1;
-  return do_to (call, conn, uuid, kill_guest) < 0 ? -1 : runs;
+  result = virt_try (call, conn, kill_guest, &job);
+  if (result == VIRT_BUSY && virt_is_known (call, conn, uuid)) {
+    /* It is off; whoever has libvirt next tidies up. */
+    virt_seen_last (call, conn, uuid, &conn->seen);
+    conn->seen_at = INT64_MAX;
+    result = 0;
+  }
+  if (result == VIRT_BUSY)
+    return virt_not_found (call, uuid);
+  return result < 0 ? -1 : runs != 0;
 }
 
 static int
 virt_power_on (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
-  return hard_reboot (call, conn, spawn);
+  return hard_reboot (call, conn, spawn, 0);
 }
 
 static int
@@ -361,7 +463,7 @@ virt_resume_state_on_host_boot (struct vl_call *call, struct vl_conn *conn,
   if (virt_look_at (call, conn, spawn->uuid, &seen) < 0)
     return -1;
   if (! seen.known || seen.info.state == VL_STATE_SHUTDOWN || seen.info.state == VL_STATE_CRASHED)
-    return hard_reboot (call, conn, spawn);
+    return hard_reboot (call, conn, spawn, 0);
   return 0;
 }
 
@@ -380,7 +482,7 @@ interrupt_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_j
                  FILE *answer)
 {
   const char *uuid = job->uuid;
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, uuid);
 
   (void)answer;
   if (domain == NULL)
@@ -403,7 +505,7 @@ interrupt_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_j
 static int
 virt_trigger_crash_dump (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
-  return do_to (call, conn, uuid, interrupt_guest);
+  return do_quickly (call, conn, uuid, interrupt_guest);
 }
 
 const struct vl_power_calls virt_power_calls = {

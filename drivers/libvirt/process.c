@@ -174,12 +174,12 @@ virt_process_ended (int fd)
 }
 
 int
-virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
+virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char *uuid, int deaf)
 {
   const char *name = virt_name_of (call, uuid);
   int fd = virt_process_of (call, conn, uuid);
   struct vl_wait polite = { .what = vl_printf (call, "guest '%s' to end", name),
-                            .ms = vl_patience (call, POLITE_MS) };
+                            .ms = deaf ? 0 : vl_patience (call, POLITE_MS) };
   struct vl_wait wait = { .what = polite.what, .ms = GONE_MS };
   int ended;
 
@@ -187,7 +187,8 @@ virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char 
     return fd == VIRT_UNKNOWN ? -1 : 0;
   /* Whoever finds it gone, if this process is killed meanwhile, is not to call that a crash. */
   virt_note_asked (call, conn, uuid);
-  syscall (SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
+  if (! deaf)
+    syscall (SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
   while (! virt_process_ended (fd) && vl_wait_more (call, &polite, fd))
     ;
   if (! virt_process_ended (fd))
@@ -249,7 +250,7 @@ warn_last_seen (struct vl_call *call, const struct vl_conn *conn)
 }
 
 void
-virt_last_seen (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
+virt_seen_last (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
                 struct virt_seen *seen)
 {
   *seen = (struct virt_seen) { .known = virt_is_known (call, conn, uuid),
@@ -257,6 +258,13 @@ virt_last_seen (struct vl_call *call, const struct vl_conn *conn, const char *uu
   snprintf (seen->uuid, sizeof seen->uuid, "%s", uuid);
   if (seen->known)
     seen->info.state = last_state (call, conn, virt_name_of (call, uuid), uuid);
+}
+
+void
+virt_last_seen (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
+                struct virt_seen *seen)
+{
+  virt_seen_last (call, conn, uuid, seen);
   warn_last_seen (call, conn);
 }
 

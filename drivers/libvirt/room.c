@@ -79,6 +79,24 @@ virt_give_room (struct vl_call *call, const struct vl_conn *conn)
 }
 
 int
+virt_prove_room (struct vl_call *call, const struct vl_conn *conn)
+{
+  const char *folder = folder_of (call, conn);
+  int fd = conn->embedded ? open (folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600) : -1, error;
+
+  /* Not every file system has files without a name. */
+  if (fd < 0)
+    return 0;
+  error = posix_fallocate (fd, 0, SLACK);
+  close (fd);
+  return error ? vl_file_failed (call,
+                                 "the guest is not ended, since it could not be started again: "
+                                 "there is no room for its state in",
+                                 folder, error)
+               : 0;
+}
+
+int
 virt_no_room (struct vl_call *call, const struct vl_conn *conn, int error)
 {
   return vl_file_failed (

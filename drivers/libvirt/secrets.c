@@ -115,16 +115,16 @@ judge_old (struct vl_call *call, virSecretPtr old, const struct vl_secret *secre
 /* Until it has its value a secret is not private, so that one that was left half made is
  * known from one that is complete. */
 static int
-virt_secret_put (struct vl_call *call, struct vl_conn *conn, const struct vl_secret *secret)
+put_secret (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
+  const struct vl_secret *secret = job->more;
   AUTOSECRET virSecretPtr old = NULL;
   AUTOSECRET virSecretPtr made = NULL;
   AUTOSECRET virSecretPtr hidden = NULL;
   size_t type = 0;
   int found;
 
-  if (conn->embedded)
-    return vl_refuse (call, VL_ERR_UNSUPPORTED, NULL, SECRETS_HINT, NO_SECRETS);
+  (void)answer;
   while (type < N_TYPES && strcmp (types[type].name, secret->type) != 0)
     type++;
   if (type == N_TYPES || secret->length == 0)
@@ -151,30 +151,55 @@ virt_secret_put (struct vl_call *call, struct vl_conn *conn, const struct vl_sec
 }
 
 static int
-virt_secret_has (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+has_secret (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
+  const char *uuid = job->more;
   AUTOSECRET virSecretPtr secret = NULL;
 
-  if (conn->embedded)
-    return 0;
+  (void)answer;
   if (look (call, conn, uuid, &secret) < 0)
     return -1;
   return secret ? has_value (call, secret, uuid) : 0;
 }
 
 static int
-virt_secret_drop (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+drop_secret (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
+  const char *uuid = job->more;
   AUTOSECRET virSecretPtr secret = NULL;
 
-  if (conn->embedded)
-    return 0;
+  (void)answer;
   if (look (call, conn, uuid, &secret) < 0)
     return -1;
   if (secret && virSecretUndefine (secret) < 0 && virt_last_code () != VIR_ERR_NO_SECRET)
     return virt_error (call, "cannot remove secret '%s'", uuid);
   virResetLastError ();
   return 0;
+}
+
+static int
+virt_secret_put (struct vl_call *call, struct vl_conn *conn, const struct vl_secret *secret)
+{
+  struct virt_job job = { .more = secret, .work_ms = VIRT_QUICK_MS };
+
+  return conn->embedded ? vl_refuse (call, VL_ERR_UNSUPPORTED, NULL, SECRETS_HINT, NO_SECRETS)
+                        : virt_do (call, conn, put_secret, &job);
+}
+
+static int
+virt_secret_has (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  struct virt_job job = { .more = uuid, .work_ms = VIRT_QUICK_MS };
+
+  return conn->embedded ? 0 : virt_do (call, conn, has_secret, &job);
+}
+
+static int
+virt_secret_drop (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  struct virt_job job = { .more = uuid, .work_ms = VIRT_QUICK_MS };
+
+  return conn->embedded ? 0 : virt_do (call, conn, drop_secret, &job);
 }
 
 const struct vl_secrets_calls virt_secrets_calls = {

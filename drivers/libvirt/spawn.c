@@ -307,14 +307,19 @@ virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   struct virt_job job = { .uuid = uuid };
 
-  if (conn->apart && ! virt_is_known (call, conn, uuid)) {
-    virt_forget_crash (call, conn, uuid);
-    virt_forget_files (call, conn, virt_name_of (call, uuid), 1);
-    return 0;
-  }
-  if (conn->apart && virt_process_kill (call, conn, uuid) < 0)
+  int known = ! virt_has_processes (conn) || virt_is_known (call, conn, uuid), result = VIRT_BUSY;
+
+  if (known && virt_has_processes (conn) && virt_process_kill (call, conn, uuid, 0) < 0)
     return -1;
-  return virt_do (call, conn, destroy_guest, &job);
+  if (known)
+    result = virt_try (call, conn, destroy_guest, &job);
+  if (result != VIRT_BUSY)
+    return result;
+  /* Without libvirt, which another command has: files are all that there is of a guest that is
+   * off. */
+  virt_forget_crash (call, conn, uuid);
+  virt_forget_files (call, conn, virt_name_of (call, uuid), 1);
+  return 0;
 }
 
 /* Forgets a guest that is off; a running one is left alone. */
@@ -342,7 +347,7 @@ virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   struct virt_job job = { .uuid = uuid };
 
-  if (conn->apart && ! virt_is_known (call, conn, uuid))
+  if (virt_has_processes (conn) && ! virt_is_known (call, conn, uuid))
     return 0;
   return virt_do (call, conn, clean_up_guest, &job);
 }

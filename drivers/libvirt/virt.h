@@ -19,6 +19,7 @@
 struct virt_seen {
   char uuid[VIR_UUID_STRING_BUFLEN]; /* "": none */
   int known;                         /* there is one */
+  int deaf;                          /* its QEMU does not answer */
   struct vl_info info;
 };
 
@@ -29,7 +30,7 @@ struct vl_conn {
   uint32_t soft_reboot_wait; /* seconds */
   uint32_t open_timeout;     /* seconds */
   int embedded;              /* libvirt's own driver, not a daemon's */
-  int apart;                 /* it runs in a child process for each piece of work */
+  int apart;                 /* it is opened in a child process for each piece of work */
   uid_t guest_uid;           /* whom each guest runs as, 0: as libvirt says */
   gid_t guest_gid;
   int64_t log_bytes; /* what is kept of a guest's console, 0: for virtlogd to say */
@@ -40,6 +41,9 @@ struct vl_conn {
   int no_room;           /* errno: why libvirt was not opened */
   struct virt_seen seen; /* what a child has seen last */
   int64_t seen_at;
+  uint32_t given;  /* milliseconds, to the work that was done last */
+  uint32_t waited; /* milliseconds, in vain, for libvirt that another command has */
+  int deaf;        /* the guest that was looked at last does not answer */
   char asked[VIR_UUID_STRING_BUFLEN]; /* the guest that was asked to shut down last */
   int64_t asked_at;
 };
@@ -130,9 +134,15 @@ struct virt_open {
 
 /* Another process has libvirt's embedded driver. */
 #define VIRT_BUSY (-2)
+/* libvirt did not end its work in time. */
+#define VIRT_LATE (-4)
 /* How long libvirt may take for one piece of work; to save the memory of a large guest
  * takes its time. */
 #define VIRT_WORK_MS (4u * 3600 * 1000)
+/* For work that needs no more than an answer of QEMU's. */
+#define VIRT_QUICK_MS 60000u
+/* A QEMU that says nothing for so long does not answer. */
+#define VIRT_HEAR_MS 3000u
 
 /* Connects, and starts the event loop, unless that is the application's: 0, or -1 after a
  * finding, with exit 8 where libvirt cannot be reached. */
@@ -159,28 +169,41 @@ const char *virt_remedy (struct vl_call *call, const char *message, const char *
 struct virt_job {
   const char *uuid; /* of the guest; NULL: of none */
   const struct vl_spawn *spawn;
+  const void *more; /* what else FN is told */
   int blind;        /* how the guest is afterwards is of no interest */
-  uint32_t open_ms; /* how long to wait for libvirt, 0: as settings say */
+  uint32_t open_ms; /* how long to wait for another command that has libvirt, 0: as settings say */
+  uint32_t work_ms; /* how long libvirt may take, 0: VIRT_WORK_MS */
 };
 typedef int (*virt_fn) (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
                         FILE *answer);
 /* Does FN with libvirt connected: what it answers, or -1 after a finding. */
 int virt_do (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job);
+/* The same for what may as well be done by the next command, where another one has libvirt for
+ * more than a moment: VIRT_BUSY then, without a finding. */
+int virt_try (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job);
 /* The same for a guest-less question: *ANSWER is what FN wrote, and lives as long as CALL. */
 int virt_ask (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
               const char **answer);
-/* The same in a child, which is killed after MS milliseconds, with its answer, which lives as
- * long as CALL.  VIRT_BUSY, without a finding, where libvirt is not to be had, or not done in
- * time. */
-int virt_apart (struct vl_call *call, struct vl_conn *conn, uint32_t ms, virt_fn fn,
-                const struct virt_job *job, const char **answer, size_t *length);
-/* RESULT, or -1 after the finding that VIRT_BUSY stands for. */
-int virt_busy (struct vl_call *call, const struct vl_conn *conn, int result);
+/* The same in a child, which is killed after JOB's milliseconds, with its answer, which lives as
+ * long as CALL.  VIRT_BUSY or VIRT_LATE, without a finding, where libvirt is not to be had, or
+ * not done in time. */
+int virt_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
+                const char **answer, size_t *length);
+/* RESULT, or -1 after the finding that VIRT_BUSY or VIRT_LATE stands for. */
+int virt_busy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, int result);
+/* Refuses: QEMU of guest UUID has not answered for MS milliseconds. */
+int virt_deaf (struct vl_call *call, const char *uuid, uint32_t ms);
 /* How guest UUID is, known or not.  0, or -1 after a finding. */
 int virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                   struct virt_seen *seen);
 /* Does the caller only want to see, and soon? */
 int virt_is_hasty (struct vl_call *call);
+/* Are the guests processes that are seen, and ended, without libvirt? */
+static inline int
+virt_has_processes (const struct vl_conn *conn)
+{
+  return conn->apart && conn->embedded;
+}
 
 /* ---- process.c: the embedded driver's guests, without libvirt ---- */
 
@@ -205,13 +228,17 @@ const char *virt_name_of (struct vl_call *call, const char *uuid);
 int virt_process_open (struct vl_call *call, const struct virt_status *status);
 int virt_process_of (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 int virt_process_ended (int fd);
-/* Ends the guest's QEMU and waits for that; 0 where none runs. */
-int virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* Ends the guest's QEMU and waits for that; 0 where none runs.  One that is DEAF is not asked. */
+int virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
+                       int deaf);
 /* The guest's definition as libvirt wrote it, or NULL where it cannot be read.  The caller frees. */
 char *virt_definition_read (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* Does libvirt have a definition of the guest, or does it run? */
 int virt_is_known (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
-/* What libvirt saw last, with a warning that says so. */
+/* How the guest is by what libvirt saw last, and by its process. */
+void virt_seen_last (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
+                     struct virt_seen *seen);
+/* The same, with a warning that says so. */
 void virt_last_seen (struct vl_call *call, const struct vl_conn *conn, const char *uuid,
                      struct virt_seen *seen);
 int virt_list_last_seen (struct vl_call *call, const struct vl_conn *conn, vl_instance_fn fn,
@@ -223,6 +250,8 @@ int virt_list_last_seen (struct vl_call *call, const struct vl_conn *conn, vl_in
  * why there is none. */
 int virt_take_room (struct vl_call *call, const struct vl_conn *conn);
 void virt_give_room (struct vl_call *call, const struct vl_conn *conn);
+/* Is there room for the state of one more guest?  0, or -1 after a finding. */
+int virt_prove_room (struct vl_call *call, const struct vl_conn *conn);
 /* Refuses: there is none, for ERROR. */
 int virt_no_room (struct vl_call *call, const struct vl_conn *conn, int error);
 

@@ -132,7 +132,6 @@ open_embedded (struct vl_call *call, const char *root, struct virt_open *how, st
   how->guest_gid = embed.guests.gid;
   how->log_bytes = embed.plain_logs ? vl_int (call, "console-log-bytes") : 0;
   /* An application that has libvirt's event loop to itself has libvirt, too. */
-  how->apart = ! how->own_loop;
   how->take = how->apart ? embed_take : embed_stay;
   how->environment = embed_environment (call, root);
   escape (root, escaped, sizeof escaped);

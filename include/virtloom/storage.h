@@ -113,7 +113,7 @@ VL_EXPORT const char *vl_need_info (struct vl_call *c, const struct vl_volume *v
                                     const char *path);
 
 /* Refuses: "WHAT "PATH": ..." with the words for ERROR, a value of errno; DiskFull where
- * there is no room.  Answers -1. */
+ * there is no room.  PATH is NULL where WHAT says where.  Answers -1. */
 VL_EXPORT int vl_file_failed (struct vl_call *c, const char *what, const char *path, int error);
 /* Is there room for PATH, a file that is there, to become of BYTES?  0, or -1 after DiskFull,
  * before anything is written: a disk that is full stops the guests of all. */
