@@ -169,7 +169,7 @@ check_device (struct machine *m, struct stat *st)
 
   if (machine_stat (m, DEVICE, st) < 0) {
     if (errno != ENOENT)
-      machine_say (m, name, MACHINE_FAIL, NULL, DEVICE ": %s", strerror (errno));
+      machine_say (m, name, MACHINE_FAIL, mend, DEVICE ": %s", strerror (errno));
     else if (m->has_kvm)
       machine_say (m, name, MACHINE_FAIL, mend, DEVICE " is not there, though the kernel has KVM");
     else
@@ -189,10 +189,13 @@ check_device (struct machine *m, struct stat *st)
 
 /* May USER open it?  One that an access list of this machine's may let in is taken to be. */
 static int
-may_open (struct machine *m, const struct machine_account *user, const struct stat *st)
+may_open (struct machine *m, enum machine_user who, const struct machine_account *user,
+          const struct stat *st)
 {
   mode_t bits = st->st_mode;
 
+  if (who == MACHINE_CALLER && m->root < 0)
+    return access (DEVICE, R_OK | W_OK) == 0;
   if (user->uid == 0)
     return 1;
   if (st->st_uid == user->uid)
@@ -203,35 +206,52 @@ may_open (struct machine *m, const struct machine_account *user, const struct st
          || (m->root < 0 && getxattr (DEVICE, "system.posix_acl_access", NULL, 0) > 0);
 }
 
-/* Is the device as udev makes it, of a group that may read and write, which is not root's? */
-static int
-has_group (const struct stat *st)
+/* The group whose members may read and write, where it is not root's and has a name; or NULL. */
+static const char *
+group_of (struct machine *m, const struct stat *st)
 {
-  return st->st_gid != 0 && (st->st_mode & 060) == 060;
+  const char *name = machine_group_name (m, st->st_gid);
+
+  return st->st_gid != 0 && (st->st_mode & 060) == 060 && (*name < '0' || *name > '9') ? name
+                                                                                       : NULL;
 }
 
+static const char *
+owner_and_mode (struct machine *m, const struct stat *st)
+{
+  return vl_printf (m->call, "%s:%s with mode %04o", machine_user_name (m, st->st_uid),
+                    machine_group_name (m, st->st_gid), (unsigned)(st->st_mode & 07777));
+}
+
+/* CLOSED_TO is who should be able to open it and cannot, or NULL. */
 static void
-check_owner (struct machine *m, const struct stat *st, int usable)
+check_owner (struct machine *m, const struct stat *st, const char *closed_to)
 {
   static const char name[] = "kvm device owner";
-  const char *owner = machine_user_name (m, st->st_uid);
-  const char *group = machine_group_name (m, st->st_gid);
-  unsigned mode = st->st_mode & 07777;
+  const char *group = group_of (m, st), *mend;
   gid_t kvm;
 
-  if (VL_STREQ (group, "kvm") && has_group (st))
-    machine_say (m, name, MACHINE_PASS, NULL, "%s:%s, mode %04o", owner, group, mode);
-  else if ((mode & 06) == 06)
-    machine_say (m, name, MACHINE_PASS, NULL, "%s:%s, mode %04o: everyone may open it", owner,
-                 group, mode);
+  if (group && VL_STREQ (group, "kvm")) {
+    machine_say (m, name, MACHINE_PASS, NULL, DEVICE " is %s", owner_and_mode (m, st));
+    return;
+  }
+  if ((st->st_mode & 06) == 06) {
+    machine_say (m, name, MACHINE_PASS, NULL, DEVICE " is %s: everyone may open it",
+                 owner_and_mode (m, st));
+    return;
+  }
+  mend = machine_find_group (m, "kvm", &kvm) < 0
+             ? "groupadd --system kvm && udevadm trigger --name-match=kvm"
+             : "udevadm trigger --name-match=kvm; without udev: chgrp kvm " DEVICE
+               " && chmod 660 " DEVICE;
+  if (closed_to && group == NULL)
+    machine_say (m, name, MACHINE_FAIL, mend,
+                 DEVICE " is %s, and %s may not open it; udev gives it to group kvm with mode 0660",
+                 owner_and_mode (m, st), closed_to);
   else
-    machine_say (m, name, usable ? MACHINE_WARN : MACHINE_FAIL,
-                 machine_find_group (m, "kvm", &kvm) < 0
-                     ? "groupadd --system kvm && udevadm trigger --name-match=kvm"
-                     : "udevadm trigger --name-match=kvm; without udev: chgrp kvm " DEVICE
-                       " && chmod 660 " DEVICE,
-                 DEVICE " is %s:%s with mode %04o; udev gives it to group kvm with mode 0660",
-                 owner, group, mode);
+    machine_say (m, name, MACHINE_WARN, mend,
+                 DEVICE " is %s; udev gives it to group kvm with mode 0660",
+                 owner_and_mode (m, st));
 }
 
 /* ---- who opens it ---- */
@@ -255,19 +275,22 @@ check_user (struct machine *m, enum machine_user who, const struct machine_accou
   static const char name[] = "qemu user";
   const char *as = who == MACHINE_QEMU ? ", as whom libvirt runs QEMU," : "";
   const char *anew = who == MACHINE_QEMU ? " && systemctl restart libvirtd" : ", and log in anew";
-  const char *group = has_group (st) ? machine_group_name (m, st->st_gid) : "kvm";
+  const char *group = group_of (m, st);
+  const char *mend =
+      vl_printf (m->call, "adduser %s %s%s", user->name, group ? group : "kvm", anew);
   gid_t kvm;
 
-  if (may_open (m, user, st))
+  if (may_open (m, who, user, st))
     machine_say (m, name, MACHINE_PASS, NULL, "%s%s may open " DEVICE, user->name, as);
-  else if (! has_group (st) && machine_find_group (m, group, &kvm) == 0
-           && machine_is_in (m, user, kvm))
+  else if (group)
+    machine_say (m, name, MACHINE_FAIL, mend, "%s%s may not open " DEVICE ", which is %s",
+                 user->name, as, owner_and_mode (m, st));
+  else if (machine_find_group (m, "kvm", &kvm) == 0 && machine_is_in (m, user, kvm))
     machine_say (m, name, MACHINE_SKIP, NULL,
                  "%s%s is in group kvm, to which " DEVICE " has to belong", user->name, as);
   else
-    machine_say (m, name, MACHINE_FAIL,
-                 vl_printf (m->call, "adduser %s %s%s", user->name, group, anew),
-                 "%s%s is not in group %s, and may not open " DEVICE, user->name, as, group);
+    machine_say (m, name, MACHINE_FAIL, mend,
+                 "%s%s is not in group kvm, to which " DEVICE " has to belong", user->name, as);
 }
 
 static void
@@ -282,7 +305,7 @@ check_access (struct machine *m, enum machine_user who)
     machine_say (m, "qemu user", MACHINE_SKIP, NULL, "takes the device");
     return;
   }
-  check_owner (m, &st, user.name && may_open (m, &user, &st));
+  check_owner (m, &st, user.name && ! may_open (m, who, &user, &st) ? user.name : NULL);
   if (user.name)
     check_user (m, who, &user, &st);
   else if (wanted)

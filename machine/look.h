@@ -98,12 +98,6 @@ int machine_find_group (struct machine *machine, const char *name, gid_t *group)
 
 /* ---- software.c ---- */
 
-/* The emulator for guests of this machine's own architecture, or NULL.  These take M->arch. */
-const char *machine_emulator (struct machine *machine);
-const char *machine_emulator_name (struct machine *machine);
-/* The Debian package that it is in. */
-const char *machine_emulator_package (struct machine *machine);
-const char *machine_daemon (struct machine *machine);
 /* The description of a UEFI firmware for this machine's guests that has FEATURE, or NULL. */
 const char *machine_firmware (struct machine *machine, const char *feature);
 /* The command that switches a module's parameter on. */

@@ -7,8 +7,9 @@
 
 #include "look.h"
 
-static const struct {
-  const char *arch, *package, *firmware;
+/* Debian's packages of each architecture that cpu.c names. */
+static const struct arch {
+  const char *name, *emulator, *firmware;
 } arches[] = {
   { "x86_64", "qemu-system-x86", "ovmf" },
   { "i386", "qemu-system-x86", "ovmf-ia32" },
@@ -17,6 +18,16 @@ static const struct {
   { "s390x", "qemu-system-s390x", NULL },
   { "riscv64", "qemu-system-misc", NULL },
 };
+
+static const struct arch *
+arch_of (const struct machine *m)
+{
+  const struct arch *arch = arches;
+
+  while (! VL_STREQ (arch->name, m->arch))
+    arch++;
+  return arch;
+}
 
 static const char *
 first_of (struct machine *m, const char *const *paths, size_t n)
@@ -29,35 +40,26 @@ first_of (struct machine *m, const char *const *paths, size_t n)
   return NULL;
 }
 
-const char *
-machine_emulator_name (struct machine *m)
+static const char *
+emulator_name (struct machine *m)
 {
   return vl_printf (m->call, "qemu-system-%s", m->arch);
 }
 
-const char *
-machine_emulator (struct machine *m)
+static const char *
+find_emulator (struct machine *m)
 {
   const char *const paths[] = {
-    vl_printf (m->call, "/usr/bin/%s", machine_emulator_name (m)),
-    vl_printf (m->call, "/usr/local/bin/%s", machine_emulator_name (m)),
+    vl_printf (m->call, "/usr/bin/%s", emulator_name (m)),
+    vl_printf (m->call, "/usr/local/bin/%s", emulator_name (m)),
     "/usr/libexec/qemu-kvm",
   };
 
   return first_of (m, paths, sizeof paths / sizeof paths[0]);
 }
 
-const char *
-machine_emulator_package (struct machine *m)
-{
-  for (size_t i = 0; i < sizeof arches / sizeof arches[0]; i++)
-    if (VL_STREQ (m->arch, arches[i].arch))
-      return arches[i].package;
-  return "qemu-system";
-}
-
-const char *
-machine_daemon (struct machine *m)
+static const char *
+find_daemon (struct machine *m)
 {
   static const char *const paths[] = { "/usr/sbin/virtqemud", "/usr/sbin/libvirtd" };
 
@@ -104,19 +106,19 @@ with_version (struct machine *m, const char *package)
 static void
 check_emulator (struct machine *m)
 {
-  const char *path = machine_emulator (m), *package = machine_emulator_package (m);
+  const char *path = find_emulator (m), *package = arch_of (m)->emulator;
 
   if (path)
     machine_say (m, "emulator", MACHINE_PASS, NULL, "%s%s", path, with_version (m, package));
   else
     machine_say (m, "emulator", MACHINE_FAIL, vl_printf (m->call, "apt-get install %s", package),
-                 "the program \"%s\" is not installed", machine_emulator_name (m));
+                 "the program \"%s\" is not installed", emulator_name (m));
 }
 
 static void
 check_daemon (struct machine *m)
 {
-  const char *path = machine_daemon (m);
+  const char *path = find_daemon (m);
 
   if (path)
     machine_say (m, "libvirt daemon", MACHINE_PASS, NULL, "%s%s", path,
@@ -135,15 +137,15 @@ check_hvm (struct machine *m)
 {
   static const char name[] = "os type hvm";
 
-  if (machine_daemon (m) == NULL)
+  if (find_daemon (m) == NULL)
     machine_say (m, name, MACHINE_SKIP, NULL, "takes a libvirt daemon");
-  else if (machine_emulator (m) == NULL)
+  else if (find_emulator (m) == NULL)
     machine_say (
         m, name, MACHINE_FAIL,
         vl_printf (m->call, "apt-get install %s && systemctl restart libvirtd",
-                   machine_emulator_package (m)),
+                   arch_of (m)->emulator),
         "libvirt finds no %s, and says \"could not find capabilities\", older ones " NO_HVM,
-        machine_emulator_name (m));
+        emulator_name (m));
   else if (! m->has_kvm && (m->module == NULL || m->switched_off))
     machine_say (m, name, MACHINE_SKIP, NULL, "takes KVM");
   else if (! m->has_kvm)
@@ -152,8 +154,7 @@ check_hvm (struct machine *m)
                  "the kernel has no KVM, of which libvirt says \"could not find capabilities for "
                  "domaintype=kvm\", older ones " NO_HVM);
   else
-    machine_say (m, name, MACHINE_PASS, NULL, "libvirt finds %s and KVM",
-                 machine_emulator_name (m));
+    machine_say (m, name, MACHINE_PASS, NULL, "libvirt finds %s and KVM", emulator_name (m));
 }
 
 static const char *
@@ -186,11 +187,8 @@ machine_firmware (struct machine *m, const char *feature)
 static void
 check_uefi (struct machine *m)
 {
-  const char *path = find_firmware (m, ""), *package = NULL;
+  const char *path = find_firmware (m, ""), *package = arch_of (m)->firmware;
 
-  for (size_t i = 0; i < sizeof arches / sizeof arches[0]; i++)
-    if (VL_STREQ (m->arch, arches[i].arch))
-      package = arches[i].firmware;
   if (path)
     machine_say (m, "uefi firmware", MACHINE_PASS, NULL, "%s%s", path,
                  package ? with_version (m, package) : "");

@@ -70,14 +70,17 @@ if [ "$(id -u)" != 0 ] || ! unshare --mount true 2> /dev/null; then
   done_testing
 fi
 
-# A machine of its own: /proc/cpuinfo has $1, the modules are $2, and $3 makes /dev/kvm.
+# A machine of its own: /proc/cpuinfo has $1, /proc/misc says that the kernel has KVM where $2 is
+# "kvm", $3 makes /dev/kvm, and $4 is qemu.conf.  What there is to say, tests/machines has;
+# here it is asked of this machine, by its own users and groups.
 machine () {
   printf '%s\n' "$1" > "$tmp/cpuinfo"
-  run env modules="$2" node="$3" user="${4:-}" vl_tmp="$tmp" unshare --mount bash -c '
+  printf '%s\n' "200 tun" "${2:+232 kvm}" > "$tmp/misc"
+  run env node="$3" user="${4:-}" vl_tmp="$tmp" unshare --mount bash -c '
     set -eu
     mount --bind "$vl_tmp/cpuinfo" /proc/cpuinfo
+    mount --bind "$vl_tmp/misc" /proc/misc
     mount -t tmpfs own /sys/module
-    for module in $modules; do mkdir "/sys/module/$module"; done
     mkdir -p "$vl_tmp/m"
     mount -t tmpfs own "$vl_tmp/m"
     mkdir "$vl_tmp/m/etc" "$vl_tmp/m/work" "$vl_tmp/m/dev"
@@ -90,52 +93,57 @@ machine () {
     mount --bind "$vl_tmp/m/dev" /dev
     mount -t tmpfs own /run
     eval "$node"
-    exec "$@"' - "$VL_RUN" virtloom --config "$config" --state "$state" host show
+    exec "$@"' - "$VL_RUN" virtloom --config "$config" --state "$state" "${asked[@]}"
 }
-intel='flags		: fpu vmx sse' amd='flags		: fpu svm sse'
-gone='/dev/kvm is not there: '
+asked=(host show)
+intel='flags		: fpu vmx lm sse' amd='flags		: fpu svm lm sse'
 machine "$intel" "" ""
-says "an Intel CPU without its module" "${gone}the module kvm_intel is not loaded (modprobe kvm_intel; at each boot: echo kvm_intel > /etc/modules-load.d/kvm.conf; where modprobe says 'Operation not supported', turn Intel VT-x on in the firmware)"
+says "an Intel CPU without its module" "kvm_intel is not loaded (modprobe kvm_intel; where it says 'Operation not supported', turn Intel VT-x on in the firmware)"
 machine "$amd" "" ""
-says "an AMD CPU without its module" "${gone}the module kvm_amd is not loaded (modprobe kvm_amd; at each boot: echo kvm_amd > /etc/modules-load.d/kvm.conf; where modprobe says 'Operation not supported', turn AMD-V (SVM) on in the firmware)"
-machine "$amd" "kvm kvm_amd" ""
-says "a module without its device" "${gone}the module kvm_amd is loaded, but /dev/kvm cannot be used (modprobe -r kvm_amd && modprobe kvm_amd; udevadm trigger --name-match=kvm)"
-machine 'flags		: fpu sse xsvmx' "" ""
-says "virtualization off in the firmware" "${gone}the CPU shows neither vmx nor svm: turn Intel VT-x or AMD-V (SVM) on in the firmware"
-machine 'flags		: fpu sse hypervisor' "" ""
-says "a virtual machine" "${gone}the CPU shows neither vmx nor svm: this is a virtual machine, whose host has to let it run guests of its own (nested=1 of its kvm_intel or kvm_amd, and a CPU that has the flag)"
+says "an AMD CPU without its module" "kvm_amd is not loaded (modprobe kvm_amd; where it says 'Operation not supported', turn AMD-V (SVM) on in the firmware)"
+machine 'flags		: fpu lm sse hypervisor' "" ""
+says "a virtual machine" "the CPU shows neither vmx nor svm: this is a virtual machine, whose host does not let it run guests of its own (on its host: load kvm_intel or kvm_amd with nested=1, and give this machine a CPU that has the flag (cpu_mode = host-passthrough))"
 machine $'processor	: 0\nplatform	: PowerNV' "" ""
-says "a PowerNV without its module" "${gone}the module kvm_hv is not loaded (modprobe kvm_hv; at each boot: echo kvm_hv > /etc/modules-load.d/kvm.conf)"
+says "a PowerNV without its module" "kvm_hv is not loaded (modprobe kvm_hv)"
 machine $'processor	: 0\nplatform	: pSeries' "" ""
-says "a partition of a POWER machine" "${gone}the module kvm_pr is not loaded (modprobe kvm_pr; at each boot: echo kvm_pr > /etc/modules-load.d/kvm.conf)"
-machine $'processor	: 0\nFeatures	: fp' "" ""
-says "a CPU of which nothing is known" "${gone}the kernel offers no KVM on this CPU (see 'dmesg | grep -i kvm')"
-# Of a number that no driver of the kernel has.
-machine "$intel" "" 'mknod -m 666 /dev/kvm c 10 254'
-says "a node alone" "/dev/kvm is a node without a device: the module kvm_intel is not loaded (modprobe kvm_intel; at each boot: echo kvm_intel > /etc/modules-load.d/kvm.conf; where modprobe says 'Operation not supported', turn Intel VT-x on in the firmware)"
+says "a partition of a POWER machine" "the platform is 'pSeries': KVM takes PowerNV (take a machine whose firmware starts Linux itself (PowerNV), or use driver qemu-tcg)"
+machine "$intel" kvm ''
+says "a kernel with KVM, and no device" "/dev/kvm is not there, though the kernel has KVM (rm -f /dev/kvm && mknod -m 660 /dev/kvm c 10 232 && chgrp kvm /dev/kvm)"
+machine "$intel" kvm 'mknod -m 666 /dev/kvm c 10 254'
+says "another device" "/dev/kvm is not the character device 10:232 (rm -f /dev/kvm && mknod -m 660 /dev/kvm c 10 232 && chgrp kvm /dev/kvm)"
+machine "$intel" "" 'mknod -m 666 /dev/kvm c 10 232'
+says "a node alone" "kvm_intel is not loaded (modprobe kvm_intel; where it says 'Operation not supported', turn Intel VT-x on in the firmware)"
 
-qemu=", as whom libvirt runs QEMU, may not open /dev/kvm, which is"
-trigger="udevadm trigger --name-match=kvm gives it to group kvm where udev has its rule; else: chgrp kvm /dev/kvm && chmod 660 /dev/kvm; then adduser"
-machine "$intel" "kvm_intel" 'mknod -m 600 /dev/kvm c 10 232'
-says "a device of root's alone" "user libvirt-qemu$qemu root:root with mode 0600 ($trigger libvirt-qemu kvm)"
-machine "$intel" "kvm_intel" 'mknod -m 660 /dev/kvm c 10 232; chgrp kvm /dev/kvm'
-says "a group that QEMU's user is not in" "user libvirt-qemu$qemu root:kvm with mode 0660 (adduser libvirt-qemu kvm, and start libvirtd anew)"
-machine "$intel" "kvm_intel" 'mknod -m 640 /dev/kvm c 10 232; chgrp kvm /dev/kvm' 'user = "other"'
-says "a group that may read only, and another user in qemu.conf" "user other$qemu root:kvm with mode 0640 ($trigger other kvm)"
-machine "$intel" "kvm_intel" 'mknod -m 600 /dev/kvm c 10 232; chown 777:888 /dev/kvm' 'user = "+64056"'
-says "numbers without a name" "user other$qemu 777:888 with mode 0600 ($trigger other kvm)"
+closed () {
+  says "$1" "/dev/kvm is $2, and $3 may not open it; udev gives it to group kvm with mode 0660 (udevadm trigger --name-match=kvm; without udev: chgrp kvm /dev/kvm && chmod 660 /dev/kvm)"
+}
+machine "$intel" kvm 'mknod -m 600 /dev/kvm c 10 232'
+closed "a device of root's alone" "root:root with mode 0600" libvirt-qemu
+machine "$intel" kvm 'mknod -m 660 /dev/kvm c 10 232; chgrp kvm /dev/kvm'
+says "a group that QEMU's user is not in" "libvirt-qemu, as whom libvirt runs QEMU, may not open /dev/kvm, which is root:kvm with mode 0660 (adduser libvirt-qemu kvm && systemctl restart libvirtd)"
+machine "$intel" kvm 'mknod -m 640 /dev/kvm c 10 232; chgrp kvm /dev/kvm' 'user = "other"'
+closed "a group that may read only, and another user in qemu.conf" "root:kvm with mode 0640" other
+machine "$intel" kvm 'mknod -m 600 /dev/kvm c 10 232; chown 777:888 /dev/kvm' 'user = "+64056"'
+closed "numbers without a name" "777:888 with mode 0600" other
+machine "$intel" kvm 'mknod -m 660 /dev/kvm c 10 232' 'user = "nowhere"'
+says "a user that there is not" "/etc/libvirt/qemu.conf has QEMU run as 'nowhere', and there is no such user (adduser --system nowhere, or set another user there)"
 nobody="no libvirt daemon listens at '/run/libvirt/libvirt-sock' for connection_uri 'qemu:///system' ($daemon)"
-if { : <> /dev/kvm; } 2> /dev/null; then
-  machine "$intel" "kvm_intel" 'mknod -m 660 /dev/kvm c 10 232; chgrp kvm /dev/kvm' 'user = "other"'
-  says "a group that the user in qemu.conf is in, so that a daemon is what is missing" "$nobody"
-  machine "$intel" "kvm_intel" 'mknod -m 600 /dev/kvm c 10 232; chgrp kvm /dev/kvm' $'user = "libvirt-qemu"\ngroup = "kvm"'
-  says "a mode that leaves the group out" "user libvirt-qemu$qemu root:kvm with mode 0600 ($trigger libvirt-qemu kvm)"
-  machine "$intel" "kvm_intel" 'mknod -m 660 /dev/kvm c 10 232; chgrp kvm /dev/kvm' $'user = "libvirt-qemu"\ngroup = "kvm"'
-  says "a group that qemu.conf names" "$nobody"
-  machine "" "" 'mknod -m 600 /dev/kvm c 10 232' 'user = "root"'
-  says "QEMU that runs as root, whatever the CPU shows" "$nobody"
-else
-  skip "a /dev/kvm that can be used: $({ : <> /dev/kvm; } 2>&1)"
-fi
+machine "$intel" kvm 'mknod -m 660 /dev/kvm c 10 232; chgrp kvm /dev/kvm' 'user = "other"'
+says "a group that the user in qemu.conf is in, so that a daemon is what is missing" "$nobody"
+machine "$intel" kvm 'mknod -m 660 /dev/kvm c 10 232; chgrp kvm /dev/kvm' $'user = "libvirt-qemu"\ngroup = "kvm"'
+says "a group that qemu.conf names" "$nobody"
+machine "" kvm 'mknod -m 600 /dev/kvm c 10 232' 'user = "root"'
+says "QEMU that runs as root, whatever the CPU shows" "$nobody"
+setting libvirt-kvm 'connection_uri = qemu:///session'
+machine "$intel" kvm 'mknod -m 660 /dev/kvm c 10 254' 'user = "other"'
+says "a session, of which another step fails" "/dev/kvm is not the character device 10:232 (rm -f /dev/kvm && mknod -m 660 /dev/kvm c 10 232 && chgrp kvm /dev/kvm)"
+
+# `host check` has the same, as steps; what libvirt-kvm lacks is no fault where another acts.
+setting libvirt-kvm
+asked=(host check)
+machine "$amd" "" ""
+has "$out" "WARN  kvm module: kvm_amd is not loaded
+      modprobe kvm_amd; where it says 'Operation not supported', turn AMD-V (SVM) on in the firmware" "host check says it as a step"
+has "$out" "WARN  driver libvirt-kvm: kvm_amd is not loaded (modprobe kvm_amd; where it says" "and of the driver"
 
 done_testing

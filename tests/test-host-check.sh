@@ -145,7 +145,7 @@ if [ "$(id -u)" = 0 ] && mknod -m 600 "$root/dev-kvm" c 10 232 2> /dev/null; the
   mkdir -p "$root/dev"
   mv "$root/dev-kvm" "$root/dev/kvm"
   check
-  is "$(row 'kvm device owner')" "FAIL  kvm device owner: /dev/kvm is root:root with mode 0600; udev gives it to group kvm with mode 0660
+  is "$(row 'kvm device owner')" "FAIL  kvm device owner: /dev/kvm is root:root with mode 0600, and libvirt-qemu may not open it; udev gives it to group kvm with mode 0660
       udevadm trigger --name-match=kvm; without udev: chgrp kvm /dev/kvm && chmod 660 /dev/kvm" "a node counts before its line in nodes"
   rm "$root/dev/kvm"
 else

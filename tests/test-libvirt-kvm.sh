@@ -88,7 +88,7 @@ groups=--clear-groups
 run session --driver libvirt-kvm flavor create f --vcpus 1 --ram 64 --disk 0
 if [ "$rc" -eq 0 ]; then
   run session host show
-  has "$err" "no driver can be used on this machine: libvirt-kvm: user nobody may not open /dev/kvm, which is root:libvirt-qemu with mode 0660 (adduser nobody libvirt-qemu, and start the session anew)" \
+  has "$err" "no driver can be used on this machine: libvirt-kvm: nobody may not open /dev/kvm, which is root:libvirt-qemu with mode 0660 (adduser nobody libvirt-qemu, and log in anew)" \
     "a user who may not open the device is told what to do"
   groups=--groups=$(host_run a getent group libvirt-qemu | cut -d: -f3)
   run session --driver libvirt-kvm image create i --file "$tmp/empty.img" --disk-format raw

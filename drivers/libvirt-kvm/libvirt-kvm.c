@@ -5,9 +5,10 @@
 
 #include <config.h>
 
+#include "machine/machine.h"
+
 #include "../libvirt/virt.h"
 #include "../offers.h"
-#include "device.h"
 
 static const struct virt_driver libvirt_kvm = {
   .name = "libvirt-kvm",
@@ -25,6 +26,36 @@ libvirt_kvm_virt_type (struct vl_call *call)
 {
   (void)call;
   return libvirt_kvm.type;
+}
+
+static void
+keep_first (void *opaque, const struct machine_row *row)
+{
+  struct machine_row *first = opaque;
+
+  if (row->result == MACHINE_FAIL && first->text == NULL)
+    *first = *row;
+}
+
+/* Why guests of the connection URI cannot use KVM, with the command that mends it: the first
+ * step of `host check` that fails.  NULL: they can, as far as can be seen without asking
+ * libvirt.  Of a daemon that listens at a socket of its own nothing is known: it may be in a
+ * container with devices of its own. */
+static const char *
+kvm_problem (struct vl_call *call, const struct virt_uri *uri)
+{
+  struct machine_row first = { .text = NULL };
+  struct machine *machine;
+  const char *why;
+
+  if (uri->socket)
+    return NULL;
+  machine = machine_new (call, NULL, &why);
+  machine_kvm (machine, uri->where == VIRT_SESSION ? MACHINE_CALLER : MACHINE_QEMU, keep_first,
+               &first);
+  machine_free (machine);
+  return first.text && first.mend ? vl_printf (call, "%s (%s)", first.text, first.mend)
+                                  : first.text;
 }
 
 static int
