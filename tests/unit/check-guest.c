@@ -337,10 +337,7 @@ static const struct {
     "passed over (hw:redirected_usb_ports=0, flavor)\n"
     "error NotSupported core: 'pci_passthrough:alias' is not supported: guests are given no PCI "
     "devices of the host (pci_passthrough:alias=a:1, flavor)\n  take it out of the flavor" },
-  { NULL, "\"hypervisor_version_requires\":\">=9\",\"img_signature_key_type\":\"x\"", NULL,
-    "error NotSupported core: 'hypervisor_version_requires' is not supported: the version of the "
-    "hypervisor is not compared with what an image asks for (hypervisor_version_requires=>=9, "
-    "image)\n  take it out of the image\n"
+  { NULL, "\"img_signature_key_type\":\"x\"", NULL,
     "error NotSupported core: 'img_signature_key_type' is not supported: signatures of images are "
     "not verified (img_signature_key_type=x, image)\n  take it out of the image" },
   { "\"hw_dog_action\":\"reset\"", NULL, NULL,
