@@ -372,6 +372,28 @@ if strace -f -o "$tmp/trace" true 2> /dev/null; then
     done
   done
   is_eq "$(find "$state/fake/guests" -name '*.new')" "" "no half-written guest stays"
+
+  # A deletion: at each record that reaches the journal, and at each file and folder that goes.
+  for calls in fdatasync,fsync unlink,unlinkat,rmdir; do
+    n=0 code=1 wrong=''
+    while [ $code -ne 0 ] && [ $n -lt 300 ]; do
+      n=$((n + 1))
+      f server show killed > /dev/null 2>&1 || f server create killed --flavor big --image img --config-drive > /dev/null 2>&1
+      timeout --kill-after=5 120 strace -f -qq -o /dev/null -e trace=$calls -e inject=$calls:signal=SIGKILL:when=$n \
+        "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server delete killed > /dev/null 2>&1
+      code=$?
+      # The next command finishes what began; what did not begin left the server as it was.
+      run f server list --no-headings -c Status
+      case "$rc|$err|$out|$(left | wc -w)" in
+        "0|||0" | "0||ACTIVE|"*) ;;
+        *) wrong="$wrong; $n: $rc $err $out $(left)" ;;
+      esac
+      run f state check
+      [ "$rc" = 0 ] || wrong="$wrong; $n: $out"
+    done
+    is_eq "$code $wrong" "0 " "a delete that is killed at each $calls, $n in all, is done or has not begun"
+    true_that "there were some" test $n -gt 3
+  done
 else
   skip "killed while it writes a guest down: no strace here (Debian: strace)"
 fi
