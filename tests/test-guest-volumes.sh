@@ -84,7 +84,63 @@ if [ "$(id -u)" = 0 ] && loop=$(losetup -f --show "$tmp/image.raw" 2> /dev/null)
 else
   skip "a block device: there is no loop device"
 fi
+
+# ---- a server of another STATE ----
+
+must t server delete one
+must t server create one --flavor tiny --image empty --volume "path=$volume,format=raw"
+uuid=$(t server show one -o json | jq -r .uuid)
+# The other STATE shares image and flavor by their names alone. Its guest never comes to be.
+other=$(mktemp -d /tmp/vl.XXXXXX)
+chmod 711 "$other"
+cleanup_other () { rm -rf "$other"; }
+CLEANUPS="$CLEANUPS cleanup_other"
+o () { "$VL_RUN" virtloom --config "$config" --state "$other" --driver qemu-tcg "$@"; }
+must o image create empty --file image.raw --disk-format raw
+must o flavor create tiny --vcpus 1 --ram 64 --disk 1
+held () { # VOLUME WHAT
+  local verb
+  for verb in plan "server create two"; do
+    # shellcheck disable=SC2086
+    run o $verb --flavor tiny --image empty --volume "path=$1,format=raw"
+    is_eq "$rc $(grep -v '^warning\|^advice' <<< "$err")" "4 error ComputeResourcesUnavailable core: volume '$1' is in use by server $uuid of another STATE, \"$state\"
+  delete that server first: virtloom --state $state server delete $uuid" "$verb: $2"
+  done
+}
+held "$volume" "the volume of a server of another STATE"
+ln "$volume" by-another-name
+held "$tmp/by-another-name" "by another name"
+if [ "$(id -u)" = 0 ] && loop=$(losetup -f --show "$volume" 2> /dev/null); then
+  cleanup_second () { losetup -d "$loop" 2> /dev/null; }
+  CLEANUPS="$CLEANUPS cleanup_second"
+  held "$loop" "a device that shows it"
+  losetup -d "$loop"
+else
+  skip "a device that shows it: there is no loop device"
+fi
+must t server stop one --timeout 0
+held "$volume" "of a server that is stopped, too"
+must t server start one
+is_eq "$(o server list -c Name --no-headings)" "" "no server is left"
+
+# What has it and is none of ours: QEMU's lock says so.
+flocked=$tmp/flocked
+truncate -s 1M "$flocked"
+stdbuf -oL timeout 600 qemu-io -f raw -c 'read 0 512' -c 'sleep 500000' "$flocked" > io.log 2>&1 &
+io=$!
+wait_for 120 grep -q 'read 512/512' io.log || bail "qemu-io: $(cat io.log)"
+holder=$(pgrep -P $io)
+run t server create two --flavor tiny --image empty --volume "path=$flocked,format=raw"
+kill "$io"
+is_rc 4 "a volume that another program has locked"
+has "$err" "\"$flocked\" is in use by process $holder (qemu-io -f raw -c read 0 512 -c sleep 500000 $flocked)" "is told with who has it"
+has "$err" "
+  stop what has it; a volume is shared where each server's connection_info says \"multiattach\": true" "and how that is mended"
+wait "$io" 2> /dev/null
+
 run t server delete one
 is_rc 0 "delete"
+run o plan --flavor tiny --image empty --volume "path=$volume,format=raw"
+is_rc 0 "a volume of a server that is gone is free"
 all_gone
 done_testing

@@ -15,9 +15,11 @@
 #include "server/plan.h"
 #include "storage/storage.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -28,6 +30,14 @@ struct judging {
   struct vl_trust_guests guests;
   struct vl_judged *files;
   size_t n;
+  struct volume *volumes; /* of this machine; room for all disks */
+  size_t n_volumes;
+  int guests_are_real; /* the driver does not invent its host */
+};
+
+struct volume {
+  const char *path;
+  int shared;
 };
 
 /* What an attribute below NODE says, NULL where there is none. */
@@ -95,6 +105,101 @@ judge_place (const struct judging *j, const struct vl_image_file *file, int read
   return fd < 0 && errno == EBUSY
              ? vl_image_refuse (file, "see what has it: lsblk", "is in use by this host itself")
              : 0;
+}
+
+/* ---- servers of other STATEs ---- */
+
+/* Where the servers of this machine, of whatever STATE, say which volumes they have.  It goes with
+ * the boot, as guests do. */
+static const char *
+held_folder (struct vl_call *call)
+{
+  return geteuid () == 0 ? "/run/virtloom/volumes"
+                         : vl_printf (call, "/run/user/%u/virtloom/volumes", (unsigned)geteuid ());
+}
+
+/* What tells STATE from others, whatever it is called. */
+static const char *
+held_suffix (struct vl_app *app)
+{
+  struct vl_identity id = vl_file_identity (vl_app_state_dir (app));
+
+  return vl_printf (app->call, ".%" PRIx64 "-%" PRIx64, id.device, id.inode);
+}
+
+/* Is volume PATH one that TEXT of LENGTH names: a server's folder, then for each volume 'x', or 's'
+ * where its server shares it, and its path? */
+static int
+is_held (const char *text, size_t length, const char *path, int shared)
+{
+  for (const char *p = text + strlen (text) + 1; p < text + length; p += strlen (p) + 1)
+    if (! (shared && *p == 's') && vl_file_shares (path, p + 1))
+      return 1;
+  return 0;
+}
+
+/* Refuses volume PATH where a server of another STATE has it.  What says so of a server that is
+ * gone is removed. */
+static int
+judge_elsewhere (struct vl_app *app, const char *path, int shared)
+{
+  const char *folder = held_folder (app->call), *own = held_suffix (app), *file, *why, *slash;
+  DIR *dir = opendir (folder);
+  size_t length;
+  int result = 0;
+  struct stat st;
+
+  for (const struct dirent *entry; result == 0 && dir && (entry = readdir (dir));) {
+    VL_AUTOFREE char *text = NULL;
+
+    if (entry->d_name[0] == '.')
+      continue;
+    file = vl_printf (app->call, "%s/%s", folder, entry->d_name);
+    text = vl_file_read (file, 1 << 20, &length, &why);
+    if (text && lstat (text, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
+      unlink (file);
+    else if (text && ! VL_ENDS (entry->d_name, own) && (slash = strstr (text, "/servers/"))
+             && is_held (text, length, path, shared))
+      result = vl_refuse_as (
+          app->call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
+          vl_printf (app->call, "delete that server first: virtloom --state %.*s server delete %s",
+                     (int)(slash - text), text, slash + 9),
+          "volume '%s' is in use by server %s of another STATE, \"%.*s\"", path, slash + 9,
+          (int)(slash - text), text);
+  }
+  if (dir)
+    closedir (dir);
+  return result;
+}
+
+/* Says that SERVER has the volumes of J from now on, then looks who else does: of two that do so at
+ * once both see it. */
+static int
+hold_volumes (struct judging *j, const char *server)
+{
+  struct vl_app *app = j->app;
+  const char *folder = held_folder (app->call);
+  const char *file = vl_printf (app->call, "%s/%s%s", folder, server, held_suffix (app));
+  VL_AUTOSTR struct vl_str text = { 0 };
+  int result = 0;
+
+  if (j->n_volumes == 0) {
+    unlink (file);
+    return 0;
+  }
+  vl_str_add_n (&text, j->dir, strlen (j->dir) + 1);
+  for (size_t i = 0; i < j->n_volumes; i++) {
+    vl_str_add (&text, j->volumes[i].shared ? "s" : "x");
+    vl_str_add_n (&text, j->volumes[i].path, strlen (j->volumes[i].path) + 1);
+  }
+  /* Where it cannot be said the hypervisor's own locks are left. */
+  if (vl_file_mkdirs (folder, 0755) < 0 || vl_file_write (file, text.text, text.length, 0600) < 0)
+    vl_debug (app->call, "cannot write \"%s\": %s", file, strerror (errno));
+  for (size_t i = 0; result == 0 && i < j->n_volumes; i++)
+    result = judge_elsewhere (app, j->volumes[i].path, j->volumes[i].shared);
+  if (result < 0)
+    unlink (file);
+  return result;
 }
 
 /* ---- one file ---- */
@@ -197,6 +302,7 @@ judge_disk (struct judging *j, const struct vl_xml *disk)
     if (vl_volume_open (call, path, VL_STREQ (type, "block"), &j->guests, &file) < 0
         || judge_place (j, &file, readonly) < 0)
       return -1;
+    j->volumes[j->n_volumes++] = (struct volume) { path, vl_xml_find (disk, "shareable") != NULL };
   } else if (judge_there (j->app, path, "disk", path) < 0 || vl_image_open (call, path, &file) < 0)
     return -1;
   if (below && judge_backing (j, below, path) < 0)
@@ -232,6 +338,7 @@ vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const
   struct vl_plugin *driver = domain ? vl_app_driver_named (app, record->driver) : NULL;
   struct judging j = { .app = app, .dir = vl_server_dir (app, record->uuid), .guests = { -1, -1 } };
   char state[PATH_MAX];
+  size_t n = 0;
 
   if (driver == NULL || j.dir == NULL)
     return -1;
@@ -241,11 +348,15 @@ vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const
   if (VL_CALL_FN (driver, inventory, get_guest_owner)
       && VL_CALL (app, driver, inventory, get_guest_owner, &j.guests.uid, &j.guests.gid) < 0)
     return -1;
-  disk = vl_xml_find (domain, "devices/disk");
-  for (; disk; disk = vl_xml_next (disk, "disk"))
+  for (disk = vl_xml_find (domain, "devices/disk"); disk; disk = vl_xml_next (disk, "disk"))
+    n++;
+  j.volumes = vl_arena_alloc (app->call->arena, (n + 1) * sizeof *j.volumes);
+  for (disk = vl_xml_find (domain, "devices/disk"); disk; disk = vl_xml_next (disk, "disk"))
     if (judge_disk (&j, disk) < 0)
       return -1;
   if (judge_kernel (&j, domain, "os/kernel") < 0 || judge_kernel (&j, domain, "os/initrd") < 0)
+    return -1;
+  if (driver->driver.host_file == NULL && hold_volumes (&j, record->uuid) < 0)
     return -1;
   *files = (struct vl_table) { j.files, (uint32_t)j.n, sizeof *j.files };
   return 0;
@@ -269,6 +380,8 @@ judge_planned (struct judging *j, const struct vl_disk *disk, const struct vl_so
                          &file)
                      < 0
                  || judge_place (j, &file, disk->readonly) < 0
+                 || (j->guests_are_real
+                     && judge_elsewhere (j->app, source->path, disk->shareable != 0) < 0)
              ? -1
              : vl_disk_verify (&file, disk->format, below ? below->path : NULL,
                                below ? below->format : NULL);
@@ -278,7 +391,8 @@ int
 vl_plan_volumes_judge (struct vl_app *app, struct vl_plan *plan)
 {
   const struct vl_guest *guest = plan->build.guest;
-  struct judging j = { .app = app };
+  struct judging j = { .app = app,
+                       .guests_are_real = guest && guest->driver->driver.host_file == NULL };
   char state[PATH_MAX];
   int result = 0;
 

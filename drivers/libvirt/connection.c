@@ -192,6 +192,22 @@ refuse_errno (struct vl_call *call, const char *what, const char *reason)
   return 0;
 }
 
+/* How QEMU says that another process has a disk's file locked. */
+#define LOCKED_AS "Is another process using the image ["
+
+/* REASON is such a message: who has the file is what can be mended. */
+static int
+refuse_locked (struct vl_call *call, const char *what, const char *reason)
+{
+  const char *path = strstr (reason, LOCKED_AS) + strlen (LOCKED_AS), *end = strchr (path, ']');
+  const char *file = vl_printf (call, "%.*s", (int)(end ? end - path : 0), path);
+
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
+                       "stop what has it; a volume is shared where each server's connection_info "
+                       "says \"multiattach\": true",
+                       "%s: \"%s\" is in use by %s", what, file, virt_file_holder (call, file));
+}
+
 int
 virt_error (struct vl_call *call, const char *fmt, ...)
 {
@@ -204,15 +220,17 @@ virt_error (struct vl_call *call, const char *fmt, ...)
   vsnprintf (what, sizeof what, fmt, args);
   va_end (args);
   last_message (reason, sizeof reason);
+  virResetLastError ();
+  if (strstr (reason, " lock") && strstr (reason, LOCKED_AS))
+    return refuse_locked (call, what, reason);
   if (meaning)
     vl_debug (call, "%s: %s", what, reason);
   if (mend)
-    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL, mend, "%s: %s", what,
-                  meaning ? meaning : reason);
-  else if (refuse_errno (call, what, reason) == 0)
-    vl_refuse_as (call, err, code, NULL, NULL, "%s: %s", what, reason);
-  virResetLastError ();
-  return -1;
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HypervisorUnavailable", NULL, mend, "%s: %s",
+                         what, meaning ? meaning : reason);
+  return refuse_errno (call, what, reason) < 0
+             ? -1
+             : vl_refuse_as (call, err, code, NULL, NULL, "%s: %s", what, reason);
 }
 
 void

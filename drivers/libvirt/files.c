@@ -153,6 +153,50 @@ judge_process (struct proof *proof, const char *pid)
   return result;
 }
 
+/* Does process PID have WANTED open? */
+static int
+has_open (struct vl_call *call, const char *pid, const struct stat *wanted)
+{
+  const char *folder = vl_printf (call, "/proc/%s/fd", pid);
+  DIR *dir = opendir (folder);
+  struct dirent *entry;
+  struct stat st;
+  int found = 0;
+
+  while (dir && ! found && (entry = readdir (dir)) != NULL)
+    found =
+        stat (vl_printf (call, "%s/%s", folder, entry->d_name), &st) == 0 && is_same (&st, wanted);
+  if (dir)
+    closedir (dir);
+  return found;
+}
+
+const char *
+virt_file_holder (struct vl_call *call, const char *path)
+{
+  const char *holder = NULL;
+  DIR *dir = opendir ("/proc");
+  struct dirent *entry;
+  struct stat wanted;
+
+  while (dir && holder == NULL && stat (path, &wanted) == 0 && (entry = readdir (dir)) != NULL)
+    if (entry->d_name[0] > '0' && entry->d_name[0] <= '9'
+        && has_open (call, entry->d_name, &wanted)) {
+      char command[4096] = "";
+      int fd = open (vl_printf (call, "/proc/%s/cmdline", entry->d_name), O_RDONLY | O_CLOEXEC);
+      ssize_t got = fd < 0 ? 0 : read (fd, command, 200);
+
+      if (fd >= 0)
+        close (fd);
+      for (ssize_t i = 0; i + 1 < got; i++)
+        command[i] = command[i] ? command[i] : ' ';
+      holder = vl_printf (call, "process %s (%.200s)", entry->d_name, command);
+    }
+  if (dir)
+    closedir (dir);
+  return holder ? holder : "a process that is not seen from here";
+}
+
 /* Was process PID started as the guest UUID? */
 static int
 is_guest (const char *pid, const char *uuid)

@@ -309,6 +309,8 @@ int virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *u
  * all of it and no other file or block device?  0, or -1 after a finding; a warning where
  * this user is not shown what it has open. */
 int virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char *xml);
+/* Which process has PATH open: "process PID (COMMAND)", or words for that none is seen. */
+const char *virt_file_holder (struct vl_call *call, const char *path);
 
 /* ---- console.c, log.c ---- */
 
