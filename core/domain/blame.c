@@ -84,9 +84,10 @@ blame (struct search *s, xmlNodePtr node, xmlAttrPtr attr)
   s->culprits->items[s->culprits->n++] = (struct vl_culprit) { .node = node, .attr = attr };
 }
 
-/* The attributes (if ATTRS) and child elements of NODE. */
+/* The attributes (if ATTRS), the child elements and (if TEXTS) all other children of
+ * NODE. */
 static struct part *
-parts_of (xmlNodePtr node, int attrs, size_t *n)
+parts_of (xmlNodePtr node, int attrs, int texts, size_t *n)
 {
   struct part *parts = NULL;
   size_t size = 0;
@@ -97,7 +98,7 @@ parts_of (xmlNodePtr node, int attrs, size_t *n)
     parts[(*n)++] = (struct part) { .node = node, .attr = attr };
   }
   for (xmlNodePtr child = node->children; child; child = child->next)
-    if (child->type == XML_ELEMENT_NODE) {
+    if (texts || child->type == XML_ELEMENT_NODE) {
       VL_GROW (parts, *n, size);
       parts[(*n)++] = (struct part) { .node = child };
     }
@@ -173,7 +174,7 @@ static int
 try_alone (struct search *s, xmlNodePtr node)
 {
   size_t n, before = s->culprits->n;
-  struct part *parts = parts_of (node, 0, &n);
+  struct part *parts = parts_of (node, 0, 0, &n);
 
   for (size_t i = 0; i < n; i++)
     take_out (&parts[i]);
@@ -201,7 +202,7 @@ search_element (struct search *s, xmlNodePtr node)
 
   if (try_alone (s, node))
     return;
-  parts = parts_of (node, 1, &n);
+  parts = parts_of (node, 1, 0, &n);
   found = 0;
   for (size_t size = 1; size <= MAX_TOGETHER && ! found; size++)
     found = leave_out (s, parts, n, size);
@@ -254,21 +255,15 @@ static void
 search_domain (struct search *s, xmlNodePtr root)
 {
   size_t n;
-  struct part *parts = parts_of (root, 0, &n);
+  struct part *parts = parts_of (root, 0, 1, &n);
 
   for (size_t i = 0; i < n; i++)
     take_out (&parts[i]);
-  /* What is left is the space between the elements. */
-  while (root->children) {
-    xmlNodePtr space = root->children;
-
-    xmlUnlinkNode (space);
-    xmlFreeNode (space);
-  }
   add_stand_ins (s->doc, root);
   if (valid (s))
     for (size_t i = 0; i < n; i++)
-      try_among_stand_ins (s, root, parts[i].node);
+      if (parts[i].node->type == XML_ELEMENT_NODE)
+        try_among_stand_ins (s, root, parts[i].node);
   while (root->children) {
     xmlNodePtr stand_in = root->children;
 

@@ -8,6 +8,7 @@
 
 #include "domain/xml.h"
 
+#include <libxml/parserInternals.h>
 #include <libxml/relaxng.h>
 #include <pthread.h>
 
@@ -159,26 +160,58 @@ vl_xml_validate (struct vl_call *call, const char *name, const char *xml)
 
 /* ---- our own document ---- */
 
-/* The namespace of a qualified NAME in NODE, and in *LOCAL what follows its prefix.  A
+/* The document as libxml2 has it, but made of the build's own memory and texts: libxml2
+ * takes as long to copy and free a tree as the features take to write it.  Only DOC
+ * itself is libxml2's. */
+struct tree {
+  struct vl_arena *arena;
+  xmlDocPtr doc;
+  int has_namespaces;
+};
+
+/* What NAME without its prefix is in *LOCAL, and the namespace that NODE has it in.  A
  * name whose prefix nobody declares is kept whole, as a reader of the text would. */
 static xmlNsPtr
-namespace_of (xmlNodePtr node, const char *name, const char **local)
+namespace_of (const struct tree *tree, xmlNodePtr node, const char *name, const char **local)
 {
   const char *colon = strchr (name, ':');
   VL_AUTOFREE char *prefix = colon ? vl_xstrndup (name, (size_t)(colon - name)) : NULL;
-  xmlNsPtr ns = xmlSearchNs (node->doc, node, BAD_CAST prefix);
+  xmlNsPtr ns =
+      colon || tree->has_namespaces ? xmlSearchNs (tree->doc, node, BAD_CAST prefix) : NULL;
 
   *local = ns && colon ? colon + 1 : name;
   return ns;
 }
 
-static void
-add_attribute (xmlNodePtr node, const struct vl_slot *slot)
+static xmlNodePtr
+new_text (const struct tree *tree, xmlNodePtr parent, const char *text)
 {
-  const char *name = slot->name;
-  xmlNsPtr ns = strchr (name, ':') ? namespace_of (node, name, &name) : NULL;
+  xmlNodePtr node = vl_arena_alloc (tree->arena, sizeof *node);
 
-  xmlNewNsProp (node, ns, BAD_CAST name, BAD_CAST slot->value);
+  node->type = XML_TEXT_NODE;
+  node->name = xmlStringText;
+  node->content = BAD_CAST text;
+  node->parent = parent;
+  node->doc = tree->doc;
+  return node;
+}
+
+/* Attribute NAME of NODE, as the last one. */
+static void
+add_attribute (const struct tree *tree, xmlNodePtr node, xmlAttrPtr *last, const char *name,
+               const char *value)
+{
+  xmlAttrPtr attr = vl_arena_alloc (tree->arena, sizeof *attr);
+
+  attr->type = XML_ATTRIBUTE_NODE;
+  attr->ns = strchr (name, ':') ? namespace_of (tree, node, name, &name) : NULL;
+  attr->name = BAD_CAST name;
+  attr->parent = node;
+  attr->doc = tree->doc;
+  attr->children = attr->last = new_text (tree, (xmlNodePtr)attr, value);
+  attr->prev = *last;
+  *(*last ? &(*last)->next : &node->properties) = attr;
+  *last = attr;
 }
 
 /* Is SLOT the declaration of a namespace, whose prefix (NULL: none) is *PREFIX? */
@@ -189,31 +222,51 @@ is_namespace (const struct vl_slot *slot, const char **prefix)
   return *prefix || VL_STREQ (slot->name, "xmlns");
 }
 
-/* ELEMENT and what is in it as libxml2 has it, below PARENT (NULL: DOC itself).  Each
- * node knows its element. */
 static void
-add_element (xmlDocPtr doc, xmlNodePtr parent, const struct vl_element *element)
+declare (struct tree *tree, xmlNodePtr node, const char *prefix, const char *href)
 {
-  const char *text = vl_element_value (element, NULL), *name, *prefix;
-  xmlNodePtr node = xmlNewDocNode (doc, NULL, BAD_CAST element->shape->name, NULL);
+  xmlNsPtr ns = vl_arena_alloc (tree->arena, sizeof *ns);
 
-  if (node == NULL)
-    vl_oom ();
+  *ns = (xmlNs) { .type = XML_LOCAL_NAMESPACE,
+                  .href = BAD_CAST href,
+                  .prefix = BAD_CAST prefix,
+                  .next = node->nsDef };
+  node->nsDef = ns;
+  tree->has_namespaces = 1;
+}
+
+/* ELEMENT and what is in it, below PARENT after PREV (NULL: as the first).  Each node
+ * knows its element. */
+static xmlNodePtr
+new_element (struct tree *tree, xmlNodePtr parent, xmlNodePtr prev,
+             const struct vl_element *element)
+{
+  xmlNodePtr node = vl_arena_alloc (tree->arena, sizeof *node);
+  const char *name, *prefix;
+  xmlAttrPtr attr = NULL;
+
   node->_private = (void *)element;
-  xmlAddChild (parent ? parent : (xmlNodePtr)doc, node);
+  node->type = XML_ELEMENT_NODE;
+  node->parent = parent;
+  node->prev = prev;
+  node->doc = tree->doc;
   for (const struct vl_slot *slot = element->slots; slot; slot = slot->next)
     if (slot->value && is_namespace (slot, &prefix))
-      xmlNewNs (node, BAD_CAST slot->value, BAD_CAST prefix);
-  xmlSetNs (node, namespace_of (node, element->shape->name, &name));
-  if (name != element->shape->name)
-    xmlNodeSetName (node, BAD_CAST name);
+      declare (tree, node, prefix, slot->value);
+  node->ns = namespace_of (tree, node, element->shape->name, &name);
+  node->name = BAD_CAST name;
   for (const struct vl_slot *slot = element->slots; slot; slot = slot->next)
     if (slot->value && ! is_namespace (slot, &prefix))
-      add_attribute (node, slot);
-  if (text)
-    xmlAddChild (node, xmlNewDocText (doc, BAD_CAST text));
-  for (const struct vl_element *child = element->first; child; child = child->next)
-    add_element (doc, node, child);
+      add_attribute (tree, node, &attr, slot->name, slot->value);
+  if (vl_element_value (element, NULL))
+    node->children = node->last = new_text (tree, node, element->text->value);
+  for (const struct vl_element *child = element->first; child; child = child->next) {
+    xmlNodePtr made = new_element (tree, node, node->last, child);
+
+    *(node->last ? &node->last->next : &node->children) = made;
+    node->last = made;
+  }
+  return node;
 }
 
 static struct vl_owner *
@@ -293,11 +346,14 @@ vl_doc_check_schema (struct vl_build *build)
 {
   struct vl_call *call = build->call;
   struct vl_culprits culprits = { 0 };
-  xmlDocPtr xml = xmlNewDoc (BAD_CAST "1.0");
+  struct tree tree = { .arena = call->arena, .doc = xmlNewDoc (BAD_CAST "1.0") };
+  xmlDocPtr doc = tree.doc;
 
-  add_element (xml, NULL, build->doc->root);
-  if (vl_schema_valid (call, "domain", xml) == 0)
-    vl_schema_blame (call, "domain", xml, &culprits);
+  if (doc == NULL)
+    vl_oom ();
+  doc->children = doc->last = new_element (&tree, (xmlNodePtr)doc, NULL, build->doc->root);
+  if (vl_schema_valid (call, "domain", doc) == 0)
+    vl_schema_blame (call, "domain", doc, &culprits);
   for (size_t i = 0; i < culprits.n; i++) {
     const struct vl_culprit *c = &culprits.items[i];
 
@@ -305,5 +361,6 @@ vl_doc_check_schema (struct vl_build *build)
                     c->attr ? (const char *)c->attr->name : NULL, build->host);
   }
   free (culprits.items);
-  xmlFreeDoc (xml);
+  doc->children = doc->last = NULL;
+  xmlFreeDoc (doc);
 }
