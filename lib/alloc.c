@@ -140,8 +140,10 @@ vl_arena_free (struct vl_arena *arena)
   free (arena);
 }
 
-void *
-vl_arena_alloc (struct vl_arena *arena, size_t size)
+/* As vl_arena_alloc, of memory that holds anything: zeroing blocks as a whole would
+ * drive what is in use out of the processor's cache. */
+static void *
+take (struct vl_arena *arena, size_t size)
 {
   struct block *block = arena->blocks;
   void *p;
@@ -152,8 +154,8 @@ vl_arena_alloc (struct vl_arena *arena, size_t size)
   if (block == NULL || block->size - block->used < size) {
     size_t room = size > BLOCK_SIZE / 4 ? size : BLOCK_SIZE;
 
-    block = vl_xcalloc (1, sizeof *block + room);
-    block->size = room;
+    block = checked (malloc (sizeof *block + room));
+    *block = (struct block) { .size = room };
     /* A large allocation must not hide the half-empty block in front. */
     if (room == size && arena->blocks) {
       block->next = arena->blocks->next;
@@ -168,45 +170,81 @@ vl_arena_alloc (struct vl_arena *arena, size_t size)
   return p;
 }
 
+void *
+vl_arena_alloc (struct vl_arena *arena, size_t size)
+{
+  return memset (take (arena, size), 0, size);
+}
+
+void *
+vl_arena_copy (struct vl_arena *arena, const void *data, size_t size)
+{
+  return memcpy (take (arena, size), data, size);
+}
+
 char *
 vl_arena_strndup (struct vl_arena *arena, const char *text, size_t n)
 {
-  char *copy = vl_arena_alloc (arena, n + 1);
+  char *copy = memcpy (take (arena, n + 1), text, n);
 
-  memcpy (copy, text, n);
+  copy[n] = '\0';
   return copy;
 }
 
 char *
 vl_arena_strdup (struct vl_arena *arena, const char *text)
 {
-  return text ? vl_arena_strndup (arena, text, strlen (text)) : NULL;
+  return text ? vl_arena_copy (arena, text, strlen (text) + 1) : NULL;
 }
 
-/* Nearly all that is put together is of plain text and "%s": no library is needed for
- * that.  The length of TEXT, which is less than ROOM; -1 where FMT or that is more. */
+char *
+vl_decimal (char buffer[24], int64_t value)
+{
+  uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+  char *text = buffer + 23;
+
+  *text = '\0';
+  do
+    *--text = (char)('0' + rest % 10);
+  while ((rest /= 10) > 0);
+  if (value < 0)
+    *--text = '-';
+  return text;
+}
+
+/* Nearly all that is put together is of plain text, "%s", "%d" and "%ld": no library is
+ * needed for that.  The length of TEXT, which is less than ROOM; -1 where FMT or that is
+ * more. */
 static int
 join_texts (char *text, size_t room, const char *fmt, va_list args)
 {
   size_t n = 0;
 
-  for (; *fmt && n < room; fmt++) {
-    const char *piece;
-    size_t length;
+  for (;;) {
+    size_t length = (size_t)(strchrnul (fmt, '%') - fmt);
+    const char *piece = fmt;
+    char buffer[24];
 
-    if (*fmt != '%') {
-      text[n++] = *fmt;
-      continue;
+    fmt += length;
+    if (length == 0 && *fmt == '%') {
+      if (fmt[1] == 's')
+        piece = va_arg (args, const char *);
+      else if (fmt[1] == 'd')
+        piece = vl_decimal (buffer, va_arg (args, int));
+      else if (fmt[1] == 'l' && fmt[2] == 'd')
+        piece = vl_decimal (buffer, va_arg (args, long)), fmt++;
+      else
+        return -1;
+      fmt += 2;
+      length = piece ? strlen (piece) : room;
     }
-    piece = *++fmt == 's' ? va_arg (args, const char *) : NULL;
-    length = piece ? strlen (piece) : room;
     if (length >= room - n)
       return -1;
     memcpy (text + n, piece, length);
     n += length;
+    if (*fmt == '\0')
+      break;
   }
-  if (n == room)
-    return -1;
   text[n] = '\0';
   return (int)n;
 }
@@ -229,11 +267,10 @@ vl_arena_vprintf (struct vl_arena *arena, const char *fmt, va_list args)
   }
   if (n < 0)
     vl_oom ();
-  text = vl_arena_alloc (arena, (size_t)n + 1);
   if ((size_t)n < sizeof buffer)
-    memcpy (text, buffer, (size_t)n + 1);
-  else
-    vsnprintf (text, (size_t)n + 1, fmt, args);
+    return vl_arena_copy (arena, buffer, (size_t)n + 1);
+  text = take (arena, (size_t)n + 1);
+  vsnprintf (text, (size_t)n + 1, fmt, args);
   return text;
 }
 

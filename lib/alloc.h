@@ -66,7 +66,10 @@ void vl_cleanup_close (int *fd);
 struct vl_arena;
 struct vl_arena *vl_arena_new (void);
 void vl_arena_free (struct vl_arena *arena);
-void *vl_arena_alloc (struct vl_arena *arena, size_t size);       /* zeroed, aligned for any type */
+void *vl_arena_alloc (struct vl_arena *arena, size_t size); /* zeroed, aligned for any type */
+void *vl_arena_copy (struct vl_arena *arena, const void *data, size_t size);
+/* VALUE in decimal; the answer is in BUFFER. */
+char *vl_decimal (char buffer[24], int64_t value);
 char *vl_arena_strdup (struct vl_arena *arena, const char *text); /* NULL stays NULL */
 char *vl_arena_strndup (struct vl_arena *arena, const char *text, size_t n);
 char *vl_arena_printf (struct vl_arena *arena, const char *fmt, ...)

@@ -258,8 +258,7 @@ candidate (const struct candidates *from, int64_t i, char text[24])
 {
   if (from->list)
     return from->list[i];
-  snprintf (text, 24, "%" PRId64, from->low + i);
-  return text;
+  return vl_decimal (text, from->low + i);
 }
 
 static int

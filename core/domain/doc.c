@@ -106,6 +106,7 @@ vl_element_new (struct vl_doc *doc, struct vl_element *parent, struct vl_shape *
     return element;
   *(parent->last ? &parent->last->next : &parent->first) = element;
   parent->last = element;
+  parent->unsorted = 1;
   if (kind != VL_ELEMENT_LISTED) {
     struct vl_element **bucket;
 

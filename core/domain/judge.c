@@ -235,7 +235,7 @@ sweep (struct vl_element *node)
     struct vl_element *child = *place;
 
     if (child->gone || sweep (child)) {
-      child->gone = lost = 1;
+      child->gone = lost = node->unsorted = 1;
       *place = child->next;
     } else {
       node->last = child;

@@ -75,6 +75,7 @@ struct vl_element {
   int passed, shared; /* gone through by one, by several plugins */
   int adjusted;       /* made in adjust */
   int gone;           /* forbidden */
+  int unsorted;       /* got an attribute or lost or got a child since it was sorted */
 };
 
 /* An element as one plugin sees it. */

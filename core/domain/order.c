@@ -102,15 +102,6 @@ sort_list (struct vl_element *list)
   return merge (sort_list (list), sort_list (half));
 }
 
-static int
-is_sorted (const struct vl_element *list)
-{
-  for (; list && list->next; list = list->next)
-    if (compare_nodes (list, list->next) > 0)
-      return 0;
-  return 1;
-}
-
 static void
 sort_slots (struct vl_element *node)
 {
@@ -128,20 +119,29 @@ sort_slots (struct vl_element *node)
   node->slots = sorted;
 }
 
-void
-vl_element_sort (struct vl_element *node)
+static void
+sort_children (struct vl_element *node)
 {
-  sort_slots (node);
-  if (! is_sorted (node->first)) {
-    node->first = sort_list (node->first);
-    for (node->last = node->first; node->last->next; node->last = node->last->next)
-      ;
-  }
-  for (struct vl_element *child = node->first, *before = NULL; child;
-       before = child, child = child->next) {
+  node->last = NULL;
+  node->first = sort_list (node->first);
+  for (struct vl_element *child = node->first; child; child = child->next) {
+    const struct vl_element *before = node->last;
+
     child->place = before && before->shape == child->shape && before->kind == child->kind
                        ? before->place + 1
                        : 1;
-    vl_element_sort (child);
+    node->last = child;
   }
+}
+
+void
+vl_element_sort (struct vl_element *node)
+{
+  if (node->unsorted) {
+    sort_slots (node);
+    sort_children (node);
+    node->unsorted = 0;
+  }
+  for (struct vl_element *child = node->first; child; child = child->next)
+    vl_element_sort (child);
 }

@@ -96,8 +96,7 @@ vl_doc_provenance (struct vl_call *call, const struct vl_doc *doc,
   struct vl_provenance *copy;
 
   add_element (&rows, doc->root, all);
-  copy = vl_arena_alloc (call->arena, rows.n * sizeof *copy);
-  memcpy (copy, rows.items, rows.n * sizeof *copy);
+  copy = vl_arena_copy (call->arena, rows.items, rows.n * sizeof *copy);
   free (rows.items);
   *n = rows.n;
   return copy;

@@ -33,8 +33,12 @@ add_escaped (struct vl_str *out, const char *text, int attribute)
   const char *plain = text;
 
   for (; *text; text++) {
-    const char *reference = reference_of (*text, attribute);
+    const char *reference;
 
+    /* Letters and digits are most of it. */
+    if (*text > '>' || (*text > '\'' && *text < '<'))
+      continue;
+    reference = reference_of (*text, attribute);
     if (reference == NULL)
       continue;
     vl_str_add_n (out, plain, (size_t)(text - plain));

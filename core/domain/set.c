@@ -7,8 +7,6 @@
 
 #include "domain/node.h"
 
-#include <inttypes.h>
-
 /* ---- wishes ---- */
 
 static struct vl_slot *
@@ -21,6 +19,7 @@ add_slot (struct vl_element *element, const char *attr)
   slot = vl_arena_alloc (element->doc->arena, sizeof *slot);
   slot->name = vl_arena_strdup (element->doc->arena, attr);
   slot->next = attr ? element->slots : NULL;
+  element->unsorted = 1;
   *(attr ? &element->slots : &element->text) = slot;
   return slot;
 }
@@ -121,13 +120,6 @@ text_of (const struct vl_node *node, const char *prop)
   return node->element ? vl_str (node->call, prop) : NULL;
 }
 
-static const char *
-digits (char buffer[24], int64_t value)
-{
-  snprintf (buffer, 24, "%" PRId64, value);
-  return buffer;
-}
-
 int
 vl_set (struct vl_node *node, const char *attr, const char *value)
 {
@@ -151,7 +143,7 @@ vl_set_int (struct vl_node *node, const char *attr, int64_t value)
 {
   char buffer[24];
 
-  return set ("vl_set_int", node, 0, attr, digits (buffer, value), 0, node->why);
+  return set ("vl_set_int", node, 0, attr, vl_decimal (buffer, value), 0, node->why);
 }
 
 int
@@ -183,7 +175,7 @@ vl_text_int (struct vl_node *node, int64_t value)
 {
   char buffer[24];
 
-  return set ("vl_text_int", node, 1, NULL, digits (buffer, value), 0, node->why);
+  return set ("vl_text_int", node, 1, NULL, vl_decimal (buffer, value), 0, node->why);
 }
 
 /* ---- forbidding ---- */
@@ -216,8 +208,7 @@ vl_forbid (struct vl_call *c, const char *path, const char *why)
     shape = vl_shape_child (doc, shape, steps[i].name, steps[i].length);
   if (vl_shape_right (shape, c->plugin) != VL_RIGHT_ALL)
     return vl_doc_outside (c, shape, NULL, why);
-  copy = vl_arena_alloc (doc->arena, (size_t)n * sizeof *copy);
-  memcpy (copy, steps, (size_t)n * sizeof *copy);
+  copy = vl_arena_copy (doc->arena, steps, (size_t)n * sizeof *copy);
   record = vl_arena_alloc (doc->arena, sizeof *record);
   *record = (struct vl_forbid_record) {
     .path = path,

@@ -136,8 +136,7 @@ vl_guest_blank (struct vl_call *call, struct vl_registry *registry, const struct
   guest->work = new_work (guest);
   index = guest->work->index;
   guest->n_props = index->n_props;
-  guest->props = vl_arena_alloc (call->arena, index->n_props * sizeof *guest->props);
-  memcpy (guest->props, index->props, index->n_props * sizeof *guest->props);
+  guest->props = vl_arena_copy (call->arena, index->props, index->n_props * sizeof *guest->props);
   guest->resolution = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->resolution);
   guest->failed = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->failed);
   guest->active = vl_arena_alloc (call->arena, (n + 1) * sizeof *guest->active);

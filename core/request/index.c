@@ -186,6 +186,22 @@ read_of (const struct vl_prop_index *index, const char *name)
   return vl_index_find (index, name);
 }
 
+/* Makes the table of addresses; it always has room for one more. */
+static void
+add_addresses (struct vl_arena *arena, struct vl_plugin_slot *slot)
+{
+  slot->address_bits = 2;
+  while ((size_t)1 << slot->address_bits < 2 * (slot->n_reads + 1))
+    slot->address_bits++;
+  slot->by_address = vl_arena_alloc (arena, sizeof *slot->by_address << slot->address_bits);
+  for (size_t i = 0; i < slot->n_reads; i++) {
+    size_t at = vl_address_place (slot, slot->reads[i].name);
+
+    if (slot->by_address[at] == NULL)
+      slot->by_address[at] = &slot->reads[i];
+  }
+}
+
 static void
 add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
 {
@@ -206,6 +222,7 @@ add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
     if (index->props[i].owner == registry->n)
       core->reads[core->n_reads++] = (struct vl_read_slot) { index->props[i].name, i };
   core->n = 0;
+  add_addresses (registry->arena, core);
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
     struct vl_plugin_slot *slot = &index->plugins[i];
@@ -223,6 +240,7 @@ add_plugins (struct vl_registry *registry, struct vl_prop_index *index)
     for (size_t k = 0; k < n; k++)
       slot->reads[slot->n_reads++] =
           (struct vl_read_slot) { plugin->reads[k], read_of (index, plugin->reads[k]) };
+    add_addresses (registry->arena, slot);
   }
 }
 

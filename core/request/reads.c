@@ -49,14 +49,14 @@ locate (struct vl_guest *guest, const struct vl_plugin *reader, const char *name
   const struct vl_prop_index *index = guest->work ? guest->work->index : NULL;
   size_t number = vl_guest_number (guest, reader), found;
   const struct vl_plugin_slot *slot;
+  const struct vl_read_slot *read;
 
   if (index == NULL)
     return VL_NO_PROP;
   slot = &index->plugins[number];
-  /* Literals of one file are one object: most names are found by address. */
-  for (size_t i = 0; i < slot->n_reads; i++)
-    if (slot->reads[i].name == name && slot->reads[i].prop < index->n_props)
-      return slot->reads[i].prop;
+  read = slot->by_address[vl_address_place (slot, name)];
+  if (read && read->prop < index->n_props)
+    return read->prop;
   if (number == guest->registry->n)
     return vl_index_find (index, name);
   found = find_for (guest, slot, name);

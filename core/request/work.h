@@ -37,6 +37,8 @@ struct vl_plugin_slot {
   size_t first, n;            /* its properties in the template */
   struct vl_read_slot *reads; /* what it may read: its own rows, and what it says */
   size_t n_reads;
+  const struct vl_read_slot **by_address; /* READS by the hash of where their names are */
+  int address_bits;                       /* there are two to the power of it */
 };
 
 struct vl_prop_index {
@@ -53,6 +55,19 @@ struct vl_prop_index {
 /* The index of REGISTRY as it is now; made anew when plugins were loaded or
  * refused since the last time. */
 const struct vl_prop_index *vl_index_get (struct vl_registry *registry);
+
+/* The place in BY_ADDRESS of the row whose name is at the address NAME, or the empty one
+ * that it would take.  Literals of one file are one object: most names are found so. */
+static inline size_t
+vl_address_place (const struct vl_plugin_slot *slot, const char *name)
+{
+  size_t mask = ((size_t)1 << slot->address_bits) - 1;
+  size_t at = (uint64_t)(uintptr_t)name * 0x9e3779b97f4a7c15 >> (64 - slot->address_bits);
+
+  while (slot->by_address[at] && slot->by_address[at]->name != name)
+    at = (at + 1) & mask;
+  return at;
+}
 
 /* The number of property NAME, or VL_NO_PROP. */
 size_t vl_index_find (const struct vl_prop_index *index, const char *name);
