@@ -212,9 +212,9 @@ vl_decimal (char buffer[24], int64_t value)
   return text;
 }
 
-/* Nearly all that is put together is of plain text, "%s", "%d" and "%ld": no library is
- * needed for that.  The length of TEXT, which is less than ROOM; -1 where FMT or that is
- * more. */
+/* Nearly all that is put together is of plain text, "%s" and "%d" (or "%ld", "%lld"): no
+ * library is needed for that.  The length of TEXT, which is less than ROOM; -1 where FMT
+ * or that is more. */
 static int
 join_texts (char *text, size_t room, const char *fmt, va_list args)
 {
@@ -227,15 +227,18 @@ join_texts (char *text, size_t room, const char *fmt, va_list args)
 
     fmt += length;
     if (length == 0 && *fmt == '%') {
-      if (fmt[1] == 's')
+      size_t longs = fmt[1] != 'l' ? 0 : fmt[2] != 'l' ? 1 : 2;
+
+      fmt += 1 + longs;
+      if (*fmt == 's' && longs == 0)
         piece = va_arg (args, const char *);
-      else if (fmt[1] == 'd')
-        piece = vl_decimal (buffer, va_arg (args, int));
-      else if (fmt[1] == 'l' && fmt[2] == 'd')
-        piece = vl_decimal (buffer, va_arg (args, long)), fmt++;
+      else if (*fmt == 'd')
+        piece = vl_decimal (buffer, longs == 0   ? va_arg (args, int)
+                                    : longs == 1 ? va_arg (args, long)
+                                                 : va_arg (args, long long));
       else
         return -1;
-      fmt += 2;
+      fmt++;
       length = piece ? strlen (piece) : room;
     }
     if (length >= room - n)

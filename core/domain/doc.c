@@ -208,7 +208,7 @@ vl_name_is_good (const char *name, size_t length)
   if (length == 0 || length > 64)
     return 0;
   for (size_t i = 0; i < length; i++) {
-    if ((name[i] | 0x20) >= 'a' && (name[i] | 0x20) <= 'z')
+    if ((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z'))
       continue;
     if (i == 0 ? name[i] != '_'
                : ! (name[i] >= '0' && name[i] <= '9') && ! memchr (more, name[i], sizeof more - 1))

@@ -21,11 +21,13 @@
 struct schema {
   char name[32];
   xmlRelaxNGPtr rng;
+  xmlRelaxNGValidCtxtPtr validator; /* NULL: not made yet */
   struct schema *next;
 };
 
-/* Kept for the life of the process, as libxml2's own tables are.  Sessions in several
- * threads share them, and libxml2 does not say that two may validate by one schema. */
+/* Kept for the life of the process, as libxml2's own tables are, with what a validator
+ * needs for its work.  Sessions in several threads share them, and libxml2 does not say
+ * that two may validate by one schema. */
 static struct schema *schemas;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -61,7 +63,7 @@ load (struct vl_call *call, const char *name)
   return NULL;
 }
 
-static xmlRelaxNGPtr
+static struct schema *
 find (struct vl_call *call, const char *name)
 {
   struct schema *schema = schemas;
@@ -70,7 +72,7 @@ find (struct vl_call *call, const char *name)
   while (schema && ! VL_STREQ (schema->name, name))
     schema = schema->next;
   if (schema)
-    return schema->rng;
+    return schema;
   if (strlen (name) >= sizeof schema->name
       || strspn (name, "abcdefghijklmnopqrstuvwxyz") != strlen (name)) {
     vl_refuse_as (call, VL_ERR_FAILED, "SchemaUnavailable", NULL, NULL, "there is no schema '%s'",
@@ -85,33 +87,38 @@ find (struct vl_call *call, const char *name)
   schema->rng = rng;
   schema->next = schemas;
   schemas = schema;
-  return rng;
+  return schema;
 }
 
+/* A validator is used again only after a valid document: libxml2 does not say in which
+ * state another leaves it. */
 static int
-validate (xmlRelaxNGPtr rng, xmlDocPtr doc)
+validate (struct schema *schema, xmlDocPtr doc)
 {
-  xmlRelaxNGValidCtxtPtr validator;
-  int answer;
+  int is_valid;
 
-  if (rng == NULL)
-    return -1;
-  validator = xmlRelaxNGNewValidCtxt (rng);
-  if (validator == NULL)
+  if (schema->validator == NULL)
+    schema->validator = xmlRelaxNGNewValidCtxt (schema->rng);
+  if (schema->validator == NULL)
     vl_oom ();
-  xmlRelaxNGSetValidErrors (validator, ignore, ignore, NULL);
-  answer = xmlRelaxNGValidateDoc (validator, doc) == 0;
-  xmlRelaxNGFreeValidCtxt (validator);
-  return answer;
+  xmlRelaxNGSetValidErrors (schema->validator, ignore, ignore, NULL);
+  is_valid = xmlRelaxNGValidateDoc (schema->validator, doc) == 0;
+  if (! is_valid) {
+    xmlRelaxNGFreeValidCtxt (schema->validator);
+    schema->validator = NULL;
+  }
+  return is_valid;
 }
 
 int
 vl_schema_valid (struct vl_call *call, const char *name, xmlDocPtr doc)
 {
+  struct schema *schema;
   int answer;
 
   pthread_mutex_lock (&lock);
-  answer = validate (find (call, name), doc);
+  schema = find (call, name);
+  answer = schema ? validate (schema, doc) : -1;
   pthread_mutex_unlock (&lock);
   return answer;
 }

@@ -18,9 +18,11 @@ vl_glob_any (const char *globs, const char *text)
   static const char between[] = " \t\n,";
 
   for (; globs && *(globs += strspn (globs, between)); globs += strcspn (globs, between)) {
-    VL_AUTOFREE char *glob = vl_xstrndup (globs, strcspn (globs, between));
+    size_t length = strcspn (globs, between), plain = strcspn (globs, "*?[\\ \t\n,");
+    VL_AUTOFREE char *glob = plain < length ? vl_xstrndup (globs, length) : NULL;
 
-    if (fnmatch (glob, text, 0) == 0)
+    if (glob ? fnmatch (glob, text, 0) == 0
+             : strncmp (globs, text, length) == 0 && text[length] == '\0')
       return 1;
   }
   return 0;

@@ -44,9 +44,9 @@ vl_capacity (const struct vl_guest *guest, const char *what, int64_t total, cons
   int64_t left = total > reserve ? total - reserve : 0;
   __int128 all = (__int128)left * ratio / ONE;
 
-  *how = vl_printf (guest->call, "%lld less %lld (%s), times %lld.%02lld (%s)", (long long)total,
+  *how = vl_printf (guest->call, "%lld less %lld (%s), times %lld.%s%lld (%s)", (long long)total,
                     (long long)reserve, reserve_name, (long long)(ratio / ONE),
-                    (long long)(ratio % ONE / 100), ratio_name);
+                    ratio % ONE / 100 < 10 ? "0" : "", (long long)(ratio % ONE / 100), ratio_name);
   return all > INT64_MAX ? INT64_MAX : (int64_t)all;
 }
 

@@ -9,18 +9,6 @@
 #include "request/disks.h"
 #include "request/work.h"
 
-size_t
-vl_guest_number (struct vl_guest *guest, const struct vl_plugin *plugin)
-{
-  const struct vl_registry *registry = guest->registry;
-
-  /* A guest that was not made by vl_guest_new has no properties and no readers. */
-  return guest->work && plugin && plugin->kind != VL_KIND_DRIVER && plugin->number < registry->n
-                 && registry->plugins[plugin->number] == plugin
-             ? plugin->number
-             : registry->n;
-}
-
 /* ---- failing ---- */
 
 /* Number I read something that failed.  Whatever it says from here on follows
@@ -53,7 +41,7 @@ vl_guest_fail (struct vl_guest *guest, struct vl_plugin *plugin)
 int
 vl_guest_failed (const struct vl_guest *guest, const struct vl_plugin *plugin)
 {
-  size_t i = vl_guest_number ((struct vl_guest *)guest, plugin);
+  size_t i = vl_guest_number (guest, plugin);
 
   return i < guest->registry->n && guest->failed[i];
 }

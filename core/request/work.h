@@ -218,7 +218,17 @@ int vl_guest_settle (struct vl_guest *guest, size_t number, const struct vl_plug
 /* The same for the list of all DISKS, 0: NICs. */
 int vl_guest_settle_list (struct vl_guest *guest, int disks, const struct vl_plugin *reader);
 /* The number of PLUGIN in the registry; its n for NULL and for drivers. */
-size_t vl_guest_number (struct vl_guest *guest, const struct vl_plugin *plugin);
+static inline size_t
+vl_guest_number (const struct vl_guest *guest, const struct vl_plugin *plugin)
+{
+  const struct vl_registry *registry = guest->registry;
+
+  /* A guest that was not made by vl_guest_new has no properties and no readers. */
+  return guest->work && plugin && plugin->kind != VL_KIND_DRIVER && plugin->number < registry->n
+                 && registry->plugins[plugin->number] == plugin
+             ? plugin->number
+             : registry->n;
+}
 
 /* cause.c */
 /* "key=value, layer[, file:line]". */
