@@ -11,6 +11,7 @@
 
 #include "lib/text.h"
 
+#include <inttypes.h>
 #include <linux/capability.h>
 
 #define MOST_ROWS 1024
@@ -120,6 +121,15 @@ copy_rows (struct loading *l, const struct vl_table *table, const char *what, si
   return rows;
 }
 
+/* Bits that this core does not know ask for what it cannot carry out. */
+static void
+check_flags (struct loading *l, const char *what, const char *name, uint32_t flags, uint32_t known)
+{
+  if (flags & ~known)
+    REFUSE (l, "its %s '%s' has flags 0x%x, which virtloom %s does not know", what, name,
+            flags & ~known, PACKAGE_VERSION);
+}
+
 static const char **
 copy_names (struct loading *l, const struct vl_table *table, const char *what)
 {
@@ -132,6 +142,7 @@ copy_names (struct loading *l, const struct vl_table *table, const char *what)
       REFUSE (l, "its table of %s has a row without a name", what);
       break;
     }
+    check_flags (l, what, rows[i].name, rows[i].flags, VL_OPTIONAL);
     names[i] = rows[i].name;
   }
   return names;
@@ -139,7 +150,11 @@ copy_names (struct loading *l, const struct vl_table *table, const char *what)
 
 /* ---- checking rows ---- */
 
-/* What is wrong with the type, choices or default of a row, or NULL. */
+#define ROW_FLAGS                                                                                  \
+  (VL_NOCASE | VL_LOWER | VL_EMPTY_OK | VL_EMPTY_UNSET | VL_INDEXED | VL_MASK | VL_PUBLIC          \
+   | VL_SECRET)
+
+/* What is wrong with the type, choices, limits or default of a row, or NULL. */
 static const char *
 row_problem (struct vl_arena *arena, const struct vl_prop *row)
 {
@@ -151,6 +166,10 @@ row_problem (struct vl_arena *arena, const struct vl_prop *row)
                             PACKAGE_VERSION);
   if (row->type == VL_CHOICE && (row->choices == NULL || row->choices[0] == NULL))
     return "is a choice without choices";
+  if (row->max < row->min || (row->max == row->min && row->max))
+    return vl_arena_printf (arena,
+                            "has limits %" PRId64 " to %" PRId64 "; accepted: the least first",
+                            row->min, row->max);
   if (row->deflt && vl_value_parse (arena, row, row->deflt, &value, &why) < 0)
     return vl_arena_printf (arena, "has default '%s', which %s", row->deflt, why);
   return NULL;
@@ -214,6 +233,7 @@ check_prop (struct loading *l, const struct vl_prop *row)
 
   if (problem)
     REFUSE (l, "its property '%s' %s", row->name, problem);
+  check_flags (l, "property", row->name, row->flags, ROW_FLAGS);
   check_keys (l, row);
   if (row->setting && ! name_ok (row->setting))
     REFUSE (l, "its property '%s' has setting '%s', which is no proper name", row->name,
@@ -265,6 +285,8 @@ adopt_writes (struct loading *l, const struct vl_table *table, const char *what)
   for (size_t i = 0; i < plugin->n_writes; i++)
     if (plugin->writes[i].path == NULL)
       REFUSE (l, "its table of %s has a row without a path", what);
+    else
+      check_flags (l, what, plugin->writes[i].path, plugin->writes[i].flags, VL_GUARDED);
 }
 
 static void
