@@ -23,14 +23,6 @@ vl_phase_name (enum vl_phase phase)
   return names[phase];
 }
 
-const char *
-vl_severity_name (enum vl_severity severity)
-{
-  static const char *const names[] = { "", "error", "warning", "advice" };
-
-  return names[severity];
-}
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vl_call *newest;
 /* What tells a thread from others is where it has this. */

@@ -112,6 +112,8 @@ struct vl_call {
   void *progress_opaque;
   void (*on_wait) (void *, const char *); /* what is waited for; NULL: that is progress */
   void *on_wait_opaque;
+  void (*on_fact) (void *, const char *plugin, const char *key); /* a plugin asks for a fact */
+  void *on_fact_opaque;
   int64_t patience; /* vl_clock_ms, until which is waited for others; 0: as settings say */
 };
 
@@ -137,7 +139,6 @@ void vl_findings_moved (struct vl_call *call);
 void vl_findings_drop (struct vl_call *call, size_t from, size_t to);
 /* The exit code of the findings from number FIRST on. */
 int vl_findings_exit (const struct vl_call *call, size_t first);
-const char *vl_severity_name (enum vl_severity severity);
 
 /* ---- wait.c ---- */
 /* Nanoseconds, and milliseconds, of a clock that never jumps. */

@@ -76,7 +76,6 @@ struct vl_guest *vl_guest_new (struct vl_call *call, struct vl_registry *registr
 void vl_guest_resolve (struct vl_guest *guest);
 /* Fails FEATURE and, from then on, all that read one of its properties. */
 void vl_guest_fail (struct vl_guest *guest, struct vl_plugin *plugin);
-int vl_guest_failed (const struct vl_guest *guest, const struct vl_plugin *plugin);
 /* Did PLUGIN read something that failed?  Then what it said since is dropped, as
  * it follows from that. */
 int vl_guest_spoilt (struct vl_guest *guest, const struct vl_plugin *plugin);

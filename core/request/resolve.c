@@ -39,14 +39,6 @@ vl_guest_fail (struct vl_guest *guest, struct vl_plugin *plugin)
 }
 
 int
-vl_guest_failed (const struct vl_guest *guest, const struct vl_plugin *plugin)
-{
-  size_t i = vl_guest_number (guest, plugin);
-
-  return i < guest->registry->n && guest->failed[i];
-}
-
-int
 vl_guest_spoilt (struct vl_guest *guest, const struct vl_plugin *plugin)
 {
   size_t tainted = guest->work ? guest->work->tainted[vl_guest_number (guest, plugin)] : 0, kept;

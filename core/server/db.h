@@ -93,7 +93,5 @@ int vl_schema_update (struct vl_store *store);
 /* Which version the file is of: 0 or more, where this program knows that; 0: nothing is in
  * it.  -1 after a finding. */
 int vl_schema_of (struct vl_store *store);
-/* The version that this program writes. */
-int vl_schema_version (void);
 
 #endif

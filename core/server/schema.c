@@ -148,12 +148,6 @@ static const char *const to_5[] = {
 static const char *const *const migrations[] = { to_1, to_2, to_3, to_4, to_5 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
-int
-vl_schema_version (void)
-{
-  return SCHEMA_VERSION;
-}
-
 static int
 migrate (struct vl_store *store, int64_t from)
 {

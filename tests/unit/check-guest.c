@@ -164,7 +164,7 @@ START_TEST (layer)
 
   swatch_parse (&s, layers[_i].specs, layers[_i].image, layers[_i].request);
   ck_assert_str_eq (swatch_findings (&s), layers[_i].finding);
-  ck_assert_int_eq (vl_guest_failed (s.guest, dog), refused);
+  ck_assert_int_eq (has_failed (s.guest, dog), refused);
   if (refused)
     return;
   ck_assert_pstr_eq (swatch_value (&s, name), layers[_i].value);
@@ -213,7 +213,7 @@ START_TEST (a_gap_is_an_error)
                     "error Invalid dog: there is a number 2 and no number 1; accepted: 0, 1, 2 ... "
                     "without a gap (hw:dog_cpus.2=7, flavor)\n"
                     "  give number 1 too, or number the keys anew");
-  ck_assert_int_eq (vl_guest_failed (s.guest, dog), 1);
+  ck_assert_int_eq (has_failed (s.guest, dog), 1);
   swatch_parse (&s, "\"hw:dog_cpus.1\":\"7\"", NULL, NULL);
   ck_assert_str_eq (swatch_findings (&s),
                     "error Invalid dog: there is a number 1 and no number 0; accepted: 0, 1, 2 ... "
@@ -388,7 +388,7 @@ START_TEST (unknown_keys)
   s.call->verbose = 1;
   swatch_parse (&s, unknown[_i].specs, unknown[_i].image, unknown[_i].request);
   ck_assert_str_eq (swatch_findings (&s), unknown[_i].findings);
-  ck_assert_int_eq (vl_guest_failed (s.guest, dog), 0);
+  ck_assert_int_eq (has_failed (s.guest, dog), 0);
 }
 END_TEST
 

@@ -7,6 +7,7 @@
 #include "loom.h"
 
 #include "groups.h"
+#include "severity.h"
 
 #include "../../drivers/offers.h"
 #include "plugin/load.h"
@@ -235,8 +236,7 @@ loom_findings (struct loom *loom)
   for (size_t i = 0; i < loom->call->findings.n; i++) {
     const struct vl_finding *f = &loom->call->findings.items[i];
 
-    vl_str_printf (&text, "%s %s %s: %s", vl_severity_name (f->severity), f->code, f->plugin,
-                   f->message);
+    vl_str_printf (&text, "%s %s %s: %s", severities[f->severity], f->code, f->plugin, f->message);
     if (f->origin)
       vl_str_printf (&text, " (%s)", f->origin);
     vl_str_add (&text, "\n");

@@ -6,6 +6,8 @@
 
 #include "rig.h"
 
+#include "severity.h"
+
 #include "lib/file.h"
 
 #include <check.h>
@@ -112,7 +114,7 @@ rig_findings (struct rig *rig)
   for (size_t i = 0; i < rig->call->findings.n; i++) {
     const struct vl_finding *finding = &rig->call->findings.items[i];
 
-    vl_str_printf (&all, "%s %s %s: %s", vl_severity_name (finding->severity), finding->code,
+    vl_str_printf (&all, "%s %s %s: %s", severities[finding->severity], finding->code,
                    finding->plugin, finding->message);
     if (finding->origin)
       vl_str_printf (&all, " (%s)", finding->origin);

@@ -8,6 +8,7 @@
 #include "swatch.h"
 
 #include "groups.h"
+#include "severity.h"
 
 #include "../../drivers/offers.h"
 #include "plugin/load.h"
@@ -199,7 +200,7 @@ swatch_findings (struct swatch *swatch)
   for (size_t i = 0; i < swatch->call->findings.n; i++) {
     const struct vl_finding *f = &swatch->call->findings.items[i];
 
-    vl_str_printf (&text, "%s%s %s %s: %s", i ? "\n" : "", vl_severity_name (f->severity), f->code,
+    vl_str_printf (&text, "%s%s %s %s: %s", i ? "\n" : "", severities[f->severity], f->code,
                    f->plugin, f->message);
     if (f->origin)
       vl_str_printf (&text, " (%s)", f->origin);

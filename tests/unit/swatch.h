@@ -7,6 +7,7 @@
 #define VL_TESTS_SWATCH_H
 
 #include "request/guest.h"
+#include "request/work.h"
 
 struct swatch {
   struct vl_call *call;
@@ -33,6 +34,13 @@ void swatch_setting (struct swatch *swatch, struct vl_plugin *plugin, const char
                      const char *text);
 /* Gives setting NAME of virtloom.conf the value TEXT. */
 void swatch_main (struct swatch *swatch, const char *name, const char *text);
+
+/* Has PLUGIN failed? */
+static inline int
+has_failed (struct vl_guest *guest, const struct vl_plugin *plugin)
+{
+  return guest->failed[vl_guest_number (guest, plugin)];
+}
 
 /* Makes the guest of a request with these members of extra_specs, image
  * properties and properties ("\"a\":\"b\"", NULL: none), or of all of JSON. */
