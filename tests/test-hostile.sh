@@ -36,6 +36,10 @@ mkdir "$tmp/blank"
 cp -R "$config" "$tmp/blank/config"
 cp -R "$state" "$tmp/blank/state"
 truncate -s 1M "$tmp/disk.raw"
+run one server create live --flavor m1 --volume "path=$tmp/disk.raw,format=raw,boot_index=0"
+is_rc 0 "a server from before"
+run one image create plain --file "$tmp/disk.raw" --disk-format raw
+is_rc 0 "an image"
 
 # ---- each alone, several beside each other; what came of it is read afterwards ----
 
@@ -108,10 +112,59 @@ while read -r name class words; do
   has "$err" "warning PluginRefused $name: module '$modules/$name.so' $words" "$name: and says so"
 done < "$tmp/gate"
 while read -r name _; do cp "$modules/$name.conf" "$config/plugins.d/"; done < "$tmp/load"
-for command in "config show" "feature list" "driver list" "flavor list" "image list" "server list"; do
-  # shellcheck disable=SC2086 # words
-  run one $command
-  is_rc 0 "$command goes on beside all of them"
+# What need not load any of them, each command as far as it can be tried here; and what asks
+# every plugin that there is, or plans.
+cat > "$tmp/free" << 'EOC'
+config delta
+config show
+driver list
+driver show fake
+driver enable fake
+feature list
+feature show watchdog
+feature which hw:watchdog_action
+feature disable watchdog
+feature enable watchdog
+flavor list
+flavor show m1
+host check
+host list
+host show
+image list
+image show plain
+server console live
+server event list live
+server list
+server log live
+server show live
+server wait live --status ACTIVE
+state backup
+state check
+plugin new acme-new
+flavor unset m1 --property hw:nothing
+image unset plain --property hw_nothing
+image delete plain
+flavor delete m1
+state restore
+EOC
+cat > "$tmp/asking" << 'EOC'
+audit config check|import-nova driver disable explain flavor create|set host import|resume image create|set plan plugin check
+server create|delete|diff|pause|reboot|resume|start|stop|suspend|unpause state repair
+EOC
+cd "$tmp" || bail "no $tmp"
+while read -r words; do
+  read -r -a words <<< "$words"
+  run one "${words[@]}"
+  case ${words[*]} in
+    *unset*) is_rc 5 "${words[*]} goes on beside all of them" ;;
+    *console*) is_rc 4 "${words[*]} goes on beside all of them" ;;
+    *) is_rc 0 "${words[*]} goes on beside all of them" ;;
+  esac
+done < "$tmp/free"
+for noun in $("$program" --help | sed -n '/^Nouns/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+  while read -r verb; do
+    true_that "$noun $verb is on one of the lists" grep -qE "^$noun $verb( |\$)|(^| )$noun ([a-z-]+\|)*$verb(\||\$| )" "$tmp/free" "$tmp/asking"
+  done < <("$program" "$noun" --help | sed -n '/^Verbs/,/^$/s/^  \([a-z-]*\( list\)\{0,1\}\)  .*/\1/p')
 done
 run one feature list -o json
 while read -r name _; do

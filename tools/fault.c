@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,8 @@ static const char *const names[] = { "killed by SIGSEGV", "killed by SIGBUS",
                                      "killed by SIGABRT", "killed by SIGFPE",
                                      "killed by SIGILL",  "stopped by a deadline" };
 static pid_t own_pid;
+/* What a child has for all but loading; 0: no end. */
+static unsigned run_seconds = RUN_SECONDS;
 
 /* Adds TEXT, a '?' for what is not ASCII, to what is in BUFFER, SIZE bytes; safe in a signal
  * handler. */
@@ -148,7 +151,7 @@ fault_loading (void *opaque, const char *plugin)
     }
   }
   /* Without a note this is the command itself, which may take its time. */
-  alarm (plugin ? LOAD_SECONDS : note ? RUN_SECONDS : 0);
+  alarm (plugin ? LOAD_SECONDS : note ? run_seconds : 0);
 }
 
 void
@@ -197,8 +200,11 @@ take_mishap (void)
 }
 
 int
-fault_fork (int *code)
+fault_fork (int *code, int endless)
 {
+  pid_t self = getpid ();
+
+  run_seconds = endless ? 0 : RUN_SECONDS;
   for (;;) {
     pid_t child;
     int status = 0;
@@ -208,6 +214,12 @@ fault_fork (int *code)
       return 0;
     fflush (NULL);
     child = fork ();
+    if (child == 0) {
+      /* Who stops the command stops what it does. */
+      prctl (PR_SET_PDEATHSIG, SIGTERM);
+      if (getppid () != self)
+        _exit (VL_ERR_FAILED);
+    }
     if (child <= 0)
       return 0;
     while (waitpid (child, &status, 0) < 0 && errno == EINTR)

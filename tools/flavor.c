@@ -138,7 +138,7 @@ static const struct verb verbs[] = {
     "virtloom flavor set m1.small --property hw:watchdog_action=pause", 0, flavor_set },
   { "unset", "FLAVOR", 1, 1, "property", "table json",
     "takes extra specs away; --property is the key alone",
-    "virtloom flavor unset m1.small --property hw:watchdog_action", 0, flavor_unset },
+    "virtloom flavor unset m1.small --property hw:watchdog_action", VERB_WATCHED, flavor_unset },
   { "list", NULL, 0, 0, TABLE_OPTIONS, TABLE_FORMATS, "lists all flavors",
     "virtloom flavor list -o json", VERB_READ, flavor_list },
   { "show", "FLAVOR", 1, 1, TABLE_OPTIONS, TABLE_FORMATS, "shows a flavor",

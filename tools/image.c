@@ -154,7 +154,7 @@ static const struct verb verbs[] = {
     "virtloom image set debian --property hw_rng_model=virtio", 0, image_set },
   { "unset", "IMAGE", 1, 1, "property", "table json",
     "takes properties away; --property is the key alone",
-    "virtloom image unset debian --property hw_rng_model", 0, image_unset },
+    "virtloom image unset debian --property hw_rng_model", VERB_WATCHED, image_unset },
   { "list", NULL, 0, 0, TABLE_OPTIONS, TABLE_FORMATS, "lists all images", "virtloom image list",
     VERB_READ, image_list },
   { "show", "IMAGE", 1, 1, TABLE_OPTIONS, TABLE_FORMATS, "shows an image",

@@ -186,14 +186,16 @@ main (int argc, char **argv)
     args_help (&args, stdout);
   } else if (args.version && ! args.bad) {
     printf ("virtloom %s\n", VL_VERSION);
-  } else if (args.bad || ! (args.verb->flags & VERB_WATCHED) || ! fault_fork (&code)) {
+  } else if (args.bad || ! (args.verb->flags & VERB_WATCHED)
+             || ! fault_fork (&code, args.verb->flags & VERB_ENDLESS)) {
     fault_watch ();
     start (&tool, &args);
     code = finish (&tool, run (&tool));
     fault_finished ();
   }
   args_free (&args);
-  if (end_quickly) {
+  /* Handlers and destructors of modules have no say in what the answer was. */
+  if (end_quickly || HAS_PLAIN_END) {
     fflush (NULL);
     _exit (code);
   }

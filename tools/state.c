@@ -121,15 +121,15 @@ state_restore (struct tool *tool)
 static const struct verb verbs[] = {
   { "check", NULL, 0, 0, NULL, "table json",
     "compares what is on record with the folders, images and guests that are there",
-    "virtloom state check", 0, state_check },
+    "virtloom state check", VERB_WATCHED, state_check },
   { "repair", NULL, 0, 0, "accept-loss", "table json",
     "mends what takes nothing, and what --accept-loss names", "virtloom state repair", 0,
     state_repair },
   { "backup", NULL, 0, 0, NULL, "table json", "copies the records, not the disks, to STATE/backup",
-    "virtloom state backup", 0, state_backup },
+    "virtloom state backup", VERB_WATCHED, state_backup },
   { "restore", "[FILE]", 0, 1, NULL, "table json",
-    "puts a copy in the place of the records, which are kept", "virtloom state restore", 0,
-    state_restore },
+    "puts a copy in the place of the records, which are kept", "virtloom state restore",
+    VERB_WATCHED, state_restore },
   { .run = NULL },
 };
 
