@@ -33,6 +33,17 @@ for node in VIRTLOOM_PLUGIN_1 VIRTLOOM_APP_1; do
   same "$tmp/headers" "$tmp/map" "the map lists in $node what its headers declare"
   same "$tmp/map" "$tmp/library" "the library exports in $node what the map lists"
 done
+# A call that no page names, or that no module or program calls, is not ready for anybody.
+unnamed='' uncalled=''
+for call in $(map VIRTLOOM_PLUGIN_1); do
+  grep -qw "B<$call>" "$top"/docs/*.pod || unnamed="$unnamed $call"
+  grep -rqw "$call" "$top"/{features,storage,networks,drivers,examples,tools/scaffold,tests/mods} || uncalled="$uncalled $call"
+done
+for call in $(map VIRTLOOM_APP_1); do
+  grep -rqw "$call" "$top/tools" || uncalled="$uncalled $call"
+done
+is "$unnamed" "" "each call of plugins is on a manual page"
+is "$uncalled" "" "each call is called by a plugin, or by the command"
 is "$(exported "$library" | grep -vE '^(vl_|VIRTLOOM_)' | tr '\n' ' ')" "" "the library exports nothing else"
 abi=$(sed -n 's/^#define VL_ABI //p' "$include/types.h")
 is "$(readelf -d "$library" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')" "libvirtloom.so.$abi" "the soname has the number of the ABI"
