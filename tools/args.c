@@ -26,6 +26,7 @@ static const struct option options[] = {
   { "tree", NULL, "DIR", NULL },
   { "version", "V", NULL, NULL },
   { NULL, NULL, NULL, NULL },
+  { "again", NULL, "FD", NULL },
   { "abandon", NULL, "PLUGIN", "give up what this plugin holds on the host" REPEATABLE },
   { "capabilities", NULL, "FILE", "libvirt's capabilities" REPEATABLE },
   { "column", "c", "COLUMN,...", "only these columns, in this order" REPEATABLE },
@@ -554,6 +555,7 @@ args_parse (struct args *args, int argc, char **argv)
   struct parsing p = { .args = args, .argc = argc, .argv = argv };
   int only_words = 0;
 
+  args->argv = argv;
   args->words = vl_xcalloc ((size_t)argc + 1, sizeof *args->words);
   for (p.at = 1; p.at < argc; p.at++) {
     const char *text = argv[p.at];

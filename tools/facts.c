@@ -101,19 +101,28 @@ problem (enum kind kind, const char *value)
   }
 }
 
-/* Is KEY of a plugin that there is, "PLUGIN.WHAT"? */
+/* Is KEY of a plugin that APP has, "PLUGIN.WHAT"? */
 static int
-is_plugins (struct tool *tool, const char *key)
+is_plugins (const struct vl_app *app, const char *key)
 {
   size_t n = strcspn (key, ".");
 
-  for (size_t i = 0; key[n] && i < vl_plugins_count (tool->app); i++) {
-    const char *name = vl_plugins_get (tool->app, i)->name;
+  for (size_t i = 0; key[n] && i < vl_plugins_count (app); i++) {
+    const char *name = vl_plugins_get (app, i)->name;
 
     if (strlen (name) == n && strncmp (name, key, n) == 0)
       return 1;
   }
   return 0;
+}
+
+int
+facts_known (const struct vl_app *app, const char *key)
+{
+  for (size_t i = 0; i < N_KNOWN; i++)
+    if (fnmatch (known[i].name, key, 0) == 0)
+      return 1;
+  return is_plugins (app, key);
 }
 
 int
@@ -131,7 +140,7 @@ facts_check (struct tool *tool, const char *text)
   key[n] = '\0';
   while (i < N_KNOWN && fnmatch (known[i].name, key, 0) != 0)
     vl_spell_offer (&spell, known[i++].name);
-  if (i == N_KNOWN && is_plugins (tool, key))
+  if (i == N_KNOWN && is_plugins (tool->app, key))
     return 0;
   if (i == N_KNOWN)
     return vl_refuse_as (tool->call, VL_ERR_USAGE, "InvalidFact", NULL,

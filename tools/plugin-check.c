@@ -18,6 +18,7 @@
 #define MODULE_LIMIT ((size_t)64 << 20)
 #define REQUEST_LIMIT ((size_t)4 << 20)
 #define STAGE_SECONDS 120
+#define ELSEWHERE "planning elsewhere"
 
 /* ---- TAP ---- */
 
@@ -154,11 +155,14 @@ check_file (struct checking *c)
   tap_ok (tap, elf->binds_now, "it binds at once", "link with -Wl,-z,now");
   tap_ok (tap, ! elf->indirect, "none of its code runs while it is linked",
           "it has indirect functions, which choose their code before anything is known of it");
-  if (c->note.kind == VL_KIND_FEATURE)
+  if (c->note.kind == VL_KIND_FEATURE) {
     tap_ok (tap, elf->variable == NULL, "it has no variables",
             "'%s' can be written to; accepted: "
             "const, or what is made anew in each call",
             elf->variable ? elf->variable : "");
+    tap_ok (tap, elf->n_calls == 0, "it uses nothing of the C library that no feature may", "%s",
+            vl_join (c->tool->call, ", ", elf->calls, elf->n_calls));
+  }
   if (elf->constructors)
     tap_note (tap, "it has constructors: they run before the tables are looked at");
   free (symbol);
@@ -175,7 +179,6 @@ run_stages (struct checking *c)
     void (*run) (struct checking *);
   } stages[] = {
     { "planning", check_plans },
-    { "planning elsewhere", check_plans_again },
     { "planning with other settings", check_settings },
     { "planning for a bare host", check_bare },
     { "probing", check_probe },
@@ -191,8 +194,11 @@ run_stages (struct checking *c)
     check_driver (c);
     return;
   }
-  for (size_t i = 0; i < sizeof stages / sizeof stages[0] && ! c->tap->late; i++)
+  for (size_t i = 0; i < sizeof stages / sizeof stages[0] && ! c->tap->late; i++) {
     stage_run (c, stages[i].what, stages[i].run);
+    if (i == 0 && ! c->tap->late)
+      stage_again (c, ELSEWHERE);
+  }
   if (! c->tap->broken)
     tap_ok (c->tap, c->tap->active, "a plan is made in which it is active",
             "none was; --request FILE says what else it needs, --host FILE for which host");
@@ -237,6 +243,7 @@ make_folder (struct checking *c)
     free (path);
     return vl_refuse (c->tool->call, VL_ERR_FAILED, NULL, NULL, "no folder can be made: %m");
   }
+  snprintf (c->tap->folder, sizeof c->tap->folder, "%s", path);
   if (make_volume (c) < 0)
     return -1;
   bare = vl_xasprintf ("%s/bare.json", c->folder);
@@ -300,6 +307,7 @@ read_request (struct checking *c)
   return json_is_object (c->request) ? 0 : -1;
 }
 
+/* Reads what was given; C has a folder, or gets one. */
 static int
 prepare (struct checking *c)
 {
@@ -314,7 +322,7 @@ prepare (struct checking *c)
   options->tree_dir = absolute (c->tool, options->tree_dir);
   if (options->host_file && strchr (options->host_file, '/'))
     options->host_file = absolute (c->tool, options->host_file);
-  return make_folder (c) < 0 || read_request (c) < 0 ? -1 : 0;
+  return (c->folder == NULL && make_folder (c) < 0) || read_request (c) < 0 ? -1 : 0;
 }
 
 static char *
@@ -348,6 +356,29 @@ check_module (struct checking *c, const unsigned char *bytes, size_t length)
   return result;
 }
 
+/* Memory that children share, and who is begun with "--again FD". */
+static struct tap *
+share_tap (struct checking *c)
+{
+  const char *again = args_value (c->tool->args, "again");
+
+  c->tap_fd = again ? atoi (again) : memfd_create ("tap", MFD_CLOEXEC);
+  if (c->tap_fd < 0 || (again == NULL && ftruncate (c->tap_fd, sizeof *c->tap) < 0))
+    return MAP_FAILED;
+  return mmap (NULL, sizeof *c->tap, PROT_READ | PROT_WRITE, MAP_SHARED, c->tap_fd, 0);
+}
+
+/* For who has begun again, in the trial's folder: the one stage. */
+static int
+check_again (struct checking *c)
+{
+  c->folder = vl_xasprintf ("%s", c->tap->folder);
+  if (prepare (c) < 0)
+    return -1;
+  stage_run (c, ELSEWHERE, check_plans_again);
+  return 0;
+}
+
 int
 plugin_check (struct tool *tool)
 {
@@ -361,15 +392,19 @@ plugin_check (struct tool *tool)
     return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
                       "'%s' is not a module; accepted: NAME.so", c.file);
   bytes = (unsigned char *)tool_read (tool, c.file, MODULE_LIMIT, &length);
-  c.tap = mmap (NULL, sizeof *c.tap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  c.tap = share_tap (&c);
   if (bytes == NULL || c.tap == MAP_FAILED) {
     free (bytes);
     free (c.name);
     return -1;
   }
-  result = check_module (&c, bytes, length);
-  if (result == 0 && c.tap->failures)
-    result = VL_ERR_FAILED;
+  if (args_has (tool->args, "again"))
+    result = check_again (&c);
+  else {
+    result = check_module (&c, bytes, length);
+    if (result == 0 && c.tap->failures)
+      result = VL_ERR_FAILED;
+  }
   munmap (c.tap, sizeof *c.tap);
   free (bytes);
   free (c.name);

@@ -9,6 +9,7 @@
 
 #include "tool.h"
 
+#include <limits.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -31,19 +32,24 @@ struct tap {
   size_t length, dropped;
   char text[TAP_BYTES]; /* lines of the stage under way */
 
-  int finished;    /* the stage came to its end */
-  int broken;      /* nothing more can be asked of the module */
-  int late;        /* a deadline has passed, as it would again */
-  int active;      /* a plan was made in which it is active */
-  int watched;     /* system calls are watched */
-  time_t planned;  /* when the last request was planned */
-  char asked[128]; /* the first one of the module that is not for it: "openat in validate" */
+  int finished;          /* the stage came to its end */
+  off_t at_end;          /* what was written until then */
+  int quick;             /* the driver needs that processes end by _exit () */
+  int broken;            /* nothing more can be asked of the module */
+  int late;              /* a deadline has passed, as it would again */
+  int active;            /* a plan was made in which it is active */
+  int watched;           /* system calls are watched */
+  time_t planned;        /* when the last request was planned */
+  char folder[PATH_MAX]; /* of the trial, for who begins again */
+  char asked[128];       /* the first one of the module that is not for it: "openat in validate" */
+  char fact[256];        /* the first one that it asked for and that no host says */
   uint64_t plans[MOST_PLANS]; /* what became of the N-th request, as a hash */
 };
 
 struct checking {
   struct tool *tool;
   struct tap *tap;
+  int tap_fd;
   const char *file; /* as it was given */
   char *name;       /* of the plugin, from the file's name */
   char *folder;     /* STATE of the trial, with the files that it needs */
@@ -66,9 +72,20 @@ void tap_flush (struct tap *tap);
 
 /* ---- plugin-stage.c ---- */
 
-/* Runs RUN in a child: with a deadline, a limit of memory, and nothing to write to.  A
- * child that does not come to its end is a failed test "WHAT comes to its end". */
+/* Runs RUN in a child: with a deadline, a limit of memory, and a file to write to.  A child
+ * that does not come to its end, has not done with that, or leaves others behind, is a failed
+ * test "WHAT comes to its end". */
 void stage_run (struct checking *c, const char *what, void (*run) (struct checking *));
+/* Runs this program anew for one more stage, WHAT, see plugin_check (): nothing that a process
+ * is born with is as it was. */
+void stage_again (struct checking *c, const char *what);
+/* What the child of the stage under way writes to. */
+extern int stage_written;
+
+/* ---- plugin-process.c ---- */
+
+/* The first line of what was written from WHERE on; the caller frees. */
+char *stage_words (off_t where);
 /* In the child: what the process is, to be compared with what it is afterwards: one
  * test, "WHAT leaves the process as it was". */
 struct process_state;
@@ -109,6 +126,8 @@ int ask_for (json_t *request, const struct vl_prop *row, enum layer layer, int n
              const char *value);
 /* A request that asks for nothing; --request, if that was given. */
 json_t *plain_request (struct checking *c);
+/* Makes a guest with several of everything of REQUEST, which had none of it. */
+void make_rich (json_t *request);
 /* The request that has all rows at once, each with its value number TURN or, where that does
  * not go together with what is there already or makes no plan in APP, another.  How often the
  * module did what no plugin may is added to *FAULTY, if that is not NULL; the first time is
@@ -117,7 +136,9 @@ json_t *full_request (struct checking *c, struct vl_app *app, size_t turn, int *
 
 /* ---- plugin-values.c ---- */
 
-#define MOST_VALUES 64
+#define MOST_VALUES 256
+/* The longest text that the core takes as a value. */
+#define LONGEST_VALUE 4096
 
 struct value {
   const char *text;
@@ -127,7 +148,8 @@ struct value {
 struct values {
   struct value list[MOST_VALUES];
   size_t n;
-  char digits[8][24]; /* texts of numbers */
+  char longest[LONGEST_VALUE + 1], most[LONGEST_VALUE]; /* one word; as many items as may be */
+  char digits[8][24];                                   /* texts of numbers */
   size_t n_digits;
 };
 
@@ -137,6 +159,11 @@ void values_of (const struct vl_prop *row, struct values *values);
 /* ---- plugin-settings.c ---- */
 
 void check_settings (struct checking *c);
+
+/* ---- plugin-tables.c: in the child ---- */
+
+void check_tables (struct checking *c, const struct vl_plugin_info *info);
+void check_page (struct checking *c, const struct vl_plugin_info *info);
 
 /* ---- plugin-try.c: in the child ---- */
 

@@ -69,6 +69,169 @@ names_of (const struct image *image, const ElfW (Shdr) * table, uint64_t *size)
   return (const char *)image->bytes + strings->sh_offset;
 }
 
+/* What no feature calls, and what no feature uses: that ends or makes processes, prints, opens
+ * the network, reads the environment, or changes what a process has but once. */
+static const char *const forbidden[] = {
+  /* ends */
+  "exit",
+  "_exit",
+  "_Exit",
+  "quick_exit",
+  "atexit",
+  "on_exit",
+  "at_quick_exit",
+  "err",
+  "errx",
+  "verr",
+  "verrx",
+  "error",
+  "error_at_line",
+  /* makes processes and threads, or becomes another program */
+  "fork",
+  "vfork",
+  "_Fork",
+  "clone",
+  "daemon",
+  "system",
+  "popen",
+  "posix_spawn",
+  "posix_spawnp",
+  "execv",
+  "execve",
+  "execvp",
+  "execvpe",
+  "execl",
+  "execle",
+  "execlp",
+  "fexecve",
+  "wordexp",
+  "forkpty",
+  "pthread_create",
+  "thrd_create",
+  "__register_atfork",
+  /* prints */
+  "stdin",
+  "stdout",
+  "stderr",
+  "printf",
+  "__printf_chk",
+  "vprintf",
+  "__vprintf_chk",
+  "puts",
+  "putchar",
+  "putchar_unlocked",
+  "perror",
+  "psignal",
+  "psiginfo",
+  "warn",
+  "warnx",
+  "vwarn",
+  "vwarnx",
+  "syslog",
+  "__syslog_chk",
+  "vsyslog",
+  "openlog",
+  "getchar",
+  "scanf",
+  "__isoc99_scanf",
+  "_ZSt4cout",
+  "_ZSt4cerr",
+  "_ZSt4clog",
+  "_ZSt3cin",
+  /* the network */
+  "socket",
+  "getaddrinfo",
+  "gethostbyname",
+  "gethostbyname_r",
+  "gethostbyname2",
+  /* the environment */
+  "getenv",
+  "secure_getenv",
+  "setenv",
+  "unsetenv",
+  "putenv",
+  "clearenv",
+  "environ",
+  "__environ",
+  "_environ",
+  /* the process */
+  "setlocale",
+  "uselocale",
+  "umask",
+  "chdir",
+  "fchdir",
+  "chroot",
+  "setuid",
+  "seteuid",
+  "setreuid",
+  "setresuid",
+  "setgid",
+  "setegid",
+  "setregid",
+  "setresgid",
+  "setgroups",
+  "initgroups",
+  "setfsuid",
+  "setfsgid",
+  "signal",
+  "bsd_signal",
+  "sysv_signal",
+  "__sysv_signal",
+  "sigaction",
+  "sigset",
+  "siginterrupt",
+  "sigprocmask",
+  "pthread_sigmask",
+  "sigaltstack",
+  "alarm",
+  "ualarm",
+  "setitimer",
+  "timer_create",
+  "setrlimit",
+  "setrlimit64",
+  "prlimit",
+  "prlimit64",
+  "nice",
+  "setpriority",
+  "sched_setscheduler",
+  "sched_setparam",
+  "sched_setaffinity",
+  "pthread_setaffinity_np",
+  "pthread_setname_np",
+  "pthread_setcancelstate",
+  "pthread_setcanceltype",
+  "prctl",
+  "arch_prctl",
+  "personality",
+  "unshare",
+  "setns",
+  "mlock",
+  "mlock2",
+  "mlockall",
+  "setsid",
+  "setpgid",
+  "setpgrp",
+  "ptrace",
+  "fesetround",
+  "fesetenv",
+  "feenableexcept",
+  "mallopt",
+  "setvbuf",
+  "sethostname",
+  "clock_settime",
+  "settimeofday",
+  "reboot",
+};
+
+static int
+is_forbidden (const char *name)
+{
+  for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
+    if (strcmp (forbidden[i], name) == 0)
+      return 1;
+  return 0;
+}
+
 typedef void (*symbol_fn) (const struct image *image, const ElfW (Sym) * symbol, const char *name,
                            struct elf_facts *facts);
 
@@ -81,19 +244,25 @@ each_symbol (const struct image *image, const ElfW (Shdr) * table, symbol_fn fn,
   const ElfW (Sym) *symbols = at (image, table->sh_offset, table->sh_size, 8);
 
   for (size_t i = 0; symbols && names && i < table->sh_size / sizeof *symbols; i++)
-    if (symbols[i].st_shndx != SHN_UNDEF && symbols[i].st_name < size
+    if (symbols[i].st_name < size
         && memchr (names + symbols[i].st_name, '\0', size - symbols[i].st_name))
       fn (image, &symbols[i], names + symbols[i].st_name, facts);
 }
 
-/* Some linkers export where their own parts of memory begin and end. */
+/* What it exports, and what it takes of others.  Some linkers export where their own parts of
+ * memory begin and end. */
 static void
-add_exported (const struct image *image, const ElfW (Sym) * symbol, const char *name,
-              struct elf_facts *facts)
+add_dynamic (const struct image *image, const ElfW (Sym) * symbol, const char *name,
+             struct elf_facts *facts)
 {
   static const char *const own[] = { "_edata", "_end", "__bss_start", "_init", "_fini" };
 
   (void)image;
+  if (symbol->st_shndx == SHN_UNDEF) {
+    if (is_forbidden (name) && facts->n_calls < sizeof facts->calls / sizeof facts->calls[0])
+      facts->calls[facts->n_calls++] = name;
+    return;
+  }
   if (ELF32_ST_BIND (symbol->st_info) != STB_GLOBAL)
     return;
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
@@ -141,8 +310,8 @@ add_variable (const struct image *image, const ElfW (Sym) * symbol, const char *
 {
   int type = ELF32_ST_TYPE (symbol->st_info);
 
-  if (facts->variable == NULL && symbol->st_size && (type == STT_OBJECT || type == STT_TLS)
-      && ! is_run_time (name)
+  if (facts->variable == NULL && symbol->st_shndx != SHN_UNDEF && symbol->st_size
+      && (type == STT_OBJECT || type == STT_TLS) && ! is_run_time (name)
       && (type == STT_TLS || is_writable (image, symbol->st_shndx, symbol->st_value)))
     facts->variable = name;
 }
@@ -205,7 +374,7 @@ elf_read (const unsigned char *bytes, size_t length, struct elf_facts *facts)
     const ElfW (Shdr) *header = section (&image, i);
 
     if (header && header->sh_type == SHT_DYNSYM)
-      each_symbol (&image, header, add_exported, facts);
+      each_symbol (&image, header, add_dynamic, facts);
     if (header && header->sh_type == SHT_SYMTAB) {
       each_symbol (&image, header, add_variable, facts);
       named = 1;

@@ -20,6 +20,28 @@ plain_request (struct checking *c)
                     "disk_format", "qcow2");
 }
 
+void
+make_rich (json_t *request)
+{
+  json_t *more =
+      json_pack ("{s:[{s:s}, {s:s}], s:[{s:s, s:s, s:i}, {s:s, s:s, s:i, s:i}, {s:s, s:s, s:s, "
+                 "s:i, s:i}], s:b, "
+                 "s:{s:s}}",
+                 "networks", "type", "user", "type", "user", "block_devices", "source_type",
+                 "image", "destination_type", "local", "boot_index", 0, "source_type", "blank",
+                 "destination_type", "local", "boot_index", -1, "volume_size", 1, "source_type",
+                 "blank", "destination_type", "local", "guest_format", "swap", "boot_index", -1,
+                 "volume_size", 1, "config_drive", 1, "metadata", "key", "value");
+  json_t *flavor = json_object_get (request, "flavor");
+
+  json_object_update (request, more);
+  json_object_set_new (flavor, "vcpus", json_integer (4));
+  json_object_set_new (flavor, "ram", json_integer (2048));
+  json_object_set_new (flavor, "ephemeral", json_integer (1));
+  json_object_set_new (flavor, "swap", json_integer (1024));
+  json_decref (more);
+}
+
 static json_t *
 object_at (json_t *parent, const char *name)
 {

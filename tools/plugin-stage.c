@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One stage of `plugin check`: a child that may crash, hang, or end without having
- * come to its end, and what of its process is not as it was. */
+ * One stage of `plugin check`: a child that may crash, hang, leave something behind, or end
+ * without having come to its end. */
 
 #include <config.h>
 
@@ -26,221 +26,8 @@
 #include <unistd.h>
 
 #define MEMORY_LIMIT ((rlim_t)4 << 30)
-#define MOST_DESCRIPTORS 1024
-#define MOST_SIGNALS 65
 
-extern char **environ;
-
-/* What the module wrote to stdout and stderr. */
-static int written = -1;
-
-struct process_state {
-  char *descriptors[MOST_DESCRIPTORS]; /* what each one is, NULL: closed */
-  int threads;
-  void (*handlers[MOST_SIGNALS]) (int);
-  sigset_t blocked;
-  char *locale, *folder, *environment;
-  mode_t umask;
-  uid_t user, effective;
-  struct rlimit limits[RLIM_NLIMITS];
-  off_t written;
-  long faults; /* of children that were waited for: some, if there was one */
-};
-
-/* ---- what a process is ---- */
-
-static int
-entries (const char *path)
-{
-  DIR *dir = opendir (path);
-  int n = 0;
-
-  for (struct dirent *entry; dir && (entry = readdir (dir));)
-    n += entry->d_name[0] != '.';
-  if (dir)
-    closedir (dir);
-  return n;
-}
-
-/* What each open descriptor is, but for the one with which the folder is read. */
-static void
-look_at_descriptors (char **descriptors)
-{
-  DIR *dir = opendir ("/proc/self/fd");
-  char target[PATH_MAX];
-
-  for (struct dirent *entry; dir && (entry = readdir (dir));) {
-    int fd = atoi (entry->d_name);
-    ssize_t n;
-
-    if (entry->d_name[0] == '.' || fd == dirfd (dir) || fd >= MOST_DESCRIPTORS)
-      continue;
-    n = readlinkat (dirfd (dir), entry->d_name, target, sizeof target - 1);
-    if (n < 0)
-      continue;
-    target[n] = '\0';
-    descriptors[fd] = vl_xasprintf ("%s", target);
-  }
-  if (dir)
-    closedir (dir);
-}
-
-static char *
-whole_environment (void)
-{
-  struct vl_str all = { 0 };
-
-  for (char **line = environ; line && *line; line++)
-    vl_str_printf (&all, "%s\n", *line);
-  return all.text;
-}
-
-struct process_state *
-stage_look (void)
-{
-  struct process_state *state = vl_xcalloc (1, sizeof *state);
-  struct rusage children;
-
-  fflush (NULL);
-  look_at_descriptors (state->descriptors);
-  state->threads = entries ("/proc/self/task");
-  for (int n = 1; n < MOST_SIGNALS; n++) {
-    struct sigaction action;
-
-    if (sigaction (n, NULL, &action) == 0)
-      state->handlers[n] = action.sa_handler;
-  }
-  sigprocmask (SIG_BLOCK, NULL, &state->blocked);
-  state->locale = vl_xasprintf ("%s", setlocale (LC_ALL, NULL));
-  state->folder = getcwd (NULL, 0);
-  state->environment = whole_environment ();
-  state->umask = umask (0);
-  umask (state->umask);
-  state->user = getuid ();
-  state->effective = geteuid ();
-  for (int i = 0; i < RLIM_NLIMITS; i++)
-    getrlimit ((__rlimit_resource_t)i, &state->limits[i]);
-  if (getrusage (RUSAGE_CHILDREN, &children) == 0)
-    state->faults = children.ru_minflt + children.ru_majflt;
-  state->written = lseek (written, 0, SEEK_END);
-  return state;
-}
-
-static void
-free_state (struct process_state *state)
-{
-  for (int fd = 0; fd < MOST_DESCRIPTORS; fd++)
-    free (state->descriptors[fd]);
-  free (state->locale);
-  free (state->folder);
-  free (state->environment);
-  free (state);
-}
-
-static void VL_PRINTF (2, 3) differ (struct vl_str *all, const char *fmt, ...)
-{
-  va_list args;
-  char *text;
-
-  va_start (args, fmt);
-  text = vl_xvasprintf (fmt, args);
-  va_end (args);
-  vl_str_printf (all, "%s%s", all->length ? "; " : "", text);
-  free (text);
-}
-
-/* What the module has written since WHERE, its first line. */
-static char *
-first_words (off_t where)
-{
-  char text[81];
-  ssize_t n = pread (written, text, sizeof text - 1, where);
-
-  text[n > 0 ? n : 0] = '\0';
-  text[strcspn (text, "\n")] = '\0';
-  return vl_text_clean (text);
-}
-
-static void
-compare_descriptors (const struct process_state *was, const struct process_state *is,
-                     struct vl_str *all)
-{
-  for (int fd = 0; fd < MOST_DESCRIPTORS; fd++) {
-    const char *a = was->descriptors[fd], *b = is->descriptors[fd];
-    size_t n = b ? strlen (b) : 0;
-
-    /* The loader keeps modules open. */
-    if (vl_text_same (a, b) || (a == NULL && n > 3 && strcmp (b + n - 3, ".so") == 0))
-      continue;
-    if (a == NULL)
-      differ (all, "descriptor %d is open (%s)", fd, b);
-    else
-      differ (all, "descriptor %d is %s (it was %s)", fd, b ? b : "closed", a);
-  }
-}
-
-static void
-compare_signals (const struct process_state *was, const struct process_state *is,
-                 struct vl_str *all)
-{
-  for (int n = 1; n < MOST_SIGNALS; n++) {
-    if (was->handlers[n] != is->handlers[n])
-      differ (all, "signal %d (%s) has another handler", n, strsignal (n));
-    if (sigismember (&was->blocked, n) != sigismember (&is->blocked, n))
-      differ (all, "signal %d (%s) is %s", n, strsignal (n),
-              sigismember (&is->blocked, n) ? "blocked" : "no longer blocked");
-  }
-}
-
-/* In words; NULL: none. */
-static char *
-differences (const struct process_state *was, const struct process_state *is, int programs)
-{
-  struct vl_str all = { 0 };
-
-  compare_descriptors (was, is, &all);
-  compare_signals (was, is, &all);
-  if (is->written != was->written) {
-    char *words = first_words (was->written);
-
-    differ (&all, "it wrote '%s'", words);
-    free (words);
-  }
-  if (is->threads != was->threads)
-    differ (&all, "it has %d threads (it had %d)", is->threads, was->threads);
-  if (! vl_text_same (was->locale, is->locale))
-    differ (&all, "the locale is '%s' (it was '%s')", is->locale, was->locale);
-  if (! vl_text_same (was->folder, is->folder))
-    differ (&all, "the working folder is '%s' (it was '%s')", is->folder ? is->folder : "gone",
-            was->folder ? was->folder : "gone");
-  if (! vl_text_same (was->environment, is->environment))
-    differ (&all, "the environment is another one");
-  if (was->umask != is->umask)
-    differ (&all, "the umask is %03o (it was %03o)", (unsigned)is->umask, (unsigned)was->umask);
-  if (was->user != is->user || was->effective != is->effective)
-    differ (&all, "the user is another one");
-  for (int i = 0; i < RLIM_NLIMITS; i++)
-    if (memcmp (&was->limits[i], &is->limits[i], sizeof was->limits[i]) != 0)
-      differ (&all, "limit %d of the process is another one", i);
-  if (waitpid (-1, NULL, WNOHANG) >= 0 || errno != ECHILD
-      || (! programs && is->faults != was->faults))
-    differ (&all, "it made another process");
-  return all.text;
-}
-
-void
-stage_compare (struct checking *c, const char *what, struct process_state *before, int programs)
-{
-  struct process_state *after = stage_look ();
-  char *text = differences (before, after, programs);
-  char *line = vl_xasprintf ("%s leaves the process as it was", what);
-
-  tap_ok (c->tap, text == NULL, line, "%s", text ? text : "");
-  free (line);
-  free (text);
-  free_state (before);
-  free_state (after);
-}
+int stage_written = -1;
 
 /* ---- a child ---- */
 
@@ -268,10 +55,9 @@ begin_child (struct checking *c)
   int nothing = open ("/dev/null", O_RDONLY | O_CLOEXEC);
 
   setpgid (0, 0);
-  written = memfd_create ("written", MFD_CLOEXEC);
   dup2 (nothing, STDIN_FILENO);
-  dup2 (written, STDOUT_FILENO);
-  dup2 (written, STDERR_FILENO);
+  dup2 (stage_written, STDOUT_FILENO);
+  dup2 (stage_written, STDERR_FILENO);
   close (nothing);
   limit (RLIMIT_CORE, 0);
   if (HAS_MEMORY_LIMIT)
@@ -281,13 +67,26 @@ begin_child (struct checking *c)
   alarm (c->seconds);
 }
 
-/* Ends what the module left behind: processes without a parent become ours. */
+/* The end of a child is that of any process: what the module put off until then is done. */
 static void
+end_child (struct checking *c)
+{
+  fflush (NULL);
+  c->tap->at_end = lseek (stage_written, 0, SEEK_END);
+  c->tap->finished = 1;
+  if (HAS_PLAIN_END && ! c->tap->quick)
+    exit (0);
+  _exit (0);
+}
+
+/* Ends what the module left behind: processes without a parent become ours.  Answers how
+ * many there were. */
+static int
 end_children (void)
 {
   char *path = vl_xasprintf ("/proc/self/task/%d/children", (int)getpid ());
   FILE *file;
-  int pid, n;
+  int pid, n, all = 0;
 
   do {
     n = 0;
@@ -299,14 +98,16 @@ end_children (void)
     }
     if (file)
       fclose (file);
+    all += n;
   } while (n);
   free (path);
+  return all;
 }
 
 /* Waits for CHILD, which has a little longer than its own deadline says.  0 where even
- * that was not enough. */
+ * that was not enough; *LEFT: the processes that it left. */
 static int
-wait_for (pid_t child, unsigned seconds, int *status)
+wait_for (pid_t child, unsigned seconds, int *status, int *left)
 {
   int fd = (int)syscall (SYS_pidfd_open, child, 0);
   struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -321,48 +122,107 @@ wait_for (pid_t child, unsigned seconds, int *status)
   kill (child, SIGKILL);
   while (waitpid (child, status, 0) < 0 && errno == EINTR)
     continue;
-  end_children ();
+  *left = end_children ();
   return ended > 0;
+}
+
+/* How the child of a stage ended, in words, where that is no good end; else NULL. */
+static char *
+bad_end (const struct checking *c, int status, int in_time, int left)
+{
+  const char *fault = fault_said (), *when = c->tap->finished ? " as the process ended" : "";
+  int number = WIFSIGNALED (status) ? WTERMSIG (status) : 0;
+  char *words, *text = NULL;
+
+  if (*fault)
+    return vl_xasprintf ("it %s", fault);
+  if (! in_time || number == SIGALRM)
+    return vl_xasprintf ("it was stopped by a deadline of %u seconds%s", c->seconds, when);
+  if (number)
+    return vl_xasprintf ("it was killed by signal %d (%s)%s", number, strsignal (number), when);
+  if (! c->tap->finished || WEXITSTATUS (status) != 0)
+    return vl_xasprintf ("it ended the process, with status %d%s", WEXITSTATUS (status), when);
+  if (lseek (stage_written, 0, SEEK_END) != c->tap->at_end) {
+    words = stage_words (c->tap->at_end);
+    text = vl_xasprintf ("it wrote '%s' as the process ended", words);
+    free (words);
+  } else if (left)
+    text = vl_xasprintf ("it left processes behind: %d", left);
+  return text;
 }
 
 void
 stage_run (struct checking *c, const char *what, void (*run) (struct checking *))
 {
-  char *line = vl_xasprintf ("%s comes to its end", what);
-  int status = 0, in_time = 1;
-  const char *fault;
+  char *line = vl_xasprintf ("%s comes to its end", what), *bad;
+  int status = 0, in_time = 1, left = 0;
   pid_t child;
 
   c->tap->finished = 0;
   fault_forget ();
   fflush (NULL);
   prctl (PR_SET_CHILD_SUBREAPER, 1);
-  child = fork ();
+  stage_written = memfd_create ("written", MFD_CLOEXEC);
+  child = stage_written < 0 ? -1 : fork ();
   if (child == 0) {
     begin_child (c);
     run (c);
-    c->tap->finished = 1;
-    _exit (0);
+    end_child (c);
   }
   if (child > 0)
-    in_time = wait_for (child, c->seconds, &status);
-  fault = fault_said ();
-  if (child < 0)
-    tap_ok (c->tap, 0, line, "no child can be made: %m");
-  else if (*fault)
-    tap_ok (c->tap, 0, line, "it %s", fault);
-  else if (! in_time)
-    tap_ok (c->tap, 0, line, "it was stopped by a deadline of %u seconds", c->seconds);
-  else if (WIFSIGNALED (status))
-    tap_ok (c->tap, 0, line, "it was killed by signal %d (%s)", WTERMSIG (status),
-            strsignal (WTERMSIG (status)));
-  else
-    tap_ok (c->tap, c->tap->finished, line, "it ended the process, with status %d",
-            WEXITSTATUS (status));
+    in_time = wait_for (child, c->seconds, &status, &left);
+  bad = child < 0 ? vl_xasprintf ("no child can be made: %m") : bad_end (c, status, in_time, left);
+  tap_ok (c->tap, bad == NULL, line, "%s", bad ? bad : "");
   if (! c->tap->finished)
     c->tap->broken = 1;
-  if (! in_time || strstr (fault, "deadline"))
+  if (bad && strstr (bad, "deadline"))
     c->tap->late = 1;
   tap_flush (c->tap);
+  close (stage_written);
+  free (bad);
   free (line);
+}
+
+/* ---- another program ---- */
+
+/* The same command with "--again FD" in it. */
+static void
+begin_again (const struct checking *c)
+{
+  char *const *words = c->tool->args->argv;
+  char **argv, *fd = vl_xasprintf ("%d", c->tap_fd);
+  size_t n = 0;
+
+  while (words[n])
+    n++;
+  argv = vl_xcalloc (n + 3, sizeof *argv);
+  argv[0] = vl_xasprintf ("plugin-check");
+  argv[1] = vl_xasprintf ("--again");
+  argv[2] = fd;
+  memcpy (argv + 3, words + 1, (n - 1) * sizeof *argv);
+  fcntl (c->tap_fd, F_SETFD, 0);
+  execv ("/proc/self/exe", argv);
+  _exit (127);
+}
+
+void
+stage_again (struct checking *c, const char *what)
+{
+  int status = -1;
+  pid_t child;
+
+  fflush (NULL);
+  child = fork ();
+  if (child == 0)
+    begin_again (c);
+  while (child > 0 && waitpid (child, &status, 0) < 0 && errno == EINTR)
+    continue;
+  /* What comes of the stage it has told itself. */
+  if (status != 0) {
+    char *line = vl_xasprintf ("%s begins", what);
+
+    tap_ok (c->tap, 0, line, "this program cannot be run again (%d)", status);
+    tap_flush (c->tap);
+    free (line);
+  }
 }

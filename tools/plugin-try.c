@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The part of `plugin check` that loads the module, judges its tables, and calls what a
- * plan does not reach. */
+ * The part of `plugin check` that loads the module, and calls what a plan does not reach. */
 
 #include <config.h>
 
@@ -10,102 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PAGE_LIMIT ((size_t)4 << 20)
-
-/* ---- tables ---- */
-
-/* Adds 'WORD' to LIST. */
-static void
-add_word (char **list, const char *word)
-{
-  char *longer = vl_xasprintf ("%s%s'%s'", *list ? *list : "", *list ? ", " : "", word);
-
-  free (*list);
-  *list = longer;
-}
-
-static void
-check_tables (struct checking *c, const struct vl_plugin_info *info)
-{
-  char *helpless = NULL, *undated = NULL;
-
-  for (size_t i = 0; i < info->n_props; i++) {
-    if (info->props[i].help == NULL || *info->props[i].help == '\0')
-      add_word (&helpless, info->props[i].name);
-    if (info->props[i].since == NULL)
-      add_word (&undated, info->props[i].name);
-  }
-  tap_ok (c->tap, helpless == NULL, "each row has a line of help", "not %s", helpless);
-  tap_ok (c->tap, undated == NULL, "each row says since when", "not %s", undated);
-  tap_ok (c->tap, info->summary && *info->summary, "it has a summary", "there is none");
-  for (size_t i = 0; i < info->n_tools; i++)
-    tap_note (c->tap, "it runs the program %s, which has: %s", info->tools[i].program,
-              program_has (c->tool, &info->tools[i]));
-  free (helpless);
-  free (undated);
-}
-
-/* ---- what goes with it ---- */
-
-/* The text of the page that stands beside the module, or in a build tree one folder
- * above it; NULL: none. */
-static char *
-read_page (struct checking *c)
-{
-  const char *kind = c->note.kind == VL_KIND_DRIVER ? "driver" : "feature";
-  const char *slash = strrchr (c->file, '/');
-  size_t n = (size_t)(slash - c->file);
-  int libtool = n > 6 && strncmp (slash - 6, "/.libs", 6) == 0;
-  char *text = NULL;
-
-  for (int i = 0; i < 6 && text == NULL; i++) {
-    static const char *const forms[] = { "%.*s/%s%s.pod", "%.*s/virtloom-%s-%s.pod",
-                                         "%.*s/virtloom-%s-%s.7" };
-    char *path;
-    size_t length;
-
-    if (i >= 3 && ! libtool)
-      break;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    path =
-        vl_xasprintf (forms[i % 3], (int)(i < 3 ? n : n - 6), c->file, i % 3 ? kind : "", c->name);
-#pragma GCC diagnostic pop
-    if (access (path, R_OK) == 0)
-      text = tool_read (c->tool, path, PAGE_LIMIT, &length);
-    free (path);
-  }
-  return text;
-}
-
-static void
-check_page (struct checking *c, const struct vl_plugin_info *info)
-{
-  char *page = read_page (c), *missing = NULL, *to = page;
-
-  if (! tap_ok (c->tap, page != NULL, "its manual page stands beside it",
-                "accepted: %s.pod, virtloom-%s-%s.pod or .7", c->name,
-                info->kind == VL_KIND_DRIVER ? "driver" : "feature", c->name))
-    return;
-  /* roff writes '\-' for '-'. */
-  for (const char *from = page; *from; from++)
-    if (*from != '\\')
-      *to++ = *from;
-  *to = '\0';
-  for (size_t i = 0; i < info->n_props; i++) {
-    const char *keys[] = { info->props[i].flavor_key, info->props[i].image_key,
-                           info->props[i].setting };
-
-    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
-      if (keys[k] && strstr (page, keys[k]) == NULL)
-        add_word (&missing, keys[k]);
-  }
-  tap_ok (c->tap, missing == NULL, "its manual page has all of its keys and settings", "not %s",
-          missing);
-  free (missing);
-  free (page);
-}
 
 void
 check_loading (struct checking *c)
@@ -243,6 +146,9 @@ make_server (struct checking *c, const char *line, struct process_state **before
   if (app == NULL)
     return NULL;
   full = full_request (c, app, 0, NULL);
+  /* Something to be asked about. */
+  if (c->request == NULL && json_object_get (full, "networks") == NULL)
+    json_object_set_new (full, "networks", json_pack ("[{s:s}]", "type", "user"));
   /* What flavor and image do not say: networks, disks, properties. */
   text = json_dumps (full, JSON_COMPACT);
   options.request = text;
@@ -285,25 +191,103 @@ check_server (struct checking *c)
 
 /* ---- what no command calls yet ---- */
 
-/* Tries TRIAL with each of the numbers up to MOST; NAME for people. */
+/* The id of the first device of KIND, "disk" or "nic", that the server has; NULL: none, or
+ * no KIND. */
+static const char *
+device_of (struct vl_app *app, const char *kind)
+{
+  struct vl_server_details details = { .n_devices = 0 };
+
+  if (kind == NULL || vl_server_details (app, "check", &details) < 0)
+    return NULL;
+  for (size_t i = 0; i < details.n_devices; i++)
+    if (strcmp (details.devices[i].kind, kind) == 0)
+      return details.devices[i].id;
+  return NULL;
+}
+
+/* What operation WHICH is about. */
+static const char *
+kind_of_operation (int which)
+{
+  switch (which) {
+  case VL_OP_ATTACH_VOLUME:
+  case VL_OP_DETACH_VOLUME:
+  case VL_OP_SWAP_VOLUME:
+  case VL_OP_EXTEND_VOLUME:
+    return "disk";
+  case VL_OP_ATTACH_INTERFACE:
+  case VL_OP_DETACH_INTERFACE:
+    return "nic";
+  default:
+    return NULL;
+  }
+}
+
+struct trying {
+  struct checking *c;
+  struct vl_app *app;
+  enum vl_trial trial;
+  int has, bad;
+};
+
+static void
+try_one (struct trying *t, int which, const char *kind)
+{
+  const char *device = device_of (t->app, kind);
+
+  vl_findings_clear (t->app);
+  t->has |= vl_plugins_try (t->app, t->c->name, t->trial, which, "check", device) != 1;
+  if (tap_faulty (t->app) && t->bad++ == 0)
+    tap_findings (t->c->tap, t->app);
+}
+
+/* Tries TRIAL with each of the numbers up to MOST, with each device that it may be about;
+ * NAME for people. */
 static void
 try_each (struct checking *c, struct vl_app *app, const char *name, enum vl_trial trial, int most)
 {
   struct process_state *before = stage_look ();
-  int has = 0, bad = 0;
+  struct trying t = { c, app, trial, 0, 0 };
   char *line;
 
-  for (int which = 1; which <= most; which++) {
-    vl_findings_clear (app);
-    has |= vl_plugins_try (app, c->name, trial, which, "check") != 1;
-    if (tap_faulty (app) && bad++ == 0)
-      tap_findings (c->tap, app);
-  }
-  if (has) {
+  for (int which = 1; which <= most; which++)
+    if (trial == VL_TRY_EVENT && (which == VL_EVENT_ATTACHED || which == VL_EVENT_DETACHED)) {
+      try_one (&t, which, "disk");
+      try_one (&t, which, "nic");
+    } else
+      try_one (&t, which, trial == VL_TRY_PERMIT ? kind_of_operation (which) : NULL);
+  if (t.has) {
     line = vl_xasprintf ("%s answers, or refuses with a reason", name);
-    tap_ok (c->tap, bad == 0, line, "the first of %d faults is above", bad);
+    tap_ok (c->tap, t.bad == 0, line, "the first of %d faults is above", t.bad);
     free (line);
     stage_compare (c, name, before, 0);
+  }
+}
+
+/* What was prepared is prepared again; what was released, a device of it first, again. */
+static void
+try_twice (struct checking *c, struct vl_app *app)
+{
+  static const struct {
+    enum vl_trial trial;
+    const char *kind;
+  } calls[] = {
+    { VL_TRY_PREPARE, NULL },  { VL_TRY_PREPARE, NULL }, { VL_TRY_RELEASE, "disk" },
+    { VL_TRY_RELEASE, "nic" }, { VL_TRY_RELEASE, NULL }, { VL_TRY_RELEASE, NULL },
+    { VL_TRY_PREPARE, NULL },
+  };
+  struct process_state *before = stage_look ();
+  struct trying t = { .c = c, .app = app };
+
+  for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+    t.trial = calls[i].trial;
+    try_one (&t, 0, calls[i].kind);
+  }
+  if (t.has) {
+    tap_ok (c->tap, t.bad == 0, "prepare and release find what they have done, and go on",
+            "the first of %d faults is above", t.bad);
+    stage_compare (c, "doing it twice", before, 1);
   }
 }
 
@@ -328,5 +312,6 @@ check_callbacks (struct checking *c)
     return;
   try_each (c, app, "permit", VL_TRY_PERMIT, VL_N_OPS - 1);
   try_each (c, app, "event", VL_TRY_EVENT, VL_EVENT_MIGRATED);
+  try_twice (c, app);
   vl_app_free (app);
 }

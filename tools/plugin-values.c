@@ -7,6 +7,8 @@
 
 #include "plugin-check.h"
 
+#include <string.h>
+
 #define JUNK "~no-such-value~"
 
 static void
@@ -43,6 +45,21 @@ number_values (const struct vl_prop *row, struct values *values)
     add_number (values, row->min - 1, 1);
   if (row->max < INT64_MAX)
     add_number (values, row->max + 1, 1);
+}
+
+/* The longest text that is a value, and the one with most items. */
+static void
+long_values (const struct vl_prop *row, struct values *values)
+{
+  memset (values->longest, 'x', sizeof values->longest - 1);
+  values->longest[sizeof values->longest - 1] = '\0';
+  add_value (values, values->longest, -1);
+  if (row->type != VL_LIST)
+    return;
+  for (size_t i = 0; i < sizeof values->most - 1; i++)
+    values->most[i] = i % 2 ? ',' : 'x';
+  values->most[sizeof values->most - 1] = '\0';
+  add_value (values, values->most, -1);
 }
 
 void
@@ -82,6 +99,7 @@ values_of (const struct vl_prop *row, struct values *values)
     add_value (values, "a", 0);
     add_value (values, "0", 0);
     add_value (values, "<&>\"' ]]>,=", -1);
+    long_values (row, values);
     break;
   }
 }

@@ -4,8 +4,8 @@
  * memory: a filter (seccomp) turns every other system call of this process into a
  * signal, whose handler knows whose code runs.  It notes what is the module's and then
  * makes the call in its place, from the one address that the filter lets through.  The
- * time is asked without a system call, from pages that the kernel keeps up to date: where
- * the processor can go by single steps, those pages are closed but for who asks. */
+ * time is asked without a system call, from pages that the kernel keeps up to date, or of the
+ * processor: where that can go by single steps, both are closed but for who asks. */
 
 #include <config.h>
 
@@ -299,10 +299,22 @@ static struct {
 static void
 close_clock (int closed)
 {
+  const long arguments[6] = { PR_SET_TSC, closed ? PR_TSC_SIGSEGV : PR_TSC_ENABLE };
+
   mprotect ((void *)pages.clock, pages.clock_end - pages.clock, closed ? PROT_NONE : PROT_READ);
+  watch_call (SYS_prctl, arguments);
 }
 
-/* Opens the pages until the kernel's code has returned. */
+/* Does the code at AT ask the processor for the time: rdtsc, rdtscp? */
+static int
+asks_processor (uintptr_t at)
+{
+  static const unsigned char forms[2][3] = { { 0x0f, 0x31 }, { 0x0f, 0x01, 0xf9 } };
+
+  return memcmp ((const void *)at, forms[0], 2) == 0 || memcmp ((const void *)at, forms[1], 3) == 0;
+}
+
+/* Opens both until the kernel's code has returned, or for one step of other code. */
 static void
 on_clock (int signal_number, siginfo_t *info, void *opaque)
 {
@@ -310,7 +322,10 @@ on_clock (int signal_number, siginfo_t *info, void *opaque)
   uintptr_t address = (uintptr_t)info->si_addr;
   struct vl_fault fault;
 
-  if (address < pages.clock || address >= pages.clock_end) {
+  /* The processor says of an instruction that may not be neither where nor why. */
+  if (! (info->si_code == SI_KERNEL
+         && asks_processor ((uintptr_t)context->uc_mcontext.gregs[REG_RIP]))
+      && (address < pages.clock || address >= pages.clock_end)) {
     sigaction (signal_number, &pages.before, NULL);
     return;
   }

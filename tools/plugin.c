@@ -8,7 +8,7 @@
 #include "tool.h"
 
 static const struct verb verbs[] = {
-  { "check", "FILE", 1, 1, "request timeout", "table",
+  { "check", "FILE", 1, 1, "again request timeout", "table",
     "checks a module, in TAP; exit 1 if it does not conform", "virtloom plugin check ./acme-tpm.so",
     VERB_NO_LOAD, plugin_check },
   { "new", "NAME", 1, 1, "kind", "table json", "makes a folder with a plugin to start from",

@@ -44,6 +44,7 @@ struct option {
 #define VERB_WATCHED 0x8u  /* looks at plugins: in a child, which may crash */
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
 #define VERB_HOSTS 0x20u   /* --host may be given again */
+#define VERB_ENDLESS 0x40u /* takes as long as it takes, watched or not */
 
 struct verb {
   const char *name;    /* "create", "event list"; NULL: the noun alone */
@@ -66,6 +67,7 @@ extern const struct noun *const nouns[]; /* NULL-terminated; main.c */
 struct args {
   const struct noun *noun;
   const struct verb *verb;
+  char **argv;        /* as main has it */
   const char **words; /* behind noun and verb */
   size_t n_words;
   struct given {
@@ -150,9 +152,16 @@ void environment_tame (void);
 
 /* From here on, a fatal signal in a plugin's code, or exit, is told with its name. */
 void fault_watch (void);
-/* Goes on in a child, and in another as often as one died of a plugin.  0: this is the
+#ifdef VL_TOLD_AT_END
+/* Sanitizers and gcov tell what they found by handlers at the end of the process. */
+#define HAS_PLAIN_END 0
+#else
+#define HAS_PLAIN_END 1
+#endif
+/* Goes on in a child, and in another as often as one died of a plugin; ENDLESS: once it has
+ * loaded them, as long as it takes.  0: this is the
  * child, or there can be none; 1: it has finished, with *CODE. */
-int fault_fork (int *code);
+int fault_fork (int *code, int endless);
 /* In the child: what earlier ones died of is refused; which module is being loaded, NULL
  * none; it has answered. */
 void fault_refuse (struct vl_app *app);
@@ -248,6 +257,8 @@ int host_check (struct tool *tool);
 /* Is TEXT, "KEY=VALUE", a fact that there is, with a value of its kind?  0, or -1 after a
  * finding. */
 int facts_check (struct tool *tool, const char *text);
+/* Is KEY the name of a fact: one of virtloom-feature(3), or of a plugin that APP has? */
+int facts_known (const struct vl_app *app, const char *key);
 /* Warns of each fact that HOST does not say and that a plain guest takes. */
 void facts_missing (struct tool *tool, const struct vl_host *host);
 
@@ -263,6 +274,8 @@ struct elf_facts {
   const char *variable;    /* the first object that can be written to, or NULL */
   const char *symbols[16]; /* exported and defined; weak ones, as of templates, apart */
   size_t n_symbols;
+  const char *calls[16]; /* what it takes of the C library that no feature may */
+  size_t n_calls;
 };
 /* BYTES must stay as long as FACTS is used. */
 void elf_read (const unsigned char *bytes, size_t length, struct elf_facts *facts);

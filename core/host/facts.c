@@ -10,33 +10,42 @@
 
 #include <inttypes.h>
 
-/* Is KEY there?  0 after a PluginFault. */
+/* Is TEXT there?  0 after a PluginFault. */
 static int
-is_named (struct vl_call *call, const char *key)
+is_named (struct vl_call *call, const char *text)
 {
-  if (key)
+  if (text)
     return 1;
   vl_fault (call, "asks for a fact of the host: NULL where a name is needed");
   return 0;
 }
 
+/* The same of the KEY of a fact that is asked for. */
+static int
+is_key (struct vl_call *call, const char *key)
+{
+  if (key && call->on_fact && call->plugin_name)
+    call->on_fact (call->on_fact_opaque, call->plugin_name, key);
+  return is_named (call, key);
+}
+
 int
 vl_fact_flag (struct vl_call *call, const char *key)
 {
-  return is_named (call, key) ? vl_host_flag (call->host, key) : -1;
+  return is_key (call, key) ? vl_host_flag (call->host, key) : -1;
 }
 
 int
 vl_fact_offers (struct vl_call *call, const char *key, const char *value)
 {
-  return is_named (call, key) && is_named (call, value) ? vl_host_offers (call->host, key, value)
-                                                        : -1;
+  return is_key (call, key) && is_named (call, value) ? vl_host_offers (call->host, key, value)
+                                                      : -1;
 }
 
 int
 vl_fact_at_least (struct vl_call *call, const char *key, const char *atleast)
 {
-  return is_named (call, key) && is_named (call, atleast)
+  return is_key (call, key) && is_named (call, atleast)
              ? vl_host_at_least (call->host, key, atleast)
              : -1;
 }
@@ -50,19 +59,19 @@ vl_fact_device (struct vl_call *call, const char *path)
 const char *
 vl_fact_str (struct vl_call *call, const char *key)
 {
-  return is_named (call, key) ? vl_host_str (call->host, key) : NULL;
+  return is_key (call, key) ? vl_host_str (call->host, key) : NULL;
 }
 
 size_t
 vl_fact_count (struct vl_call *call, const char *key)
 {
-  return is_named (call, key) ? vl_host_count (call->host, key) : 0;
+  return is_key (call, key) ? vl_host_count (call->host, key) : 0;
 }
 
 const char *
 vl_fact_item (struct vl_call *call, const char *key, size_t i)
 {
-  return is_named (call, key) ? vl_host_item (call->host, key, i) : NULL;
+  return is_key (call, key) ? vl_host_item (call->host, key, i) : NULL;
 }
 
 int
@@ -107,13 +116,13 @@ read_int (struct vl_call *call, const char *key, size_t i, int64_t least, int64_
 int
 vl_fact_item_int (struct vl_call *call, const char *key, size_t i, int64_t least, int64_t *n)
 {
-  return is_named (call, key) ? read_int (call, key, i, least, n) : -1;
+  return is_key (call, key) ? read_int (call, key, i, least, n) : -1;
 }
 
 int
 vl_fact_int (struct vl_call *call, const char *key, int64_t least, int64_t *n)
 {
-  if (! is_named (call, key))
+  if (! is_key (call, key))
     return -1;
   if (vl_host_count (call->host, key) > 1)
     return refuse (call, key, "a list", "one number");
@@ -123,7 +132,7 @@ vl_fact_int (struct vl_call *call, const char *key, int64_t least, int64_t *n)
 int
 vl_fact_item_cpus (struct vl_call *call, const char *key, size_t i, struct vl_cpuset *set)
 {
-  const char *text = is_named (call, key) ? vl_host_item (call->host, key, i) : NULL;
+  const char *text = is_key (call, key) ? vl_host_item (call->host, key, i) : NULL;
 
   memset (set, 0, sizeof *set);
   if (text == NULL)
@@ -156,7 +165,7 @@ unsaid (struct vl_call *call, const char *prop, const char *key, const char *exa
 {
   int live = call->host && call->host->live;
 
-  if (! is_named (call, key))
+  if (! is_key (call, key))
     return -1;
   return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "HostFactUnknown", prop,
                        vl_printf (call, "%s: virtloom host import ... %s",

@@ -143,6 +143,13 @@ vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *), void 
 }
 
 void
+vl_app_on_fact (struct vl_app *app, void (*fn) (void *, const char *, const char *), void *opaque)
+{
+  app->call->on_fact = fn;
+  app->call->on_fact_opaque = opaque;
+}
+
+void
 vl_app_on_wait (struct vl_app *app, void (*fn) (void *, const char *), void *opaque)
 {
   app->call->on_wait = fn;

@@ -28,6 +28,8 @@ vl_plan_new (struct vl_app *app)
   plan->call->tree = app->call->tree;
   plan->call->progress = app->call->progress;
   plan->call->progress_opaque = app->call->progress_opaque;
+  plan->call->on_fact = app->call->on_fact;
+  plan->call->on_fact_opaque = app->call->on_fact_opaque;
   plan->build.call = plan->call;
   return plan;
 }

@@ -67,6 +67,8 @@ vl_plugins_get (const struct vl_app *app, size_t i)
   info->n_props = plugin->n_props;
   info->writes = plugin->writes;
   info->n_writes = plugin->n_writes;
+  info->offers = plugin->offers;
+  info->n_offers = plugin->n_offers;
   info->reads = plugin->reads;
   info->wakes = plugin->wakes;
   info->needs = plugin->needs;

@@ -9,10 +9,10 @@
 
 #include "lib/text.h"
 
-/* Of a server on record, as a command calls it. */
+/* Of a server on record, as a command calls it; DEVICE: of one that it has. */
 static int
 try_hook (struct vl_app *app, struct vl_plugin *plugin, enum vl_phase phase, int which,
-          const char *server)
+          const char *server, const char *device)
 {
   const struct vl_record *record = vl_record_find (app, server);
   struct vl_hooks hooks;
@@ -21,8 +21,10 @@ try_hook (struct vl_app *app, struct vl_plugin *plugin, enum vl_phase phase, int
   if (record == NULL)
     return -1;
   result = vl_hooks_load (&hooks, app, record, VL_ROLE_CURRENT);
+  app->call->op_device = device;
   if (result == 0)
     result = vl_hooks_call (&hooks, plugin, phase, which);
+  app->call->op_device = NULL;
   vl_hooks_free (&hooks);
   return result;
 }
@@ -45,7 +47,7 @@ try_probe (struct vl_app *app, struct vl_plugin *plugin)
 
 int
 vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int which,
-                const char *server)
+                const char *server, const char *device)
 {
   struct vl_plugin *plugin = vl_registry_find (app->registry, name);
 
@@ -53,9 +55,16 @@ vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int w
     return vl_refuse (app->call, VL_ERR_NOT_FOUND, NULL, NULL, "no feature '%s' is loaded", name);
   switch (trial) {
   case VL_TRY_PERMIT:
-    return plugin->feature.permit ? try_hook (app, plugin, VL_PHASE_PERMIT, which, server) : 1;
+    return plugin->feature.permit ? try_hook (app, plugin, VL_PHASE_PERMIT, which, server, device)
+                                  : 1;
   case VL_TRY_EVENT:
-    return plugin->feature.event ? try_hook (app, plugin, VL_PHASE_EVENT, which, server) : 1;
+    return plugin->feature.event ? try_hook (app, plugin, VL_PHASE_EVENT, which, server, device)
+                                 : 1;
+  case VL_TRY_PREPARE:
+    return plugin->feature.prepare ? try_hook (app, plugin, VL_PHASE_PREPARE, 0, server, NULL) : 1;
+  case VL_TRY_RELEASE:
+    return plugin->feature.release ? try_hook (app, plugin, VL_PHASE_RELEASE, 0, server, device)
+                                   : 1;
   case VL_TRY_PROBE:
     return plugin->feature.probe ? try_probe (app, plugin) : 1;
   }

@@ -84,6 +84,11 @@ VL_EXPORT void vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const
                                    void *opaque);
 /* Called, once for each, with what has been waited for a second; NULL: that is progress. */
 VL_EXPORT void vl_app_on_wait (struct vl_app *app, void (*fn) (void *, const char *), void *opaque);
+/* Called with each fact of a host that PLUGIN asks for by KEY, whether the host says it or
+ * not; NULL: none. */
+VL_EXPORT void vl_app_on_fact (struct vl_app *app,
+                               void (*fn) (void *, const char *plugin, const char *key),
+                               void *opaque);
 /* Called before a driver is opened that needs something of the process; NULL: the
  * application sees to it in its own way. */
 VL_EXPORT void vl_app_on_process (struct vl_app *app,
@@ -157,6 +162,8 @@ struct vl_plugin_info {
   const char *const *reads, *const *wakes, *const *needs, *const *conflicts, *const *traits;
   const struct vl_tool_row *tools; /* outside programs that it may run */
   size_t n_tools;
+  const struct vl_offer *offers; /* what may stand in the slots that it fills */
+  size_t n_offers;
 };
 
 VL_EXPORT size_t vl_plugins_count (const struct vl_app *app);
@@ -179,11 +186,19 @@ VL_EXPORT int vl_plugins_check_name (struct vl_app *app, const char *name);
 VL_EXPORT int vl_plugins_usable (struct vl_app *app, const char *name, const char **why);
 /* Calls one callback of the loaded feature NAME, for no purpose but to see what it does.
  * `permit` is asked about operation WHICH (enum vl_op) on SERVER, `event` told that WHICH
- * (enum vl_event) happened to it, which did not; `probe` looks at this machine, and what
- * it finds is forgotten.  0; 1 where it has no such callback; -1 after a finding. */
-enum vl_trial { VL_TRY_PERMIT = 1, VL_TRY_EVENT = 2, VL_TRY_PROBE = 3 };
+ * (enum vl_event) happened to it, which did not; `prepare` and `release` are called for it;
+ * `probe` looks at this machine, and what it finds is forgotten.  DEVICE is the disk or NIC
+ * of SERVER that it is about, as of vl_op_device (), or NULL.  0; 1 where it has no such
+ * callback; -1 after a finding. */
+enum vl_trial {
+  VL_TRY_PERMIT = 1,
+  VL_TRY_EVENT = 2,
+  VL_TRY_PROBE = 3,
+  VL_TRY_PREPARE = 4,
+  VL_TRY_RELEASE = 5,
+};
 VL_EXPORT int vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int which,
-                              const char *server);
+                              const char *server, const char *device);
 /* Writes `enabled = yes|no` for plugin NAME into the conf of the highest
  * writable layer (--config, else sysconfdir); the file is answered in *FILE. */
 VL_EXPORT int vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **file);
