@@ -42,6 +42,7 @@ static const struct vl_name reads[] = { { .name = VL_GUEST_ARCH },
                                         { .name = VL_GUEST_DISK },
                                         { .name = VL_GUEST_MACHINE },
                                         { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = VL_STORAGE_CONFIG_DRIVE_BUS },
                                         { .name = "scsi-controller.adapter",
                                           .flags = VL_OPTIONAL } };
 
@@ -119,6 +120,21 @@ misplaced (struct vl_call *c, const struct vl_disk *disk)
   return NULL;
 }
 
+/* Nova's guests meet this too: Debian's cloud kernel drives no SATA, so that cloud-init finds
+ * nothing and switches itself off without a word. */
+static void
+advise_on_config_drive (struct vl_call *c, const struct vl_disk *disk)
+{
+  if (strcmp (disk->role, "config") == 0 && strcmp (disk->bus, "sata") == 0 && ! vl_has (c, "cdrom")
+      && ! vl_has (c, VL_STORAGE_CONFIG_DRIVE_BUS))
+    vl_advise (c, NULL,
+               "give the image hw_cdrom_bus=scsi and hw_scsi_model=virtio-scsi; or for all guests "
+               "say config_drive_bus = scsi or config_drive_format = vfat in section [storage] of "
+               "virtloom.conf",
+               "the config drive is a CD-ROM on SATA, which guests whose kernel has no AHCI driver "
+               "do not see, as Debian's cloud kernel");
+}
+
 static int
 validate (struct vl_call *c)
 {
@@ -130,6 +146,7 @@ validate (struct vl_call *c)
     int cdrom = strcmp (disk->device, "cdrom") == 0;
     const char *prop = cdrom ? "cdrom" : "disk";
 
+    advise_on_config_drive (c, disk);
     if (strcmp (disk->device, "floppy") == 0 && vl_has (c, "floppy")
         && ! vl_is (c, "floppy", disk->bus))
       result =

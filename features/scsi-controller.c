@@ -50,6 +50,7 @@ static const struct vl_offer offers[] = {
 };
 
 static const struct vl_name reads[] = { { .name = VL_GUEST_BOOT_FROM_VOLUME },
+                                        { .name = VL_STORAGE_CONFIG_DRIVE_BUS },
                                         { .name = VL_GUEST_DISK },
                                         { .name = VL_GUEST_VIRT_TYPE } };
 
@@ -71,6 +72,9 @@ resolve (struct vl_call *c)
     return vl_put (c, "model", our_name (model), "model", "VMware's name of it");
   if (model == NULL && adapter && strcmp (adapter, "ide") != 0)
     return vl_put (c, "model", our_name (adapter), "adapter", "the image is made for it");
+  if (model == NULL && vl_is (c, VL_STORAGE_CONFIG_DRIVE_BUS, "scsi"))
+    return vl_put (c, "model", "virtio-scsi", VL_STORAGE_CONFIG_DRIVE_BUS,
+                   "the adapter that every cloud image drives");
   return 0;
 }
 

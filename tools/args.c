@@ -38,7 +38,8 @@ static const struct option options[] = {
   { "dry-run", NULL, NULL, "show the domain that would be made, make nothing" },
   { "ephemeral", NULL, "GIB", "an empty second disk" },
   { "fact", NULL, "KEY=VALUE", "a fact; a key given twice is a list" REPEATABLE },
-  { "file", NULL, "FILE", "the image's bytes; they are copied" },
+  { "file", NULL, "FILE",
+    "the image's bytes, which are copied; of a server GUEST=FILE, a file for the guest" },
   { "flavor", NULL, "FLAVOR", "the flavor" },
   { "flavors", NULL, "FILE", "a catalogue of flavors in JSON" REPEATABLE },
   { "follow", "f", NULL, "go on with what comes, until interrupted" },
@@ -491,7 +492,8 @@ is_repeatable (const struct verb *verb, const struct option *option)
 
   return option->value == NULL
          || (length > n && strcmp (option->help + length - n, REPEATABLE) == 0)
-         || ((verb->flags & VERB_HOSTS) && strcmp (option->name, "host") == 0);
+         || ((verb->flags & VERB_HOSTS) && strcmp (option->name, "host") == 0)
+         || ((verb->flags & VERB_FILES) && strcmp (option->name, "file") == 0);
 }
 
 static void

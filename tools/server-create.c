@@ -12,6 +12,8 @@
 
 /* One more than the library takes, so that it is the one that refuses. */
 #define REQUEST_LIMIT (((size_t)1 << 20) + 1)
+/* As much as a guest is given in one file. */
+#define FILE_LIMIT ((size_t)1 << 20)
 #define KEY_LIMIT ((size_t)16384)
 #define PASSWORD_BYTES 255
 
@@ -191,6 +193,56 @@ read_password (struct tool *tool, char **password)
                  : 0;
 }
 
+/* ---- files ---- */
+
+struct gifts {
+  struct vl_guest_file *files;
+  size_t n;
+};
+
+/* What --file GUEST=FILE names, with the bytes of each.  They are in no finding.  0 or -1; in
+ * either case the caller frees. */
+static int
+read_files (struct tool *tool, struct gifts *gifts)
+{
+  const char *const *pairs = args_list (tool->args, "file");
+  size_t n = 0;
+  int bad = 0;
+
+  while (pairs[n])
+    n++;
+  gifts->files = vl_xcalloc (n + 1, sizeof *gifts->files);
+  for (size_t i = 0; i < n; i++) {
+    struct vl_guest_file *file = &gifts->files[gifts->n];
+    const char *equals = strchr (pairs[i], '=');
+
+    if (equals == NULL || equals == pairs[i] || equals[1] == '\0') {
+      bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL, "--file /etc/motd=motd.txt",
+                       "--file '%s'; accepted: GUEST=FILE, the path in the guest and a file of "
+                       "this machine",
+                       pairs[i]);
+      continue;
+    }
+    file->path = vl_printf (tool->call, "%.*s", (int)(equals - pairs[i]), pairs[i]);
+    file->bytes = tool_read (tool, equals + 1, FILE_LIMIT, &file->length);
+    if (file->bytes == NULL)
+      bad = -1;
+    else
+      gifts->n++;
+  }
+  return bad;
+}
+
+static void
+free_files (struct gifts *gifts)
+{
+  for (size_t i = 0; i < gifts->n; i++) {
+    explicit_bzero ((char *)gifts->files[i].bytes, gifts->files[i].length);
+    free ((char *)gifts->files[i].bytes);
+  }
+  free (gifts->files);
+}
+
 /* ---- create ---- */
 
 static int
@@ -242,6 +294,7 @@ server_create (struct tool *tool)
     .hostname = args_value (tool->args, "hostname"),
   };
   const char **keys = NULL;
+  struct gifts gifts = { NULL, 0 };
   char *password = NULL, *text = NULL;
   int result = -1;
 
@@ -254,7 +307,10 @@ server_create (struct tool *tool)
     if (text == NULL)
       return -1;
   }
-  if (read_keys (tool, &keys) == 0 && read_password (tool, &password) == 0) {
+  if (read_keys (tool, &keys) == 0 && read_password (tool, &password) == 0
+      && read_files (tool, &gifts) == 0) {
+    options.files = gifts.files;
+    options.n_files = gifts.n;
     options.public_keys = keys;
     options.password = password;
     result = make (tool, &options);
@@ -262,6 +318,7 @@ server_create (struct tool *tool)
   if (password)
     explicit_bzero (password, strlen (password));
   free (password);
+  free_files (&gifts);
   free (keys);
   free (text);
   return result;

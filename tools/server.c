@@ -383,10 +383,10 @@ server_console (struct tool *tool)
 static const struct verb verbs[] = {
   { "create", "SERVER", 1, 1,
     "flavor image network volume property request metadata ssh-key key-name password hostname "
-    "user-data config-drive wait timeout dry-run",
+    "file user-data config-drive wait timeout dry-run",
     "table json", "makes a guest and starts it",
-    "virtloom server create web1 --flavor m1.small --image debian --network user --wait", 0,
-    server_create },
+    "virtloom server create web1 --flavor m1.small --image debian --network user --wait",
+    VERB_FILES, server_create },
   { "list", NULL, 0, 0, "status " TABLE_OPTIONS, TABLE_FORMATS, "lists all servers",
     "virtloom server list", VERB_WATCHED, server_list },
   { "show", "SERVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,

@@ -43,6 +43,7 @@ struct option {
 #define VERB_READ 0x4u     /* needs the configuration, and no module */
 #define VERB_WATCHED 0x8u  /* looks at plugins: in a child, which may crash */
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
+#define VERB_FILES 0x40u   /* so may --file */
 #define VERB_HOSTS 0x20u   /* --host may be given again */
 #define VERB_ENDLESS 0x40u /* takes as long as it takes, watched or not */
 

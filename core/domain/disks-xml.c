@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "domain/node.h"
+#include "request/disks.h"
 
 static void
 write_backing (const struct vl_source *below, struct vl_node *node)
@@ -99,7 +100,7 @@ write_limits (struct vl_call *call, const struct vl_volume *volume, struct vl_no
 static const char *
 bus_why (struct vl_call *call, const struct vl_disk *disk, const struct vl_block_device *bdm)
 {
-  const char *slot = VL_STREQ (disk->device, "cdrom") ? VL_CDROM_BUS : VL_DISK_BUS;
+  const char *slot = vl_bus_slot (call, disk->device, disk->role);
   int own = bdm && (bdm->disk_bus || bdm->device_name);
 
   if (own || VL_STREQ (disk->device, "floppy") || VL_STREQ (disk->device, "lun")

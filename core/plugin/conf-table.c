@@ -9,6 +9,7 @@
 
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 static const char *const preallocations[] = { "none", "space", NULL };
+static const char *const drive_buses[] = { "ide", "sata", "scsi", "usb", NULL };
 static const char *const drive_formats[] = { "iso9660", "vfat", NULL };
 static const char *const filesystems[] = { "ext2", "ext3", "ext4", "xfs", NULL };
 
@@ -35,6 +36,10 @@ static const struct vl_prop table[] = {
   ROW ("resume_guests_state_on_host_boot", VL_BOOL, "no",
        "DEFAULT.resume_guests_state_on_host_boot",
        "'virtloom host resume' starts the guests that ran before the host's boot"),
+  ROW ("default_availability_zone", VL_STRING, "nova", "DEFAULT.default_availability_zone",
+       "availability zone that config drives name"),
+  ROW ("dhcp_domain", VL_STRING, NULL, "api.dhcp_domain",
+       "domain that config drives append to the guest's host name"),
   RATIO ("initial_cpu_allocation_ratio", "4.0", "CPUs for guests, for each of the host"),
   RATIO ("initial_ram_allocation_ratio", "1.0", "memory for guests, in parts of the host's"),
   RATIO ("initial_disk_allocation_ratio", "1.0", "disk space for guests, in parts of the host's"),
@@ -55,6 +60,14 @@ static const struct vl_prop table[] = {
        "space: a disk's blocks are allocated when it is made", .choices = preallocations),
   ROW ("storage.config_drive_format", VL_CHOICE, "iso9660", "DEFAULT.config_drive_format",
        "format of the config drive: a CD-ROM or a disk", .choices = drive_formats),
+  ROW ("storage.config_drive_skip_versions", VL_LIST,
+       "1.0 2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 2008-09-01",
+       "api.config_drive_skip_versions", "versions of EC2's folders that config drives lack",
+       .flags = VL_EMPTY_OK | VL_WORDS),
+  ROW ("storage.vendordata_jsonfile_path", VL_STRING, NULL, "api.vendordata_jsonfile_path",
+       "file with a JSON object that config drives tell every guest (vendor_data.json)"),
+  ROW ("storage.config_drive_bus", VL_CHOICE, NULL, NULL,
+       "bus of config drives that are CD-ROMs, where the image names none", .choices = drive_buses),
   ROW ("storage.force_config_drive", VL_BOOL, "no", "DEFAULT.force_config_drive",
        "every server gets a config drive"),
   ROW ("storage.default_ephemeral_format", VL_CHOICE, NULL, "DEFAULT.default_ephemeral_format",

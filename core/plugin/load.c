@@ -186,10 +186,10 @@ name_ok (const char *name)
 static int
 is_slot (const char *name)
 {
-  static const char *const slots[] = {
-    VL_GUEST_MACHINE, VL_DISK_BUS,     VL_CDROM_BUS,  VL_SCSI_MODEL,  VL_NIC_MODEL,
-    VL_CLAIM_VCPUS,   VL_CLAIM_MEMORY, VL_HOST_VCPUS, VL_HOST_MEMORY, NULL
-  };
+  static const char *const slots[] = { VL_GUEST_MACHINE,        VL_DISK_BUS,   VL_CDROM_BUS,
+                                       VL_SCSI_MODEL,           VL_NIC_MODEL,  VL_CLAIM_VCPUS,
+                                       VL_CLAIM_MEMORY,         VL_HOST_VCPUS, VL_HOST_MEMORY,
+                                       VL_GUEST_DEDICATED_CPUS, NULL };
 
   return vl_text_among (name, slots);
 }

@@ -36,6 +36,8 @@ static const char *const core_values[] = {
   VL_DRIVER_NAME,
   VL_DISK_BUS,
   VL_CDROM_BUS,
+  VL_STORAGE_CONFIG_DRIVE_BUS,
+  VL_GUEST_DEDICATED_CPUS,
   VL_SCSI_MODEL,
   VL_NIC_MODEL,
   VL_GUEST_DISK,

@@ -46,6 +46,7 @@ static const struct vl_prop rows[] = {
   ROW (VL_GUEST_VCPUS, VL_INT),
   ROW (VL_GUEST_VIRT_TYPE, VL_STRING),
   ROW (VL_STORAGE_IMAGES_TYPE, VL_STRING),
+  ROW (VL_STORAGE_CONFIG_DRIVE_BUS, VL_STRING),
   ROW (VL_STORAGE_COW, VL_BOOL),
   ROW (VL_STORAGE_PREALLOCATE, VL_STRING),
   ROW (VL_STORAGE_RAW, VL_BOOL),
@@ -53,6 +54,7 @@ static const struct vl_prop rows[] = {
   SLOT (VL_CLAIM_MEMORY, VL_INT),
   SLOT (VL_CLAIM_VCPUS, VL_INT),
   SLOT (VL_DISK_BUS, VL_STRING),
+  SLOT (VL_GUEST_DEDICATED_CPUS, VL_CPUSET),
   SLOT (VL_GUEST_MACHINE, VL_STRING),
   SLOT (VL_HOST_MEMORY, VL_INT),
   SLOT (VL_HOST_VCPUS, VL_INT),
@@ -469,6 +471,19 @@ vl_core_ready (struct vl_call *call, struct vl_registry *registry, const struct 
              : -1;
 }
 
+/* What the image says of CD-ROM drives stands above the setting. */
+static void
+set_config_drive_bus (struct vl_guest *guest)
+{
+  const struct vl_guest_prop *slot = vl_guest_find (guest, VL_CDROM_BUS);
+  const char *bus = vl_config_str (guest->config, "storage.config_drive_bus");
+
+  if (bus && guest->request->config_drive
+      && VL_STREQ (storage_text (guest, "config_drive_format", ""), "iso9660")
+      && ! (slot->filler && guest->props[slot->filler - 1].value.set))
+    put_storage (guest, VL_STORAGE_CONFIG_DRIVE_BUS, bus, "config_drive_bus", bus);
+}
+
 static void
 set_storage (struct vl_guest *guest)
 {
@@ -501,6 +516,7 @@ vl_core_set (struct vl_guest *guest)
 {
   set_request (guest);
   set_storage (guest);
+  set_config_drive_bus (guest);
   set_arch (guest);
   set_virt_type (guest);
 }

@@ -61,10 +61,20 @@ device_name (const struct vl_block_device *bdm)
   return name && VL_STARTS (name, "/dev/") ? name + 5 : name;
 }
 
-static const struct vl_offer *
-bus_of_device (struct layout *l, const char *device)
+const char *
+vl_bus_slot (struct vl_call *call, const char *device, const char *role)
 {
-  const char *slot = is_cdrom (device) ? VL_CDROM_BUS : VL_DISK_BUS, *bus;
+  if (! is_cdrom (device))
+    return VL_DISK_BUS;
+  return VL_STREQ (role, "config") && vl_has (call, VL_STORAGE_CONFIG_DRIVE_BUS)
+             ? VL_STORAGE_CONFIG_DRIVE_BUS
+             : VL_CDROM_BUS;
+}
+
+static const struct vl_offer *
+bus_of_device (struct layout *l, const char *device, const char *role)
+{
+  const char *slot = vl_bus_slot (l->call, device, role), *bus;
   const struct vl_offer *offer;
   VL_AUTOSTR struct vl_str all = { 0 };
 
@@ -88,7 +98,7 @@ bus_of_bdm (struct layout *l, const struct vl_block_device *bdm, const char *dev
   const struct vl_offer *bus = find_bus (l, device, bdm->disk_bus, NULL);
 
   bus = bus ? bus : find_bus (l, device, NULL, device_name (bdm));
-  return bus ? bus : bus_of_device (l, device);
+  return bus ? bus : bus_of_device (l, device, "volume");
 }
 
 /* ---- name ---- */
@@ -284,7 +294,7 @@ lay_out_disk (struct layout *l, const struct vl_wanted_disk *want)
   if (check_id (l, want, disk->id) < 0 || vl_disk_locate (l->call, l->n, want, file, disk) < 0)
     return -1;
   bus = want->bdm && ! local_root ? bus_of_bdm (l, want->bdm, disk->device)
-                                  : bus_of_device (l, disk->device);
+                                  : bus_of_device (l, disk->device, disk->role);
   if (bus == NULL)
     return -1;
   disk->bus = bus->name;

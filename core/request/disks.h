@@ -44,6 +44,8 @@ int vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk 
  * cannot be inspected here is raw, whose bytes nobody interprets.  0, or -1 after
  * InvalidBDM. */
 int vl_volume_check (struct vl_call *call, const char *type, const char *format, const char *what);
+/* The core property that says on which bus a DEVICE (disk, cdrom ...) of ROLE is. */
+const char *vl_bus_slot (struct vl_call *call, const char *device, const char *role);
 /* Lay out guest->disks, guest->nics.  0 or -1. */
 int vl_disks_lay_out (struct vl_call *call, struct vl_guest *guest);
 int vl_nics_lay_out (struct vl_call *call, struct vl_guest *guest);

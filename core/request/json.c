@@ -122,6 +122,7 @@ static const struct vl_member network_rows[] = {
   OF_NETWORK (address, TEXT, .problem = vl_mac_problem, .lower = 1),
   OF_NETWORK (vnic_type, TEXT, ANY_TEXT),
   OF_NETWORK (model, TEXT, ANY_TEXT),
+  OF_NETWORK (tag, TEXT, .problem = vl_tag_problem),
   OF_NETWORK (properties, ENTRIES, OF_LIST (struct vl_network, properties),
               .layer = VL_LAYER_REQUEST),
 };
@@ -175,7 +176,7 @@ static const struct vl_member device_rows[] = {
   OF_DEVICE (properties, ENTRIES, OF_LIST (struct vl_block_device, properties),
              .layer = VL_LAYER_REQUEST),
   { .name = "delete_on_termination", .kind = VL_MEMBER_IDLE },
-  { .name = "tag", .kind = VL_MEMBER_IDLE },
+  OF_DEVICE (tag, TEXT, .problem = vl_tag_problem),
   { .name = "volume_type", .kind = VL_MEMBER_IDLE },
 };
 
@@ -283,6 +284,19 @@ derive_mac (const struct vl_request *request, size_t i)
 
 /* ---- the request ---- */
 
+/* A guest is told such things by its config drive alone. */
+static int
+needs_config_drive (const struct vl_request *request)
+{
+  int tagged = 0;
+
+  for (size_t i = 0; i < request->n_networks; i++)
+    tagged |= request->networks[i].tag != NULL;
+  for (size_t i = 0; i < request->n_devices; i++)
+    tagged |= request->devices[i].tag != NULL;
+  return tagged || request->user_data || request->hostname || request->n_public_keys;
+}
+
 /* What was not given. */
 static void
 complete (struct vl_request *request)
@@ -290,8 +304,7 @@ complete (struct vl_request *request)
   VL_AUTOFREE char *canonical = NULL;
   char uuid[37];
 
-  /* A guest is told such things by its config drive alone. */
-  if (request->user_data || request->hostname || request->n_public_keys)
+  if (needs_config_drive (request))
     request->config_drive = 1;
   canonical = request->uuid ? NULL : vl_request_to_json (request);
   if (canonical) {

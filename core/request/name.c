@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <uuid.h>
 
+#define TAG_BYTES 60
 #define NAME_BYTES 255
 #define INTERFACE_BYTES 15 /* IFNAMSIZ less the NUL */
 #define PATH_BYTES 4095    /* PATH_MAX less the NUL */
@@ -121,6 +122,16 @@ vl_image_ref_problem (const char *text)
     return "is neither an absolute path nor the name of an image, which has no '/' and no leading "
            "'-'";
   return vl_text_name_problem (text);
+}
+
+const char *
+vl_tag_problem (const char *text)
+{
+  size_t n = strlen (text);
+
+  return n == 0 || n > TAG_BYTES || text[strcspn (text, ",/")] || vl_name_problem (text, n)
+             ? "is no tag; accepted: 1 to 60 printable bytes without ',' and '/'"
+             : NULL;
 }
 
 const char *

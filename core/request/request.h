@@ -23,6 +23,7 @@ struct vl_entry {
 struct vl_network {
   const char *id; /* the NIC's, NULL: by its place */
   const char *type, *bridge, *address, *vnic_type, *model, *mac;
+  const char *tag;             /* by which the guest finds it in its config drive, or NULL */
   int64_t mtu;                 /* 0: not given */
   struct vl_entry *properties; /* image keys for this interface alone */
   size_t n_properties;
@@ -36,6 +37,7 @@ struct vl_block_device {
   const char *uuid;            /* volume id, or NULL */
   const char *connection_info; /* JSON text, or NULL */
   const char *path, *format;   /* a local file given with --volume */
+  const char *tag;             /* by which the guest finds it in its config drive, or NULL */
   struct vl_entry *properties; /* image keys for this disk alone */
   size_t n_properties;
 };
@@ -67,6 +69,8 @@ struct vl_request {
   const char *hostname;         /* the guest's, or NULL: made of NAME */
   struct vl_entry *public_keys; /* SSH keys: the key is what it is called */
   size_t n_public_keys;
+  const struct vl_guest_file *files; /* for the config drive; in no JSON, so never on record */
+  size_t n_files;
   const char *admin_pass; /* for the config drive; in no JSON, so never on record; or NULL */
   const char *disk_kind;  /* the images_type of a server that exists; NULL: by the settings */
   /* Where a real server's things are; a plan without STATE uses the defaults. */
@@ -118,6 +122,8 @@ const char *vl_interface_problem (const char *name);
 const char *vl_path_problem (const char *path);
 /* A kernel or ramdisk: an absolute path, or the name of another image. */
 const char *vl_image_ref_problem (const char *text);
+/* What the guest finds a device by. */
+const char *vl_tag_problem (const char *text);
 const char *vl_uuid_problem (const char *text);
 /* A MAC address that an interface can have. */
 const char *vl_mac_problem (const char *text);

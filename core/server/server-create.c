@@ -334,6 +334,8 @@ vl_server_create (struct vl_app *app, const struct vl_create_options *options, c
     c.given = ! VL_STREQ (request->uuid, c.uuid);
     c.uuid = vl_arena_strdup (app->call->arena, request->uuid);
     request->admin_pass = vl_arena_strdup (request->arena, options->password);
+    request->files = options->files;
+    request->n_files = options->n_files;
   }
   c.plan = request
                ? vl_plan_build (app, request, c.driver, host, NULL, ! c.driver->driver.validates)

@@ -9,13 +9,8 @@
 #include "server/hooks.h"
 
 #include "request/disks.h"
+#include "server/metadata.h"
 #include "server/undo.h"
-#include "storage/storage.h"
-
-#include <virtloom/ascii.h>
-
-#include <errno.h>
-#include <jansson.h>
 
 #define GIB ((int64_t)1 << 30)
 
@@ -138,103 +133,15 @@ make_local (struct disk_work *w)
   return act_on (w, plugin, "make", plugin->feature.storage->make);
 }
 
-/* A host name as RFC 1123 has it, of what the server is called. */
-char *
-vl_host_name (const struct vl_request *request)
-{
-  char *name = vl_xcalloc (1, 64);
-  size_t n = 0;
-
-  for (const char *p = request->name; *p && n < 63; p++)
-    if (vl_ascii_is_alnum (*p))
-      name[n++] = vl_ascii_lower (*p);
-    else if (n && name[n - 1] != '-')
-      name[n++] = '-';
-  while (n && name[n - 1] == '-')
-    name[--n] = '\0';
-  if (n == 0)
-    snprintf (name, 64, "server-%s", request->uuid);
-  return name;
-}
-
-/* The compact text of VALUE, which is taken; the caller frees. */
-static char *
-json_end (json_t *value)
-{
-  char *text = json_dumps (value, JSON_COMPACT | JSON_SORT_KEYS);
-
-  json_decref (value);
-  if (text == NULL)
-    vl_oom ();
-  return text;
-}
-
-static json_t *
-entries_json (const struct vl_entry *entries, size_t n)
-{
-  json_t *object = json_object ();
-
-  for (size_t i = 0; i < n; i++)
-    json_object_set_new (object, entries[i].key, json_string (entries[i].value));
-  return object;
-}
-
-/* Nova's network_data.json.  What addresses there are is not known here: each interface asks
- * for its own. */
-static char *
-network_data (const struct disk_work *w)
-{
-  json_t *links = json_array (), *networks = json_array ();
-
-  for (size_t i = 0; i < w->guest->n_nics; i++) {
-    const struct vl_nic *nic = &w->guest->nics[i];
-
-    json_array_append_new (links, json_pack ("{s:s, s:s, s:s, s:o}", "id", nic->id, "type",
-                                             nic->source ? "bridge" : "phy", "ethernet_mac_address",
-                                             nic->mac, "mtu",
-                                             nic->mtu ? json_integer (nic->mtu) : json_null ()));
-    json_array_append_new (networks,
-                           json_pack ("{s:o, s:s, s:s}", "id", json_sprintf ("network%zu", i),
-                                      "type", "ipv4_dhcp", "link", nic->id));
-  }
-  return json_end (
-      json_pack ("{s:o, s:o, s:[]}", "links", links, "networks", networks, "services"));
-}
-
-static void
-add_keys (json_t *root, const struct vl_request *request)
-{
-  json_t *keys = json_array ();
-
-  for (size_t i = 0; i < request->n_public_keys; i++)
-    json_array_append_new (keys, json_pack ("{s:s, s:s, s:s}", "name", request->public_keys[i].key,
-                                            "type", "ssh", "data", request->public_keys[i].value));
-  json_object_set_new (root, "keys", keys);
-  json_object_set_new (root, "public_keys",
-                       entries_json (request->public_keys, request->n_public_keys));
-}
-
 static int
 make_config (struct disk_work *w)
 {
-  const struct vl_request *request = w->request;
-  json_t *root = json_object ();
-  VL_AUTOFREE char *host = request->hostname ? NULL : vl_host_name (request);
-  VL_AUTOFREE char *meta = NULL, *network = NULL;
-  struct vl_config_drive drive = { .user_data = request->user_data };
+  VL_AUTOFREE struct vl_drive_file *files = NULL;
+  size_t n;
 
-  json_object_set_new (root, "uuid", json_string (request->uuid));
-  json_object_set_new (root, "name", json_string (request->name));
-  json_object_set_new (root, "hostname", json_string (host ? host : request->hostname));
-  json_object_set_new (root, "launch_index", json_integer (0));
-  json_object_set_new (root, "meta", entries_json (request->metadata, request->n_metadata));
-  if (request->n_public_keys)
-    add_keys (root, request);
-  if (request->admin_pass)
-    json_object_set_new (root, "admin_pass", json_string (request->admin_pass));
-  drive.meta_data = meta = json_end (root);
-  drive.network_data = network = network_data (w);
-  return vl_disk_create_config (w->app->call, w->app->config, w->disk->source, &drive);
+  return vl_drive_files (w->app->call, w->app->config, w->request, w->guest, &files, &n) < 0
+             ? -1
+             : vl_disk_create_config (w->app->call, w->app->config, w->disk->source, files, n);
 }
 
 /* A volume is not ours: it is connected, never made and never removed. */

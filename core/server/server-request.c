@@ -14,6 +14,10 @@
 #include <jansson.h>
 
 /* As in a request file. */
+/* Of files for the guest. */
+#define MOST_FILES 64
+#define MOST_PATH 255
+#define MOST_FILE ((size_t)1 << 20)
 #define USER_DATA_LIMIT ((size_t)65535)
 
 /* Numbers of requests are small and exact; what is no number goes in as text,
@@ -132,6 +136,7 @@ add_network (struct vl_call *call, json_t *list, const char *spec)
   static const struct option_key keys[] = {
     { "type", "type", 0 },   { "bridge", "bridge", 0 }, { "vnic_type", "vnic_type", 0 },
     { "model", "model", 0 }, { "mac", "address", 0 },   { "mtu", "mtu", 1 },
+    { "tag", "tag", 0 },
   };
   VL_AUTOFREE char *first = vl_xstrndup (spec, strcspn (spec, ","));
   json_t *object = json_object ();
@@ -149,7 +154,7 @@ add_network (struct vl_call *call, json_t *list, const char *spec)
   return vl_refuse (
       call, VL_ERR_USAGE, NULL, NULL,
       "network \"%s\"; accepted: bridge=NAME or a type, each with model=, mac=, mtu=, "
-      "vnic_type=",
+      "vnic_type=, tag=",
       spec);
 }
 
@@ -159,7 +164,8 @@ add_volume (struct vl_call *call, json_t *list, const char *spec)
   static const struct option_key keys[] = { { "path", "path", 0 },
                                             { "format", "format", 0 },
                                             { "bus", "disk_bus", 0 },
-                                            { "boot_index", "boot_index", 1 } };
+                                            { "boot_index", "boot_index", 1 },
+                                            { "tag", "tag", 0 } };
   json_t *object = json_object ();
   const char *path;
 
@@ -323,6 +329,32 @@ settle_image (struct vl_app *app, json_t *request, const char *origin)
   return bad;
 }
 
+/* Are the files for the guest such as a config drive can give it? */
+static int
+check_files (struct vl_call *call, const struct vl_guest_file *files, size_t n)
+{
+  int bad = 0;
+
+  if (n > MOST_FILES)
+    bad = vl_refuse (call, VL_ERR_REQUEST, NULL, NULL,
+                     "%zu files for the guest; accepted: at most %d", n, MOST_FILES);
+  for (size_t i = 0; i < n; i++) {
+    const char *problem = strlen (files[i].path) > MOST_PATH
+                              ? "is too long; accepted: at most 255 bytes"
+                              : vl_path_problem (files[i].path);
+
+    if (problem == NULL && files[i].length > MOST_FILE)
+      problem = "has more than 1 MiB";
+    for (size_t k = 0; k < i && problem == NULL; k++)
+      if (VL_STREQ (files[k].path, files[i].path))
+        problem = "is given twice";
+    if (problem)
+      bad = vl_refuse (call, VL_ERR_REQUEST, NULL, NULL, "file '%s' of the guest %s",
+                       vl_shown (call->arena, files[i].path), problem);
+  }
+  return bad;
+}
+
 static int
 fill (struct vl_app *app, const struct vl_create_options *options, json_t *request)
 {
@@ -351,7 +383,8 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   bad |= add_pairs (app->call, request, "public_keys", "public key", options->public_keys);
   bad |= add_user_data (app->call, request, options->user_data);
   put (request, "hostname", options->hostname);
-  if (options->config_drive || options->password
+  bad |= check_files (app->call, options->files, options->n_files);
+  if (options->config_drive || options->password || options->n_files
       || vl_config_bool (app->config, "storage.force_config_drive"))
     json_object_set_new (request, "config_drive", json_true ());
   return bad;

@@ -16,31 +16,20 @@
 
 /* As Nova: room for what a guest may be told later. */
 #define VFAT_SIZE ((off_t)64 << 20)
-#define GRAFT "openstack=" VL_TOOL_FILE_0 "/openstack"
-
-/* TEXT as file NAME of FOLDER; NULL is no file. */
-static int
-write_one (struct vl_call *call, const char *folder, const char *name, const char *text)
-{
-  const char *file = vl_printf (call, "%s/%s", folder, name);
-
-  return text && vl_file_write (file, text, strlen (text), 0600) < 0
-             ? vl_file_failed (call, "cannot write", file, errno)
-             : 0;
-}
 
 static int
-write_tree (struct vl_call *call, const char *folder, const struct vl_config_drive *drive)
+write_tree (struct vl_call *call, const char *folder, const struct vl_drive_file *files, size_t n)
 {
-  const char *latest = vl_printf (call, "%s/openstack/latest", folder);
+  for (size_t i = 0; i < n; i++) {
+    const char *file = vl_printf (call, "%s/%s", folder, files[i].path);
+    const char *parent = vl_printf (call, "%.*s", (int)(strrchr (file, '/') - file), file);
 
-  if (vl_file_mkdirs (latest, 0700) < 0)
-    return vl_file_failed (call, "cannot make", latest, errno);
-  return write_one (call, latest, "meta_data.json", drive->meta_data) < 0
-                 || write_one (call, latest, "network_data.json", drive->network_data) < 0
-                 || write_one (call, latest, "user_data", drive->user_data) < 0
-             ? -1
-             : 0;
+    if (vl_file_mkdirs (parent, 0700) < 0)
+      return vl_file_failed (call, "cannot make", parent, errno);
+    if (vl_file_write (file, files[i].bytes, files[i].length, 0600) < 0)
+      return vl_file_failed (call, "cannot write", file, errno);
+  }
+  return 0;
 }
 
 /* The drive is what the program says: xorriso writes to no file that it finds by a
@@ -48,8 +37,22 @@ write_tree (struct vl_call *call, const char *folder, const struct vl_config_dri
 static int
 make_iso (struct vl_call *call, const char *folder, const char *target, int fd)
 {
-  static const char *const args[] = { "-as", "mkisofs",  "-quiet",        "-J",  "-r",
-                                      "-V",  "config-2", "-graft-points", GRAFT, NULL };
+  /* As Nova's: a guest that knows neither Rock Ridge nor Joliet finds the names, too. */
+  static const char *const args[] = { "-as",
+                                      "mkisofs",
+                                      "-quiet",
+                                      "-J",
+                                      "-r",
+                                      "-V",
+                                      "config-2",
+                                      "-l",
+                                      "-ldots",
+                                      "-allow-lowercase",
+                                      "-allow-multidot",
+                                      "-graft-points",
+                                      "ec2=" VL_TOOL_FILE_0 "/ec2",
+                                      "openstack=" VL_TOOL_FILE_0 "/openstack",
+                                      NULL };
   const struct vl_tool_file tree = { .path = folder, .fd = -1 };
   int xorriso = vl_tool_find (call, "genisoimage") == NULL && vl_tool_find (call, "xorriso");
   const struct vl_tool tool = { .size = sizeof tool,
@@ -69,8 +72,9 @@ static int
 make_vfat (struct vl_call *call, const char *folder, const char *target, int fd)
 {
   static const char *const format[] = { "-n", "config-2", VL_TOOL_FILE_0, NULL };
-  static const char *const copy[] = { "-s", "-i", VL_TOOL_FILE_0, VL_TOOL_FILE_1 "/openstack",
-                                      "::", NULL };
+  static const char *const copy[] = {
+    "-s", "-i", VL_TOOL_FILE_0, VL_TOOL_FILE_1 "/ec2", VL_TOOL_FILE_1 "/openstack", "::", NULL
+  };
   const struct vl_tool_file files[] = { { .path = target, .fd = fd, .write = 1 },
                                         { .path = folder, .fd = -1 } };
   struct vl_tool tool = { .size = sizeof tool,
@@ -90,7 +94,7 @@ make_vfat (struct vl_call *call, const char *folder, const char *target, int fd)
 
 int
 vl_disk_create_config (struct vl_call *call, const struct vl_config *config, const char *target,
-                       const struct vl_config_drive *drive)
+                       const struct vl_drive_file *files, size_t n)
 {
   const char *kind = vl_config_str (config, "storage.config_drive_format");
   const char *folder = vl_printf (call, "%s.tree", target);
@@ -104,7 +108,7 @@ vl_disk_create_config (struct vl_call *call, const struct vl_config *config, con
     unlink (target);
     return -1;
   }
-  result = write_tree (call, folder, drive);
+  result = write_tree (call, folder, files, n);
   if (result == 0)
     result = kind && VL_STREQ (kind, "vfat") ? make_vfat (call, folder, target, fd)
                                              : make_iso (call, folder, target, fd);

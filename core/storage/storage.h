@@ -87,13 +87,14 @@ int vl_image_copy (struct vl_call *call, const char *path, const char *target,
  * TARGET must not exist, and does not after a failure. */
 int vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,
                       const char *target);
-/* What the files of a config drive say; NULL: no such file. */
-struct vl_config_drive {
-  const char *meta_data, *network_data; /* JSON */
-  const char *user_data;
+/* A file of a config drive: its path there ("openstack/latest/user_data") and what is in it. */
+struct vl_drive_file {
+  const char *path, *bytes;
+  size_t length;
 };
-/* The config drive TARGET: an ISO 9660 or vfat image of what DRIVE has. */
+/* Makes the config drive TARGET, which must not exist, and does not after a failure: an ISO 9660
+ * or vfat image of N FILES, with volume label config-2. */
 int vl_disk_create_config (struct vl_call *call, const struct vl_config *config, const char *target,
-                           const struct vl_config_drive *drive);
+                           const struct vl_drive_file *files, size_t n);
 
 #endif

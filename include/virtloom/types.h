@@ -201,6 +201,8 @@ struct vl_offer {
 #define VL_GUEST_VIRT_TYPE "guest.virt-type" /* kvm, qemu, lxc */
 #define VL_GUEST_MACHINE "guest.machine"     /* slot */
 #define VL_GUEST_VCPUS "guest.vcpus"
+/* slot: guest CPUs with a host CPU of their own */
+#define VL_GUEST_DEDICATED_CPUS "guest.dedicated-cpus"
 #define VL_GUEST_MEMORY "guest.memory"                     /* KiB */
 #define VL_GUEST_RUN_DIR "guest.run-dir"                   /* sockets and logs live here */
 #define VL_GUEST_BOOT_FROM_VOLUME "guest.boot-from-volume" /* bool */
@@ -213,6 +215,9 @@ struct vl_offer {
 #define VL_STORAGE_COW "storage.use-cow-images"             /* bool */
 #define VL_STORAGE_RAW "storage.force-raw-images"           /* bool */
 #define VL_STORAGE_PREALLOCATE "storage.preallocate-images" /* none, space */
+/* The bus that config_drive_bus gives the guest's config drive, which is a CD-ROM and whose image
+ * names none. */
+#define VL_STORAGE_CONFIG_DRIVE_BUS "storage.config-drive-bus"
 #define VL_DRIVER_NAME "driver.name"
 /* Can the driver start a guest that needs a secret of libvirt's?  bool */
 #define VL_DRIVER_SECRETS "driver.secrets"

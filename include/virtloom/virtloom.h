@@ -307,6 +307,11 @@ VL_EXPORT int vl_plan_request (struct vl_app *app, const char *request, size_t l
 /* The same for a stored flavor and image.  PROPERTIES are "K=V".  With REQUEST that is the text
  * of a request file, whose members the others take the place of, or are added to where they are
  * lists of "K=V"; its image must be one of STATE and be described as that is. */
+/* A file for the guest: its absolute path there, and what is in it, which is never kept. */
+struct vl_guest_file {
+  const char *path, *bytes;
+  size_t length;
+};
 struct vl_create_options {
   const char *name; /* server name */
   const char *flavor, *image;
@@ -315,12 +320,14 @@ struct vl_create_options {
   const char *const *properties; /* "K=V", image keys */
   const char *user_data;         /* file, or NULL */
   int config_drive;
-  const char *request, *origin;   /* the text, and its name in findings; or NULL */
-  size_t length;                  /* of REQUEST */
-  const char *const *metadata;    /* "K=V" */
-  const char *const *public_keys; /* "NAME=KEY" */
-  const char *hostname;           /* or NULL: made of NAME */
-  const char *password;           /* for the config drive alone: it is never kept; or NULL */
+  const char *request, *origin;      /* the text, and its name in findings; or NULL */
+  size_t length;                     /* of REQUEST */
+  const char *const *metadata;       /* "K=V" */
+  const char *const *public_keys;    /* "NAME=KEY" */
+  const char *hostname;              /* or NULL: made of NAME */
+  const char *password;              /* for the config drive alone: it is never kept; or NULL */
+  const struct vl_guest_file *files; /* for the config drive alone */
+  size_t n_files;
 };
 VL_EXPORT int vl_plan_create (struct vl_app *app, const struct vl_create_options *options,
                               struct vl_plan **plan);

@@ -284,7 +284,8 @@ static const struct {
     "has it not (DIR/packaging/virtloom.conf:2)" },
   { "[storage]\nimage_type = flat\n",
     "unknown key 'image_type' in [storage]; accepted: images_type use_cow_images force_raw_images "
-    "preallocate_images config_drive_format force_config_drive default_ephemeral_format "
+    "preallocate_images config_drive_format config_drive_skip_versions vendordata_jsonfile_path "
+    "config_drive_bus force_config_drive default_ephemeral_format "
     "max_disk_devices_to_attach images_cpu_time_limit images_address_space_limit max_image_size "
     "(DIR/packaging/virtloom.conf:2)\n  did you mean 'images_type'?" },
   { "[storag]\n",

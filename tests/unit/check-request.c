@@ -193,10 +193,12 @@ END_TEST
 
 START_TEST (members_without_effect)
 {
-  vl_request_free (good ("{" FLAVOR ",\"block_devices\":[{\"source_type\":\"blank\",\"tag\":\"t\","
+  vl_request_free (good ("{" FLAVOR
+                         ",\"block_devices\":[{\"source_type\":\"blank\",\"volume_type\":\"t\","
                          "\"delete_on_termination\":true}]}"));
   ck_assert_str_eq (findings (),
-                    "Warning $.block_devices[0].tag: has no effect on a guest and is passed over\n"
+                    "Warning $.block_devices[0].volume_type: has no effect on a guest and is "
+                    "passed over\n"
                     "Warning $.block_devices[0].delete_on_termination: has no effect on a guest "
                     "and is passed over");
 }
@@ -302,8 +304,16 @@ static const struct {
     "InvalidRequest $.networks[4].mtu: 65536 is out of range; accepted: a whole number from 0 to "
     "65535\n"
     "InvalidRequest $.networks[5].adress: unknown member; accepted: id type bridge mtu address "
-    "vnic_type model properties\n"
+    "vnic_type model tag properties\n"
     "  did you mean 'address'?" },
+  { WITH ("\"networks\":[{\"tag\":\"a,b\"},{\"tag\":\"\"}],\"block_devices\":[{\"source_type\":"
+          "\"blank\",\"tag\":\"a/b\"}]"),
+    "InvalidRequest $.networks[0].tag: 'a,b' is no tag; accepted: 1 to 60 printable bytes without "
+    "',' and '/'\n"
+    "InvalidRequest $.networks[1].tag: '' is no tag; accepted: 1 to 60 printable bytes without ',' "
+    "and '/'\n"
+    "InvalidBDM $.block_devices[0].tag: 'a/b' is no tag; accepted: 1 to 60 printable bytes without "
+    "',' and '/'" },
   { WITH ("\"networks\":[{\"address\":\"52:54:00:00:00:01\"},{\"address\":\"52:54:00:00:00:01\"},"
           "{\"address\":\"01:00:5e:00:00:01\"},{\"address\":\"00:00:00:00:00:00\"},"
           "{\"address\":\"52-54-00-00-00-01\"}]"),

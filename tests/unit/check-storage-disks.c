@@ -296,23 +296,29 @@ START_TEST (config_drive)
   const char *list[] = { isoinfo, "-f", "-R", "-i", path ("config"), NULL };
   const char *read[] = { isoinfo,         "-R", "-x", "/openstack/latest/meta_data.json", "-i",
                          path ("config"), NULL };
-  static const struct vl_config_drive empty = { .meta_data = "{}" };
-  static const struct vl_config_drive drive = { "{\"uuid\":\"u\"}", "{}", "#cloud-config\n" };
+  /* What a guest is given may have any bytes. */
+  static const struct vl_drive_file files[] = {
+    { "ec2/latest/meta-data.json", "{}", 2 },
+    { "openstack/latest/meta_data.json", "{\"uuid\":\"u\"}", 12 },
+    { "openstack/content/0000", "a\0b\r\n", 5 },
+  };
+  const char *const target = path ("config");
   VL_AUTOFREE char *bytes = NULL;
 
   if (isoinfo == NULL) /* genisoimage is not installed; then this says so */
-    ck_assert_int_eq (vl_disk_create_config (call, rig.config, path ("config"), &empty), -1);
+    ck_assert_int_eq (vl_disk_create_config (call, rig.config, target, files, 3), -1);
   else {
-    ck_assert_int_eq (vl_disk_create_config (call, rig.config, path ("config"), &drive), 0);
-    ck_assert_ptr_nonnull (strstr (run (list), "/openstack/latest/user_data"));
-    ck_assert_ptr_nonnull (strstr (run (list), "/openstack/latest/network_data.json"));
+    ck_assert_int_eq (vl_disk_create_config (call, rig.config, target, files, 3), 0);
+    ck_assert_ptr_nonnull (strstr (run (list), "/openstack/content/0000"));
+    ck_assert_ptr_nonnull (strstr (run (list), "/ec2/latest/meta-data.json"));
     ck_assert_str_eq (run (read), "{\"uuid\":\"u\"}");
-    bytes = vl_file_read (path ("config"), 8 * MIB, NULL, &why);
+    bytes = vl_file_read (target, 8 * MIB, NULL, &why);
     ck_assert_mem_eq (bytes + 0x8028, "config-2", 8);
+    ck_assert_ptr_nonnull (memmem (bytes, 512 * 1024, "a\0b\r\n", 5));
   }
   room_teardown ();
   room_start ("[storage]\nconfig_drive_format = vfat\n");
-  ck_assert_msg (vl_disk_create_config (call, rig.config, path ("vfat"), &empty) == 0
+  ck_assert_msg (vl_disk_create_config (call, rig.config, path ("vfat"), files, 3) == 0
                      || VL_STREQ (call->findings.items[0].code, "ToolMissing"),
                  "%s", rig_findings (&rig));
 }
