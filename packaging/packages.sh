@@ -10,7 +10,7 @@ VL_GUEST_PACKAGES="libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qem
   busybox-static syslinux syslinux-common syslinux-efi mtools cpio gzip qemu-guest-agent"
 VL_TEST_PACKAGES="ccache check locales clang libclang-rt-dev clang-format python3-minimal shellcheck
   genisoimage dosfstools jq ovmf libvirt-clients socat strace sqlite3 libxml2-utils procps iproute2 util-linux
-  libvirt-daemon swtpm swtpm-tools"
+  libvirt-daemon swtpm swtpm-tools mmdebstrap dnsmasq-base"
 
 # vl_packages WHY PACKAGE...: installs those that are missing, after one line
 # that says which and why.

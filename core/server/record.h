@@ -54,7 +54,7 @@ int vl_record_set_status (struct vl_store *store, const char *uuid, const char *
 void vl_record_gone (struct vl_call *call, const char *server);
 /* server-set.c: 0, or -1 after InstanceIsLocked. */
 int vl_record_unlocked (struct vl_call *call, const struct vl_record *record);
-/* server-disks.c: the host name, by RFC 1123, that is made of the name of REQUEST's server; malloc. */
+/* metadata.c: the host name, by RFC 1123, that is made of the name of REQUEST's server; malloc. */
 char *vl_host_name (const struct vl_request *request);
 /* The text of the findings from number FIRST on, for the record's fault. */
 const char *vl_fault_text (struct vl_call *call, size_t first);
