@@ -164,6 +164,49 @@ does "hard reboot where new servers get overlays" server reboot --hard flat
 lacks "$err" GuestChanged "changes nothing of one that has a copy"
 does "delete it" server delete flat
 
+# ---- disks and interfaces that come and go ----
+
+truncate -s 1M "$tmp/data.raw"
+volumes () { d server show one -o json | grep -c '"target": *"vdb"'; }
+run d server add volume one "path=$tmp/data.raw,format=raw"
+case $err in *"does not have the call"*) skip "$driver attaches nothing" ;; *)
+  is_eq "$rc $err" "0 " "a volume is attached to a guest that runs"
+  is_eq "$(states one) $(volumes)" "ACTIVE RUNNING 1" "which runs on"
+  run d server add volume one "path=$tmp/data.raw,format=raw"
+  is_rc 4 "a second time it is refused"
+  acts "a hard reboot with it" reboot --hard one
+  acts "pause" pause one
+  if [ "$driver" = fake ]; then
+    acts "it is detached" remove volume one vdb
+  else
+    # This guest has no system that lets go of anything.
+    setting "$driver" "${settings[@]}" 'device_detach_attempts = 2' 'device_detach_timeout = 1'
+    run d server remove volume one vdb
+    is_rc 1 "a guest that does not let go of it"
+    has "$err" "error DeviceDetachFailed $driver: guest 'vl-" "is told"
+    has "$err" "was asked 2 times to let go of 'volume-" "in words"
+    is_eq "$(volumes)" 1 "and has it still"
+    run d server create two --flavor f --image i --volume "path=$tmp/data.raw,format=raw"
+    is_rc 4 "so that no other server can have it"
+    has "$err" "is in use by server \"one\"" "for that reason"
+    setting "$driver" "${settings[@]}"
+    acts "it is off" stop one --timeout 0
+    acts "then it is detached" remove volume one vdb
+  fi
+  is_eq "$(volumes)" 0 "and gone"
+  [ "$driver" = fake ] || acts "start" start one
+  run d server add volume one "path=$tmp/none,format=raw"
+  is_rc 5 "a volume that is not there"
+  is_eq "$(volumes)" 0 "is not attached"
+  acts "it is off" stop one --timeout 0
+  does "a volume is attached to a guest that is off" server add volume one "path=$tmp/data.raw,format=raw"
+  acts "which starts with it" start one
+  is_eq "$(states one) $(volumes)" "ACTIVE RUNNING 1" "and has it"
+  acts "it is off again" stop one --timeout 0
+  acts "and loses it" remove volume one vdb
+  acts "start" start one ;;
+esac
+
 # Several commands at once wait for each other.
 pids=''
 for name in two three four; do

@@ -6,7 +6,9 @@
 . "${srcdir:-$(dirname "$0")}/tap.sh"
 
 fake () { vl --driver fake "$@"; }
-verbs_of () { "$VL_RUN" virtloom "$1" --help | sed -n 's/^  \([a-z-]*\)\( list\)\?  .*/\1/p' | xargs; }
+# The verbs of NOUN as they are told, "create, event list"; and the first word of each.
+names_of () { "$VL_RUN" virtloom "$1" --help | awk -F '  +' '/^$/ { on = 0 } on { print $2 } /^Verbs:/ { on = 1 }' | paste -sd, | sed 's/,/, /g'; }
+verbs_of () { names_of "$1" | sed 's/, /\n/g' | cut -d' ' -f1 | uniq | xargs; }
 
 # ---- help ----
 
@@ -25,7 +27,10 @@ for noun in $nouns; do
     verbs=$(verbs_of "$noun")
   fi
   for verb in $verbs; do
-    [ "$verb" != event ] || verb='event list'
+    case $verb in
+      event) verb='event list' ;;
+      add | remove) verb="$verb volume" ;;
+    esac
     # shellcheck disable=SC2086 # two words
     run "$VL_RUN" virtloom "$noun" $verb --help
     is_rc 0 "$noun $verb --help"
@@ -55,7 +60,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, event list, wait, pause, unpause, suspend, resume, log, console" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, event list, wait, pause, unpause, suspend, resume, log, console" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -72,7 +77,7 @@ usage "'plan' cannot answer with -o 'table'; accepted: xml, json" "" plan -o tab
 usage "'host import' cannot answer with -o 'table'; accepted: json" "" host import -o table
 
 usage "'server list' has no option '-f'" "the form of the answer is -o FORMAT: table json value" server list -f json
-usage "'server' has no verb 'ssh'; accepted: $(verbs_of server | sed 's/ /, /g; s/, event, /, event list, /')" "" server ssh a
+usage "'server' has no verb 'ssh'; accepted: $(names_of server)" "" server ssh a
 usage "'server create' has no option '--name'" "the name is a word: virtloom server create SERVER" server create --name x
 usage "'server create' has no option '--nic'" "did you mean '--network'?" server create x --nic net-id=1
 for option in vcpus ram disk ephemeral swap; do
@@ -80,7 +85,7 @@ for option in vcpus ram disk ephemeral swap; do
 done
 usage "'image set' has no option '--min-ram'" "--min-ram is for 'image create', and cannot be changed: make another image" image set i --min-ram 512
 for verb in rescue resize rebuild; do
-  usage "'server $verb' is not in this version; accepted: $(verbs_of server | sed 's/ /, /g; s/, event, /, event list, /')" "" server "$verb" a
+  usage "'server $verb' is not in this version; accepted: $(names_of server)" "" server "$verb" a
 done
 for each in --version -V version; do
   run "$VL_RUN" virtloom "$each"
@@ -456,7 +461,7 @@ completion=$top_srcdir/tools/completion/virtloom.bash
 for noun in $nouns; do
   [[ $noun =~ ^(plan|explain|audit)$ ]] || \
     is "$(_virtloom_verbs "$noun")" "$(verbs_of "$noun")" "completion knows the verbs of $noun"
-  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/')
+  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^\(add\|remove\)$/& volume/')
   for verb in "${verbs[@]}" ''; do
     case $noun-$verb in plan- | explain- | audit- | *-?*) ;; *) continue ;; esac
     # shellcheck disable=SC2086 # the verb may be none

@@ -32,6 +32,7 @@ static const struct option options[] = {
   { "column", "c", "COLUMN,...", "only these columns, in this order" REPEATABLE },
   { "config-drive", NULL, NULL, "with a config drive" },
   { "description", NULL, "TEXT", "what the server is for" },
+  { "device", NULL, "NAME", "what the disk is called in the guest: vdb" },
   { "disk", NULL, "GIB", "root disk; 0: the image's own size" },
   { "disk-format", NULL, "FORMAT", "what the file is: qcow2, raw ...; never guessed" },
   { "domcapabilities", NULL, "FILE", "libvirt's domain capabilities" REPEATABLE },
@@ -246,7 +247,7 @@ static void
 unknown_verb (struct args *args, const char *name)
 {
   /* What the clients of OpenStack can do with a server. */
-  static const char later[] = "add backup dump evacuate image migrate migration rebuild remove "
+  static const char later[] = "backup dump evacuate image migrate migration rebuild "
                               "rescue resize restore shelve unrescue unshelve volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = join_verbs (args->noun);

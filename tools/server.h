@@ -37,6 +37,11 @@ int server_seconds (struct tool *tool, int64_t otherwise, uint32_t *seconds);
  * once WAIT, of which only MS is given, is over. */
 int server_wait_on (struct tool *tool, const char *server, const char *status,
                     struct vl_wait *wait);
+/* server-devices.c */
+int server_add_volume (struct tool *tool);
+int server_remove_volume (struct tool *tool);
+int server_add_network (struct tool *tool);
+int server_remove_network (struct tool *tool);
 /* server-show.c */
 int server_show (struct tool *tool);
 int server_event_list (struct tool *tool);

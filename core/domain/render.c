@@ -98,6 +98,35 @@ vl_doc_render (const struct vl_doc *doc, struct vl_str *out)
   render_node (doc->root, 0, out);
 }
 
+/* The element at PATH at or below NODE, or NULL. */
+static const struct vl_element *
+find_at (struct vl_arena *arena, const struct vl_element *node, const char *path)
+{
+  const char *own = vl_element_path (arena, node, NULL);
+  const struct vl_element *found = NULL;
+  size_t length = strlen (own);
+
+  if (strncmp (path, own, length) != 0 || (path[length] && path[length] != '/'))
+    return NULL;
+  if (path[length] == '\0')
+    return node;
+  for (const struct vl_element *child = node->first; child && found == NULL; child = child->next)
+    found = find_at (arena, child, path);
+  return found;
+}
+
+const char *
+vl_doc_part_xml (struct vl_call *call, const struct vl_doc *doc, const char *path)
+{
+  const struct vl_element *node = find_at (call->arena, doc->root, path);
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  if (node == NULL)
+    return NULL;
+  render_node (node, 0, &text);
+  return vl_arena_strdup (call->arena, text.text);
+}
+
 const char *
 vl_xml_text_problem (struct vl_arena *arena, const char *text)
 {

@@ -203,6 +203,18 @@ vl_hooks_prepare (const struct vl_hooks *hooks)
 
 /* ---- release ---- */
 
+int
+vl_hooks_release_device (const struct vl_hooks *hooks)
+{
+  struct vl_registry *registry = hooks->app->registry;
+  int bad = 0;
+
+  for (size_t i = 0; i < registry->n; i++)
+    if (hooks->guest->active[i] && registry->plugins[i]->feature.release)
+      bad |= vl_hooks_call (hooks, registry->plugins[i], VL_PHASE_RELEASE, 0);
+  return bad ? -1 : 0;
+}
+
 struct holder {
   const char *plugin, *version;
   const char *keys; /* "'a', 'b'", NULL: none */

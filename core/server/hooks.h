@@ -40,6 +40,9 @@ int vl_hooks_overrule (const struct vl_hooks *hooks, const char *word, size_t fi
 /* Calls prepare of the active features, one after another up to the first that fails.
  * Each is on record before it is called, until it is released.  0 or -1. */
 int vl_hooks_prepare (const struct vl_hooks *hooks);
+/* A device, vl_op_device of the call, is gone from the guest: calls release of the active features,
+ * which keep what they keep.  0, or -1 after findings. */
+int vl_hooks_release_device (const struct vl_hooks *hooks);
 /* Whose release can be called now for SERVER? */
 enum vl_holding {
   VL_HOLDING_NONE,    /* nobody holds anything */
@@ -97,19 +100,39 @@ struct vl_plan *vl_record_plan (struct vl_app *app, const struct vl_record *reco
  * hypervisor gave: of both documents, for as long as both are there. */
 void vl_stored_difference (struct vl_app *app, const struct vl_stored *stored,
                            const struct vl_plan *plan, struct vl_change **changes, size_t *n);
+#define VL_UNFINISHED (-2)
+/* How a document takes the place of another. */
+struct vl_replacement {
+  const char *kind;            /* of the operation that begins */
+  const char *const *accepted; /* paths at or below which what is guarded may go, or NULL */
+  /* May the documents differ by these CHANGES?  NULL: nothing that is guarded may go. */
+  int (*judge) (void *opaque, const struct vl_change *changes, size_t n);
+  /* Makes the guest one of the new document.  0; after findings -1 where the guest is as it
+   * was, 1 where it has what the new document says all the same, and VL_UNFINISHED where that is
+   * not known: it is left for the next command to mend. */
+  int (*act) (void *opaque);
+  void *opaque;
+  const char *request; /* JSON, of the server from then on; NULL: as it is */
+  enum vl_event event; /* that happens beside VL_EVENT_CHANGED, or 0 */
+};
 /* The document of PLAN takes the place of STORED, the current one of RECORD's server,
- * whose lock is held: in one transaction it is built again, what it loses is judged by
- * ACCEPTED (paths at or below which what is guarded may go; NULL-terminated, or NULL), it
- * is written down as pending with its claims, and operation KIND begins; ACT makes the
- * guest one of it; it becomes the current one.  Where ACT fails
- * the current one stays.  0, or -1 after findings. */
+ * whose lock is held: in one transaction it is built again, what changes is judged, it
+ * is written down as pending with its claims, and the operation begins; the guest is made one of
+ * it; it becomes the current one.  Where that fails the current one stays.  0, or -1 after
+ * findings. */
 int vl_document_replace (struct vl_app *app, const struct vl_record *record,
-                         const struct vl_stored *stored, const char *const *accepted,
-                         const char *kind, struct vl_plan *plan, int (*act) (void *opaque),
-                         void *opaque);
-/* Mends a VL_OP_SERVER_UPDATE whose command died: the guest, which was to be booted
- * anew, is booted from the current document. */
-int vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server);
+                         const struct vl_stored *stored, struct vl_plan *plan,
+                         const struct vl_replacement *how);
+/* Mends operation KIND whose command died: a VL_OP_SERVER_UPDATE by booting the guest, which was
+ * to be booted anew, from the current document; attach and detach by finishing them, and where
+ * that cannot be done by taking them back. */
+int vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server,
+                      const char *kind);
+/* server-devices.c: what vl_document_mend does of an attach or a detach, KIND, of HOOKS's server,
+ * whose next document is NEXT: as vl_replacement's act answers.  *EVENT: what happens where it is
+ * done. */
+int vl_device_mend (const struct vl_hooks *hooks, const struct vl_hooks *next, const char *kind,
+                    enum vl_event *event);
 
 /* ---- server-disks.c ---- */
 /* Makes every local disk of PLAN in the server's folder, which exists; connects the
@@ -123,5 +146,18 @@ int vl_server_devices_connect (struct vl_app *app, const struct vl_record *recor
  * Success where there is nothing. */
 int vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *server,
                             const char *device);
+/* Either for one device of document ROLE, whose request is RECORD's: connects and plugs it, or with
+ * GONE undoes that. */
+int vl_server_device_act (struct vl_app *app, const struct vl_record *record, const char *role,
+                          const char *device, int gone);
+
+/* ---- server-act.c ---- */
+/* Finds SERVER, opens its driver and takes its lock within WAIT seconds; *RECORD is its record as
+ * it is then.  0 or -1; 1 where another command has the lock and WAIT is 0. */
+int vl_server_take (struct vl_app *app, const char *server, unsigned wait, struct vl_record *record,
+                    struct vl_plugin **driver, struct vl_lock *lock);
+/* What DRIVER says of the guest of server UUID, VL_STATE_NONE of one that is not there.  0 or -1. */
+int vl_server_look (struct vl_app *app, struct vl_plugin *driver, const char *uuid,
+                    struct vl_info *info);
 
 #endif

@@ -84,6 +84,12 @@ char *vl_create_request (struct vl_app *app, const struct vl_create_options *opt
 /* server-create.c: are UUID, the name of its domain, and NAME (NULL: not asked) free in STATE?
  * 0, or -1 after a finding. */
 int vl_server_judge_free (struct vl_app *app, const char *uuid, const char *name);
+/* Request JSON with one device more, a NIC or a volume, as SPEC of a command line asks for it; a
+ * volume is called NAME ("vdb") if that is not NULL.  *ID is what the device is called for ever.
+ * With one less: the one whose id that is.  malloc; NULL after a finding. */
+char *vl_request_add (struct vl_app *app, const char *json, int nic, const char *spec,
+                      const char *name, const char **id);
+char *vl_request_drop (struct vl_call *call, const char *json, int nic, const char *id);
 /* How findings name where the request of OPTIONS comes from. */
 #define vl_create_origin(options) ((options)->origin ? (options)->origin : "the command line")
 /* Reads request JSON and adds where its image is in STATE. */

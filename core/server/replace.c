@@ -112,7 +112,7 @@ check_loss (struct vl_app *app, const struct vl_record *record, const struct vl_
 
 static int
 write_pending (struct vl_app *app, const struct vl_record *record, const struct vl_stored *stored,
-               const char *const *accepted, const char *kind, struct vl_plan *plan)
+               struct vl_plan *plan, const struct vl_replacement *how)
 {
   struct vl_change *changes;
   size_t n;
@@ -120,29 +120,34 @@ write_pending (struct vl_app *app, const struct vl_record *record, const struct 
   if (vl_plan_again (app, plan) < 0)
     return -1;
   vl_stored_difference (app, stored, plan, &changes, &n);
-  if (check_loss (app, record, changes, n, accepted) < 0
+  if ((how->judge ? how->judge (how->opaque, changes, n)
+                  : check_loss (app, record, changes, n, how->accepted))
+          < 0
       || vl_stored_write (app->store, record->uuid, VL_ROLE_PENDING, plan) < 0
-      || vl_claims_write (app, record->uuid, VL_ROLE_PENDING, plan) < 0)
+      || vl_claims_write (app, record->uuid, VL_ROLE_PENDING, plan) < 0
+      || vl_undo_begin (app->store, record->uuid, how->kind, record->driver) < 0)
     return -1;
-  return vl_undo_begin (app->store, record->uuid, kind, record->driver);
+  return how->request ? vl_undo_plan (app->store, record->uuid, VL_MADE_REQUEST, how->request) : 0;
 }
 
 /* Inside a transaction: the pending document becomes the current one.  From now on the
  * document alone says what the guest is. */
 static int
-take_pending (struct vl_store *store, const char *server)
+take_pending (struct vl_store *store, const char *server, enum vl_event event)
 {
   static const char *const steps[] = {
     "DELETE FROM document WHERE server = ? AND role = 'current'",
     "UPDATE document SET role = 'current' WHERE server = ? AND role = 'pending'",
     "DELETE FROM claim WHERE server = ? AND role = 'current'",
     "UPDATE claim SET role = 'current' WHERE server = ? AND role = 'pending'",
-    "UPDATE server SET xml = '', properties = '', facts = '' WHERE uuid = ?",
+    "UPDATE server SET xml = '', properties = '', facts = '', request = coalesce ((SELECT name "
+    "FROM undo WHERE object = uuid AND kind = '" VL_MADE_REQUEST "'), request) WHERE uuid = ?",
     NULL,
   };
 
   return vl_db_run_all (store, steps, server) < 0 || vl_addresses_write (store, server) < 0
                  || vl_event_add (store, server, VL_EVENT_CHANGED) < 0
+                 || (event && vl_event_add (store, server, event) < 0)
              ? -1
              : vl_undo_end (store, server);
 }
@@ -162,54 +167,107 @@ drop_pending (struct vl_store *store, const char *server, const char *result, co
              : vl_undo_end (store, server);
 }
 
+/* Inside a transaction: the guest has what the new document says, but something went wrong. */
+static int
+keep_pending (struct vl_store *store, const struct vl_record *record, enum vl_event event,
+              const char *result, const char *why)
+{
+  return vl_history_end (store, record->uuid, result, why) < 0
+                 || vl_record_set_status (store, record->uuid, record->status, why) < 0
+             ? -1
+             : take_pending (store, record->uuid, event);
+}
+
 int
 vl_document_replace (struct vl_app *app, const struct vl_record *record,
-                     const struct vl_stored *stored, const char *const *accepted, const char *kind,
-                     struct vl_plan *plan, int (*act) (void *opaque), void *opaque)
+                     const struct vl_stored *stored, struct vl_plan *plan,
+                     const struct vl_replacement *how)
 {
   struct vl_store *store = app->store;
+  const char *fault;
   size_t first;
+  int done;
 
   if (vl_db_begin (store) < 0
-      || vl_db_finish (store, write_pending (app, record, stored, accepted, kind, plan)) < 0)
+      || vl_db_finish (store, write_pending (app, record, stored, plan, how)) < 0)
     return -1;
   first = app->call->findings.n;
-  if (act (opaque) == 0) {
-    if (vl_db_begin (store) == 0 && vl_db_finish (store, take_pending (store, record->uuid)) == 0)
+  done = how->act (how->opaque);
+  if (done == 0) {
+    if (vl_db_begin (store) == 0
+        && vl_db_finish (store, take_pending (store, record->uuid, how->event)) == 0)
       return 0;
     return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
-                         "the next command boots it from the document on record",
+                         how->request ? "the next command finishes it"
+                                      : "the next command boots it from the document on record",
                          "server \"%s\" runs its new document, which is not on record as the one "
                          "that it runs",
                          record->name);
   }
-  if (vl_db_begin (store) == 0)
-    vl_db_finish (store,
-                  drop_pending (store, record->uuid, "failed", vl_fault_text (app->call, first)));
+  fault = vl_fault_text (app->call, first);
+  if (done == VL_UNFINISHED)
+    vl_record_set_status (store, record->uuid, record->status, fault);
+  else if (vl_db_begin (store) == 0)
+    vl_db_finish (store, done > 0 ? keep_pending (store, record, how->event, "failed", fault)
+                                  : drop_pending (store, record->uuid, "failed", fault));
   return -1;
 }
 
+/* The guest of HOOKS is booted from the current document. */
+static int
+boot_again (const struct vl_hooks *hooks)
+{
+  struct vl_app *app = hooks->app;
+  struct vl_spawn spawn;
+
+  if (vl_hooks_prepare (hooks) < 0
+      || vl_record_spawn (app, hooks->record, hooks->stored->doc, &spawn) < 0)
+    return -1;
+  app->call->host = hooks->host;
+  return VL_CALL (app, hooks->driver, power, reboot, &spawn, VL_REBOOT_HARD, 0);
+}
+
+/* An attach or detach is finished, or taken back. */
+static int
+mend_device (const struct vl_hooks *hooks, const char *kind)
+{
+  struct vl_app *app = hooks->app;
+  size_t first = app->call->findings.n;
+  enum vl_event event = VL_EVENT_CHANGED;
+  struct vl_hooks next;
+  const char *why = VL_WAS_KILLED;
+  int done = vl_hooks_load (&next, app, hooks->record, VL_ROLE_PENDING);
+
+  app->call->addresses = NULL;
+  if (done == 0)
+    done = vl_device_mend (hooks, &next, kind, &event);
+  vl_hooks_free (&next);
+  if (done > 0 || app->call->findings.n > first)
+    why = vl_printf (app->call, "%s: %s", VL_WAS_KILLED, vl_fault_text (app->call, first));
+  if (done == VL_UNFINISHED || vl_db_begin (app->store) < 0)
+    return -1;
+  return vl_db_finish (
+      app->store, done == 0  ? take_pending (app->store, hooks->record->uuid, event)
+                  : done > 0 ? keep_pending (app->store, hooks->record, event, "interrupted", why)
+                             : drop_pending (app->store, hooks->record->uuid, "interrupted", why));
+}
+
 int
-vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server)
+vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server, const char *kind)
 {
   struct vl_hooks hooks;
   struct vl_record record;
-  struct vl_spawn spawn;
   int result;
 
   if (vl_record_load (store, server, &record) != 1)
     return -1;
   result = vl_hooks_load (&hooks, app, &record, VL_ROLE_CURRENT);
-  if (result == 0)
-    result = vl_hooks_prepare (&hooks);
-  if (result == 0)
-    result = vl_record_spawn (app, &record, hooks.stored->doc, &spawn);
-  if (result == 0) {
-    app->call->host = hooks.host;
-    result = VL_CALL (app, hooks.driver, power, reboot, &spawn, VL_REBOOT_HARD, 0);
-  }
+  if (result == 0 && ! VL_STREQ (kind, VL_OP_SERVER_UPDATE))
+    result = mend_device (&hooks, kind);
+  else if (result == 0 && (result = boot_again (&hooks)) == 0)
+    result = vl_db_begin (store) < 0
+                 ? -1
+                 : vl_db_finish (store, drop_pending (store, server, "interrupted", VL_WAS_KILLED));
   vl_hooks_free (&hooks);
-  return result < 0 || vl_db_begin (store) < 0
-             ? -1
-             : vl_db_finish (store, drop_pending (store, server, "interrupted", VL_WAS_KILLED));
+  return result;
 }

@@ -123,15 +123,14 @@ refuse_state (const struct act *act, const char *status)
                        actions[act->what].word, list_statuses (call, actions[act->what].from));
 }
 
-/* What the driver says of the guest.  0 or -1. */
-static int
-look (const struct act *act, struct vl_info *info)
+int
+vl_server_look (struct vl_app *app, struct vl_plugin *driver, const char *uuid,
+                struct vl_info *info)
 {
-  const char *uuid = act->record.uuid;
-  int known = VL_CALL (act->app, act->driver, inventory, instance_exists, uuid);
+  int known = VL_CALL (app, driver, inventory, instance_exists, uuid);
 
   *info = (struct vl_info) { .size = sizeof *info, .state = VL_STATE_NONE };
-  if (known < 0 || (known && VL_CALL (act->app, act->driver, inventory, get_info, uuid, info) < 0))
+  if (known < 0 || (known && VL_CALL (app, driver, inventory, get_info, uuid, info) < 0))
     return -1;
   return 0;
 }
@@ -167,7 +166,7 @@ check_state (struct act *act)
   struct vl_info info;
   const char *status;
 
-  if (look (act, &info) < 0)
+  if (vl_server_look (act->app, act->driver, act->record.uuid, &info) < 0)
     return -1;
   status = vl_status_of (act->record.status, info.state, 1);
   if (! VL_STREQ (status, act->record.status)) {
@@ -357,27 +356,26 @@ finish (struct act *act)
   return -1;
 }
 
-/* Finds SERVER, opens its driver and takes its lock; its record as it is then is
- * in ACT.  0 or -1; 1 where another command has the lock and WAIT is 0. */
-static int
-lock_server (struct act *act, const char *server, unsigned wait, struct vl_lock *lock)
+int
+vl_server_take (struct vl_app *app, const char *server, unsigned wait, struct vl_record *record,
+                struct vl_plugin **driver, struct vl_lock *lock)
 {
-  const struct vl_record *record = vl_record_find (act->app, server);
+  const struct vl_record *found = vl_record_find (app, server);
   int got;
 
-  if (record == NULL)
+  if (found == NULL)
     return -1;
-  vl_recover (act->app, act->app->store);
-  act->driver = vl_app_driver_named (act->app, record->driver);
-  if (act->driver == NULL || vl_app_conn (act->app, act->driver) == NULL)
+  vl_recover (app, app->store);
+  *driver = vl_app_driver_named (app, found->driver);
+  if (*driver == NULL || vl_app_conn (app, *driver) == NULL)
     return -1;
-  got = vl_lock_take (act->app, "servers", record->uuid, wait, lock);
+  got = vl_lock_take (app, "servers", found->uuid, wait, lock);
   /* Whoever had the lock before may have died meanwhile. */
-  if (got != 0 || vl_undo_mend (act->app, act->app->store, record->uuid) < 0)
+  if (got != 0 || vl_undo_mend (app, app->store, found->uuid) < 0)
     return got > 0 ? 1 : -1;
-  got = vl_record_load (act->app->store, record->uuid, &act->record);
+  got = vl_record_load (app->store, found->uuid, record);
   if (got == 0)
-    vl_record_gone (act->app->call, server);
+    vl_record_gone (app->call, server);
   return got == 1 ? 0 : -1;
 }
 
@@ -403,7 +401,8 @@ vl_server_act (struct vl_app *app, const char *server, enum vl_server_action act
   if (act.what == N_ACTIONS)
     return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no server action %d",
                       (int)action);
-  result = lock_server (&act, server, vl_lock_seconds (app), &lock) < 0 || begin (&act) < 0
+  result = vl_server_take (app, server, vl_lock_seconds (app), &act.record, &act.driver, &lock) < 0
+                   || begin (&act) < 0
                ? -1
                : finish (&act);
   vl_hooks_free (&act.hooks);
@@ -425,7 +424,7 @@ static int
 ask_to_stop (struct stopping *s, const char *server)
 {
   struct vl_app *app = s->act.app;
-  int result = lock_server (&s->act, server, 0, &s->lock);
+  int result = vl_server_take (app, server, 0, &s->act.record, &s->act.driver, &s->lock);
 
   if (result == 0)
     result = begin (&s->act);
@@ -500,7 +499,8 @@ vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind)
   if (vl_record_load (app->store, uuid, &act.record) != 1)
     return -1;
   act.driver = vl_app_driver_named (app, act.record.driver);
-  if (act.driver == NULL || look (&act, &info) < 0 || vl_db_begin (app->store) < 0)
+  if (act.driver == NULL || vl_server_look (app, act.driver, uuid, &info) < 0
+      || vl_db_begin (app->store) < 0)
     return -1;
   app->call->addresses = NULL;
   return vl_db_finish (app->store, write_found (&act, &info));
@@ -517,17 +517,15 @@ vl_server_notice (struct vl_app *app, const char *uuid)
   if (vl_lock_take (app, "servers", uuid, 0, &lock) == 0
       && vl_db_any (app->store, "SELECT 1 FROM operation WHERE object = ?", "s", uuid) == 0
       && vl_record_load (app->store, uuid, &act.record) == 1
-      && (act.driver = vl_app_driver_named (app, act.record.driver)) && look (&act, &info) == 0
-      && vl_db_begin (app->store) == 0)
+      && (act.driver = vl_app_driver_named (app, act.record.driver))
+      && vl_server_look (app, act.driver, uuid, &info) == 0 && vl_db_begin (app->store) == 0)
     vl_db_finish (app->store,
                   note_change (&act, vl_status_of (act.record.status, info.state, 1), &info));
   /* Whoever only looks is not told that it could not be written down. */
   vl_findings_drop (app->call, first, app->call->findings.n);
 }
 
-/* ---- another document ---- */
-
-/* The next document is on record: it is prepared for, and who has to be asked sees what it
+/* Of update: the next document is on record: it is prepared for, and who has to be asked sees what it
  * is made of. */
 static int
 boot_plan (void *opaque)
@@ -548,7 +546,9 @@ static int
 update (struct act *act, const char *const *accept_loss)
 {
   struct vl_app *app = act->app;
-  const char *uuid = act->record.uuid;
+  const struct vl_replacement how = {
+    .kind = VL_OP_SERVER_UPDATE, .accepted = accept_loss, .act = boot_plan, .opaque = act
+  };
   size_t first;
 
   if (check_state (act) < 0 || vl_hooks_load (&act->hooks, app, &act->record, VL_ROLE_CURRENT) < 0
@@ -559,11 +559,10 @@ update (struct act *act, const char *const *accept_loss)
     return -1;
   app->call->host = act->plan->build.host;
   first = app->call->findings.n;
-  if (vl_document_replace (app, &act->record, act->hooks.stored, accept_loss, VL_OP_SERVER_UPDATE,
-                           act->plan, boot_plan, act)
-      == 0)
+  if (vl_document_replace (app, &act->record, act->hooks.stored, act->plan, &how) == 0)
     return settle (act);
-  vl_record_set_status (app->store, uuid, act->record.status, vl_fault_text (app->call, first));
+  vl_record_set_status (app->store, act->record.uuid, act->record.status,
+                        vl_fault_text (app->call, first));
   return -1;
 }
 
@@ -572,9 +571,10 @@ vl_server_update (struct vl_app *app, const char *server, const char *const *acc
 {
   struct act act = { .app = app, .what = number_of (VL_SERVER_REBOOT_HARD) };
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  int result = lock_server (&act, server, vl_lock_seconds (app), &lock) < 0
-                   ? -1
-                   : update (&act, accept_loss);
+  int result =
+      vl_server_take (app, server, vl_lock_seconds (app), &act.record, &act.driver, &lock) < 0
+          ? -1
+          : update (&act, accept_loss);
 
   vl_plan_free (act.plan);
   vl_hooks_free (&act.hooks);

@@ -242,9 +242,10 @@ is_elsewhere (const struct vl_disk *disk, const char *dir)
   return disk->plugin && ! (VL_STARTS (disk->source, dir) && disk->source[strlen (dir)] == '/');
 }
 
-/* The same for all devices of RECORD, or the one with id ID. */
+/* The same for all devices of document ROLE of RECORD, or the one with id ID. */
 static int
-each_recorded (struct vl_app *app, const struct vl_record *record, const char *id, int gone)
+each_recorded (struct vl_app *app, const struct vl_record *record, const char *role, const char *id,
+               int gone)
 {
   const struct vl_wanted_disk *wanted = NULL;
   const struct vl_hooks hooks = { .app = app, .record = record };
@@ -254,7 +255,7 @@ each_recorded (struct vl_app *app, const struct vl_record *record, const char *i
   size_t n, n_wanted = 0;
   int result = 0;
 
-  if (vl_stored_devices (app->store, record->uuid, &devices, &n) < 0)
+  if (vl_stored_devices (app->store, record->uuid, role, &devices, &n) < 0)
     return -1;
   for (size_t i = 0; i < n; i++) {
     const struct vl_disk *disk = &devices[i].disk;
@@ -282,7 +283,7 @@ each_recorded (struct vl_app *app, const struct vl_record *record, const char *i
 int
 vl_server_devices_connect (struct vl_app *app, const struct vl_record *record)
 {
-  return each_recorded (app, record, NULL, 0);
+  return each_recorded (app, record, VL_ROLE_CURRENT, NULL, 0);
 }
 
 int
@@ -292,5 +293,12 @@ vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *
   struct vl_record record;
   int got = vl_record_load (store, server, &record);
 
-  return got == 1 ? each_recorded (app, &record, device, 1) : got;
+  return got == 1 ? each_recorded (app, &record, VL_ROLE_CURRENT, device, 1) : got;
+}
+
+int
+vl_server_device_act (struct vl_app *app, const struct vl_record *record, const char *role,
+                      const char *device, int gone)
+{
+  return each_recorded (app, record, role, device, gone);
 }

@@ -131,7 +131,7 @@ read_parts (struct vl_call *call, const char *option, const char *spec,
 }
 
 static int
-add_network (struct vl_call *call, json_t *list, const char *spec)
+add_network (struct vl_call *call, json_t *list, const char *option, const char *spec)
 {
   static const struct option_key keys[] = {
     { "type", "type", 0 },   { "bridge", "bridge", 0 }, { "vnic_type", "vnic_type", 0 },
@@ -147,7 +147,7 @@ add_network (struct vl_call *call, json_t *list, const char *spec)
     put (object, "type", first);
     spec += strlen (first) + (spec[strlen (first)] == ',');
   }
-  if (read_parts (call, "--network", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
+  if (read_parts (call, option, spec, keys, sizeof keys / sizeof keys[0], object) < 0)
     return -1;
   if (json_object_get (object, "bridge") || json_object_get (object, "type"))
     return 0;
@@ -159,7 +159,7 @@ add_network (struct vl_call *call, json_t *list, const char *spec)
 }
 
 static int
-add_volume (struct vl_call *call, json_t *list, const char *spec)
+add_volume (struct vl_call *call, json_t *list, const char *option, const char *spec)
 {
   static const struct option_key keys[] = { { "path", "path", 0 },
                                             { "format", "format", 0 },
@@ -172,7 +172,7 @@ add_volume (struct vl_call *call, json_t *list, const char *spec)
   json_array_append_new (list, object);
   put (object, "source_type", "volume");
   put (object, "destination_type", "volume");
-  if (read_parts (call, "--volume", spec, keys, sizeof keys / sizeof keys[0], object) < 0)
+  if (read_parts (call, option, spec, keys, sizeof keys / sizeof keys[0], object) < 0)
     return -1;
   path = json_string_value (json_object_get (object, "path"));
   if (path == NULL || json_object_get (object, "format") == NULL)
@@ -189,8 +189,9 @@ add_volume (struct vl_call *call, json_t *list, const char *spec)
 }
 
 static int
-add_list (struct vl_call *call, json_t *request, const char *member, const char *const *specs,
-          int (*add) (struct vl_call *, json_t *, const char *))
+add_list (struct vl_call *call, json_t *request, const char *member, const char *option,
+          const char *const *specs,
+          int (*add) (struct vl_call *, json_t *, const char *, const char *))
 {
   json_t *list;
   int bad = 0;
@@ -200,7 +201,7 @@ add_list (struct vl_call *call, json_t *request, const char *member, const char 
   list = json_array ();
   json_object_set_new (request, member, list);
   for (; *specs; specs++)
-    bad |= add (call, list, *specs);
+    bad |= add (call, list, option, *specs);
   return bad;
 }
 
@@ -376,8 +377,8 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
     bad |= object ? json_object_set_new (request, "image", object) : -1;
   } else if (options->image == NULL)
     bad |= settle_image (app, request, options->origin);
-  bad |= add_list (app->call, request, "networks", options->networks, add_network);
-  bad |= add_list (app->call, request, "block_devices", options->volumes, add_volume);
+  bad |= add_list (app->call, request, "networks", "--network", options->networks, add_network);
+  bad |= add_list (app->call, request, "block_devices", "--volume", options->volumes, add_volume);
   bad |= add_pairs (app->call, request, "properties", "property", options->properties);
   bad |= add_pairs (app->call, request, "metadata", "metadata", options->metadata);
   bad |= add_pairs (app->call, request, "public_keys", "public key", options->public_keys);
@@ -419,6 +420,102 @@ vl_create_request (struct vl_app *app, const struct vl_create_options *options, 
     put (request, "uuid", uuid);
   if (fill (app, options, request) == 0)
     text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref (request);
+  return text;
+}
+
+/* ---- one device more, or less ---- */
+
+/* The list MEMBER of REQUEST, which is there from then on. */
+static json_t *
+list_of (json_t *request, const char *member)
+{
+  json_t *list = json_object_get (request, member);
+
+  if (! json_is_array (list)) {
+    list = json_array ();
+    json_object_set_new (request, member, list);
+  }
+  return list;
+}
+
+/* "nicN", the first that no network of LIST has. */
+static const char *
+free_nic_id (struct vl_call *call, const json_t *list)
+{
+  for (size_t number = 0;; number++) {
+    const char *id = vl_printf (call, "nic%zu", number);
+    size_t i = 0, n = json_array_size (list);
+
+    while (i < n
+           && ! vl_text_same (json_string_value (json_object_get (json_array_get (list, i), "id")),
+                              id))
+      i++;
+    if (i == n)
+      return id;
+  }
+}
+
+/* What tells the device apart does not follow from its place, which others had before it. */
+static const char *
+name_device (struct vl_call *call, json_t *list, json_t *device, int nic)
+{
+  const char *id = nic ? free_nic_id (call, list) : NULL;
+  char uuid[37];
+
+  vl_uuid_random (uuid);
+  if (! nic) {
+    put (device, "uuid", uuid);
+    return vl_printf (call, "volume-%s", uuid);
+  }
+  put (device, "id", id);
+  if (json_object_get (device, "address") == NULL)
+    put (device, "address", vl_printf (call, "52:54:00:%.2s:%.2s:%.2s", uuid, uuid + 2, uuid + 4));
+  return id;
+}
+
+char *
+vl_request_add (struct vl_app *app, const char *json, int nic, const char *spec, const char *name,
+                const char **id)
+{
+  json_t *request = json_loads (json, 0, NULL), *device;
+  json_t *list = list_of (request, nic ? "networks" : "block_devices");
+  char *text = NULL;
+
+  if ((nic ? add_network (app->call, list, "network", spec)
+           : add_volume (app->call, list, "volume", spec))
+      == 0) {
+    device = json_array_get (list, json_array_size (list) - 1);
+    put (device, "device_name", name);
+    *id = name_device (app->call, list, device, nic);
+    text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  }
+  json_decref (request);
+  return text;
+}
+
+char *
+vl_request_drop (struct vl_call *call, const char *json, int nic, const char *id)
+{
+  json_t *request = json_loads (json, 0, NULL);
+  json_t *list = list_of (request, nic ? "networks" : "block_devices");
+  size_t at = 0, n = json_array_size (list);
+  char *text = NULL;
+
+  for (; at < n; at++) {
+    const char *name =
+        json_string_value (json_object_get (json_array_get (list, at), nic ? "id" : "uuid"));
+
+    if (name && VL_STREQ (nic ? name : vl_printf (call, "volume-%s", name), id))
+      break;
+  }
+  if (json_array_remove (list, at) == 0) {
+    if (nic)
+      json_array_remove (json_object_get (request, "macs"), at);
+    text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  } else
+    vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
+                  "the request on record does not have the device '%s'", id);
   json_decref (request);
   return text;
 }

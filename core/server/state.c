@@ -98,7 +98,8 @@ static const char *const calm_down[] = {
   "being made' WHERE status = 'BUILD'",
   "DELETE FROM document WHERE role = 'pending'",
   "DELETE FROM claim WHERE role = 'pending'",
-  "DELETE FROM operation WHERE kind IN ('" VL_OP_SERVER_CREATE "', '" VL_OP_SERVER_UPDATE "')",
+  "DELETE FROM operation WHERE kind IN ('" VL_OP_SERVER_CREATE "', '" VL_OP_SERVER_UPDATE "')"
+  " OR kind GLOB '" VL_OP_SERVER_ATTACH "*' OR kind GLOB '" VL_OP_SERVER_DETACH "*'",
   NULL,
 };
 

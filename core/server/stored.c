@@ -447,10 +447,10 @@ load_all (struct vl_app *app, const struct vl_record *record, struct vl_stored *
 }
 
 int
-vl_stored_devices (struct vl_store *store, const char *server, struct vl_recorded_device **list,
-                   size_t *n)
+vl_stored_devices (struct vl_store *store, const char *server, const char *role,
+                   struct vl_recorded_device **list, size_t *n)
 {
-  return load_rows (store, server, VL_ROLE_CURRENT, &devices, list, n);
+  return load_rows (store, server, role, &devices, list, n);
 }
 
 struct vl_stored *

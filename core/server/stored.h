@@ -32,10 +32,10 @@ int vl_stored_write (struct vl_store *store, const char *server, const char *rol
 /* The addresses that were seen when the guest of SERVER was read back are written down
  * with the devices of its current document. */
 int vl_addresses_write (struct vl_store *store, const char *server);
-/* The devices of the current document of SERVER, whatever became of the document: *N in
+/* The devices of document ROLE of SERVER, whatever became of the document: *N in
  * arena memory.  0, or -1 after a finding. */
-int vl_stored_devices (struct vl_store *store, const char *server, struct vl_recorded_device **list,
-                       size_t *n);
+int vl_stored_devices (struct vl_store *store, const char *server, const char *role,
+                       struct vl_recorded_device **list, size_t *n);
 /* The document ROLE of RECORD's server; a server of an earlier schema has a current
  * one of its XML alone.  vl_stored_free; NULL after a finding. */
 struct vl_stored *vl_stored_load (struct vl_app *app, const struct vl_record *record,

@@ -261,8 +261,9 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_server_delete_rest (app, left->object, left->driver);
   if (VL_STREQ (left->kind, VL_OP_SERVER_RELEASE))
     return vl_server_forget (app, left->object, NULL);
-  if (VL_STREQ (left->kind, VL_OP_SERVER_UPDATE))
-    return vl_document_mend (app, store, left->object);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_UPDATE) || VL_STARTS (left->kind, VL_OP_SERVER_ATTACH)
+      || VL_STARTS (left->kind, VL_OP_SERVER_DETACH))
+    return vl_document_mend (app, store, left->object, left->kind);
   if (VL_STARTS (left->kind, VL_OP_SERVER) && ! VL_STREQ (left->kind, VL_OP_SERVER_CREATE))
     return vl_server_act_mend (app, left->object, left->kind);
   if (VL_STREQ (left->kind, VL_OP_IMAGE_DELETE))

@@ -19,6 +19,9 @@
 #define VL_OP_SERVER_UPDATE "server update"
 /* The rest of a deletion: the guest is gone, plugins that are not there hold something. */
 #define VL_OP_SERVER_RELEASE "server release"
+/* Before "volume" or "interface": server-devices.c. */
+#define VL_OP_SERVER_ATTACH "server attach "
+#define VL_OP_SERVER_DETACH "server detach "
 /* Before a word of server-act.c, "server stop": the driver is called for it. */
 #define VL_OP_SERVER "server "
 #define VL_OP_IMAGE_CREATE "image create"
@@ -33,6 +36,7 @@
 #define VL_MADE_INSIDE "image"
 #define VL_MADE_DOMAIN "domain"
 #define VL_MADE_DEVICE "equipment" /* a disk or NIC of the server that is the object; its id */
+#define VL_MADE_REQUEST "request"  /* what the server will be asked as: JSON */
 
 /* Inside a transaction: operation KIND on OBJECT begins, which of a server's is in its history;
  * DRIVER or NULL. */

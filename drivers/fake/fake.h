@@ -71,6 +71,12 @@ int fake_pass (struct vl_call *call, const struct vl_conn *conn, const char *met
 
 int fake_not_found (struct vl_call *call, const char *uuid);
 
+/* GUEST gets the document of SPAWN.  Does what a hypervisor does with it: refuses what its schema
+ * does not know, and reads the rest back.  0, or -1 after findings. */
+int fake_take_document (struct vl_call *call, const struct vl_spawn *spawn,
+                        struct fake_guest *guest);
+
+extern const struct vl_devices_calls fake_devices; /* devices.c */
 extern const struct vl_power_calls fake_power;
 extern const struct vl_inventory_calls fake_inventory;
 extern const struct vl_console_calls fake_console;

@@ -55,10 +55,8 @@ count_in (const struct vl_xml *domain, const char *name)
   return node ? strtoll (vl_xml_text (node), NULL, 10) : 0;
 }
 
-/* Does what a hypervisor does with a document: refuses what its schema does not
- * know, and reads the rest back. */
-static int
-take_document (struct vl_call *call, const struct vl_spawn *spawn, struct fake_guest *guest)
+int
+fake_take_document (struct vl_call *call, const struct vl_spawn *spawn, struct fake_guest *guest)
 {
   const char *xml = vl_doc_xml (spawn->doc);
   const struct vl_xml *domain;
@@ -93,7 +91,7 @@ make (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn, 
 {
   struct fake_guest guest = { .state = VL_STATE_SHUTDOWN };
 
-  if (take_document (call, spawn, &guest) < 0)
+  if (fake_take_document (call, spawn, &guest) < 0)
     return -1;
   if (power_on && start (call, conn, &guest) < 0)
     return -1;
@@ -114,7 +112,7 @@ move (struct vl_call *call, struct vl_conn *conn, const char *method, struct fak
     return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
                          "guest '%s' is in state '%s', in which '%s' cannot be done", guest->uuid,
                          fake_state_name (guest->state), method);
-  if (rules[i].boots && spawn && take_document (call, spawn, guest) < 0)
+  if (rules[i].boots && spawn && fake_take_document (call, spawn, guest) < 0)
     return -1;
   if (rules[i].boots)
     return start (call, conn, guest) < 0 ? -1 : fake_save (call, conn, guest);

@@ -19,6 +19,7 @@ static const struct virt_driver libvirt_kvm = {
 static const struct vl_prop props[] = {
   VIRT_PROP_URI ("qemu:///system", "the libvirt daemon of this machine whose guests these are"),
   VIRT_PROP_SOFT_REBOOT_WAIT,
+  VIRT_PROPS_DETACH,
 };
 
 static const char *
@@ -144,5 +145,6 @@ VL_DRIVER (libvirt_kvm, "libvirt-kvm", .version = VL_VERSION,
            .offers = VL_TABLE (driver_offers), .reads_back = 1, .virt_type = libvirt_kvm_virt_type,
            .usable = libvirt_kvm_usable, .ready = libvirt_kvm_ready, .open = libvirt_kvm_open,
            .close = virt_close, .probe = virt_probe, .power = &virt_power_calls,
-           .inventory = &virt_inventory_calls, .console = &virt_console_calls,
-           .stamp = libvirt_kvm_stamp, .validates = 1, .secrets = &virt_secrets_calls);
+           .inventory = &virt_inventory_calls, .devices = &virt_devices_calls,
+           .console = &virt_console_calls, .stamp = libvirt_kvm_stamp, .validates = 1,
+           .secrets = &virt_secrets_calls);

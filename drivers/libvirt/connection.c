@@ -357,6 +357,8 @@ virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **c
   made->type = how->driver->type;
   made->soft_reboot_wait = how->soft_reboot_wait;
   made->open_timeout = how->open_timeout;
+  made->detach_attempts = how->detach_attempts;
+  made->detach_timeout = how->detach_timeout;
   made->embedded = how->embedded;
   made->apart = how->apart;
   made->guest_uid = how->guest_uid;

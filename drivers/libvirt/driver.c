@@ -59,6 +59,8 @@ virt_begin (struct vl_call *call, const struct virt_driver *driver, const struct
     .uri = uri->text,
     .state_dir = open->state_dir,
     .soft_reboot_wait = (uint32_t)vl_int (call, "soft-reboot-wait"),
+    .detach_attempts = (uint32_t)vl_int (call, "detach-attempts"),
+    .detach_timeout = (uint32_t)vl_int (call, "detach-timeout"),
     .own_loop = open->own_event_loop != 0,
     .apart = open->own_event_loop == 0,
     .embedded = uri->where == VIRT_EMBED,

@@ -27,6 +27,7 @@ struct proof {
   const struct vl_spawn *spawn;
   const struct vl_xml *live;
   const struct vl_judged *files;
+  const char *follows;
   char *seen; /* one for each of FILES */
 };
 
@@ -130,8 +131,8 @@ judge_open (struct proof *proof, const char *link)
   return vl_refuse_as (proof->call, VL_ERR_FAILED, "OtherFileOpen", NULL,
                        "somebody exchanged a disk's file, or wrote to it; see whose it is",
                        "guest '%s' has \"%s\" open, which is none of the files that were inspected "
-                       "for it; it was killed before it ran",
-                       proof->spawn->domain, name);
+                       "for it; %s",
+                       proof->spawn->domain, name, proof->follows);
 }
 
 /* Looks at what process PID has open, but for its standard streams, which are libvirt's.
@@ -244,12 +245,14 @@ judge_processes (struct proof *proof)
 }
 
 int
-virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char *xml)
+virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char *xml,
+                  const char *follows)
 {
   struct proof proof = { .call = call,
                          .spawn = spawn,
                          .live = vl_xml_read (call, xml, strlen (xml)),
                          .files = spawn->files.rows,
+                         .follows = follows,
                          .seen = vl_memory (call, spawn->files.count + 1) };
   int result = proof.live ? judge_processes (&proof) : -1;
 
@@ -257,8 +260,8 @@ virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char
     return vl_refuse_as (call, VL_ERR_FAILED, "FilesNotCompared", NULL,
                          "run virtloom where libvirt's processes are seen: ls /proc",
                          "the process of guest '%s' is not found, so that what it has open cannot "
-                         "be compared; it was killed before it ran",
-                         spawn->domain);
+                         "be compared; %s",
+                         spawn->domain, follows);
   if (result > 0) {
     vl_warn_as (call, "FilesNotCompared", NULL, "run virtloom as root",
                 "what guest '%s' has open is not shown to this user: that it is what was "
@@ -271,7 +274,7 @@ virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char
       result = vl_refuse_as (call, VL_ERR_FAILED, "OtherFileOpen", NULL,
                              "somebody exchanged a disk's file; see whose it is",
                              "guest '%s' does not have the file open that was inspected as \"%s\"; "
-                             "it was killed before it ran",
-                             spawn->domain, proof.files[i].path);
+                             "%s",
+                             spawn->domain, proof.files[i].path, follows);
   return result;
 }

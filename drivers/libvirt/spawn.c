@@ -106,9 +106,8 @@ read_back (struct vl_call *call, const struct vl_spawn *spawn, virDomainPtr doma
   return vl_doc_read_back (call, spawn->doc, xml, live);
 }
 
-/* Puts the definition back that stood before, or none. */
-static void
-restore (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const char *before)
+void
+virt_put_back (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const char *before)
 {
   VIRT_AUTODOMAIN virDomainPtr old = NULL;
 
@@ -165,7 +164,7 @@ virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
     return NULL;
   }
   if (read_back (call, spawn, domain, 0) < 0) {
-    restore (call, conn, domain, before);
+    virt_put_back (call, conn, domain, before);
     if (old == NULL)
       virt_forget_guest (call, conn, spawn->uuid);
     virDomainFree (domain);
@@ -208,7 +207,7 @@ prove_files (struct vl_call *call, const struct vl_spawn *spawn, virDomainPtr do
 
   if (xml == NULL)
     return virt_error (call, "cannot read guest '%s' back", spawn->domain);
-  return virt_prove_files (call, spawn, xml);
+  return virt_prove_files (call, spawn, xml, "it was killed before it ran");
 }
 
 /* The saved memory is gone from the disk once it is restored; the guest has it now. */

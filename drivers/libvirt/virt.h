@@ -29,9 +29,11 @@ struct vl_conn {
   const char *type;          /* domain type of its guests: "qemu", "kvm" */
   uint32_t soft_reboot_wait; /* seconds */
   uint32_t open_timeout;     /* seconds */
-  int embedded;              /* libvirt's own driver, not a daemon's */
-  int apart;                 /* it is opened in a child process for each piece of work */
-  uid_t guest_uid;           /* whom each guest runs as, 0: as libvirt says */
+  /* How often a guest is asked to let go of a device, and the seconds that it has each time. */
+  uint32_t detach_attempts, detach_timeout;
+  int embedded;    /* libvirt's own driver, not a daemon's */
+  int apart;       /* it is opened in a child process for each piece of work */
+  uid_t guest_uid; /* whom each guest runs as, 0: as libvirt says */
   gid_t guest_gid;
   int64_t log_bytes; /* what is kept of a guest's console, 0: for virtlogd to say */
   int own_loop;      /* the application runs the event loop */
@@ -75,6 +77,23 @@ struct virt_driver {
     .nova = "libvirt.wait_soft_reboot_seconds",                                                    \
     .help = "how long a soft reboot waits for the guest before it becomes a hard one",             \
     .since = "0.1"                                                                                 \
+  }
+
+/* Two rows. */
+#define VIRT_PROPS_DETACH                                                                          \
+  { .name = "detach-attempts",                                                                     \
+    .type = VL_INT,                                                                                \
+    .deflt = "8",                                                                                  \
+    .min = 1,                                                                                      \
+    .max = 1000,                                                                                   \
+    .setting = "device_detach_attempts",                                                           \
+    .nova = "libvirt.device_detach_attempts",                                                      \
+    .help = "how often a guest is asked to let go of a device",                                    \
+    .since = "0.1" },                                                                              \
+  {                                                                                                \
+    .name = "detach-timeout", .type = VL_INT, .deflt = "20", .min = 1, .max = 86400, .unit = "s",  \
+    .setting = "device_detach_timeout", .nova = "libvirt.device_detach_timeout",                   \
+    .help = "how long a guest has each time to let go of a device", .since = "0.1"                 \
   }
 
 struct virt_uri;
@@ -124,7 +143,8 @@ struct virt_open {
   int64_t log_bytes; /* what is kept of a guest's console, 0: for virtlogd to say */
   int own_loop;
   uint32_t soft_reboot_wait, open_timeout;
-  const char *hint;        /* how to mend it where it cannot be opened, or NULL */
+  uint32_t detach_attempts, detach_timeout; /* as in struct vl_conn */
+  const char *hint;                         /* how to mend it where it cannot be opened, or NULL */
   const char *environment; /* of a process that is there for libvirt alone, lines, or NULL */
   /* Takes the root folder of the embedded driver, or NULL: a descriptor that holds it until
    * all copies of it are closed, VIRT_BUSY where another process had it for MS
@@ -169,10 +189,12 @@ const char *virt_remedy (struct vl_call *call, const char *message, const char *
 struct virt_job {
   const char *uuid; /* of the guest; NULL: of none */
   const struct vl_spawn *spawn;
+  const struct vl_device_change *change;
   const void *more; /* what else FN is told */
   int blind;        /* how the guest is afterwards is of no interest */
   uint32_t open_ms; /* how long to wait for another command that has libvirt, 0: as settings say */
   uint32_t work_ms; /* how long libvirt may take, 0: VIRT_WORK_MS */
+  uint32_t hold_ms; /* how long the work may wait for the guest */
 };
 typedef int (*virt_fn) (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
                         FILE *answer);
@@ -305,10 +327,11 @@ int virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *
 
 int virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *uid, int64_t *gid);
 
-/* files.c: does QEMU, whose guest with live document XML is paused, have open what was judged,
- * all of it and no other file or block device?  0, or -1 after a finding; a warning where
- * this user is not shown what it has open. */
-int virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char *xml);
+/* files.c: does QEMU, whose guest has the live document XML, have open what was judged, all of it
+ * and no other file or block device?  0, or -1 after a finding, which ends with what FOLLOWS ("it
+ * was killed before it ran"); a warning where this user is not shown what it has open. */
+int virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const char *xml,
+                      const char *follows);
 /* Which process has PATH open: "process PID (COMMAND)", or words for that none is seen. */
 const char *virt_file_holder (struct vl_call *call, const char *path);
 
@@ -354,6 +377,9 @@ int virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spaw
                 virDomainPtr domain, unsigned flags);
 /* Pulls the plug and waits until the guest is gone; 0 where it was off. */
 int virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain);
+/* Puts the definition BEFORE of the guest back, NULL: it had none. */
+void virt_put_back (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
+                    const char *before);
 /* Forgets the definition, with saved state, firmware variables and TPM; KEEP leaves the
  * last two for a guest that is to be defined again. */
 int virt_undefine (struct vl_call *call, virDomainPtr domain, int keep);
@@ -376,6 +402,7 @@ int virt_probe (struct vl_call *call, struct vl_conn *conn);
 int virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const struct virt_uri *uri,
                 const char *state_dir);
 
+extern const struct vl_devices_calls virt_devices_calls;
 extern const struct vl_power_calls virt_power_calls;         /* power.c */
 extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */
 extern const struct vl_console_calls virt_console_calls;     /* console.c */

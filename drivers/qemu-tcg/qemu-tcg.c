@@ -28,6 +28,7 @@ static const struct vl_prop props[] = {
                  "libvirt's driver in this process, or the daemon of this machine that runs the "
                  "guests"),
   VIRT_PROP_SOFT_REBOOT_WAIT,
+  VIRT_PROPS_DETACH,
   { .name = "open-timeout",
     .type = VL_INT,
     .deflt = "120",
@@ -213,6 +214,6 @@ VL_DRIVER (qemu_tcg, "qemu-tcg", .version = VL_VERSION,
            .virt_type = qemu_tcg_virt_type, .slot_default = qemu_tcg_slot_default,
            .usable = qemu_tcg_usable, .ready = qemu_tcg_ready, .open = qemu_tcg_open,
            .close = virt_close, .probe = qemu_tcg_probe, .power = &virt_power_calls,
-           .inventory = &virt_inventory_calls, .console = &virt_console_calls,
-           .stamp = qemu_tcg_stamp, .validates = 1, .secrets = &virt_secrets_calls,
-           .process = qemu_tcg_process);
+           .inventory = &virt_inventory_calls, .devices = &virt_devices_calls,
+           .console = &virt_console_calls, .stamp = qemu_tcg_stamp, .validates = 1,
+           .secrets = &virt_secrets_calls, .process = qemu_tcg_process);

@@ -160,10 +160,38 @@ struct vl_secrets_calls {
   int (*drop) (struct vl_call *, struct vl_conn *, const char *uuid);
 };
 
-/* Groups that later versions fill. */
-struct vl_device_calls {
-  uint32_t size;
+/* A part of a guest that comes or goes. */
+struct vl_device_part {
+  const char *id;  /* of the disk or NIC that it is, NULL: a controller */
+  const char *xml; /* the element of `devices` */
 };
+
+/* A disk or NIC that comes to a guest, or goes from it. */
+struct vl_device_change {
+  uint32_t size;
+  uint32_t once; /* detach: 1: the guest is asked once, and has little time */
+  /* In the order in which they come or go: a controller before what it drives, and after. */
+  struct vl_table parts; /* struct vl_device_part */
+  /* What the guest is made of afterwards, whole, and what it may have open then. */
+  const struct vl_spawn *after;
+};
+
+/* The definition of the guest becomes that of AFTER, and a guest that runs or is paused gets
+ * or loses PARTS.  What is done already, or is not there, is success, since a command that died
+ * is followed by one that calls the same.
+ *
+ * Attach answers -1 where the guest is as it was, and 1, after vl_refuse () too, where some part
+ * could not be taken back.  Detach answers 0 once the guest has let go, and -1 where it has not
+ * (DeviceDetachFailed): it may do that later. */
+struct vl_devices_calls {
+  uint32_t size;
+  int (*attach_volume) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
+  int (*detach_volume) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
+  int (*attach_interface) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
+  int (*detach_interface) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
+};
+
+/* Groups that later versions fill. */
 struct vl_image_calls {
   uint32_t size;
 };
@@ -224,7 +252,7 @@ struct vl_driver {
 
   const struct vl_power_calls *power;
   const struct vl_inventory_calls *inventory;
-  const struct vl_device_calls *devices;
+  const struct vl_devices_calls *devices;
   const struct vl_image_calls *images;
   const struct vl_migration_calls *migration;
   const struct vl_console_calls *console;

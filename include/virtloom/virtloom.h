@@ -482,6 +482,17 @@ VL_EXPORT int vl_server_act (struct vl_app *app, const char *server, enum vl_ser
 /* VL_SERVER_STOP of N servers: all are asked to shut down first, and waited for together. */
 VL_EXPORT int vl_server_stop (struct vl_app *app, const char *const *servers, size_t n,
                               uint32_t timeout, int force);
+enum vl_device_kind { VL_DEVICE_VOLUME = 1, VL_DEVICE_INTERFACE = 2 };
+/* Gives SERVER, whose guest may run, one more device as SPEC says: a volume or a network as of
+ * vl_create_options.  NAME ("vdb", or NULL) is what a volume is called in the guest.  *ID (or
+ * NULL) becomes the device's id, in memory of the application.  What the plan of today would
+ * change beside the device is a refusal. */
+VL_EXPORT int vl_server_attach (struct vl_app *app, const char *server, enum vl_device_kind kind,
+                                const char *spec, const char *name, const char **id);
+/* Takes DEVICE away: a volume by its id, uuid, name in the guest or file, an interface by its id,
+ * MAC address or tap.  It is the server's until the guest has let go of it (DeviceDetachFailed). */
+VL_EXPORT int vl_server_detach (struct vl_app *app, const char *server, enum vl_device_kind kind,
+                                const char *device);
 /* Starts the servers that were ACTIVE before the host's boot and whose guests are off, once
  * in a boot; FN is called with the name of each that was started.  0; 1 where the setting
  * resume_guests_state_on_host_boot is off, and nothing is started; or -1 after findings: it can

@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff event wait pause unpause suspend resume log console" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove event wait pause unpause suspend resume log console" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -37,6 +37,8 @@ _virtloom_options ()
     server-start | server-pause | server-unpause | server-suspend | server-resume) echo "--all --status --wait" ;;
     server-wait) echo "--status --timeout" ;;
     server-reboot) echo "--hard --timeout --update --accept-loss --wait" ;;
+    server-add*) echo "--device --wait" ;;
+    server-remove*) echo "--wait" ;;
     server-log) echo "--lines --raw" ;;
     server-console) echo "--follow --raw" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;

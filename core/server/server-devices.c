@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Disks and NICs that come to a server, or go from it.  The document of a build with the
+ * device takes the place of the one on record, from which it may differ by the device and a
+ * controller for it; the guest gets, or loses, just those. */
+
+#include <config.h>
+
+#include "server/hooks.h"
+
+#include "lib/text.h"
+#include "request/disks.h"
+#include "server/method.h"
+#include "server/undo.h"
+
+#include <virtloom/virtloom.h>
+
+/* So many changes that are in the way are told. */
+#define TOLD 5
+
+/* What is done: the words of the operation's kind after "server ". */
+static const struct operation {
+  const char *kind;
+  enum vl_device_kind of;
+  int gone;
+  enum vl_op op;
+} operations[] = {
+  { VL_OP_SERVER_ATTACH "volume", VL_DEVICE_VOLUME, 0, VL_OP_ATTACH_VOLUME },
+  { VL_OP_SERVER_DETACH "volume", VL_DEVICE_VOLUME, 1, VL_OP_DETACH_VOLUME },
+  { VL_OP_SERVER_ATTACH "interface", VL_DEVICE_INTERFACE, 0, VL_OP_ATTACH_INTERFACE },
+  { VL_OP_SERVER_DETACH "interface", VL_DEVICE_INTERFACE, 1, VL_OP_DETACH_INTERFACE },
+};
+#define N_OPERATIONS (sizeof operations / sizeof operations[0])
+
+struct work {
+  struct vl_app *app;
+  const struct operation *what;
+  struct vl_record record;
+  struct vl_record after; /* the same, with the next request */
+  struct vl_plugin *driver;
+  struct vl_hooks current;
+  const struct vl_hooks *next; /* in act only */
+  struct vl_plan *plan;
+  const char *device; /* its id */
+  int off;            /* the guest neither runs nor stands still */
+  int alone;          /* all that changes is due to the device: of a guest that is off it may */
+};
+
+/* ---- what changes ---- */
+
+/* The length of the part of PATH that names an element of `devices`, 0 where it is none. */
+static size_t
+device_length (const char *path)
+{
+  static const char devices[] = "/domain/devices/";
+  size_t length = sizeof devices - 1;
+
+  return strncmp (path, devices, length) == 0 ? length + strcspn (path + length, "/") : 0;
+}
+
+/* Is ROW a whole element of `devices`, the device ID or a controller? */
+static int
+is_part (const struct vl_provenance *row, const char *id)
+{
+  size_t length = device_length (row->path);
+
+  return length && row->path[length] == '\0' && row->part == VL_PART_ELEMENT
+         && (row->device ? VL_STREQ (row->device, id)
+                         : VL_STARTS (row->path, "/domain/devices/controller"));
+}
+
+/* The next of the N CHANGES from *AT on that is not of a whole part that comes, or with GONE goes;
+ * NULL at the end.  PART is called with each part. */
+static const struct vl_change *
+next_other (const struct vl_change *changes, size_t n, size_t *at, int gone, const char *id,
+            void (*part) (void *, const struct vl_provenance *), void *opaque)
+{
+  while (*at < n) {
+    const struct vl_change *change = &changes[(*at)++];
+    const struct vl_provenance *row = gone ? change->was : change->is;
+    size_t length = row ? device_length (row->path) : 0;
+
+    if (row == NULL || (gone ? change->is : change->was) || ! is_part (row, id))
+      return change;
+    if (part)
+      part (opaque, row);
+    /* All of it follows. */
+    while (*at < n) {
+      const struct vl_provenance *more = gone ? changes[*at].was : changes[*at].is;
+
+      if ((gone ? changes[*at].is : changes[*at].was) || strncmp (more->path, row->path, length)
+          || more->path[length] != '/')
+        break;
+      ++*at;
+    }
+  }
+  return NULL;
+}
+
+/* "'/domain/vcpu' from '1' to '2'". */
+static const char *
+change_text (struct vl_call *call, const struct vl_change *change)
+{
+  const struct vl_provenance *row = change->is ? change->is : change->was;
+
+  if (change->was && change->is)
+    return vl_printf (call, "'%s' from '%s' to '%s'", row->path,
+                      change->was->value ? change->was->value : "", row->value ? row->value : "");
+  return vl_printf (call, "'%s'%s%s%s, which is %s", row->path, row->value ? " '" : "",
+                    row->value ? row->value : "", row->value ? "'" : "",
+                    change->is ? "new" : "gone");
+}
+
+/* Refuses what else would change; DRIFT: without the device it would, too. */
+static int
+refuse_changes (const struct work *w, const struct vl_change *changes, size_t n, int drift)
+{
+  struct vl_call *call = w->app->call;
+  const char *word = w->what->kind + strlen (VL_OP_SERVER);
+  const char *name = vl_shell_word (call->arena, w->record.name);
+  VL_AUTOSTR struct vl_str text = { 0 };
+  const struct vl_change *change;
+  size_t at = 0, others = 0;
+
+  while ((change = next_other (changes, n, &at, w->what->gone, w->device, NULL, NULL)))
+    if (others++ < TOLD)
+      vl_str_printf (&text, "%s%s", text.length ? "; " : "", change_text (call, change));
+  if (others > TOLD)
+    vl_str_printf (&text, "; and %zu more", others - TOLD);
+  return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
+                       drift ? vl_printf (call,
+                                          "take a plan of today first: virtloom server diff %s "
+                                          "shows it, virtloom server reboot --hard --update %s "
+                                          "takes it",
+                                          name, name)
+                             : vl_printf (call, "stop it first: virtloom server stop %s", name),
+                       "%s of server \"%s\" would change more than the device: %s", word,
+                       w->record.name, text.text);
+}
+
+/* Would a plan of today differ from what is on record, with the devices as they are? */
+static int
+has_drifted (const struct work *w)
+{
+  struct vl_plan *plan = vl_record_plan (w->app, &w->record, w->current.stored);
+  struct vl_change *changes;
+  size_t n = 1;
+
+  if (plan && plan->ok)
+    vl_stored_difference (w->app, w->current.stored, plan, &changes, &n);
+  vl_plan_free (plan);
+  return n > 0;
+}
+
+/* The judge of the replacement, inside its transaction. */
+static int
+judge (void *opaque, const struct vl_change *changes, size_t n)
+{
+  const struct work *w = opaque;
+  size_t at = 0;
+
+  return w->alone || next_other (changes, n, &at, w->what->gone, w->device, NULL, NULL) == NULL
+             ? 0
+             : refuse_changes (w, changes, n, 1);
+}
+
+/* The same before it: more than the device may change where the guest is off, and none of it would
+ * without the device. */
+static int
+judge_plan (struct work *w)
+{
+  struct vl_change *changes;
+  size_t n, at = 0;
+  int drift;
+
+  vl_stored_difference (w->app, w->current.stored, w->plan, &changes, &n);
+  if (next_other (changes, n, &at, w->what->gone, w->device, NULL, NULL) == NULL)
+    return 0;
+  drift = has_drifted (w);
+  w->alone = w->off && ! drift;
+  return w->alone ? 0 : refuse_changes (w, changes, n, drift);
+}
+
+/* ---- the driver ---- */
+
+struct parts {
+  struct vl_call *call;
+  const struct vl_doc *doc;
+  struct vl_device_part *list;
+  size_t n;
+};
+
+static void
+add_part (void *opaque, const struct vl_provenance *row)
+{
+  struct parts *parts = opaque;
+
+  parts->list[parts->n++] =
+      (struct vl_device_part) { row->device, vl_doc_part_xml (parts->call, parts->doc, row->path) };
+}
+
+/* Controllers come before what they drive, and go after it. */
+static struct vl_table
+sort_parts (const struct parts *parts, int gone)
+{
+  struct vl_device_part *sorted =
+      vl_arena_alloc (parts->call->arena, (parts->n + 1) * sizeof *sorted);
+  size_t n = 0;
+
+  for (int turn = 0; turn < 2; turn++)
+    for (size_t i = 0; i < parts->n; i++)
+      if ((parts->list[i].id != NULL) == (turn != gone))
+        sorted[n++] = parts->list[i];
+  return (struct vl_table) { sorted, (uint32_t)n, sizeof *sorted };
+}
+
+/* What the document of AFTER has more than that of BEFORE; with GONE, what it has less. */
+static struct vl_table
+parts_of (const struct work *w, const struct vl_stored *before, const struct vl_stored *after,
+          int gone)
+{
+  struct vl_call *call = w->app->call;
+  struct parts parts = { .call = call, .doc = gone ? before->doc : after->doc };
+  struct vl_change *changes;
+  size_t n, at = 0;
+
+  vl_doc_difference (call, before->doc, before->rows, after->doc, after->rows, &changes, &n);
+  parts.list = vl_arena_alloc (call->arena, (n + 1) * sizeof *parts.list);
+  while (next_other (changes, n, &at, gone, w->device, add_part, &parts))
+    ;
+  return sort_parts (&parts, gone);
+}
+
+/* Has the driver make the guest of document BEFORE one of AFTER: attach, or with GONE detach. */
+static int
+call_driver (const struct work *w, const struct vl_hooks *before, const struct vl_hooks *after,
+             int gone, int once)
+{
+  struct vl_app *app = w->app;
+  struct vl_spawn spawn;
+  const struct vl_device_change change = { .size = sizeof change,
+                                           .once = (uint32_t)once,
+                                           .parts =
+                                               parts_of (w, before->stored, after->stored, gone),
+                                           .after = &spawn };
+
+  if (vl_record_spawn (app, &w->record, after->stored->doc, &spawn) < 0)
+    return -1;
+  app->call->host = after->host;
+  app->call->addresses = NULL;
+  if (w->what->of == VL_DEVICE_VOLUME)
+    return gone ? VL_CALL (app, w->driver, devices, detach_volume, &change)
+                : VL_CALL (app, w->driver, devices, attach_volume, &change);
+  return gone ? VL_CALL (app, w->driver, devices, detach_interface, &change)
+              : VL_CALL (app, w->driver, devices, attach_interface, &change);
+}
+
+/* ---- attach ---- */
+
+/* Connects the volume or plugs the NIC, which is then undone by undo_host. */
+static int
+make_ready (const struct work *w)
+{
+  return vl_server_device_act (w->app, &w->after, VL_ROLE_PENDING, w->device, 0) < 0
+                 || vl_hooks_prepare (w->next) < 0
+             ? -1
+             : 0;
+}
+
+static int
+undo_host (const struct work *w, const struct vl_hooks *hooks, const struct vl_record *record,
+           const char *role)
+{
+  int bad = vl_hooks_release_device (hooks);
+
+  bad |= vl_server_device_act (w->app, record, role, w->device, 1);
+  return bad ? -1 : 0;
+}
+
+/* Was the last error of CALL, from number FIRST on, that the guest does not let go? */
+static int
+is_held (const struct vl_call *call, size_t first)
+{
+  for (size_t i = call->findings.n; i-- > first;)
+    if (call->findings.items[i].severity == VL_SEV_ERROR)
+      return VL_STREQ (call->findings.items[i].code, "DeviceDetachFailed");
+  return 0;
+}
+
+/* The guest did not get the device, or is not what it should be: it loses what it has of it. */
+static int
+take_back (const struct work *w)
+{
+  size_t first = w->app->call->findings.n;
+
+  if (call_driver (w, w->next, &w->current, 1, 1) < 0)
+    return is_held (w->app->call, first) ? 1 : VL_UNFINISHED;
+  /* What cannot be undone has been told. */
+  (void)undo_host (w, w->next, &w->after, VL_ROLE_PENDING);
+  return -1;
+}
+
+static int
+attach (const struct work *w)
+{
+  if (make_ready (w) < 0) {
+    (void)undo_host (w, w->next, &w->after, VL_ROLE_PENDING);
+    return -1;
+  }
+  return call_driver (w, &w->current, w->next, 0, 0) == 0 ? 0 : take_back (w);
+}
+
+/* ---- detach ---- */
+
+/* The volume is the server's, and stays connected, until the guest has let go. */
+static int
+detach (const struct work *w, int once)
+{
+  return call_driver (w, &w->current, w->next, 1, once) < 0
+                 || undo_host (w, &w->current, &w->record, VL_ROLE_CURRENT) < 0
+             ? -1
+             : 0;
+}
+
+/* ---- both ---- */
+
+static int
+act (void *opaque)
+{
+  struct work *w = opaque;
+  struct vl_hooks next;
+  int result = vl_hooks_load (&next, w->app, &w->after, VL_ROLE_PENDING);
+
+  w->next = &next;
+  if (result == 0 && ! w->what->gone)
+    result = vl_hooks_permit (&next, w->what->op, 0);
+  if (result == 0)
+    result = w->what->gone ? detach (w, 0) : attach (w);
+  vl_hooks_free (&next);
+  return result;
+}
+
+static int
+refuse_state (const struct work *w, const char *status)
+{
+  struct vl_call *call = w->app->call;
+  const char *name = vl_shell_word (call->arena, w->record.name), *mend;
+
+  mend = VL_STREQ (status, "SUSPENDED") ? "resume"
+         : VL_STREQ (status, "ERROR")   ? "reboot --hard"
+                                        : NULL;
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
+                       mend ? vl_printf (call, "virtloom server %s %s", mend, name) : NULL,
+                       "server \"%s\" is %s; %s is for servers that are ACTIVE, SHUTOFF, PAUSED",
+                       w->record.name, status, w->what->kind + strlen (VL_OP_SERVER));
+}
+
+/* Is the server in a state in which it can be done, and what is on record of it? */
+static int
+load (struct work *w)
+{
+  struct vl_call *call = w->app->call;
+  struct vl_info info;
+  const char *status;
+
+  if (vl_record_unlocked (call, &w->record) < 0
+      || vl_server_look (w->app, w->driver, w->record.uuid, &info) < 0)
+    return -1;
+  status = vl_status_of (w->record.status, info.state, 1);
+  if (! vl_glob_any ("ACTIVE SHUTOFF PAUSED", status))
+    return refuse_state (w, status);
+  w->off = VL_STREQ (status, "SHUTOFF");
+  if (vl_hooks_load (&w->current, w->app, &w->record, VL_ROLE_CURRENT) < 0)
+    return -1;
+  if (w->current.stored->was.earlier)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
+                         vl_printf (call, "virtloom server reboot --hard --update %s",
+                                    vl_shell_word (call->arena, w->record.name)),
+                         "server \"%s\" was made before devices were on record", w->record.name);
+  return vl_hooks_judge_plugins (&w->current, ! w->what->gone);
+}
+
+/* Takes JSON, the request with or without the device. */
+static int
+replace (struct work *w, char *json)
+{
+  struct vl_app *app = w->app;
+  const struct vl_replacement how = {
+    .kind = w->what->kind,
+    .judge = judge,
+    .act = act,
+    .opaque = w,
+    .request = vl_arena_strdup (app->call->arena, json),
+    .event = w->what->gone ? VL_EVENT_DETACHED : VL_EVENT_ATTACHED,
+  };
+
+  free (json);
+  w->after = w->record;
+  w->after.request = how.request;
+  w->plan = vl_record_plan (app, &w->after, w->current.stored);
+  if (w->plan == NULL || ! w->plan->ok || judge_plan (w) < 0)
+    return -1;
+  app->call->host = w->plan->build.host;
+  vl_progress (app->call, "%s of \"%s\"", w->what->kind + strlen (VL_OP_SERVER), w->record.name);
+  return vl_document_replace (app, &w->record, w->current.stored, w->plan, &how);
+}
+
+/* Finds SERVER and has FN do OPERATION to it. */
+static int
+on_server (struct vl_app *app, const char *server, enum vl_device_kind of, int gone,
+           int (*fn) (struct work *, const void *), const void *arg, const char **id)
+{
+  struct work w = { .app = app, .what = operations };
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  int result = -1;
+
+  while (w.what < operations + N_OPERATIONS && (w.what->of != of || w.what->gone != gone))
+    w.what++;
+  if (w.what == operations + N_OPERATIONS)
+    return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no kind of device %d",
+                      (int)of);
+  if (vl_server_take (app, server, vl_lock_seconds (app), &w.record, &w.driver, &lock) == 0
+      && load (&w) == 0)
+    result = fn (&w, arg);
+  app->call->op_device = NULL;
+  if (result == 0 && id)
+    *id = w.device;
+  vl_plan_free (w.plan);
+  vl_hooks_free (&w.current);
+  vl_lock_drop (&lock);
+  vl_events_tell (app);
+  return result;
+}
+
+struct wish {
+  const char *spec, *name;
+};
+
+static int
+attach_one (struct work *w, const void *arg)
+{
+  const struct wish *wish = arg;
+  char *json = vl_request_add (w->app, w->record.request, w->what->of == VL_DEVICE_INTERFACE,
+                               wish->spec, wish->name, &w->device);
+
+  if (json == NULL)
+    return -1;
+  w->app->call->op_device = w->device;
+  return replace (w, json);
+}
+
+int
+vl_server_attach (struct vl_app *app, const char *server, enum vl_device_kind kind,
+                  const char *spec, const char *name, const char **id)
+{
+  const struct wish wish = { spec, name };
+
+  return on_server (app, server, kind, 0, attach_one, &wish, id);
+}
+
+/* ---- which one ---- */
+
+/* Is DEVICE what WORD names? */
+static int
+is_named (const struct vl_recorded_device *device, const char *word)
+{
+  const struct vl_disk *disk = &device->disk;
+  const struct vl_nic *nic = &device->nic;
+
+  if (device->is_nic)
+    return VL_STREQ (nic->id, word) || vl_text_same (nic->mac, word)
+           || vl_text_same (nic->tap, word);
+  return VL_STREQ (disk->id, word) || vl_text_same (disk->serial, word)
+         || vl_text_same (disk->dev, VL_STARTS (word, "/dev/") ? word + 5 : word)
+         || vl_text_same (disk->source, word);
+}
+
+/* Refuses WORD, which names N devices of the server; ALL: those that can go. */
+static int
+refuse_word (const struct work *w, const char *word, size_t n, const char *all)
+{
+  struct vl_call *call = w->app->call;
+  int nic = w->what->of == VL_DEVICE_INTERFACE;
+  const char *kind = nic ? "interface" : "volume";
+
+  if (n > 0)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidInput", NULL, NULL,
+                         "\"%s\" is %zu %ss of server \"%s\"; accepted: %s", word, n, kind,
+                         w->record.name, all);
+  return vl_refuse_as (call, VL_ERR_NOT_FOUND, nic ? "PortNotFound" : "VolumeBDMNotFound", NULL,
+                       NULL, "server \"%s\" has no %s \"%s\"; accepted: %s", w->record.name, kind,
+                       word, all ? all : "none, since it has none that can go");
+}
+
+/* The id of the only one of the kind that WORD names, NULL after a finding. */
+static const char *
+find_device (const struct work *w, const char *word)
+{
+  const struct vl_recorded *was = &w->current.stored->was;
+  int nic = w->what->of == VL_DEVICE_INTERFACE;
+  VL_AUTOSTR struct vl_str all = { 0 };
+  const char *found = NULL;
+  size_t n = 0;
+
+  for (size_t i = 0; i < was->n_devices; i++) {
+    const struct vl_recorded_device *device = &was->devices[i];
+    const struct vl_disk *disk = &device->disk;
+
+    if (device->is_nic != nic)
+      continue;
+    if (! nic && ! VL_STREQ (disk->role, "volume")) {
+      if (is_named (device, word)) {
+        vl_refuse_as (w->app->call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
+                      "disk '%s' of server \"%s\" (%s) goes with the server alone", disk->dev,
+                      w->record.name, disk->role);
+        return NULL;
+      }
+      continue;
+    }
+    vl_str_printf (&all, "%s%s (%s)", all.length ? ", " : "", nic ? device->nic.id : disk->dev,
+                   nic ? device->nic.mac : disk->id);
+    if (is_named (device, word)) {
+      found = nic ? device->nic.id : disk->id;
+      n++;
+    }
+  }
+  if (n != 1)
+    refuse_word (w, word, n, all.text);
+  return n == 1 ? found : NULL;
+}
+
+static int
+detach_one (struct work *w, const void *arg)
+{
+  char *json;
+
+  w->device = find_device (w, arg);
+  if (w->device == NULL)
+    return -1;
+  w->app->call->op_device = w->device;
+  if (vl_hooks_permit (&w->current, w->what->op, 0) < 0)
+    return -1;
+  json = vl_request_drop (w->app->call, w->record.request, w->what->of == VL_DEVICE_INTERFACE,
+                          w->device);
+  return json ? replace (w, json) : -1;
+}
+
+int
+vl_server_detach (struct vl_app *app, const char *server, enum vl_device_kind kind,
+                  const char *device)
+{
+  return on_server (app, server, kind, 1, detach_one, device, NULL);
+}
+
+/* ---- what a dead command left ---- */
+
+/* The device that one of both documents has and the other has not; NULL: there is none. */
+static const char *
+find_changed (const struct vl_recorded *with, const struct vl_recorded *without)
+{
+  for (size_t i = 0; i < with->n_devices; i++) {
+    const struct vl_recorded_device *device = &with->devices[i];
+    const char *id = device->is_nic ? device->nic.id : device->disk.id;
+
+    if (vl_recorded_device (without, id) == NULL)
+      return id;
+  }
+  return NULL;
+}
+
+int
+vl_device_mend (const struct vl_hooks *hooks, const struct vl_hooks *next, const char *kind,
+                enum vl_event *event)
+{
+  struct work w = { .app = hooks->app,
+                    .what = operations,
+                    .record = *hooks->record,
+                    .after = *hooks->record,
+                    .driver = hooks->driver,
+                    .current = *hooks,
+                    .next = next };
+  struct vl_call *call = w.app->call;
+  int result;
+
+  while (w.what < operations + N_OPERATIONS && ! VL_STREQ (w.what->kind, kind))
+    w.what++;
+  if (w.what == operations + N_OPERATIONS
+      || vl_db_row (w.app->store, &w.after.request,
+                    "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_REQUEST "'", "s",
+                    w.record.uuid)
+             != 1)
+    return vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
+                         "there is no operation \"%s\" that can be finished", kind);
+  w.device = w.what->gone ? find_changed (&hooks->stored->was, &next->stored->was)
+                          : find_changed (&next->stored->was, &hooks->stored->was);
+  call->op_device = w.device;
+  *event = w.what->gone ? VL_EVENT_DETACHED : VL_EVENT_ATTACHED;
+  result = w.what->gone ? detach (&w, 1) : attach (&w);
+  call->op_device = NULL;
+  return result;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Disks and NICs that come and go: the guest has the document that it is given. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "fake.h"
+
+/* Nothing comes to a guest whose memory lies on disk, nor goes from it. */
+static int
+change (struct vl_call *call, const struct vl_conn *conn, const char *method,
+        const struct vl_device_change *change)
+{
+  const char *uuid = change->after->uuid;
+  struct fake_guest guest;
+  int lock = fake_begin (call, conn, method, uuid), found, answer = -1;
+
+  if (lock < 0)
+    return -1;
+  found = fake_load (call, conn, uuid, &guest);
+  if (found == 0)
+    answer = fake_not_found (call, uuid);
+  else if (found > 0 && guest.state == VL_STATE_SUSPENDED)
+    answer = vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+                           "guest '%s' is in state '%s', in which '%s' cannot be done", uuid,
+                           fake_state_name (guest.state), method);
+  else if (found > 0 && fake_take_document (call, change->after, &guest) == 0)
+    answer = fake_save (call, conn, &guest);
+  return fake_end (call, conn, lock, method, uuid, answer);
+}
+
+static int
+fake_attach_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_device_change *what)
+{
+  return change (call, conn, "attach_volume", what);
+}
+
+static int
+fake_detach_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_device_change *what)
+{
+  return change (call, conn, "detach_volume", what);
+}
+
+static int
+fake_attach_interface (struct vl_call *call, struct vl_conn *conn,
+                       const struct vl_device_change *what)
+{
+  return change (call, conn, "attach_interface", what);
+}
+
+static int
+fake_detach_interface (struct vl_call *call, struct vl_conn *conn,
+                       const struct vl_device_change *what)
+{
+  return change (call, conn, "detach_interface", what);
+}
+
+const struct vl_devices_calls fake_devices = {
+  .size = sizeof fake_devices,
+  .attach_volume = fake_attach_volume,
+  .detach_volume = fake_detach_volume,
+  .attach_interface = fake_attach_interface,
+  .detach_interface = fake_detach_interface,
+};

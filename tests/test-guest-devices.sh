@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Disks and interfaces that come to a running guest, and go from it, as the guest sees them.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/guest-lib.sh
+. "$(dirname "$0")/guest-lib.sh"
+guests_or_skip
+guest_image
+cd "$tmp" || exit 99
+setting user 'host_loopback_acknowledged = yes'
+setting pcie-ports 'num_pcie_ports = 8'
+
+# The guest says whenever it sees other disks (with their sectors) or interfaces.
+script look << 'END'
+last=
+while :; do
+  now=
+  for disk in /sys/block/[vs]d*; do now="$now ${disk##*/}=$(cat "$disk/size")"; done
+  for nic in /sys/class/net/e*; do [ -e "$nic" ] && now="$now $(cat "$nic/address")"; done
+  [ "$now" = "$last" ] || echo "guest: sees$now."
+  last=$now; sleep 1
+done
+END
+truncate -s 2M one.raw two.raw
+must t flavor create small --vcpus 1 --ram 192 --disk 0
+must t image create guest --file "$image" --disk-format qcow2
+must t image create q35 --file "$image" --disk-format qcow2 --property hw_machine_type=q35
+
+# mac SERVER NIC, address SERVER ID: what is on record.
+mac () { t server show "$1" -o json | jq -r ".networks[] | select (.id == \"$2\") | .mac"; }
+address () { t server show "$1" -o json | jq -r "[.disks[], .networks[]][] | select (.id == \"$2\") | .address"; }
+
+for machine in guest q35; do
+  run t server create "$machine" --flavor small --image "$machine" --volume "$(volume look)"
+  made "a guest of image $machine"
+  true_that "it looks" says "$machine" "guest: sees"
+  first=$(tells "$machine" sees)
+  run t server add volume "$machine" "path=$tmp/one.raw,format=raw"
+  is_eq "$rc $err" "0 " "add volume"
+  id=$out
+  true_that "the guest sees it" says "$machine" "guest: sees ${first%.} vdc=4096."
+  has "$(address "$machine" "$id")" "type=pci" "its address is on record"
+  run t server diff "$machine"
+  is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
+  run t server add network "$machine" user
+  is_eq "$rc $err" "0 " "add network"
+  nic=$out
+  true_that "the guest sees it" says "$machine" "guest: sees ${first%.} vdc=4096 $(mac "$machine" "$nic")."
+  run t server remove volume "$machine" vdc
+  is_eq "$rc $out$err" "0 " "remove volume"
+  true_that "the guest does not see it any more" says "$machine" "guest: sees ${first%.} $(mac "$machine" "$nic")."
+  open=$(ls -l /proc/"$(pgrep -of "[g]uest=$(field "$machine" domain),")"/fd)
+  has "$open" look.disk "QEMU has its disks open"
+  lacks "$open" one.raw "but not that one"
+  run t server remove network "$machine" "$(mac "$machine" "$nic")"
+  is_eq "$rc $out$err" "0 " "remove network"
+  true_that "nor that" says "$machine" "guest: sees $first" 2
+  run t server add volume "$machine" "path=$tmp/two.raw,format=raw" --device /dev/vdx
+  is_eq "$rc $err" "0 " "another volume"
+  before=$(address "$machine" "$out")
+  run t server reboot --hard "$machine"
+  is_eq "$rc $out$err" "0 " "a hard reboot"
+  true_that "the guest has it from its start" says "$machine" "guest: sees ${first%.} vdc=4096."
+  is_eq "$(address "$machine" "$(t server show "$machine" -o json | jq -r '.disks[-1].id')")" "$before" "at the same place"
+  run t server delete "$machine"
+  is_rc 0 "delete"
+done
+all_gone
+done_testing

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * virtloom server add and remove: disks and interfaces of a guest that is there. */
+
+#include <config.h>
+
+#include "server.h"
+
+/* Says what the new device is called. */
+static int
+add (struct tool *tool, enum vl_device_kind kind, const char *name)
+{
+  const char *const *words = tool->args->words;
+  const char *id = NULL;
+
+  if (vl_server_attach (tool->app, words[0], kind, words[1], name, &id) < 0)
+    return -1;
+  json_put (tool->data, "id", id);
+  if (! tool->json)
+    printf ("%s\n", id);
+  return 0;
+}
+
+int
+server_add_volume (struct tool *tool)
+{
+  return add (tool, VL_DEVICE_VOLUME, args_value (tool->args, "device"));
+}
+
+int
+server_add_network (struct tool *tool)
+{
+  return add (tool, VL_DEVICE_INTERFACE, NULL);
+}
+
+int
+server_remove_volume (struct tool *tool)
+{
+  return vl_server_detach (tool->app, tool->args->words[0], VL_DEVICE_VOLUME, tool->args->words[1]);
+}
+
+int
+server_remove_network (struct tool *tool)
+{
+  return vl_server_detach (tool->app, tool->args->words[0], VL_DEVICE_INTERFACE,
+                           tool->args->words[1]);
+}
