@@ -73,6 +73,24 @@ truncate -s 1M other
 swapped "$volume" other t server resume one
 killed "resume, though its memory is lost by that" "it was killed before it ran"
 
+# ---- a guest that runs ----
+
+setting qemu-tcg 'device_detach_timeout = 1'
+truncate -s 1M more other
+run t server create live --flavor tiny --image empty
+made "a guest without volumes"
+swapped "$tmp/more" other t server add volume live "path=$tmp/more,format=raw"
+is_eq "$rc" 1 "attach, of another file of the same kind"
+has "$err" "error OtherFileOpen qemu-tcg: guest '$(field live domain)' has \"" "is refused"
+has "$err" "\" open, which is none of the files that were inspected for it; it is taken out again" "in words"
+has "$err" "error DeviceDetachFailed qemu-tcg: guest '$(field live domain)' was asked 1 times to let go of 'volume-" "a guest that does not let go"
+is_eq "$(power live)" RUNNING "runs on"
+has "$(t server show live -o json | jq -r '.fault + " " + .disks[-1].target')" "DeviceDetachFailed: guest '$(field live domain)' was asked 1 times" "the record says what it has, and why"
+run t server stop live --timeout 0
+run t server remove volume live vdb
+is_eq "$rc $err" "0 " "it goes when the guest is off"
+run t server delete live
+
 # ---- a block device ----
 
 if [ "$(id -u)" = 0 ] && loop=$(losetup -f --show "$tmp/image.raw" 2> /dev/null); then
