@@ -458,8 +458,6 @@ vl_server_attach (struct vl_app *app, const char *server, enum vl_device_kind ki
   return on_server (app, server, kind, 0, attach_one, &wish, id);
 }
 
-/* ---- which one ---- */
-
 /* Is DEVICE what WORD names? */
 static int
 is_named (const struct vl_recorded_device *device, const char *word)
