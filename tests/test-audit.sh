@@ -126,8 +126,15 @@ refused 3 '{"name": "f", "vcpus": "two", "ram": 512, "properties": {}}' "$image"
 error Invalid core: f.json, flavor 'f': has no vcpus or no ram; \`openstack flavor list --long -f json\` has both" "a text that is no number"
 refused 3 '{"name": "f", "vcpus": 1, "ram": 512, "properties": "a=b"}' "$image" \
   "error Invalid core: f.json, flavor 'f': its properties are neither an object nor KEY='VALUE', ..." "properties of no form"
+echo '[{}]' > "$tmp/nameless"
+echo "$flavor" > "$tmp/one"
+audit --flavors "$tmp/one" --images "$tmp/nameless"
+has "$rc $err" "3 error Invalid core: $tmp/nameless, image '1': has neither name nor id" "an image without a name"
 refused 3 '[1]' "$image" "error Invalid core: f.json, flavor '1': is no JSON object" "a list of numbers"
 refused 3 '[]' "$image" "error Invalid core: 'f.json' lists no flavors" "an empty list"
+audit --flavors "$tmp/one" --images "$tmp/i.json" --host amd-sev --host kvm-x86_64 --host amd-sev
+is "$rc $err" "2 error Usage core: --host 'amd-sev' is given twice
+  give each host once" "a host is counted once"
 refused 3 "$flavor" '{"name"' "error Invalid core: 'i.json' is not JSON: ':' expected near end of file (byte 7)
 warning NoProperties core: some flavors have no member for properties: what they ask of a host is not known
   \`openstack flavor list --long -f json\` has them" "no JSON"

@@ -130,6 +130,12 @@ done
 run vl image create x --file "$tmp/bytes" --disk-format nonesuch
 is "$err" "error ImageUnacceptable core: image file \"$tmp/bytes\" cannot be kept: disk format \"nonesuch\" is not one of raw, qcow2, iso, vmdk, vdi, vhd, vpc, vhdx, ami, aki, ari" "one that nobody has"
 
+run vl flavor create net
+run vl plan --flavor net --network user,modell=virtio
+is "$rc $err" "2 error Usage core: \"modell\" in --network \"user,modell=virtio\"; accepted: type=, bridge=, vnic_type=, model=, mac=, mtu=
+  did you mean \"model=\"?" "--network is shown as it was typed"
+run vl flavor delete net
+
 # ---- whatever is read is a file ----
 
 # A FIFO that nobody writes to would be waited for, a device read for ever: each option and word

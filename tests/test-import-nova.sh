@@ -211,6 +211,8 @@ refused 3 '[DEFAULT]\nuse_cow_images = $other\n' \
 refused 3 '[DEFAULT]\nuse_cow_images = $ 1\n' \
   "error Invalid core: DEFAULT.use_cow_images: '\$' without a name behind it; accepted: \$name, \${name}, \$group.name, \$\$ (x.conf:2)" "a lonely dollar"
 }
+refused 3 '\xef\xbb\xbf[DEFAULT]\nuse_cow_images = no\n' \
+  "error Invalid core: a byte order mark at its beginning; accepted: a file without one: sed -i '1s/^\\xEF\\xBB\\xBF//' FILE (x.conf:1)" "a byte order mark"
 refused 3 '[libvirt]\nrng_dev_path = /dev/a ;b\n' \
   "error Invalid core: libvirt.rng_dev_path has ' ;', which begins a comment here (x.conf:2)" "what would be a comment"
 refused 3 '[libvirt]\nrng_dev_path = /dev/a\n  b\n' \

@@ -179,7 +179,9 @@ read_item (const struct reading *r, const json_t *item)
 
   if (name)
     json_object_set_new (part, "name", json_string (name));
-  name = name ? vl_printf (r->tool->call, "%s", name) : "without a name";
+  else
+    bad = refuse (r, vl_printf (r->tool->call, "%zu", r->list->n + 1), "has neither name nor id");
+  name = vl_printf (r->tool->call, "%s", name ? name : "");
   for (; amount->name; amount++)
     if (put_number (part, amount->name, member (item, amount->names)) < 0)
       bad = refuse (r, name, vl_printf (r->tool->call, "%s is no whole number", amount->name));

@@ -252,8 +252,11 @@ open_hosts (struct audit *audit)
   size_t n = 0, pairs = audit->flavors.n * audit->images.n;
   int bad = 0;
 
-  while (files[n])
-    n++;
+  for (; files[n]; n++)
+    for (size_t i = 0; i < n; i++)
+      if (VL_STREQ (files[i], files[n]))
+        return vl_refuse (tool->call, VL_ERR_USAGE, NULL, "give each host once",
+                          "--host '%s' is given twice", files[n]);
   if (n == 0) {
     files = here;
     n = 1;

@@ -144,6 +144,13 @@ nova_read (struct nova_conf *conf, const char *path, const char *text)
   char *copy = vl_xstrdup (text), *rest = copy, *line;
 
   conf->n_files++;
+  if (VL_STARTS (text, "\xef\xbb\xbf")) {
+    r.line = 1;
+    refuse (&r, "a byte order mark at its beginning",
+            "a file without one: sed -i '1s/^\\xEF\\xBB\\xBF//' FILE");
+    r.line = 0;
+    memmove (copy, copy + 3, strlen (copy) - 2);
+  }
   while ((line = strsep (&rest, "\n")))
     read_line (&r, line);
   flush (&r);

@@ -96,12 +96,12 @@ struct option_key {
   int number;
 };
 
-/* Puts each part of SPEC into OBJECT.  OPTION names it in findings. */
+/* Puts each part of SPEC from byte AT on into OBJECT.  OPTION names it in findings. */
 static int
-read_parts (struct vl_call *call, const char *option, const char *spec,
+read_parts (struct vl_call *call, const char *option, const char *spec, size_t at,
             const struct option_key *keys, size_t n_keys, json_t *object)
 {
-  VL_AUTOFREE char *copy = vl_xstrdup (spec);
+  VL_AUTOFREE char *copy = vl_xstrdup (spec + at);
   VL_AUTOSTR struct vl_str accepted = { NULL, 0, 0 };
   char *state = NULL;
 
@@ -110,15 +110,20 @@ read_parts (struct vl_call *call, const char *option, const char *spec,
   for (char *part = strtok_r (copy, ",", &state); part; part = strtok_r (NULL, ",", &state)) {
     char *equals = strchr (part, '=');
     const struct option_key *key = NULL;
+    struct vl_spell spell = { .wanted = part };
 
     if (equals)
       *equals = '\0';
-    for (size_t i = 0; equals && i < n_keys; i++)
+    for (size_t i = 0; equals && i < n_keys; i++) {
+      vl_spell_offer (&spell, keys[i].key);
       if (VL_STREQ (keys[i].key, part))
         key = &keys[i];
+    }
     if (key == NULL || equals[1] == '\0')
-      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s \"%s\"; accepted: %s", part,
-                        option, spec, accepted.text);
+      return vl_refuse (
+          call, VL_ERR_USAGE, NULL,
+          key == NULL && spell.best ? vl_printf (call, "did you mean \"%s=\"?", spell.best) : NULL,
+          "\"%s\" in %s \"%s\"; accepted: %s", part, option, spec, accepted.text);
     if (json_object_get (object, key->member))
       return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
                         option, spec);
@@ -140,14 +145,15 @@ add_network (struct vl_call *call, json_t *list, const char *option, const char 
   };
   VL_AUTOFREE char *first = vl_xstrndup (spec, strcspn (spec, ","));
   json_t *object = json_object ();
+  size_t at = 0;
 
   json_array_append_new (list, object);
   /* A first word that is no pair is the type. */
   if (strchr (first, '=') == NULL) {
     put (object, "type", first);
-    spec += strlen (first) + (spec[strlen (first)] == ',');
+    at = strlen (first) + (spec[strlen (first)] == ',');
   }
-  if (read_parts (call, option, spec, keys, sizeof keys / sizeof keys[0], object) < 0)
+  if (read_parts (call, option, spec, at, keys, sizeof keys / sizeof keys[0], object) < 0)
     return -1;
   if (json_object_get (object, "bridge") || json_object_get (object, "type"))
     return 0;
@@ -172,7 +178,7 @@ add_volume (struct vl_call *call, json_t *list, const char *option, const char *
   json_array_append_new (list, object);
   put (object, "source_type", "volume");
   put (object, "destination_type", "volume");
-  if (read_parts (call, option, spec, keys, sizeof keys / sizeof keys[0], object) < 0)
+  if (read_parts (call, option, spec, 0, keys, sizeof keys / sizeof keys[0], object) < 0)
     return -1;
   path = json_string_value (json_object_get (object, "path"));
   if (path == NULL || json_object_get (object, "format") == NULL)
