@@ -149,7 +149,7 @@ state restore
 EOC
 cat > "$tmp/asking" << 'EOC'
 audit config check|import-nova driver disable explain flavor create|set host import|resume image create|set plan plugin check
-server create|delete|diff|pause|reboot|resume|start|stop|suspend|unpause state repair
+server create|delete|diff|lock|pause|reboot|resume|set|start|stop|suspend|unlock|unpause|unset state repair
 EOC
 cd "$tmp" || bail "no $tmp"
 while read -r words; do

@@ -83,6 +83,8 @@ void vl_stamp_system (struct vl_stamp *stamp);
 /* Facts of a host, for the core itself.  A fact is true, false, a value, a list of values, or
  * unknown; predicates answer 1 yes, 0 no, -1 unknown.  Each look-up during a
  * build is recorded with the plan. */
+/* Is PATH a device of HOST: 1 or 0; -1 where its file does not say. */
+int vl_host_device (const struct vl_host *host, const char *path);
 int vl_host_flag (const struct vl_host *host, const char *key);
 int vl_host_offers (const struct vl_host *host, const char *key, const char *value);
 const char *vl_host_str (const struct vl_host *host, const char *key);

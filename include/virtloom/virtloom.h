@@ -246,8 +246,6 @@ VL_EXPORT char *vl_host_to_json (const struct vl_host *host);
 VL_EXPORT size_t vl_host_n_facts (const struct vl_host *host);
 VL_EXPORT const char *vl_host_fact_key (const struct vl_host *host, size_t i); /* in byte order */
 
-/* Is PATH a device of HOST: 1 or 0; -1 where its file does not say. */
-VL_EXPORT int vl_host_device (const struct vl_host *host, const char *path);
 /* Is HOST this machine, and not a file? */
 VL_EXPORT int vl_host_probed (const struct vl_host *host);
 /* Asks the core, the driver that acts, and all features, whether their settings are
