@@ -140,16 +140,14 @@ server show live
 server wait live --status ACTIVE
 state backup
 state check
-plugin new acme-new
 flavor unset m1 --property hw:nothing
 image unset plain --property hw_nothing
 image delete plain
 flavor delete m1
-state restore
 EOC
 cat > "$tmp/asking" << 'EOC'
-audit config check|import-nova driver disable explain flavor create|set host import|resume image create|set plan plugin check
-server create|delete|diff|lock|pause|reboot|resume|set|start|stop|suspend|unlock|unpause|unset state repair
+audit config check|import-nova driver disable explain flavor create|set host import|resume image create|set plan plugin check|new
+server create|delete|diff|lock|pause|reboot|resume|set|start|stop|suspend|unlock|unpause|unset state repair|restore
 EOC
 cd "$tmp" || bail "no $tmp"
 while read -r words; do
@@ -213,7 +211,7 @@ while read -r name class words; do
       lacks "$out" "not ok" "$name: in each line" ;;
     *:abi-2 | *:other-magic) has "$out" "not ok 3 - its ABI is this one's" "$name: plugin check says so" ;;
     *:alias) has "$out" "not ok 4 - its name is the file's" "$name: plugin check says so" ;;
-    *:load-quit | *:load-kill) has "$out" "not ok 9 - loading comes to its end" "$name: plugin check says so" ;;
+    *:load-quit | *:load-kill) has "$out" "not ok 10 - loading comes to its end" "$name: plugin check says so" ;;
     gate:*) has "$out" "$words" "$name: plugin check says so" ;;
     *) has "$out" "$words ($modules/$name.so)" "$name: plugin check says so" ;;
   esac
