@@ -31,7 +31,7 @@ insert_server (const char *uuid, const char *name)
 {
   ck_assert_int_eq (vl_db_run (app->store,
                                "INSERT INTO server VALUES (?, ?, ?, 'SHUTOFF', 'f', NULL, NULL, "
-                               "'none', '', NULL, '', '', '', '')",
+                               "'none', '', NULL, '', '', '', '', NULL, NULL)",
                                "sss", uuid, name, vl_printf (app->call, "vl-%.8s", uuid)),
                     0);
 }
