@@ -220,6 +220,24 @@ whole "taken back"
 has "$(f server event list web -o json | jq -r '.events[0] | .action + "|" + .result + "|" + .reason')" \
   "attach volume|interrupted|the command that did it was killed; the next one undid it: PlannedFailure: method 'attach_volume' fails as planned by setting 'fail'" "which the history tells"
 
+# Nobody knows what the guest has: it is for the next command.
+setting fake 'fail = attach_volume, detach_volume'
+run f server add volume web "path=$tmp/three.raw,format=raw"
+is_eq "$rc $err" "1 error PlannedFailure fake: method 'attach_volume' fails as planned by setting 'fail'
+error PlannedFailure fake: method 'detach_volume' fails as planned by setting 'fail'" "an attach that can neither be done nor taken back"
+is_eq "$(db 'SELECT kind FROM operation')" "server attach volume" "is under way"
+run f server list -o json
+is_eq "$(jq -r '.servers[].fault' <<< "$out")" "PlannedFailure: method 'attach_volume' fails as planned by setting 'fail'; PlannedFailure: method 'detach_volume' fails as planned by setting 'fail'" "the list says why"
+has "$(jq -r '.findings[] | .code + ": " + .message' <<< "$out")" 'Unfinished: an interrupted "server attach volume" of ' "and that it is tried again"
+run f server stop web
+is_rc 1 "nothing else is done to it"
+setting fake
+run f server list -o json
+is_eq "$rc $err $(jq -r '.servers[].fault' <<< "$out")" "0  null" "the next command finishes it"
+has "$(devices web)" three.raw "and it has it"
+f server remove volume web "$tmp/three.raw"
+whole "finished later"
+
 # At each write.
 if strace -f -o "$tmp/trace" true 2> /dev/null; then
   calls=fdatasync,fsync,rename,pwrite64,symlink,unlink

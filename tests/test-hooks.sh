@@ -67,6 +67,50 @@ f server log web > /dev/null
 f explain web > /dev/null
 f server diff web > /dev/null
 is_eq "$(calls)" "" "who only reads calls nobody"
+
+# A volume that comes and goes.
+truncate -s 1M "$tmp/data.raw"
+data="path=$tmp/data.raw,format=raw"
+who () { calls | sed 's/ web lease=7 kept=yes//g'; }
+volumes () { f server show web -o json | grep -c '"target": *"vdb"'; }
+run f server add volume web "$data"
+is_eq "$rc $err" "0 " "add volume"
+is_eq "$(who)" "permit attach of volume|prepare of volume|event CHANGED|event ATTACHED" "attach asks, prepares and tells"
+run f server remove volume web vdb
+is_eq "$rc $err" "0 " "remove volume"
+is_eq "$(who)" "permit detach of volume|release of volume|event CHANGED|event DETACHED" "detach asks, releases and tells"
+is_eq "$(kept) $(on_host)" "@1.0 file@1.0 web" "and what is kept for the server stays"
+does attach=forbid
+run f server add volume web "$data"
+is_eq "$rc $err $(volumes)" "9 error NotPermitted lessee: attach is forbidden (lessee:lease=7 (flavor)) 0" "attach can be forbidden"
+does prepare=fail
+run f server add volume web "$data"
+is_eq "$rc $(volumes)" "4 0" "a prepare that fails"
+has "$(who)" "|release of volume" "is released"
+does
+f server add volume web "$data" > /dev/null
+does detach=forbid
+run f server remove volume web vdb
+is_eq "$rc $err $(volumes)" "9 error NotPermitted lessee: detach is forbidden (lessee:lease=7 (flavor)) 1" "so can detach"
+does release=fail
+run f server remove volume web vdb
+is_eq "$rc $(volumes)" "4 1" "a release that fails: it is the server's still"
+does
+run f server remove volume web vdb
+is_eq "$rc $err $(volumes)" "0  0" "and goes the next time"
+for point in permit prepare release; do
+  words="add volume web $data"
+  [ $point != release ] || { f server add volume web "$data" > /dev/null; words="remove volume web vdb"; }
+  does $point=die
+  # shellcheck disable=SC2086
+  run f server $words
+  does
+  run f server list
+  is_eq "$rc $err$(under_way) $(volumes)" "0  $([ $point = release ] || echo 1)$([ $point != release ] || echo 0)" "killed in $point: the next command finishes it"
+  f server remove volume web vdb > /dev/null 2>&1
+done
+f server list > /dev/null
+rm -f "$trace"
 run f server delete web
 is_eq "$rc $err" "0 " "delete"
 is_eq "$(calls)" "permit delete web lease=7 kept=yes|release web lease=7 kept=yes" "delete asks and releases"

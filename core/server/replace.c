@@ -233,6 +233,7 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
 {
   struct vl_app *app = hooks->app;
   size_t first = app->call->findings.n;
+  const char *server = hooks->record->uuid;
   enum vl_event event = VL_EVENT_CHANGED;
   struct vl_hooks next;
   const char *why = VL_WAS_KILLED;
@@ -246,10 +247,14 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
     why = vl_printf (app->call, "%s: %s", VL_WAS_KILLED, vl_fault_text (app->call, first));
   if (done == VL_UNFINISHED || vl_db_begin (app->store) < 0)
     return -1;
+  /* That it had not been finished is no fault any more. */
+  if (vl_record_set_status (app->store, server, hooks->record->status, NULL) < 0)
+    done = VL_UNFINISHED;
   return vl_db_finish (
-      app->store, done == 0  ? take_pending (app->store, hooks->record->uuid, event)
+      app->store, done == VL_UNFINISHED ? -1
+                  : done == 0           ? take_pending (app->store, server, event)
                   : done > 0 ? keep_pending (app->store, hooks->record, event, "interrupted", why)
-                             : drop_pending (app->store, hooks->record->uuid, "interrupted", why));
+                             : drop_pending (app->store, server, "interrupted", why));
 }
 
 int

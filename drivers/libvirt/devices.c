@@ -194,6 +194,7 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   domain = virt_define (call, conn, change->after);
   if (domain == NULL)
     return -1;
+  virt_settle (conn, domain, HOLD_MS);
   runs = read_live (call, domain, &live, &xml);
   if (runs == 0
       || (runs > 0 && bring (call, change, domain, live) == 0 && prove (call, change, domain) == 0))
@@ -275,6 +276,19 @@ ask_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
 }
 
 static int
+look_at_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+
+  (void)answer;
+  if (virt_look (call, conn, job->uuid, &domain) < 0)
+    return -1;
+  if (domain)
+    virt_settle (conn, domain, HOLD_MS);
+  return count_left (call, job, domain, 0);
+}
+
+static int
 define_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = virt_define (call, conn, job->change->after);
@@ -321,10 +335,12 @@ detach (struct vl_call *call, struct vl_conn *conn, const struct vl_device_chang
     /* Each part that is gone is followed by the next. */
     asked = now < left ? 0 : asked + 1;
     left = now;
-    if (left > 0 && asked == attempts)
-      return refuse_held (call, change, attempts, seconds);
     while (left > 0 && asked > 0 && vl_wait_more (call, &wait, -1))
       ;
+    if (left > 0 && asked == attempts && wait.ms > 0)
+      left = virt_do (call, conn, look_at_guest, &job);
+    if (left > 0 && asked == attempts)
+      return refuse_held (call, change, attempts, seconds);
   }
   return left < 0 ? -1 : virt_do (call, conn, define_guest, &job);
 }

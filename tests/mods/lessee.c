@@ -36,10 +36,10 @@ active (struct vl_call *c)
 
 #if LESSEE != 3
 static const char *const op_names[VL_N_OPS] = {
-  [VL_OP_CREATE] = "create",   [VL_OP_START] = "start",   [VL_OP_STOP] = "stop",
-  [VL_OP_REBOOT] = "reboot",   [VL_OP_PAUSE] = "pause",   [VL_OP_UNPAUSE] = "unpause",
-  [VL_OP_SUSPEND] = "suspend", [VL_OP_RESUME] = "resume", [VL_OP_UPDATE] = "update",
-  [VL_OP_DELETE] = "delete",
+  [VL_OP_CREATE] = "create",   [VL_OP_START] = "start",          [VL_OP_STOP] = "stop",
+  [VL_OP_REBOOT] = "reboot",   [VL_OP_PAUSE] = "pause",          [VL_OP_UNPAUSE] = "unpause",
+  [VL_OP_SUSPEND] = "suspend", [VL_OP_RESUME] = "resume",        [VL_OP_UPDATE] = "update",
+  [VL_OP_DELETE] = "delete",   [VL_OP_ATTACH_VOLUME] = "attach", [VL_OP_DETACH_VOLUME] = "detach",
 };
 static const char *const event_names[] = {
   "",         "CREATED", "STARTED",  "STOPPED",  "PAUSED", "UNPAUSED", "SUSPENDED", "RESUMED",
@@ -73,13 +73,13 @@ static int
 trace (struct vl_call *c, const char *what, const char *more)
 {
   FILE *file = fopen (vl_str (c, "trace"), "ae");
-  const char *kept = vl_kept (c, "file");
+  const char *kept = vl_kept (c, "file"), *device = vl_op_device (c);
 
   if (file == NULL)
     return vl_refuse (c, VL_ERR_FAILED, "trace", NULL, "cannot write");
-  fprintf (file, "%s%s%s %s lease=%s kept=%s\n", what, *more ? " " : "", more,
-           vl_str (c, VL_GUEST_NAME), vl_has (c, "lease") ? vl_str (c, "lease") : "-",
-           kept ? "yes" : "no");
+  fprintf (file, "%s%s%s%s%.6s %s lease=%s kept=%s\n", what, *more ? " " : "", more,
+           device ? " of " : "", device ? device : "", vl_str (c, VL_GUEST_NAME),
+           vl_has (c, "lease") ? vl_str (c, "lease") : "-", kept ? "yes" : "no");
   fclose (file);
   if (does (c, what, "die"))
     raise (SIGKILL);
@@ -135,7 +135,7 @@ release (struct vl_call *c)
   const char *path = vl_kept (c, "file");
   int result = trace (c, "release", "");
 
-  if (result < 0)
+  if (result < 0 || vl_op_device (c))
     return result;
   if (path)
     unlink (path);

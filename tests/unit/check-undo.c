@@ -30,8 +30,9 @@ static void
 insert_server (const char *uuid, const char *name)
 {
   ck_assert_int_eq (vl_db_run (app->store,
-                               "INSERT INTO server VALUES (?, ?, ?, 'SHUTOFF', 'f', NULL, NULL, "
-                               "'none', '', NULL, '', '', '', '', NULL, NULL)",
+                               "INSERT INTO server (uuid, name, domain, status, flavor, driver, "
+                               "created, request, xml, properties, facts) "
+                               "VALUES (?, ?, ?, 'SHUTOFF', 'f', 'none', '', '', '', '', '')",
                                "sss", uuid, name, vl_printf (app->call, "vl-%.8s", uuid)),
                     0);
 }
