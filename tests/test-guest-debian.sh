@@ -121,7 +121,8 @@ inside () {
   [ -n "$handle" ] || return 1
   agent "$1" "{\"execute\": \"guest-file-read\", \"arguments\": {\"handle\": $handle, \"count\": 65536}}" | jq -r '.return."buf-b64"' | base64 -d
 }
-ssh_answers () { timeout 60 bash -c "read -r line < /dev/tcp/$1/22 && [[ \$line == SSH-2.0-* ]]"; }
+# shellcheck disable=SC2317 # called by wait_for
+ssh_answers () { timeout 300 bash -c "read -r line < /dev/tcp/$1/22 && [[ \$line == SSH-2.0-* ]]"; }
 number=0
 for each in cdrom vfat; do
   number=$((number + 1))
