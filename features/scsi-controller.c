@@ -7,6 +7,7 @@
 
 #include <virtloom/feature.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const models[] = { "buslogic",    "ibmvscsi",    "lsilogic", "lsisas1068",
@@ -104,37 +105,53 @@ contribute (struct vl_call *c)
       "model");
 }
 
-/* Where a disk sits on the adapter: in their order, but the volume that the
- * guest boots from comes first, as it did before it had company. */
+/* The unit that the SCSI disk NODE has on record; -1: it has none. */
 static int
-unit_of (struct vl_call *c, const char *id)
+kept_unit (struct vl_node *node)
 {
-  int from_volume = vl_bool (c, VL_GUEST_BOOT_FROM_VOLUME), unit = from_volume;
+  const char *unit = vl_get (node, "address/@unit"), *bus = vl_get (node, "target/@bus");
 
-  for (size_t i = 0; i < vl_n_disks (c); i++) {
-    const struct vl_disk *disk = vl_disk (c, i);
-    int boots = from_volume && disk->boot == 1 && disk->serial;
-
-    if (strcmp (disk->bus, "scsi") != 0)
-      continue;
-    if (strcmp (disk->id, id) == 0)
-      return boots ? 0 : unit;
-    unit += ! boots;
-  }
-  return -1;
+  return unit && bus && strcmp (bus, "scsi") == 0 ? (int)strtol (unit, NULL, 10) : -1;
 }
 
 static int
-place_disk (struct vl_call *c, struct vl_node *disk, void *opaque)
+has_unit (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const char *id = vl_node_device (disk);
-  int unit = id ? unit_of (c, id) : -1;
+  (void)c;
+  return kept_unit (node) == *(const int *)opaque;
+}
+
+/* The next unit from UNIT on that no disk has kept. */
+static int
+free_unit (struct vl_call *c, int unit)
+{
+  while (vl_each (c, "devices/disk", has_unit, &unit))
+    unit++;
+  return unit;
+}
+
+/* Disks that have no unit yet get the free ones in their order, from *OPAQUE on; but the volume that
+ * the guest boots from gets the first, as it did before it had company. */
+static int
+place_disk (struct vl_call *c, struct vl_node *node, void *opaque)
+{
+  const char *id = vl_node_device (node);
+  int from_volume = vl_bool (c, VL_GUEST_BOOT_FROM_VOLUME), unit = kept_unit (node), boots;
+  int *next = opaque;
+  const struct vl_disk *disk = NULL;
   struct vl_node *address;
 
-  (void)opaque;
-  if (unit < 0)
+  for (size_t i = 0; id && i < vl_n_disks (c); i++)
+    if (strcmp (vl_disk (c, i)->id, id) == 0)
+      disk = vl_disk (c, i);
+  if (disk == NULL || strcmp (disk->bus, "scsi") != 0)
     return 0;
-  address = vl_ensure_in (vl_because (disk, "model"), "address");
+  boots = from_volume && disk->boot == 1 && disk->serial;
+  if (unit < 0) {
+    unit = free_unit (c, boots ? 0 : *next);
+    *next = boots ? *next : unit + 1;
+  }
+  address = vl_ensure_in (vl_because (node, "model"), "address");
   vl_set (address, "type", "drive");
   vl_set_int (address, "controller", 0);
   return vl_set_int (address, "unit", unit);
@@ -143,9 +160,9 @@ place_disk (struct vl_call *c, struct vl_node *disk, void *opaque)
 static int
 adjust (struct vl_call *c)
 {
-  if (! vl_is (c, "model", "virtio-scsi"))
-    return 0;
-  return vl_each (c, "devices/disk", place_disk, NULL);
+  int next = vl_bool (c, VL_GUEST_BOOT_FROM_VOLUME);
+
+  return vl_is (c, "model", "virtio-scsi") ? vl_each (c, "devices/disk", place_disk, &next) : 0;
 }
 
 VL_FEATURE (scsi_controller, "scsi-controller", .version = VL_VERSION,

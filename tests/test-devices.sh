@@ -270,6 +270,19 @@ else
 fi
 whole "killed at its writes"
 
+# On a SCSI adapter what stays keeps its unit.
+f image create scsi --file disk.raw --disk-format raw --property hw_disk_bus=scsi --property hw_scsi_model=virtio-scsi > /dev/null
+f server create disks --flavor m1 --image scsi --volume "path=$tmp/two.raw,format=raw" --volume "path=$tmp/three.raw,format=raw" > /dev/null
+units () { f server show disks -o json | jq -r .xml | grep -o "unit='[0-9]*'" | tr -dc '0-9\n' | paste -sd ' '; }
+is_eq "$(units)" "0 1 2" "three SCSI disks"
+run f server remove volume disks sdb
+is_eq "$rc $err $(units)" "0  0 2" "the one between is taken out of a guest that runs"
+run f server add volume disks "path=$tmp/two.raw,format=raw"
+is_eq "$rc $err $(units)" "0  0 2 1" "and the next gets its unit"
+run f server diff disks
+is_eq "$rc $out$err" "0 " "a plan of today is no other"
+f server delete disks
+
 f server delete web
 is_eq "$(find "$state/servers" "$state/fake/guests" -mindepth 1)" "" "nothing is left"
 done_testing
