@@ -79,10 +79,10 @@ error NoValidHost bridge: \$.networks[1]: this host has a network interface that
 mkdir -p "$tmp/space"
 printf '[virtloom]\ndisk_allocation_ratio = 1000000\n[storage]\npreallocate_images = space\n' > "$tmp/space/virtloom.conf"
 chmod -R go-w "$tmp/space"
-request "" "" | sed 's/"disk": 1/"disk": 900000/' > "$tmp/space.json"
+request "" "" | sed 's/"disk": 1/"disk": 16000/' > "$tmp/space.json"
 run t --config "$tmp/space" plan --request "$tmp/space.json"
 is_rc 4 "disks that are preallocated and do not fit"
-has "$err" "the guest's disks take 900000 GiB at once, and \"$state\" has " "are told before they are made"
+has "$err" "the guest's disks take 16000 GiB at once, and \"$state\" has " "are told before they are made"
 
 # ---- a real define ----
 
