@@ -133,8 +133,9 @@ has "$rc $err" "3 error Invalid core: $tmp/nameless, image '1': has neither name
 refused 3 '[1]' "$image" "error Invalid core: f.json, flavor '1': is no JSON object" "a list of numbers"
 refused 3 '[]' "$image" "error Invalid core: 'f.json' lists no flavors" "an empty list"
 audit --flavors "$tmp/one" --images "$tmp/i.json" --host amd-sev --host kvm-x86_64 --host amd-sev
-is "$rc $err" "2 error Usage core: --host 'amd-sev' is given twice
-  give each host once" "a host is counted once"
+has "$rc $err" "2 warning NoProperties" "a host that is given twice"
+has "$err" "error Usage core: --host 'amd-sev' is given twice
+  give each host once" "is refused"
 refused 3 "$flavor" '{"name"' "error Invalid core: 'i.json' is not JSON: ':' expected near end of file (byte 7)
 warning NoProperties core: some flavors have no member for properties: what they ask of a host is not known
   \`openstack flavor list --long -f json\` has them" "no JSON"

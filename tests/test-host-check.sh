@@ -168,7 +168,8 @@ refused () {
   the folder has the files of the machine to judge: proc/cpuinfo, proc/misc, sys/module and so on" "with what it should be"
 }
 refused "$tmp/nowhere" "a folder that is not there" "No such file or directory"
-refused "$tmp/check" "a file" "Not a directory"
+: > "$tmp/file"
+refused "$tmp/file" "a file" "Not a directory"
 run vl host check --root "$root" --root "$root"
 is_rc 2 "two folders are refused"
 

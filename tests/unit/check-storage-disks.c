@@ -304,6 +304,7 @@ START_TEST (config_drive)
   };
   const char *const target = path ("config");
   VL_AUTOFREE char *bytes = NULL;
+  size_t length;
 
   if (isoinfo == NULL) /* genisoimage is not installed; then this says so */
     ck_assert_int_eq (vl_disk_create_config (call, rig.config, target, files, 3), -1);
@@ -312,9 +313,9 @@ START_TEST (config_drive)
     ck_assert_ptr_nonnull (strstr (run (list), "/openstack/content/0000"));
     ck_assert_ptr_nonnull (strstr (run (list), "/ec2/latest/meta-data.json"));
     ck_assert_str_eq (run (read), "{\"uuid\":\"u\"}");
-    bytes = vl_file_read (target, 8 * MIB, NULL, &why);
+    bytes = vl_file_read (target, 8 * MIB, &length, &why);
     ck_assert_mem_eq (bytes + 0x8028, "config-2", 8);
-    ck_assert_ptr_nonnull (memmem (bytes, 512 * 1024, "a\0b\r\n", 5));
+    ck_assert_ptr_nonnull (memmem (bytes, length, "a\0b\r\n", 5));
   }
   room_teardown ();
   room_start ("[storage]\nconfig_drive_format = vfat\n");
