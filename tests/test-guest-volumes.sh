@@ -128,11 +128,12 @@ held () { # VOLUME WHAT
 held "$volume" "the volume of a server of another STATE"
 ln "$volume" by-another-name
 held "$tmp/by-another-name" "by another name"
-if [ "$(id -u)" = 0 ] && loop=$(losetup -f --show "$volume" 2> /dev/null); then
-  cleanup_second () { losetup -d "$loop" 2> /dev/null; }
+if [ "$(id -u)" = 0 ] && second=$(losetup -f --show "$volume" 2> /dev/null); then
+  # Only once: another test may have its name right after.
+  cleanup_second () { [ -z "$second" ] || losetup -d "$second"; }
   CLEANUPS="$CLEANUPS cleanup_second"
-  held "$loop" "a device that shows it"
-  losetup -d "$loop"
+  held "$second" "a device that shows it"
+  losetup -d "$second" && second=''
 else
   skip "a device that shows it: there is no loop device"
 fi

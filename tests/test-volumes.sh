@@ -27,6 +27,10 @@ device () {
   device=$(losetup -f --show "$1" 2> /dev/null) && loops="$loops $device"
 }
 
+# let_go DEVICE: detaches a device that shows a file.  Another test may have its name right after,
+# so it is not detached again at the end.
+let_go () { losetup -d "$1" && loops=" $loops " && loops=${loops//" $1 "/ }; }
+
 qemu-img create -q -f qcow2 good.qcow2 16M
 qemu-img create -q -f qcow2 -o data_file="$tmp/data",data_file_raw=on evil.qcow2 1M
 truncate -s 1M good.raw
@@ -209,9 +213,9 @@ if device "$state/state.db"; then
   below=$device
   if device "$below"; then
     own "$device" "$state/state.db" "a device that shows a device that shows the records"
-    losetup -d "$device"
+    let_go "$device"
   fi
-  losetup -d "$below"
+  let_go "$below"
 fi
 
 # ---- who has it already ----
@@ -239,9 +243,9 @@ if device "$tmp/good.raw"; then
   if device "$below"; then
     run f plan --flavor m1 --image img --volume "path=$device,format=raw"
     has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$device' of 'volume-" "so is a device that shows that device"
-    losetup -d "$device"
+    let_go "$device"
   fi
-  losetup -d "$below"
+  let_go "$below"
 else
   skip "a device that shows another's volume: there is no loop device"
 fi
@@ -262,7 +266,7 @@ free () {
   run f plan --flavor m1 --image img --volume "path=$1,format=raw"
   is_eq "$rc $err" "0 " "$2"
 }
-if device parted && losetup -d "$device" && device=$(losetup -fP --show parted) && loops="$loops $device" \
+if device parted && let_go "$device" && device=$(losetup -fP --show parted) && loops="$loops $device" \
     && wait_for 300 test -e "/sys/class/block/${device##*/}p2/dev"; then
   for n in 1 2; do
     IFS=: read -r major minor < "/sys/class/block/${device##*/}p$n/dev"
@@ -283,7 +287,7 @@ if device parted && losetup -d "$device" && device=$(losetup -fP --show parted) 
   done
   run f plan --flavor m1 --image img --volume "path=$tmp/p1,format=raw" --volume "path=$device,format=raw"
   has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$device' of 'volume-" "nor both to one server"
-  losetup -d "$device"
+  let_go "$device"
 else
   skip "a disk and a partition of it: there is no loop device with partitions"
 fi
