@@ -169,32 +169,33 @@ does "delete it" server delete flat
 truncate -s 1M "$tmp/data.raw"
 volumes () { d server show one -o json | grep -c '"target": *"vdb"'; }
 run d server add volume one "path=$tmp/data.raw,format=raw"
-case $err in *"does not have the call"*) skip "$driver attaches nothing" ;; *)
+case $err in *"does not have the call"* | *"error UnsupportedByDriver "*) skip "$driver attaches nothing" ;; *)
   is_eq "$rc $err" "0 " "a volume is attached to a guest that runs"
   is_eq "$(states one) $(volumes)" "ACTIVE RUNNING 1" "which runs on"
   run d server add volume one "path=$tmp/data.raw,format=raw"
   is_rc 4 "a second time it is refused"
   acts "a hard reboot with it" reboot --hard one
   acts "pause" pause one
-  if [ "$driver" = fake ]; then
-    acts "it is detached" remove volume one vdb
+  # This guest has no system that lets go of anything.
+  patience () { case $driver in qemu-tcg | libvirt-kvm) setting "$driver" "${settings[@]}" "$@" ;; esac; }
+  patience 'device_detach_attempts = 2' 'device_detach_timeout = 1'
+  run d server remove volume one vdb
+  patience
+  if [ "$rc" = 0 ]; then
+    ok "it is detached"
   else
-    # This guest has no system that lets go of anything.
-    setting "$driver" "${settings[@]}" 'device_detach_attempts = 2' 'device_detach_timeout = 1'
-    run d server remove volume one vdb
     is_rc 1 "a guest that does not let go of it"
     has "$err" "error DeviceDetachFailed $driver: guest 'vl-" "is told"
-    has "$err" "was asked 2 times to let go of 'volume-" "in words"
+    has "$err" "to let go of 'volume-" "in words"
     is_eq "$(volumes)" 1 "and has it still"
     run d server create two --flavor f --image i --volume "path=$tmp/data.raw,format=raw"
     is_rc 4 "so that no other server can have it"
     has "$err" "is in use by server \"one\"" "for that reason"
-    setting "$driver" "${settings[@]}"
     acts "it is off" stop one --timeout 0
     acts "then it is detached" remove volume one vdb
+    acts "start" start one
   fi
   is_eq "$(volumes)" 0 "and gone"
-  [ "$driver" = fake ] || acts "start" start one
   run d server add volume one "path=$tmp/none,format=raw"
   is_rc 5 "a volume that is not there"
   is_eq "$(volumes)" 0 "is not attached"
