@@ -138,6 +138,7 @@ let_go () {
   kill "$sleeper"
   wait "$holder"
 }
+gone=$(field d domain)
 hold
 holder=$waiter
 run v server list
@@ -148,6 +149,13 @@ run v server show c
 has "$out" RUNNING "show, too"
 run v server log c
 is "$rc $err" "0 " "the log waits for nobody"
+run v server stop --timeout=0 e
+is_rc 0 "a guest that runs is stopped all the same"
+is "$(power e)" SHUTDOWN "and is off"
+run v server delete d
+is_rc 0 "or deleted"
+is "$(power d)$(find "$state/libvirt/etc" "$state/libvirt/lib" -name "$gone*")" "" "with what libvirt has of it"
+true_that "while libvirt is in other hands" held
 waits server pause c
 is "$(undated "$(cat "$tmp/waiting.err")")" "waiting for another command that uses the guests of '$state/libvirt' (process $sleeper, since T: sleep 3000)" \
   "who waits names who is in the way"
