@@ -20,7 +20,7 @@ qemu () {
     ! tr '\0' ' ' < "/proc/$pid/cmdline" | grep -qF "servers/$uuid/" || echo "$pid"
   done
 }
-truncate -s 1M "$tmp/empty.img"
+truncate -s 1M "$tmp/empty.img" "$tmp/volume.img"
 
 deaf () {
   is_rc 8 "$1"
@@ -39,6 +39,8 @@ verbs () {
     run v server $verb a
     deaf "$1: $verb"
   done
+  run v server add volume a "path=$tmp/volume.img,format=raw"
+  deaf "$1: add volume"
   run v server list
   is "$rc $(grep -c 'ACTIVE *RUNNING' <<< "$out")" "0 2" "$1: list shows both"
   run v server show a
@@ -60,6 +62,10 @@ verbs () {
   kill -CONT "$pid"
   run v server unpause a
   is_rc 0 "$1: it goes on once it answers"
+  must v server add volume a "path=$tmp/volume.img,format=raw"
+  kill -STOP "$pid"
+  run v server remove volume a "$tmp/volume.img"
+  deaf "$1: remove volume"
   kill -STOP "$pid"
   run v server reboot --timeout=1 a
   is_rc 0 "$1: a soft reboot"

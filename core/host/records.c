@@ -58,6 +58,7 @@ vl_records_write (struct vl_call *call, size_t first, FILE *file)
     put (file, f->hint);
   }
   put (file, NULL);
+  put (file, call->findings.repeated ? "" : NULL);
   put (file, facts);
   for (const struct vl_address *seen = call->addresses; seen; seen = seen->next) {
     put (file, seen->device);
@@ -84,7 +85,10 @@ get_findings (struct vl_call *call, FILE *file)
     report.err = (enum vl_err)err;
     vl_report (call, &report, "%s", message);
   }
-  return more;
+  if (more < 0 || (more = get (call, file, &message)) < 0)
+    return -1;
+  call->findings.repeated |= more;
+  return 0;
 }
 
 static int

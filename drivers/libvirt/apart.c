@@ -174,20 +174,22 @@ virt_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct
             const char **answer, size_t *length)
 {
   uint32_t open_ms = vl_patience (call, conn->open_timeout * 1000);
-  int lock;
+  int lock, hasty = job->looks && virt_is_hasty (call);
 
   conn->given = job->work_ms ? job->work_ms : VIRT_WORK_MS;
-  if (! conn->embedded) {
-    conn->given = virt_is_hasty (call) ? least (conn->given, LOOK_MS) : conn->given;
+  if (hasty && ! conn->embedded)
+    conn->given = least (conn->given, LOOK_MS);
+  if (! conn->embedded)
     return run_apart (call, conn, -1, conn->given, fn, job, answer, length);
-  }
   lock = conn->take (call, virt_root (call, conn),
                      job->open_ms ? least (job->open_ms, open_ms) : open_ms);
   if (lock < 0)
     return lock;
+  if (hasty)
+    conn->given = vl_patience (call, conn->given);
   conn->no_room = virt_take_room (call, conn);
   if (conn->no_room == 0)
-    return run_apart (call, conn, lock, vl_patience (call, conn->given), fn, job, answer, length);
+    return run_apart (call, conn, lock, conn->given, fn, job, answer, length);
   close (lock);
   return virt_is_hasty (call) ? VIRT_BUSY : virt_no_room (call, conn, conn->no_room);
 }
@@ -333,7 +335,7 @@ virt_is_hasty (struct vl_call *call)
 int
 virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct virt_seen *seen)
 {
-  struct virt_job job = { .uuid = uuid, .work_ms = VIRT_QUICK_MS };
+  struct virt_job job = { .uuid = uuid, .work_ms = VIRT_QUICK_MS, .looks = 1 };
   int result;
 
   if (! conn->apart)

@@ -186,6 +186,8 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   (void)answer;
   if (virt_look (call, conn, job->uuid, &old) < 0)
     return -1;
+  if (old && ! virt_settle (conn, old, VIRT_HEAR_MS))
+    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
   if (old) {
     before = virDomainGetXMLDesc (old, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     if (before == NULL)
@@ -194,7 +196,6 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   domain = virt_define (call, conn, change->after);
   if (domain == NULL)
     return -1;
-  virt_settle (conn, domain, HOLD_MS);
   runs = read_live (call, domain, &live, &xml);
   if (runs == 0
       || (runs > 0 && bring (call, change, domain, live) == 0 && prove (call, change, domain) == 0))
@@ -208,7 +209,7 @@ attach (struct vl_call *call, struct vl_conn *conn, const struct vl_device_chang
 {
   struct virt_job job = { .uuid = change->after->uuid, .change = change };
 
-  return virt_do (call, conn, attach_guest, &job);
+  return virt_do_awake (call, conn, &job, attach_guest);
 }
 
 /* ---- going ---- */
@@ -270,8 +271,8 @@ ask_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
   (void)answer;
   if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
-  if (domain)
-    virt_settle (conn, domain, HOLD_MS);
+  if (domain && ! virt_settle (conn, domain, VIRT_HEAR_MS))
+    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
   return ask_and_wait (call, job, domain, job->hold_ms);
 }
 
@@ -284,7 +285,7 @@ look_at_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
   if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
   if (domain)
-    virt_settle (conn, domain, HOLD_MS);
+    virt_settle (conn, domain, VIRT_HEAR_MS);
   return count_left (call, job, domain, 0);
 }
 
@@ -324,13 +325,14 @@ detach (struct vl_call *call, struct vl_conn *conn, const struct vl_device_chang
   const struct virt_job job = {
     .uuid = change->after->uuid, .blind = 1, .change = change, .hold_ms = hold
   };
-  int left = (int)change->parts.count;
+  /* What is taken back may never have come, and then QEMU need not be asked. */
+  int left = change->once ? virt_do (call, conn, look_at_guest, &job) : (int)change->parts.count;
 
   while (left > 0) {
     struct vl_wait wait = { .what = vl_printf (call, "guest '%s' to let go of a device, up to %u s",
                                                change->after->domain, seconds * attempts),
                             .ms = seconds * 1000 - hold };
-    int now = virt_do (call, conn, ask_guest, &job);
+    int now = virt_do_awake (call, conn, &job, ask_guest);
 
     /* Each part that is gone is followed by the next. */
     asked = now < left ? 0 : asked + 1;

@@ -264,7 +264,7 @@ read_all (struct vl_call *call, const char *lines, vl_instance_fn fn, void *opaq
 static int
 virt_list_instances (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
 {
-  struct virt_job job = { .work_ms = VIRT_QUICK_MS };
+  struct virt_job job = { .work_ms = VIRT_QUICK_MS, .looks = 1 };
   const char *lines = "";
   size_t length;
   int result;

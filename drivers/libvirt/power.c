@@ -97,14 +97,14 @@ look_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t
 static int
 ping (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
   virDomainIOThreadInfoPtr *threads = NULL;
   int n;
 
   (void)answer;
-  if (domain == NULL)
+  if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
-  n = virDomainGetIOThreadInfo (domain, &threads, VIR_DOMAIN_AFFECT_LIVE);
+  n = domain ? virDomainGetIOThreadInfo (domain, &threads, VIR_DOMAIN_AFFECT_LIVE) : 0;
   for (int i = 0; i < n; i++)
     virDomainIOThreadInfoFree (threads[i]);
   free (threads);
@@ -368,9 +368,8 @@ resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   return 0;
 }
 
-/* FN with the guest of the job, whose QEMU has to answer. */
-static int
-do_to (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, virt_fn fn)
+int
+virt_do_awake (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, virt_fn fn)
 {
   struct virt_job first = { .uuid = job->uuid, .blind = 1, .work_ms = VIRT_HEAR_MS };
 
@@ -384,7 +383,7 @@ do_quickly (struct vl_call *call, struct vl_conn *conn, const char *uuid, virt_f
 {
   struct virt_job job = { .uuid = uuid, .work_ms = VIRT_QUICK_MS };
 
-  return do_to (call, conn, &job, fn);
+  return virt_do_awake (call, conn, &job, fn);
 }
 
 static int
@@ -404,7 +403,7 @@ virt_suspend (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   struct virt_job job = { .uuid = uuid };
 
-  return do_to (call, conn, &job, suspend_guest);
+  return virt_do_awake (call, conn, &job, suspend_guest);
 }
 
 static int
@@ -412,7 +411,7 @@ virt_resume (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
 {
   struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
 
-  return do_to (call, conn, &job, resume_guest);
+  return virt_do_awake (call, conn, &job, resume_guest);
 }
 
 /* ---- off and on ---- */

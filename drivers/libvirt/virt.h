@@ -194,6 +194,7 @@ struct virt_job {
   int blind;        /* how the guest is afterwards is of no interest */
   uint32_t open_ms; /* how long to wait for another command that has libvirt, 0: as settings say */
   uint32_t work_ms; /* how long libvirt may take, 0: VIRT_WORK_MS */
+  int looks;        /* changes nothing, so that it may be cut short for who is in haste */
   uint32_t hold_ms; /* how long the work may wait for the guest */
 };
 typedef int (*virt_fn) (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
@@ -213,6 +214,10 @@ int virt_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const st
                 const char **answer, size_t *length);
 /* RESULT, or -1 after the finding that VIRT_BUSY or VIRT_LATE stands for. */
 int virt_busy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, int result);
+/* As virt_do, for what takes an answer of the guest's QEMU: it is asked for one first, where FN
+ * does not find that out by virt_settle. */
+int virt_do_awake (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                   virt_fn fn);
 /* Refuses: QEMU of guest UUID has not answered for MS milliseconds. */
 int virt_deaf (struct vl_call *call, const char *uuid, uint32_t ms);
 /* How guest UUID is, known or not.  0, or -1 after a finding. */
