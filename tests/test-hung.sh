@@ -119,6 +119,12 @@ kill -KILL "$hung"
 run v server unpause b
 is_rc 8 "a daemon that died"
 has "$err" "cannot connect to libvirt at '$(host_uri a)'" "in words"
+# What libvirt asks at each step of a guest, from now on: it waits there as long as a file is there.
+host_run a sh -c 'mkdir -p /etc/libvirt/hooks; cat > /etc/libvirt/hooks/qemu; chmod 755 /etc/libvirt/hooks/qemu' << 'END'
+#!/bin/sh
+cat > /dev/null
+while [ -e "/run/libvirt/wait-$2" ]; do touch "/run/libvirt/waits-$2"; sleep 0.1; done
+END
 host_run a sh -c 'while pgrep -x libvirtd > /dev/null; do sleep 0.1; done; rm -f /run/libvirtd.pid; /usr/sbin/libvirtd --daemon'
 wait_for 300 host_virsh a list
 run v server list
@@ -128,6 +134,22 @@ is_rc 0 "and it goes on"
 is "$(power b)" RUNNING "as it was told"
 run v server delete b
 is_rc 0 "and is deleted"
+
+# ---- what is finished by who only looks ----
+
+touch "$rig/a/run/wait-started"
+v server create c --flavor f --image i > /dev/null 2>&1 &
+pid=$!
+wait_for 300 test -e "$rig/a/run/waits-started"
+pkill -KILL -f -- "--state $state .*server create c "
+{ wait $pid; } 2> /dev/null
+rm "$rig/a/run/wait-started"
+touch "$rig/a/run/wait-release"
+run_slow () { sleep 15; rm "$rig/a/run/wait-release"; }
+run_slow &
+run v server list
+is "$rc $err" "0 " "libvirt takes 15 s to end what a killed create had begun: list waits for it"
+lacks "$out" "c " "and undoes it"
 is "$(host_virsh a list --all --name | grep -c .)" 0 "the daemon has no guest left"
 [ "$failures" -eq 0 ] || host_log a
 done_testing
