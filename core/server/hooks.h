@@ -151,13 +151,4 @@ int vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const ch
 int vl_server_device_act (struct vl_app *app, const struct vl_record *record, const char *role,
                           const char *device, int gone);
 
-/* ---- server-act.c ---- */
-/* Finds SERVER, opens its driver and takes its lock within WAIT seconds; *RECORD is its record as
- * it is then.  0 or -1; 1 where another command has the lock and WAIT is 0. */
-int vl_server_take (struct vl_app *app, const char *server, unsigned wait, struct vl_record *record,
-                    struct vl_plugin **driver, struct vl_lock *lock);
-/* What DRIVER says of the guest of server UUID, VL_STATE_NONE of one that is not there.  0 or -1. */
-int vl_server_look (struct vl_app *app, struct vl_plugin *driver, const char *uuid,
-                    struct vl_info *info);
-
 #endif

@@ -10,6 +10,7 @@
 #include "lib/file.h"
 #include "request/request.h"
 #include "server/method.h"
+#include "server/undo.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -87,11 +88,64 @@ vl_record_find (struct vl_app *app, const char *server)
   return got == 1 ? record : NULL;
 }
 
-void
-vl_record_gone (struct vl_call *call, const char *server)
+int
+vl_record_refuse_status (struct vl_call *call, const struct vl_record *record, const char *status,
+                         const char *word, const char *accepted)
 {
-  vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
-                "server \"%s\" was deleted meanwhile", server);
+  static const char *const mends[][2] = {
+    { "SHUTOFF", "start" },
+    { "PAUSED", "unpause" },
+    { "SUSPENDED", "resume" },
+    { "ERROR", "reboot --hard" },
+  };
+  const char *hint = NULL;
+
+  for (size_t i = 0; i < sizeof mends / sizeof mends[0]; i++)
+    if (VL_STREQ (status, mends[i][0]))
+      hint = vl_printf (call, "virtloom server %s %s%s", mends[i][1],
+                        vl_shell_word (call->arena, record->name),
+                        VL_STREQ (status, "ERROR") ? ", or delete it" : "");
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, hint,
+                       "server \"%s\" is %s; %s is for servers that are %s", record->name, status,
+                       word, accepted);
+}
+
+int
+vl_server_take (struct vl_app *app, const char *server, unsigned wait, struct vl_record *record,
+                struct vl_plugin **driver, struct vl_lock *lock)
+{
+  const struct vl_record *found = vl_record_find (app, server);
+  int got;
+
+  if (found == NULL)
+    return -1;
+  vl_recover (app, app->store);
+  if (driver) {
+    *driver = vl_app_driver_named (app, found->driver);
+    if (*driver == NULL || vl_app_conn (app, *driver) == NULL)
+      return -1;
+  }
+  got = vl_lock_take (app, "servers", found->uuid, wait, lock);
+  /* Whoever had the lock before may have died meanwhile. */
+  if (got != 0 || vl_undo_mend (app, app->store, found->uuid) < 0)
+    return got > 0 ? 1 : -1;
+  got = vl_record_load (app->store, found->uuid, record);
+  if (got == 0)
+    vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+                  "server \"%s\" was deleted meanwhile", server);
+  return got == 1 ? 0 : -1;
+}
+
+int
+vl_server_look (struct vl_app *app, struct vl_plugin *driver, const char *uuid,
+                struct vl_info *info)
+{
+  int known = VL_CALL (app, driver, inventory, instance_exists, uuid);
+
+  *info = (struct vl_info) { .size = sizeof *info, .state = VL_STATE_NONE };
+  if (known < 0 || (known && VL_CALL (app, driver, inventory, get_info, uuid, info) < 0))
+    return -1;
+  return 0;
 }
 
 int

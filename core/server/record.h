@@ -50,8 +50,18 @@ int vl_claims_write (struct vl_app *app, const char *server, const char *role,
                      const struct vl_plan *plan);
 int vl_record_set_status (struct vl_store *store, const char *uuid, const char *status,
                           const char *fault);
-/* Refuses that SERVER, which was found before, is gone by now. */
-void vl_record_gone (struct vl_call *call, const char *server);
+/* Finds SERVER, opens its driver (not where DRIVER is NULL) and takes its lock within WAIT seconds;
+ * *RECORD is its record as it is then.  0 or -1; 1 where another command has the lock and WAIT is
+ * 0. */
+int vl_server_take (struct vl_app *app, const char *server, unsigned wait, struct vl_record *record,
+                    struct vl_plugin **driver, struct vl_lock *lock);
+/* What DRIVER says of the guest of server UUID, VL_STATE_NONE of one that is not there.  0 or -1. */
+int vl_server_look (struct vl_app *app, struct vl_plugin *driver, const char *uuid,
+                    struct vl_info *info);
+/* Refuses WORD ("pause") of a server that is STATUS, where it is for those of ACCEPTED ("ACTIVE,
+ * PAUSED"), and names what helps; answers -1. */
+int vl_record_refuse_status (struct vl_call *call, const struct vl_record *record,
+                             const char *status, const char *word, const char *accepted);
 /* server-set.c: 0, or -1 after InstanceIsLocked. */
 int vl_record_unlocked (struct vl_call *call, const struct vl_record *record);
 /* metadata.c: the host name, by RFC 1123, that is made of the name of REQUEST's server; malloc. */

@@ -101,40 +101,6 @@ list_statuses (struct vl_call *call, unsigned bits)
   return vl_arena_strdup (call->arena, text.text);
 }
 
-static int
-refuse_state (const struct act *act, const char *status)
-{
-  static const char *const mends[][2] = {
-    { "SHUTOFF", "start" },
-    { "PAUSED", "unpause" },
-    { "SUSPENDED", "resume" },
-    { "ERROR", "reboot --hard" },
-  };
-  struct vl_call *call = act->app->call;
-  const char *name = act->record.name, *hint = NULL;
-
-  for (size_t i = 0; i < sizeof mends / sizeof mends[0]; i++)
-    if (VL_STREQ (status, mends[i][0]))
-      hint = vl_printf (call, "virtloom server %s %s%s", mends[i][1],
-                        vl_shell_word (call->arena, name),
-                        VL_STREQ (status, "ERROR") ? ", or delete it" : "");
-  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, hint,
-                       "server \"%s\" is %s; %s is for servers that are %s", name, status,
-                       actions[act->what].word, list_statuses (call, actions[act->what].from));
-}
-
-int
-vl_server_look (struct vl_app *app, struct vl_plugin *driver, const char *uuid,
-                struct vl_info *info)
-{
-  int known = VL_CALL (app, driver, inventory, instance_exists, uuid);
-
-  *info = (struct vl_info) { .size = sizeof *info, .state = VL_STATE_NONE };
-  if (known < 0 || (known && VL_CALL (app, driver, inventory, get_info, uuid, info) < 0))
-    return -1;
-  return 0;
-}
-
 /* Inside a transaction: the server is STATUS by now; what that tells has happened. */
 static int
 note_change (const struct act *act, const char *status, const struct vl_info *info)
@@ -177,7 +143,8 @@ check_state (struct act *act)
   for (size_t i = 0; i < N_STATUSES; i++)
     if (VL_STREQ (status, statuses[i].status) && (actions[act->what].from & statuses[i].bit))
       return 0;
-  return refuse_state (act, status);
+  return vl_record_refuse_status (act->app->call, &act->record, status, actions[act->what].word,
+                                  list_statuses (act->app->call, actions[act->what].from));
 }
 
 /* ---- what is on record ---- */
@@ -354,29 +321,6 @@ finish (struct act *act)
   if (vl_db_begin (store) == 0)
     vl_db_finish (store, write_failure (act, vl_fault_text (call, first)));
   return -1;
-}
-
-int
-vl_server_take (struct vl_app *app, const char *server, unsigned wait, struct vl_record *record,
-                struct vl_plugin **driver, struct vl_lock *lock)
-{
-  const struct vl_record *found = vl_record_find (app, server);
-  int got;
-
-  if (found == NULL)
-    return -1;
-  vl_recover (app, app->store);
-  *driver = vl_app_driver_named (app, found->driver);
-  if (*driver == NULL || vl_app_conn (app, *driver) == NULL)
-    return -1;
-  got = vl_lock_take (app, "servers", found->uuid, wait, lock);
-  /* Whoever had the lock before may have died meanwhile. */
-  if (got != 0 || vl_undo_mend (app, app->store, found->uuid) < 0)
-    return got > 0 ? 1 : -1;
-  got = vl_record_load (app->store, found->uuid, record);
-  if (got == 0)
-    vl_record_gone (app->call, server);
-  return got == 1 ? 0 : -1;
 }
 
 static size_t

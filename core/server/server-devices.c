@@ -340,21 +340,6 @@ act (void *opaque)
   return result;
 }
 
-static int
-refuse_state (const struct work *w, const char *status)
-{
-  struct vl_call *call = w->app->call;
-  const char *name = vl_shell_word (call->arena, w->record.name), *mend;
-
-  mend = VL_STREQ (status, "SUSPENDED") ? "resume"
-         : VL_STREQ (status, "ERROR")   ? "reboot --hard"
-                                        : NULL;
-  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
-                       mend ? vl_printf (call, "virtloom server %s %s", mend, name) : NULL,
-                       "server \"%s\" is %s; %s is for servers that are ACTIVE, SHUTOFF, PAUSED",
-                       w->record.name, status, w->what->kind + strlen (VL_OP_SERVER));
-}
-
 /* Is the server in a state in which it can be done, and what is on record of it? */
 static int
 load (struct work *w)
@@ -368,7 +353,8 @@ load (struct work *w)
     return -1;
   status = vl_status_of (w->record.status, info.state, 1);
   if (! vl_glob_any ("ACTIVE SHUTOFF PAUSED", status))
-    return refuse_state (w, status);
+    return vl_record_refuse_status (call, &w->record, status, w->what->kind + strlen (VL_OP_SERVER),
+                                    "ACTIVE, SHUTOFF, PAUSED");
   w->off = VL_STREQ (status, "SHUTOFF");
   if (vl_hooks_load (&w->current, w->app, &w->record, VL_ROLE_CURRENT) < 0)
     return -1;

@@ -24,23 +24,11 @@ struct changing {
   struct vl_lock lock;
 };
 
-/* Takes the lock of SERVER and reads its record.  0 or -1. */
+/* The guest is not touched, so no driver is opened. */
 static int
 begin (struct changing *c, const char *server)
 {
-  const struct vl_record *record = vl_record_find (c->app, server);
-  int got;
-
-  if (record == NULL)
-    return -1;
-  vl_recover (c->app, c->app->store);
-  if (vl_lock_take (c->app, "servers", record->uuid, vl_lock_seconds (c->app), &c->lock) < 0
-      || vl_undo_mend (c->app, c->app->store, record->uuid) < 0)
-    return -1;
-  got = vl_record_load (c->app->store, record->uuid, &c->record);
-  if (got == 0)
-    vl_record_gone (c->app->call, server);
-  return got == 1 ? 0 : -1;
+  return vl_server_take (c->app, server, vl_lock_seconds (c->app), &c->record, NULL, &c->lock);
 }
 
 /* Writes WHAT into the history, once the caller's statements had RESULT, and ends the
