@@ -473,6 +473,11 @@ for noun in $nouns; do
     # shellcheck disable=SC2086 # the verb may be none
     options=$("$VL_RUN" virtloom "$noun" $verb --help \
       | sed -n '/^Options:/,/^$/s/^ *\(-., \)\?\(--[a-z-]*\).*/\2/p' | sort)
+    # What lists or shows things, shows them in columns that can be chosen.
+    case "$noun $verb" in
+      "host show") ;;
+      *" list" | *" show") is "$(grep -cx -e --column -e --no-headings <<< "$options")" 2 "$noun $verb: columns" ;;
+    esac
     is "$(_virtloom_options "$noun" "$verb" | tr ' ' '\n' | sed '/^$/d' | sort)" "$options" \
       "completion knows the options of $noun $verb"
   done

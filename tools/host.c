@@ -167,8 +167,9 @@ host_list (struct tool *tool)
 }
 
 static const struct verb verbs[] = {
-  { "list", NULL, 0, 0, NULL, "table json", "lists the recorded hosts that --host knows by name",
-    "virtloom host list", VERB_READ, host_list },
+  { "list", NULL, 0, 0, TABLE_OPTIONS, TABLE_FORMATS,
+    "lists the recorded hosts that --host knows by name", "virtloom host list", VERB_READ,
+    host_list },
   { "show", NULL, 0, 0, NULL, "table json", "shows the facts; -o json is what --host reads",
     "virtloom host show -o json > host.json", VERB_WATCHED, host_show },
   { "check", NULL, 0, 0, "root", "table json", "checks each prerequisite, and says what mends it",

@@ -18,7 +18,8 @@
 
 #define VENDOR_LIMIT ((size_t)1 << 20)
 #define SEED_BYTES 512
-/* The word that Nova has there. */
+/* Nova's own value of ami-manifest-path, in two parts: syntax-check takes the word for a mark of
+ * unfinished work. */
 #define NO_MANIFEST                                                                                \
   "FIX"                                                                                            \
   "ME"

@@ -46,7 +46,7 @@ _virtloom_options ()
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     state-repair) echo "--accept-loss" ;;
     feature-list | driver-list) echo "--long --column --no-headings" ;;
-    flavor-list | flavor-show | image-list | image-show | server-show | server-event* | feature-show | feature-which | driver-show | config-show | config-delta)
+    host-list | flavor-list | flavor-show | image-list | image-show | server-show | server-event* | feature-show | feature-which | driver-show | config-show | config-delta)
       echo "--column --no-headings"
       ;;
     host-check) echo "--root" ;;
