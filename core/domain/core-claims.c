@@ -129,7 +129,7 @@ claim_devices (struct vl_call *call)
       .member = disk->source,
       .shared = disk->shareable != 0,
       .what = "volume",
-      .hint = "delete that server first; a volume is shared where each server's "
+      .hint = "detach it there, or delete that server; a volume is shared where each server's "
               "connection_info says \"multiattach\": true"
     };
 
