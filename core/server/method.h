@@ -19,6 +19,10 @@ int vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const
        ? (driver_)->driver.group->member                                                           \
        : NULL)
 
+/* 0 where DRIVER has the method, or -1 after a finding: asked before what needs it is begun. */
+#define VL_HAS_CALL(call_, driver_, group, member)                                                 \
+  (VL_CALL_FN ((driver_), group, member) ? 0 : vl_call_missing ((call_), (driver_), #member))
+
 /* What EXPRESSION answers, a call of PLUGIN's code which is there to do DOING. */
 #define VL_AS(call_, plugin_, doing_, expression)                                                  \
   __extension__({                                                                                  \

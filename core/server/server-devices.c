@@ -255,6 +255,17 @@ call_driver (const struct work *w, const struct vl_hooks *before, const struct v
               : VL_CALL (app, w->driver, devices, attach_interface, &change);
 }
 
+/* Has the driver the call, and what takes it back?  What is begun is finished with these alone. */
+static int
+has_calls (const struct work *w)
+{
+#define HAS(member) (VL_HAS_CALL (w->app->call, w->driver, devices, member) == 0)
+  if (w->what->of == VL_DEVICE_VOLUME)
+    return (w->what->gone || HAS (attach_volume)) && HAS (detach_volume) ? 0 : -1;
+  return (w->what->gone || HAS (attach_interface)) && HAS (detach_interface) ? 0 : -1;
+#undef HAS
+}
+
 /* ---- attach ---- */
 
 /* Connects the volume or plugs the NIC, which is then undone by undo_host. */
@@ -406,7 +417,7 @@ on_server (struct vl_app *app, const char *server, enum vl_device_kind of, int g
     return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no kind of device %d",
                       (int)of);
   if (vl_server_take (app, server, vl_lock_seconds (app), &w.record, &w.driver, &lock) == 0
-      && load (&w) == 0)
+      && has_calls (&w) == 0 && load (&w) == 0)
     result = fn (&w, arg);
   app->call->op_device = NULL;
   if (result == 0 && id)
