@@ -562,10 +562,12 @@ if can_mount; then
 0  2
 0 
 0 
-9 error StoreFailed core: cannot lock \"$state/servers/$uuid.lock\": Read-only file system
+9 error ReadOnly core: cannot lock \"$state/servers/$uuid.lock\": Read-only file system
+  see what made it so (dmesg), then mount it writable: mount -o remount,rw
 9 error ReadOnly core: cannot use \"$state/state.db\": Read-only file system
   see what made it so (dmesg), then mount it writable: mount -o remount,rw
-9 error StoreFailed core: cannot lock \"$state/images/$image.lock\": Read-only file system" "a STATE that is read-only is read, and what writes says so"
+9 error ReadOnly core: cannot lock \"$state/images/$image.lock\": Read-only file system
+  see what made it so (dmesg), then mount it writable: mount -o remount,rw" "a STATE that is read-only is read, and what writes says so"
 
   # With what a command that was killed left in the log, too.
   small 'sqlite3 "$state/state.db" "PRAGMA journal_mode" ".output /dev/null" "UPDATE flavor SET ram = 64" ".shell kill -KILL \$PPID" 2> /dev/null

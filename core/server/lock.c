@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include "server/session.h"
+#include "storage/storage.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -67,11 +68,14 @@ vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, unsigned w
     result = try_lock (lock);
   if (result == 0)
     return 0;
-  if (result < 0)
-    vl_refuse_as (app->call, errno == ENOSPC ? VL_ERR_FAILED : VL_ERR_NOT_PERMITTED,
-                  errno == ENOSPC ? "DiskFull" : "StoreFailed", NULL, NULL,
-                  "cannot lock \"%s\": %s", lock->path, strerror (errno));
-  else if (wait)
+  if (result < 0) {
+    int error = errno;
+    struct vl_errno_said said = vl_errno_said (error);
+
+    vl_refuse_as (app->call, said.code ? said.err : VL_ERR_NOT_PERMITTED,
+                  said.code ? said.code : "StoreFailed", NULL, said.hint, "cannot lock \"%s\": %s",
+                  lock->path, strerror (error));
+  } else if (wait)
     result = vl_refuse_as (app->call, VL_ERR_UNREACHABLE, "StoreBusy", NULL,
                            wait == VL_LOCK_SERVER ? "with --wait it is waited for" : NULL,
                            "another virtloom command%s has worked on %s for more than %u seconds",
