@@ -40,9 +40,10 @@ for call in $(map VIRTLOOM_PLUGIN_1); do
   grep -rqw "$call" "$top"/{features,storage,networks,drivers,examples,tools/scaffold,tests/mods} || uncalled="$uncalled $call"
 done
 for call in $(map VIRTLOOM_APP_1); do
+  grep -qw "B<$call>" "$top/docs/libvirtloom.pod" || unnamed="$unnamed $call"
   grep -rqw "$call" "$top/tools" || uncalled="$uncalled $call"
 done
-is "$unnamed" "" "each call of plugins is on a manual page"
+is "$unnamed" "" "each call is on a manual page"
 is "$uncalled" "" "each call is called by a plugin, or by the command"
 is "$(exported "$library" | grep -vE '^(vl_|VIRTLOOM_)' | tr '\n' ' ')" "" "the library exports nothing else"
 abi=$(sed -n 's/^#define VL_ABI //p' "$include/types.h")

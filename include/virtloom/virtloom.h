@@ -302,9 +302,6 @@ struct vl_claim_info {
  * active features can be shown. */
 VL_EXPORT int vl_plan_request (struct vl_app *app, const char *request, size_t length,
                                const char *origin, struct vl_plan **plan);
-/* The same for a stored flavor and image.  PROPERTIES are "K=V".  With REQUEST that is the text
- * of a request file, whose members the others take the place of, or are added to where they are
- * lists of "K=V"; its image must be one of STATE and be described as that is. */
 /* A file for the guest: its absolute path there, and what is in it, which is never kept. */
 struct vl_guest_file {
   const char *path, *bytes;
@@ -327,6 +324,9 @@ struct vl_create_options {
   const struct vl_guest_file *files; /* for the config drive alone */
   size_t n_files;
 };
+/* The same for a stored flavor and image.  PROPERTIES are "K=V".  With REQUEST that is the text
+ * of a request file, whose members the others take the place of, or are added to where they are
+ * lists of "K=V"; its image must be one of STATE and be described as that is. */
 VL_EXPORT int vl_plan_create (struct vl_app *app, const struct vl_create_options *options,
                               struct vl_plan **plan);
 VL_EXPORT void vl_plan_free (struct vl_plan *plan);
