@@ -89,25 +89,23 @@ vl_record_find (struct vl_app *app, const char *server)
 }
 
 int
-vl_record_refuse_status (struct vl_call *call, const struct vl_record *record, const char *status,
-                         const char *word, const char *accepted)
+vl_record_accepts (struct vl_call *call, const struct vl_record *record, const char *status,
+                   const char *word)
 {
-  static const char *const mends[][2] = {
-    { "SHUTOFF", "start" },
-    { "PAUSED", "unpause" },
-    { "SUSPENDED", "resume" },
-    { "ERROR", "reboot --hard" },
-  };
-  const char *hint = NULL;
+  const struct vl_operation *operation = vl_operation_find (word);
+  const char *way_out = vl_status_way_out (status);
 
-  for (size_t i = 0; i < sizeof mends / sizeof mends[0]; i++)
-    if (VL_STREQ (status, mends[i][0]))
-      hint = vl_printf (call, "virtloom server %s %s%s", mends[i][1],
-                        vl_shell_word (call->arena, record->name),
-                        VL_STREQ (status, "ERROR") ? ", or delete it" : "");
-  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, hint,
+  if (operation == NULL)
+    return vl_fault (call, "there is no operation \"%s\"", word);
+  if (vl_operation_is_for (operation, status))
+    return 0;
+  if (way_out)
+    way_out = vl_printf (call, "virtloom server %s %s%s", way_out,
+                         vl_shell_word (call->arena, record->name),
+                         VL_STREQ (status, "ERROR") ? ", or delete it" : "");
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, way_out,
                        "server \"%s\" is %s; %s is for servers that are %s", record->name, status,
-                       word, accepted);
+                       word, operation->from);
 }
 
 int
@@ -199,40 +197,6 @@ vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struc
   return spawn->run_dir == NULL
              ? -1
              : vl_server_files_judge (app, record, vl_doc_xml (doc), &spawn->files);
-}
-
-/* What Nova calls a server in STATE, and the state itself.  To the hypervisor, a guest that
- * was saved to disk is off. */
-static const struct {
-  enum vl_state state;
-  const char *status, *power;
-} states[] = {
-  { VL_STATE_RUNNING, "ACTIVE", "RUNNING" },        { VL_STATE_PAUSED, "PAUSED", "PAUSED" },
-  { VL_STATE_SUSPENDED, "SUSPENDED", "SUSPENDED" }, { VL_STATE_SHUTDOWN, "SHUTOFF", "SHUTDOWN" },
-  { VL_STATE_CRASHED, "SHUTOFF", "CRASHED" },
-};
-#define N_STATES (sizeof states / sizeof states[0])
-
-const char *
-vl_status_of (const char *recorded, enum vl_state state, int known)
-{
-  if (! known || vl_glob_any ("BUILD DELETING ERROR", recorded))
-    return recorded;
-  for (size_t i = 0; i < N_STATES; i++)
-    if (states[i].state == state)
-      return VL_STREQ (states[i].status, "SHUTOFF") && VL_STREQ (recorded, "SUSPENDED")
-                 ? recorded
-                 : states[i].status;
-  return "ERROR";
-}
-
-const char *
-vl_power_state_name (enum vl_state state)
-{
-  for (size_t i = 0; i < N_STATES; i++)
-    if (states[i].state == state)
-      return states[i].power;
-  return "NOSTATE";
 }
 
 const char *

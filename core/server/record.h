@@ -8,6 +8,7 @@
 #include "server/db.h"
 #include "server/plan.h"
 #include "server/session.h"
+#include "server/states.h"
 
 #include <time.h>
 
@@ -58,10 +59,10 @@ int vl_server_take (struct vl_app *app, const char *server, unsigned wait, struc
 /* What DRIVER says of the guest of server UUID, VL_STATE_NONE of one that is not there.  0 or -1. */
 int vl_server_look (struct vl_app *app, struct vl_plugin *driver, const char *uuid,
                     struct vl_info *info);
-/* Refuses WORD ("pause") of a server that is STATUS, where it is for those of ACCEPTED ("ACTIVE,
- * PAUSED"), and names what helps; answers -1. */
-int vl_record_refuse_status (struct vl_call *call, const struct vl_record *record,
-                             const char *status, const char *word, const char *accepted);
+/* May operation WORD ("pause", of states.c) be done to a server that is STATUS?  0, or -1 after a
+ * refusal that names what helps. */
+int vl_record_accepts (struct vl_call *call, const struct vl_record *record, const char *status,
+                       const char *word);
 /* server-set.c: 0, or -1 after InstanceIsLocked. */
 int vl_record_unlocked (struct vl_call *call, const struct vl_record *record);
 /* metadata.c: the host name, by RFC 1123, that is made of the name of REQUEST's server; malloc. */
@@ -83,9 +84,6 @@ int vl_record_spawn (struct vl_app *app, const struct vl_record *record, const s
 /* Why the guest of server UUID is in the state that INFO tells: the driver's word, with what there
  * is to see of a guest that ended by itself.  NULL where nothing is. */
 const char *vl_guest_reason (struct vl_app *app, const char *uuid, const struct vl_info *info);
-/* What the user is shown, from what is on record and what the driver says. */
-const char *vl_status_of (const char *recorded, enum vl_state state, int known);
-const char *vl_power_state_name (enum vl_state state);
 
 /* server-request.c: the request JSON of a server that is to be made, its uuid
  * UUID or NULL (derived).  malloc; NULL after a finding. */

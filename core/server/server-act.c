@@ -18,63 +18,25 @@
 /* Seconds between two requests to shut down, within the caller's timeout. */
 #define ASK_AGAIN 10u
 
-#define ACTIVE 0x1u
-#define SHUTOFF 0x2u
-#define PAUSED 0x4u
-#define SUSPENDED 0x8u
-#define FAULTY 0x10u
-
-static const struct {
-  const char *status;
-  unsigned bit;
-} statuses[] = { { "ACTIVE", ACTIVE },
-                 { "SHUTOFF", SHUTOFF },
-                 { "PAUSED", PAUSED },
-                 { "SUSPENDED", SUSPENDED },
-                 { "ERROR", FAULTY } };
-#define N_STATUSES (sizeof statuses / sizeof statuses[0])
-
-/* Nova's table of which action is for which state.  BOOTS: the guest is made anew or
- * put back, so its document is needed; STARTS: what is on the host for it may be gone.
- * STRICT: not without the features that have something to say.  WANTS: the status that
- * shows that it was done. */
+/* How an operation of the state machine is done.  BOOTS: the guest is made anew or put back,
+ * so its document is needed; STARTS: what is on the host for it may be gone.  STRICT: not
+ * without the features that have something to say. */
 static const struct {
   enum vl_server_action action;
   const char *word;
-  unsigned from;
   unsigned boots, starts, strict;
-  enum vl_op op;
-  enum vl_event event;
-  const char *wants;
 } actions[] = {
-  { VL_SERVER_START, "start", SHUTOFF, 1, 1, 1, VL_OP_START, VL_EVENT_STARTED, "ACTIVE" },
-  { VL_SERVER_STOP, "stop", ACTIVE | PAUSED | FAULTY, 0, 0, 0, VL_OP_STOP, VL_EVENT_STOPPED,
-    "SHUTOFF" },
-  { VL_SERVER_REBOOT_SOFT, "reboot", ACTIVE, 1, 0, 1, VL_OP_REBOOT, VL_EVENT_REBOOTED, "ACTIVE" },
-  { VL_SERVER_REBOOT_HARD, "hard reboot", ACTIVE | SHUTOFF | PAUSED | SUSPENDED | FAULTY, 1, 1, 1,
-    VL_OP_REBOOT, VL_EVENT_REBOOTED, "ACTIVE" },
-  { VL_SERVER_PAUSE, "pause", ACTIVE, 0, 0, 0, VL_OP_PAUSE, VL_EVENT_PAUSED, "PAUSED" },
-  { VL_SERVER_UNPAUSE, "unpause", PAUSED, 0, 0, 0, VL_OP_UNPAUSE, VL_EVENT_UNPAUSED, "ACTIVE" },
-  { VL_SERVER_SUSPEND, "suspend", ACTIVE, 0, 0, 1, VL_OP_SUSPEND, VL_EVENT_SUSPENDED, "SUSPENDED" },
-  { VL_SERVER_RESUME, "resume", SUSPENDED, 1, 1, 1, VL_OP_RESUME, VL_EVENT_RESUMED, "ACTIVE" },
-  { VL_SERVER_BOOT, "start after a boot of the host", SHUTOFF, 1, 1, 1, VL_OP_START,
-    VL_EVENT_STARTED, "ACTIVE" },
+  { VL_SERVER_START, "start", 1, 1, 1 },
+  { VL_SERVER_STOP, "stop", 0, 0, 0 },
+  { VL_SERVER_REBOOT_SOFT, "reboot", 1, 0, 1 },
+  { VL_SERVER_REBOOT_HARD, "hard reboot", 1, 1, 1 },
+  { VL_SERVER_PAUSE, "pause", 0, 0, 0 },
+  { VL_SERVER_UNPAUSE, "unpause", 0, 0, 0 },
+  { VL_SERVER_SUSPEND, "suspend", 0, 0, 1 },
+  { VL_SERVER_RESUME, "resume", 1, 1, 1 },
+  { VL_SERVER_BOOT, "start after a boot of the host", 1, 1, 1 },
 };
 #define N_ACTIONS (sizeof actions / sizeof actions[0])
-
-/* What happened if a server that was WAS on record is IS: its guest acted by itself. */
-static const struct {
-  const char *was, *is, *word;
-  enum vl_event event;
-} changes[] = {
-  { "ACTIVE", "SHUTOFF", "stopped", VL_EVENT_STOPPED },
-  { "PAUSED", "SHUTOFF", "stopped while paused", VL_EVENT_STOPPED },
-  { "ACTIVE", "PAUSED", "paused", VL_EVENT_PAUSED },
-  { "PAUSED", "ACTIVE", "unpaused", VL_EVENT_UNPAUSED },
-  { "SHUTOFF", "ACTIVE", "started", VL_EVENT_STARTED },
-  { "SUSPENDED", "ACTIVE", "resumed", VL_EVENT_RESUMED },
-};
-#define N_CHANGES (sizeof changes / sizeof changes[0])
 
 struct act {
   struct vl_app *app;
@@ -90,39 +52,34 @@ struct act {
 
 /* ---- may it be done? ---- */
 
-static const char *
-list_statuses (struct vl_call *call, unsigned bits)
+/* The row of the state machine that ACT is. */
+static const struct vl_operation *
+rule (const struct act *act)
 {
-  VL_AUTOSTR struct vl_str text = { NULL, 0, 0 };
-
-  for (size_t i = 0; i < N_STATUSES; i++)
-    if (bits & statuses[i].bit)
-      vl_str_printf (&text, "%s%s", text.length ? ", " : "", statuses[i].status);
-  return vl_arena_strdup (call->arena, text.text);
+  return vl_operation_find (actions[act->what].word);
 }
 
 /* Inside a transaction: the server is STATUS by now; what that tells has happened. */
 static int
 note_change (const struct act *act, const char *status, const struct vl_info *info)
 {
+  const struct vl_happening *happening = vl_happening_find (act->record.status, status);
   struct vl_store *store = act->app->store;
   int crashed = info->state == VL_STATE_CRASHED;
   const char *reason = vl_guest_reason (act->app, act->record.uuid, info),
              *fault = act->record.fault;
 
-  for (size_t i = 0; i < N_CHANGES; i++)
-    if (VL_STREQ (changes[i].was, act->record.status) && VL_STREQ (changes[i].is, status)) {
-      if (crashed)
-        fault = vl_printf (store->call, "crashed: %s", reason);
-      return vl_record_set_status (store, act->record.uuid, status, fault) < 0
-                     || vl_history_happened (store, act->record.uuid,
-                                             crashed ? "crashed" : changes[i].word, reason)
-                            < 0
-                 ? -1
-                 : vl_event_add (store, act->record.uuid,
-                                 crashed ? VL_EVENT_CRASHED : changes[i].event);
-    }
-  return 0;
+  if (happening == NULL)
+    return 0;
+  if (crashed)
+    fault = vl_printf (store->call, "crashed: %s", reason);
+  return vl_record_set_status (store, act->record.uuid, status, fault) < 0
+                 || vl_history_happened (store, act->record.uuid,
+                                         crashed ? "crashed" : happening->word, reason)
+                        < 0
+             ? -1
+             : vl_event_add (store, act->record.uuid,
+                             crashed ? VL_EVENT_CRASHED : happening->event);
 }
 
 static int
@@ -140,11 +97,7 @@ check_state (struct act *act)
       return -1;
     act->record.status = status;
   }
-  for (size_t i = 0; i < N_STATUSES; i++)
-    if (VL_STREQ (status, statuses[i].status) && (actions[act->what].from & statuses[i].bit))
-      return 0;
-  return vl_record_refuse_status (act->app->call, &act->record, status, actions[act->what].word,
-                                  list_statuses (act->app->call, actions[act->what].from));
+  return vl_record_accepts (act->app->call, &act->record, status, rule (act)->word);
 }
 
 /* ---- what is on record ---- */
@@ -166,7 +119,7 @@ load_record (struct act *act)
   if (result == 0 && strict)
     result = vl_hooks_judge_plugins (&act->hooks, actions[act->what].boots != 0);
   if (result == 0)
-    result = vl_hooks_permit (&act->hooks, actions[act->what].op, ! strict);
+    result = vl_hooks_permit (&act->hooks, rule (act)->op, ! strict);
   if (result < 0 && act->force && actions[act->what].action == VL_SERVER_STOP)
     result = vl_hooks_overrule (&act->hooks, actions[act->what].word, first);
   if (result < 0 || ! actions[act->what].boots)
@@ -239,7 +192,7 @@ write_down (const struct act *act, const char *status)
   const char *uuid = act->record.uuid;
 
   if (vl_record_set_status (store, uuid, status, NULL) < 0
-      || vl_event_add (store, uuid, actions[act->what].event) < 0)
+      || vl_event_add (store, uuid, rule (act)->event) < 0)
     return -1;
   if (act->plan)
     return 0;
@@ -419,7 +372,7 @@ write_found (const struct act *act, const struct vl_info *info)
   const char *after = status_after (act, info->state);
   const char *before = vl_status_of (act->record.status, info->state, 1);
 
-  if (VL_STREQ (after, actions[act->what].wants))
+  if (VL_STREQ (after, rule (act)->to))
     return write_down (act, after);
   return note_change (act, before, info) < 0
                  || vl_history_end (act->app->store, act->record.uuid, "interrupted",

@@ -23,12 +23,11 @@ static const struct operation {
   const char *kind;
   enum vl_device_kind of;
   int gone;
-  enum vl_op op;
 } operations[] = {
-  { VL_OP_SERVER_ATTACH "volume", VL_DEVICE_VOLUME, 0, VL_OP_ATTACH_VOLUME },
-  { VL_OP_SERVER_DETACH "volume", VL_DEVICE_VOLUME, 1, VL_OP_DETACH_VOLUME },
-  { VL_OP_SERVER_ATTACH "interface", VL_DEVICE_INTERFACE, 0, VL_OP_ATTACH_INTERFACE },
-  { VL_OP_SERVER_DETACH "interface", VL_DEVICE_INTERFACE, 1, VL_OP_DETACH_INTERFACE },
+  { VL_OP_SERVER_ATTACH "volume", VL_DEVICE_VOLUME, 0 },
+  { VL_OP_SERVER_DETACH "volume", VL_DEVICE_VOLUME, 1 },
+  { VL_OP_SERVER_ATTACH "interface", VL_DEVICE_INTERFACE, 0 },
+  { VL_OP_SERVER_DETACH "interface", VL_DEVICE_INTERFACE, 1 },
 };
 #define N_OPERATIONS (sizeof operations / sizeof operations[0])
 
@@ -45,6 +44,13 @@ struct work {
   int off;            /* the guest neither runs nor stands still */
   int alone;          /* all that changes is due to the device: of a guest that is off it may */
 };
+
+/* The row of the state machine that W is. */
+static const struct vl_operation *
+rule (const struct work *w)
+{
+  return vl_operation_find (w->what->kind + strlen (VL_OP_SERVER));
+}
 
 /* ---- what changes ---- */
 
@@ -116,7 +122,7 @@ static int
 refuse_changes (const struct work *w, const struct vl_change *changes, size_t n, int drift)
 {
   struct vl_call *call = w->app->call;
-  const char *word = w->what->kind + strlen (VL_OP_SERVER);
+  const char *word = rule (w)->word;
   const char *name = vl_shell_word (call->arena, w->record.name);
   VL_AUTOSTR struct vl_str text = { 0 };
   const struct vl_change *change;
@@ -255,15 +261,14 @@ call_driver (const struct work *w, const struct vl_hooks *before, const struct v
               : VL_CALL (app, w->driver, devices, attach_interface, &change);
 }
 
-/* Has the driver the call, and what takes it back?  What is begun is finished with these alone. */
+/* 0 after a finding where the driver lacks the call, or what takes back what it did: else 1. */
 static int
 has_calls (const struct work *w)
 {
 #define HAS(member) (VL_HAS_CALL (w->app->call, w->driver, devices, member) == 0)
   if (w->what->of == VL_DEVICE_VOLUME)
-    return (w->what->gone || HAS (attach_volume)) && HAS (detach_volume) ? 0 : -1;
-  return (w->what->gone || HAS (attach_interface)) && HAS (detach_interface) ? 0 : -1;
-#undef HAS
+    return (w->what->gone || HAS (attach_volume)) && HAS (detach_volume);
+  return (w->what->gone || HAS (attach_interface)) && HAS (detach_interface);
 }
 
 /* ---- attach ---- */
@@ -344,7 +349,7 @@ act (void *opaque)
 
   w->next = &next;
   if (result == 0 && ! w->what->gone)
-    result = vl_hooks_permit (&next, w->what->op, 0);
+    result = vl_hooks_permit (&next, rule (w)->op, 0);
   if (result == 0)
     result = w->what->gone ? detach (w, 0) : attach (w);
   vl_hooks_free (&next);
@@ -363,9 +368,8 @@ load (struct work *w)
       || vl_server_look (w->app, w->driver, w->record.uuid, &info) < 0)
     return -1;
   status = vl_status_of (w->record.status, info.state, 1);
-  if (! vl_glob_any ("ACTIVE SHUTOFF PAUSED", status))
-    return vl_record_refuse_status (call, &w->record, status, w->what->kind + strlen (VL_OP_SERVER),
-                                    "ACTIVE, SHUTOFF, PAUSED");
+  if (vl_record_accepts (call, &w->record, status, rule (w)->word) < 0)
+    return -1;
   w->off = VL_STREQ (status, "SHUTOFF");
   if (vl_hooks_load (&w->current, w->app, &w->record, VL_ROLE_CURRENT) < 0)
     return -1;
@@ -388,7 +392,7 @@ replace (struct work *w, char *json)
     .act = act,
     .opaque = w,
     .request = vl_arena_strdup (app->call->arena, json),
-    .event = w->what->gone ? VL_EVENT_DETACHED : VL_EVENT_ATTACHED,
+    .event = rule (w)->event,
   };
 
   free (json);
@@ -398,7 +402,7 @@ replace (struct work *w, char *json)
   if (w->plan == NULL || ! w->plan->ok || judge_plan (w) < 0)
     return -1;
   app->call->host = w->plan->build.host;
-  vl_progress (app->call, "%s of \"%s\"", w->what->kind + strlen (VL_OP_SERVER), w->record.name);
+  vl_progress (app->call, "%s of \"%s\"", rule (w)->word, w->record.name);
   return vl_document_replace (app, &w->record, w->current.stored, w->plan, &how);
 }
 
@@ -417,7 +421,7 @@ on_server (struct vl_app *app, const char *server, enum vl_device_kind of, int g
     return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no kind of device %d",
                       (int)of);
   if (vl_server_take (app, server, vl_lock_seconds (app), &w.record, &w.driver, &lock) == 0
-      && has_calls (&w) == 0 && load (&w) == 0)
+      && has_calls (&w) && load (&w) == 0)
     result = fn (&w, arg);
   app->call->op_device = NULL;
   if (result == 0 && id)
@@ -533,7 +537,7 @@ detach_one (struct work *w, const void *arg)
   if (w->device == NULL)
     return -1;
   w->app->call->op_device = w->device;
-  if (vl_hooks_permit (&w->current, w->what->op, 0) < 0)
+  if (vl_hooks_permit (&w->current, rule (w)->op, 0) < 0)
     return -1;
   json = vl_request_drop (w->app->call, w->record.request, w->what->of == VL_DEVICE_INTERFACE,
                           w->device);
@@ -589,7 +593,7 @@ vl_device_mend (const struct vl_hooks *hooks, const struct vl_hooks *next, const
   w.device = w.what->gone ? find_changed (&hooks->stored->was, &next->stored->was)
                           : find_changed (&next->stored->was, &hooks->stored->was);
   call->op_device = w.device;
-  *event = w.what->gone ? VL_EVENT_DETACHED : VL_EVENT_ATTACHED;
+  *event = rule (&w)->event;
   result = w.what->gone ? detach (&w, 1) : attach (&w);
   call->op_device = NULL;
   return result;

@@ -240,10 +240,10 @@ told (struct vl_call *call, const struct vl_server_change *change)
 static int
 may_change (const struct changing *c, const struct vl_server_change *change)
 {
-  if (VL_STREQ (c->record.status, "DELETING") || VL_STREQ (c->record.status, "BUILD"))
-    return vl_refuse_as (c->app->call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, NULL,
-                         "server \"%s\" is %s; it is changed when it is there", c->record.name,
-                         c->record.status);
+  if (vl_record_accepts (c->app->call, &c->record, c->record.status,
+                         change->status ? "set status" : "set")
+      < 0)
+    return -1;
   if (change->name || change->description || change->n_set || change->unset)
     return vl_record_unlocked (c->app->call, &c->record);
   return 0;

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Each pair of an operation and a status, as the tables in core/server/states.c have it: done with
+# its result, or refused in its words.  docs/states.md is as build-aux/states makes it of them.
+#
+# An operation that is new there needs its command in command_of, a status the way into it in
+# become.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+needs sqlite3 sqlite3
+[ -e "$top_srcdir/core/server/states.c" ] || skip_all "the tables are not installed"
+
+f () { vl --driver fake "$@"; }
+db () { sqlite3 "$state/state.db" "$1"; }
+status () { run f server show s -o value -c status; }
+
+run "$top_srcdir/build-aux/states" "$top_srcdir"
+is "$rc $err" "0 " "the page can be made"
+is "$out" "$(cat "$top_srcdir/docs/states.md")" "and is as made: build-aux/states > docs/states.md"
+pairs=$("$top_srcdir/build-aux/states" --pairs "$top_srcdir")
+
+# In $words the command that does operation $1 to server s.
+command_of () {
+  case $1 in
+    start | stop | reboot | pause | unpause | suspend | resume | lock | unlock | delete) words=("$1" s) ;;
+    'hard reboot') words=(reboot --hard s) ;;
+    'attach volume') words=(add volume s "path=$tmp/new.raw,format=raw") ;;
+    'detach volume') words=(remove volume s vdb) ;;
+    'attach interface') words=(add network s user) ;;
+    'detach interface') words=(remove network s nic0) ;;
+    set) words=(set s --description new) ;;
+    'set status') words=(set s --status active) ;;
+    *) words=() ;;
+  esac
+}
+# Makes server s, which is ACTIVE, one that is $1.
+become () {
+  case $1 in
+    ACTIVE) ;;
+    SHUTOFF) f server stop s ;;
+    PAUSED) f server pause s ;;
+    SUSPENDED) f server suspend s ;;
+    ERROR) f server set s --status error ;;
+    # What another command has begun.
+    BUILD | DELETING) db "UPDATE server SET status = '$1'" ;;
+    *) false ;;
+  esac
+}
+
+setting user 'host_loopback_acknowledged = yes'
+truncate -s 1M "$tmp/disk.raw" "$tmp/volume.raw" "$tmp/new.raw"
+f flavor create m1 --vcpus 1 --ram 128 --disk 1 > /dev/null
+f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
+f server create s --flavor m1 --image img --network user --volume "path=$tmp/volume.raw,format=raw" > /dev/null || bail "no server"
+cp -a "$state" "$tmp/ACTIVE.state"
+put_back () { rm -rf "$state"; cp -a "$tmp/$1.state" "$state"; }
+
+for status in $(cut -f 2 <<< "$pairs" | sort -u); do
+  put_back ACTIVE
+  become "$status" > /dev/null 2>&1 || bail "no server becomes $status"
+  status
+  is "$rc $out" "0 $status" "a server is $status"
+  [ "$status" = ACTIVE ] || cp -a "$state" "$tmp/$status.state"
+done
+
+at=''
+while IFS=$'\t' read -r word status result from way; do
+  pair="$word of a server that is $status"
+  command_of "$word"
+  # What no command does is tried where it is done.
+  if [ "$word" = 'start after a boot of the host' ]; then continue; fi
+  [ "$at" = "$status" ] || put_back "$status"
+  at=$status
+  run f server "${words[@]}"
+  if [ "$result" = - ]; then
+    hint=''
+    [ "$way" = NULL ] || hint=$'\n'"  virtloom server $way s"
+    [ "$status" != ERROR ] || hint="$hint, or delete it"
+    is "$rc $err" "3 error InstanceInvalidState core: server \"s\" is $status; $word is for servers that are $from$hint" "no $pair"
+    continue
+  fi
+  is_rc 0 "$pair"
+  status
+  case $result in
+    gone) is "$rc" 5 "it is gone" ;;
+    'as its guest is') is "$(grep -cxE 'ACTIVE|SHUTOFF|PAUSED|SUSPENDED' <<< "$out")" 1 "it is as its guest is: $out" ;;
+    *) is "$out" "$result" "it is $result" ;;
+  esac
+  at=''
+done <<< "$pairs"
+done_testing
