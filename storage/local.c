@@ -184,12 +184,16 @@ local_make_qcow2 (struct vl_call *c, const char *path, const char *image, const 
                   path);
 }
 
-/* Grows the disk FD of FORMAT to BYTES. */
+/* Grows the disk FD of FORMAT to BYTES.  What lies below a qcow2 disk is not opened: it ends where
+ * the disk did, so that what is new reads as zeroes. */
 static int
 grow (struct vl_call *c, const char *path, int fd, const char *format, int64_t bytes)
 {
+  static const char alone[] =
+      "json:{\"driver\": \"qcow2\", \"backing\": null, \"file\": {\"driver\": \"file\", "
+      "\"filename\": \"" VL_TOOL_FILE_0 "\"}}";
   const char *text = vl_printf (c, "%" PRId64, bytes);
-  const char *args[] = { "resize", "-q", "-f", "qcow2", "--", VL_TOOL_FILE_0, text, NULL };
+  const char *args[] = { "resize", "-q", "--", alone, text, NULL };
 
   if (! VL_STREQ (format, "raw"))
     return run_on (c, "qemu-img", args, 0, path, fd, with_tables (bytes), NULL);

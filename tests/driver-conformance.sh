@@ -164,6 +164,29 @@ does "hard reboot where new servers get overlays" server reboot --hard flat
 lacks "$err" GuestChanged "changes nothing of one that has a copy"
 does "delete it" server delete flat
 
+# ---- another flavor ----
+
+does "another flavor" flavor create g --vcpus 2 --ram 96 --disk 0
+run d server resize one --flavor g --timeout 0
+case $err in *"does not have the call"* | *"error UnsupportedByDriver "*)
+  skip "$driver gives no guest another flavor"
+  run d state check
+  lacks "$out$err" "interrupted" "and begins nothing that nobody could finish"
+  ;;
+*)
+  is_eq "$rc $out$err" "0 " "a guest gets another flavor"
+  is_eq "$(states one)" "VERIFY_RESIZE RUNNING" "it runs with it"
+  true_that "its console is there again" logged one
+  acts "it gets the old one back" resize revert one --timeout 0
+  is_eq "$(states one)" "ACTIVE RUNNING" "it runs with the old one"
+  acts "stop" stop one --timeout 0
+  acts "another one while it is off" resize one --flavor g
+  is_eq "$(states one)" "VERIFY_RESIZE SHUTDOWN" "leaves it off"
+  acts "confirm" resize confirm one
+  acts "start" start one
+  is_eq "$(states one)" "ACTIVE RUNNING" "it starts with the new one" ;;
+esac
+
 # ---- disks and interfaces that come and go ----
 
 truncate -s 1M "$tmp/data.raw"

@@ -6,6 +6,8 @@
 
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/tap.sh"
+# Those of core/server/states.c.
+statuses="BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, VERIFY_RESIZE, ERROR, DELETING"
 needs qemu-img qemu-utils
 needs genisoimage genisoimage
 needs sqlite3 sqlite3
@@ -220,7 +222,7 @@ is_eq "$rc $out" "0 128" "of flavors, too"
 run f feature show rng -c state -o value
 is_eq "$rc $out" "0 loaded" "and of features"
 run f server list --status DELETED
-is_eq "$rc $out$err" "2 error Usage core: --status 'DELETED'; accepted: BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" "a status that is none"
+is_eq "$rc $out$err" "2 error Usage core: --status 'DELETED'; accepted: $statuses" "a status that is none"
 run f image create 'bild-é漢' --file "$tmp/disk.raw" --disk-format raw
 for locale in C C.UTF-8; do
   run env LC_ALL=$locale timeout 600 "$VL_RUN" virtloom --config "$config" --state "$state" image list -c name,format
@@ -328,7 +330,7 @@ is_eq "$rc $err" "2 error Usage core: 'server stop' needs SERVER..., --all or --
 run f server stop a --all
 is_eq "$rc $err" "2 error Usage core: 'server stop' takes SERVER..., or --all or --status, not both" "and not two ways of naming them"
 run f server stop --status SHUTDOWN
-is_eq "$rc $err" "2 error Usage core: --status 'SHUTDOWN'; accepted: BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" "nor a status that is none"
+is_eq "$rc $err" "2 error Usage core: --status 'SHUTDOWN'; accepted: $statuses" "nor a status that is none"
 run f server stop --all
 is_eq "$rc $out$err" "0 " "all that can be stopped"
 run f server list -o value -c status
@@ -343,7 +345,7 @@ is_eq "$rc $err" "1 error WaitTimeout core: server 'c' is still SHUTOFF after 0 
 run f server wait a
 is_eq "$rc $err" "2 error Usage core: 'server wait' needs --status STATUS, such as ACTIVE" "and a status"
 run f server wait a --status RUNNING
-is_eq "$rc $err" "2 error Usage core: --status 'RUNNING'; accepted: BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING, DELETED" "that is one"
+is_eq "$rc $err" "2 error Usage core: --status 'RUNNING'; accepted: $statuses, DELETED" "that is one"
 run f server wait zz --status ACTIVE
 is_rc 5 "who was never there is not waited for"
 f server wait c --status ACTIVE --timeout 120 > "$tmp/waited" 2>&1 &
@@ -437,7 +439,7 @@ has "$(sed 's/  */ /g' <<< "$out")" "pause $me interrupted the command that did 
 f server delete web
 # A store of before.
 f server create old --flavor m1 --image img > "$tmp/.out"
-sqlite3 "$state/state.db" 'DROP TABLE action; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description; UPDATE schema SET version = 3'
+sqlite3 "$state/state.db" 'DROP TABLE action; DROP TABLE resize; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description; UPDATE schema SET version = 3'
 run f server event list old
 is_eq "$rc $(wc -l <<< "$out")" "0 1" "a server of an earlier schema has an empty history"
 f server pause old

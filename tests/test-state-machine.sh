@@ -31,6 +31,8 @@ command_of () {
     'detach volume') words=(remove volume s vdb) ;;
     'attach interface') words=(add network s user) ;;
     'detach interface') words=(remove network s nic0) ;;
+    resize) words=(resize s --flavor m2) ;;
+    'resize confirm' | 'resize revert') words=(resize "${1#* }" s) ;;
     set) words=(set s --description new) ;;
     'set status') words=(set s --status active) ;;
     *) words=() ;;
@@ -43,6 +45,7 @@ become () {
     SHUTOFF) f server stop s ;;
     PAUSED) f server pause s ;;
     SUSPENDED) f server suspend s ;;
+    VERIFY_RESIZE) f server resize s --flavor m2 ;;
     ERROR) f server set s --status error ;;
     # What another command has begun.
     BUILD | DELETING) db "UPDATE server SET status = '$1'" ;;
@@ -53,6 +56,7 @@ become () {
 setting user 'host_loopback_acknowledged = yes'
 truncate -s 1M "$tmp/disk.raw" "$tmp/volume.raw" "$tmp/new.raw"
 f flavor create m1 --vcpus 1 --ram 128 --disk 1 > /dev/null
+f flavor create m2 --vcpus 1 --ram 256 --disk 2 > /dev/null
 f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
 f server create s --flavor m1 --image img --network user --volume "path=$tmp/volume.raw,format=raw" > /dev/null || bail "no server"
 cp -a "$state" "$tmp/ACTIVE.state"

@@ -73,7 +73,7 @@ static const struct option options[] = {
   { "request", NULL, "FILE", "a request file, - for stdin" },
   { "root", NULL, "DIR", "the recorded machine to judge: its /proc, /sys, /dev below DIR" },
   { "ssh-key", NULL, "FILE", "a public SSH key for the guest" REPEATABLE },
-  { "status", NULL, "STATUS,...", "BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, ERROR, DELETING" },
+  { "status", NULL, "STATUS,...", "a server's, as 'server list' shows it: ACTIVE, SHUTOFF" },
   { "swap", NULL, "MIB", "swap disk" },
   { "timeout", NULL, "SECONDS", "how long to wait" },
   { "timing", NULL, NULL, "show the time of each phase and plugin instead" },
@@ -248,7 +248,7 @@ unknown_verb (struct args *args, const char *name)
 {
   /* What the clients of OpenStack can do with a server. */
   static const char later[] = "backup dump evacuate image migrate migration rebuild "
-                              "rescue resize restore shelve unrescue unshelve volume";
+                              "rescue restore shelve unrescue unshelve volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = join_verbs (args->noun);
   int known = name && strcmp (args->noun->name, "server") == 0 && has_word (later, name);

@@ -14,24 +14,22 @@
 /* So many steps of a wait, of 20 ms, until a server is looked at again. */
 #define POLL_STEPS 12
 
-static const char *const statuses[] = {
-  "BUILD", "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR", "DELETING", "DELETED", NULL,
-};
-
 /* What STATUS, in any case, is called; NULL after a finding.  Only who waits can see that a server
  * is DELETED. */
 static const char *
 known_status (struct tool *tool, const char *status, int waits)
 {
-  const char *all = "";
+  const char *all = "", *name;
 
-  for (size_t i = 0; statuses[i]; i++) {
-    if (! waits && strcmp (statuses[i], "DELETED") == 0)
-      break;
-    if (vl_ascii_casecmp (statuses[i], status) == 0)
-      return statuses[i];
-    all = vl_printf (tool->call, "%s%s%s", all, i ? ", " : "", statuses[i]);
+  for (size_t i = 0; (name = vl_server_status (i)); i++) {
+    if (vl_ascii_casecmp (name, status) == 0)
+      return name;
+    all = vl_printf (tool->call, "%s%s%s", all, i ? ", " : "", name);
   }
+  if (waits && vl_ascii_casecmp ("DELETED", status) == 0)
+    return "DELETED";
+  if (waits)
+    all = vl_printf (tool->call, "%s, DELETED", all);
   (void)vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--status '%s'; accepted: %s", status,
                    all);
   return NULL;

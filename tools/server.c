@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_STOP 60 /* seconds, as Nova's shutdown_timeout */
 #define POLL_MS 250
 
 static const struct column list_columns[] = {
@@ -427,6 +426,15 @@ static const struct verb verbs[] = {
   { "remove network", "SERVER INTERFACE", 2, 2, "wait", "table json",
     "takes an interface away: its id, MAC address, or tap",
     "virtloom server remove network web1 nic1", 0, server_remove_network },
+  { "resize confirm", "SERVER", 1, 1, "wait", "table json",
+    "keeps the new flavor of a server, and lets its old disks go",
+    "virtloom server resize confirm web1", 0, server_resize_confirm },
+  { "resize revert", "SERVER", 1, 1, "timeout wait", "table json",
+    "gives a server back its old flavor, document and disks", "virtloom server resize revert web1",
+    0, server_resize_revert },
+  { "resize", "SERVER", 1, 1, "flavor timeout accept-loss wait", "table json",
+    "gives a guest another flavor; its old disks are kept until that is confirmed or reverted",
+    "virtloom server resize web1 --flavor m1.large", 0, server_resize },
   { "event list", "SERVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
     "shows what was done to a server and what happened to it, the last first",
     "virtloom server event list web1", VERB_WATCHED, server_event_list },

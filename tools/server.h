@@ -9,7 +9,8 @@
 
 #include <virtloom/driver.h>
 
-#define SERVER_WAIT 60 /* seconds, unless --timeout says otherwise */
+#define DEFAULT_STOP 60 /* seconds, as Nova's shutdown_timeout */
+#define SERVER_WAIT 60  /* seconds, unless --timeout says otherwise */
 
 /* server-create.c */
 int server_create (struct tool *tool);
@@ -42,6 +43,10 @@ int server_add_volume (struct tool *tool);
 int server_remove_volume (struct tool *tool);
 int server_add_network (struct tool *tool);
 int server_remove_network (struct tool *tool);
+/* server-resize.c */
+int server_resize (struct tool *tool);
+int server_resize_confirm (struct tool *tool);
+int server_resize_revert (struct tool *tool);
 /* server-show.c */
 int server_show (struct tool *tool);
 int server_event_list (struct tool *tool);

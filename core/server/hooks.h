@@ -114,7 +114,15 @@ struct vl_replacement {
   void *opaque;
   const char *request; /* JSON, of the server from then on; NULL: as it is */
   enum vl_event event; /* that happens beside VL_EVENT_CHANGED, or 0 */
+  /* Inside the transaction that ends it, in place of making the new document the current one and of
+   * ending the operation; NULL: those. */
+  int (*take) (void *opaque);
 };
+/* Inside a transaction: the pending document of SERVER becomes the current one, with its claims,
+ * and EVENT happens; the operation ends.  And the other one: it goes, RESULT being WHY. */
+int vl_document_take (struct vl_store *store, const char *server, enum vl_event event);
+int vl_document_drop (struct vl_store *store, const char *server, const char *result,
+                      const char *why);
 /* The document of PLAN takes the place of STORED, the current one of RECORD's server,
  * whose lock is held: in one transaction it is built again, what changes is judged, it
  * is written down as pending with its claims, and the operation begins; the guest is made one of
@@ -146,6 +154,10 @@ int vl_server_devices_connect (struct vl_app *app, const struct vl_record *recor
  * Success where there is nothing. */
 int vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *server,
                             const char *device);
+/* Makes disk number I of PLAN, which lies in the server's folder, as the file PATH; with GROW
+ * PATH is a copy of what it was, and gets its new size. */
+int vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, size_t i,
+                         const char *path, int grow);
 /* Either for one device of document ROLE, whose request is RECORD's: connects and plugs it, or with
  * GONE undoes that. */
 int vl_server_device_act (struct vl_app *app, const struct vl_record *record, const char *role,

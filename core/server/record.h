@@ -63,6 +63,15 @@ int vl_server_look (struct vl_app *app, struct vl_plugin *driver, const char *uu
  * refusal that names what helps. */
 int vl_record_accepts (struct vl_call *call, const struct vl_record *record, const char *status,
                        const char *word);
+/* server-act.c: the same of the server as DRIVER knows it now, which becomes RECORD's status; what
+ * that tells has happened. */
+int vl_server_judge_state (struct vl_app *app, struct vl_plugin *driver, struct vl_record *record,
+                           const char *word);
+/* Seconds between two requests to shut down, within the caller's timeout. */
+#define VL_ASK_AGAIN 10u
+/* Warns that the plug was pulled on a guest that was given SECONDS; the words for the history. */
+const char *vl_server_tell_pulled (struct vl_call *call, const struct vl_record *record,
+                                   unsigned seconds);
 /* server-set.c: 0, or -1 after InstanceIsLocked. */
 int vl_record_unlocked (struct vl_call *call, const struct vl_record *record);
 /* metadata.c: the host name, by RFC 1123, that is made of the name of REQUEST's server; malloc. */
@@ -98,6 +107,8 @@ int vl_server_judge_free (struct vl_app *app, const char *uuid, const char *name
 char *vl_request_add (struct vl_app *app, const char *json, int nic, const char *spec,
                       const char *name, const char **id);
 char *vl_request_drop (struct vl_call *call, const char *json, int nic, const char *id);
+/* Request JSON with FLAVOR as it is today.  malloc; NULL after a finding. */
+char *vl_request_flavor (struct vl_app *app, const char *json, const char *flavor);
 /* How findings name where the request of OPTIONS comes from. */
 #define vl_create_origin(options) ((options)->origin ? (options)->origin : "the command line")
 /* Reads request JSON and adds where its image is in STATE. */

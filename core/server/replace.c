@@ -130,10 +130,9 @@ write_pending (struct vl_app *app, const struct vl_record *record, const struct 
   return how->request ? vl_undo_plan (app->store, record->uuid, VL_MADE_REQUEST, how->request) : 0;
 }
 
-/* Inside a transaction: the pending document becomes the current one.  From now on the
- * document alone says what the guest is. */
-static int
-take_pending (struct vl_store *store, const char *server, enum vl_event event)
+/* From now on the document alone says what the guest is. */
+int
+vl_document_take (struct vl_store *store, const char *server, enum vl_event event)
 {
   static const char *const steps[] = {
     "DELETE FROM document WHERE server = ? AND role = 'current'",
@@ -152,9 +151,8 @@ take_pending (struct vl_store *store, const char *server, enum vl_event event)
              : vl_undo_end (store, server);
 }
 
-/* Inside a transaction: the current document stays, the other one's RESULT being WHY. */
-static int
-drop_pending (struct vl_store *store, const char *server, const char *result, const char *why)
+int
+vl_document_drop (struct vl_store *store, const char *server, const char *result, const char *why)
 {
   static const char *const steps[] = {
     "DELETE FROM document WHERE server = ? AND role = 'pending'",
@@ -175,7 +173,7 @@ keep_pending (struct vl_store *store, const struct vl_record *record, enum vl_ev
   return vl_history_end (store, record->uuid, result, why) < 0
                  || vl_record_set_status (store, record->uuid, record->status, why) < 0
              ? -1
-             : take_pending (store, record->uuid, event);
+             : vl_document_take (store, record->uuid, event);
 }
 
 int
@@ -195,7 +193,9 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
   done = how->act (how->opaque);
   if (done == 0) {
     if (vl_db_begin (store) == 0
-        && vl_db_finish (store, take_pending (store, record->uuid, how->event)) == 0)
+        && vl_db_finish (store, how->take ? how->take (how->opaque)
+                                          : vl_document_take (store, record->uuid, how->event))
+               == 0)
       return 0;
     return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
                          how->request ? "the next command finishes it"
@@ -209,7 +209,7 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
     vl_record_set_status (store, record->uuid, record->status, fault);
   else if (vl_db_begin (store) == 0)
     vl_db_finish (store, done > 0 ? keep_pending (store, record, how->event, "failed", fault)
-                                  : drop_pending (store, record->uuid, "failed", fault));
+                                  : vl_document_drop (store, record->uuid, "failed", fault));
   return -1;
 }
 
@@ -252,9 +252,9 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
     done = VL_UNFINISHED;
   return vl_db_finish (
       app->store, done == VL_UNFINISHED ? -1
-                  : done == 0           ? take_pending (app->store, server, event)
+                  : done == 0           ? vl_document_take (app->store, server, event)
                   : done > 0 ? keep_pending (app->store, hooks->record, event, "interrupted", why)
-                             : drop_pending (app->store, server, "interrupted", why));
+                             : vl_document_drop (app->store, server, "interrupted", why));
 }
 
 int
@@ -270,9 +270,10 @@ vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server
   if (result == 0 && ! VL_STREQ (kind, VL_OP_SERVER_UPDATE))
     result = mend_device (&hooks, kind);
   else if (result == 0 && (result = boot_again (&hooks)) == 0)
-    result = vl_db_begin (store) < 0
-                 ? -1
-                 : vl_db_finish (store, drop_pending (store, server, "interrupted", VL_WAS_KILLED));
+    result =
+        vl_db_begin (store) < 0
+            ? -1
+            : vl_db_finish (store, vl_document_drop (store, server, "interrupted", VL_WAS_KILLED));
   vl_hooks_free (&hooks);
   return result;
 }

@@ -145,7 +145,15 @@ static const char *const to_5[] = {
   NULL,
 };
 
-static const char *const *const migrations[] = { to_1, to_2, to_3, to_4, to_5 };
+static const char *const to_6[] = {
+  /* What a server was before it got another flavor, until that is confirmed: its document and
+   * claims are those of role `pending`, since they may come next. */
+  "CREATE TABLE resize (server TEXT PRIMARY KEY REFERENCES server (uuid) ON DELETE CASCADE,"
+  " request TEXT NOT NULL, flavor TEXT NOT NULL, status TEXT NOT NULL) WITHOUT ROWID",
+  NULL,
+};
+
+static const char *const *const migrations[] = { to_1, to_2, to_3, to_4, to_5, to_6 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
 static int

@@ -15,9 +15,6 @@
 
 #include <sys/stat.h>
 
-/* Seconds between two requests to shut down, within the caller's timeout. */
-#define ASK_AGAIN 10u
-
 /* How an operation of the state machine is done.  BOOTS: the guest is made anew or put back,
  * so its document is needed; STARTS: what is on the host for it may be gone.  STRICT: not
  * without the features that have something to say. */
@@ -59,45 +56,52 @@ rule (const struct act *act)
   return vl_operation_find (actions[act->what].word);
 }
 
-/* Inside a transaction: the server is STATUS by now; what that tells has happened. */
+/* Inside a transaction: the server of RECORD is STATUS by now; what that tells has happened. */
 static int
-note_change (const struct act *act, const char *status, const struct vl_info *info)
+note_change (struct vl_app *app, const struct vl_record *record, const char *status,
+             const struct vl_info *info)
 {
-  const struct vl_happening *happening = vl_happening_find (act->record.status, status);
-  struct vl_store *store = act->app->store;
+  const struct vl_happening *happening = vl_happening_find (record->status, status);
+  struct vl_store *store = app->store;
   int crashed = info->state == VL_STATE_CRASHED;
-  const char *reason = vl_guest_reason (act->app, act->record.uuid, info),
-             *fault = act->record.fault;
+  const char *reason = vl_guest_reason (app, record->uuid, info), *fault = record->fault;
 
   if (happening == NULL)
     return 0;
   if (crashed)
     fault = vl_printf (store->call, "crashed: %s", reason);
-  return vl_record_set_status (store, act->record.uuid, status, fault) < 0
-                 || vl_history_happened (store, act->record.uuid,
-                                         crashed ? "crashed" : happening->word, reason)
+  return vl_record_set_status (store, record->uuid, status, fault) < 0
+                 || vl_history_happened (store, record->uuid, crashed ? "crashed" : happening->word,
+                                         reason)
                         < 0
              ? -1
-             : vl_event_add (store, act->record.uuid,
-                             crashed ? VL_EVENT_CRASHED : happening->event);
+             : vl_event_add (store, record->uuid, crashed ? VL_EVENT_CRASHED : happening->event);
+}
+
+int
+vl_server_judge_state (struct vl_app *app, struct vl_plugin *driver, struct vl_record *record,
+                       const char *word)
+{
+  struct vl_store *store = app->store;
+  struct vl_info info;
+  const char *status;
+
+  if (vl_server_look (app, driver, record->uuid, &info) < 0)
+    return -1;
+  status = vl_status_of (record->status, info.state, 1);
+  if (! VL_STREQ (status, record->status)) {
+    if (vl_db_begin (store) < 0
+        || vl_db_finish (store, note_change (app, record, status, &info)) < 0)
+      return -1;
+    record->status = status;
+  }
+  return vl_record_accepts (app->call, record, status, word);
 }
 
 static int
 check_state (struct act *act)
 {
-  struct vl_store *store = act->app->store;
-  struct vl_info info;
-  const char *status;
-
-  if (vl_server_look (act->app, act->driver, act->record.uuid, &info) < 0)
-    return -1;
-  status = vl_status_of (act->record.status, info.state, 1);
-  if (! VL_STREQ (status, act->record.status)) {
-    if (vl_db_begin (store) < 0 || vl_db_finish (store, note_change (act, status, &info)) < 0)
-      return -1;
-    act->record.status = status;
-  }
-  return vl_record_accepts (act->app->call, &act->record, status, rule (act)->word);
+  return vl_server_judge_state (act->app, act->driver, &act->record, rule (act)->word);
 }
 
 /* ---- what is on record ---- */
@@ -129,6 +133,15 @@ load_record (struct act *act)
 
 /* ---- doing it ---- */
 
+const char *
+vl_server_tell_pulled (struct vl_call *call, const struct vl_record *record, unsigned seconds)
+{
+  vl_warn_as (call, "ShutdownTimeout", NULL, NULL,
+              "the guest of server \"%s\" did not shut down in %u s; the plug was pulled",
+              record->name, seconds);
+  return vl_printf (call, "not shut down in %u s, plug pulled", seconds);
+}
+
 /* RESULT of the driver, which is over 0 where the plug was pulled on a guest that ran (of a reboot,
  * the seconds that it was given): that is told, where the guest was to shut down. */
 static int
@@ -140,10 +153,7 @@ tell_pulled (struct act *act, int result)
   /* One that stands still cannot be asked. */
   if (result <= 0 || given == 0 || VL_STREQ (act->record.status, "PAUSED"))
     return result < 0 ? -1 : 0;
-  act->reason = vl_printf (call, "not shut down in %u s, plug pulled", given);
-  vl_warn_as (call, "ShutdownTimeout", NULL, NULL,
-              "the guest of server \"%s\" did not shut down in %u s; the plug was pulled",
-              act->record.name, given);
+  act->reason = vl_server_tell_pulled (call, &act->record, given);
   return 0;
 }
 
@@ -164,7 +174,7 @@ call_driver (struct act *act, const struct vl_doc *doc)
     return VL_CALL (app, driver, power, power_on, &spawn);
   case VL_SERVER_STOP:
     return tell_pulled (act,
-                        VL_CALL (app, driver, power, power_off, uuid, act->timeout, ASK_AGAIN));
+                        VL_CALL (app, driver, power, power_off, uuid, act->timeout, VL_ASK_AGAIN));
   case VL_SERVER_REBOOT_SOFT:
     return tell_pulled (act,
                         VL_CALL (app, driver, power, reboot, &spawn, VL_REBOOT_SOFT, act->timeout));
@@ -374,7 +384,7 @@ write_found (const struct act *act, const struct vl_info *info)
 
   if (VL_STREQ (after, rule (act)->to))
     return write_down (act, after);
-  return note_change (act, before, info) < 0
+  return note_change (act->app, &act->record, before, info) < 0
                  || vl_history_end (act->app->store, act->record.uuid, "interrupted",
                                     "the command that did it was killed before it was done")
                         < 0
@@ -416,8 +426,8 @@ vl_server_notice (struct vl_app *app, const char *uuid)
       && vl_record_load (app->store, uuid, &act.record) == 1
       && (act.driver = vl_app_driver_named (app, act.record.driver))
       && vl_server_look (app, act.driver, uuid, &info) == 0 && vl_db_begin (app->store) == 0)
-    vl_db_finish (app->store,
-                  note_change (&act, vl_status_of (act.record.status, info.state, 1), &info));
+    vl_db_finish (app->store, note_change (app, &act.record,
+                                           vl_status_of (act.record.status, info.state, 1), &info));
   /* Whoever only looks is not told that it could not be written down. */
   vl_findings_drop (app->call, first, app->call->findings.n);
 }

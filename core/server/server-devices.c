@@ -15,8 +15,7 @@
 
 #include <virtloom/virtloom.h>
 
-/* So many changes that are in the way are told. */
-#define TOLD 5
+#define TOLD 5 /* so many changes that are in the way are told */
 
 /* What is done: the words of the operation's kind after "server ". */
 static const struct operation {

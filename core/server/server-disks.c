@@ -194,6 +194,35 @@ vl_server_disks_make (const struct vl_hooks *hooks, const struct vl_plan *plan)
   return result;
 }
 
+int
+vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, size_t i,
+                     const char *path, int grow)
+{
+  const struct vl_guest *guest = plan->build.guest;
+  struct vl_disk disk = guest->disks[i];
+  struct vl_source source = guest->sources[i];
+  struct disk_work w = { .hooks = hooks,
+                         .app = hooks->app,
+                         .request = plan->request,
+                         .guest = guest,
+                         .disk = &disk,
+                         .volume = guest->volumes[i],
+                         .source = &source };
+  struct vl_plugin *plugin;
+  int result = -1;
+
+  disk.source = source.path = path;
+  vl_call_about (hooks->app->call, plan->build.guest);
+  if (disk.plugin == NULL)
+    result = make_config (&w);
+  else if (! grow)
+    result = make_local (&w);
+  else if ((plugin = plugin_named (hooks->app, disk.plugin, 0, disk.id)))
+    result = act_on (&w, plugin, "resize", plugin->feature.storage->resize);
+  vl_call_about (hooks->app->call, NULL);
+  return result;
+}
+
 /* ---- of a server that is on record ---- */
 
 /* Connects the volume that DISK on record is, or with GONE undoes what was done for it;

@@ -526,6 +526,19 @@ vl_request_drop (struct vl_call *call, const char *json, int nic, const char *id
   return text;
 }
 
+char *
+vl_request_flavor (struct vl_app *app, const char *json, const char *flavor)
+{
+  const struct vl_flavor_info *info = vl_flavor_find (app, flavor);
+  json_t *request = info ? json_loads (json, 0, NULL) : NULL;
+  char *text = NULL;
+
+  if (request && json_object_set_new (request, "flavor", flavor_json (info)) == 0)
+    text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref (request);
+  return text;
+}
+
 struct vl_request *
 vl_stored_request (struct vl_app *app, const char *json, const char *origin)
 {

@@ -306,6 +306,7 @@ static const char *const forget_damaged[] = {
   ORPHANS ("document"),
   ORPHANS ("kept"),
   ORPHANS ("event"),
+  ORPHANS ("resize"),
   PARTS ("document_part"),
   PARTS ("document_property"),
   PARTS ("document_feature"),

@@ -96,8 +96,8 @@ vl_state_backup_daily (struct vl_app *app)
 static const char *const calm_down[] = {
   "UPDATE server SET status = 'ERROR', fault = 'restored from a copy that was made while it was "
   "being made' WHERE status = 'BUILD'",
-  "DELETE FROM document WHERE role = 'pending'",
-  "DELETE FROM claim WHERE role = 'pending'",
+  "DELETE FROM document WHERE role = 'pending' AND server NOT IN (SELECT server FROM resize)",
+  "DELETE FROM claim WHERE role = 'pending' AND server NOT IN (SELECT server FROM resize)",
   "DELETE FROM operation WHERE kind IN ('" VL_OP_SERVER_CREATE "', '" VL_OP_SERVER_UPDATE "')"
   " OR kind GLOB '" VL_OP_SERVER_ATTACH "*' OR kind GLOB '" VL_OP_SERVER_DETACH "*'",
   NULL,

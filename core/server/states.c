@@ -8,6 +8,8 @@
 
 #include "lib/text.h"
 
+#include <virtloom/virtloom.h>
+
 /* When what is on record counts, whatever state the guest is in. */
 enum kept { NEVER, ALWAYS, WITH_A_GUEST };
 
@@ -22,6 +24,8 @@ static const struct {
   { "SHUTOFF", NEVER, "start", "its guest is off" },
   { "PAUSED", NEVER, "unpause", "its guest stands still in memory" },
   { "SUSPENDED", NEVER, "resume", "its guest's memory lies on disk" },
+  { "VERIFY_RESIZE", ALWAYS, "resize confirm",
+    "it has another flavor, and what it was before is kept" },
   { "ERROR", ALWAYS, "reboot --hard", "an operation failed halfway, or its guest is gone" },
   { "DELETING", ALWAYS, NULL, "it is being removed" },
 };
@@ -29,8 +33,8 @@ static const struct {
 
 #define ANY "any"
 #define NOT "not "
-/* One that is there: neither is it being made nor removed. */
-#define THERE NOT "BUILD, DELETING"
+/* One that is there: neither is it being made nor removed, nor two servers at once. */
+#define THERE NOT "BUILD, VERIFY_RESIZE, DELETING"
 
 static const struct vl_operation operations[] = {
   { "start", "SHUTOFF", "ACTIVE", VL_OP_START, VL_EVENT_STARTED },
@@ -49,6 +53,9 @@ static const struct vl_operation operations[] = {
     VL_EVENT_ATTACHED },
   { "detach interface", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_DETACH_INTERFACE,
     VL_EVENT_DETACHED },
+  { "resize", "ACTIVE, SHUTOFF", "VERIFY_RESIZE", VL_OP_RESIZE, VL_EVENT_CHANGED },
+  { "resize confirm", "VERIFY_RESIZE", "", 0, 0 },
+  { "resize revert", "VERIFY_RESIZE", "", 0, VL_EVENT_CHANGED },
   { "set", THERE, NULL, 0, 0 },
   { "set status", THERE, "", 0, 0 },
   { "lock", ANY, NULL, 0, 0 },
@@ -78,6 +85,12 @@ static const struct {
   { VL_STATE_CRASHED, "SHUTOFF", "CRASHED" },
 };
 #define N_STATES (sizeof states / sizeof states[0])
+
+const char *
+vl_server_status (size_t i)
+{
+  return i < N_STATUSES ? statuses[i].status : NULL;
+}
 
 const struct vl_operation *
 vl_operation_find (const char *word)

@@ -264,6 +264,8 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
   if (VL_STREQ (left->kind, VL_OP_SERVER_UPDATE) || VL_STARTS (left->kind, VL_OP_SERVER_ATTACH)
       || VL_STARTS (left->kind, VL_OP_SERVER_DETACH))
     return vl_document_mend (app, store, left->object, left->kind);
+  if (VL_STARTS (left->kind, VL_OP_SERVER_RESIZE))
+    return vl_server_resize_mend (app, left->object, left->kind);
   if (VL_STARTS (left->kind, VL_OP_SERVER) && ! VL_STREQ (left->kind, VL_OP_SERVER_CREATE))
     return vl_server_act_mend (app, left->object, left->kind);
   if (VL_STREQ (left->kind, VL_OP_IMAGE_DELETE))

@@ -22,6 +22,8 @@
 /* Before "volume" or "interface": server-devices.c. */
 #define VL_OP_SERVER_ATTACH "server attach "
 #define VL_OP_SERVER_DETACH "server detach "
+/* server-resize.c; before nothing, " confirm", " revert". */
+#define VL_OP_SERVER_RESIZE "server resize"
 /* Before a word of server-act.c, "server stop": the driver is called for it. */
 #define VL_OP_SERVER "server "
 #define VL_OP_IMAGE_CREATE "image create"
@@ -95,5 +97,8 @@ int vl_image_delete_rest (struct vl_app *app, const char *uuid);
 /* server-act.c: a command died when it called the driver for operation KIND on the
  * server: what came of that is recorded.  0 or -1. */
 int vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind);
+
+/* server-resize.c: the same for operation KIND, VL_OP_SERVER_RESIZE and so on. */
+int vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kind);
 
 #endif

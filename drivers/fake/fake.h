@@ -78,6 +78,7 @@ int fake_take_document (struct vl_call *call, const struct vl_spawn *spawn,
 
 extern const struct vl_devices_calls fake_devices; /* devices.c */
 extern const struct vl_power_calls fake_power;
+extern const struct vl_migration_calls fake_migration; /* power.c */
 extern const struct vl_inventory_calls fake_inventory;
 extern const struct vl_console_calls fake_console;
 extern const struct vl_secrets_calls fake_secrets; /* secrets.c */

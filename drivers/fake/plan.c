@@ -37,6 +37,8 @@ static const char *const calls[] = {
   "detach_volume",
   "attach_interface",
   "detach_interface",
+  "finish_migration",
+  "finish_revert_migration",
   "secret_put",
   "secret_has",
   "secret_drop",

@@ -86,16 +86,25 @@ start (struct vl_call *call, struct vl_conn *conn, struct fake_guest *guest)
   return 0;
 }
 
+/* GUEST, which is off, becomes that of SPAWN. */
+static int
+become (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn, int power_on,
+        struct fake_guest *guest)
+{
+  guest->state = VL_STATE_SHUTDOWN;
+  if (fake_take_document (call, spawn, guest) < 0)
+    return -1;
+  if (power_on && start (call, conn, guest) < 0)
+    return -1;
+  return fake_save (call, conn, guest);
+}
+
 static int
 make (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn, int power_on)
 {
-  struct fake_guest guest = { .state = VL_STATE_SHUTDOWN };
+  struct fake_guest guest = { 0 };
 
-  if (fake_take_document (call, spawn, &guest) < 0)
-    return -1;
-  if (power_on && start (call, conn, &guest) < 0)
-    return -1;
-  return fake_save (call, conn, &guest);
+  return become (call, conn, spawn, power_on, &guest);
 }
 
 /* Moves a guest as the rules say.  SPAWN is the new document, or NULL. */
@@ -278,6 +287,41 @@ fake_trigger_crash_dump (struct vl_call *call, struct vl_conn *conn, const char 
 {
   return change (call, conn, "trigger_crash_dump", uuid, NULL, 0);
 }
+
+/* ---- migration ---- */
+
+static int
+finish (struct vl_call *call, struct vl_conn *conn, const char *method,
+        const struct vl_spawn *spawn)
+{
+  struct fake_guest guest = { 0 };
+  int lock = fake_begin (call, conn, method, spawn->uuid), answer = -1;
+
+  if (lock < 0)
+    return -1;
+  if (fake_load (call, conn, spawn->uuid, &guest) >= 0)
+    answer = become (call, conn, spawn, (int)spawn->power_on, &guest);
+  return fake_end (call, conn, lock, method, spawn->uuid, answer);
+}
+
+static int
+fake_finish_migration (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  return finish (call, conn, "finish_migration", spawn);
+}
+
+static int
+fake_finish_revert_migration (struct vl_call *call, struct vl_conn *conn,
+                              const struct vl_spawn *spawn)
+{
+  return finish (call, conn, "finish_revert_migration", spawn);
+}
+
+const struct vl_migration_calls fake_migration = {
+  .size = sizeof fake_migration,
+  .finish_migration = fake_finish_migration,
+  .finish_revert_migration = fake_finish_revert_migration,
+};
 
 const struct vl_power_calls fake_power = {
   .size = sizeof fake_power,

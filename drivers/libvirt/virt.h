@@ -409,6 +409,7 @@ int virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const struct virt_
 
 extern const struct vl_devices_calls virt_devices_calls;
 extern const struct vl_power_calls virt_power_calls;         /* power.c */
+extern const struct vl_migration_calls virt_migration_calls; /* migration.c */
 extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */
 extern const struct vl_console_calls virt_console_calls;     /* console.c */
 extern const struct vl_secrets_calls virt_secrets_calls;     /* secrets.c */

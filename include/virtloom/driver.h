@@ -195,8 +195,15 @@ struct vl_devices_calls {
 struct vl_image_calls {
   uint32_t size;
 };
+/* A guest that is off is given other disks, and another document. */
 struct vl_migration_calls {
   uint32_t size;
+  /* The guest becomes that of SPAWN, and is started where that says so (`power_on`).  What it has
+   * beside its disks, its firmware's variables and its TPM, stays.  What is done already is
+   * success; a guest that is not there is made. */
+  int (*finish_migration) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
+  /* The same where it becomes what it was before. */
+  int (*finish_revert_migration) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
 };
 struct vl_guest_calls {
   uint32_t size;

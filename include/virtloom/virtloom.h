@@ -389,7 +389,7 @@ VL_EXPORT const struct vl_image_info *vl_image_find (struct vl_app *app, const c
 
 struct vl_server_info {
   const char *name, *uuid, *domain;
-  const char *status;      /* BUILD ACTIVE SHUTOFF PAUSED SUSPENDED ERROR DELETING */
+  const char *status;      /* one of vl_server_status () */
   const char *power_state; /* NOSTATE RUNNING PAUSED SHUTDOWN CRASHED SUSPENDED */
   const char *flavor, *image, *driver;
   const char *created; /* ISO 8601, UTC */
@@ -491,6 +491,17 @@ VL_EXPORT int vl_server_attach (struct vl_app *app, const char *server, enum vl_
  * MAC address or tap.  It is the server's until the guest has let go of it (DeviceDetachFailed). */
 VL_EXPORT int vl_server_detach (struct vl_app *app, const char *server, enum vl_device_kind kind,
                                 const char *device);
+/* The I-th status that a server can have, "ACTIVE", or NULL. */
+VL_EXPORT const char *vl_server_status (size_t i);
+/* Gives SERVER the flavor FLAVOR on this host: its guest shuts down within TIMEOUT seconds, its disks
+ * are copied and grown (never shrunk: ResizeError), and it starts again if it ran.  It is
+ * VERIFY_RESIZE then: its old disks and document are kept until vl_server_resize_end, which with
+ * REVERT gives it back what it was, and else lets that go.  What is guarded goes only at or below
+ * the paths ACCEPT_LOSS (NULL-terminated, or NULL). */
+VL_EXPORT int vl_server_resize (struct vl_app *app, const char *server, const char *flavor,
+                                uint32_t timeout, const char *const *accept_loss);
+VL_EXPORT int vl_server_resize_end (struct vl_app *app, const char *server, int revert,
+                                    uint32_t timeout);
 /* Starts the servers that were ACTIVE before the host's boot and whose guests are off, once
  * in a boot; FN is called with the name of each that was started.  0; 1 where the setting
  * resume_guests_state_on_host_boot is off, and nothing is started; or -1 after findings: it can

@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove event wait pause unpause suspend resume log console" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event wait pause unpause suspend resume log console" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -37,6 +37,7 @@ _virtloom_options ()
     server-start | server-pause | server-unpause | server-suspend | server-resume) echo "--all --status --wait" ;;
     server-wait) echo "--status --timeout" ;;
     server-reboot) echo "--hard --timeout --update --accept-loss --wait" ;;
+    server-resize) echo "--flavor --timeout --accept-loss --wait" ;;
     server-add*) echo "--device --wait" ;;
     server-remove*) echo "--wait" ;;
     server-log) echo "--lines --raw" ;;
@@ -120,7 +121,7 @@ _virtloom_behind ()
       if [[ $cur == *=* ]]; then _virtloom_words "$(_virtloom_values "${cur%%=*}")"; else _virtloom_words "$(_virtloom_keys)"; fi
       ;;
     --network) _virtloom_words user bridge= ;;
-    --status) _virtloom_words BUILD ACTIVE SHUTOFF PAUSED SUSPENDED ERROR DELETING ;;
+    --status) _virtloom_words BUILD ACTIVE SHUTOFF PAUSED SUSPENDED VERIFY_RESIZE ERROR DELETING ;;
     --disk-format) _virtloom_words qcow2 raw vmdk vdi vhdx iso ;;
     --kind) _virtloom_words feature driver storage network ;;
     *) return 9 ;;
@@ -141,6 +142,10 @@ _virtloom_here ()
       _virtloom_words virtloom
       _virtloom_names feature
       _virtloom_names driver
+      ;;
+    server-resize)
+      [[ $prev != resize ]] || _virtloom_words confirm revert
+      _virtloom_names server
       ;;
     plugin-check | config-import-nova) compgen -f -- "$cur" ;;
     *-create | *-list) ;;

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Another flavor for a server, on this host.  The disks that it has are kept beside the new ones,
+ * as further names of the same files, and its document as the one that may come next, until the
+ * operator confirms the new flavor or takes the old one back. */
+
+#include <config.h>
+
+#include "server/hooks.h"
+
+#include "lib/file.h"
+#include "lib/text.h"
+#include "request/disks.h"
+#include "server/method.h"
+#include "server/undo.h"
+
+#include <virtloom/virtloom.h>
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* In the server's folder: its disks as they were, each under its own name, and until they take
+ * their places the new ones, with SUFFIX. */
+#define KEPT "resize"
+#define SUFFIX ".new"
+
+struct resizing {
+  struct vl_app *app;
+  struct vl_record record; /* as it is, */
+  struct vl_record after;  /* and with the request of the new flavor */
+  struct vl_plugin *driver;
+  struct vl_hooks current;
+  struct vl_plan *plan;
+  const char *flavor, *dir;
+  uint32_t timeout;
+  int runs; /* its guest did, and is to */
+};
+
+/* ---- disks ---- */
+
+/* The name of DISK in the server's folder DIR, NULL where it does not lie there. */
+static const char *
+name_in (const char *dir, const struct vl_disk *disk)
+{
+  size_t length = strlen (dir);
+  const char *source = disk->source ? disk->source : "";
+
+  return VL_STARTS (source, dir) && source[length] == '/' ? source + length + 1 : NULL;
+}
+
+static const char *
+kept (struct vl_call *call, const char *dir, const char *name, const char *suffix)
+{
+  return vl_printf (call, "%s/" KEPT "/%s%s", dir, name, suffix);
+}
+
+/* The fd-less way to make what was done in DIR and in what is kept there last. */
+static int
+sync_folders (struct vl_call *call, const char *dir)
+{
+  const char *inside = kept (call, dir, "", "");
+
+  return vl_file_sync_folder (inside) == 0 && vl_file_sync_folder (kept (call, dir, "x", "")) == 0
+             ? 0
+             : vl_file_failed (call, "cannot write", dir, errno);
+}
+
+/* Keeps each disk that the server has. */
+static int
+keep_disks (const struct resizing *r)
+{
+  const struct vl_recorded *was = &r->current.stored->was;
+  struct vl_call *call = r->app->call;
+  const char *folder = vl_printf (call, "%s/" KEPT, r->dir), *name;
+
+  if (mkdir (folder, 0700) < 0)
+    return vl_file_failed (call, "cannot make", folder, errno);
+  for (size_t i = 0; i < was->n_devices; i++)
+    if (! was->devices[i].is_nic && (name = name_in (r->dir, &was->devices[i].disk))
+        && link (was->devices[i].disk.source, kept (call, r->dir, name, "")) < 0)
+      return vl_file_failed (call, "cannot keep", was->devices[i].disk.source, errno);
+  return sync_folders (call, r->dir);
+}
+
+/* Makes the new disks beside those that are kept: what the guest's own data is on is copied and
+ * grown, swap and the config drive are made anew. */
+static int
+make_disks (const struct resizing *r, const struct vl_hooks *next)
+{
+  const struct vl_guest *guest = r->plan->build.guest;
+  struct vl_call *call = r->app->call;
+
+  for (size_t i = 0; i < guest->n_disks; i++) {
+    const struct vl_disk *disk = &guest->disks[i];
+    const struct vl_recorded_device *old = vl_recorded_device (&r->current.stored->was, disk->id);
+    const char *name = name_in (r->dir, disk), *path;
+    int64_t bytes = guest->volumes[i].bytes;
+
+    if (name == NULL)
+      continue;
+    path = kept (call, r->dir, name, SUFFIX);
+    if (old == NULL || disk->plugin == NULL || VL_STREQ (disk->role, "swap")) {
+      if (vl_server_disk_make (next, r->plan, i, path, 0) < 0)
+        return -1;
+    } else if (vl_copy (call, old->disk.source, path) < 0
+               || (bytes > 0 && bytes != old->disk.size
+                   && vl_server_disk_make (next, r->plan, i, path, 1) < 0))
+      return -1;
+  }
+  return 0;
+}
+
+/* Each new disk takes its place, and what has no place any more goes: all of it is kept. */
+static int
+switch_disks (const struct resizing *r)
+{
+  const struct vl_recorded *was = &r->current.stored->was;
+  const struct vl_guest *guest = r->plan->build.guest;
+  struct vl_call *call = r->app->call;
+  const char *name;
+
+  for (size_t i = 0; i < was->n_devices; i++)
+    if (! was->devices[i].is_nic && name_in (r->dir, &was->devices[i].disk)
+        && unlink (was->devices[i].disk.source) < 0)
+      return vl_remove_failed (call, was->devices[i].disk.source);
+  for (size_t i = 0; i < guest->n_disks; i++)
+    if ((name = name_in (r->dir, &guest->disks[i]))
+        && rename (kept (call, r->dir, name, SUFFIX), guest->disks[i].source) < 0)
+      return vl_file_failed (call, "cannot move", guest->disks[i].source, errno);
+  return sync_folders (call, r->dir);
+}
+
+/* Is there something kept in DIR? */
+static int
+has_kept (struct vl_call *call, const char *dir)
+{
+  return access (vl_printf (call, "%s/" KEPT, dir), F_OK) == 0;
+}
+
+static int
+forget_disks (struct vl_call *call, const char *dir)
+{
+  const char *folder = vl_printf (call, "%s/" KEPT, dir);
+
+  return vl_file_remove_tree (folder) < 0 ? vl_remove_failed (call, folder) : 0;
+}
+
+/* The disks of document OLD of SERVER, whose folder is DIR, are what they were, however far their
+ * replacement by those of document NEW had come. */
+static int
+bring_disks_back (struct vl_app *app, const char *server, const char *dir, const char *old,
+                  const char *new)
+{
+  struct vl_recorded_device *was, *is;
+  struct vl_call *call = app->call;
+  size_t n_was, n_is, k;
+  const char *name;
+
+  if (! has_kept (call, dir))
+    return 0;
+  if (vl_stored_devices (app->store, server, old, &was, &n_was) < 0
+      || vl_stored_devices (app->store, server, new, &is, &n_is) < 0)
+    return -1;
+  for (size_t i = 0; i < n_was; i++) {
+    if (was[i].is_nic || (name = name_in (dir, &was[i].disk)) == NULL)
+      continue;
+    /* Of two names of one file rename leaves both. */
+    if (rename (kept (call, dir, name, ""), was[i].disk.source) < 0 && errno != ENOENT)
+      return vl_file_failed (call, "cannot move", was[i].disk.source, errno);
+  }
+  for (size_t i = 0; i < n_is; i++) {
+    for (k = 0; k < n_was; k++)
+      if (! was[k].is_nic && vl_text_same (was[k].disk.source, is[i].disk.source))
+        break;
+    if (k == n_was && ! is[i].is_nic && name_in (dir, &is[i].disk) && unlink (is[i].disk.source) < 0
+        && errno != ENOENT)
+      return vl_remove_failed (call, is[i].disk.source);
+  }
+  return sync_folders (call, dir) < 0 ? -1 : forget_disks (call, dir);
+}
+
+/* ---- the guest ---- */
+
+/* Has the driver make the guest of RECORD one of the document of HOOKS; it runs then, or not. */
+static int
+become (const struct vl_hooks *hooks, const struct vl_record *record, int runs, int revert)
+{
+  struct vl_app *app = hooks->app;
+  struct vl_spawn spawn;
+
+  if (runs && (vl_server_devices_connect (app, record) < 0 || vl_hooks_prepare (hooks) < 0))
+    return -1;
+  if (vl_record_spawn (app, record, hooks->stored->doc, &spawn) < 0)
+    return -1;
+  spawn.power_on = (uint32_t)runs;
+  app->call->host = hooks->host;
+  app->call->addresses = NULL;
+  return revert ? VL_CALL (app, hooks->driver, migration, finish_revert_migration, &spawn)
+                : VL_CALL (app, hooks->driver, migration, finish_migration, &spawn);
+}
+
+/* The guest is off: 0, or 1 where it did not shut down in SECONDS and the plug was pulled. */
+static int
+switch_off (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record,
+            uint32_t seconds)
+{
+  struct vl_info info;
+  int pulled;
+
+  if (vl_server_look (app, driver, record->uuid, &info) < 0)
+    return -1;
+  if (info.state != VL_STATE_RUNNING && info.state != VL_STATE_PAUSED)
+    return 0;
+  pulled = VL_CALL (app, driver, power, power_off, record->uuid, seconds, VL_ASK_AGAIN);
+  if (pulled > 0 && seconds > 0)
+    (void)vl_server_tell_pulled (app->call, record, seconds);
+  return pulled < 0 ? -1 : 0;
+}
+
+/* RECORD's server is what its document ROLE says again, with its disks of then; OTHER is the
+ * document that it had meanwhile. */
+static int
+put_back (struct vl_app *app, const struct vl_record *record, const char *role, const char *other,
+          uint32_t seconds, int runs)
+{
+  const char *dir = vl_server_dir (app, record->uuid);
+  struct vl_hooks hooks;
+  int result = vl_hooks_load (&hooks, app, record, role);
+
+  if (result == 0)
+    result = switch_off (app, hooks.driver, record, seconds);
+  if (result == 0)
+    result = bring_disks_back (app, record->uuid, dir, role, other);
+  if (result == 0)
+    result = become (&hooks, record, runs, 1);
+  vl_hooks_free (&hooks);
+  return result;
+}
+
+/* ---- may it be done? ---- */
+
+/* Refuses the flavor for its WHAT, of which the server has WAS and it IS GiB. */
+static int
+refuse_size (const struct resizing *r, const char *what, int64_t was, int64_t is)
+{
+  return vl_refuse_as (
+      r->app->call, VL_ERR_REQUEST, "ResizeError", NULL,
+      vl_printf (r->app->call, "take a flavor that has at least %lld GiB of it", (long long)was),
+      "server \"%s\" has %lld GiB of %s, flavor \"%s\" %lld; disks are not made "
+      "smaller",
+      r->record.name, (long long)was, what, r->flavor, (long long)is);
+}
+
+/* No disk gets smaller, and each lies where it can be kept.  A volume is the operator's, of whatever
+ * size. */
+static int
+judge_disks (const struct resizing *r)
+{
+  const struct vl_guest *guest = r->plan->build.guest;
+  const struct vl_request *new = r->plan->request;
+  struct vl_request *old = vl_stored_request (
+      r->app, r->record.request, vl_printf (r->app->call, "server \"%s\"", r->record.name));
+  int result = old ? 0 : -1;
+
+  for (size_t i = 0; i < guest->n_disks && result == 0; i++) {
+    const struct vl_recorded_device *was =
+        vl_recorded_device (&r->current.stored->was, guest->disks[i].id);
+
+    if (was == NULL || (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i])))
+      continue;
+    if (name_in (r->dir, &was->disk) == NULL)
+      result = vl_refuse_as (r->app->call, VL_ERR_UNSUPPORTED, "MigrationPreCheckError", NULL, NULL,
+                             "disk '%s' of server \"%s\" is \"%s\", no file in its folder; such "
+                             "disks are not resized",
+                             was->disk.id, r->record.name, was->disk.source);
+    else if (VL_STREQ (was->disk.role, "root") && new->flavor.disk < old->flavor.disk)
+      result = refuse_size (r, "root disk", old->flavor.disk, new->flavor.disk);
+  }
+  if (result == 0 && new->flavor.ephemeral < old->flavor.ephemeral)
+    result = refuse_size (r, "ephemeral disk", old->flavor.ephemeral, new->flavor.ephemeral);
+  vl_request_free (old);
+  return result;
+}
+
+/* Is the server one that can be resized, and what is on record of it? */
+static int
+load (struct resizing *r)
+{
+  struct vl_call *call = r->app->call;
+  const char *name = vl_shell_word (call->arena, r->record.name);
+
+  if (vl_record_unlocked (call, &r->record) < 0
+      || VL_HAS_CALL (call, r->driver, migration, finish_migration) < 0
+      || VL_HAS_CALL (call, r->driver, migration, finish_revert_migration) < 0
+      || vl_server_judge_state (r->app, r->driver, &r->record, "resize") < 0)
+    return -1;
+  r->dir = vl_server_dir (r->app, r->record.uuid);
+  r->runs = VL_STREQ (r->record.status, "ACTIVE");
+  if (VL_STREQ (r->record.flavor, r->flavor))
+    return vl_refuse_as (call, VL_ERR_REQUEST, "CannotResizeToSameFlavor", NULL, NULL,
+                         "server \"%s\" has flavor \"%s\" already", r->record.name, r->flavor);
+  if (vl_hooks_load (&r->current, r->app, &r->record, VL_ROLE_CURRENT) < 0)
+    return -1;
+  if (r->current.stored->was.earlier)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
+                         vl_printf (call, "virtloom server reboot --hard --update %s", name),
+                         "server \"%s\" was made before devices were on record", r->record.name);
+  return vl_hooks_permit (&r->current, VL_OP_RESIZE, 0);
+}
+
+/* ---- resize ---- */
+
+static int
+move (const struct resizing *r, const struct vl_hooks *next)
+{
+  return switch_off (r->app, r->driver, &r->record, r->timeout) < 0 || keep_disks (r) < 0
+                 || make_disks (r, next) < 0 || switch_disks (r) < 0
+                 || become (next, &r->after, r->runs, 0) < 0
+             ? -1
+             : 0;
+}
+
+static int
+act (void *opaque)
+{
+  struct resizing *r = opaque;
+  struct vl_call *call = r->app->call;
+  struct vl_hooks next;
+  int result = vl_hooks_load (&next, r->app, &r->after, VL_ROLE_PENDING);
+
+  if (result == 0)
+    result = vl_hooks_permit (&next, VL_OP_RESIZE, 0);
+  if (result < 0 || (result = move (r, &next)) == 0) {
+    vl_hooks_free (&next);
+    return result;
+  }
+  vl_hooks_free (&next);
+  if (put_back (r->app, &r->record, VL_ROLE_CURRENT, VL_ROLE_PENDING, 0, r->runs) < 0)
+    return VL_UNFINISHED;
+  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceFaultRollback", NULL, NULL,
+                       "server \"%s\" did not get flavor \"%s\"; it is what it was, with its disks",
+                       r->record.name, r->flavor);
+}
+
+/* Inside a transaction: the server is one of the new flavor, and what it was is kept. */
+static int
+take (void *opaque)
+{
+  /* No server that is rescued is resized, so that name is free on the way. */
+  static const char *const change_places[] = {
+    "UPDATE document SET role = 'rescue' WHERE server = ? AND role = 'current'",
+    "UPDATE document SET role = 'current' WHERE server = ? AND role = 'pending'",
+    "UPDATE document SET role = 'pending' WHERE server = ? AND role = 'rescue'",
+    "UPDATE claim SET role = 'rescue' WHERE server = ? AND role = 'current'",
+    "UPDATE claim SET role = 'current' WHERE server = ? AND role = 'pending'",
+    "UPDATE claim SET role = 'pending' WHERE server = ? AND role = 'rescue'",
+    NULL,
+  };
+  struct resizing *r = opaque;
+  struct vl_store *store = r->app->store;
+  const char *uuid = r->record.uuid;
+  VL_AUTOFREE char *json = NULL;
+
+  /* What is secret stays with the flavor. */
+  vl_request_forget_secrets (r->plan->build.guest, r->plan->request);
+  json = vl_request_to_json (r->plan->request);
+  return vl_db_run (store, "INSERT INTO resize VALUES (?, ?, ?, ?)", "ssss", uuid,
+                    r->record.request, r->record.flavor, r->record.status)
+                     < 0
+                 || vl_db_run_all (store, change_places, uuid) < 0
+                 || vl_db_run (store, "UPDATE server SET request = ?, flavor = ? WHERE uuid = ?",
+                               "sss", json, r->flavor, uuid)
+                        < 0
+                 || vl_record_set_status (store, uuid, "VERIFY_RESIZE", NULL) < 0
+                 || vl_addresses_write (store, uuid) < 0
+                 || vl_event_add (store, uuid, VL_EVENT_CHANGED) < 0
+             ? -1
+             : vl_undo_end (store, uuid);
+}
+
+static int
+resize (struct resizing *r, const char *const *accept_loss)
+{
+  struct vl_app *app = r->app;
+  const struct vl_replacement how = {
+    .kind = VL_OP_SERVER_RESIZE, .accepted = accept_loss, .act = act, .opaque = r, .take = take
+  };
+  VL_AUTOFREE char *json = NULL;
+
+  if (load (r) < 0 || (json = vl_request_flavor (app, r->record.request, r->flavor)) == NULL)
+    return -1;
+  r->after = r->record;
+  r->after.flavor = r->flavor;
+  r->after.request = vl_arena_strdup (app->call->arena, json);
+  r->plan = vl_record_plan (app, &r->after, r->current.stored);
+  if (r->plan == NULL || ! r->plan->ok || judge_disks (r) < 0)
+    return -1;
+  app->call->host = r->plan->build.host;
+  vl_progress (app->call, "resize of \"%s\"", r->record.name);
+  return vl_document_replace (app, &r->record, r->current.stored, r->plan, &how);
+}
+
+int
+vl_server_resize (struct vl_app *app, const char *server, const char *flavor, uint32_t timeout,
+                  const char *const *accept_loss)
+{
+  struct resizing r = { .app = app, .flavor = flavor, .timeout = timeout };
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  int result = -1;
+
+  if (vl_flavor_find (app, flavor)
+      && vl_server_take (app, server, vl_lock_seconds (app), &r.record, &r.driver, &lock) == 0)
+    result = resize (&r, accept_loss);
+  vl_plan_free (r.plan);
+  vl_hooks_free (&r.current);
+  vl_lock_drop (&lock);
+  vl_events_tell (app);
+  return result;
+}
+
+/* ---- confirm, revert ---- */
+
+/* What a server was before. */
+struct before {
+  const char *request, *flavor, *status;
+};
+
+/* Inside a transaction: what was kept is forgotten, and the server is what its guest is. */
+static int
+write_end (struct vl_app *app, const struct vl_record *record, const struct before *before,
+           const char *status)
+{
+  struct vl_store *store = app->store;
+
+  if (vl_db_run (store, "DELETE FROM resize WHERE server = ?", "s", record->uuid) < 0
+      || vl_record_set_status (store, record->uuid, status, NULL) < 0)
+    return -1;
+  if (before == NULL)
+    return vl_document_drop (store, record->uuid, "done", NULL);
+  return vl_db_run (store, "UPDATE server SET flavor = ? WHERE uuid = ?", "ss", before->flavor,
+                    record->uuid)
+                 < 0
+             ? -1
+             : vl_document_take (store, record->uuid, 0);
+}
+
+/* Finishes what is on record as begun, from whatever point it had come to.  BEFORE: the server
+ * becomes that. */
+static int
+finish (struct vl_app *app, struct vl_plugin *driver, struct vl_record *record,
+        const struct before *before, uint32_t timeout)
+{
+  struct vl_info info;
+  int result;
+
+  if (before) {
+    record->request = before->request;
+    result = put_back (app, record, VL_ROLE_PENDING, VL_ROLE_CURRENT, timeout,
+                       VL_STREQ (before->status, "ACTIVE"));
+  } else
+    result = forget_disks (app->call, vl_server_dir (app, record->uuid));
+  if (result < 0 || vl_server_look (app, driver, record->uuid, &info) < 0
+      || vl_db_begin (app->store) < 0)
+    return -1;
+  return vl_db_finish (app->store,
+                       write_end (app, record, before, vl_status_of ("ACTIVE", info.state, 1)));
+}
+
+static int
+load_before (struct vl_app *app, const char *uuid, struct before *before)
+{
+  int got = vl_db_row (app->store, before,
+                       "SELECT request, flavor, status FROM resize WHERE server = ?", "s", uuid);
+
+  return got == 0 ? vl_refuse_as (app->call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
+                                  "what server %s was before it was resized is not on record", uuid)
+                  : got - 1;
+}
+
+static int
+begin_end (struct vl_app *app, const struct vl_record *record, const char *kind,
+           const struct before *before)
+{
+  struct vl_store *store = app->store;
+
+  if (vl_undo_begin (store, record->uuid, kind, record->driver) < 0)
+    return -1;
+  return before ? vl_undo_plan (store, record->uuid, VL_MADE_REQUEST, before->request) : 0;
+}
+
+int
+vl_server_resize_end (struct vl_app *app, const char *server, int revert, uint32_t timeout)
+{
+  const char *kind = revert ? VL_OP_SERVER_RESIZE " revert" : VL_OP_SERVER_RESIZE " confirm";
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  struct vl_record record;
+  struct vl_plugin *driver;
+  struct before before;
+  int result = vl_server_take (app, server, vl_lock_seconds (app), &record, &driver, &lock);
+  size_t first;
+
+  if (result == 0
+      && (vl_record_unlocked (app->call, &record) < 0
+          || vl_server_judge_state (app, driver, &record, kind + strlen (VL_OP_SERVER)) < 0
+          || load_before (app, record.uuid, &before) < 0 || vl_db_begin (app->store) < 0
+          || vl_db_finish (app->store, begin_end (app, &record, kind, revert ? &before : NULL))
+                 < 0))
+    result = -1;
+  first = app->call->findings.n;
+  if (result == 0) {
+    vl_progress (app->call, "%s of \"%s\"", kind + strlen (VL_OP_SERVER), record.name);
+    result = finish (app, driver, &record, revert ? &before : NULL, timeout);
+    if (result < 0)
+      vl_record_set_status (app->store, record.uuid, record.status,
+                            vl_fault_text (app->call, first));
+  }
+  vl_lock_drop (&lock);
+  vl_events_tell (app);
+  return result;
+}
+
+/* ---- what a dead command left ---- */
+
+/* A resize that did not end is undone.  Where nothing is kept, and the guest is on, nothing had
+ * begun, or all of it is undone. */
+static int
+mend_resize (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record)
+{
+  int runs = VL_STREQ (record->status, "ACTIVE");
+  struct vl_info info;
+
+  if (vl_server_look (app, driver, record->uuid, &info) < 0
+      || ((has_kept (app->call, vl_server_dir (app, record->uuid))
+           || info.state != VL_STATE_RUNNING)
+          && put_back (app, record, VL_ROLE_CURRENT, VL_ROLE_PENDING, 0, runs) < 0)
+      || vl_db_begin (app->store) < 0)
+    return -1;
+  return vl_db_finish (
+      app->store, vl_record_set_status (app->store, record->uuid, record->status, NULL) < 0
+                      ? -1
+                      : vl_document_drop (app->store, record->uuid, "interrupted", VL_WAS_KILLED));
+}
+
+int
+vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kind)
+{
+  struct before before;
+  struct vl_record record;
+  struct vl_plugin *driver;
+
+  if (vl_record_load (app->store, uuid, &record) != 1)
+    return -1;
+  driver = vl_app_driver_named (app, record.driver);
+  if (driver == NULL)
+    return -1;
+  if (VL_STREQ (kind, VL_OP_SERVER_RESIZE))
+    return mend_resize (app, driver, &record);
+  if (load_before (app, uuid, &before) < 0)
+    return -1;
+  return finish (app, driver, &record, VL_ENDS (kind, "revert") ? &before : NULL, 0);
+}
