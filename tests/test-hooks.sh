@@ -61,6 +61,17 @@ for step in 'pause:permit pause|event PAUSED' 'unpause:permit unpause|event UNPA
   is_eq "$rc $err" "0 " "${step%%:*}"
   is_eq "$(calls | sed 's/ web lease=7 kept=yes//g')" "${step#*:}" "${step%%:*}: who is asked what"
 done
+run f flavor create wide --vcpus 2 --ram 128 --disk 1 --property lessee:lease=7
+for step in 'resize --flavor wide:permit resize|permit resize|prepare|event CHANGED' 'resize revert:prepare|event CHANGED' \
+  'resize --flavor wide:permit resize|permit resize|prepare|event CHANGED' 'resize confirm:'; do
+  # shellcheck disable=SC2086
+  run f server ${step%%:*} web
+  is_eq "$rc $err" "0 " "${step%%:*}"
+  is_eq "$(calls | sed 's/ web lease=7 kept=yes//g')" "${step#*:}" "${step%%:*}: who is asked what"
+done
+f server resize web --flavor m1
+f server resize confirm web
+calls > /dev/null
 f server list > /dev/null
 f server show web > /dev/null
 f server log web > /dev/null

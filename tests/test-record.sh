@@ -169,6 +169,12 @@ lacks "$(db .dump | grep -v flavor_property)" sesame "a secret is in no record"
 is_eq "$(db "SELECT layer || key || value FROM document_key WHERE key = 'keeper:word'")" "2keeper:word" "but that it was given"
 run f server diff kept
 is_eq "$rc $out$err" "0 " "a plan of today has it, from the flavor"
+run f flavor create also --vcpus 2 --ram 128 --disk 1 --property keeper:level=7 --property keeper:word=sesame
+run f server resize kept --flavor also
+is_rc 0 "another flavor with a secret"
+lacks "$(db .dump | grep -v flavor_property)" sesame "leaves it in no record"
+run f server resize revert kept
+is_rc 0 "and is taken back"
 lacks "$(f explain kept -v -o json; f server show kept -o json)" sesame "it is not shown"
 
 # ---- what guards a guest ----

@@ -93,6 +93,11 @@ web ACTIVE" "all servers are there"
   run f server start web
   is_eq "$rc $err" "0 " "start"
   is_eq "$(guest web)" "$first" "from its document, byte for byte"
+  if [ "$n" -lt 3 ]; then
+    run f server resize web --flavor pin
+    is_eq "$rc $err" '3 error GuestWouldChange core: server "web" was made before devices were on record
+  virtloom server reboot --hard --update web' "no other flavor without its devices"
+  fi
   run f server reboot --hard db
   is_eq "$rc $err" "0 " "hard reboot"
   is_eq "$(status db)" ACTIVE "boots what was off"

@@ -55,7 +55,7 @@ kept (struct vl_call *call, const char *dir, const char *name, const char *suffi
   return vl_printf (call, "%s/" KEPT "/%s%s", dir, name, suffix);
 }
 
-/* The fd-less way to make what was done in DIR and in what is kept there last. */
+/* What was done in DIR, and where it is kept, lasts. */
 static int
 sync_folders (struct vl_call *call, const char *dir)
 {

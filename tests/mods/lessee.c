@@ -40,6 +40,7 @@ static const char *const op_names[VL_N_OPS] = {
   [VL_OP_REBOOT] = "reboot",   [VL_OP_PAUSE] = "pause",          [VL_OP_UNPAUSE] = "unpause",
   [VL_OP_SUSPEND] = "suspend", [VL_OP_RESUME] = "resume",        [VL_OP_UPDATE] = "update",
   [VL_OP_DELETE] = "delete",   [VL_OP_ATTACH_VOLUME] = "attach", [VL_OP_DETACH_VOLUME] = "detach",
+  [VL_OP_RESIZE] = "resize",
 };
 static const char *const event_names[] = {
   "",         "CREATED", "STARTED",  "STOPPED",  "PAUSED", "UNPAUSED", "SUSPENDED", "RESUMED",
