@@ -117,6 +117,13 @@ run_loop (void *opaque)
   return NULL;
 }
 
+static int
+has_begun (void *opaque, const struct vl_guest_event *event)
+{
+  (void)opaque;
+  return event == NULL;
+}
+
 /* A loop that two threads ran would be nobody's: the driver must not start one. */
 static int
 own_loop (struct vl_app *app, struct vl_plugin *driver)
@@ -137,6 +144,9 @@ own_loop (struct vl_app *app, struct vl_plugin *driver)
   errors = 0;
   own = virConnectOpen ("nonsense:///");
   printf ("%s\n", own == NULL && errors > 0 ? "its errors are told" : "its errors are lost");
+  printf ("%s\n", VL_CALL (app, driver, events, listen, has_begun, NULL) == 1
+                      ? "it listens"
+                      : "it does not listen");
   vl_app_free (app);
   stop = 1;
   pthread_join (thread, NULL);

@@ -29,6 +29,7 @@ for noun in $nouns; do
   for verb in $verbs; do
     case $verb in
       event) verb='event list' ;;
+      dump) verb='dump create' ;;
       add | remove) verb="$verb volume" ;;
     esac
     # shellcheck disable=SC2086 # two words
@@ -60,7 +61,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, resize confirm, resize revert, resize, event list, wait, pause, unpause, suspend, resume, log, console" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, resize confirm, resize revert, resize, event list, dump create, wait, pause, unpause, suspend, resume, log, console" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -467,7 +468,7 @@ completion=$top_srcdir/tools/completion/virtloom.bash
 for noun in $nouns; do
   [[ $noun =~ ^(plan|explain|audit)$ ]] || \
     is "$(_virtloom_verbs "$noun")" "$(verbs_of "$noun")" "completion knows the verbs of $noun"
-  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^\(add\|remove\)$/& volume/')
+  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^dump$/dump create/; s/^\(add\|remove\)$/& volume/')
   for verb in "${verbs[@]}" ''; do
     case $noun-$verb in plan- | explain- | audit- | *-?*) ;; *) continue ;; esac
     # shellcheck disable=SC2086 # the verb may be none
@@ -505,7 +506,7 @@ vl flavor show m1 > /dev/null
 for each in 'server list --sta|--status --state' 'server create --flavor=m|m1' 'server create --flavor t|two\ words' \
     'flavor set m1 --property hw:watchdog_a|watchdog_action=' 'flavor set m1 --property hw:watchdog_action=p|pause poweroff' \
     'flavor set m1 --property hw:boot_menu=|yes no' 'image set i --property hw_watchdog_action=res|reset' \
-    'feature which hw:watchdog_|watchdog_action' 'server event |list' 'server wait --status SHUT|SHUTOFF' \
+    'feature which hw:watchdog_|watchdog_action' 'server event |list' 'server dump |create' 'server wait --status SHUT|SHUTOFF' \
     'config show virtl|virtloom' 'config show watchd|watchdog' 'server list -o v|value' 'server create x --network us|user' \
     'flavor show m1 --v|--verbose --version' "--state=$state flavor show m|m1"; do
   complete_line "${each%|*}"

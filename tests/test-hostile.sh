@@ -146,7 +146,7 @@ image delete plain
 flavor delete m1
 EOC
 cat > "$tmp/asking" << 'EOC'
-audit config check|import-nova driver disable explain flavor create|set host import|resume image create|set plan plugin check|new
+audit config check|import-nova driver disable explain flavor create|set host import|resume|tend|watch image create|set plan plugin check|new
 server create|delete|diff|lock|pause|reboot|resume|set|start|stop|suspend|unlock|unpause|unset state repair|restore
 EOC
 cd "$tmp" || bail "no $tmp"

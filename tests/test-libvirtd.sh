@@ -26,7 +26,8 @@ is "$out" "
 0" "a client of a daemon asks nothing of the process"
 run calls qemu-tcg own-loop
 is "$rc $out" "0 opened, the loop stands before the application runs it
-its errors are told" "an application's own loop and its handler of errors stay its own"
+its errors are told
+it listens" "an application's own loop and its handler of errors stay its own"
 is "$(t host show -o json | grep -o '"libvirt.secrets": [a-z]*')" '"libvirt.secrets": true' "a daemon keeps secrets, as its facts say"
 run t server create s --flavor f --image i
 made "a guest of the daemon"

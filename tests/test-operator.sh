@@ -414,10 +414,11 @@ run f server show web
 run f server event list web
 is_eq "$(sed -n '2s/  */ /gp' <<< "$out" | cut -d ' ' -f 2-)" "stopped - seen by itself; it last wrote to its console at 2026-11-27T10:11:12Z" "a guest that shut down did it by itself"
 sqlite3 "$state/state.db" "WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 150)
-  INSERT INTO action (server, name, action, at, result) SELECT uuid, name, 'pause', '', 'done' FROM i, server WHERE name = 'web'"
+  INSERT INTO action (server, name, action, user, at, result) SELECT uuid, name, 'pause', 'root', '', 'done' FROM i, server WHERE name = 'web'"
 f server start web
 run f server event list web
-is_eq "$(wc -l <<< "$out")" 101 "the last 100 are kept"
+is_eq "$(grep -cE ' (pause|start) +root ' <<< "$out")" 100 "the last 100 are kept"
+has "$out" crashed "what it did by itself apart"
 f server delete web
 is_eq "$(history "$uuid" | grep delete)" '"delete" ME "done" null' "a server that is gone has its history, too"
 run f server event list nobody

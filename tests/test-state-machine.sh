@@ -33,6 +33,7 @@ command_of () {
     'detach interface') words=(remove network s nic0) ;;
     resize) words=(resize s --flavor m2) ;;
     'resize confirm' | 'resize revert') words=(resize "${1#* }" s) ;;
+    dump) words=(dump create s) ;;
     set) words=(set s --description new) ;;
     'set status') words=(set s --status active) ;;
     *) words=() ;;

@@ -20,9 +20,30 @@ extern char **environ;
  * with "_" stands for all that begin so.  What the dynamic linker and sanitizers obey has
  * had its effect already, and their own children need it. */
 static const char *const kept[] = {
-  "ASAN_OPTIONS", "COLUMNS", "HOME",          "LANG",         "LANGUAGE", "LC_", "LD_",
-  "LINES",        "LOCPATH", "LOGNAME",       "LSAN_OPTIONS", "NO_COLOR", "PWD", "TERM",
-  "TMPDIR",       "TZ",      "UBSAN_OPTIONS", "USER",         "VL_TEST_", NULL,
+  "ASAN_OPTIONS",
+  "COLUMNS",
+  "HOME",
+  "LANG",
+  "LANGUAGE",
+  "LC_",
+  "LD_",
+  "LINES",
+  "LOCPATH",
+  "LOGNAME",
+  "LSAN_OPTIONS",
+  "NO_COLOR",
+  "PWD",
+  "TERM",
+  "TMPDIR",
+  "TZ",
+  "UBSAN_OPTIONS",
+  "USER",
+  "VL_TEST_",
+  /* Of systemd to a service: `host watch`. */
+  "NOTIFY_SOCKET",
+  "WATCHDOG_PID",
+  "WATCHDOG_USEC",
+  NULL,
 };
 /* For users: their own programs and session. */
 static const char *const of_users[] = {

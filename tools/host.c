@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "tool.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +177,11 @@ static const struct verb verbs[] = {
   { "resume", NULL, 0, 0, NULL, "table json",
     "starts the guests that ran before the host's boot, where the setting says so",
     "virtloom host resume", 0, host_resume },
+  { "watch", NULL, 0, 0, NULL, "table",
+    "listens to the hypervisor and records what it tells of servers, until it is stopped",
+    "virtloom host watch", VERB_READ, host_watch },
+  { "tend", NULL, 0, 0, NULL, "table json", "does what is periodic, once", "virtloom host tend", 0,
+    host_tend },
   { "import", NULL, 0, 0, "capabilities domcapabilities fact", "json",
     "makes a host file of what libvirt says elsewhere",
     "virtloom host import --capabilities caps.xml --domcapabilities q35.xml --fact "

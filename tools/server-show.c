@@ -52,22 +52,27 @@ static const struct column head_columns[] = {
 
 /* ---- history ---- */
 
+json_t *
+server_action_json (const struct vl_action_info *action)
+{
+  json_t *object = json_object ();
+
+  json_put (object, "at", action->at);
+  json_put (object, "ended", action->ended);
+  json_put (object, "action", action->action);
+  json_put (object, "user", action->user);
+  json_put (object, "result", action->result);
+  json_put (object, "reason", action->reason);
+  return object;
+}
+
 static json_t *
 history (const struct vl_action_info *actions, size_t n)
 {
   json_t *list = json_array ();
 
-  for (size_t i = 0; i < n; i++) {
-    json_t *object = json_object ();
-
-    json_put (object, "at", actions[i].at);
-    json_put (object, "ended", actions[i].ended);
-    json_put (object, "action", actions[i].action);
-    json_put (object, "user", actions[i].user);
-    json_put (object, "result", actions[i].result);
-    json_put (object, "reason", actions[i].reason);
-    json_array_append_new (list, object);
-  }
+  for (size_t i = 0; i < n; i++)
+    json_array_append_new (list, server_action_json (&actions[i]));
   return list;
 }
 
@@ -82,6 +87,8 @@ server_event_list (struct tool *tool)
   const struct vl_action_info *actions;
   size_t n;
 
+  if (args_has (tool->args, "follow"))
+    return server_follow (tool);
   if (vl_server_history (tool->app, tool->args->words[0], &actions, &n) < 0)
     return -1;
   tool_list (tool, "events", history (actions, n), history_columns);

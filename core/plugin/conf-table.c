@@ -36,6 +36,10 @@ static const struct vl_prop table[] = {
   ROW ("resume_guests_state_on_host_boot", VL_BOOL, "no",
        "DEFAULT.resume_guests_state_on_host_boot",
        "'virtloom host resume' starts the guests that ran before the host's boot"),
+  ROW ("reboot_timeout", VL_INT, "0", "DEFAULT.reboot_timeout",
+       "'virtloom host tend' reboots hard what a reboot that was interrupted left off for so long; "
+       "0: never",
+       .max = 86400, .unit = "s"),
   ROW ("default_availability_zone", VL_STRING, "nova", "DEFAULT.default_availability_zone",
        "availability zone that config drives name"),
   ROW ("dhcp_domain", VL_STRING, NULL, "api.dhcp_domain",

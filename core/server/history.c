@@ -13,7 +13,8 @@
 
 #include <pwd.h>
 
-/* Rows that are kept of a server; of all servers together that are gone. */
+/* Rows that are kept of a server, of what was done to it and of what it did by itself, which
+ * cannot push the former out; of all servers together that are gone. */
 #define KEPT "100"
 #define KEPT_GONE "10000"
 
@@ -43,14 +44,15 @@ user_name (struct vl_call *call)
              : vl_printf (call, "%s (logged in as %s)", name, name_of (call, (uid_t)login));
 }
 
-/* Makes room for one more row of SERVER. */
+/* Makes room for one more row of SERVER, which SEEN says was not done by anybody. */
 static int
-trim (struct vl_store *store, const char *server)
+trim (struct vl_store *store, const char *server, int seen)
 {
   return vl_db_run (store,
-                    "DELETE FROM action WHERE server = ?1 AND n <= (SELECT n FROM action WHERE "
-                    "server = ?1 ORDER BY n DESC LIMIT 1 OFFSET " KEPT " - 1)",
-                    "s", server)
+                    "DELETE FROM action WHERE server = ?1 AND (user IS NULL) = ?2 AND n <= (SELECT "
+                    "n FROM action WHERE server = ?1 AND (user IS NULL) = ?2 ORDER BY n DESC "
+                    "LIMIT 1 OFFSET " KEPT " - 1)",
+                    "si", server, (int64_t)seen)
                      < 0
                  || vl_db_run (store,
                                "DELETE FROM action WHERE n <= (SELECT max (n) FROM action) "
@@ -67,7 +69,7 @@ add (struct vl_store *store, const char *server, const char *action, const char 
 {
   const char *now = vl_now_text (store->call);
 
-  return trim (store, server) < 0
+  return trim (store, server, user == NULL) < 0
              ? -1
              : vl_db_run (store,
                           "INSERT INTO action (server, name, action, user, at, ended, result, "
@@ -112,7 +114,7 @@ vl_server_history (struct vl_app *app, const char *server, const struct vl_actio
   if (store
       && vl_db_rows (store, list, n,
                      "SELECT at, ended, CASE action WHEN 'hard reboot' THEN 'reboot (hard)' WHEN "
-                     "'update' THEN 'reboot (update)' ELSE action END, user, result, reason "
+                     "'update' THEN 'reboot (update)' ELSE action END, user, result, reason, n "
                      "FROM action WHERE server = "
                      "coalesce ((SELECT uuid FROM server WHERE name = ?1 OR uuid = lower (?1)), "
                      "(SELECT server FROM action WHERE name = ?1 OR server = lower (?1) "

@@ -117,8 +117,8 @@ struct vl_request *vl_stored_request (struct vl_app *app, const char *json, cons
 const char *vl_now_text (struct vl_call *call);
 const char *vl_time_text (struct vl_call *call, time_t t);
 /* server-act.c: the guest of server UUID, on which nobody works, is not what is on record any
- * more: what that tells is written down if it can be. */
-void vl_server_notice (struct vl_app *app, const char *uuid);
+ * more: what that tells is written down if it can be.  1 where another command works on it. */
+int vl_server_notice (struct vl_app *app, const char *uuid);
 
 /* ---- properties.c ---- */
 /* Where one kind of object keeps itself; texts of SQL, never of a user. */

@@ -413,15 +413,16 @@ vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind)
   return vl_db_finish (app->store, write_found (&act, &info));
 }
 
-void
+int
 vl_server_notice (struct vl_app *app, const char *uuid)
 {
   struct act act = { .app = app };
   VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
   size_t first = app->call->findings.n;
+  int taken = vl_lock_take (app, "servers", uuid, 0, &lock);
   struct vl_info info;
 
-  if (vl_lock_take (app, "servers", uuid, 0, &lock) == 0
+  if (taken == 0
       && vl_db_any (app->store, "SELECT 1 FROM operation WHERE object = ?", "s", uuid) == 0
       && vl_record_load (app->store, uuid, &act.record) == 1
       && (act.driver = vl_app_driver_named (app, act.record.driver))
@@ -430,6 +431,7 @@ vl_server_notice (struct vl_app *app, const char *uuid)
                                            vl_status_of (act.record.status, info.state, 1), &info));
   /* Whoever only looks is not told that it could not be written down. */
   vl_findings_drop (app->call, first, app->call->findings.n);
+  return taken;
 }
 
 /* Of update: the next document is on record: it is prepared for, and who has to be asked sees what it

@@ -247,6 +247,24 @@ vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *objec
   return bad ? -1 : 0;
 }
 
+int
+vl_undo_drop_folders (struct vl_app *app, struct vl_store *store, const char *object)
+{
+  struct made *made;
+  int bad = 0;
+  size_t n;
+
+  if (vl_db_rows (store, &made, &n,
+                  "SELECT kind, name, identity, NULL, NULL FROM undo WHERE object = ? AND kind = "
+                  "'" VL_MADE_FOLDER "'",
+                  "s", object)
+      < 0)
+    return -1;
+  for (size_t i = 0; i < n; i++)
+    bad |= remove_folder (app, object, made[i].name, made[i].identity);
+  return bad;
+}
+
 /* ---- what dead commands left ---- */
 
 struct left {
@@ -266,6 +284,8 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_document_mend (app, store, left->object, left->kind);
   if (VL_STARTS (left->kind, VL_OP_SERVER_RESIZE))
     return vl_server_resize_mend (app, left->object, left->kind);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_DUMP))
+    return vl_server_dump_mend (app, left->object);
   if (VL_STARTS (left->kind, VL_OP_SERVER) && ! VL_STREQ (left->kind, VL_OP_SERVER_CREATE))
     return vl_server_act_mend (app, left->object, left->kind);
   if (VL_STREQ (left->kind, VL_OP_IMAGE_DELETE))

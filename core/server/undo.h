@@ -26,6 +26,7 @@
 #define VL_OP_SERVER_RESIZE "server resize"
 /* Before a word of server-act.c, "server stop": the driver is called for it. */
 #define VL_OP_SERVER "server "
+#define VL_OP_SERVER_DUMP "server dump"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
 
@@ -97,6 +98,11 @@ int vl_image_delete_rest (struct vl_app *app, const char *uuid);
 /* server-act.c: a command died when it called the driver for operation KIND on the
  * server: what came of that is recorded.  0 or -1. */
 int vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind);
+/* Removes the folders, anywhere, that have the mark of the operation on OBJECT, and what is in
+ * them.  0, or -1 after a finding. */
+int vl_undo_drop_folders (struct vl_app *app, struct vl_store *store, const char *object);
+/* dump.c: a command died that wrote a dump of the server: that is gone, unless it was whole. */
+int vl_server_dump_mend (struct vl_app *app, const char *uuid);
 
 /* server-resize.c: the same for operation KIND, VL_OP_SERVER_RESIZE and so on. */
 int vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kind);

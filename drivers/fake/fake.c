@@ -127,4 +127,5 @@ VL_DRIVER (fake, "fake", .version = VL_VERSION,
            .virt_type = fake_virt_type, .usable = fake_usable, .ready = fake_ready,
            .open = fake_open, .close = fake_close, .host_file = fake_host_file,
            .power = &fake_power, .inventory = &fake_inventory, .console = &fake_console,
-           .secrets = &fake_secrets, .devices = &fake_devices, .migration = &fake_migration);
+           .secrets = &fake_secrets, .devices = &fake_devices, .migration = &fake_migration,
+           .events = &fake_events);

@@ -82,5 +82,6 @@ extern const struct vl_migration_calls fake_migration; /* power.c */
 extern const struct vl_inventory_calls fake_inventory;
 extern const struct vl_console_calls fake_console;
 extern const struct vl_secrets_calls fake_secrets; /* secrets.c */
+extern const struct vl_events_calls fake_events;   /* events.c */
 
 #endif

@@ -42,6 +42,8 @@ static const char *const calls[] = {
   "secret_put",
   "secret_has",
   "secret_drop",
+  "dump_memory",
+  "listen",
   NULL,
 };
 

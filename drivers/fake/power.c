@@ -4,6 +4,8 @@
 
 #include <config.h>
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +42,8 @@ static const struct rule {
   { "reboot", ANY, VL_STATE_RUNNING, 1 },
   { "trigger_crash_dump", IN (RUNNING), VL_STATE_RUNNING, 0 },
   { "trigger_crash_dump", IN (PAUSED), VL_STATE_PAUSED, 0 },
+  { "dump_memory", IN (RUNNING), VL_STATE_RUNNING, 0 },
+  { "dump_memory", IN (PAUSED), VL_STATE_PAUSED, 0 },
   { "resume_state_on_host_boot", IN (SHUTDOWN) | IN (CRASHED), VL_STATE_RUNNING, 1 },
   { "resume_state_on_host_boot", IN (NONE), VL_STATE_NONE, 0 },
   { "resume_state_on_host_boot", IN (RUNNING), VL_STATE_RUNNING, 0 },
@@ -282,9 +286,18 @@ fake_poll_rebooting_instances (struct vl_call *call, struct vl_conn *conn, uint3
   return lock < 0 ? -1 : fake_end (call, conn, lock, "poll_rebooting_instances", "-", 0);
 }
 
+/* As libvirt's drivers: containers are not interrupted, and not every machine has an NMI. */
 static int
 fake_trigger_crash_dump (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
+  const char *arch = vl_fact_str (call, "host.arch");
+
+  if (strcmp (vl_str (call, "virt-type"), "lxc") == 0)
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "TriggerCrashDumpNotSupported", NULL, NULL,
+                         "libvirt cannot interrupt guests of type 'lxc', as '%s' is", uuid);
+  if (arch && strcmp (arch, "aarch64") == 0)
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "NMINotSupported", NULL, NULL,
+                         "the machine of guest '%s' has no non-maskable interrupt", uuid);
   return change (call, conn, "trigger_crash_dump", uuid, NULL, 0);
 }
 
@@ -323,6 +336,21 @@ const struct vl_migration_calls fake_migration = {
   .finish_revert_migration = fake_finish_revert_migration,
 };
 
+/* Its memory is a sentence. */
+static int
+fake_dump_memory (struct vl_call *call, struct vl_conn *conn, const char *uuid, const char *path)
+{
+  FILE *file;
+
+  if (change (call, conn, "dump_memory", uuid, NULL, 0) < 0)
+    return -1;
+  file = fopen (path, "we");
+  if (file == NULL || fprintf (file, "the memory of guest %s\n", uuid) < 0 || fclose (file) != 0)
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot write '%s': %s", path,
+                      strerror (errno));
+  return 0;
+}
+
 const struct vl_power_calls fake_power = {
   .size = sizeof fake_power,
   .spawn = fake_spawn,
@@ -339,4 +367,5 @@ const struct vl_power_calls fake_power = {
   .poll_rebooting_instances = fake_poll_rebooting_instances,
   .trigger_crash_dump = fake_trigger_crash_dump,
   .shut_down = fake_shut_down,
+  .dump_memory = fake_dump_memory,
 };

@@ -147,4 +147,5 @@ VL_DRIVER (libvirt_kvm, "libvirt-kvm", .version = VL_VERSION,
            .close = virt_close, .probe = virt_probe, .power = &virt_power_calls,
            .inventory = &virt_inventory_calls, .devices = &virt_devices_calls,
            .console = &virt_console_calls, .stamp = libvirt_kvm_stamp, .validates = 1,
-           .secrets = &virt_secrets_calls, .migration = &virt_migration_calls);
+           .secrets = &virt_secrets_calls, .migration = &virt_migration_calls,
+           .events = &virt_event_calls);

@@ -203,8 +203,8 @@ virt_deaf (struct vl_call *call, const char *uuid, uint32_t ms)
                        virt_name_of (call, uuid), ms / 1000);
 }
 
-static int
-is_there (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+int
+virt_is_there (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   unsigned long version;
 
@@ -226,7 +226,7 @@ late (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t ms)
   int there = VIRT_LATE;
 
   if (uuid)
-    there = conn->embedded ? 0 : virt_apart (call, conn, is_there, &job, &answer, &length);
+    there = conn->embedded ? 0 : virt_apart (call, conn, virt_is_there, &job, &answer, &length);
   if (there == 0)
     return virt_deaf (call, uuid, ms);
   return there == -1

@@ -488,11 +488,17 @@ interrupt_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_j
     return -1;
   if (virDomainInjectNMI (domain, 0) == 0)
     return 0;
+  if (strstr (virGetLastErrorMessage (), "does not provide NMIs")) {
+    virResetLastError ();
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "NMINotSupported", NULL, NULL,
+                         "the machine of guest '%s' has no non-maskable interrupt", uuid);
+  }
   switch (virt_last_code ()) {
   case VIR_ERR_NO_SUPPORT:
     virResetLastError ();
     return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "TriggerCrashDumpNotSupported", NULL, NULL,
-                         "the machine of guest '%s' has no such interrupt", uuid);
+                         "libvirt cannot interrupt guests of type '%s', as '%s' is", conn->type,
+                         uuid);
   case VIR_ERR_OPERATION_INVALID:
     virResetLastError ();
     return refuse_state (call, uuid, "interrupted", "running");
@@ -523,4 +529,5 @@ const struct vl_power_calls virt_power_calls = {
   .poll_rebooting_instances = virt_poll_rebooting_instances,
   .trigger_crash_dump = virt_trigger_crash_dump,
   .shut_down = virt_shut_down,
+  .dump_memory = virt_dump_memory,
 };

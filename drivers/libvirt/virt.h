@@ -218,6 +218,9 @@ int virt_busy (struct vl_call *call, struct vl_conn *conn, const struct virt_job
  * does not find that out by virt_settle. */
 int virt_do_awake (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
                    virt_fn fn);
+/* A piece of work that asks libvirt for what it knows by itself. */
+int virt_is_there (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                   FILE *answer);
 /* Refuses: QEMU of guest UUID has not answered for MS milliseconds. */
 int virt_deaf (struct vl_call *call, const char *uuid, uint32_t ms);
 /* How guest UUID is, known or not.  0, or -1 after a finding. */
@@ -393,6 +396,10 @@ int virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spaw
 int virt_destroy (struct vl_call *call, struct vl_conn *conn, const char *uuid);
 int virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid);
 
+/* dump.c: as the driver's call. */
+int virt_dump_memory (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                      const char *path);
+
 /* groups.c: removes what is left of the control groups of the guest with this
  * libvirt NAME, which does not run. */
 void virt_forget_groups (struct vl_call *call, const char *name);
@@ -413,5 +420,6 @@ extern const struct vl_migration_calls virt_migration_calls; /* migration.c */
 extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */
 extern const struct vl_console_calls virt_console_calls;     /* console.c */
 extern const struct vl_secrets_calls virt_secrets_calls;     /* secrets.c */
+extern const struct vl_events_calls virt_event_calls;        /* events.c */
 
 #endif

@@ -216,5 +216,5 @@ VL_DRIVER (qemu_tcg, "qemu-tcg", .version = VL_VERSION,
            .close = virt_close, .probe = qemu_tcg_probe, .power = &virt_power_calls,
            .inventory = &virt_inventory_calls, .devices = &virt_devices_calls,
            .console = &virt_console_calls, .stamp = qemu_tcg_stamp, .validates = 1,
-           .secrets = &virt_secrets_calls, .process = qemu_tcg_process,
+           .secrets = &virt_secrets_calls, .events = &virt_event_calls, .process = qemu_tcg_process,
            .migration = &virt_migration_calls);

@@ -112,6 +112,8 @@ struct vl_power_calls {
   /* Asks the guest to shut down and does not wait: power_off, which follows, does not ask
    * at once again.  A guest that does not hear is success. */
   int (*shut_down) (struct vl_call *, struct vl_conn *, const char *uuid);
+  /* Writes the guest's memory, as an ELF file, into the file PATH, which is there and empty. */
+  int (*dump_memory) (struct vl_call *, struct vl_conn *, const char *uuid, const char *path);
 };
 
 typedef int (*vl_instance_fn) (void *opaque, const char *uuid, const char *domain,
@@ -208,8 +210,26 @@ struct vl_migration_calls {
 struct vl_guest_calls {
   uint32_t size;
 };
-struct vl_event_calls {
+/* What the hypervisor says has happened to a guest. */
+struct vl_guest_event {
   uint32_t size;
+  uint32_t looks;     /* 1: the guest may be in another state now, for which it is looked at */
+  uint32_t passes;    /* 1: with LOOKS: what follows in a moment may say otherwise */
+  enum vl_event what; /* what features are told, or 0 */
+  int64_t at;         /* seconds since 1970 */
+  const char *uuid, *domain;
+  const char *word;   /* as the history has it ("watchdog"), or NULL: LOOKS alone */
+  const char *detail; /* what belongs to WORD ("reset"), or NULL */
+  uint32_t devices;   /* 1: of a device, which an operation of ours may have brought about */
+};
+typedef int (*vl_guest_event_fn) (void *opaque, const struct vl_guest_event *event);
+struct vl_events_calls {
+  uint32_t size;
+  /* Listens to all guests of the hypervisor: calls FN with NULL once it hears, and then at least
+   * every second; and with each event, whose texts live until FN comes back.  Ends with what FN
+   * answers where that is not 0; with 0 where the hypervisor has gone; -1 after vl_refuse ()
+   * where there is nothing to listen to. */
+  int (*listen) (struct vl_call *, struct vl_conn *, vl_guest_event_fn fn, void *opaque);
 };
 
 struct vl_driver {
@@ -264,7 +284,7 @@ struct vl_driver {
   const struct vl_migration_calls *migration;
   const struct vl_console_calls *console;
   const struct vl_guest_calls *guest;
-  const struct vl_event_calls *events;
+  const struct vl_events_calls *events;
   const struct vl_secrets_calls *secrets;
   /* Fills the members of PROCESS that are within its size.  Asked before OPEN; texts live
    * as long as the call.  NULL: nothing special. */

@@ -67,6 +67,7 @@ enum vl_event {
   VL_EVENT_DETACHED = 14,
   VL_EVENT_CHANGED = 15, /* another document is the current one */
   VL_EVENT_MIGRATED = 16,
+  VL_EVENT_BLOCK_JOB = 17, /* a copy within a disk has ended */
 };
 
 struct vl_storage_calls; /* storage.h */

@@ -441,6 +441,7 @@ struct vl_action_info {
   const char *user;       /* who did it, NULL: nobody here */
   const char *result;     /* running done failed interrupted seen */
   const char *reason;     /* or NULL */
+  const char *n;          /* a number that grows */
 };
 /* The last 100 of SERVER, which may be gone by now, the last one first; arena memory of the
  * application. */
@@ -507,6 +508,28 @@ VL_EXPORT int vl_server_resize_end (struct vl_app *app, const char *server, int 
  * resume_guests_state_on_host_boot is off, and nothing is started; or -1 after findings: it can
  * be called again then. */
 VL_EXPORT int vl_host_resume (struct vl_app *app, int (*fn) (void *, const char *), void *opaque);
+/* Interrupts SERVER's guest (NMI), which then does what its system has for that; or, with PATH,
+ * a file that is not there yet in a folder that nobody else can write to, writes its memory into
+ * that file, which is the caller's alone.  0, or -1 after findings. */
+VL_EXPORT int vl_server_dump (struct vl_app *app, const char *server, const char *path);
+struct vl_guest_event; /* driver.h */
+#define VL_LISTEN_TAKEN (-2)
+/* Listens to the guests of the application's driver: FN is called as a driver's `listen` does
+ * (driver.h), for guests with names of ours alone.  What FN answered where that is over 0; 0 where
+ * the hypervisor has gone, -1 after findings.  VL_LISTEN_TAKEN where another process listens for
+ * this STATE: it alone does. */
+VL_EXPORT int vl_host_listen (struct vl_app *app, int (*fn) (void *, const struct vl_guest_event *),
+                              void *opaque);
+/* Records what EVENT tells: 0; 1 where another command works on the server, and it is to be
+ * tried again; -1 after findings.  NULL: looks at all servers instead, for what nobody heard.
+ * vl_events_tell_all calls `event` of features for all that is on record. */
+VL_EXPORT int vl_event_record (struct vl_app *app, const struct vl_guest_event *event);
+VL_EXPORT int vl_events_tell_all (struct vl_app *app);
+/* What is periodic: ends what dead commands left, records what guests did by themselves, warns of
+ * what is there without a record, and reboots hard each server whose soft reboot was interrupted
+ * longer than the setting reboot_timeout ago, and whose guest is off; FN is called with its name.
+ * 0; 1 where another process is at it; -1 after findings. */
+VL_EXPORT int vl_host_tend (struct vl_app *app, int (*fn) (void *, const char *), void *opaque);
 /* What of a server's record is changed; what is NULL stays. */
 struct vl_server_change {
   const char *name;              /* the guest keeps its host name */

@@ -40,11 +40,12 @@ static const char *const op_names[VL_N_OPS] = {
   [VL_OP_REBOOT] = "reboot",   [VL_OP_PAUSE] = "pause",          [VL_OP_UNPAUSE] = "unpause",
   [VL_OP_SUSPEND] = "suspend", [VL_OP_RESUME] = "resume",        [VL_OP_UPDATE] = "update",
   [VL_OP_DELETE] = "delete",   [VL_OP_ATTACH_VOLUME] = "attach", [VL_OP_DETACH_VOLUME] = "detach",
-  [VL_OP_RESIZE] = "resize",
+  [VL_OP_RESIZE] = "resize",   [VL_OP_CRASH_DUMP] = "dump",
 };
 static const char *const event_names[] = {
-  "",         "CREATED", "STARTED",  "STOPPED",  "PAUSED", "UNPAUSED", "SUSPENDED", "RESUMED",
-  "REBOOTED", "CRASHED", "WATCHDOG", "IO_ERROR", "AGENT",  "ATTACHED", "DETACHED",  "CHANGED",
+  "",          "CREATED",  "STARTED",  "STOPPED", "PAUSED",   "UNPAUSED",
+  "SUSPENDED", "RESUMED",  "REBOOTED", "CRASHED", "WATCHDOG", "IO_ERROR",
+  "AGENT",     "ATTACHED", "DETACHED", "CHANGED", "MIGRATED", "BLOCK_JOB",
 };
 
 /* Is "WHAT=HOW" a word of the file beside the trace? */

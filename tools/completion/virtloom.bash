@@ -10,12 +10,12 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event wait pause unpause suspend resume log console" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event dump wait pause unpause suspend resume log console" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
     config) echo "show delta check import-nova" ;;
-    host) echo "list show check resume import" ;;
+    host) echo "list show check resume watch tend import" ;;
     state) echo "check repair backup restore" ;;
   esac
 }
@@ -47,9 +47,11 @@ _virtloom_options ()
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     state-repair) echo "--accept-loss" ;;
     feature-list | driver-list) echo "--long --column --no-headings" ;;
-    host-list | flavor-list | flavor-show | image-list | image-show | server-show | server-event* | feature-show | feature-which | driver-show | config-show | config-delta)
+    host-list | flavor-list | flavor-show | image-list | image-show | server-show | feature-show | feature-which | driver-show | config-show | config-delta)
       echo "--column --no-headings"
       ;;
+    server-event*) echo "--follow --column --no-headings" ;;
+    server-dump*) echo "--file --wait" ;;
     host-check) echo "--root" ;;
     host-import) echo "--capabilities --domcapabilities --fact" ;;
     plugin-check) echo "--request --timeout" ;;
@@ -137,6 +139,7 @@ _virtloom_here ()
     plan-* | audit-*) ;;
     *-) _virtloom_words "$(_virtloom_verbs "$noun")" ;;
     server-event) if [[ $prev == event ]]; then echo list; else _virtloom_names server; fi ;;
+    server-dump) if [[ $prev == dump ]]; then echo create; else _virtloom_names server; fi ;;
     feature-which) _virtloom_words "$(_virtloom_keys | tr -d =)" ;;
     config-show | config-delta)
       _virtloom_words virtloom

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A guest that hangs is looked into: by an interrupt that has its own system write a crash dump,
+ * or by its memory in a file of the host's. */
+
+#include <config.h>
+
+#include "server/hooks.h"
+#include "server/method.h"
+#include "server/undo.h"
+
+#include "lib/file.h"
+#include "lib/trust.h"
+
+#include <virtloom/virtloom.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+struct dump {
+  struct vl_app *app;
+  struct vl_record record;
+  struct vl_plugin *driver;
+  struct vl_hooks hooks;
+  const char *path;   /* what is to come, or NULL: an interrupt */
+  const char *folder; /* where it is made, which nobody else can enter, beside PATH */
+  const char *inside;
+};
+
+/* The folder that a file comes to is nobody else's to write to, so that no link can be put where
+ * root writes; PATH is not there yet. */
+static int
+judge_path (struct dump *dump)
+{
+  struct vl_call *call = dump->app->call;
+  VL_AUTOFREE char *folder = vl_file_folder (dump->path);
+  const char *name = strrchr (dump->path, '/') + 1;
+  struct vl_trust trust = { 0 };
+  int fd = *name ? vl_trust_open (call->arena, folder, O_PATH | O_DIRECTORY, &trust) : -1;
+  struct stat st;
+
+  if (*name == '\0')
+    return vl_refuse_as (call, VL_ERR_USAGE, "Invalid", NULL, NULL,
+                         "\"%s\" names a folder, not a file for the dump", dump->path);
+  if (fd < 0)
+    return vl_refuse_as (call, VL_ERR_NOT_PERMITTED, "FileNotTrusted", NULL, trust.hint,
+                         "the memory of a guest is not written into \"%s\": %s", folder, trust.why);
+  close (fd);
+  if (lstat (dump->path, &st) == 0)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, NULL,
+                         "\"%s\" is there already; a dump takes no file's place", dump->path);
+  dump->folder = vl_printf (call, "%s/.%s.%s", folder, name, dump->record.uuid);
+  dump->inside = vl_printf (call, "%s/memory", dump->folder);
+  return 0;
+}
+
+static int
+check_status (struct dump *dump)
+{
+  struct vl_info info;
+  const char *status;
+
+  if (vl_server_look (dump->app, dump->driver, dump->record.uuid, &info) < 0)
+    return -1;
+  status = vl_status_of (dump->record.status, info.state, 1);
+  return vl_record_accepts (dump->app->call, &dump->record, status, "dump");
+}
+
+/* Inside a transaction. */
+static int
+write_begin (struct dump *dump)
+{
+  struct vl_store *store = dump->app->store;
+
+  if (vl_undo_begin (store, dump->record.uuid, VL_OP_SERVER_DUMP, dump->record.driver) < 0)
+    return -1;
+  return dump->path ? vl_undo_plan (store, dump->record.uuid, VL_MADE_FOLDER, dump->folder) : 0;
+}
+
+static int
+begin (struct dump *dump)
+{
+  struct vl_app *app = dump->app;
+
+  if (check_status (dump) < 0 || (dump->path && judge_path (dump) < 0)
+      || vl_hooks_load (&dump->hooks, app, &dump->record, VL_ROLE_CURRENT) < 0)
+    return -1;
+  app->call->host = dump->hooks.host;
+  if (vl_hooks_permit (&dump->hooks, VL_OP_CRASH_DUMP, 1) < 0 || vl_db_begin (app->store) < 0)
+    return -1;
+  return vl_db_finish (app->store, write_begin (dump));
+}
+
+static int
+failed (struct vl_call *call, const char *what, const char *path)
+{
+  return vl_file_failed (call, what, path, errno);
+}
+
+/* The hypervisor may have given the file to whom QEMU runs as, as it does with a guest's disks;
+ * nobody comes to it before it is the caller's again. */
+static int
+take_file (struct dump *dump)
+{
+  struct vl_call *call = dump->app->call;
+  int fd = open (dump->inside, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), ok;
+
+  if (fd < 0)
+    return failed (call, "cannot read", dump->inside);
+  ok = fchown (fd, geteuid (), getegid ()) == 0 && fchmod (fd, 0600) == 0 && fsync (fd) == 0;
+  if (! ok)
+    failed (call, "cannot keep", dump->inside);
+  close (fd);
+  if (! ok)
+    return -1;
+  return renameat2 (AT_FDCWD, dump->inside, AT_FDCWD, dump->path, RENAME_NOREPLACE) < 0
+                 || vl_file_sync_folder (dump->path) < 0
+             ? failed (call, "cannot make", dump->path)
+             : 0;
+}
+
+static int
+write_memory (struct dump *dump)
+{
+  struct vl_app *app = dump->app;
+  int fd;
+
+  if (vl_undo_mkdir (app->store, dump->record.uuid, dump->folder) < 0)
+    return -1;
+  fd = open (dump->inside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return failed (app->call, "cannot make", dump->inside);
+  close (fd);
+  vl_progress (app->call, "writing the memory of \"%s\"", dump->record.name);
+  return VL_CALL (app, dump->driver, power, dump_memory, dump->record.uuid, dump->inside) < 0
+             ? -1
+             : take_file (dump);
+}
+
+static int
+act (struct dump *dump)
+{
+  struct vl_app *app = dump->app;
+
+  if (dump->path)
+    return write_memory (dump);
+  if (VL_CALL_FN (dump->driver, power, trigger_crash_dump))
+    return VL_CALL (app, dump->driver, power, trigger_crash_dump, dump->record.uuid);
+  return vl_refuse_as (app->call, VL_ERR_UNSUPPORTED, "NMINotSupported", NULL, NULL,
+                       "driver \"%s\" cannot interrupt guests", dump->driver->name);
+}
+
+/* Ends the operation in one transaction; the folder, which is empty by now or to go with what is
+ * in it, first. */
+static int
+end (struct vl_app *app, const char *uuid, const char *result, const char *reason)
+{
+  struct vl_store *store = app->store;
+
+  if (vl_undo_drop_folders (app, store, uuid) < 0 || vl_db_begin (store) < 0)
+    return -1;
+  return vl_db_finish (
+      store, vl_history_end (store, uuid, result, reason) < 0 ? -1 : vl_undo_end (store, uuid));
+}
+
+int
+vl_server_dump (struct vl_app *app, const char *server, const char *path)
+{
+  struct dump dump = { .app = app,
+                       .path = path ? vl_path_absolute (app->call->arena, path) : NULL };
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  int result =
+      vl_server_take (app, server, vl_lock_seconds (app), &dump.record, &dump.driver, &lock);
+
+  if (result == 0)
+    result = begin (&dump);
+  if (result == 0) {
+    size_t first = app->call->findings.n;
+
+    result = act (&dump);
+    if (end (app, dump.record.uuid, result < 0 ? "failed" : "done",
+             result < 0 ? vl_fault_text (app->call, first) : dump.path)
+        < 0)
+      result = -1;
+  }
+  vl_hooks_free (&dump.hooks);
+  return result;
+}
+
+/* "/var/crash/web1" of "/var/crash/.web1.UUID". */
+static const char *
+target_of (struct vl_call *call, const char *folder, const char *uuid)
+{
+  const char *name = strrchr (folder, '/');
+  size_t length = strlen (folder), extra = strlen (uuid) + 1;
+
+  if (name == NULL || name[1] != '.' || length - (size_t)(name - folder) <= extra + 2)
+    return "";
+  return vl_printf (call, "%.*s%.*s", (int)(name + 1 - folder), folder,
+                    (int)(length - (size_t)(name + 2 - folder) - extra), name + 2);
+}
+
+int
+vl_server_dump_mend (struct vl_app *app, const char *uuid)
+{
+  const char *folder = NULL, *inside;
+  int done;
+
+  if (vl_db_row (app->store, &folder,
+                 "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_FOLDER "'", "s",
+                 uuid)
+      < 0)
+    return -1;
+  inside = vl_printf (app->call, "%s/memory", folder ? folder : "");
+  /* The last step is that the file leaves its folder. */
+  done = folder && access (folder, F_OK) == 0 && access (inside, F_OK) < 0
+         && access (target_of (app->call, folder, uuid), F_OK) == 0;
+  return end (app, uuid, done ? "done" : "interrupted",
+              done     ? NULL
+              : folder ? VL_WAS_KILLED
+                       : "the command that did it was killed; the guest may have been interrupted");
+}
