@@ -149,6 +149,29 @@ is_eq "$(states one)" "SHUTOFF SHUTDOWN" "a stopped guest is off"
 acts "start" start one
 is_eq "$(states one)" "ACTIVE RUNNING" "a started guest runs"
 
+# ---- what a guest that hangs is looked into with ----
+
+run d server dump create one
+case $err in
+  *"error NMINotSupported "*) skip "$driver interrupts no guest" ;;
+  *)
+    is_rc 0 "trigger_crash_dump"
+    is_eq "$(states one)" "ACTIVE RUNNING" "an interrupted guest runs"
+    ;;
+esac
+mkdir -m 700 "$tmp/own"
+run d server dump create one --file "$tmp/own/memory"
+case $err in
+  *"does not have the call"*) skip "$driver writes no memory" ;;
+  *)
+    is_rc 0 "dump_memory"
+    is_eq "$(stat -c %a%u "$tmp/own/memory") $(ls -A "$tmp/own")" "600$(id -u) memory" "the file is the caller's alone"
+    true_that "and has something" test -s "$tmp/own/memory"
+    is_eq "$(states one)" "ACTIVE RUNNING" "a guest whose memory was written runs"
+    ;;
+esac
+rm -rf "$tmp/own"
+
 acts "suspend" suspend one
 is_eq "$(states one)" "SUSPENDED SUSPENDED" "a suspended guest is suspended"
 acts "resume" resume one
