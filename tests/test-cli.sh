@@ -30,6 +30,7 @@ for noun in $nouns; do
     case $verb in
       event) verb='event list' ;;
       dump) verb='dump create' ;;
+      cache) verb='cache show' ;;
       add | remove) verb="$verb volume" ;;
     esac
     # shellcheck disable=SC2086 # two words
@@ -468,7 +469,7 @@ completion=$top_srcdir/tools/completion/virtloom.bash
 for noun in $nouns; do
   [[ $noun =~ ^(plan|explain|audit)$ ]] || \
     is "$(_virtloom_verbs "$noun")" "$(verbs_of "$noun")" "completion knows the verbs of $noun"
-  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^dump$/dump create/; s/^\(add\|remove\)$/& volume/')
+  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^dump$/dump create/; s/^cache$/& show/; s/^\(add\|remove\)$/& volume/')
   for verb in "${verbs[@]}" ''; do
     case $noun-$verb in plan- | explain- | audit- | *-?*) ;; *) continue ;; esac
     # shellcheck disable=SC2086 # the verb may be none

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct column list_columns[] = {
   { "name", "Name" },     { "uuid", "UUID" },     { "disk_format", "Format" },
@@ -26,7 +27,12 @@ static const struct column columns[] = {
   { "min_disk_gib", "Min disk (GiB)" },
   { "file", "File" },
   { "checksum", "Checksum" },
+  { "url", "URL" },
+  { "url_checksum", "Checksum there" },
+  { "used", "Last used" },
   { "properties", "Properties" },
+  { "servers", "Used by servers" },
+  { "images", "Used by images" },
   { NULL, NULL },
 };
 
@@ -45,6 +51,9 @@ image_json (const struct vl_image_info *image)
   json_put_int (object, "min_disk_gib", image->min_disk);
   json_put (object, "file", image->file);
   json_put (object, "checksum", image->checksum);
+  json_put (object, "url", image->url);
+  json_put (object, "url_checksum", image->url_checksum);
+  json_put (object, "used", image->used);
   json_object_set_new (object, "properties",
                        json_properties (image->properties, image->n_properties));
   return object;
@@ -54,10 +63,15 @@ static int
 show_image (struct tool *tool, const char *name)
 {
   const struct vl_image_info *image = vl_image_find (tool->app, name);
+  const char *const *servers, *const *images;
+  json_t *object;
 
-  if (image == NULL)
+  if (image == NULL || vl_image_users (tool->app, name, &servers, &images) < 0)
     return -1;
-  tool_show (tool, image_json (image), columns);
+  object = image_json (image);
+  json_object_set_new (object, "servers", json_texts (servers));
+  json_object_set_new (object, "images", json_texts (images));
+  tool_show (tool, object, columns);
   return 0;
 }
 
@@ -65,7 +79,9 @@ static int
 image_create (struct tool *tool)
 {
   struct vl_image_info image = { .name = tool->args->words[0] };
-  const char *file = args_value (tool->args, "file");
+  const struct vl_image_source source = { .file = args_value (tool->args, "file"),
+                                          .url = args_value (tool->args, "url"),
+                                          .checksum = args_value (tool->args, "checksum") };
   struct vl_property *properties;
   int bad = args_number (tool, "min-ram", 0, &image.min_ram);
 
@@ -73,12 +89,17 @@ image_create (struct tool *tool)
   bad |= args_properties (tool, "property", &properties, &image.n_properties);
   image.properties = properties;
   image.disk_format = args_value (tool->args, "disk-format");
-  if (file == NULL || image.disk_format == NULL)
+  if (source.file && source.url)
+    bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                     "'image create' takes either --file FILE or --url URL");
+  else if ((source.file == NULL && source.url == NULL) || image.disk_format == NULL)
     bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL,
-                     file ? "the format is never guessed from what is in the file" : NULL,
-                     "'image create' needs --%s", file ? "disk-format FORMAT" : "file FILE");
+                     image.disk_format ? NULL
+                                       : "the format is never guessed from what is in the file",
+                     "'image create' needs --%s",
+                     source.file || source.url ? "disk-format FORMAT" : "file FILE, or --url URL");
   if (! bad)
-    bad = vl_image_create (tool->app, file, &image);
+    bad = vl_image_create_from (tool->app, &source, &image);
   free (properties);
   return bad ? -1 : show_image (tool, image.name);
 }
@@ -146,9 +167,92 @@ image_delete (struct tool *tool)
   return bad ? -1 : 0;
 }
 
+static int
+image_save (struct tool *tool)
+{
+  const char *name = tool->args->words[0], *file = args_value (tool->args, "file");
+
+  if (file == NULL)
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "'image save' needs --file FILE, or --file - for stdout");
+  if (strcmp (file, "-") != 0) {
+    if (vl_image_save (tool->app, name, file, -1) < 0)
+      return -1;
+    tool_done (tool, "image \"%s\" is in \"%s\"", name, file);
+    return 0;
+  }
+  if (tool->json || isatty (STDOUT_FILENO))
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, "give a file: --file FILE",
+                      "the bytes of an image go neither to a terminal nor into JSON");
+  tool->printed = 1;
+  return vl_image_save (tool->app, name, NULL, STDOUT_FILENO);
+}
+
+/* ---- the cache ---- */
+
+static const struct column cache_columns[] = {
+  { "name", "Name" },       { "status", "Status" },  { "size", "Size here (B)" },
+  { "servers", "Servers" }, { "used", "Last used" }, { "what", "What" },
+  { "why", "Why" },         { NULL, NULL },
+};
+
+static int
+add_entry (void *opaque, const struct vl_cache_entry *entry)
+{
+  json_t *object = json_object ();
+
+  json_put (object, "name", entry->name);
+  json_put (object, "uuid", entry->uuid);
+  json_put (object, "status", entry->status);
+  json_put_int (object, "size", entry->size);
+  json_put_int (object, "servers", entry->servers);
+  json_put (object, "used", entry->used);
+  json_put (object, "what", entry->what);
+  json_put (object, "why", entry->why);
+  return json_array_append_new (opaque, object);
+}
+
+static int
+manage_cache (struct tool *tool, int dry_run)
+{
+  json_t *list = json_array ();
+  int result = vl_image_cache_manage (tool->app, dry_run, add_entry, list);
+
+  tool_list (tool, "images", list, cache_columns);
+  return result;
+}
+
+static int
+cache_show (struct tool *tool)
+{
+  return manage_cache (tool, 1);
+}
+
+static int
+cache_manage (struct tool *tool)
+{
+  return manage_cache (tool, 0);
+}
+
+static int
+cache_fetch (struct tool *tool)
+{
+  int bad = 0;
+
+  for (size_t i = 0; i < tool->args->n_words; i++) {
+    int result = vl_image_cache (tool->app, tool->args->words[i]);
+
+    bad |= result < 0;
+    if (result >= 0)
+      tool_done (tool, result ? "image \"%s\" was fetched" : "image \"%s\" is here",
+                 tool->args->words[i]);
+  }
+  return bad ? -1 : 0;
+}
+
 static const struct verb verbs[] = {
-  { "create", "IMAGE", 1, 1, "file disk-format min-ram min-disk property", "table json",
-    "inspects a file and copies it into STATE",
+  { "create", "IMAGE", 1, 1, "file url checksum disk-format min-ram min-disk property",
+    "table json", "inspects a file, or what it downloads, and copies it into STATE",
     "virtloom image create debian --file debian.qcow2 --disk-format qcow2", 0, image_create },
   { "set", "IMAGE", 1, 1, "property", "table json", "sets properties",
     "virtloom image set debian --property hw_rng_model=virtio", 0, image_set },
@@ -159,6 +263,17 @@ static const struct verb verbs[] = {
     VERB_READ, image_list },
   { "show", "IMAGE", 1, 1, TABLE_OPTIONS, TABLE_FORMATS, "shows an image",
     "virtloom image show debian", VERB_READ, image_show },
+  { "save", "IMAGE", 1, 1, "file", "table json", "writes an image to a new file",
+    "virtloom image save debian --file copy.qcow2", VERB_READ, image_save },
+  { "cache show", NULL, 0, 0, TABLE_OPTIONS, TABLE_FORMATS,
+    "lists what images are here, and why they stay", "virtloom image cache show", VERB_READ,
+    cache_show },
+  { "cache manage", NULL, 0, 0, TABLE_OPTIONS, TABLE_FORMATS,
+    "removes images that no server uses and that can be fetched again",
+    "virtloom image cache manage", VERB_READ, cache_manage },
+  { "cache fetch", "IMAGE...", 1, -1, NULL, "table json",
+    "fetches images that servers are going to need", "virtloom image cache fetch debian", VERB_READ,
+    cache_fetch },
   { "delete", "IMAGE...", 1, -1, NULL, "table json", "deletes images that no server uses",
     "virtloom image delete debian", VERB_READ, image_delete },
   { .run = NULL },

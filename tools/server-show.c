@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define LAST_ACTIONS 5
 
@@ -107,19 +106,6 @@ put_number (json_t *object, const char *key, const char *text)
     json_put (object, key, NULL);
 }
 
-/* The bytes that the disk takes on this host; null where it is no file that can be seen. */
-static void
-put_used (json_t *object, const struct vl_device_info *device)
-{
-  struct stat st;
-
-  if (device->type && strcmp (device->type, "file") == 0 && device->source
-      && lstat (device->source, &st) == 0 && S_ISREG (st.st_mode))
-    json_put_int (object, "used", (int64_t)st.st_blocks * 512);
-  else
-    json_put (object, "used", NULL);
-}
-
 /* The devices of KIND. */
 static json_t *
 devices_json (const struct vl_server_details *d, const char *kind)
@@ -147,7 +133,10 @@ devices_json (const struct vl_server_details *d, const char *kind)
       json_put (object, "bus", device->bus);
       json_put (object, "target", device->target);
       put_number (object, "size", device->size);
-      put_used (object, device);
+      put_number (object, "used", device->allocated);
+      put_number (object, "virtual_size", device->virtual_size);
+      put_number (object, "over_committed", device->over_committed);
+      json_put (object, "backing", device->backing);
     }
     json_put (object, "address", device->address);
     json_put (object, "plugin", device->plugin);
@@ -326,9 +315,18 @@ static void
 show_sections (struct tool *tool, const json_t *asked)
 {
   static const struct column disks[] = {
-    { "id", "ID" },         { "source", "Source" },   { "format", "Format" },
-    { "bus", "Bus" },       { "target", "Target" },   { "size", "Size (B)" },
-    { "used", "Used (B)" }, { "address", "Address" }, { NULL, NULL },
+    { "id", "ID" },
+    { "source", "Source" },
+    { "format", "Format" },
+    { "bus", "Bus" },
+    { "target", "Target" },
+    { "size", "Size (B)" },
+    { "virtual_size", "Virtual size (B)" },
+    { "used", "Used (B)" },
+    { "over_committed", "Over-committed (B)" },
+    { "backing", "Image below" },
+    { "address", "Address" },
+    { NULL, NULL },
   };
   static const struct column nics[] = {
     { "id", "ID" },   { "type", "Type" }, { "source", "Source" },   { "model", "Model" },

@@ -85,6 +85,15 @@ static const struct vl_prop table[] = {
   ROW ("storage.max_image_size", VL_SIZE, "1T", NULL,
        "size of the disk that an image may be, and of its file", .min = 1 << 20,
        .max = (int64_t)1 << 50),
+  ROW ("storage.image_proxy", VL_STRING, NULL, NULL,
+       "proxy that images are downloaded through: http://HOST:PORT"),
+  ROW ("storage.image_ca_file", VL_STRING, NULL, "glance.cafile",
+       "file with the certificates of who may vouch for servers of images; unset: the system's"),
+  ROW ("storage.remove_unused_base_images", VL_BOOL, "yes", "image_cache.remove_unused_base_images",
+       "images that no server uses, and that can be fetched again, leave STATE"),
+  ROW ("storage.remove_unused_original_minimum_age_seconds", VL_INT, "86400",
+       "image_cache.remove_unused_original_minimum_age_seconds",
+       "how long no server must have used them", .max = INT32_MAX, .unit = "s"),
 };
 
 const struct vl_prop *

@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Images: inspected, copied into STATE, their format written down and never
- * asked of the bytes again. */
+ * Images on record: found, changed, deleted. */
 
 #include <config.h>
 
 #include "server/record.h"
 #include "server/undo.h"
 
-#include "lib/file.h"
+#include "lib/text.h"
 #include "request/request.h"
 #include "server/session.h"
-#include "storage/storage.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include <virtloom/virtloom.h>
-
-/* As in a request file. */
-#define MOST INT32_MAX
 
 const char *
 vl_image_path (struct vl_app *app, const char *uuid)
@@ -32,7 +25,9 @@ vl_image_path (struct vl_app *app, const char *uuid)
 
 /* ---- look-up ---- */
 
-#define COLUMNS "name, uuid, disk_format, status, checksum, size, virtual_size, min_ram, min_disk"
+#define COLUMNS                                                                                    \
+  "name, uuid, disk_format, status, checksum, size, virtual_size, min_ram, min_disk, url, "        \
+  "url_checksum, used"
 
 static int
 read_row (struct vl_app *app, struct vl_store *store, sqlite3_stmt *stmt,
@@ -47,6 +42,9 @@ read_row (struct vl_app *app, struct vl_store *store, sqlite3_stmt *stmt,
   image->virtual_size = vl_db_int (stmt, 6);
   image->min_ram = vl_db_int (stmt, 7);
   image->min_disk = vl_db_int (stmt, 8);
+  image->url = vl_db_keep (store, stmt, 9);
+  image->url_checksum = vl_db_keep (store, stmt, 10);
+  image->used = vl_db_keep (store, stmt, 11);
   image->file = vl_image_path (app, image->uuid);
   return vl_properties_load (store, &vl_noun_image, image->uuid, &image->properties,
                              &image->n_properties);
@@ -76,6 +74,35 @@ vl_image_find (struct vl_app *app, const char *name)
   return NULL;
 }
 
+/* What waits for its download to be gone on with. */
+static int
+warn_parked (struct vl_app *app, struct vl_store *store)
+{
+  struct parked {
+    const char *name, *again;
+  } * list;
+  size_t n;
+
+  if (vl_db_rows (store, &list, &n,
+                  "SELECT name, used FROM image JOIN operation ON object = uuid WHERE kind = "
+                  "'" VL_OP_IMAGE_DOWNLOAD "' AND status = 'queued' ORDER BY name",
+                  "")
+      < 0)
+    return -1;
+  for (size_t i = 0; i < n; i++) {
+    const char *word = vl_shell_word (app->call->arena, list[i].name);
+
+    vl_warn_as (app->call, "DownloadUnfinished", NULL,
+                vl_printf (app->call,
+                           list[i].again ? "virtloom image cache fetch %s goes on with it"
+                                         : "virtloom image create %s --url ... goes on with it, "
+                                           "virtloom image delete %s forgets it",
+                           word, word),
+                "the download of image \"%s\" was interrupted", list[i].name);
+  }
+  return 0;
+}
+
 int
 vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info *), void *opaque)
 {
@@ -98,7 +125,7 @@ vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info
       return result;
   }
   vl_state_warn (app, "images", 0);
-  return bad;
+  return warn_parked (app, store) < 0 ? -1 : bad;
 }
 
 int
@@ -110,172 +137,6 @@ vl_image_change (struct vl_app *app, const char *name, const struct vl_property 
   if (image == NULL)
     return -1;
   return vl_properties_change (app, &vl_noun_image, image->uuid, set, n_set, unset);
-}
-
-/* ---- create ---- */
-
-struct arrival {
-  struct vl_app *app;
-  struct vl_store *store;
-  const struct vl_image_info *image; /* as asked for */
-  const char *file, *uuid;
-  const char *format; /* in which it is kept */
-  const char *folder, *copy, *target;
-  const char *checksum;
-  struct vl_image_facts facts; /* of the copy */
-  struct stat st;              /* of the copy */
-};
-
-static int
-check (struct vl_app *app, const struct vl_image_info *image)
-{
-  struct vl_call *call = app->call;
-  int bad = vl_name_check (call, &vl_noun_image, image->name);
-
-  if (image->disk_format == NULL) {
-    bad = vl_refuse (call, VL_ERR_USAGE, NULL,
-                     "say what it is, --disk-format qcow2 or raw; it is never guessed",
-                     "the image's disk format is missing");
-  }
-  bad |= vl_range_check (call, "an image's min_ram", " MiB", image->min_ram, 0, MOST);
-  bad |= vl_range_check (call, "an image's min_disk", " GiB", image->min_disk, 0, MOST);
-  bad |= vl_properties_check (app, &vl_noun_image, image->properties, image->n_properties);
-  return bad;
-}
-
-/* In what format an image is kept: guests are given raw and qcow2 only, so that
- * QEMU never runs a parser of the others on behalf of a guest. */
-static const char *
-kept_format (const char *format)
-{
-  return VL_STREQ (vl_image_kept_format (format), "raw") ? format : "qcow2";
-}
-
-static int
-begin (struct arrival *a)
-{
-  struct vl_store *store = a->store;
-  int result;
-
-  if (vl_db_begin (store) < 0)
-    return -1;
-  result = vl_db_any (store, "SELECT 1 FROM image WHERE name = ? OR uuid = ?", "ss", a->image->name,
-                      a->uuid);
-  if (result == 1)
-    result = vl_exists (store->call, &vl_noun_image, a->image->name);
-  else if (result < 0 || vl_undo_begin (store, a->uuid, VL_OP_IMAGE_CREATE, NULL) < 0
-           || vl_undo_plan (store, a->uuid, VL_MADE_FOLDER, a->folder) < 0)
-    result = -1;
-  else
-    result = vl_undo_plan (store, a->uuid, VL_MADE_FILE, a->target);
-  return vl_db_finish (store, result);
-}
-
-static int
-fetch (struct arrival *a)
-{
-  struct vl_call *call = a->app->call;
-  const char *format = a->image->disk_format;
-  const char *first =
-      VL_STREQ (a->format, format) ? a->copy : vl_printf (call, "%s.as-given", a->copy);
-
-  if (vl_undo_mkdir (a->store, a->uuid, a->folder) < 0
-      || vl_image_copy (call, a->file, first, &a->checksum) < 0)
-    return -1;
-  if (first != a->copy && vl_image_convert (call, first, format, a->format, a->copy) < 0)
-    return -1;
-  /* What counts is the copy: FILE may have changed since it was looked at. */
-  if (vl_image_inspect (call, a->copy, a->format, &a->facts) < 0)
-    return -1;
-  if (chmod (a->copy, 0400) < 0 || stat (a->copy, &a->st) < 0)
-    return vl_file_failed (call, "cannot look at", a->copy, errno);
-  return 0;
-}
-
-static int
-insert (struct arrival *a)
-{
-  const struct vl_image_info *image = a->image;
-
-  if (vl_db_run (a->store,
-                 "INSERT INTO image (" COLUMNS ") VALUES (?, ?, ?, 'active', ?, ?, ?, ?, ?)",
-                 "ssssiiii", image->name, a->uuid, a->format, a->checksum, (int64_t)a->st.st_size,
-                 a->facts.virtual_size, image->min_ram, image->min_disk)
-          < 0
-      || vl_properties_store (a->store, &vl_noun_image, a->uuid, image->properties,
-                              image->n_properties)
-             < 0)
-    return -1;
-  return vl_undo_moved (a->store, a->uuid);
-}
-
-/* Moves the copy to its place and makes the record.  RENAME_NOREPLACE: a file
- * that is there already is not ours to replace. */
-static int
-settle (struct arrival *a)
-{
-  if (vl_undo_moves (a->store, a->uuid) < 0)
-    return -1;
-  if (renameat2 (AT_FDCWD, a->copy, AT_FDCWD, a->target, RENAME_NOREPLACE) < 0)
-    return errno == EEXIST
-               ? vl_refuse_as (a->app->call, VL_ERR_FAILED, "StorageFailed", NULL, VL_HINT_STORE,
-                               "\"%s\" is there already, but no image of that uuid is on record",
-                               a->target)
-               : vl_file_failed (a->app->call, "cannot make", a->target, errno);
-  if (vl_file_sync_folder (a->target) < 0)
-    return vl_file_failed (a->app->call, "cannot make", a->target, errno);
-  return vl_db_begin (a->store) < 0 ? -1 : vl_db_finish (a->store, insert (a));
-}
-
-/* The image is made: what is left is the folder that it was made in. */
-static void
-tidy (struct arrival *a)
-{
-  size_t first = a->app->call->findings.n;
-
-  if (vl_file_remove_tree (a->folder) < 0)
-    vl_remove_failed (a->app->call, a->folder);
-  else
-    vl_undo_end (a->store, a->uuid);
-  /* The next command goes on with it. */
-  vl_soften (a->app->call, first);
-}
-
-int
-vl_image_create (struct vl_app *app, const char *file, const struct vl_image_info *image)
-{
-  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  struct arrival a = { .app = app, .image = image, .file = file, .facts.size = sizeof a.facts };
-  char uuid[37];
-
-  if (check (app, image) < 0
-      || vl_image_inspect (app->call, file, image->disk_format, &a.facts) < 0)
-    return -1;
-  a.store = vl_app_store (app);
-  if (a.store == NULL)
-    return -1;
-  vl_recover (app, a.store);
-  /* A plan that knows only the image's name comes to the same path. */
-  vl_uuid_from_text (image->name, uuid);
-  a.uuid = uuid;
-  a.format = kept_format (image->disk_format);
-  a.target = vl_image_path (app, uuid);
-  a.folder = vl_printf (app->call, "%s.new", a.target);
-  a.copy = vl_printf (app->call, "%s/" VL_MADE_INSIDE, a.folder);
-  if (vl_lock_take (app, "images", uuid, VL_LOCK_OTHER, &lock) < 0
-      || vl_undo_mend (app, a.store, uuid) < 0 || begin (&a) < 0)
-    return -1;
-  if (fetch (&a) == 0 && settle (&a) == 0) {
-    tidy (&a);
-    if (! VL_STREQ (a.format, image->disk_format)) {
-      vl_advise (app->call, NULL, NULL, "image \"%s\" was given as %s and is kept as %s",
-                 image->name, image->disk_format, a.format);
-    }
-    return 0;
-  }
-  if (vl_undo_roll_back (app, a.store, uuid) == 0)
-    vl_undo_end (a.store, uuid);
-  return -1;
 }
 
 /* ---- delete ---- */
@@ -356,6 +217,11 @@ vl_image_delete (struct vl_app *app, const char *name)
     return -1;
   vl_recover (app, app->store);
   if (vl_lock_take (app, "images", image->uuid, VL_LOCK_OTHER, &lock) < 0)
+    return -1;
+  if (vl_db_any (app->store, "SELECT 1 FROM operation WHERE object = ? AND kind = ?", "ss",
+                 image->uuid, VL_OP_IMAGE_DOWNLOAD)
+          > 0
+      && vl_image_drop (app, app->store, image->uuid) < 0)
     return -1;
   /* Another command, or the mending of what a dead one left, may have deleted it. */
   result =

@@ -45,6 +45,12 @@ const struct vl_record *vl_record_find (struct vl_app *app, const char *server);
  * (--host); -1 after a finding. */
 int vl_holdings_load (struct vl_app *app, const struct vl_plugin *driver, const char *uuid,
                       struct vl_arena *arena, const struct vl_holdings **held);
+/* image-cache.c: IMAGE has had its bytes, so that it is known what it is.  0, or -1 after
+ * ImageNotActive. */
+int vl_image_was_whole (struct vl_call *call, const struct vl_image_info *image);
+/* image-cache.c: the images that REQUEST is made of are in STATE, fetched if they must be.  To be
+ * called before a server's disks are planned to be made of them.  0, or -1 after a finding. */
+int vl_images_ready (struct vl_app *app, const struct vl_request *request);
 /* Inside a transaction in which PLAN was built (vl_plan_again): its claims become those
  * of SERVER as ROLE.  Under --host nothing is taken.  0, or -1 after a finding. */
 int vl_claims_write (struct vl_app *app, const char *server, const char *role,

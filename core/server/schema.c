@@ -150,6 +150,18 @@ static const char *const to_6[] = {
    * claims are those of role `pending`, since they may come next. */
   "CREATE TABLE resize (server TEXT PRIMARY KEY REFERENCES server (uuid) ON DELETE CASCADE,"
   " request TEXT NOT NULL, flavor TEXT NOT NULL, status TEXT NOT NULL) WITHOUT ROWID",
+
+  /* An image that can be fetched again: where from (without a secret, or NULL), what it is there
+   * and the digest that proves it.  USED: when a server began or ceased to use it; NULL: it
+   * was never whole, or not by this schema. */
+  "ALTER TABLE image ADD COLUMN url TEXT",
+  "ALTER TABLE image ADD COLUMN url_format TEXT",
+  "ALTER TABLE image ADD COLUMN url_checksum TEXT",
+  "ALTER TABLE image ADD COLUMN used TEXT",
+  "CREATE TRIGGER image_taken AFTER INSERT ON server_image BEGIN UPDATE image"
+  " SET used = strftime ('%Y-%m-%dT%H:%M:%SZ') WHERE uuid = NEW.image; END",
+  "CREATE TRIGGER image_left AFTER DELETE ON server_image BEGIN UPDATE image"
+  " SET used = strftime ('%Y-%m-%dT%H:%M:%SZ') WHERE uuid = OLD.image; END",
   NULL,
 };
 

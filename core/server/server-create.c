@@ -91,7 +91,8 @@ insert_image (struct creation *c, const char *path, const char *what)
   uuid = uuid ? uuid + 1 : path;
   if (! VL_STREQ (path, vl_image_path (c->app, uuid)))
     return 0;
-  there = vl_db_any (c->store, "SELECT 1 FROM image WHERE uuid = ?", "s", uuid);
+  there =
+      vl_db_any (c->store, "SELECT 1 FROM image WHERE uuid = ? AND status = 'active'", "s", uuid);
   if (there < 0)
     return -1;
   if (there == 0)
@@ -337,7 +338,7 @@ vl_server_create (struct vl_app *app, const struct vl_create_options *options, c
     request->files = options->files;
     request->n_files = options->n_files;
   }
-  c.plan = request
+  c.plan = request && vl_images_ready (app, request) == 0
                ? vl_plan_build (app, request, c.driver, host, NULL, ! c.driver->driver.validates)
                : NULL;
   if (c.plan && vl_plan_check_critical (app, c.plan) == 0)

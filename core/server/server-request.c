@@ -61,7 +61,7 @@ put_companion (struct vl_app *app, json_t *object, const struct vl_image_info *i
     if (VL_STREQ (image->properties[i].key, key)) {
       const struct vl_image_info *other = vl_image_find (app, image->properties[i].value);
 
-      if (other == NULL)
+      if (other == NULL || vl_image_was_whole (app->call, other) < 0)
         return -1;
       put (object, member, other->file);
     }
@@ -71,11 +71,14 @@ put_companion (struct vl_app *app, json_t *object, const struct vl_image_info *i
 static json_t *
 image_json (struct vl_app *app, const struct vl_image_info *image)
 {
+  /* One that was dropped from the cache is fetched before a server is made of it. */
+  int comes = *image->checksum && image->url_checksum && VL_STREQ (image->status, "queued");
   json_t *properties = json_object ();
-  json_t *object = json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "name", image->name,
-                              "disk_format", image->disk_format, "status", image->status, "size",
-                              (json_int_t)image->size, "min_ram", (json_int_t)image->min_ram,
-                              "min_disk", (json_int_t)image->min_disk, "properties", properties);
+  json_t *object =
+      json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "name", image->name, "disk_format",
+                 image->disk_format, "status", comes ? "active" : image->status, "size",
+                 (json_int_t)image->size, "min_ram", (json_int_t)image->min_ram, "min_disk",
+                 (json_int_t)image->min_disk, "properties", properties);
 
   for (size_t i = 0; i < image->n_properties; i++)
     if (! VL_STREQ (image->properties[i].key, "kernel_id")
@@ -557,7 +560,13 @@ vl_stored_request (struct vl_app *app, const char *json, const char *origin)
 
     vl_uuid_from_text (request->image.name, uuid);
     file = vl_image_path (app, uuid);
-    if (vl_app_store_if_any (app, &store) == 0 && store && access (file, F_OK) == 0) {
+    if (vl_app_store_if_any (app, &store) == 0 && store
+        && (access (file, F_OK) == 0
+            || vl_db_any (store,
+                          "SELECT 1 FROM image WHERE uuid = ? AND status = 'queued' AND checksum "
+                          "<> ''",
+                          "s", uuid)
+                   > 0)) {
       request->image.uuid = vl_arena_strdup (request->arena, uuid);
       request->image.file = vl_arena_strdup (request->arena, file);
       if (vl_db_number (store, &request->image.virtual_size,

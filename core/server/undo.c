@@ -290,6 +290,10 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_server_act_mend (app, left->object, left->kind);
   if (VL_STREQ (left->kind, VL_OP_IMAGE_DELETE))
     return vl_image_delete_rest (app, left->object);
+  if (VL_STREQ (left->kind, VL_OP_IMAGE_DOWNLOAD))
+    return vl_image_download_mend (app, store, left->object);
+  if (VL_STREQ (left->kind, VL_OP_IMAGE_EVICT))
+    return vl_image_evict_rest (app, left->object);
   if (vl_undo_roll_back (app, store, left->object) < 0
       || vl_history_end (store, left->object, "interrupted", VL_WAS_KILLED) < 0)
     return -1;
@@ -333,6 +337,8 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
   /* It waits for plugins that are still not there. */
   if (VL_STREQ (left->kind, VL_OP_SERVER_RELEASE)
       && vl_hooks_holding (app, left->object) == VL_HOLDING_ABSENT)
+    return;
+  if (VL_STREQ (left->kind, VL_OP_IMAGE_DOWNLOAD) && vl_image_parked (store, left->object))
     return;
   /* The driver before the lock, as everywhere. */
   driver = left->driver ? vl_app_driver_named (app, left->driver) : NULL;

@@ -29,6 +29,9 @@
 #define VL_OP_SERVER_DUMP "server dump"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
+#define VL_OP_IMAGE_DOWNLOAD "image download"
+/* The file goes, the record stays. */
+#define VL_OP_IMAGE_EVICT "image evict"
 
 /* Why an action is "interrupted". */
 #define VL_WAS_KILLED "the command that did it was killed; the next one undid it"
@@ -95,6 +98,15 @@ int vl_server_forget (struct vl_app *app, const char *uuid, const char *dir);
 /* image.c: the rest of the deletion of an image; its lock is held.  0, or -1 after a
  * finding. */
 int vl_image_delete_rest (struct vl_app *app, const char *uuid);
+/* image-create.c: undoes the download of image UUID, and forgets the image unless it had bytes
+ * before.  Is it one that waits to be gone on with?  1, 0, -1.  Makes it one, if it can be. */
+int vl_image_drop (struct vl_app *app, struct vl_store *store, const char *uuid);
+int vl_image_parked (struct vl_store *store, const char *uuid);
+int vl_image_download_mend (struct vl_app *app, struct vl_store *store, const char *uuid);
+/* Downloads what IMAGE, which is on record, had. */
+int vl_image_fetch_again (struct vl_app *app, const struct vl_image_info *image);
+/* image-cache.c: the rest of removing the file of image UUID, which stays on record. */
+int vl_image_evict_rest (struct vl_app *app, const char *uuid);
 /* server-act.c: a command died when it called the driver for operation KIND on the
  * server: what came of that is recorded.  0 or -1. */
 int vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind);

@@ -130,14 +130,16 @@ copy_open (const struct vl_image_file *file, const char *target)
   return result;
 }
 
+/* The digest of the open IMAGE by KIND, "sha256" or "sha512". */
 static const char *
-digest (const struct vl_image_file *image)
+digest (const struct vl_image_file *image, const char *kind)
 {
   static const char *const args[] = { "--", VL_TOOL_FILE_0, NULL };
   const struct vl_tool_file file = { .path = image->path, .fd = image->fd };
+  size_t digits = VL_STREQ (kind, "sha512") ? 128 : 64;
   int64_t data = data_of (image);
   const struct vl_tool tool = { .size = sizeof tool,
-                                .name = "sha256sum",
+                                .name = vl_printf (image->call, "%ssum", kind),
                                 .args = args,
                                 .files = { &file, 1, sizeof file },
                                 /* Holes are not read, but hashed: at 100 MB/s. */
@@ -147,11 +149,19 @@ digest (const struct vl_image_file *image)
   vl_progress (image->call, "computing the digest of \"%s\"", image->path);
   if (vl_tool_core (image->call, &tool, &result) < 0)
     return NULL;
-  if (strspn (result.out, "0123456789abcdef") == 64)
-    return vl_printf (image->call, "sha256:%.64s", result.out);
+  if (strspn (result.out, "0123456789abcdef") == digits)
+    return vl_printf (image->call, "%s:%.*s", kind, (int)digits, result.out);
   vl_refuse_as (image->call, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
-                "sha256sum answered without a digest");
+                "%s answered without a digest", tool.name);
   return NULL;
+}
+
+const char *
+vl_image_digest (struct vl_call *call, const char *path, const char *kind)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+
+  return vl_image_open (call, path, &file) < 0 ? NULL : digest (&file, kind);
 }
 
 int
@@ -167,14 +177,60 @@ vl_copy (struct vl_call *call, const char *path, const char *target)
 int
 vl_image_copy (struct vl_call *call, const char *path, const char *target, const char **checksum)
 {
-  VL_AUTOIMAGE struct vl_image_file copy = { .fd = -1 };
-
   if (vl_copy (call, path, target) < 0)
     return -1;
-  *checksum = vl_image_open (call, target, &copy) < 0 ? NULL : digest (&copy);
+  *checksum = vl_image_digest (call, target, "sha256");
   if (*checksum == NULL)
     unlink (target);
   return *checksum ? 0 : -1;
+}
+
+/* All of FILE, into FD, which may be a pipe. */
+static int
+pour (const struct vl_image_file *file, int fd)
+{
+  char bytes[65536];
+  ssize_t got = 0;
+
+  for (off_t at = 0; at < file->size; at += got) {
+    got = pread (file->fd, bytes, sizeof bytes, at);
+    if (got <= 0)
+      return vl_image_unread (file, got < 0 ? errno : ESTALE);
+    if (vl_file_write_all (fd, bytes, (size_t)got) < 0)
+      return vl_file_failed (file->call, "cannot write", NULL, errno);
+  }
+  return 0;
+}
+
+/* The open FILE must be what CHECKSUM says. */
+static int
+prove (const struct vl_image_file *file, const char *checksum)
+{
+  const char *is = digest (file, "sha256");
+
+  if (is == NULL || VL_STREQ (is, checksum))
+    return is ? 0 : -1;
+  return vl_refuse_as (file->call, VL_ERR_FAILED, "ImageDamaged", NULL,
+                       "the disk may be failing: see dmesg",
+                       "\"%s\" is not what is on record: its checksum is %s instead of %s",
+                       file->path, is, checksum);
+}
+
+int
+vl_image_write (struct vl_call *call, const char *path, const char *checksum, int fd,
+                const char *target)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  struct vl_image_file copy;
+
+  if (vl_image_open (call, path, &file) < 0)
+    return -1;
+  if (target == NULL)
+    return prove (&file, checksum) < 0 ? -1 : pour (&file, fd);
+  copy = file;
+  copy.fd = fd;
+  copy.path = target;
+  return fill (&file, target, fd) < 0 ? -1 : prove (&copy, checksum);
 }
 
 /* The open IMAGE, a disk of BYTES, as format TO in FD, an empty file at TARGET. */

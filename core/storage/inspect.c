@@ -210,6 +210,14 @@ refuse_format (const struct vl_image_file *file, const char *format)
                           "cannot be kept: disk format \"%s\" is not one of %s", format, list);
 }
 
+int
+vl_image_format_check (struct vl_call *call, const char *name, const char *format)
+{
+  const struct vl_image_file file = { .call = call, .path = name, .noun = "image" };
+
+  return vl_image_qemu_format (format) ? 0 : refuse_format (&file, format);
+}
+
 static int
 has_magic (const struct vl_image_file *file, size_t i)
 {
@@ -310,16 +318,20 @@ vl_disk_verify (struct vl_image_file *file, const char *format, const char *back
   return 0;
 }
 
+int64_t
+vl_image_most (struct vl_call *call)
+{
+  return call->image_limits.max_size ? call->image_limits.max_size : (int64_t)1 << 40;
+}
+
 /* 0 if FILE and the disk of VIRTUAL_SIZE bytes that it is are no larger than
  * max_image_size, else -1 after ImageUnacceptable. */
 static int
 bound (const struct vl_image_file *file, int64_t virtual_size)
 {
-  int64_t most = file->call->image_limits.max_size;
-  int disk;
+  int64_t most = vl_image_most (file->call);
+  int disk = virtual_size > most;
 
-  most = most ? most : (int64_t)1 << 40;
-  disk = virtual_size > most;
   if (! disk && file->size <= most)
     return 0;
   return vl_image_refuse (

@@ -47,6 +47,10 @@ int vl_volume_open (struct vl_call *call, const char *path, int block,
 /* 0 if the bytes are what FORMAT says and name no other file, else -1 after
  * ImageUnacceptable.  Only our own parsers. */
 int vl_image_check (struct vl_image_file *file, const char *format);
+/* Can an image NAME be of FORMAT?  0, or -1 after ImageUnacceptable. */
+int vl_image_format_check (struct vl_call *call, const char *name, const char *format);
+/* How many bytes an image, and the disk that it is, may have: max_image_size. */
+int64_t vl_image_most (struct vl_call *call);
 /* What an errno of a file stands for that is nobody's request: its exit code, its code (NULL:
  * none of its own) and what mends it (or NULL). */
 struct vl_errno_said {
@@ -83,6 +87,14 @@ int vl_image_unread (const struct vl_image_file *file, int error);
  * *CHECKSUM is "sha256:HEX" in arena memory. */
 int vl_image_copy (struct vl_call *call, const char *path, const char *target,
                    const char **checksum);
+/* The digest of the file PATH by KIND, "sha256" or "sha512": "sha256:HEX" in arena memory; NULL
+ * after a finding. */
+const char *vl_image_digest (struct vl_call *call, const char *path, const char *kind);
+/* Writes the image PATH to FD, an empty file that TARGET names; with TARGET NULL to FD, whatever
+ * that is, once it has proven to be what CHECKSUM says.  0, or -1 after a finding (ImageDamaged
+ * where it is not). */
+int vl_image_write (struct vl_call *call, const char *path, const char *checksum, int fd,
+                    const char *target);
 /* Converts the image PATH of FORMAT into TARGET of format TO (raw, qcow2).
  * TARGET must not exist, and does not after a failure. */
 int vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,

@@ -29,13 +29,17 @@ static const char *const folders[] = { "/usr/bin", "/usr/sbin",      "/bin",
                                        "/sbin",    "/usr/local/bin", "/usr/local/sbin" };
 
 /* What the core runs itself, the packages that bring it, and how many bytes it may
- * say where that is more than a little.  All of it may read what a tenant made. */
+ * say where that is more than a little.  All of it may read what a tenant made, but for what
+ * may use the network. */
 static const struct {
   const char *name, *package;
   int64_t output;
+  int connect;
 } programs[] = {
   { "qemu-img", "qemu-utils", 0 },
+  { "curl", "curl", 0, .connect = 1 },
   { "sha256sum", "coreutils", 0 },
+  { "sha512sum", "coreutils", 0 },
   { "cp", "coreutils", 0 },
   { "mkfs.vfat", "dosfstools", 0 },
   { "mcopy", "mtools", 0 },
@@ -487,6 +491,8 @@ vl_tool_core (struct vl_call *call, const struct vl_tool *tool, struct vl_tool_r
     if (VL_STREQ (programs[i].name, tool->name)) {
       row.package = programs[i].package;
       row.output = programs[i].output;
+      if (programs[i].connect)
+        row.flags = VL_TOOL_WRITES | VL_TOOL_CONNECT;
     }
   return run_row (call, &row, tool, result);
 }

@@ -375,17 +375,55 @@ struct vl_image_info {
   int64_t min_ram, min_disk;  /* MiB, GiB */
   const struct vl_property *properties;
   size_t n_properties;
+  const char *url;          /* from where it can be fetched again, or NULL */
+  const char *url_checksum; /* that proves what is there, or NULL */
+  const char *used;         /* when a server began or ceased to use it, or NULL */
 };
 /* Inspects FILE as DISK_FORMAT, refuses what is unsafe (ImageUnacceptable),
  * copies it into STATE. */
 VL_EXPORT int vl_image_create (struct vl_app *app, const char *file,
                                const struct vl_image_info *image);
+/* The same from FILE, or else from URL (http, https).  CHECKSUM, "sha256:HEX" or "sha512:HEX", is
+ * that of the bytes there, or NULL.  A download that was cut or killed is gone on with when
+ * the image is asked for again; until then it is `queued`. */
+struct vl_image_source {
+  const char *file, *url, *checksum;
+};
+VL_EXPORT int vl_image_create_from (struct vl_app *app, const struct vl_image_source *source,
+                                    const struct vl_image_info *image);
+/* Writes the image to the new file FILE, which appears when it is whole and proven by its
+ * checksum; with FILE NULL to descriptor FD. */
+VL_EXPORT int vl_image_save (struct vl_app *app, const char *name, const char *file, int fd);
+/* The names of the servers that use image NAME, and of the images that name it as their kernel or
+ * RAM disk; both end with NULL, in memory of the application. */
+VL_EXPORT int vl_image_users (struct vl_app *app, const char *name, const char *const **servers,
+                              const char *const **images);
 VL_EXPORT int vl_image_change (struct vl_app *app, const char *name, const struct vl_property *set,
                                size_t n_set, const char *const *unset);
 VL_EXPORT int vl_image_delete (struct vl_app *app, const char *name);
 VL_EXPORT int vl_image_each (struct vl_app *app, int (*fn) (void *, const struct vl_image_info *),
                              void *opaque);
 VL_EXPORT const struct vl_image_info *vl_image_find (struct vl_app *app, const char *name);
+
+/* The image cache is the images in STATE.  One that can be fetched again (URL and URL_CHECKSUM)
+ * leaves it when no server has used it for a time, by settings of [storage], and stays on
+ * record as `queued`; the next server that needs it has it fetched. */
+struct vl_cache_entry {
+  const char *name, *uuid, *status;
+  int64_t size;     /* bytes on this host */
+  int64_t servers;  /* that use it */
+  const char *used; /* as of vl_image_info */
+  const char *what; /* kept, removed, removable (with DRY_RUN), absent */
+  const char *why;  /* a sentence */
+};
+/* Removes what is to be removed, or with DRY_RUN tells it, and has FN (or NULL) called with each
+ * image.  0, what FN answered, or -1 after findings; the others are managed all the same. */
+VL_EXPORT int vl_image_cache_manage (struct vl_app *app, int dry_run,
+                                     int (*fn) (void *, const struct vl_cache_entry *),
+                                     void *opaque);
+/* Has image NAME in the cache: 0: it was there, and counts as used now; 1: it was fetched; -1 after
+ * a finding. */
+VL_EXPORT int vl_image_cache (struct vl_app *app, const char *name);
 
 struct vl_server_info {
   const char *name, *uuid, *domain;
@@ -409,6 +447,9 @@ struct vl_device_info {
   const char *type, *source, *format, *bus, *target, *size, *model, *mac, *mtu, *tap;
   const char *address; /* what the hypervisor gave it */
   const char *plugin;
+  /* Disks alone, what the file is now: bytes of the disk that the guest sees, bytes that it takes
+   * of this host, what it may still come to take, and the image below it. */
+  const char *virtual_size, *allocated, *over_committed, *backing;
 };
 struct vl_feature_info {
   const char *plugin, *version, *cause;

@@ -287,6 +287,8 @@ static const struct {
     "preallocate_images config_drive_format config_drive_skip_versions vendordata_jsonfile_path "
     "config_drive_bus force_config_drive default_ephemeral_format "
     "max_disk_devices_to_attach images_cpu_time_limit images_address_space_limit max_image_size "
+    "image_proxy image_ca_file remove_unused_base_images "
+    "remove_unused_original_minimum_age_seconds "
     "(DIR/packaging/virtloom.conf:2)\n  did you mean 'images_type'?" },
   { "[storag]\n",
     "unknown section [storag]; accepted: virtloom storage (DIR/packaging/virtloom.conf:1)\n"

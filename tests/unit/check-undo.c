@@ -289,7 +289,9 @@ START_TEST (what_is_on_record_is_no_path)
   rig_write (&rig, "state/images/" I2, "precious");
   rig_write (&rig, "x/file", "precious");
   ck_assert_int_eq (vl_db_run (store,
-                               "INSERT INTO image VALUES ('" I1 "', 'disk', 'raw', 'active', '', "
+                               "INSERT INTO image (uuid, name, disk_format, status, checksum, "
+                               "size, virtual_size, min_ram, min_disk) VALUES ('" I1
+                               "', 'disk', 'raw', 'active', '', "
                                "0, 0, 0, 0)",
                                ""),
                     0);

@@ -9,7 +9,7 @@ _virtloom_verbs ()
 {
   case $1 in
     flavor) echo "create set unset list show delete" ;;
-    image) echo "create set unset list show delete" ;;
+    image) echo "create set unset list show save cache delete" ;;
     server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event dump wait pause unpause suspend resume log console" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
@@ -29,7 +29,8 @@ _virtloom_options ()
     server-unset) echo "--property --wait" ;;
     server-lock) echo "--reason --wait" ;;
     server-unlock) echo "--wait" ;;
-    image-create) echo "--file --disk-format --min-ram --min-disk --property" ;;
+    image-save) echo "--file" ;;
+    image-create) echo "--file --url --checksum --disk-format --min-ram --min-disk --property" ;;
     server-create) echo "--flavor --image --network --volume --property --request --metadata --ssh-key --key-name --password --hostname --file --user-data --config-drive --wait --timeout --dry-run" ;;
     server-list) echo "--status --column --no-headings" ;;
     server-delete) echo "--all --status --abandon --force --wait" ;;
@@ -47,7 +48,7 @@ _virtloom_options ()
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     state-repair) echo "--accept-loss" ;;
     feature-list | driver-list) echo "--long --column --no-headings" ;;
-    host-list | flavor-list | flavor-show | image-list | image-show | server-show | feature-show | feature-which | driver-show | config-show | config-delta)
+    host-list | flavor-list | flavor-show | image-list | image-show | image-cache* | server-show | feature-show | feature-which | driver-show | config-show | config-delta)
       echo "--column --no-headings"
       ;;
     server-event*) echo "--follow --column --no-headings" ;;
@@ -138,6 +139,7 @@ _virtloom_here ()
     explain-*) _virtloom_names server ;;
     plan-* | audit-*) ;;
     *-) _virtloom_words "$(_virtloom_verbs "$noun")" ;;
+    image-cache) if [[ $prev == cache ]]; then _virtloom_words show manage fetch; else _virtloom_names image; fi ;;
     server-event) if [[ $prev == event ]]; then echo list; else _virtloom_names server; fi ;;
     server-dump) if [[ $prev == dump ]]; then echo create; else _virtloom_names server; fi ;;
     feature-which) _virtloom_words "$(_virtloom_keys | tr -d =)" ;;
