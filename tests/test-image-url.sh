@@ -368,6 +368,69 @@ has "$err" ChecksumMismatch "is not taken for it"
 mv www/gone www/disk
 run f image delete web
 is_eq "$rc $err" "0 " "it can be deleted"
+
+# ---- killed at any point, and two at once ----
+
+web () { url web "$http/file/raw" raw --checksum "$sum"; }
+old () { db "UPDATE image SET used = '2020-01-01T00:00:00Z'"; }
+left () { db "SELECT status FROM image WHERE name = 'web'; SELECT kind FROM operation" | xargs; }
+web > /dev/null
+id=$(db "SELECT uuid FROM image WHERE name = 'web'")
+db "UPDATE image SET status = 'queued' WHERE uuid = '$id'; INSERT INTO operation VALUES ('$id', 'image evict', NULL, '2020')"
+run f image list
+is_eq "$rc $err $(left)" "0  queued" "an eviction that was killed before the file went is finished"
+true_that "the file is gone" test ! -e "$state/images/$id"
+f image cache fetch web > /dev/null
+old
+db "CREATE TRIGGER sick BEFORE DELETE ON operation BEGIN SELECT RAISE (ABORT, 'sick'); END"
+run f image cache manage -o value -c name,what,why
+is_rc 1 "one that cannot be recorded"
+has "$out" "web	kept	it could not be removed" "is told"
+is_eq "$(left)" "queued image evict" "and waits"
+run f image cache fetch web
+is_rc 1 "nothing is fetched over it"
+db "DROP TRIGGER sick"
+run f image cache fetch web
+is_eq "$rc $err $(left)" "0  active" "before it is finished"
+true_that "then it is there" cmp -s www/raw "$state/images/$id"
+f image delete web > /dev/null
+db "CREATE TRIGGER sick BEFORE DELETE ON operation BEGIN SELECT RAISE (ABORT, 'sick'); END"
+run web
+is_eq "$rc $(left)" "0 active image download" "a download that is whole, but for its end"
+db "DROP TRIGGER sick"
+run f image list
+is_eq "$rc $err $(left)" "0  active" "is ended by the next command"
+true_that "and is whole" cmp -s www/raw "$state/images/$id"
+f image delete web > /dev/null
+db "CREATE TRIGGER sick BEFORE UPDATE ON image WHEN NEW.status = 'active' BEGIN SELECT RAISE (ABORT, 'sick'); END"
+run web
+is_eq "$rc $(left)$(find "$state/images" -name "$id*")" "1 " "one that cannot be recorded leaves nothing"
+db "DROP TRIGGER sick"
+killed url web "$http/slow/raw" raw
+db "UPDATE undo SET identity = 'moves' WHERE kind = 'file'"
+cp www/raw "$state/images/$id"
+run f image list
+is_eq "$rc $err $(left)$(find "$state/images" -name "$id*")" "0  " "one that was killed on its way to its place leaves nothing either"
+web > /dev/null
+for i in 1 2 3 4 5; do
+  old
+  f image cache manage > manage-said 2>&1 &
+  pid=$!
+  run f server create "race$i" --flavor m1 --image web
+  wait "$pid"
+  case $rc in
+    0) true_that "beside an eviction: a server has its base" cmp -s www/raw "$state/images/$id" ;;
+    *) has "$err" "error ImageNotFound core: the image of the root disk was deleted, or left the cache, meanwhile" "beside an eviction: or is told" ;;
+  esac
+  f server delete "race$i" > /dev/null 2>&1
+done
+old
+f image cache manage > /dev/null
+for i in 1 2; do f server create "both$i" --flavor m1 --image web > "both$i" 2>&1 & done
+wait $(jobs -p | tail -n 2)
+is_eq "$(db "SELECT count (*) FROM server WHERE name LIKE 'both%'")" 2 "two servers that need it have it fetched once"
+f server delete both1 both2 > /dev/null
+f image delete web > /dev/null
 url web "$http/slow/raw" raw --checksum "$sum" > /dev/null 2>&1 &
 pid=$!
 wait_for 300 half_there

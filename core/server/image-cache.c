@@ -141,7 +141,7 @@ static int
 begin_evict (struct managing *m, const char *uuid)
 {
   int free = vl_db_any (m->store,
-                        "SELECT 1 FROM image WHERE uuid = ?1 AND " CACHED " AND used <= ?2 AND NOT "
+                        "SELECT 1 FROM image WHERE uuid = ?1 AND " CACHED " AND used < ?2 AND NOT "
                         "EXISTS (" USERS ")",
                         "ss", uuid, m->before);
 
@@ -195,7 +195,7 @@ keeps (const struct managing *m, const struct row *row, int64_t servers)
                : "it is fetched when a server needs it";
   if (! vl_config_bool (m->app->config, "storage.remove_unused_base_images"))
     return "remove_unused_base_images is off";
-  if (since && strcmp (since, m->before) > 0)
+  if (since && strcmp (since, m->before) >= 0)
     return vl_printf (m->app->call,
                       row->begun ? "its download was begun at %s"
                                  : "a server used it, or it was fetched, at %s",

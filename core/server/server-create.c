@@ -97,7 +97,7 @@ insert_image (struct creation *c, const char *path, const char *what)
     return -1;
   if (there == 0)
     return vl_refuse_as (c->app->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
-                         "the image of the %s was deleted meanwhile", what);
+                         "the image of the %s was deleted, or left the cache, meanwhile", what);
   return vl_db_run (c->store, "INSERT OR IGNORE INTO server_image VALUES (?, ?)", "ss", c->uuid,
                     uuid);
 }

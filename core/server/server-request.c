@@ -72,7 +72,7 @@ static json_t *
 image_json (struct vl_app *app, const struct vl_image_info *image)
 {
   /* One that was dropped from the cache is fetched before a server is made of it. */
-  int comes = *image->checksum && image->url_checksum && VL_STREQ (image->status, "queued");
+  int comes = *image->checksum && image->url_checksum && ! VL_STREQ (image->status, "deleting");
   json_t *properties = json_object ();
   json_t *object =
       json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "name", image->name, "disk_format",
@@ -563,8 +563,8 @@ vl_stored_request (struct vl_app *app, const char *json, const char *origin)
     if (vl_app_store_if_any (app, &store) == 0 && store
         && (access (file, F_OK) == 0
             || vl_db_any (store,
-                          "SELECT 1 FROM image WHERE uuid = ? AND status = 'queued' AND checksum "
-                          "<> ''",
+                          "SELECT 1 FROM image WHERE uuid = ? AND status IN ('queued', 'saving') "
+                          "AND checksum <> ''",
                           "s", uuid)
                    > 0)) {
       request->image.uuid = vl_arena_strdup (request->arena, uuid);
