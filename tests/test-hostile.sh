@@ -132,6 +132,10 @@ host list
 host show
 image list
 image show plain
+image save plain --file saved
+image cache show
+image cache manage
+image cache fetch plain
 server console live
 server event list live
 server list

@@ -299,6 +299,7 @@ f image delete img > /dev/null
 
 # ---- the cache ----
 
+old () { db "UPDATE image SET used = '2020-01-01T00:00:00Z'"; }
 # cache VERB
 cache () { f image cache "$1" -o value -c name,what,why; }
 url web "$http/file/disk" qcow2 --checksum "sha256:$(sha256sum < www/disk | cut -c 1-64)" > /dev/null
@@ -313,14 +314,21 @@ unproven	kept	it is nowhere else: 'virtloom image delete' removes it
 web	kept	a server used it, or it was fetched, at T" "what was used of late stays"
 true_that "all of it" test -s "$base"
 run f server create user --flavor m1 --image web
-db "UPDATE image SET used = '2020-01-01T00:00:00Z'"
+old
 run cache manage
 has "$out" "web	kept	1 server uses it" "what is in use stays, however old"
 run f image show web -o json
 has "$(tr -d ' \n' <<< "$out")" '"servers":["user"]' "who uses it is shown"
-run f server delete user
+main_setting storage 'images_type = flat'
+f server create copied --flavor m1 --image web > /dev/null
+f server delete user > /dev/null
+old
+run cache manage
+has "$out" "web	kept	1 server uses it" "as does what a server was made of, whose disk is a copy"
+rm "$config/virtloom.conf"
+run f server delete copied
 is_eq "$rc $(cache manage | sed -n 's/\(web.*\) at 2.*/\1/p')" "0 web	kept	a server used it, or it was fetched," "its age counts from the end of that"
-db "UPDATE image SET used = '2020-01-01T00:00:00Z'"
+old
 main_setting storage 'remove_unused_base_images = no'
 run cache manage
 has "$out" "web	kept	remove_unused_base_images is off" "the setting"
@@ -346,7 +354,7 @@ run f image delete web
 is_eq "$rc $err" '3 error ImageInUse core: image "web" is used by 1 server: "user"
   delete those servers first' "what is in use is not deleted"
 f server delete user > /dev/null
-db "UPDATE image SET used = '2020-01-01T00:00:00Z'"
+old
 cache manage > /dev/null
 run f image cache fetch web
 is_eq "$rc $out" '0 image "web" was fetched' "it can be fetched before"
@@ -354,7 +362,7 @@ run f image cache fetch web own
 is_eq "$rc $out" '0 image "web" is here
 image "own" is here' "once"
 has "$(cache manage)" "web	kept	a server used it" "and counts as used then"
-db "UPDATE image SET used = '2020-01-01T00:00:00Z'"
+old
 cache manage > /dev/null
 mv www/disk www/gone
 run f server create user --flavor m1 --image web
@@ -372,7 +380,6 @@ is_eq "$rc $err" "0 " "it can be deleted"
 # ---- killed at any point, and two at once ----
 
 web () { url web "$http/file/raw" raw --checksum "$sum"; }
-old () { db "UPDATE image SET used = '2020-01-01T00:00:00Z'"; }
 left () { db "SELECT status FROM image WHERE name = 'web'; SELECT kind FROM operation" | xargs; }
 web > /dev/null
 id=$(db "SELECT uuid FROM image WHERE name = 'web'")
@@ -426,8 +433,10 @@ for i in 1 2 3 4 5; do
 done
 old
 f image cache manage > /dev/null
-for i in 1 2; do f server create "both$i" --flavor m1 --image web > "both$i" 2>&1 & done
-wait $(jobs -p | tail -n 2)
+f server create both1 --flavor m1 --image web > both1 2>&1 &
+pid=$!
+f server create both2 --flavor m1 --image web > both2 2>&1
+wait "$pid"
 is_eq "$(db "SELECT count (*) FROM server WHERE name LIKE 'both%'")" 2 "two servers that need it have it fetched once"
 f server delete both1 both2 > /dev/null
 f image delete web > /dev/null

@@ -145,6 +145,10 @@ static const char *const to_5[] = {
   NULL,
 };
 
+#define USES(name, what, image)                                                                    \
+  "CREATE TRIGGER " name " AFTER " what " BEGIN UPDATE image SET used = strftime "                 \
+  "('%Y-%m-%dT%H:%M:%SZ') WHERE uuid = " image "; END"
+
 static const char *const to_6[] = {
   /* What a server was before it got another flavor, until that is confirmed: its document and
    * claims are those of role `pending`, since they may come next. */
@@ -158,10 +162,10 @@ static const char *const to_6[] = {
   "ALTER TABLE image ADD COLUMN url_format TEXT",
   "ALTER TABLE image ADD COLUMN url_checksum TEXT",
   "ALTER TABLE image ADD COLUMN used TEXT",
-  "CREATE TRIGGER image_taken AFTER INSERT ON server_image BEGIN UPDATE image"
-  " SET used = strftime ('%Y-%m-%dT%H:%M:%SZ') WHERE uuid = NEW.image; END",
-  "CREATE TRIGGER image_left AFTER DELETE ON server_image BEGIN UPDATE image"
-  " SET used = strftime ('%Y-%m-%dT%H:%M:%SZ') WHERE uuid = OLD.image; END",
+  USES ("image_taken", "INSERT ON server_image", "NEW.image"),
+  USES ("image_left", "DELETE ON server_image", "OLD.image"),
+  USES ("image_copied", "INSERT ON server", "NEW.image_uuid"),
+  USES ("image_forgotten", "DELETE ON server", "OLD.image_uuid"),
   NULL,
 };
 
