@@ -134,7 +134,8 @@ uuid=$(value uuid)
 run f server show web
 is_rc 0 "show"
 is_eq "$(sed -e "s#$state#STATE#g; s#$uuid#UUID#g; s#vl-${uuid:0:8}${uuid:9:4}#DOMAIN#g; / done /s/$me/ME/" \
-  -e 's/20..-..-..T..:..:..Z/TIME/g; s/^Features  .*/Features acpi, .../; s/  */ /g; s/ [0-9]\{5,6\} -$/ N -/' <<< "$out")" "Name web
+  -e 's/20..-..-..T..:..:..Z/TIME/g; s/^Features  .*/Features acpi, .../; s/  */ /g; s/ [0-9]\{5,6\} 10[0-9]\{8\} STATE.images.[0-9a-f-]* -$/ N M IMAGE -/' \
+  -e 's/ [0-9]\{5,6\} [0-9]\{5,6\} 0 - -$/ N N 0 - -/' <<< "$out")" "Name web
 UUID UUID
 Domain DOMAIN
 Status ACTIVE
@@ -162,9 +163,9 @@ Run folder STATE/servers/UUID/run
 Features acpi, ...
 
 Disks:
-ID Source Format Bus Target Size (B) Used (B) Address
-root STATE/servers/UUID/disk qcow2 virtio vda 1073741824 N -
-config STATE/servers/UUID/disk.config raw ide hda - N -
+ID Source Format Bus Target Size (B) Virtual size (B) Used (B) Over-committed (B) Image below Address
+root STATE/servers/UUID/disk qcow2 virtio vda 1073741824 1073741824 N M IMAGE -
+config STATE/servers/UUID/disk.config raw ide hda - N N 0 - -
 
 Interfaces:
 ID Type Source Model MAC MTU Address
@@ -440,7 +441,10 @@ has "$(sed 's/  */ /g' <<< "$out")" "pause $me interrupted the command that did 
 f server delete web
 # A store of before.
 f server create old --flavor m1 --image img > "$tmp/.out"
-sqlite3 "$state/state.db" 'DROP TABLE action; DROP TABLE resize; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description; UPDATE schema SET version = 3'
+sqlite3 "$state/state.db" 'DROP TABLE action; DROP TABLE resize; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description;
+  DROP TRIGGER image_taken; DROP TRIGGER image_left; DROP TRIGGER image_copied; DROP TRIGGER image_forgotten;
+  ALTER TABLE image DROP COLUMN url; ALTER TABLE image DROP COLUMN url_format; ALTER TABLE image DROP COLUMN url_checksum;
+  ALTER TABLE image DROP COLUMN used; UPDATE schema SET version = 3'
 run f server event list old
 is_eq "$rc $(wc -l <<< "$out")" "0 1" "a server of an earlier schema has an empty history"
 f server pause old

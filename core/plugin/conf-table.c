@@ -87,7 +87,7 @@ static const struct vl_prop table[] = {
        .max = (int64_t)1 << 50),
   ROW ("storage.image_proxy", VL_STRING, NULL, NULL,
        "proxy that images are downloaded through: http://HOST:PORT"),
-  ROW ("storage.image_ca_file", VL_STRING, NULL, "glance.cafile",
+  ROW ("storage.image_ca_file", VL_STRING, NULL, NULL,
        "file with the certificates of who may vouch for servers of images; unset: the system's"),
   ROW ("storage.remove_unused_base_images", VL_BOOL, "yes", "image_cache.remove_unused_base_images",
        "images that no server uses, and that can be fetched again, leave STATE"),
