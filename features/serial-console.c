@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * serial-console: one serial port whose output goes to console.log, or, where
- * the operator turns serial consoles on, as many TCP ports as the flavor and the
- * image ask for.  s390x has consoles instead, containers a bare one. */
+ * the operator turns serial consoles on, as many TCP ports or UNIX sockets as the flavor and
+ * the image ask for.  s390x has consoles instead, containers a bare one. */
 
 #include <config.h>
 
@@ -52,6 +52,12 @@ static const struct vl_prop props[] = {
     .nova = "serial_console.proxyclient_address",
     .help = "the address that serial consoles listen on",
     .since = "0.1.0" },
+  { .name = "socket",
+    .type = VL_BOOL,
+    .deflt = "false",
+    .setting = "serial_console_socket",
+    .help = "serial ports are UNIX sockets in the server's folder, and no TCP ports",
+    .since = "0.1.0" },
 };
 
 static const struct vl_write writes[] = { { .path = "devices/console" },
@@ -81,16 +87,22 @@ read_range (struct vl_call *c, int64_t *first, int64_t *last)
   return text && *text == '\0' && *first <= *last ? 0 : -1;
 }
 
-/* Settings of consoles that guests do not have. */
+/* Settings of TCP ports that guests do not have. */
 static int
 ready (struct vl_call *c)
 {
-  for (size_t i = 0; i < sizeof props / sizeof props[0]; i++)
-    if (props[i].setting && strcmp (props[i].name, "tcp") != 0 && ! vl_bool (c, "tcp")
-        && vl_origin (c, props[i].name) == VL_LAYER_SETTING)
-      vl_advise (c, props[i].name,
-                 "take it out of serial-console.conf, or set serial_console_enabled = yes",
-                 "%s has no effect: serial_console_enabled is no", props[i].setting);
+  static const char *const of_tcp[] = { "ports", "address" };
+  const char *why = vl_bool (c, "socket") ? "serial_console_socket is yes"
+                    : vl_bool (c, "tcp")  ? NULL
+                                          : "serial_console_enabled is no";
+
+  for (size_t i = 0; why && i < sizeof of_tcp / sizeof of_tcp[0]; i++)
+    if (vl_origin (c, of_tcp[i]) == VL_LAYER_SETTING)
+      vl_advise (c, of_tcp[i],
+                 vl_bool (c, "socket") ? "take it out of serial-console.conf"
+                                       : "take it out of serial-console.conf, or set "
+                                         "serial_console_enabled = yes",
+                 "%s has no effect: %s", i ? "proxyclient_address" : "port_range", why);
   return 0;
 }
 
@@ -109,7 +121,7 @@ validate (struct vl_call *c)
 
   if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return 0;
-  if (! vl_bool (c, "tcp")) {
+  if (! vl_bool (c, "tcp") && ! vl_bool (c, "socket")) {
     if (count > 1)
       vl_advise (c, "count",
                  "set serial_console_enabled = yes in plugins.d/serial-console.conf for more",
@@ -121,6 +133,8 @@ validate (struct vl_call *c)
                          "%" PRId64
                          " serial ports are more than a '%s' guest can have; accepted: 1 to %d",
                          count, vl_str (c, VL_GUEST_VIRT_TYPE), MOST_PORTS);
+  if (vl_bool (c, "socket"))
+    return 0;
   if (read_range (c, &first, &last) < 0)
     return vl_refuse (c, VL_ERR_UNSUPPORTED, "ports",
                       "set port_range = 10000:20000 in plugins.d/serial-console.conf",
@@ -146,7 +160,7 @@ claim (struct vl_call *c)
 {
   int64_t count = vl_int (c, "count"), port, last;
 
-  if (! vl_bool (c, "tcp") || vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
+  if (! vl_bool (c, "tcp") || vl_bool (c, "socket") || vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return 0;
   if (read_range (c, &port, &last) < 0)
     return -1;
@@ -173,17 +187,40 @@ set_target (struct vl_node *port, const char *type)
   vl_set (vl_ensure_in (vl_because (port, VL_GUEST_ARCH), "target"), "type", type);
 }
 
+/* Whoever may pass through the server's folder reaches it: root, and the user that QEMU runs as. */
 static void
-add_tcp (struct vl_call *c, const char *path, int mainframe)
+set_socket (struct vl_call *c, struct vl_node *port, int64_t i)
+{
+  struct vl_node *source;
+
+  vl_set_why (port, "type", "unix", "socket");
+  source = vl_ensure_in (vl_because (port, VL_GUEST_RUN_DIR), "source");
+  vl_set (source, "mode", "bind");
+  vl_set (source, "path", vl_printf (c, "%s/serial%" PRId64, vl_str (c, VL_GUEST_RUN_DIR), i));
+}
+
+static void
+set_tcp (struct vl_call *c, struct vl_node *port, int64_t i)
+{
+  struct vl_node *source;
+
+  vl_set_why (port, "type", "tcp", "tcp");
+  source = vl_ensure_in (vl_because (port, "tcp"), "source");
+  vl_set (source, "mode", "bind");
+  vl_set_from (source, "host", "address");
+  vl_set_why (source, "service", vl_claimed (c, POOL, holder (c, i)), "ports");
+}
+
+static void
+add_ports (struct vl_call *c, const char *path, int mainframe)
 {
   for (int64_t i = 0; i < vl_int (c, "count"); i++) {
-    struct vl_node *port = vl_append (c, path, "count"), *source;
+    struct vl_node *port = vl_append (c, path, "count");
 
-    vl_set_why (port, "type", "tcp", "tcp");
-    source = vl_ensure_in (vl_because (port, "tcp"), "source");
-    vl_set (source, "mode", "bind");
-    vl_set_from (source, "host", "address");
-    vl_set_why (source, "service", vl_claimed (c, POOL, holder (c, i)), "ports");
+    if (vl_bool (c, "socket"))
+      set_socket (c, port, i);
+    else
+      set_tcp (c, port, i);
     if (i == 0)
       add_log (c, port);
     if (mainframe)
@@ -200,8 +237,8 @@ contribute (struct vl_call *c)
 
   if (vl_is (c, VL_GUEST_VIRT_TYPE, "lxc"))
     return vl_set (vl_append (c, "devices/console", VL_GUEST_VIRT_TYPE), "type", "pty");
-  if (vl_bool (c, "tcp")) {
-    add_tcp (c, path, mainframe);
+  if (vl_bool (c, "tcp") || vl_bool (c, "socket")) {
+    add_ports (c, path, mainframe);
     return 0;
   }
   port = vl_append (c, path, "tcp");

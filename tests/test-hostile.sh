@@ -130,6 +130,7 @@ flavor show m1
 host check
 host list
 host show
+host usage
 image list
 image show plain
 image save plain --file saved
@@ -141,6 +142,7 @@ server event list live
 server list
 server log live
 server show live
+server url live
 server wait live --status ACTIVE
 state backup
 state check

@@ -199,6 +199,34 @@ take_mishap (void)
   return 1;
 }
 
+/* Of an endless command: the child, which has something to put right before it ends, and the
+ * signal that was to end both. */
+static volatile sig_atomic_t child_of_ours, stopped_by;
+
+static void
+on_stop (int number)
+{
+  stopped_by = number;
+  if (child_of_ours > 0)
+    kill ((pid_t)child_of_ours, number);
+}
+
+/* WATCHES: such signals are handed on to CHILD.  Else they do again what they do by themselves. */
+static void
+hand_on (pid_t child, int watches)
+{
+  static const int stops[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+  struct sigaction action = { .sa_handler = watches ? on_stop : SIG_DFL, .sa_flags = SA_RESTART };
+
+  child_of_ours = (sig_atomic_t)child;
+  for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
+    struct sigaction now;
+
+    if (sigaction (stops[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+      sigaction (stops[i], &action, NULL);
+  }
+}
+
 int
 fault_fork (int *code, int endless)
 {
@@ -222,8 +250,14 @@ fault_fork (int *code, int endless)
     }
     if (child <= 0)
       return 0;
+    if (endless)
+      hand_on (child, 1);
     while (waitpid (child, &status, 0) < 0 && errno == EINTR)
       continue;
+    if (endless)
+      hand_on (-1, 0);
+    if (stopped_by)
+      raise (stopped_by);
     *code = WIFEXITED (status) ? WEXITSTATUS (status) : VL_ERR_FAILED;
     if (note->finished)
       return 1;

@@ -408,5 +408,7 @@ server_show_one (struct tool *tool, const char *name, int whole)
 int
 server_show (struct tool *tool)
 {
+  if (args_has (tool->args, "diagnostics"))
+    return server_diagnostics (tool, tool->args->words[0]);
   return server_show_one (tool, tool->args->words[0], 1);
 }

@@ -318,8 +318,8 @@ reopen_log (FILE **file, const char *path)
   return 1;
 }
 
-static int
-follow (struct tool *tool, const char *server, const char *path)
+int
+server_follow (struct tool *tool, const char *server, const char *path)
 {
   const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
   struct guest_text guest = { .raw = args_has (tool->args, "raw") };
@@ -350,29 +350,6 @@ follow (struct tool *tool, const char *server, const char *path)
   return 0;
 }
 
-static int
-server_console (struct tool *tool)
-{
-  const struct vl_server_info *server = vl_server_find (tool->app, tool->args->words[0]);
-  char *path;
-  int result;
-
-  if (server == NULL)
-    return -1;
-  path = vl_xasprintf ("%s/console.log", server->run_dir);
-  if (tool->json) {
-    json_put (tool->data, "file", path);
-    free (path);
-    return 0;
-  }
-  vl_app_free (tool->app);
-  tool->app = vl_app_new (&(struct vl_app_options) { .quiet = 1 });
-  tool->call = vl_app_call (tool->app);
-  result = follow (tool, tool->args->words[0], path);
-  free (path);
-  return result;
-}
-
 #define POWER(verb, does, run)                                                                     \
   {                                                                                                \
 #verb, "SERVER...", 0, -1, "all status wait", "table json", does,                              \
@@ -388,7 +365,7 @@ static const struct verb verbs[] = {
     VERB_FILES, server_create },
   { "list", NULL, 0, 0, "status " TABLE_OPTIONS, TABLE_FORMATS, "lists all servers",
     "virtloom server list", VERB_WATCHED, server_list },
-  { "show", "SERVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
+  { "show", "SERVER", 1, 1, "diagnostics " TABLE_OPTIONS, TABLE_FORMATS,
     "shows a server: what it is made of, and what was done to it last", "virtloom server show web1",
     VERB_WATCHED, server_show },
   { "delete", "SERVER...", 0, -1, "all status force abandon wait", "table json",
@@ -450,9 +427,12 @@ static const struct verb verbs[] = {
   POWER (resume, "lets suspended guests go on", server_resume),
   { "log", "SERVER", 1, 1, "lines raw", "table json", "shows what the guest wrote to its console",
     "virtloom server log web1 --lines 20", VERB_WATCHED, server_log },
-  { "console", "SERVER", 1, 1, "follow raw", "table json",
-    "shows the file of the console; --follow goes on with what comes",
-    "virtloom server console web1 --follow", VERB_WATCHED | VERB_ENDLESS, server_console },
+  { "console", "SERVER", 1, 1, "follow raw attach", "table json",
+    "on a terminal: the guest's serial console, which ^] leaves; elsewhere what it wrote",
+    "virtloom server console web1", VERB_WATCHED | VERB_ENDLESS, server_console },
+  { "url", "SERVER", 1, 1, "type " TABLE_OPTIONS, TABLE_FORMATS,
+    "shows where a console of the guest is reached", "virtloom server url web1 --type vnc",
+    VERB_WATCHED, server_url },
   { .run = NULL },
 };
 

@@ -47,6 +47,13 @@ int server_remove_network (struct tool *tool);
 int server_resize (struct tool *tool);
 int server_resize_confirm (struct tool *tool);
 int server_resize_revert (struct tool *tool);
+/* figures.c: what its guest has done so far. */
+int server_diagnostics (struct tool *tool, const char *server);
+/* server-console.c */
+int server_console (struct tool *tool);
+int server_url (struct tool *tool);
+/* server.c: prints the file of the console, PATH; --follow goes on with what comes. */
+int server_follow (struct tool *tool, const char *server, const char *path);
 /* server-show.c */
 int server_show (struct tool *tool);
 int server_event_list (struct tool *tool);

@@ -252,6 +252,8 @@ struct config_judged config_judge (struct vl_app *app, const struct vl_app_optio
 void config_plan_nothing (struct vl_app *app);
 int config_import_nova (struct tool *tool);
 int host_check (struct tool *tool);
+/* figures.c */
+int host_usage (struct tool *tool);
 
 /* ---- facts.c ---- */
 

@@ -76,6 +76,9 @@ vl_app_free (struct vl_app *app)
   if (app == NULL)
     return;
   vl_app_disconnect (app);
+  if (app->console)
+    vl_lock_drop (app->console);
+  free (app->console);
   for (size_t i = 0; i < app->n_drivers; i++)
     vl_host_free (app->drivers[i].host);
   free (app->drivers);

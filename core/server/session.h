@@ -33,6 +33,7 @@ struct vl_app {
   const char *accepted;   /* the object of which what is not proven is removed, or NULL */
   void (*on_process) (void *, const struct vl_process *); /* or NULL */
   void *process_opaque;
+  struct vl_lock *console; /* of the serial console that is held, or NULL */
 };
 
 /* ---- app.c ---- */

@@ -76,6 +76,19 @@ int fake_not_found (struct vl_call *call, const char *uuid);
 int fake_take_document (struct vl_call *call, const struct vl_spawn *spawn,
                         struct fake_guest *guest);
 
+/* figures.c, consoles.c */
+int fake_get_available_resource (struct vl_call *call, struct vl_conn *conn,
+                                 struct vl_resources *resources);
+int fake_get_host_cpu_stats (struct vl_call *call, struct vl_conn *conn, struct vl_host_cpu *cpu);
+int fake_get_instance_diagnostics (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                                   vl_diagnostics_fn fn, void *opaque);
+int fake_get_vnc_console (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                          struct vl_console *console);
+int fake_get_spice_console (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                            struct vl_console *console);
+int fake_get_serial_console (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                             struct vl_console *console);
+
 extern const struct vl_devices_calls fake_devices; /* devices.c */
 extern const struct vl_power_calls fake_power;
 extern const struct vl_migration_calls fake_migration; /* power.c */

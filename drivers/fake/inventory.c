@@ -90,14 +90,6 @@ fake_get_host_uptime (struct vl_call *call, struct vl_conn *conn, int64_t *secon
   return 0;
 }
 
-const struct vl_inventory_calls fake_inventory = {
-  .size = sizeof fake_inventory,
-  .list_instances = fake_list_instances,
-  .instance_exists = fake_instance_exists,
-  .get_info = fake_get_info,
-  .get_host_uptime = fake_get_host_uptime,
-};
-
 /* One line per boot, of the last hundred. */
 static int
 fake_get_console_output (struct vl_call *call, struct vl_conn *conn, const char *uuid,
@@ -120,7 +112,21 @@ fake_get_console_output (struct vl_call *call, struct vl_conn *conn, const char 
   return 0;
 }
 
+const struct vl_inventory_calls fake_inventory = {
+  .size = sizeof fake_inventory,
+  .list_instances = fake_list_instances,
+  .instance_exists = fake_instance_exists,
+  .get_info = fake_get_info,
+  .get_host_uptime = fake_get_host_uptime,
+  .get_available_resource = fake_get_available_resource,
+  .get_host_cpu_stats = fake_get_host_cpu_stats,
+  .get_instance_diagnostics = fake_get_instance_diagnostics,
+};
+
 const struct vl_console_calls fake_console = {
   .size = sizeof fake_console,
   .get_console_output = fake_get_console_output,
+  .get_vnc_console = fake_get_vnc_console,
+  .get_spice_console = fake_get_spice_console,
+  .get_serial_console = fake_get_serial_console,
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the guest wrote on its console: the end of the log that QEMU or virtlogd
- * keeps.  The bytes come from the guest, so only so many of them are read. */
+ * What the guest wrote on its console, the end of the log that QEMU or virtlogd
+ * keeps, and where its consoles are reached.  The bytes come from the guest, so only so many of
+ * them are read. */
 
 #include <config.h>
 
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../consoles.h"
 #include "virt.h"
 
 #define CONSOLE_BYTES (100 * 1024)
@@ -185,7 +187,86 @@ virt_get_console_output (struct vl_call *call, struct vl_conn *conn, const char 
   return 0;
 }
 
+/* ---- where consoles are reached ---- */
+
+/* <devices> of the guest as it runs, or NULL after a finding. */
+static const struct vl_xml *
+live_devices (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  VIRT_AUTOTEXT char *text = NULL;
+  const struct vl_xml *root;
+  const char *xml;
+
+  if (virt_has_processes (conn)) {
+    text = virt_live_read (call, conn, uuid);
+    if (text == NULL) {
+      if (! virt_is_known (call, conn, uuid))
+        virt_not_found (call, uuid);
+      else
+        vl_refuse_as (call, VL_ERR_REQUEST, "InstanceNotRunning", NULL, NULL,
+                      "guest '%s' does not run, and has no console then",
+                      virt_name_of (call, uuid));
+      return NULL;
+    }
+  }
+  xml = text ? text : definition (call, conn, uuid);
+  root = xml ? vl_xml_read (call, xml, strlen (xml)) : NULL;
+  if (root && text)
+    root = vl_xml_find (root, "domain");
+  return root ? vl_xml_child (root, "devices") : NULL;
+}
+
+static int
+unavailable (struct vl_call *call, const char *uuid, const char *type)
+{
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ConsoleTypeUnavailable", NULL, NULL,
+                       "guest '%s' has no console of type %s", virt_name_of (call, uuid), type);
+}
+
+static int
+graphics_of (struct vl_call *call, struct vl_conn *conn, const char *uuid, const char *type,
+             struct vl_console *console)
+{
+  const struct vl_xml *devices = live_devices (call, conn, uuid);
+  struct vl_console found = { .port = 0 };
+
+  if (devices == NULL)
+    return -1;
+  return console_graphics (devices, type, &found) ? console_hand_out (console, found)
+                                                  : unavailable (call, uuid, type);
+}
+
+static int
+virt_get_vnc_console (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                      struct vl_console *console)
+{
+  return graphics_of (call, conn, uuid, "vnc", console);
+}
+
+static int
+virt_get_spice_console (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                        struct vl_console *console)
+{
+  return graphics_of (call, conn, uuid, "spice", console);
+}
+
+static int
+virt_get_serial_console (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                         struct vl_console *console)
+{
+  const struct vl_xml *devices = live_devices (call, conn, uuid);
+  struct vl_console found = { .port = 0 };
+
+  if (devices == NULL)
+    return -1;
+  return console_serial (devices, &found) ? console_hand_out (console, found)
+                                          : unavailable (call, uuid, "serial");
+}
+
 const struct vl_console_calls virt_console_calls = {
   .size = sizeof (struct vl_console_calls),
   .get_console_output = virt_get_console_output,
+  .get_vnc_console = virt_get_vnc_console,
+  .get_spice_console = virt_get_spice_console,
+  .get_serial_console = virt_get_serial_console,
 };

@@ -134,10 +134,9 @@ settle (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64_t
              virDomainGetName (domain));
 }
 
-/* A guest whose memory was saved is off for libvirt, but only suspended. */
-static enum vl_state
-state_of (struct vl_call *call, const struct vl_conn *conn, virDomainPtr domain, int state,
-          int reason)
+enum vl_state
+virt_state_of (struct vl_call *call, const struct vl_conn *conn, virDomainPtr domain, int state,
+               int reason)
 {
   char uuid[VIR_UUID_STRING_BUFLEN];
 
@@ -176,7 +175,7 @@ read_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int
 
   settle (call, conn, domain, deadline);
   if (virDomainGetState (domain, &state, &reason, 0) == 0)
-    return (int)state_of (call, conn, domain, state, reason);
+    return (int)virt_state_of (call, conn, domain, state, reason);
   if (virt_last_code () != VIR_ERR_NO_DOMAIN)
     return virt_error (call, "cannot read the state of guest '%s'", virDomainGetName (domain));
   virResetLastError ();
@@ -212,14 +211,43 @@ list_one (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64
   return fn (opaque, uuid, virDomainGetName (domain), (enum vl_state)state);
 }
 
+/* A daemon has watched its guests: one call says how all of them are. */
+static int
+list_watched (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
+{
+  virDomainStatsRecordPtr *records = NULL;
+  int n = virConnectGetAllDomainStats (conn->virt, VIR_DOMAIN_STATS_STATE, &records, 0);
+  int i, answer = 0;
+
+  if (n < 0)
+    return virt_error (call, "cannot list the guests");
+  for (i = 0; i < n && answer == 0; i++) {
+    const virDomainStatsRecord *record = records[i];
+    int state = VIR_DOMAIN_NOSTATE, reason = 0;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    (void)virTypedParamsGetInt (record->params, record->nparams, "state.state", &state);
+    (void)virTypedParamsGetInt (record->params, record->nparams, "state.reason", &reason);
+    answer = virDomainGetUUIDString (record->dom, uuid) < 0
+                 ? virt_error (call, "cannot read the uuid of guest '%s'",
+                               virDomainGetName (record->dom))
+                 : fn (opaque, uuid, virDomainGetName (record->dom),
+                       virt_state_of (call, conn, record->dom, state, reason));
+  }
+  virDomainStatsRecordListFree (records);
+  return answer;
+}
+
 static int
 list_all (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, void *opaque)
 {
   virDomainPtr *domains = NULL;
   int64_t deadline = settle_until (call, SETTLE_MS);
-  int i, n = virConnectListAllDomains (conn->virt, &domains, 0);
-  int answer = 0;
+  int i, n, answer = 0;
 
+  if (! conn->embedded)
+    return list_watched (call, conn, fn, opaque);
+  n = virConnectListAllDomains (conn->virt, &domains, 0);
   if (n < 0)
     return virt_error (call, "cannot list the guests");
   for (i = 0; i < n; i++) {
@@ -363,4 +391,7 @@ const struct vl_inventory_calls virt_inventory_calls = {
   .get_info = virt_get_info,
   .get_guest_owner = virt_get_guest_owner,
   .get_host_uptime = virt_get_host_uptime,
+  .get_available_resource = virt_get_available_resource,
+  .get_host_cpu_stats = virt_get_host_cpu_stats,
+  .get_instance_diagnostics = virt_get_instance_diagnostics,
 };

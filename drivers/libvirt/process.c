@@ -62,6 +62,16 @@ virt_definition_read (struct vl_call *call, const struct vl_conn *conn, const ch
                        &why);
 }
 
+char *
+virt_live_read (struct vl_call *call, const struct vl_conn *conn, const char *uuid)
+{
+  size_t length;
+  const char *why;
+
+  return vl_file_read (status_path (call, conn, virt_name_of (call, uuid)), FILE_BYTES, &length,
+                       &why);
+}
+
 /* The value of attribute NAME within TEXT, which is one tag, or NULL. */
 static const char *
 attribute (struct vl_call *call, const char *text, const char *name)

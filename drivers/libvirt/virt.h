@@ -263,6 +263,8 @@ int virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const c
                        int deaf);
 /* The guest's definition as libvirt wrote it, or NULL where it cannot be read.  The caller frees. */
 char *virt_definition_read (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
+/* What libvirt wrote of the guest that runs, a <domstatus> with its live <domain>, likewise. */
+char *virt_live_read (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* Does libvirt have a definition of the guest, or does it run? */
 int virt_is_known (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 /* How the guest is by what libvirt saw last, and by its process. */
@@ -314,6 +316,10 @@ int virt_not_found (struct vl_call *call, const char *uuid);
 virDomainPtr virt_find (struct vl_call *call, struct vl_conn *conn, const char *uuid);
 /* The same, but *DOMAIN is NULL and the answer 0 where there is none. */
 int virt_look (struct vl_call *call, struct vl_conn *conn, const char *uuid, virDomainPtr *domain);
+/* What OpenStack calls libvirt's STATE of DOMAIN with this REASON.  A guest whose memory was saved is
+ * off for libvirt, but only suspended. */
+enum vl_state virt_state_of (struct vl_call *call, const struct vl_conn *conn, virDomainPtr domain,
+                             int state, int reason);
 /* Its state as OpenStack counts them, settled.  -1 after a finding. */
 int virt_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain);
 /* Does its process live?  Any state but shut off and crashed. */
@@ -342,6 +348,14 @@ int virt_prove_files (struct vl_call *call, const struct vl_spawn *spawn, const 
                       const char *follows);
 /* Which process has PATH open: "process PID (COMMAND)", or words for that none is seen. */
 const char *virt_file_holder (struct vl_call *call, const char *path);
+
+/* ---- bulk.c ---- */
+
+int virt_get_available_resource (struct vl_call *call, struct vl_conn *conn,
+                                 struct vl_resources *resources);
+int virt_get_host_cpu_stats (struct vl_call *call, struct vl_conn *conn, struct vl_host_cpu *cpu);
+int virt_get_instance_diagnostics (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                                   vl_diagnostics_fn fn, void *opaque);
 
 /* ---- console.c, log.c ---- */
 

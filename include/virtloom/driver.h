@@ -119,6 +119,49 @@ struct vl_power_calls {
 typedef int (*vl_instance_fn) (void *opaque, const char *uuid, const char *domain,
                                enum vl_state state);
 
+/* What the host has and how much of it is taken, under Nova's names.  -1, and NULL: not known. */
+struct vl_resources {
+  uint32_t size;
+  int32_t vcpus, vcpus_used;         /* processors of the host; of guests that run or are paused */
+  int32_t guests;                    /* that run or are paused, ours or not */
+  int32_t hypervisor_version;        /* 1,000,000 * major + 1,000 * minor + release */
+  const char *hypervisor_type;       /* "QEMU"; lives as long as the call, as the next does */
+  const char *hypervisor_hostname;   /* what the hypervisor calls this host */
+  int64_t memory_mb, memory_mb_used; /* MiB */
+  int64_t local_bytes, local_bytes_used; /* of the file system that STATE is on */
+};
+
+/* What the host's processors have done since its boot, in ns of all of them together. */
+struct vl_host_cpu {
+  uint32_t size;
+  int32_t mhz; /* 0: not known */
+  int64_t kernel, user, idle, iowait;
+};
+
+/* Figures of a guest.  -1: not known. */
+struct vl_disk_figures {
+  const char *target; /* "vda" */
+  int64_t read_requests, read_bytes, write_requests, write_bytes, errors;
+};
+struct vl_nic_figures {
+  const char *name; /* of the host's end */
+  int64_t rx_bytes, rx_packets, rx_errors, rx_drop, tx_bytes, tx_packets, tx_errors, tx_drop;
+};
+struct vl_diagnostics {
+  uint32_t size;
+  enum vl_state state;
+  const char *uuid, *domain;
+  int64_t cpu_time;           /* ns */
+  int64_t memory, max_memory; /* KiB: what the guest has, and may have */
+  int64_t memory_used;        /* KiB of the host's memory that its process takes */
+  const int64_t *vcpus;       /* ns of each */
+  const struct vl_disk_figures *disks;
+  const struct vl_nic_figures *nics;
+  size_t n_vcpus, n_disks, n_nics;
+};
+/* What is behind DIAGNOSTICS lives as long as the call.  What is not 0 ends the listing. */
+typedef int (*vl_diagnostics_fn) (void *opaque, const struct vl_diagnostics *diagnostics);
+
 struct vl_inventory_calls {
   uint32_t size;
   /* Every guest of the hypervisor, ours or not. */
@@ -129,6 +172,23 @@ struct vl_inventory_calls {
   int (*get_host_uptime) (struct vl_call *, struct vl_conn *, int64_t *seconds);
   /* To whom the files of a guest belong while it runs; -1 each where it runs as who asks. */
   int (*get_guest_owner) (struct vl_call *, struct vl_conn *, int64_t *uid, int64_t *gid);
+  /* Fills the members that are within the size of the last argument. */
+  int (*get_available_resource) (struct vl_call *, struct vl_conn *, struct vl_resources *);
+  int (*get_host_cpu_stats) (struct vl_call *, struct vl_conn *, struct vl_host_cpu *);
+  /* Of guest UUID, known or InstanceNotFound; of NULL: of all that run or are paused, by one
+   * call of the hypervisor. */
+  int (*get_instance_diagnostics) (struct vl_call *, struct vl_conn *, const char *uuid,
+                                   vl_diagnostics_fn fn, void *opaque);
+};
+
+/* Where a console of a guest that runs is reached, on this host: a UNIX socket, a terminal, or a
+ * TCP port.  Texts live as long as the call. */
+struct vl_console {
+  uint32_t size;
+  int32_t port, tls_port; /* 0: none */
+  const char *socket;     /* path, or NULL */
+  const char *tty;        /* path, or NULL */
+  const char *host;       /* of the ports */
 };
 
 struct vl_console_calls {
@@ -137,6 +197,13 @@ struct vl_console_calls {
    * lives as long as CALL.  Codes ConsoleNotAvailable, InstanceNotFound. */
   int (*get_console_output) (struct vl_call *, struct vl_conn *, const char *uuid,
                              const char **text, size_t *length);
+  /* Of guest UUID, which runs or is paused.  ConsoleTypeUnavailable: it has no such console. */
+  int (*get_vnc_console) (struct vl_call *, struct vl_conn *, const char *uuid,
+                          struct vl_console *);
+  int (*get_spice_console) (struct vl_call *, struct vl_conn *, const char *uuid,
+                            struct vl_console *);
+  int (*get_serial_console) (struct vl_call *, struct vl_conn *, const char *uuid,
+                             struct vl_console *);
 };
 
 /* A secret that the hypervisor keeps for guests, such as the key of a TPM's state. */

@@ -603,6 +603,33 @@ VL_EXPORT int vl_server_provenance (struct vl_app *app, const char *server,
 VL_EXPORT int vl_server_log (struct vl_app *app, const char *server, const char **text,
                              size_t *length);
 
+/* What the host of the driver has, and what it does: Nova's get_available_resource,
+ * get_host_cpu_stats and get_host_uptime.  What the driver cannot say is -1, and a warning says
+ * why. */
+struct vl_usage {
+  struct vl_resources resources;
+  struct vl_host_cpu cpu;
+  int64_t uptime;     /* seconds */
+  int64_t local_free; /* bytes */
+  int64_t growth;     /* bytes that the disks of servers may still take of those: Nova's
+                   * disk_available_least is what is left of both */
+  const struct vl_host *host;
+  const char *const *traits; /* COMPUTE_* of the driver's calls, NULL-terminated */
+};
+VL_EXPORT int vl_host_usage (struct vl_app *app, struct vl_usage *usage);
+/* Figures of SERVER, which runs or is paused; of NULL: of all guests of the driver that do, ours
+ * or not, which the hypervisor is asked about once. */
+VL_EXPORT int vl_server_diagnostics (struct vl_app *app, const char *server, vl_diagnostics_fn fn,
+                                     void *opaque);
+/* Where the console TYPE ("vnc", "spice", "serial", or what Nova calls them) of SERVER is reached.
+ * ConsoleTypeInvalid: there is no such type; ConsoleTypeUnavailable: no guest, or this one, has
+ * it.  Texts are arena memory of the application. */
+VL_EXPORT int vl_server_console (struct vl_app *app, const char *server, const char *type,
+                                 struct vl_console *console);
+/* Takes the serial console of SERVER, which one process at a time can read, until APP is freed.
+ * 0; -1 after a finding, ConsoleInUse where another one has it.  Nothing else is held up. */
+VL_EXPORT int vl_server_console_hold (struct vl_app *app, const char *server);
+
 /* ---- STATE as a whole ---- */
 
 /* Something that is in STATE and on no record, or the other way round. */

@@ -10,12 +10,12 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event dump wait pause unpause suspend resume log console" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event dump wait pause unpause suspend resume log console url" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
     config) echo "show delta check import-nova" ;;
-    host) echo "list show check resume watch tend import" ;;
+    host) echo "list show usage check resume watch tend import" ;;
     state) echo "check repair backup restore" ;;
   esac
 }
@@ -41,14 +41,16 @@ _virtloom_options ()
     server-resize) echo "--flavor --timeout --accept-loss --wait" ;;
     server-add*) echo "--device --wait" ;;
     server-remove*) echo "--wait" ;;
+    server-show) echo "--diagnostics --column --no-headings" ;;
     server-log) echo "--lines --raw" ;;
-    server-console) echo "--follow --raw" ;;
+    server-console) echo "--attach --follow --raw" ;;
+    server-url) echo "--type --column --no-headings" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;
     audit-*) echo "--flavors --images" ;;
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     state-repair) echo "--accept-loss" ;;
     feature-list | driver-list) echo "--long --column --no-headings" ;;
-    host-list | flavor-list | flavor-show | image-list | image-show | image-cache* | server-show | feature-show | feature-which | driver-show | config-show | config-delta)
+    host-list | flavor-list | flavor-show | image-list | image-show | image-cache* | host-usage | server-show | feature-show | feature-which | driver-show | config-show | config-delta)
       echo "--column --no-headings"
       ;;
     server-event*) echo "--follow --column --no-headings" ;;
@@ -108,6 +110,7 @@ _virtloom_words ()
 _virtloom_behind ()
 {
   case $prev in
+    --type) _virtloom_words vnc spice serial ;;
     --config | --state | --out) compgen -d -- "$cur" ;;
     --host | --file | --request | --flavors | --images | --capabilities | --domcapabilities | --user-data | --ssh-key | --password | --plugin)
       compgen -f -- "$cur"
