@@ -117,7 +117,7 @@ wait "$plain"
 is_eq "$? $(cat plain.err)" "0 " "without an error"
 exec 7>&-
 run t server console one --attach
-is_eq "$rc $err" "3 error InstanceInvalidState core: server \"one\" is SHUTOFF; a console is for servers that are ACTIVE, PAUSED
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"one\" is SHUTOFF; console is for servers that are ACTIVE, PAUSED, ERROR
   virtloom server start one" "a guest that is off has none"
 
 # The same by a UNIX socket.

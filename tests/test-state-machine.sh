@@ -34,6 +34,8 @@ command_of () {
     resize) words=(resize s --flavor m2) ;;
     'resize confirm' | 'resize revert') words=(resize "${1#* }" s) ;;
     dump) words=(dump create s) ;;
+    'show diagnostics') words=(show s --diagnostics) ;;
+    console) words=(url s) ;;
     set) words=(set s --description new) ;;
     'set status') words=(set s --status active) ;;
     *) words=() ;;

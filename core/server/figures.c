@@ -15,6 +15,8 @@
 
 /* Who looks gets an answer within two seconds. */
 #define LOOK_MS 1500
+/* The operation, as the state machine has it. */
+#define FIGURES "show diagnostics"
 
 /* What the disks of servers may still grow by, in bytes: Nova's over-commit. */
 static int
@@ -107,41 +109,41 @@ vl_host_usage (struct vl_app *app, struct vl_usage *usage)
 /* ---- guests ---- */
 
 struct asking {
+  const struct vl_record *record; /* of the server that is asked about, NULL: all guests */
+  const char *status;             /* as that server is found to be */
   vl_diagnostics_fn fn;
   void *opaque;
-  enum vl_state state; /* of the guest that was told of last */
 };
 
 static int
-only_running (void *opaque, const struct vl_diagnostics *d)
+only_accepted (void *opaque, const struct vl_diagnostics *d)
 {
   struct asking *asking = opaque;
 
-  asking->state = d->state;
-  return d->state == VL_STATE_RUNNING || d->state == VL_STATE_PAUSED
-             ? asking->fn (asking->opaque, d)
-             : 0;
+  if (asking->record)
+    asking->status = vl_status_of (asking->record->status, d->state, 1);
+  return asking->status && ! vl_operation_is_for (vl_operation_find (FIGURES), asking->status)
+             ? 0
+             : asking->fn (asking->opaque, d);
 }
 
 int
 vl_server_diagnostics (struct vl_app *app, const char *server, vl_diagnostics_fn fn, void *opaque)
 {
-  struct asking asking = { fn, opaque, VL_STATE_RUNNING };
   const struct vl_record *record = server ? vl_record_find (app, server) : NULL;
   struct vl_plugin *driver = record   ? vl_app_driver_named (app, record->driver)
                              : server ? NULL
                                       : vl_app_driver_plugin (app);
+  struct asking asking = { record, NULL, fn, opaque };
   int result;
 
   if (driver == NULL)
     return -1;
   result = VL_CALL (app, driver, inventory, get_instance_diagnostics, record ? record->uuid : NULL,
-                    only_running, &asking);
-  if (result != 0 || record == NULL || asking.state == VL_STATE_RUNNING
-      || asking.state == VL_STATE_PAUSED)
-    return result;
-  return vl_record_refuse_status (app->call, record, vl_status_of (record->status, asking.state, 1),
-                                  "show --diagnostics", "ACTIVE, PAUSED");
+                    only_accepted, &asking);
+  return result == 0 && asking.status
+             ? vl_record_accepts (app->call, record, asking.status, FIGURES)
+             : result;
 }
 
 /* ---- consoles ---- */
@@ -193,8 +195,8 @@ vl_server_console (struct vl_app *app, const char *server, const char *type,
   driver = record ? vl_app_driver_named (app, record->driver) : NULL;
   if (driver == NULL)
     return -1;
-  if (! VL_STREQ (info->power_state, "RUNNING") && ! VL_STREQ (info->power_state, "PAUSED"))
-    return vl_record_refuse_status (app->call, record, info->status, "a console", "ACTIVE, PAUSED");
+  if (vl_record_accepts (app->call, record, info->status, "console") < 0)
+    return -1;
   switch (console) {
   case CONSOLE_VNC:
     return VL_CALL (app, driver, console, get_vnc_console, record->uuid, found);

@@ -57,6 +57,8 @@ static const struct vl_operation operations[] = {
   { "resize confirm", "VERIFY_RESIZE", "", 0, 0 },
   { "resize revert", "VERIFY_RESIZE", "", 0, VL_EVENT_CHANGED },
   { "dump", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, VL_OP_CRASH_DUMP, 0 },
+  { "show diagnostics", "ACTIVE, PAUSED, ERROR", NULL, 0, 0 },
+  { "console", "ACTIVE, PAUSED, ERROR", NULL, 0, 0 },
   { "set", THERE, NULL, 0, 0 },
   { "set status", THERE, "", 0, 0 },
   { "lock", ANY, NULL, 0, 0 },
