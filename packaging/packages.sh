@@ -12,6 +12,10 @@ VL_TEST_PACKAGES="ccache check locales clang libclang-rt-dev clang-format python
   curl openssl genisoimage dosfstools jq ovmf libvirt-clients socat strace sqlite3 libxml2-utils procps iproute2 util-linux
   libvirt-daemon swtpm swtpm-tools mmdebstrap dnsmasq-base"
 
+# What ./check nested puts into a host of its own, beside what make-debian puts in any.
+VL_NESTED_PACKAGES="apparmor libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils jq procps kmod
+  libinih1 libltdl7 libjansson4 libseccomp2 libsmartcols1 libsqlite3-0 libuuid1 libxml2"
+
 # vl_packages WHY PACKAGE...: installs those that are missing, after one line
 # that says which and why.
 vl_packages () {
