@@ -26,7 +26,7 @@ include=$top/include/virtloom
 for node in VIRTLOOM_PLUGIN_1 VIRTLOOM_APP_1; do
   case $node in
     *_PLUGIN_*) headers "$include"/{types,feature,driver,cpuset,tool,storage,network}.h > "$tmp/headers" ;;
-    *) headers "$include"/virtloom.h > "$tmp/headers" ;;
+    *) headers "$include"/{virtloom,servers}.h > "$tmp/headers" ;;
   esac
   map $node > "$tmp/map"
   versioned $node > "$tmp/library"

@@ -105,7 +105,7 @@ tick (struct watch *watch, int taken, int lost)
 }
 
 int
-server_follow (struct tool *tool)
+server_follow_events (struct tool *tool)
 {
   const struct vl_server_info *server = vl_server_find (tool->app, tool->args->words[0]);
   struct follow follow = { .tool = tool };

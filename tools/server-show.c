@@ -87,7 +87,7 @@ server_event_list (struct tool *tool)
   size_t n;
 
   if (args_has (tool->args, "follow"))
-    return server_follow (tool);
+    return server_follow_events (tool);
   if (vl_server_history (tool->app, tool->args->words[0], &actions, &n) < 0)
     return -1;
   tool_list (tool, "events", history (actions, n), history_columns);

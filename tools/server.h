@@ -60,7 +60,7 @@ int server_event_list (struct tool *tool);
 /* A row of a server's history. */
 json_t *server_action_json (const struct vl_action_info *action);
 /* server-follow.c: the same with --follow. */
-int server_follow (struct tool *tool);
+int server_follow_events (struct tool *tool);
 /* server-dump.c */
 int server_dump_create (struct tool *tool);
 

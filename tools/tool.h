@@ -45,7 +45,7 @@ struct option {
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
 #define VERB_FILES 0x40u   /* so may --file */
 #define VERB_HOSTS 0x20u   /* --host may be given again */
-#define VERB_ENDLESS 0x40u /* takes as long as it takes, watched or not */
+#define VERB_ENDLESS 0x80u /* takes as long as it takes, watched or not */
 
 struct verb {
   const char *name;    /* "create", "event list"; NULL: the noun alone */

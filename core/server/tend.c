@@ -89,6 +89,8 @@ vl_host_tend (struct vl_app *app, int (*fn) (void *, const char *), void *opaque
   /* This mends and notices, too, and warns of guests and folders without a record. */
   result = vl_server_each (app, pass_over, NULL);
   vl_state_warn (app, "images", 0);
+  if (vl_image_cache_manage (app, 0, NULL, NULL) < 0)
+    result = -1;
   if (timeout > 0 && poll_reboots (&t, (uint32_t)timeout) < 0)
     result = -1;
   vl_events_tell (app);
