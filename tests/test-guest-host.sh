@@ -127,5 +127,20 @@ for when in 5 6 7 8 9 10; do
 done
 is_eq "$left" "" "a guest that was never born can be deleted"
 
+# Killed while libvirt asks a QEMU what it can do, which it does once in a STATE.
+asked=$tmp/asked
+asks_qemu () { left=$(state=$asked guest_pids) && [ -n "$left" ]; }
+cleanup_asked () { state=$asked cleanup_guests; }
+CLEANUPS="cleanup_asked $CLEANUPS"
+"$VL_RUN" virtloom --config "$config" --state "$asked" --driver qemu-tcg host show > "$tmp/.out" 2>&1 &
+child=$!
+wait_for 300 asks_qemu
+kill -KILL "$child" 2> /dev/null
+wait "$child" 2> /dev/null
+true_that "a command is killed while libvirt asks a QEMU" [ -n "$left" ]
+run vl --driver qemu-tcg --state "$asked" host show
+is_rc 0 "the next one asks, too"
+is_eq "$(state=$asked guest_pids)$(cd "$asked/libvirt/lib/qemu" && echo qmp-*)" "qmp-*" "and no QEMU is left that waits for questions"
+
 all_gone
 done_testing

@@ -9,9 +9,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/alloc.h"
@@ -105,6 +107,41 @@ look_at (struct vl_call *call, const char *root, const char *path, int new_boot)
   return 0;
 }
 
+/* Ends a QEMU that libvirt, in a process that was killed, asked in FOLDER what it can do: it waits
+ * for more questions for ever.  One that is still beginning ends by itself without its folder. */
+static void
+end_question (struct vl_call *call, const char *folder)
+{
+  /* The file of its number is among its arguments. */
+  struct virt_status status = { .uuid = vl_printf (call, "%s/qmp.pid", folder) };
+  size_t length;
+  const char *why;
+  char *text = vl_file_read (status.uuid, 64, &length, &why);
+  int fd;
+
+  status.pid = text ? strtol (text, NULL, 10) : 0;
+  free (text);
+  fd = virt_process_open (call, &status);
+  if (fd >= 0) {
+    syscall (SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    close (fd);
+  }
+  (void)vl_file_remove_tree (folder);
+}
+
+static void
+end_questions (struct vl_call *call, const char *root)
+{
+  const char *folder = vl_printf (call, "%s/lib/qemu", root);
+  DIR *dir = opendir (folder);
+
+  for (struct dirent *entry; dir && (entry = readdir (dir)) != NULL;)
+    if (VL_STARTS (entry->d_name, "qmp-"))
+      end_question (call, vl_printf (call, "%s/%s", folder, entry->d_name));
+  if (dir)
+    closedir (dir);
+}
+
 int
 embed_scrub (struct vl_call *call, const char *root)
 {
@@ -129,5 +166,6 @@ embed_scrub (struct vl_call *call, const char *root)
       unlinkat (dirfd (dir), entry->d_name, 0);
   if (dir)
     closedir (dir);
+  end_questions (call, root);
   return result;
 }
