@@ -55,7 +55,7 @@ run f server pause one
 run f server show one --diagnostics -o json
 is_eq "$rc $(figure .diagnostics.state)" "0 paused" "of a guest that is paused"
 run f server show three --diagnostics
-is_eq "$rc $err" "3 error InstanceInvalidState core: server \"three\" is SHUTOFF; show diagnostics is for servers that are ACTIVE, PAUSED, ERROR
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"three\" is SHUTOFF; show diagnostics is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
   virtloom server start three" "one that is off has none"
 run f server show none --diagnostics
 is_rc 5 "nor one that is not there"
@@ -81,7 +81,7 @@ done
 run f server url two --type vhs
 is_eq "$rc $err" "2 error ConsoleTypeInvalid core: there is no console of type 'vhs'; accepted: vnc, spice, serial" "url --type vhs"
 run f server url three
-is_eq "$rc $err" "3 error InstanceInvalidState core: server \"three\" is SHUTOFF; console is for servers that are ACTIVE, PAUSED, ERROR
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"three\" is SHUTOFF; console is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
   virtloom server start three" "url of a guest that is off"
 
 setting serial-console 'serial_console_enabled = yes'
