@@ -8,7 +8,7 @@ VL_BUILD_PACKAGES="gcc libc6-dev make autoconf automake libtool libltdl-dev pkg-
   libinih-dev libjansson-dev libseccomp-dev libsmartcols-dev libsqlite3-dev uuid-dev libxml2-dev libvirt-dev"
 VL_GUEST_PACKAGES="libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils
   busybox-static syslinux syslinux-common syslinux-efi mtools cpio gzip qemu-guest-agent"
-VL_TEST_PACKAGES="ccache check locales clang libclang-rt-dev clang-format python3-minimal shellcheck
+VL_TEST_PACKAGES="ccache check locales clang libclang-rt-dev clang-format python3 shellcheck
   curl openssl genisoimage dosfstools jq ovmf libvirt-clients socat strace sqlite3 libxml2-utils procps iproute2 util-linux
   libvirt-daemon swtpm swtpm-tools mmdebstrap dnsmasq-base"
 
