@@ -72,7 +72,7 @@ true_that "and end nothing" test ! -e first.after
 
 run t server console one --attach
 is_rc 8 "a second one at once"
-holder=$(t server console one --attach 2>&1 | head -n 1)
+holder=$(t server console one --attach 2>&1 | grep "^error")
 has "$holder" "error ConsoleInUse core: the serial console of server \"one\" is in use (process " "is told who has it"
 has "$holder" " server console one)" "and with which command"
 run t server pause one
@@ -117,7 +117,7 @@ wait "$plain"
 is_eq "$? $(cat plain.err)" "0 " "without an error"
 exec 7>&-
 run t server console one --attach
-is_eq "$rc $err" "3 error InstanceInvalidState core: server \"one\" is SHUTOFF; console is for servers that are ACTIVE, PAUSED, ERROR
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"one\" is SHUTOFF; console is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
   virtloom server start one" "a guest that is off has none"
 
 # The same by a UNIX socket.
