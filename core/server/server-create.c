@@ -338,7 +338,11 @@ vl_server_create (struct vl_app *app, const struct vl_create_options *options, c
     request->files = options->files;
     request->n_files = options->n_files;
   }
-  c.plan = request && vl_images_ready (app, request) == 0
+  if (request && vl_images_ready (app, request) < 0) {
+    vl_request_free (request);
+    request = NULL;
+  }
+  c.plan = request
                ? vl_plan_build (app, request, c.driver, host, NULL, ! c.driver->driver.validates)
                : NULL;
   if (c.plan && vl_plan_check_critical (app, c.plan) == 0)
