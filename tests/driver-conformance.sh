@@ -121,28 +121,44 @@ true_that "the console says what the guest wrote" logged one
 
 command -v jq > /dev/null || bail "jq is missing (Debian: jq)"
 figure () { jq -r "$1" <<< "$out"; }
-does "host usage" host usage -o json
-is_eq "$(figure '[.running_vms, .vcpus_used] | map (. >= 1) | all')" true "what guests take of the host"
-is_eq "$(figure '[.vcpus, .memory_mb, .local_gb] | map (. >= 1) | all')" true "what it has"
-is_eq "$(figure '.cpu_stats | [.idle, .user, .kernel] | map (. >= 0) | all')" true "the host's processors"
-true_that "and its uptime" test "$(figure .uptime)" -gt 0
-does "diagnostics" server show one --diagnostics -o json
-is_eq "$(figure '.diagnostics | [.state, .memory_details.maximum, (.cpu_details | length), .disk_details[0].target] | map (tostring) | join (" ")')" \
-  "running 65536 1 vda" "its figures"
-[ "$driver" = fake ] || is_eq "$(figure '.diagnostics | [.cpu_time, .memory_details.rss, .disk_details[0].read_bytes] | map (. > 0) | all')" true "which are not 0"
-does "url" server url one
-has "$out" "unix:" "its display is a socket"
-run d server url one --type spice
-is_rc 4 "it has no other one"
-has "$err" "error ConsoleTypeUnavailable $driver: " "with Nova's code"
-[ "$driver" = fake ] || does "url of its serial port" server url one --type serial
+# Calls that a driver may lack; what it has of them works.
+lacking () { case $out$err in *"does not have the call"*) skip "$driver has no $1" ;; *) return 1 ;; esac; }
+run d host usage -o json
+if ! lacking "figures of the host"; then
+  is_rc 0 "host usage"
+  is_eq "$(figure '[.running_vms, .vcpus_used] | map (. >= 1) | all')" true "what guests take of the host"
+  is_eq "$(figure '[.vcpus, .memory_mb, .local_gb] | map (. >= 1) | all')" true "what it has"
+  is_eq "$(figure '.cpu_stats | [.idle, .user, .kernel] | map (. >= 0) | all')" true "the host's processors"
+  true_that "and its uptime" test "$(figure .uptime)" -gt 0
+fi
+diagnoses=yes
+run d server show one --diagnostics -o json
+if lacking "figures of guests"; then
+  diagnoses=''
+else
+  is_rc 0 "diagnostics"
+  is_eq "$(figure '.diagnostics | [.state, .memory_details.maximum, (.cpu_details | length), .disk_details[0].target] | map (tostring) | join (" ")')" \
+    "running 65536 1 vda" "its figures"
+  [ "$driver" = fake ] || is_eq "$(figure '.diagnostics | [.cpu_time, .memory_details.rss, .disk_details[0].read_bytes] | map (. > 0) | all')" true "which are not 0"
+fi
+run d server url one
+if ! lacking "displays"; then
+  is_rc 0 "url"
+  has "$out" "unix:" "its display is a socket"
+  run d server url one --type spice
+  is_rc 4 "it has no other one"
+  has "$err" "error ConsoleTypeUnavailable $driver: " "with Nova's code"
+  [ "$driver" = fake ] || does "url of its serial port" server url one --type serial
+fi
 run d server show none --diagnostics
 is_rc 5 "diagnostics of a server that is not there"
 
 acts "pause" pause one
 is_eq "$(states one)" "PAUSED PAUSED" "a paused guest is paused"
-does "diagnostics of a paused guest" server show one --diagnostics -o json
-is_eq "$(figure .diagnostics.state)" paused "say so"
+if [ -n "$diagnoses" ]; then
+  does "diagnostics of a paused guest" server show one --diagnostics -o json
+  is_eq "$(figure .diagnostics.state)" paused "say so"
+fi
 acts "unpause" unpause one
 is_eq "$(states one)" "ACTIVE RUNNING" "an unpaused guest runs"
 
@@ -170,8 +186,10 @@ true_that "its console is there again" logged one
 
 acts "stop" stop one
 is_eq "$(states one)" "SHUTOFF SHUTDOWN" "a stopped guest is off"
-run d server show one --diagnostics
-is_rc 3 "it has no figures"
+if [ -n "$diagnoses" ]; then
+  run d server show one --diagnostics
+  is_rc 3 "it has no figures"
+fi
 run d server url one
 is_rc 3 "and no console"
 acts "start" start one
