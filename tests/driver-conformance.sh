@@ -123,7 +123,19 @@ command -v jq > /dev/null || bail "jq is missing (Debian: jq)"
 figure () { jq -r "$1" <<< "$out"; }
 # Calls that a driver may lack; what it has of them works.
 lacking () { case $out$err in *"does not have the call"*) skip "$driver has no $1" ;; *) return 1 ;; esac; }
-run d host usage -o json
+# On a busy machine what only looks has not always the time to ask: it says so, and knows it the next time.
+# A driver whose code has failed is not waited for.
+says_guests () {
+  run d host usage -o json
+  case $out$err in *"does not have the call"* | *PluginFault* | *PluginRefused*) return 0 ;; esac
+  [ "$(figure '.running_vms >= 1')" = true ]
+}
+says_figures () {
+  run d server show one --diagnostics -o json
+  case $out$err in *"does not have the call"* | *PluginFault* | *PluginRefused*) return 0 ;; esac
+  [ "$rc" -eq 0 ]
+}
+wait_for 300 says_guests
 if ! lacking "figures of the host"; then
   is_rc 0 "host usage"
   is_eq "$(figure '[.running_vms, .vcpus_used] | map (. >= 1) | all')" true "what guests take of the host"
@@ -132,7 +144,7 @@ if ! lacking "figures of the host"; then
   true_that "and its uptime" test "$(figure .uptime)" -gt 0
 fi
 diagnoses=yes
-run d server show one --diagnostics -o json
+wait_for 300 says_figures
 if lacking "figures of guests"; then
   diagnoses=''
 else

@@ -57,7 +57,7 @@ for round in 1 2; do
   true_that "what is on disk is bounded ($(used))" test "$(used)" -le $((most + 16384))
   t server log one > "$tmp/log" 2> "$tmp/log.err"
   true_that "the last 100 KiB are there ($(wc -c < "$tmp/log"))" test "$(tr -d '\r' < "$tmp/log" | wc -c)" -ge 95000
-  is_eq "$(cat "$tmp/log.err")" "" "without a word"
+  is_eq "$(grep -v '^warning LastSeen ' "$tmp/log.err")" "" "without a word"
 done
 
 # Whoever reads the console goes on past the place where the log is rotated.

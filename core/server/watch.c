@@ -51,8 +51,9 @@ vl_host_listen (struct vl_app *app, int (*fn) (void *, const struct vl_guest_eve
 
 /* ---- writing down ---- */
 
-/* What of a device went on at the time of EVENT was an operation of ours, which is on record:
- * devices go by a detach or by what undoes an attach, and copies are made by others. */
+/* That a device goes is an operation of ours where a detach, or an attach that is undone, was at
+ * work in that second; no other operation is asked, so that what goes by itself right after one
+ * is told. */
 static int
 is_ours (struct vl_store *store, const struct vl_guest_event *event)
 {
@@ -61,7 +62,8 @@ is_ours (struct vl_store *store, const struct vl_guest_event *event)
   return event->devices ? vl_db_any (
              store,
              "SELECT 1 FROM action WHERE server = ?1 AND user IS NOT NULL AND at <= ?2 "
-             "AND (ended IS NULL OR ended >= ?2)",
+             "AND (ended IS NULL OR ended >= ?2) "
+             "AND (action LIKE 'attach %' OR action LIKE 'detach %')",
              "ss", event->uuid, at)
                         : 0;
 }

@@ -30,7 +30,7 @@ static const struct {
   { "watchdog", "watchdog", VL_EVENT_WATCHDOG, 0 },
   { "io-error", "I/O error", VL_EVENT_IO_ERROR, 0 },
   { "agent", "agent", VL_EVENT_AGENT, 0 },
-  { "block-job", "block job", VL_EVENT_BLOCK_JOB, 1 },
+  { "block-job", "block job", VL_EVENT_BLOCK_JOB, 0 },
   { "device-removed", "device removed", VL_EVENT_DETACHED, 1 },
   { "device-not-removed", "device not removed", 0, 1 },
 };

@@ -164,7 +164,7 @@ on_block_job (virConnectPtr virt, virDomainPtr domain, const char *disk, int typ
   static const char *const types[] = { "unknown job", "pull",          "copy",
                                        "commit",      "active commit", "backup" };
   static const char *const ends[] = { "completed", "failed", "canceled", "ready" };
-  struct message message = message_of ("block job", VL_EVENT_BLOCK_JOB, 1);
+  struct message message = message_of ("block job", VL_EVENT_BLOCK_JOB, 0);
 
   (void)virt;
   snprintf (message.detail, sizeof message.detail, "%s of %s: %s",
