@@ -100,6 +100,8 @@ volume () { echo "path=$tmp/$1.disk,format=raw"; }
 
 # field SERVER MEMBER: of `server show`.
 field () { t server show "$1" -o json 2> /dev/null | sed -n "s/^.*\"$2\": *\"\([^\"]*\)\".*\$/\1/p" | head -n 1; }
+# steady TEXT: what a command said on stderr, but that a busy machine has answered too late.
+steady () { grep -v '^warning LastSeen \|^warning Warning .* does not answer; its state is the one last known$' <<< "$1"; }
 power () { field "$1" power_state; }
 power_is () { [ "$(power "$1")" = "$2" ]; }
 

@@ -60,7 +60,7 @@ has "$(value tty)" /dev/pts/ "its serial console is a terminal of QEMU's"
 run t server url one -c address -o value
 is_eq "$rc $out" "0 unix:$state/servers/$(field one uuid)/run/vnc" "its display is a socket"
 run t server url one --type spice
-is_eq "$rc $err" "4 error ConsoleTypeUnavailable qemu-tcg: guest '$(field one domain)' has no console of type spice" "it has no SPICE"
+is_eq "$rc $(steady "$err")" "4 error ConsoleTypeUnavailable qemu-tcg: guest '$(field one domain)' has no console of type spice" "it has no SPICE"
 
 on_terminal first server console one
 true_that "on a terminal the console begins" wait_for 120 shows first "^] leaves it"
@@ -114,10 +114,10 @@ is_rc 0 "the guest is stopped meanwhile"
 gone () { ! kill -0 "$plain" 2> /dev/null; }
 true_that "that ends its console" wait_for 120 gone
 wait "$plain"
-is_eq "$? $(cat plain.err)" "0 " "without an error"
+is_eq "$? $(steady "$(cat plain.err)")" "0 " "without an error"
 exec 7>&-
 run t server console one --attach
-is_eq "$rc $err" "3 error InstanceInvalidState core: server \"one\" is SHUTOFF; console is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
+is_eq "$rc $(steady "$err")" "3 error InstanceInvalidState core: server \"one\" is SHUTOFF; console is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
   virtloom server start one" "a guest that is off has none"
 
 # The same by a UNIX socket.

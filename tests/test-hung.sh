@@ -24,7 +24,7 @@ truncate -s 1M "$tmp/empty.img" "$tmp/volume.img"
 
 deaf () {
   is_rc 8 "$1"
-  has "$err" "error GuestNotResponding qemu-tcg: QEMU of guest '$(field a domain)' has not answered libvirt for 3 s
+  has "$err" "error GuestNotResponding qemu-tcg: QEMU of guest '$(field a domain)' has not answered libvirt for 10 s
   try again; virtloom server stop --timeout=0 ends it as it is" "$1: in words"
 }
 # Every verb, with guest a whose QEMU is stopped, beside guest b whose QEMU is not.

@@ -344,7 +344,22 @@ is_eq "$rc $out$err" "0 " "what is already is not waited for"
 run f server wait a c --status ACTIVE,PAUSED --timeout 0
 is_eq "$rc $err" "1 error WaitTimeout core: server 'c' is still SHUTOFF after 0 seconds" "a wait has an end"
 run f server wait a
-is_eq "$rc $err" "2 error Usage core: 'server wait' needs --status STATUS, such as ACTIVE" "and a status"
+is_eq "$rc $err" "2 error Usage core: 'server wait' needs --status STATUS, such as ACTIVE, or --console TEXT, which the guest writes" "and a status, or a text"
+run f server wait a --console ''
+is_eq "$rc $err" "2 error Usage core: --console is empty; accepted: a text that the guest writes" "that is one"
+run f server wait a --console 'boot 1'
+is_eq "$rc $out$err" "0 " "what a guest has written is not waited for"
+run f server wait a --status ACTIVE --console 'boot 77' --timeout 0
+is_eq "$rc $err" "1 error WaitTimeout core: the guest of server 'a' has not written 'boot 77' to its console after 0 seconds" "what it does not write has an end"
+run f server wait zz --console x
+is_rc 5 "nor is one that was never there heard"
+n=$(f server log a | sed -n 's/^.*boot //p' | tail -n 1)
+f server wait a --console "boot $((n + 1))" --timeout 120 > "$tmp/heard" 2>&1 &
+pid=$!
+wait_for 120 grep -q . "$tmp/heard"
+f server reboot a --hard
+wait "$pid"
+is_eq "$? $(cat "$tmp/heard")" "0 waiting for the console of server 'a'" "a wait ends when the guest writes it"
 run f server wait a --status RUNNING
 is_eq "$rc $err" "2 error Usage core: --status 'RUNNING'; accepted: $statuses, DELETED" "that is one"
 run f server wait zz --status ACTIVE

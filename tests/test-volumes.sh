@@ -12,10 +12,9 @@ needs qemu-img qemu-utils
 f () { vl --driver fake -q "$@"; }
 cd "$tmp" || exit 99
 echo secret > canary
-loops='' mounted=''
+loops=''
 cleanup_loops () {
   local loop
-  [ -z "$mounted" ] || umount "$mounted" 2> /dev/null
   for loop in $loops; do losetup -d "$loop" 2> /dev/null; done
   rm -rf "$shm"
 }
@@ -325,15 +324,22 @@ run f server delete w
 
 # ---- what this host uses itself ----
 
+# Mounted in a namespace of its own, of which other tests' hosts take no copy with them.
+holds_mount () {
+  local said
+  # shellcheck disable=SC2016 # the inner shell's own
+  coproc holder { unshare --mount sh -c 'mount "$1" "$2" && echo mounted && read -r _' sh "$@" 2> /dev/null; }
+  holder_pid=$!
+  read -r said <&"${holder[0]}" && [ "$said" = mounted ]
+}
 truncate -s 4M mounted.raw
 if PATH=$PATH:/usr/sbin:/sbin command -v mkfs.ext4 > /dev/null && PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q mounted.raw \
-    && device mounted.raw && mkdir mnt && mount "$device" mnt 2> /dev/null; then
-  mounted=$tmp/mnt
+    && device mounted.raw && mkdir mnt && holds_mount "$device" mnt; then
   other "$device"
   is_eq "$rc $err" "3 error ImageUnacceptable core: volume \"$device\" is in use by this host itself
   see what has it: lsblk" "a device that is mounted"
-  umount mnt
-  mounted=''
+  exec {holder[1]}>&-
+  wait "$holder_pid"
   other "$device"
   is_eq "$rc $err" "0 " "which it is not any more"
   f server delete w > /dev/null

@@ -79,6 +79,7 @@ static const struct option options[] = {
   { "request", NULL, "FILE", "a request file, - for stdin" },
   { "root", NULL, "DIR", "the recorded machine to judge: its /proc, /sys, /dev below DIR" },
   { "ssh-key", NULL, "FILE", "a public SSH key for the guest" REPEATABLE },
+  { "console", NULL, "TEXT", "what the guest writes to its console" },
   { "status", NULL, "STATUS,...", "a server's, as 'server list' shows it: ACTIVE, SHUTOFF" },
   { "swap", NULL, "MIB", "swap disk" },
   { "timeout", NULL, "SECONDS", "how long to wait" },

@@ -184,19 +184,48 @@ wait_for_one (struct tool *tool, const char *server, struct vl_wait *wait)
   }
 }
 
+/* Waits until the guest of SERVER has written TEXT to its console. */
+static int
+wait_for_text (struct tool *tool, const char *server, const char *text, struct vl_wait *wait)
+{
+  wait->what = vl_printf (tool->call, "the console of server '%s'", server);
+  for (;;) {
+    const char *log = NULL;
+    size_t length = 0;
+
+    if (vl_server_log (tool->app, server, &log, &length) < 0)
+      return -1;
+    /* A guest may write NUL bytes. */
+    if (length && memmem (log, length, text, strlen (text)))
+      return 0;
+    for (int i = 0; i < POLL_STEPS; i++)
+      if (! vl_wait_more (tool->call, wait, -1))
+        return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
+                             "the guest of server '%s' has not written '%s' to its console after "
+                             "%u seconds",
+                             server, text, wait->ms / 1000);
+  }
+}
+
 int
 server_wait (struct tool *tool)
 {
+  const char *text = args_value (tool->args, "console");
+  int by_status = args_value (tool->args, "status") != NULL;
   struct vl_wait wait = { 0 };
   uint32_t seconds;
   int bad = 0;
 
   if (server_seconds (tool, SERVER_WAIT, &seconds) < 0)
     return -1;
-  if (args_value (tool->args, "status") == NULL)
+  if (! by_status && text == NULL)
     return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
-                      "'server wait' needs --status STATUS, such as ACTIVE");
-  if (among (tool, "", 1) < 0)
+                      "'server wait' needs --status STATUS, such as ACTIVE, or --console TEXT, "
+                      "which the guest writes");
+  if (text && *text == '\0')
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "--console is empty; accepted: a text that the guest writes");
+  if (by_status && among (tool, "", 1) < 0)
     return -1;
   wait.ms = seconds * 1000;
   for (size_t i = 0; i < tool->args->n_words; i++) {
@@ -204,9 +233,11 @@ server_wait (struct tool *tool)
 
     wait.told = 0;
     /* One that was never there is misspelt, unless its end is waited for. */
-    if (among (tool, "DELETED", 1) == 1 || vl_server_find (tool->app, server))
-      bad |= wait_for_one (tool, server, &wait);
-    else
+    if ((! by_status || among (tool, "DELETED", 1) != 1)
+        && vl_server_find (tool->app, server) == NULL)
+      bad = -1;
+    else if ((by_status && wait_for_one (tool, server, &wait) < 0)
+             || (text && wait_for_text (tool, server, text, &wait) < 0))
       bad = -1;
   }
   return bad ? -1 : 0;

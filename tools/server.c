@@ -272,6 +272,12 @@ server_log (struct tool *tool)
     return -1;
   if (vl_server_log (tool->app, tool->args->words[0], &text, &length) < 0)
     return -1;
+  if (length == 0)
+    vl_advise (tool->call, NULL,
+               vl_printf (tool->call,
+                          "virtloom server wait %s --console TEXT waits for what it will write",
+                          tool->args->words[0]),
+               "the guest has written nothing to its console yet");
   if (lines)
     from = tail_of (text, length, lines);
   /* A guest may write NUL bytes: those are shown, but JSON text has none. */
@@ -418,7 +424,7 @@ static const struct verb verbs[] = {
   { "dump create", "SERVER", 1, 1, "file wait", "table json",
     "interrupts a guest (NMI), which writes a crash dump; --file: its memory into a new file",
     "virtloom server dump create web1", 0, server_dump_create },
-  { "wait", "SERVER...", 1, -1, "status timeout", "table json",
+  { "wait", "SERVER...", 1, -1, "status console timeout", "table json",
     "comes back when servers are what is waited for", "virtloom server wait web1 --status ACTIVE",
     VERB_WATCHED | VERB_ENDLESS, server_wait },
   POWER (pause, "stops guests where they are", server_pause),

@@ -186,8 +186,8 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   (void)answer;
   if (virt_look (call, conn, job->uuid, &old) < 0)
     return -1;
-  if (old && ! virt_settle (conn, old, VIRT_HEAR_MS))
-    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
+  if (old && ! virt_settle (conn, old, VIRT_ACT_MS))
+    return virt_deaf (call, job->uuid, VIRT_ACT_MS);
   if (old) {
     before = virDomainGetXMLDesc (old, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     if (before == NULL)
@@ -271,8 +271,8 @@ ask_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
   (void)answer;
   if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
-  if (domain && ! virt_settle (conn, domain, VIRT_HEAR_MS))
-    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
+  if (domain && ! virt_settle (conn, domain, VIRT_ACT_MS))
+    return virt_deaf (call, job->uuid, VIRT_ACT_MS);
   return ask_and_wait (call, job, domain, job->hold_ms);
 }
 
@@ -285,7 +285,7 @@ look_at_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
   if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
   if (domain)
-    virt_settle (conn, domain, VIRT_HEAR_MS);
+    virt_settle (conn, domain, VIRT_ACT_MS);
   return count_left (call, job, domain, 0);
 }
 

@@ -268,10 +268,10 @@ find_awake (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   virDomainPtr domain = virt_find (call, conn, uuid);
 
-  if (domain == NULL || virt_settle (conn, domain, VIRT_HEAR_MS))
+  if (domain == NULL || virt_settle (conn, domain, VIRT_ACT_MS))
     return domain;
   virDomainFree (domain);
-  virt_deaf (call, uuid, VIRT_HEAR_MS);
+  virt_deaf (call, uuid, VIRT_ACT_MS);
   return NULL;
 }
 
@@ -371,7 +371,7 @@ resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
 int
 virt_do_awake (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, virt_fn fn)
 {
-  struct virt_job first = { .uuid = job->uuid, .blind = 1, .work_ms = VIRT_HEAR_MS };
+  struct virt_job first = { .uuid = job->uuid, .blind = 1, .work_ms = VIRT_ACT_MS };
 
   if (asks_first (conn) && virt_do (call, conn, ping, &first) < 0)
     return -1;

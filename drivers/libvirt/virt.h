@@ -163,6 +163,8 @@ struct virt_open {
 #define VIRT_QUICK_MS 60000u
 /* A QEMU that says nothing for so long does not answer. */
 #define VIRT_HEAR_MS 3000u
+/* Work that cannot be done without an answer gives a busy host more time for one. */
+#define VIRT_ACT_MS 10000u
 
 /* Connects, and starts the event loop, unless that is the application's: 0, or -1 after a
  * finding, with exit 8 where libvirt cannot be reached. */

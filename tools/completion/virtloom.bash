@@ -36,7 +36,7 @@ _virtloom_options ()
     server-delete) echo "--all --status --abandon --force --wait" ;;
     server-stop) echo "--all --status --force --timeout --wait" ;;
     server-start | server-pause | server-unpause | server-suspend | server-resume) echo "--all --status --wait" ;;
-    server-wait) echo "--status --timeout" ;;
+    server-wait) echo "--status --console --timeout" ;;
     server-reboot) echo "--hard --timeout --update --accept-loss --wait" ;;
     server-resize) echo "--flavor --timeout --accept-loss --wait" ;;
     server-add*) echo "--device --wait" ;;
