@@ -202,6 +202,18 @@ is_eq "$rc $err" '0 warning ShutdownTimeout core: the guest of server "web" did 
 setting fake 'host = amd-sev'
 f server resize revert web
 
+# ---- what a guest was told ----
+
+echo secret > password
+f server create told --flavor small --image img --password password --file /etc/motd=password > /dev/null
+told=$state/servers/$(db "SELECT uuid FROM server WHERE name = 'told'")/disk.config
+drive=$(sha256sum < "$told")
+f server resize told --flavor large
+is_eq "$(status told) $(sha256sum < "$told")" "VERIFY_RESIZE RUNNING large $drive" "password and files are on the config drive still"
+f server resize confirm told
+is_eq "$(sha256sum < "$told")" "$drive" "and stay there"
+f server delete told
+
 # ---- commands that are killed ----
 
 if strace -f -o "$tmp/trace" true 2> /dev/null; then

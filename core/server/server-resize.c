@@ -84,7 +84,8 @@ keep_disks (const struct resizing *r)
 }
 
 /* Makes the new disks beside those that are kept: what the guest's own data is on is copied and
- * grown, swap and the config drive are made anew. */
+ * grown, the config drive copied, since the password and the files on it are kept nowhere else, and
+ * swap is made anew. */
 static int
 make_disks (const struct resizing *r, const struct vl_hooks *next)
 {
@@ -100,11 +101,11 @@ make_disks (const struct resizing *r, const struct vl_hooks *next)
     if (name == NULL)
       continue;
     path = kept (call, r->dir, name, SUFFIX);
-    if (old == NULL || disk->plugin == NULL || VL_STREQ (disk->role, "swap")) {
+    if (old == NULL || VL_STREQ (disk->role, "swap")) {
       if (vl_server_disk_make (next, r->plan, i, path, 0) < 0)
         return -1;
     } else if (vl_copy (call, old->disk.source, path) < 0
-               || (bytes > 0 && bytes != old->disk.size
+               || (disk->plugin && bytes > 0 && bytes != old->disk.size
                    && vl_server_disk_make (next, r->plan, i, path, 1) < 0))
       return -1;
   }
