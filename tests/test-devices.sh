@@ -204,6 +204,20 @@ for kind in volume interface; do
     whole "killed in $call"
   done
 done
+# Of a server whose user data has what no name may have.
+printf '#!/bin/sh\n# \x7f \xc2\x85 \xe2\x80\xae\r\n' > "$tmp/user-data"
+f server create odd --flavor m1 --image img --user-data "$tmp/user-data" > /dev/null
+setting fake 'delay_ms = attach_volume:3600000'
+"${cmd[@]}" server add volume odd "path=$tmp/three.raw,format=raw" > /dev/null 2>&1 &
+pid=$!
+true_that "an attach is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep tach"
+kill -KILL "$pid"
+wait "$pid" 2> /dev/null
+setting fake
+run f server list
+is_eq "$rc $err" "0 " "the next command goes on"
+has "$(devices odd)" three.raw "whatever characters the request has"
+f server delete odd
 # What cannot be finished is taken back, and says why.
 setting fake 'delay_ms = attach_volume:3600000'
 "${cmd[@]}" server add volume web "path=$tmp/three.raw,format=raw" > /dev/null 2>&1 &

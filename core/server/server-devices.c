@@ -584,8 +584,9 @@ vl_device_mend (const struct vl_hooks *hooks, const struct vl_hooks *next, const
     w.what++;
   if (w.what == operations + N_OPERATIONS
       || vl_db_row (w.app->store, &w.after.request,
-                    "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_REQUEST "'", "s",
-                    w.record.uuid)
+                    "SELECT name AS request FROM undo WHERE object = ? AND kind = "
+                    "'" VL_MADE_REQUEST "'",
+                    "s", w.record.uuid)
              != 1)
     return vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
                          "there is no operation \"%s\" that can be finished", kind);
