@@ -69,6 +69,14 @@ is_eq "$rc $err" "9 error FileNotTrusted core: the memory of a guest is not writ
 run f server dump create web --file "$own/none/memory"
 is_rc 9 "not into a folder that is not there"
 has "$err" "error FileNotTrusted core: the memory of a guest is not written into \"$own/none\": " "in words"
+for odd in $'a\nb' $'a\xff' $'a\xe2\x80\xae'; do
+  run f server dump create web --file "$own/$odd"
+  is_rc 3 "no name that is not on record as it is"
+  has "$err" "error Invalid core: \"$own/.a" "says which"
+  is_eq "$(db 'SELECT count (*) FROM operation') $(ls -A "$own" | paste -sd ' ')" "0 link memory" "and nothing has begun"
+done
+run f server dump create web --file "$own/"$'a\nb'
+is_eq "$err" "error Invalid core: \"$own/.a\x0ab.$uuid\" cannot be made: its name has a control character; accepted: printable text" "in words"
 setting fake 'fail = dump_memory'
 run f server dump create web --file "$own/failed"
 is_eq "$rc $(history) $(ls -A "$own" | paste -sd ' ')" "1 dump|failed|PlannedFailure: method 'dump_memory' fails as planned by setting 'fail' link memory" "one that fails leaves nothing"

@@ -34,8 +34,14 @@ vl_undo_begin (struct vl_store *store, const char *object, const char *kind, con
 int
 vl_undo_plan (struct vl_store *store, const char *object, const char *kind, const char *name)
 {
+  int is_name = ! VL_STREQ (kind, VL_MADE_REQUEST);
+  const char *problem = is_name ? vl_text_problem (name, strlen (name)) : NULL;
   char token[37];
 
+  /* The store hands out no such name, so what has one could never be undone. */
+  if (problem)
+    return vl_refuse_as (store->call, VL_ERR_REQUEST, "Invalid", NULL, NULL,
+                         "\"%s\" cannot be made: its name %s", name, problem);
   vl_uuid_random (token);
   return vl_db_run (store, "INSERT INTO undo (object, kind, name, identity) VALUES (?, ?, ?, ?)",
                     "ssss", object, kind, name, VL_STREQ (kind, VL_MADE_FOLDER) ? token : NULL);
