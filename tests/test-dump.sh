@@ -100,6 +100,24 @@ mkdir -m 700 "$own/.memory.$uuid"
 ln -s a-token "$own/.memory.$uuid/.operation"
 run f server list
 is_eq "$rc $(history) $(ls -A "$own" | paste -sd ' ')" "0 dump|done|- link memory" "one that was whole stays"
+# The hypervisor has the guest stand still meanwhile, and nobody has it go on.
+stands_still () { sed -i '1,/^$/s/^state .*$/state paused/' "$state/fake/guests/$uuid"; }
+# killed_dump STATUS: ends with it.
+killed_dump () {
+  setting fake 'delay_ms = dump_memory:600000'
+  "${cmd[@]}" server dump create web --file "$own/killed" > /dev/null 2>&1 &
+  pid=$!
+  true_that "a dump of a guest that is $1" wait_for 300 test -e "$own/.killed.$uuid/memory"
+  { kill -KILL $pid; wait $pid; } 2> /dev/null
+  stands_still
+  setting fake
+  run f server list
+  is_eq "$rc $(history | cut -d '|' -f 1,2) $(db "SELECT status FROM server WHERE name = 'web'") $(grep -m 1 ^state "$state/fake/guests/$uuid")" "0 dump|interrupted $1 state $2" "is killed: it is so again"
+}
+killed_dump ACTIVE running
+must f server pause web
+killed_dump PAUSED paused
+must f server unpause web
 setting fake 'delay_ms = trigger_crash_dump:600000'
 "${cmd[@]}" server dump create web > /dev/null 2>&1 &
 pid=$!

@@ -26,6 +26,7 @@ struct dump {
   const char *path;   /* what is to come, or NULL: an interrupt */
   const char *folder; /* where it is made, which nobody else can enter, beside PATH */
   const char *inside;
+  int runs; /* its guest does, and stands still while PATH is written */
 };
 
 /* The folder that a file comes to is nobody else's to write to, so that no link can be put where
@@ -63,6 +64,7 @@ check_status (struct dump *dump)
 
   if (vl_server_look (dump->app, dump->driver, dump->record.uuid, &info) < 0)
     return -1;
+  dump->runs = info.state == VL_STATE_RUNNING;
   status = vl_status_of (dump->record.status, info.state, 1);
   return vl_record_accepts (dump->app->call, &dump->record, status, "dump");
 }
@@ -72,10 +74,16 @@ static int
 write_begin (struct dump *dump)
 {
   struct vl_store *store = dump->app->store;
+  const char *uuid = dump->record.uuid;
 
-  if (vl_undo_begin (store, dump->record.uuid, VL_OP_SERVER_DUMP, dump->record.driver) < 0)
+  if (vl_undo_begin (store, uuid, VL_OP_SERVER_DUMP, dump->record.driver) < 0)
     return -1;
-  return dump->path ? vl_undo_plan (store, dump->record.uuid, VL_MADE_FOLDER, dump->folder) : 0;
+  if (dump->path == NULL)
+    return 0;
+  return vl_undo_plan (store, uuid, VL_MADE_FOLDER, dump->folder) < 0
+                 || (dump->runs && vl_undo_plan (store, uuid, VL_MADE_STILL, uuid) < 0)
+             ? -1
+             : 0;
 }
 
 static int
@@ -151,14 +159,31 @@ act (struct dump *dump)
                        "driver \"%s\" cannot interrupt guests", dump->driver->name);
 }
 
-/* Ends the operation in one transaction; the folder, which is empty by now or to go with what is
- * in it, first. */
+/* A guest that ran before goes on, where a dump that did not come to its end has left it. */
 static int
-end (struct vl_app *app, const char *uuid, const char *result, const char *reason)
+go_on (struct vl_app *app, struct vl_plugin *driver, const char *uuid)
+{
+  int ran = vl_db_any (
+      app->store, "SELECT 1 FROM undo WHERE object = ? AND kind = '" VL_MADE_STILL "'", "s", uuid);
+  struct vl_info info;
+
+  if (ran <= 0)
+    return ran;
+  if (vl_server_look (app, driver, uuid, &info) < 0)
+    return -1;
+  return info.state == VL_STATE_PAUSED ? VL_CALL (app, driver, power, unpause, uuid) : 0;
+}
+
+/* Ends the operation in one transaction; the guest, and the folder, which is empty by now or to go
+ * with what is in it, first. */
+static int
+end (struct vl_app *app, struct vl_plugin *driver, const char *uuid, const char *result,
+     const char *reason)
 {
   struct vl_store *store = app->store;
 
-  if (vl_undo_drop_folders (app, store, uuid) < 0 || vl_db_begin (store) < 0)
+  if (go_on (app, driver, uuid) < 0 || vl_undo_drop_folders (app, store, uuid) < 0
+      || vl_db_begin (store) < 0)
     return -1;
   return vl_db_finish (
       store, vl_history_end (store, uuid, result, reason) < 0 ? -1 : vl_undo_end (store, uuid));
@@ -179,7 +204,7 @@ vl_server_dump (struct vl_app *app, const char *server, const char *path)
     size_t first = app->call->findings.n;
 
     result = act (&dump);
-    if (end (app, dump.record.uuid, result < 0 ? "failed" : "done",
+    if (end (app, dump.driver, dump.record.uuid, result < 0 ? "failed" : "done",
              result < 0 ? vl_fault_text (app->call, first) : dump.path)
         < 0)
       result = -1;
@@ -205,18 +230,24 @@ int
 vl_server_dump_mend (struct vl_app *app, const char *uuid)
 {
   const char *folder = NULL, *inside;
+  struct vl_plugin *driver;
+  struct vl_record record;
   int done;
 
-  if (vl_db_row (app->store, &folder,
-                 "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_FOLDER "'", "s",
-                 uuid)
-      < 0)
+  if (vl_record_load (app->store, uuid, &record) != 1)
+    return -1;
+  driver = vl_app_driver_named (app, record.driver);
+  if (driver == NULL
+      || vl_db_row (app->store, &folder,
+                    "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_FOLDER "'", "s",
+                    uuid)
+             < 0)
     return -1;
   inside = vl_printf (app->call, "%s/memory", folder ? folder : "");
   /* The last step is that the file leaves its folder. */
   done = folder && access (folder, F_OK) == 0 && access (inside, F_OK) < 0
          && access (target_of (app->call, folder, uuid), F_OK) == 0;
-  return end (app, uuid, done ? "done" : "interrupted",
+  return end (app, driver, uuid, done ? "done" : "interrupted",
               done     ? NULL
               : folder ? VL_WAS_KILLED
                        : "the command that did it was killed; the guest may have been interrupted");

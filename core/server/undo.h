@@ -43,6 +43,7 @@
 #define VL_MADE_DOMAIN "domain"
 #define VL_MADE_DEVICE "equipment" /* a disk or NIC of the server that is the object; its id */
 #define VL_MADE_REQUEST "request"  /* what the server will be asked as: JSON */
+#define VL_MADE_STILL "still"      /* that a guest stands still which ran */
 
 /* Inside a transaction: operation KIND on OBJECT begins, which of a server's is in its history;
  * DRIVER or NULL. */
