@@ -68,23 +68,26 @@ is_ours (struct vl_store *store, const struct vl_guest_event *event)
                         : 0;
 }
 
-/* Has the server told enough of late? */
+/* Has the server told enough of late?  What is on record of times to come was written by a clock
+ * that was wrong, and says nothing about now. */
 static int
 is_noise (struct vl_store *store, const struct vl_guest_event *event)
 {
   const char *since = vl_time_text (store->call, (time_t)event->at - QUIET_SECONDS);
+  const char *now = vl_now_text (store->call);
   int64_t n = 0;
   int same =
       vl_db_any (store,
                  "SELECT 1 FROM (SELECT action, reason, at FROM action WHERE server = ?1 ORDER BY "
-                 "n DESC LIMIT 1) WHERE action = ?2 AND reason IS ?3 AND at >= ?4",
-                 "ssss", event->uuid, event->word, event->detail, since);
+                 "n DESC LIMIT 1) WHERE action = ?2 AND reason IS ?3 AND at BETWEEN ?4 AND ?5",
+                 "sssss", event->uuid, event->word, event->detail, since, now);
 
   if (same)
     return same;
   if (vl_db_number (store, &n,
-                    "SELECT count (*) FROM action WHERE server = ? AND user IS NULL AND at >= ?",
-                    "ss", event->uuid, since)
+                    "SELECT count (*) FROM action WHERE server = ? AND user IS NULL AND at BETWEEN "
+                    "? AND ?",
+                    "sss", event->uuid, since, now)
       < 0)
     return -1;
   return n >= MOST_A_MINUTE;
