@@ -99,6 +99,10 @@ for i in $(seq 40); do wait_for 300 sh -c "! ls '$state/fake/events' | grep -q .
 tells_on () { [ "$(db 'SELECT count(*) FROM event')" = 0 ]; }
 wait_for 300 tells_on
 true_that "a guest does not fill its history" test "$(seen | wc -l)" -le 40
+# The clock was wrong, and is put right: nothing on record is of this minute.
+db "UPDATE action SET at = '2099-01-01T00:00:00Z' WHERE server = '$uuid' AND user IS NULL"
+tells agent later
+true_that "what was told at a time to come hides nothing" sees 'agent: later'
 rm -f "$trace"
 echo 'no uuid at all' > "$state/fake/events/x"
 echo "00000000-0000-0000-0000-000000000000 watchdog reset" > "$state/fake/events/y"
@@ -121,6 +125,10 @@ follower=$!
 true_that "--follow begins with what is on record" wait_for 300 grep -q '"agent"' "$tmp/follow"
 "${cmd[@]}" server event list web -f > "$tmp/follow-table" 2>&1 &
 true_that "in words, too" wait_for 300 grep -q '  agent  -  seen  waits$' "$tmp/follow-table"
+{ "${cmd[@]}" server event list web -f; : > "$tmp/ended"; } | head -n 1 > /dev/null &
+true_that "it ends when its reader has gone" wait_for 300 test -e "$tmp/ended"
+run timeout 300 "$BASH" -c '"$@" > /dev/full' full "${cmd[@]}" server event list web -f
+is_eq "$rc $err" "1 error Failed core: the answer cannot be written: No space left on device" "or where nothing can be written"
 echo gone > "$state/fake/events/gone"
 true_that "a hypervisor that goes" wait_for 300 grep -qx 'the hypervisor has gone; it is tried again until it is there' "$tmp/watch"
 tells_again () { has_seen "agent: $1" || { tells agent "$1"; false; }; }

@@ -12,6 +12,7 @@
 #include "lib/file.h"
 #include "lib/text.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,6 +134,14 @@ output_open (void)
 {
   stdout = open_way (&answers, stdout, isatty (STDOUT_FILENO) ? _IOLBF : _IOFBF);
   stderr = open_way (&findings, stderr, _IONBF);
+}
+
+int
+output_is_deaf (void)
+{
+  struct pollfd polled = { .fd = STDOUT_FILENO };
+
+  return poll (&polled, 1, 0) > 0 && (polled.revents & (POLLERR | POLLHUP));
 }
 
 void

@@ -7,6 +7,7 @@
 #include "server.h"
 #include "watch.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ struct follow {
   struct shared {
     int64_t last, running; /* rows that were printed; one that had not ended then */
     int gone;              /* the server */
+    int unwritten;         /* the error for which no more can be printed */
   } * shared;
   struct tool *tool;
 };
@@ -64,7 +66,9 @@ print_new (struct vl_app *app, void *opaque)
       shared->running = 0;
     shared->last = number > shared->last ? number : shared->last;
   }
-  fflush (stdout);
+  errno = 0;
+  if (fflush (stdout) != 0 || ferror (stdout))
+    shared->unwritten = errno ? errno : EIO;
   /* The rest of a deletion for which plugins were missing is a release. */
   shared->gone =
       n && strcmp (actions[0].result, "done") == 0
@@ -101,7 +105,7 @@ tick (struct watch *watch, int taken, int lost)
   (void)lost;
   if (has_changed (follow))
     (void)watch_apart (watch, print_new, follow);
-  return ferror (stdout) ? 1 : follow->shared->gone;
+  return output_is_deaf () || follow->shared->unwritten || follow->shared->gone;
 }
 
 int
@@ -128,6 +132,9 @@ server_follow_events (struct tool *tool)
   follow.store = store;
   follow.shared = watch_share (sizeof *follow.shared);
   result = watch_run (&watch);
+  if (follow.shared->unwritten)
+    result = vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "the answer cannot be written: %s",
+                        strerror (follow.shared->unwritten));
   watch_unshare (follow.shared, sizeof *follow.shared);
   free (uuid);
   free (driver);

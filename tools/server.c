@@ -341,7 +341,7 @@ server_follow (struct tool *tool, const char *server, const char *path)
                         "the console's file '%s' cannot be read: %m", path);
     return -1;
   }
-  while (! ferror (stdout)) {
+  while (! ferror (stdout) && ! output_is_deaf ()) {
     while ((n = fread (buffer, 1, sizeof buffer, file)) > 0)
       guest_text_print (&guest, buffer, n);
     fflush (stdout);

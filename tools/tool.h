@@ -186,6 +186,8 @@ void output_progress (void *opaque, const char *text);
 /* Says what has been waited for a second, on a terminal or not. */
 void output_wait (void *opaque, const char *text);
 void output_wipe (void);
+/* Has who reads stdout, a pipe or a terminal, gone?  What only writes now and then asks. */
+int output_is_deaf (void);
 
 /* ---- findings.c ---- */
 
