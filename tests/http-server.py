@@ -10,6 +10,7 @@
 #   /password/F   wants the password "secret" of the user "me"
 #   /busy/F       answers 503                       /endless/F has no length and does not end
 #   /forbidden/F  answers 403                       /huge/F    says that it has 2^50 bytes
+#   /drip/F       gives one byte a time
 # What it was asked for it writes into LOG, a line each: path, range, user.
 
 import base64
@@ -87,6 +88,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(data) - 1, len(data)))
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
+        if how == "drip":
+            self.wfile.write(data[start:start + 1])
+            return None
         half = len(data) // 2
         if start == 0 and (how in ("cut", "slow") or (how in ("norange", "other") and times[path] == 1)):
             self.wfile.write(data[:half])

@@ -154,6 +154,12 @@ is_eq "$rc $err" "5 error ImageNotFound core: there is no \"$shown/file/nothing?
 # ---- cut, and gone on with ----
 
 : > "$asked"
+run url drip "$http/drip/raw" raw
+is_rc 8 "a byte at a time"
+has "$err" "  the same command goes on behind the 3 bytes that are there" "is nothing to wait for"
+is_eq "$(grep -c /drip/ "$asked")" 3 "after three tries"
+f image delete drip
+: > "$asked"
 run url cut "$http/cut/raw" raw
 is_eq "$rc $err" "0 " "a connection that is cut"
 is_eq "$(cat "$asked")" "/cut/raw - -

@@ -20,9 +20,11 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
-/* A day for all of it, and that many tries that brought no byte. */
+/* A day for all of it, and that many tries that brought next to nothing: a server that gives a byte
+ * at a time does not hold the image for that day. */
 #define DAY ((int64_t)86400)
 #define TRIES 3
+#define NOTHING 4096
 #define MOST_HEAD ((size_t)1 << 20)
 #define MOST_URL 8192
 
@@ -362,7 +364,7 @@ fetch (struct fetching *f, int *goes_on)
     }
     if (look (f) < 0)
       return -1;
-    tries = f->have > before ? TRIES : tries - 1;
+    tries = f->have - before > NOTHING ? TRIES : tries - 1;
     *goes_on = is_passing (status, strtol (result.out, NULL, 10)) && f->have > 0;
     if (! is_passing (status, strtol (result.out, NULL, 10)) || tries == 0 || now () >= f->until)
       return refuse (f, &result);
