@@ -547,6 +547,29 @@ if can_mount; then
 0 
 1048576" "and servers, images and flavors can be deleted"
 
+  small 'f flavor create m2 --vcpus 1 --ram 128 --disk 2 > /dev/null
+    f image create old --file "$tmp/disk.raw" --disk-format raw > /dev/null
+    sqlite3 "$state/state.db" "UPDATE image SET url = '"'http://127.0.0.1/'"', url_checksum = checksum, used = '"'2001-01-01T00:00:00Z'"' WHERE name = '"'old'"'"
+    f server resize one --flavor m2; f server resize two --flavor m2
+    '"$fill"'
+    run f server resize confirm one; echo "$rc $err"
+    rm "$state/fill"; f flavor create "m$RANDOM" --vcpus 1 --ram 128 --disk 2 > /dev/null
+    '"$fill"'
+    run f server resize revert two; echo "$rc $err"
+    rm "$state/fill"; f flavor create "m$RANDOM" --vcpus 1 --ram 128 --disk 2 > /dev/null
+    '"$fill"'
+    run f image cache manage -c name,what -o value; echo "$rc $err$out" | tr "\t" " "
+    f server list -c name,status,flavor -o value | tr "\t" " "'
+  is_eq "$out" "0
+0 
+0
+0 
+0
+0 img kept
+old removed
+one ACTIVE m2
+two ACTIVE m1" "unused images can go, and resizes be ended"
+
   # ---- STATE is read-only ----
 
   small 'mount -o remount,ro "$state"

@@ -244,6 +244,8 @@ vl_image_cache_manage (struct vl_app *app, int dry_run,
   int bad = 0, result;
   size_t n;
 
+  if (! dry_run)
+    vl_reserve_use (app);
   if (vl_app_store_if_any (app, &m.store) < 0)
     return -1;
   if (m.store == NULL)
@@ -268,6 +270,8 @@ vl_image_cache_manage (struct vl_app *app, int dry_run,
     if (result)
       return result;
   }
+  if (! dry_run)
+    vl_reserve_keep (app);
   return bad;
 }
 

@@ -498,9 +498,12 @@ vl_server_resize_end (struct vl_app *app, const char *server, int revert, uint32
   struct vl_record record;
   struct vl_plugin *driver;
   struct before before;
-  int result = vl_server_take (app, server, vl_lock_seconds (app), &record, &driver, &lock);
   size_t first;
+  int result;
 
+  /* It gives room back where there may be none. */
+  vl_reserve_use (app);
+  result = vl_server_take (app, server, vl_lock_seconds (app), &record, &driver, &lock);
   if (result == 0
       && (vl_record_unlocked (app->call, &record) < 0
           || vl_server_judge_state (app, driver, &record, kind + strlen (VL_OP_SERVER)) < 0
@@ -518,6 +521,7 @@ vl_server_resize_end (struct vl_app *app, const char *server, int revert, uint32
   }
   vl_lock_drop (&lock);
   vl_events_tell (app);
+  vl_reserve_keep (app);
   return result;
 }
 
