@@ -78,6 +78,17 @@ console_serial (const struct vl_xml *devices, struct vl_console *found)
   return 0;
 }
 
+/* Is there a display that somebody could look at? */
+static inline int
+console_has_display (const struct vl_xml *devices)
+{
+  const struct vl_xml *video = vl_xml_child (devices, "video");
+  const struct vl_xml *model = video ? vl_xml_child (video, "model") : NULL;
+  const char *type = model ? vl_xml_attr (model, "type") : NULL;
+
+  return video && (type == NULL || strcmp (type, "none") != 0);
+}
+
 /* FOUND, as far as the caller knows of its members. */
 static inline int
 console_hand_out (struct vl_console *console, struct vl_console found)

@@ -190,6 +190,14 @@ fi
 bad=0
 for ((i = 0; i < 50; i++)); do d server log one > "$tmp/log" 2>&1 || bad=$((bad + 1)); done
 is_eq "$bad" 0 "fifty commands end well"
+run d server screenshot one --file "$tmp/one.png"
+case $err in
+  *"does not have the call"*) skip "$driver takes no pictures" ;;
+  *)
+    is_rc 0 "a picture of it"
+    is_eq "$(head -c 8 "$tmp/one.png" | od -An -tx1) $(stat -c %a "$tmp/one.png")" " 89 50 4e 47 0d 0a 1a 0a 600" "is a PNG"
+    ;;
+esac
 acts "soft reboot" reboot one
 is_eq "$(states one)" "ACTIVE RUNNING" "it runs after a soft reboot"
 acts "hard reboot" reboot --hard one

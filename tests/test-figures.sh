@@ -6,6 +6,7 @@
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/tap.sh"
 needs jq jq
+needs python3 python3
 f () { vl --driver fake -q "$@"; }
 # figure EXPRESSION: of the JSON in $out.
 figure () { jq -r "$1" <<< "$out"; }
@@ -103,6 +104,53 @@ run f server url five
 is_rc 4 "a display whose port the hypervisor would have chosen is none here"
 run f server console two --attach
 is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$guest' has no console of type serial" "a guest that has no serial console"
+
+# ---- what is to be seen ----
+
+setting graphics
+png () { python3 "$top_srcdir/tests/png.py" "$1"; }
+cd "$tmp" || exit 99
+run f server create six --flavor f --image i
+run f server screenshot six --file six.png
+is_eq "$rc $out$err $(stat -c %a six.png) $(png six.png)" "0 the display of \"six\" is in \"six.png\" 600 64 48 8" "a picture in a file that is the caller's alone"
+run f server screenshot six --file loud.png
+true_that "the same as before" cmp six.png loud.png
+f server screenshot six > stdout.png
+true_that "the same on stdout" cmp six.png stdout.png
+f server screenshot six --file - > dash.png
+true_that "and with -" cmp six.png dash.png
+run f server screenshot six -o json
+is_eq "$rc $(jq -r '.findings[].message' <<< "$out")" "2 the bytes of a picture go neither to a terminal nor into JSON" "not into JSON"
+run f server screenshot six --file json.png -o json
+is_eq "$rc $(figure .done)" "0 the display of \"six\" is in \"json.png\"" "but of a file JSON tells"
+before=$(stat -c %Y%i%s six.png)
+run f server screenshot six --file six.png
+is_eq "$rc $err" "3 error FileExists core: \"six.png\" is there already, and nothing is written over it
+  give a name that is free" "nothing is written over"
+is_eq "$(stat -c %Y%i%s six.png)" "$before" "the file that is there"
+ln -s nowhere link.png
+run f server screenshot six --file link.png
+is_rc 3 "nor through a link"
+true_that "that leads nowhere" test ! -e nowhere
+run f server screenshot six --file none/six.png
+is_eq "$rc $err" "1 error StorageFailed core: cannot make \"none/six.png\": No such file or directory" "a folder that is not there"
+run f server pause six
+run f server screenshot six --file paused.png
+is_rc 0 "a picture of one that is paused"
+run f server stop six
+run f server screenshot six --file off.png
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"six\" is SHUTOFF; screenshot is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
+  virtloom server start six" "one that is off has none"
+setting fake 'fail = screenshot'
+run f server start six
+run f server screenshot six --file failed.png
+is_rc 1 "one that fails"
+setting fake
+setting graphics 'vnc_enabled = no'
+run f server create seven --flavor f --image i
+run f server screenshot seven --file seven.png
+is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$(f server show seven -o json | jq -r .uuid)' has no display to take a picture of" "nor one without a display"
+is_eq "$(ls -A | grep -c -e off.png -e failed.png -e seven.png)" 0 "of which no file is left"
 
 setting graphics
 setting fake 'fail = get_host_cpu_stats, get_instance_diagnostics, get_vnc_console'

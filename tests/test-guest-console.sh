@@ -10,11 +10,13 @@
 . "$(dirname "$0")/guest-lib.sh"
 guests_or_skip
 needs socat socat
+needs python3 python3
 guest_image
 cd "$tmp" || exit 99
 
 script listen << 'END_OF_SCRIPT'
 stty -echo < /dev/ttyS0
+echo "guest: to be seen" > /dev/tty0
 echo "guest: listens"
 while read -r line; do echo "guest: heard <$line>"; done < /dev/ttyS0
 END_OF_SCRIPT
@@ -61,6 +63,14 @@ run t server url one -c address -o value
 is_eq "$rc $out" "0 unix:$state/servers/$(field one uuid)/run/vnc" "its display is a socket"
 run t server url one --type spice
 is_eq "$rc $(steady "$err")" "4 error ConsoleTypeUnavailable qemu-tcg: guest '$(field one domain)' has no console of type spice" "it has no SPICE"
+
+must t server screenshot one --file one.png
+is_eq "$(head -c 8 one.png | od -An -tx1) $(stat -c %a one.png)" " 89 50 4e 47 0d 0a 1a 0a 600" "a picture of its display is a PNG of the caller's"
+# The guest has written on it.
+read -r width height colours < <(python3 "$top_srcdir/tests/png.py" one.png)
+true_that "of a screen with something on it ($width, $height, $colours)" test "$width" -ge 640 -a "$height" -ge 400 -a "$colours" -gt 1
+run t server screenshot one --file one.png
+is_rc 3 "a second one takes no file's place"
 
 on_terminal first server console one
 true_that "on a terminal the console begins" wait_for 120 shows first "^] leaves it"

@@ -141,6 +141,7 @@ server console live
 server event list live
 server list
 server log live
+server screenshot live
 server show live
 server url live
 server wait live --status ACTIVE

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * virtloom server console and url: the guest's serial console on a terminal, and where its
- * consoles are.  What is typed goes to the guest, what it writes to the terminal, byte by byte.
+ * virtloom server console, url and screenshot: the guest's serial console on a terminal, where its
+ * consoles are, and what is to be seen.  What is typed goes to the guest, what it writes to the terminal, byte by byte.
  * Only the console itself is held meanwhile, since two readers would each get half of it. */
 
 #include <config.h>
@@ -352,4 +352,24 @@ server_url (struct tool *tool)
                        console.tls_port ? json_integer (console.tls_port) : json_null ());
   tool_show (tool, object, columns);
   return 0;
+}
+
+/* ---- screenshot ---- */
+
+int
+server_screenshot (struct tool *tool)
+{
+  const char *server = tool->args->words[0], *file = args_value (tool->args, "file");
+
+  if (file && strcmp (file, "-") != 0) {
+    if (vl_server_screenshot (tool->app, server, file, -1) < 0)
+      return -1;
+    tool_done (tool, "the display of \"%s\" is in \"%s\"", server, file);
+    return 0;
+  }
+  if (tool->json || isatty (STDOUT_FILENO))
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, "give a file: --file FILE",
+                      "the bytes of a picture go neither to a terminal nor into JSON");
+  tool->printed = 1;
+  return vl_server_screenshot (tool->app, server, NULL, STDOUT_FILENO);
 }

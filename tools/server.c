@@ -439,6 +439,9 @@ static const struct verb verbs[] = {
   { "url", "SERVER", 1, 1, "type " TABLE_OPTIONS, TABLE_FORMATS,
     "shows where a console of the guest is reached", "virtloom server url web1 --type vnc",
     VERB_WATCHED, server_url },
+  { "screenshot", "SERVER", 1, 1, "file", "table json",
+    "takes a picture of the guest's display: a PNG in a new file, or on stdout",
+    "virtloom server screenshot web1 --file web1.png", VERB_WATCHED, server_screenshot },
   { .run = NULL },
 };
 

@@ -52,6 +52,7 @@ int server_diagnostics (struct tool *tool, const char *server);
 /* server-console.c */
 int server_console (struct tool *tool);
 int server_url (struct tool *tool);
+int server_screenshot (struct tool *tool);
 /* server.c: prints the file of the console, PATH; --follow goes on with what comes. */
 int server_follow (struct tool *tool, const char *server, const char *path);
 /* server-show.c */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Figures of the host and of guests, and where guests' consoles are reached. */
+ * Figures of the host and of guests, where guests' consoles are reached, and what is to be seen
+ * there. */
 
 #include <config.h>
 
 #include "server/method.h"
+#include "server/new-file.h"
 #include "server/record.h"
 
+#include "lib/file.h"
 #include "lib/text.h"
 
 #include <virtloom/virtloom.h>
 
+#include <errno.h>
 #include <sys/stat.h>
 
 /* Who looks gets an answer within two seconds. */
@@ -205,6 +209,35 @@ vl_server_console (struct vl_app *app, const char *server, const char *type,
   default:
     return VL_CALL (app, driver, console, get_serial_console, record->uuid, found);
   }
+}
+
+/* Takes no job: to look holds up nobody. */
+static int
+take_picture (struct vl_app *app, const char *server, const void **png, size_t *length)
+{
+  const struct vl_server_info *info = vl_server_find (app, server);
+  const struct vl_record *record = info ? vl_record_find (app, info->uuid) : NULL;
+  struct vl_plugin *driver = record ? vl_app_driver_named (app, record->driver) : NULL;
+
+  return driver == NULL || vl_record_accepts (app->call, record, info->status, "screenshot") < 0
+             ? -1
+             : VL_CALL (app, driver, console, screenshot, record->uuid, png, length);
+}
+
+int
+vl_server_screenshot (struct vl_app *app, const char *server, const char *file, int fd)
+{
+  VL_AUTONEWFILE struct vl_new_file new = { .fd = -1 };
+  struct vl_call *call = app->call;
+  const void *png = NULL;
+  size_t length = 0;
+
+  if ((file && vl_new_file_begin (call, &new, file, 0600) < 0)
+      || take_picture (app, server, &png, &length) < 0)
+    return -1;
+  if (vl_file_write_all (file ? new.fd : fd, png, length) < 0)
+    return vl_file_failed (call, "cannot write", file ? file : "stdout", errno);
+  return file ? vl_new_file_keep (call, &new) : 0;
 }
 
 int

@@ -6,6 +6,7 @@
 
 #include <config.h>
 
+#include "server/new-file.h"
 #include "server/record.h"
 #include "server/undo.h"
 
@@ -277,60 +278,15 @@ vl_image_cache_manage (struct vl_app *app, int dry_run,
 
 /* ---- writing one out ---- */
 
-/* A new file without a name beside FILE; *NAME is the one that it has where there are no such
- * files, or NULL.  -1 with errno. */
 static int
-open_unnamed (struct vl_call *call, const char *file, char **name)
+save_as (struct vl_call *call, const struct vl_image_info *image, const char *path)
 {
-  VL_AUTOFREE char *folder = vl_file_folder (file);
-  int fd = open (folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+  VL_AUTONEWFILE struct vl_new_file file = { .fd = -1 };
 
-  *name = NULL;
-  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
-    return fd;
-  *name = vl_arena_printf (call->arena, "%s.XXXXXX", file);
-  return mkostemp (*name, O_CLOEXEC);
-}
-
-static int
-refuse_there (struct vl_call *call, const char *file)
-{
-  return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, "give a name that is free",
-                       "\"%s\" is there already, and nothing is written over it", file);
-}
-
-/* FD, that open_unnamed answered, gets its name, if nothing has that. */
-static int
-name_it (struct vl_call *call, int fd, const char *name, const char *file)
-{
-  if (name ? renameat2 (AT_FDCWD, name, AT_FDCWD, file, RENAME_NOREPLACE) == 0
-           : linkat (AT_FDCWD, vl_printf (call, "/proc/self/fd/%d", fd), AT_FDCWD, file,
-                     AT_SYMLINK_FOLLOW)
-                 == 0)
-    return vl_file_sync_folder (file) == 0 ? 0 : vl_file_failed (call, "cannot write", file, errno);
-  return errno == EEXIST ? refuse_there (call, file)
-                         : vl_file_failed (call, "cannot make", file, errno);
-}
-
-static int
-save_as (struct vl_call *call, const struct vl_image_info *image, const char *file)
-{
-  VL_AUTOCLOSE int fd = -1;
-  char *name;
-  int result;
-
-  /* Told before hours of copying, and looked at again after it. */
-  if (access (file, F_OK) == 0)
-    return refuse_there (call, file);
-  fd = open_unnamed (call, file, &name);
-  if (fd < 0)
-    return vl_file_failed (call, "cannot make", file, errno);
-  result = vl_image_write (call, image->file, image->checksum, fd, file) == 0
-               ? name_it (call, fd, name, file)
-               : -1;
-  if (result < 0 && name)
-    unlink (name);
-  return result;
+  return vl_new_file_begin (call, &file, path, 0666) < 0
+                 || vl_image_write (call, image->file, image->checksum, file.fd, path) < 0
+             ? -1
+             : vl_new_file_keep (call, &file);
 }
 
 int

@@ -59,6 +59,7 @@ static const struct vl_operation operations[] = {
   { "dump", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, VL_OP_CRASH_DUMP, 0 },
   { "show diagnostics", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, 0, 0 },
   { "console", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, 0, 0 },
+  { "screenshot", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, 0, 0 },
   { "set", THERE, NULL, 0, 0 },
   { "set status", THERE, "", 0, 0 },
   { "lock", ANY, NULL, 0, 0 },

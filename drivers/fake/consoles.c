@@ -9,9 +9,8 @@
 #include "../consoles.h"
 #include "fake.h"
 
-/* <devices> of guest UUID, or NULL after a finding. */
-static const struct vl_xml *
-devices_of (struct vl_call *call, struct vl_conn *conn, const char *method, const char *uuid)
+const struct vl_xml *
+fake_devices_of (struct vl_call *call, struct vl_conn *conn, const char *method, const char *uuid)
 {
   const struct vl_xml *root;
   struct fake_guest guest;
@@ -39,7 +38,7 @@ static int
 graphics (struct vl_call *call, struct vl_conn *conn, const char *method, const char *type,
           const char *uuid, struct vl_console *console)
 {
-  const struct vl_xml *devices = devices_of (call, conn, method, uuid);
+  const struct vl_xml *devices = fake_devices_of (call, conn, method, uuid);
   struct vl_console found = { .port = 0 };
 
   if (devices == NULL)
@@ -65,7 +64,7 @@ int
 fake_get_serial_console (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                          struct vl_console *console)
 {
-  const struct vl_xml *devices = devices_of (call, conn, "get_serial_console", uuid);
+  const struct vl_xml *devices = fake_devices_of (call, conn, "get_serial_console", uuid);
   struct vl_console found = { .port = 0 };
 
   if (devices == NULL)

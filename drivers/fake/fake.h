@@ -88,6 +88,12 @@ int fake_get_spice_console (struct vl_call *call, struct vl_conn *conn, const ch
                             struct vl_console *console);
 int fake_get_serial_console (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                              struct vl_console *console);
+/* picture.c */
+int fake_screenshot (struct vl_call *call, struct vl_conn *conn, const char *uuid, const void **png,
+                     size_t *length);
+/* consoles.c: <devices> of guest UUID for METHOD, or NULL after a finding. */
+const struct vl_xml *fake_devices_of (struct vl_call *call, struct vl_conn *conn,
+                                      const char *method, const char *uuid);
 
 extern const struct vl_devices_calls fake_devices; /* devices.c */
 extern const struct vl_power_calls fake_power;

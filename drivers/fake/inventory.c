@@ -129,4 +129,5 @@ const struct vl_console_calls fake_console = {
   .get_vnc_console = fake_get_vnc_console,
   .get_spice_console = fake_get_spice_console,
   .get_serial_console = fake_get_serial_console,
+  .screenshot = fake_screenshot,
 };

@@ -36,6 +36,7 @@ static const char *const calls[] = {
   "get_vnc_console",
   "get_spice_console",
   "get_serial_console",
+  "screenshot",
   "trigger_crash_dump",
   "resume_state_on_host_boot",
   "poll_rebooting_instances",

@@ -295,23 +295,36 @@ virt_try (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
 }
 
 int
-virt_ask (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
-          const char **answer)
+virt_ask_bytes (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
+                const char **answer, size_t *length)
 {
   VIRT_AUTOTEXT char *text = NULL;
-  size_t length = 0;
+  char *kept;
   FILE *file;
   int result;
 
+  *length = 0;
   if (conn->apart)
-    return virt_busy (call, conn, job, virt_apart (call, conn, fn, job, answer, &length));
-  file = open_memstream (&text, &length);
+    return virt_busy (call, conn, job, virt_apart (call, conn, fn, job, answer, length));
+  file = open_memstream (&text, length);
   if (file == NULL)
     return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
   result = fn (call, conn, job, file);
   fclose (file);
-  *answer = vl_printf (call, "%s", text ? text : "");
+  kept = vl_memory (call, *length + 1);
+  if (text)
+    memcpy (kept, text, *length);
+  *answer = kept;
   return result;
+}
+
+int
+virt_ask (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
+          const char **answer)
+{
+  size_t length;
+
+  return virt_ask_bytes (call, conn, fn, job, answer, &length);
 }
 
 static int

@@ -209,6 +209,9 @@ int virt_try (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const stru
 /* The same for a guest-less question: *ANSWER is what FN wrote, and lives as long as CALL. */
 int virt_ask (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
               const char **answer);
+/* The same where FN writes bytes: *LENGTH of them. */
+int virt_ask_bytes (struct vl_call *call, struct vl_conn *conn, virt_fn fn,
+                    const struct virt_job *job, const char **answer, size_t *length);
 /* The same in a child, which is killed after JOB's milliseconds, with its answer, which lives as
  * long as CALL.  VIRT_BUSY or VIRT_LATE, without a finding, where libvirt is not to be had, or
  * not done in time. */

@@ -204,6 +204,10 @@ struct vl_console_calls {
                             struct vl_console *);
   int (*get_serial_console) (struct vl_call *, struct vl_conn *, const char *uuid,
                              struct vl_console *);
+  /* What is to be seen on the first display of guest UUID, which runs or is paused: a PNG, in
+   * memory that lives as long as CALL.  ConsoleTypeUnavailable: it has no display. */
+  int (*screenshot) (struct vl_call *, struct vl_conn *, const char *uuid, const void **png,
+                     size_t *length);
 };
 
 /* A secret that the hypervisor keeps for guests, such as the key of a TPM's state. */

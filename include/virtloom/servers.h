@@ -303,6 +303,10 @@ VL_EXPORT int vl_server_console (struct vl_app *app, const char *server, const c
 /* Takes the serial console of SERVER, which one process at a time can read, until APP is freed.
  * 0; -1 after a finding, ConsoleInUse where another one has it.  Nothing else is held up. */
 VL_EXPORT int vl_server_console_hold (struct vl_app *app, const char *server);
+/* What is to be seen on the display of SERVER, as a PNG: into the new file FILE, which is the
+ * caller's alone, or, for NULL, to the descriptor FD.  FileExists: nothing is written over FILE. */
+VL_EXPORT int vl_server_screenshot (struct vl_app *app, const char *server, const char *file,
+                                    int fd);
 
 /* ---- STATE as a whole ---- */
 
