@@ -9,8 +9,8 @@
 needs qemu-img qemu-utils
 needs sqlite3 sqlite3
 
-f () { vl --driver fake "$@"; }
-db () { sqlite3 "$state/state.db" "$@"; }
+# shellcheck source=tests/tree-lib.sh
+. "$(dirname "$0")/tree-lib.sh"
 statuses () { f server list | awk 'NR > 1 { print $1, $3 }'; }
 # The host boots: all guests are off, and it has another boot id.
 boot () {
@@ -74,6 +74,39 @@ run f host resume
 is_eq "$rc $err" "1 error InstanceInvalidState core: server \"db\" was ACTIVE before the host's boot and is ERROR: its driver does not know the guest any more
   virtloom server reboot --hard db" "a guest that is gone is told"
 for name in db off paused saved web; do f server delete "$name"; done
+
+# ---- servers of another flavor, of which that is to be confirmed ----
+
+f flavor create m2 --vcpus 1 --ram 256 --disk 1 > /dev/null
+for name in grown idle; do f server create "$name" --flavor m1 --image img > /dev/null; done
+f server stop idle
+for name in grown idle; do f server resize "$name" --flavor m2 --timeout 0 > /dev/null; done
+powers () { f server list -o value -c name,status,power_state | tr '\t' ' '; }
+is_eq "$(powers)" "grown VERIFY_RESIZE RUNNING
+idle VERIFY_RESIZE SHUTDOWN" "one that ran when it was resized, and one that did not"
+boot
+setting fake 'fail = resume_state_on_host_boot'
+run f host resume
+is_eq "$rc $out$err" "1 error PlannedFailure fake: method 'resume_state_on_host_boot' fails as planned by setting 'fail'
+error NotStarted core: server \"grown\" ran before the host's boot and could not be started
+  the next 'virtloom host resume' tries it again" "one that cannot be started is told"
+setting fake 'delay_ms = resume_state_on_host_boot:600000'
+"${cmd[@]}" host resume > /dev/null 2>&1 &
+pid=$!
+under_way () { [ "$(db "SELECT kind FROM operation")" = 'server start after a boot of the host' ]; }
+true_that "its start is under way" wait_for 300 under_way
+{ kill -KILL $pid; wait $pid; } 2> /dev/null
+setting fake
+is_eq "$(powers)" "grown VERIFY_RESIZE SHUTDOWN
+idle VERIFY_RESIZE SHUTDOWN" "and is killed: it is off"
+is_eq "$(f server event list grown -o value -c action,result | head -n 1 | tr '\t' ' ')" "start after a boot of the host interrupted" "which is told"
+run f host resume
+is_eq "$rc $out$err" "0 started grown" "the next call starts it"
+is_eq "$(powers)" "grown VERIFY_RESIZE RUNNING
+idle VERIFY_RESIZE SHUTDOWN" "and it alone; both are still to be confirmed"
+run f server resize revert grown --timeout 0
+is_eq "$rc $(powers | head -n 1)" "0 grown ACTIVE RUNNING" "it can be reverted, and runs"
+for name in grown idle; do f server delete "$name"; done
 
 # ---- the unit ----
 

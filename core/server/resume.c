@@ -30,12 +30,13 @@ static int
 resume (struct vl_app *app, const char *name, const char *uuid)
 {
   const struct vl_server_info *server = vl_server_find (app, uuid);
+  int resized = server && VL_STREQ (server->status, "VERIFY_RESIZE");
 
   if (server == NULL)
     return -1;
-  if (VL_STREQ (server->status, "ACTIVE") || VL_STREQ (server->status, "PAUSED"))
+  if (VL_STREQ (server->power_state, "RUNNING") || VL_STREQ (server->power_state, "PAUSED"))
     return 0;
-  if (! VL_STREQ (server->status, "SHUTOFF"))
+  if (! resized && ! VL_STREQ (server->status, "SHUTOFF"))
     return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceInvalidState", NULL,
                          vl_printf (app->call, "virtloom server reboot --hard %s",
                                     vl_shell_word (app->call->arena, name)),
@@ -50,8 +51,8 @@ resume (struct vl_app *app, const char *name, const char *uuid)
                    uuid);
   return vl_refuse_as (app->call, VL_ERR_FAILED, "NotStarted", NULL,
                        "the next 'virtloom host resume' tries it again",
-                       "server \"%s\" was ACTIVE before the host's boot and could not be started",
-                       name);
+                       "server \"%s\" %s before the host's boot and could not be started", name,
+                       resized ? "ran" : "was ACTIVE");
 }
 
 int
@@ -88,6 +89,9 @@ vl_host_resume (struct vl_app *app, int (*fn) (void *, const char *), void *opaq
                   " AND EXISTS (SELECT 1 FROM action WHERE action.server = server.uuid"
                   " AND action = 'stopped' AND result = 'seen' AND at >= ?1"
                   " AND n = (SELECT max (n) FROM action WHERE action.server = server.uuid)))"
+                  /* No command stops one that is to be confirmed: it runs since it was resized. */
+                  " OR (status = 'VERIFY_RESIZE' AND EXISTS (SELECT 1 FROM resize WHERE"
+                  " resize.server = server.uuid AND resize.status = 'ACTIVE'))"
                   " ORDER BY name",
                   "s", boot_time (store->call));
   for (size_t i = 0; i < n; i++) {

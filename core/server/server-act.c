@@ -212,13 +212,21 @@ write_down (const struct act *act, const char *status)
              : vl_undo_end (store, uuid);
 }
 
-/* The status of a server that was acted on, whose guest is in STATE: what was on record
- * (an error, a suspension) is over. */
+/* The status that a guest in STATE gives a server that was acted on: what was on record (an error,
+ * a suspension) is over. */
 static const char *
-status_after (const struct act *act, enum vl_state state)
+found_after (const struct act *act, enum vl_state state)
 {
   return vl_status_of (actions[act->what].action == VL_SERVER_SUSPEND ? "SUSPENDED" : "ACTIVE",
                        state, 1);
+}
+
+/* The status of that server.  A resize that is to be confirmed is not over. */
+static const char *
+status_after (const struct act *act, enum vl_state state)
+{
+  return VL_STREQ (act->record.status, "VERIFY_RESIZE") ? act->record.status
+                                                        : found_after (act, state);
 }
 
 static int
@@ -379,11 +387,10 @@ vl_server_stop (struct vl_app *app, const char *const *servers, size_t n, uint32
 static int
 write_found (const struct act *act, const struct vl_info *info)
 {
-  const char *after = status_after (act, info->state);
   const char *before = vl_status_of (act->record.status, info->state, 1);
 
-  if (VL_STREQ (after, rule (act)->to))
-    return write_down (act, after);
+  if (vl_operation_leads_to (rule (act), found_after (act, info->state)))
+    return write_down (act, status_after (act, info->state));
   return note_change (act->app, &act->record, before, info) < 0
                  || vl_history_end (act->app->store, act->record.uuid, "interrupted",
                                     "the command that did it was killed before it was done")

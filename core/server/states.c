@@ -46,7 +46,8 @@ static const struct vl_operation operations[] = {
   { "unpause", "PAUSED", "ACTIVE", VL_OP_UNPAUSE, VL_EVENT_UNPAUSED },
   { "suspend", "ACTIVE", "SUSPENDED", VL_OP_SUSPEND, VL_EVENT_SUSPENDED },
   { "resume", "SUSPENDED", "ACTIVE", VL_OP_RESUME, VL_EVENT_RESUMED },
-  { "start after a boot of the host", "SHUTOFF", "ACTIVE", VL_OP_START, VL_EVENT_STARTED },
+  { "start after a boot of the host", "SHUTOFF, VERIFY_RESIZE", "ACTIVE, VERIFY_RESIZE",
+    VL_OP_START, VL_EVENT_STARTED },
   { "attach volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_ATTACH_VOLUME, VL_EVENT_ATTACHED },
   { "detach volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_DETACH_VOLUME, VL_EVENT_DETACHED },
   { "attach interface", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_ATTACH_INTERFACE,
@@ -127,6 +128,12 @@ vl_operation_is_for (const struct vl_operation *operation, const char *status)
   if (VL_STARTS (from, NOT))
     return ! is_listed (from + strlen (NOT), status);
   return VL_STREQ (from, ANY) || is_listed (from, status);
+}
+
+int
+vl_operation_leads_to (const struct vl_operation *operation, const char *status)
+{
+  return operation->to && is_listed (operation->to, status);
 }
 
 const struct vl_happening *

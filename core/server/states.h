@@ -30,6 +30,8 @@ struct vl_happening {
 const struct vl_operation *vl_operation_find (const char *word);
 /* Is OPERATION for servers that are STATUS? */
 int vl_operation_is_for (const struct vl_operation *operation, const char *status);
+/* Is STATUS one that OPERATION, which says so, leads to? */
+int vl_operation_leads_to (const struct vl_operation *operation, const char *status);
 /* NULL where that is nothing to be told. */
 const struct vl_happening *vl_happening_find (const char *was, const char *is);
 
