@@ -10,6 +10,7 @@
 . "$(dirname "$0")/guest-lib.sh"
 guests_or_skip
 needs socat socat
+needs jq jq
 needs python3 python3
 guest_image
 cd "$tmp" || exit 99
@@ -71,6 +72,10 @@ read -r width height colours < <(python3 "$top_srcdir/tests/png.py" one.png)
 true_that "of a screen with something on it ($width, $height, $colours)" test "$width" -ge 640 -a "$height" -ge 400 -a "$colours" -gt 1
 run t server screenshot one --file one.png
 is_rc 3 "a second one takes no file's place"
+
+run t server top --rounds 1 --delay 1 -o json
+is_eq "$rc $(jq -r '.servers[] | [.name, .power_state, .cpu >= 0, .memory_mb > 10, .read_bytes >= 0, .write_bytes >= 0] | map (tostring) | join (" ")' <<< "$out")" \
+  "0 one RUNNING true true true true" "what it does, in a round"
 
 on_terminal first server console one
 true_that "on a terminal the console begins" wait_for 120 shows first "^] leaves it"

@@ -142,6 +142,7 @@ server event list live
 server list
 server log live
 server screenshot live
+server top -n 1 -d 1
 server show live
 server url live
 server wait live --status ACTIVE

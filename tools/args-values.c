@@ -49,6 +49,7 @@ static const struct number {
   const char *unit;
   int example;
 } numbers[] = {
+  { "delay", 1, 86400, " seconds", 5 },     { "rounds", 1, INT32_MAX, "", 3 },
   { "disk", 0, INT32_MAX, " GiB", 10 },     { "ephemeral", 0, INT32_MAX, " GiB", 10 },
   { "lines", 1, INT32_MAX, "", 20 },        { "min-disk", 0, INT32_MAX, " GiB", 10 },
   { "min-ram", 0, INT32_MAX, " MiB", 512 }, { "ram", 1, INT32_MAX, " MiB", 512 },

@@ -166,7 +166,7 @@ finish (struct tool *tool, int code)
     code = code ? code : VL_ERR_FAILED;
   }
   if (! tool->json || tool->printed)
-    findings_print (tool->app, 0, stderr);
+    findings_print (tool, tool->app, stderr);
   json_decref (tool->data);
   vl_app_free (tool->app);
   return code;

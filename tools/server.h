@@ -47,6 +47,8 @@ int server_remove_network (struct tool *tool);
 int server_resize (struct tool *tool);
 int server_resize_confirm (struct tool *tool);
 int server_resize_revert (struct tool *tool);
+/* server-top.c */
+int server_top (struct tool *tool);
 /* figures.c: what its guest has done so far. */
 int server_diagnostics (struct tool *tool, const char *server);
 /* server-console.c */

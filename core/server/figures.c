@@ -150,6 +150,18 @@ vl_server_diagnostics (struct vl_app *app, const char *server, vl_diagnostics_fn
              : result;
 }
 
+const char *
+vl_server_name (struct vl_app *app, const char *uuid)
+{
+  struct vl_store *store;
+  const char *name = NULL;
+
+  if (vl_app_store_if_any (app, &store) < 0 || store == NULL)
+    return NULL;
+  vl_db_row (store, &name, "SELECT name FROM server WHERE uuid = ?", "s", uuid);
+  return name;
+}
+
 /* ---- consoles ---- */
 
 enum console { CONSOLE_NONE, CONSOLE_VNC, CONSOLE_SPICE, CONSOLE_SERIAL };

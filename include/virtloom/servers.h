@@ -295,6 +295,9 @@ VL_EXPORT int vl_host_usage (struct vl_app *app, struct vl_usage *usage);
  * or not, which the hypervisor is asked about once. */
 VL_EXPORT int vl_server_diagnostics (struct vl_app *app, const char *server, vl_diagnostics_fn fn,
                                      void *opaque);
+/* What the server with this UUID is called on record, without asking a driver; NULL where there is
+ * none.  Arena memory of the application. */
+VL_EXPORT const char *vl_server_name (struct vl_app *app, const char *uuid);
 /* Where the console TYPE ("vnc", "spice", "serial", or what Nova calls them) of SERVER is reached.
  * ConsoleTypeInvalid: there is no such type; ConsoleTypeUnavailable: no guest, or this one, has
  * it.  Texts are arena memory of the application. */

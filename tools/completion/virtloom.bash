@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event dump wait pause unpause suspend resume log console url screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event dump wait pause unpause suspend resume log console url top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -45,6 +45,7 @@ _virtloom_options ()
     server-log) echo "--lines --raw" ;;
     server-console) echo "--attach --follow --raw" ;;
     server-screenshot) echo "--file" ;;
+    server-top) echo "--delay --rounds --sort --column --no-headings" ;;
     server-url) echo "--type --column --no-headings" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;
     audit-*) echo "--flavors --images" ;;
