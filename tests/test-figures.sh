@@ -150,7 +150,7 @@ setting graphics 'vnc_enabled = no'
 run f server create seven --flavor f --image i
 run f server screenshot seven --file seven.png
 is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$(f server show seven -o json | jq -r .uuid)' has no display to take a picture of" "nor one without a display"
-is_eq "$(ls -A | grep -c -e off.png -e failed.png -e seven.png)" 0 "of which no file is left"
+is_eq "$(find . -name off.png -o -name failed.png -o -name seven.png)" "" "of which no file is left"
 
 setting graphics
 setting fake 'fail = get_host_cpu_stats, get_instance_diagnostics, get_vnc_console'

@@ -80,7 +80,7 @@ for name in db off paused saved web; do f server delete "$name"; done
 f flavor create m2 --vcpus 1 --ram 256 --disk 1 > /dev/null
 for name in grown idle; do f server create "$name" --flavor m1 --image img > /dev/null; done
 f server stop idle
-for name in grown idle; do f server resize "$name" --flavor m2 --timeout 0 > /dev/null; done
+for name in grown idle; do f server resize "$name" --flavor m2 > /dev/null; done
 powers () { f server list -o value -c name,status,power_state | tr '\t' ' '; }
 is_eq "$(powers)" "grown VERIFY_RESIZE RUNNING
 idle VERIFY_RESIZE SHUTDOWN" "one that ran when it was resized, and one that did not"
@@ -104,7 +104,7 @@ run f host resume
 is_eq "$rc $out$err" "0 started grown" "the next call starts it"
 is_eq "$(powers)" "grown VERIFY_RESIZE RUNNING
 idle VERIFY_RESIZE SHUTDOWN" "and it alone; both are still to be confirmed"
-run f server resize revert grown --timeout 0
+run f server resize revert grown
 is_eq "$rc $(powers | head -n 1)" "0 grown ACTIVE RUNNING" "it can be reverted, and runs"
 for name in grown idle; do f server delete "$name"; done
 

@@ -104,3 +104,14 @@ args_properties (struct tool *tool, const char *name, struct vl_property **list,
   }
   return bad;
 }
+
+void
+args_free (struct args *args)
+{
+  for (size_t i = 0; i < args->n_lists; i++)
+    free (args->lists[i]);
+  free (args->words);
+  free (args->given);
+  free ((char *)args->message);
+  free ((char *)args->hint);
+}

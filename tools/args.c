@@ -38,7 +38,8 @@ static const struct option options[] = {
   { "disk", NULL, "GIB", "root disk; 0: the image's own size" },
   { "disk-format", NULL, "FORMAT", "what the file is: qcow2, raw ...; never guessed" },
   { "domcapabilities", NULL, "FILE", "libvirt's domain capabilities" REPEATABLE },
-  { "dry-run", NULL, NULL, "show the domain that would be made, make nothing" },
+  { "dry-run", NULL, NULL,
+    "show the domain that would be made, or what a volume would be called; make nothing" },
   { "ephemeral", NULL, "GIB", "an empty second disk" },
   { "fact", NULL, "KEY=VALUE", "a fact; a key given twice is a list" REPEATABLE },
   { "file", NULL, "FILE",
@@ -590,15 +591,4 @@ args_parse (struct args *args, int argc, char **argv)
   if (args->verb && ! args->help && ! args->bad)
     check_words (args);
   free (p.owned);
-}
-
-void
-args_free (struct args *args)
-{
-  for (size_t i = 0; i < args->n_lists; i++)
-    free (args->lists[i]);
-  free (args->words);
-  free (args->given);
-  free ((char *)args->message);
-  free ((char *)args->hint);
 }

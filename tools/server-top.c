@@ -325,11 +325,12 @@ say (const char *text)
 static void
 show_screen (const struct top *top, json_t *rows)
 {
-  struct winsize size = { .ws_row = 24 };
+  struct winsize size = { 0 };
   size_t n = json_array_size (rows), most;
 
   (void)ioctl (STDOUT_FILENO, TIOCGWINSZ, &size);
-  most = size.ws_row > 3 ? (size_t)size.ws_row - 3 : 1;
+  /* A terminal that does not say how large it is has as many lines as they had. */
+  most = size.ws_row == 0 ? 24 - 3 : size.ws_row > 3 ? (size_t)size.ws_row - 3 : 1;
   while (json_array_size (rows) > most)
     json_array_remove (rows, json_array_size (rows) - 1);
   say (SCREEN_CLEAR);
