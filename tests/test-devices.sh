@@ -38,6 +38,29 @@ whole () {
   is_eq "$rc $out$err" "0 " "a plan of today is no other"
 }
 
+# ---- what disks are called ----
+
+# names PROPERTY...: the disks of a plan, the root disk first.
+names () {
+  f image create named --file disk.raw --disk-format raw "${@/#/--property=}" > /dev/null
+  f plan --flavor all --image named --config-drive -o json | jq -r '.disks[] | .role + "=" + .target' | paste -sd ' '
+  f image delete named
+}
+f flavor create all --vcpus 1 --ram 128 --disk 1 --ephemeral 1 --swap 64 > /dev/null
+is_eq "$(names)" "root=vda ephemeral=vdb swap=vdc config=hda" "default_root_device_name and default_device_names_for_instance"
+is_eq "$(names hw_disk_bus=scsi | cut -d ' ' -f 1)" "root=sda" "default_root_device_name on another bus"
+is_eq "$(names hw_disk_bus=ide hw_cdrom_bus=sata)" "root=hda ephemeral=hdb swap=hdc config=sda" "default_device_names_for_instance on others"
+before=$(cat "$state/fake/guests/$uuid")
+run f server add volume web "path=$tmp/one.raw,format=raw" --dry-run
+is_eq "$rc $out$err" "0 vdb" "get_device_name_for_instance"
+run f server add volume web "path=$tmp/one.raw,format=raw" --device /dev/vdq --dry-run -o json
+is_eq "$rc $(jq -r .device <<< "$out")" "0 vdq" "get_device_name_for_instance of one with a name"
+run f server add volume web size=3 --dry-run
+is_rc 2 "of what is no volume"
+run f server add volume wob "path=$tmp/one.raw,format=raw" --dry-run
+is_rc 5 "of no server"
+is_eq "$(cat "$state/fake/guests/$uuid")$(f server event list web -o value -c action | paste -sd,)" "${before}create" "nothing was done"
+
 # ---- one after the other ----
 
 for status in ACTIVE PAUSED SHUTOFF; do

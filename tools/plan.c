@@ -7,6 +7,8 @@
 
 #include "tool.h"
 
+#include <virtloom/feature.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +130,25 @@ active (const struct vl_plan *plan)
 }
 
 static json_t *
+disks (const struct vl_plan *plan)
+{
+  json_t *list = json_array ();
+
+  for (size_t i = 0; i < vl_plan_n_disks (plan); i++) {
+    const struct vl_disk *disk = vl_plan_disk (plan, i);
+    json_t *object = json_object ();
+
+    json_put (object, "id", disk->id);
+    json_put (object, "role", disk->role);
+    json_put (object, "device", disk->device);
+    json_put (object, "bus", disk->bus);
+    json_put (object, "target", disk->dev);
+    json_array_append_new (list, object);
+  }
+  return list;
+}
+
+static json_t *
 timings (const struct vl_plan *plan)
 {
   json_t *list = json_array ();
@@ -178,6 +199,7 @@ plan_run (struct tool *tool)
     json_object_set_new (tool->data, "claims", claims (plan, 0));
     json_object_set_new (tool->data, "provisional", claims (plan, 1));
     json_object_set_new (tool->data, "active", active (plan));
+    json_object_set_new (tool->data, "disks", disks (plan));
   }
   if (plan && args_has (tool->args, "timing"))
     show_timings (tool, plan);

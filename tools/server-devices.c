@@ -21,9 +21,28 @@ add (struct tool *tool, enum vl_device_kind kind, const char *name)
   return 0;
 }
 
+/* Says what it would be called. */
+static int
+tell_name (struct tool *tool)
+{
+  const char *const *words = tool->args->words;
+  const char *device;
+
+  if (vl_server_device_name (tool->app, words[0], words[1], args_value (tool->args, "device"),
+                             &device)
+      < 0)
+    return -1;
+  json_put (tool->data, "device", device);
+  if (! tool->json)
+    printf ("%s\n", device);
+  return 0;
+}
+
 int
 server_add_volume (struct tool *tool)
 {
+  if (args_has (tool->args, "dry-run"))
+    return tell_name (tool);
   return add (tool, VL_DEVICE_VOLUME, args_value (tool->args, "device"));
 }
 

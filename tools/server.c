@@ -397,7 +397,7 @@ static const struct verb verbs[] = {
   { "diff", "SERVER", 1, 1, NULL, "table json",
     "shows what a plan of today would change; nothing where that is nothing",
     "virtloom server diff web1", 0, server_diff },
-  { "add volume", "SERVER VOLUME", 2, 2, "device wait", "table json",
+  { "add volume", "SERVER VOLUME", 2, 2, "device wait dry-run", "table json",
     "gives a guest one more volume, as --volume of create does",
     "virtloom server add volume web1 path=/srv/data.raw,format=raw", 0, server_add_volume },
   { "add network", "SERVER NET", 2, 2, "wait", "table json",

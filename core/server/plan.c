@@ -308,6 +308,18 @@ is_active (const struct vl_guest *guest, size_t i)
 }
 
 size_t
+vl_plan_n_disks (const struct vl_plan *plan)
+{
+  return plan->build.guest ? plan->build.guest->n_disks : 0;
+}
+
+const struct vl_disk *
+vl_plan_disk (const struct vl_plan *plan, size_t i)
+{
+  return i < vl_plan_n_disks (plan) ? &plan->build.guest->disks[i] : NULL;
+}
+
+size_t
 vl_plan_n_active (const struct vl_plan *plan)
 {
   const struct vl_guest *guest = plan->build.guest;

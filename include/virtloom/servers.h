@@ -203,6 +203,10 @@ enum vl_device_kind { VL_DEVICE_VOLUME = 1, VL_DEVICE_INTERFACE = 2 };
  * change beside the device is a refusal. */
 VL_EXPORT int vl_server_attach (struct vl_app *app, const char *server, enum vl_device_kind kind,
                                 const char *spec, const char *name, const char **id);
+/* What SERVER's guest would call the volume SPEC, that is not attached to it: Nova's
+ * get_device_name_for_instance.  NAME as above.  *DEVICE ("vdb") is memory of the application. */
+VL_EXPORT int vl_server_device_name (struct vl_app *app, const char *server, const char *spec,
+                                     const char *name, const char **device);
 /* Takes DEVICE away: a volume by its id, uuid, name in the guest or file, an interface by its id,
  * MAC address or tap.  It is the server's until the guest has let go of it (DeviceDetachFailed). */
 VL_EXPORT int vl_server_detach (struct vl_app *app, const char *server, enum vl_device_kind kind,

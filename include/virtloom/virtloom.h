@@ -41,6 +41,7 @@ extern "C" {
 #endif
 
 struct vl_app;
+struct vl_disk; /* feature.h */
 struct vl_plan;
 
 struct vl_app_options {
@@ -338,6 +339,11 @@ VL_EXPORT const struct vl_claim_info *vl_plan_claim (const struct vl_plan *plan,
 VL_EXPORT size_t vl_plan_n_active (const struct vl_plan *plan);
 /* The I-th active feature; *WHY is what made it active. */
 VL_EXPORT const char *vl_plan_active (const struct vl_plan *plan, size_t i, const char **why);
+/* The disks, the root disk first, with what each is called in the guest (`dev`):
+ * Nova's default_root_device_name and default_device_names_for_instance.  None where the plan
+ * failed before they were laid out. */
+VL_EXPORT size_t vl_plan_n_disks (const struct vl_plan *plan);
+VL_EXPORT const struct vl_disk *vl_plan_disk (const struct vl_plan *plan, size_t i);
 /* Nanoseconds spent per phase and plugin: rows "PHASE PLUGIN NS"; none unless the session is
  * `timed`. */
 VL_EXPORT size_t vl_plan_n_timings (const struct vl_plan *plan);

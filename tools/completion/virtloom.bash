@@ -39,7 +39,7 @@ _virtloom_options ()
     server-wait) echo "--status --console --timeout" ;;
     server-reboot) echo "--hard --timeout --update --accept-loss --wait" ;;
     server-resize) echo "--flavor --timeout --accept-loss --wait" ;;
-    server-add*) echo "--device --wait" ;;
+    server-add*) echo "--device --dry-run --wait" ;;
     server-remove*) echo "--wait" ;;
     server-show) echo "--diagnostics --column --no-headings" ;;
     server-log) echo "--lines --raw" ;;
