@@ -32,6 +32,7 @@ must t image create q35 --file "$image" --disk-format qcow2 --property hw_machin
 # mac SERVER NIC, address SERVER ID: what is on record.
 mac () { t server show "$1" -o json | jq -r ".networks[] | select (.id == \"$2\") | .mac"; }
 address () { t server show "$1" -o json | jq -r "[.disks[], .networks[]][] | select (.id == \"$2\") | .address"; }
+addresses () { t server show "$1" -o json | jq -r '[.disks[], .networks[]][] | .id + " " + .address'; }
 
 for machine in guest q35; do
   run t server create "$machine" --flavor small --image "$machine" --volume "$(volume look)"
@@ -60,8 +61,10 @@ for machine in guest q35; do
   true_that "nor that" says "$machine" "guest: sees $first" 2
   run t server add volume "$machine" "path=$tmp/two.raw,format=raw" --device /dev/vdx
   is_eq "$rc $err" "0 " "another volume"
+  before=$(addresses "$machine")
   run t server reboot --hard "$machine"
   is_eq "$rc $out$err" "0 " "a hard reboot"
+  is_eq "$(addresses "$machine")" "$before" "all disks and interfaces are where they were"
   true_that "the guest has it from its start" says "$machine" "guest: sees ${first%.} vdc=4096."
   run t server delete "$machine"
   is_rc 0 "delete"

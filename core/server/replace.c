@@ -151,6 +151,36 @@ vl_document_take (struct vl_store *store, const char *server, enum vl_event even
              : vl_undo_end (store, server);
 }
 
+/* The same after operation KIND.  Where a device is that came to a guest goes into the document, too,
+ * so that it is there after the next start. */
+static int
+take_it (struct vl_app *app, const char *server, const char *kind, enum vl_event event)
+{
+  struct vl_store *store = app->store;
+  size_t first = app->call->findings.n, n = 1;
+  struct vl_stored *stored = NULL;
+  struct vl_plan *plan = NULL;
+  struct vl_change *changes;
+  struct vl_record record;
+  int result = vl_document_take (store, server, event);
+
+  if (result < 0 || ! VL_STARTS (kind, VL_OP_SERVER_ATTACH))
+    return result;
+  if (vl_record_load (store, server, &record) == 1)
+    stored = vl_stored_load (app, &record, VL_ROLE_CURRENT);
+  if (stored)
+    plan = vl_record_plan (app, &record, stored);
+  if (plan && plan->ok)
+    vl_stored_difference (app, stored, plan, &changes, &n);
+  /* It was said when the device was planned. */
+  vl_findings_drop (app->call, first, app->call->findings.n);
+  if (n == 0)
+    result = vl_stored_write (store, server, VL_ROLE_CURRENT, plan);
+  vl_plan_free (plan);
+  vl_stored_free (stored);
+  return result;
+}
+
 int
 vl_document_drop (struct vl_store *store, const char *server, const char *result, const char *why)
 {
@@ -194,7 +224,7 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
   if (done == 0) {
     if (vl_db_begin (store) == 0
         && vl_db_finish (store, how->take ? how->take (how->opaque)
-                                          : vl_document_take (store, record->uuid, how->event))
+                                          : take_it (app, record->uuid, how->kind, how->event))
                == 0)
       return 0;
     return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
@@ -252,7 +282,7 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
     done = VL_UNFINISHED;
   return vl_db_finish (
       app->store, done == VL_UNFINISHED ? -1
-                  : done == 0           ? vl_document_take (app->store, server, event)
+                  : done == 0           ? take_it (app, server, kind, event)
                   : done > 0 ? keep_pending (app->store, hooks->record, event, "interrupted", why)
                              : vl_document_drop (app->store, server, "interrupted", why));
 }
