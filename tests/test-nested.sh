@@ -62,7 +62,7 @@ CLEANUPS="$CLEANUPS cleanup_host"
 host_up () {
   : > "$tmp/console"
   : > "$tmp/said"
-  qemu-system-x86_64 -name nested -no-user-config -nodefaults -display none -machine q35 -accel "tcg$1" -cpu max -smp 2 -m 2560 \
+  qemu-system-x86_64 -name nested -no-user-config -nodefaults -display none -machine q35 -accel "tcg$1" -cpu max -smp 1 -m 2560 \
     -kernel "$VL_TEST_NESTED/vmlinuz" -initrd "$VL_TEST_NESTED/initrd" \
     -append 'root=/dev/vda console=ttyS0 mitigations=off tsc=unstable no_timer_check systemd.show_status=1' \
     -drive "file=$tmp/root.img,format=raw,if=virtio,cache=unsafe" -drive "file=$tmp/payload.img,format=raw,if=virtio,readonly=on" \
@@ -79,7 +79,7 @@ watch_host () {
   while kill -0 "$host" 2> /dev/null; do
     wait_for "$VL_TEST_NESTED_SILENCE" changed || late="has said nothing for $VL_TEST_NESTED_SILENCE seconds"
     [ "$SECONDS" -lt $end ] || late="has not come to its end in $VL_TEST_NESTED_SECONDS seconds"
-    [ -z "$late" ] || kill -KILL "$host"
+    [ -z "$late" ] || kill -KILL "$host" 2> /dev/null
     size=$(stat -c %s "$tmp/console")
   done
   wait "$host"

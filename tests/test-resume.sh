@@ -113,6 +113,11 @@ for name in grown idle; do f server delete "$name"; done
 unit=$top_builddir/packaging/virtloom-resume.service
 has "$(cat "$unit")" "/bin/virtloom --quiet host resume" "the unit runs it"
 lacks "$(cat "$unit")" "@" "with its path filled in"
+# What systemd starts behind another unit it stops before it.
+after () { echo " $(sed -n 's/^After=//p' "$top_builddir/packaging/virtloom-$1.service") "; }
+has "$(after watch)" " libvirt-guests.service " "host watch ends before guests are shut down with their host"
+has "$(after resume)" " network-online.target " "guests are started when the host's network is there"
+has "$(after resume)" " virtloom-watch.service " "and somebody listens"
 if command -v systemd-analyze > /dev/null; then
   sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|; s|^Documentation.*||' "$unit" > "$tmp/virtloom-resume.service"
   run systemd-analyze verify --man=no "$tmp/virtloom-resume.service"
