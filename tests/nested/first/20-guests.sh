@@ -30,11 +30,11 @@ cat > "$work/look.disk" << 'INSIDE'
 grep -qw svm /proc/cpuinfo && echo "guest: svm yes" || echo "guest: svm no"
 dmesg | grep -q 'Hypervisor detected: KVM' && echo "guest: hypervisor KVM" || echo "guest: hypervisor none"
 echo "guest: megabytes $(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 64 / 1024 * 64))"
-last=
+life=$(cat /proc/sys/kernel/random/uuid) last=
 while :; do
   now=
   for disk in /sys/block/[vs]d*; do now="$now ${disk##*/}=$(cat "$disk/size")"; done
-  [ "$now" = "$last" ] || echo "guest: sees$now."
+  [ "$now" = "$last" ] || { echo "guest: life $life"; echo "guest: sees$now."; }
   last=$now; sleep 1
 done
 INSIDE

@@ -9,6 +9,7 @@ run k server create off --flavor tiny --image empty
 made "a third guest"
 run k server stop off --timeout 0
 is_eq "$rc $err" "0 " "stop"
+tells hidden life > "$work/life"
 run k server suspend hidden
 is_eq "$rc $err" "0 " "suspend"
 

@@ -25,7 +25,7 @@ is_eq "$rc $err $(power hidden)" "0  RUNNING" "what was suspended is resumed"
 run k server add volume hidden "path=$work/one.raw,format=raw"
 is_eq "$rc $err" "0 " "is given a volume"
 true_that "and sees it, after the boot of its host" says hidden "vdc=4096."
-lacks "$(console hidden | tail -n +2)" "guest: report begins" "without a boot of its own"
+is "$(tells hidden life)" "$(cat "$work/life")" "without a boot of its own"
 run k server suspend hidden
 is_eq "$rc $err" "0 " "is suspended again"
 is "$(owners)" "$(cat "$work/owners")" "files are whose they were"
