@@ -259,8 +259,8 @@ static void
 unknown_verb (struct args *args, const char *name)
 {
   /* What the clients of OpenStack can do with a server. */
-  static const char later[] = "backup dump evacuate image migrate migration rebuild "
-                              "rescue restore shelve unrescue unshelve volume";
+  static const char later[] = "backup dump evacuate image migrate migration "
+                              "restore shelve unshelve volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = join_verbs (args->noun);
   int known = name && strcmp (args->noun->name, "server") == 0 && has_word (later, name);

@@ -195,15 +195,10 @@ read_password (struct tool *tool, char **password)
 
 /* ---- files ---- */
 
-struct gifts {
-  struct vl_guest_file *files;
-  size_t n;
-};
-
 /* What --file GUEST=FILE names, with the bytes of each.  They are in no finding.  0 or -1; in
  * either case the caller frees. */
 static int
-read_files (struct tool *tool, struct gifts *gifts)
+read_files (struct tool *tool, struct server_gifts *gifts)
 {
   const char *const *pairs = args_list (tool->args, "file");
   size_t n = 0;
@@ -233,9 +228,18 @@ read_files (struct tool *tool, struct gifts *gifts)
   return bad;
 }
 
-static void
-free_files (struct gifts *gifts)
+int
+server_gifts_read (struct tool *tool, struct server_gifts *gifts)
 {
+  return read_password (tool, &gifts->password) < 0 ? -1 : read_files (tool, gifts);
+}
+
+void
+server_gifts_free (struct server_gifts *gifts)
+{
+  if (gifts->password)
+    explicit_bzero (gifts->password, strlen (gifts->password));
+  free (gifts->password);
   for (size_t i = 0; i < gifts->n; i++) {
     explicit_bzero ((char *)gifts->files[i].bytes, gifts->files[i].length);
     free ((char *)gifts->files[i].bytes);
@@ -294,8 +298,8 @@ server_create (struct tool *tool)
     .hostname = args_value (tool->args, "hostname"),
   };
   const char **keys = NULL;
-  struct gifts gifts = { NULL, 0 };
-  char *password = NULL, *text = NULL;
+  struct server_gifts gifts = { 0 };
+  char *text = NULL;
   int result = -1;
 
   if (options.flavor == NULL && file == NULL)
@@ -307,18 +311,14 @@ server_create (struct tool *tool)
     if (text == NULL)
       return -1;
   }
-  if (read_keys (tool, &keys) == 0 && read_password (tool, &password) == 0
-      && read_files (tool, &gifts) == 0) {
+  if (read_keys (tool, &keys) == 0 && server_gifts_read (tool, &gifts) == 0) {
     options.files = gifts.files;
     options.n_files = gifts.n;
     options.public_keys = keys;
-    options.password = password;
+    options.password = gifts.password;
     result = make (tool, &options);
   }
-  if (password)
-    explicit_bzero (password, strlen (password));
-  free (password);
-  free_files (&gifts);
+  server_gifts_free (&gifts);
   free (keys);
   free (text);
   return result;

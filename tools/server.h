@@ -27,6 +27,15 @@ int server_matches (struct tool *tool, const struct vl_server_info *server);
  * NULL-terminated, in memory of the call.  NULL after a finding. */
 const char *const *server_names (struct tool *tool);
 int server_wait (struct tool *tool);
+/* server-create.c: what --password and --file give the guest, as far as the verb takes them.  0
+ * or -1; server_gifts_free in either case. */
+struct server_gifts {
+  char *password; /* or NULL */
+  struct vl_guest_file *files;
+  size_t n;
+};
+int server_gifts_read (struct tool *tool, struct server_gifts *gifts);
+void server_gifts_free (struct server_gifts *gifts);
 /* server-set.c */
 int server_set (struct tool *tool);
 int server_unset (struct tool *tool);
@@ -49,6 +58,10 @@ int server_resize_confirm (struct tool *tool);
 int server_resize_revert (struct tool *tool);
 /* server-top.c */
 int server_top (struct tool *tool);
+/* server-rescue.c */
+int server_rescue (struct tool *tool);
+int server_unrescue (struct tool *tool);
+int server_rebuild (struct tool *tool);
 /* figures.c: what its guest has done so far. */
 int server_diagnostics (struct tool *tool, const char *server);
 /* server-console.c */

@@ -109,6 +109,15 @@ bus_why (struct vl_call *call, const struct vl_disk *disk, const struct vl_block
   return slot;
 }
 
+/* Does each disk say when it is booted from?  A rescue disk that is one more is before the first
+ * of its kind. */
+static int
+by_disk (struct vl_call *call, const struct vl_guest *guest)
+{
+  return guest->request->rescue && guest->request->rescue->stable
+         && ! vl_has (call, VL_GUEST_KERNEL);
+}
+
 static void
 write_disk (struct vl_call *call, const struct vl_guest *guest, size_t i)
 {
@@ -136,6 +145,10 @@ write_disk (struct vl_call *call, const struct vl_guest *guest, size_t i)
     vl_ensure_in (node, "shareable");
   if (guest->volumes[i].connection)
     write_limits (call, &guest->volumes[i], node);
+  if (by_disk (call, guest) && disk->boot) {
+    part = vl_ensure_in (node, "boot");
+    vl_set (part, "order", vl_printf (call, "%d", (int)disk->boot));
+  }
 }
 
 /* <boot dev=>: one entry per kind of device, in the order in which disks are
@@ -148,7 +161,7 @@ write_boot (struct vl_call *call, const struct vl_guest *guest)
   };
   unsigned done = 0;
 
-  if (vl_has (call, VL_GUEST_KERNEL))
+  if (vl_has (call, VL_GUEST_KERNEL) || by_disk (call, guest))
     return;
   for (int32_t place = 1; place <= (int32_t)guest->n_disks; place++)
     for (size_t i = 0; i < guest->n_disks; i++)

@@ -92,6 +92,28 @@ bus_of_device (struct layout *l, const char *device, const char *role)
   return NULL;
 }
 
+/* The bus of a rescue's disk, which its image may name. */
+static const struct vl_offer *
+bus_of_rescue (struct layout *l, const char *device)
+{
+  const char *bus = l->request->rescue->bus;
+  const struct vl_offer *offer = bus ? find_bus (l, device, bus, NULL) : NULL;
+  VL_AUTOSTR struct vl_str all = { 0 };
+
+  if (offer || bus == NULL)
+    return offer ? offer : bus_of_device (l, device, "rescue");
+  for (size_t i = 0; i < l->offers[is_cdrom (device)].n; i++)
+    vl_str_printf (&all, " %s", l->offers[is_cdrom (device)].rows[i]->name);
+  vl_refuse_as (l->call, VL_ERR_UNSUPPORTED, "UnsupportedRescueBus", NULL,
+                vl_printf (l->call, "virtloom image set %s --property hw_rescue_bus=BUS",
+                           vl_shell_word (l->call->arena, l->request->rescue->image.name)),
+                "image '%s' has hw_rescue_bus '%s', which no rescue disk of a '%s' guest can be "
+                "on; accepted:%s",
+                l->request->rescue->image.name, bus, vl_str (l->call, VL_GUEST_VIRT_TYPE),
+                all.length ? all.text : " none");
+  return NULL;
+}
+
 static const struct vl_offer *
 bus_of_bdm (struct layout *l, const struct vl_block_device *bdm, const char *device)
 {
@@ -204,8 +226,11 @@ device_of (struct layout *l, const struct vl_wanted_disk *want)
 
   if (VL_STREQ (want->role, "config"))
     return vl_text_same (drive, "vfat") ? "disk" : "cdrom";
-  if (root)
-    return vl_text_same (l->request->image.disk_format, "iso") ? "cdrom" : "disk";
+  if (VL_STREQ (want->role, "rescue") && l->request->rescue->device)
+    return l->request->rescue->device;
+  if (root || VL_STREQ (want->role, "rescue"))
+    return vl_text_same (vl_image_of (l->request, want->role)->disk_format, "iso") ? "cdrom"
+                                                                                   : "disk";
   return want->bdm && vl_text_among (want->bdm->device_type, devices) ? want->bdm->device_type
                                                                       : "disk";
 }
@@ -243,17 +268,25 @@ describe (struct layout *l, const struct vl_wanted_disk *want, struct vl_disk *d
   const char *size = ephemeral || swap ? want->role : NULL;
   int64_t amount = ephemeral ? request->flavor.ephemeral : swap ? request->flavor.swap : 0;
 
-  if (vl_is_of_image (want))
+  if (VL_STREQ (want->role, "rescue"))
+    disk->size = request->rescue->image.virtual_size;
+  else if (vl_is_of_image (want))
     disk->size = request->flavor.disk ? request->flavor.disk * GIB : request->image.virtual_size;
   else
     disk->size = want->bdm ? want->bdm->volume_size * GIB : amount * (swap ? MIB : GIB);
   disk->why = want->bdm
                   ? vl_printf (l->call, "%s (request)", vl_bdm_path (l->call, request, want->bdm))
               : size ? vl_printf (l->call, "%s=%lld (flavor)", size, (long long)amount)
+              : VL_STREQ (want->role, "rescue")
+                  ? vl_printf (l->call, "image '%s' (rescue)", request->rescue->image.name)
               : VL_STREQ (want->role, "root") ? VL_GUEST_IMAGE
                                               : "config_drive=true (request)";
   if (VL_STREQ (want->role, "root"))
     return "disk";
+  if (request->rescue && VL_STREQ (want->role, "config"))
+    return "disk.config.rescue";
+  if (VL_STREQ (want->role, "rescue"))
+    return "disk.rescue";
   if (swap || VL_STREQ (want->role, "config"))
     return vl_printf (l->call, "disk.%s", want->role);
   return want->bdm ? vl_printf (l->call, "disk.eph%d", want->number) : "disk.local";
@@ -293,8 +326,9 @@ lay_out_disk (struct layout *l, const struct vl_wanted_disk *want)
   file = describe (l, want, disk);
   if (check_id (l, want, disk->id) < 0 || vl_disk_locate (l->call, l->n, want, file, disk) < 0)
     return -1;
-  bus = want->bdm && ! local_root ? bus_of_bdm (l, want->bdm, disk->device)
-                                  : bus_of_device (l, disk->device, disk->role);
+  bus = VL_STREQ (want->role, "rescue") ? bus_of_rescue (l, disk->device)
+        : want->bdm && ! local_root     ? bus_of_bdm (l, want->bdm, disk->device)
+                                        : bus_of_device (l, disk->device, disk->role);
   if (bus == NULL)
     return -1;
   disk->bus = bus->name;
@@ -354,12 +388,26 @@ set_boot_order (struct layout *l)
   }
 }
 
+/* The disk of a stable rescue is booted from before all others. */
+static void
+boot_rescue_first (struct layout *l)
+{
+  for (size_t i = 0; i < l->n; i++)
+    if (VL_STREQ (l->disks[i].role, "rescue"))
+      l->disks[i].boot = 1;
+    else if (l->disks[i].boot)
+      l->disks[i].boot++;
+}
+
 /* A container has one file system, unpacked from its image. */
 static int
 lay_out_container (struct layout *l)
 {
   const struct vl_wanted_disk want = { .role = "root", .boot_index = -1 };
 
+  if (l->request->rescue)
+    return vl_refuse_as (l->call, VL_ERR_UNSUPPORTED, "InstanceNotRescuable", NULL, NULL,
+                         "a container has no disk that another could take the place of");
   l->disks[0] = (struct vl_disk) {
     .id = "root", .role = "root", .device = "disk", .bus = "lxc", .why = VL_GUEST_IMAGE
   };
@@ -394,15 +442,36 @@ check_devices (struct layout *l)
 }
 
 static int
+check_rescue (const struct layout *l)
+{
+  static const char *const devices[] = { "disk", "cdrom", "floppy", NULL };
+  const struct vl_rescue *rescue = l->request->rescue;
+
+  if (rescue == NULL || rescue->device == NULL || vl_text_among (rescue->device, devices))
+    return 0;
+  return vl_refuse_as (l->call, VL_ERR_UNSUPPORTED, "UnsupportedRescueDevice", NULL,
+                       vl_printf (l->call, "virtloom image set %s --property hw_rescue_device=disk",
+                                  vl_shell_word (l->call->arena, rescue->image.name)),
+                       "image '%s' has hw_rescue_device '%s'; accepted: disk, cdrom, floppy",
+                       rescue->image.name, rescue->device);
+}
+
+static int
 lay_out_all (struct layout *l)
 {
-  int result = check_devices (l) < 0 ? -1 : check_boot_indexes (l);
+  const struct vl_rescue *rescue = l->request->rescue;
+  /* What a rescue leaves out was judged when the server was made. */
+  int result = (rescue == NULL && check_devices (l) < 0) || check_rescue (l) < 0
+                   ? -1
+                   : check_boot_indexes (l);
 
   for (size_t i = 0; i < l->n_wanted; i++)
     if (lay_out_disk (l, &l->wanted[i]) < 0)
       return -1;
   if (result == 0)
     set_boot_order (l);
+  if (result == 0 && rescue && rescue->stable)
+    boot_rescue_first (l);
   return result;
 }
 

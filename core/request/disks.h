@@ -22,8 +22,10 @@ const struct vl_wanted_disk *vl_wanted_disks (const struct vl_request *request, 
 const struct vl_block_device *vl_root_device (const struct vl_request *request);
 /* Is BDM a volume (or a local file given as one)? */
 int vl_is_volume (const struct vl_block_device *bdm);
-/* Is it a root disk that is made of the image? */
+/* Is it a disk that is made of an image: a root disk, or the one of a rescue? */
 int vl_is_of_image (const struct vl_wanted_disk *want);
+/* Which image a disk of ROLE is made of. */
+const struct vl_request_image *vl_image_of (const struct vl_request *request, const char *role);
 /* "$.block_devices[2]". */
 const char *vl_bdm_path (struct vl_call *call, const struct vl_request *request,
                          const struct vl_block_device *bdm);

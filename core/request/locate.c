@@ -41,8 +41,15 @@ is_ephemeral (const struct vl_block_device *bdm)
 int
 vl_is_of_image (const struct vl_wanted_disk *want)
 {
-  return VL_STREQ (want->role, "root")
-         && (want->bdm == NULL || (! vl_is_volume (want->bdm) && ! is_blank (want->bdm)));
+  return VL_STREQ (want->role, "rescue")
+         || (VL_STREQ (want->role, "root")
+             && (want->bdm == NULL || (! vl_is_volume (want->bdm) && ! is_blank (want->bdm))));
+}
+
+const struct vl_request_image *
+vl_image_of (const struct vl_request *request, const char *role)
+{
+  return request->rescue && VL_STREQ (role, "rescue") ? &request->rescue->image : &request->image;
 }
 
 const struct vl_block_device *
@@ -76,17 +83,24 @@ const struct vl_wanted_disk *
 vl_wanted_disks (const struct vl_request *request, size_t *n)
 {
   struct vl_wanted_disk *list =
-      vl_arena_alloc (request->arena, (request->n_devices + 4) * sizeof *list);
+      vl_arena_alloc (request->arena, (request->n_devices + 5) * sizeof *list);
   struct vl_wanted_disk *next = list;
   const struct vl_block_device *root = vl_root_device (request);
+  int legacy = request->rescue && ! request->rescue->stable;
 
+  if (legacy)
+    *next++ = (struct vl_wanted_disk) { "rescue", NULL, 0, 0 };
   if (root || request->image.given)
-    *next++ = (struct vl_wanted_disk) { "root", root, 0, 0 };
-  next = add_devices (next, request, "ephemeral", is_ephemeral, request->flavor.ephemeral > 0);
-  next = add_devices (next, request, "swap", is_swap, request->flavor.swap > 0);
-  next = add_devices (next, request, "volume", vl_is_volume, 0);
+    *next++ = (struct vl_wanted_disk) { "root", root, 0, legacy ? -1 : 0 };
+  if (! legacy) {
+    next = add_devices (next, request, "ephemeral", is_ephemeral, request->flavor.ephemeral > 0);
+    next = add_devices (next, request, "swap", is_swap, request->flavor.swap > 0);
+    next = add_devices (next, request, "volume", vl_is_volume, 0);
+  }
   if (request->config_drive)
     *next++ = (struct vl_wanted_disk) { "config", NULL, 0, -1 };
+  if (request->rescue && ! legacy)
+    *next++ = (struct vl_wanted_disk) { "rescue", NULL, 0, -1 };
   *n = (size_t)(next - list);
   return list;
 }
@@ -241,17 +255,16 @@ vl_image_kept_format (const char *format)
   return qemu && VL_STREQ (qemu, "raw") ? "raw" : "qcow2";
 }
 
-/* The image's copy in STATE; a plan without a stored image names the place that
+/* The copy of IMAGE in STATE; a plan without a stored image names the place that
  * an image of this name would have. */
 static const char *
-image_path (struct vl_call *call)
+image_path (struct vl_call *call, const struct vl_request_image *image)
 {
-  const struct vl_request *request = call->guest->request;
   char id[37];
 
-  if (request->image.file)
-    return request->image.file;
-  vl_uuid_from_text (request->image.name ? request->image.name : "", id);
+  if (image->file)
+    return image->file;
+  vl_uuid_from_text (image->name ? image->name : "", id);
   return vl_printf (call, "%s/images/%s", above_run_dir (call, 3), id);
 }
 
@@ -310,8 +323,10 @@ local_source (struct vl_call *call, const struct vl_wanted_disk *want, struct vl
   volume->was = was ? was->disk.format : NULL;
   volume->preallocate = (uint32_t)vl_is (call, VL_STORAGE_PREALLOCATE, "space");
   if (vl_is_of_image (want)) {
-    volume->image = image_path (call);
-    volume->image_format = vl_image_kept_format (call->guest->request->image.disk_format);
+    const struct vl_request_image *image = vl_image_of (call->guest->request, disk->role);
+
+    volume->image = image_path (call, image);
+    volume->image_format = vl_image_kept_format (image->disk_format);
   } else if (VL_STREQ (disk->role, "swap"))
     volume->blank = "swap";
   else if (VL_STREQ (disk->role, "ephemeral")) {

@@ -42,6 +42,22 @@ struct vl_block_device {
   size_t n_properties;
 };
 
+struct vl_request_image {
+  const char *name, *uuid, *disk_format, *status, *kernel, *ramdisk;
+  const char *file;                /* the copy in STATE, or NULL: plan only */
+  int64_t size, min_ram, min_disk; /* bytes, MiB, GiB */
+  int64_t virtual_size;            /* bytes, 0: not known */
+  int given;                       /* 0: no image (boot from volume) */
+};
+
+/* That a server is rescued from a disk of another image. */
+struct vl_rescue {
+  struct vl_request_image image;
+  int stable; /* all devices stay as they are, and its disk is one more; else it takes the place
+                 of the root disk, which is the second, and others are left out */
+  const char *device, *bus; /* of its disk: hw_rescue_device, hw_rescue_bus; or NULL */
+};
+
 struct vl_request {
   struct vl_arena *arena;
   const char *name, *uuid;
@@ -49,14 +65,9 @@ struct vl_request {
     const char *name;
     int64_t vcpus, ram, disk, ephemeral, swap; /* MiB, GiB, GiB, MiB */
   } flavor;
-  struct {
-    const char *name, *uuid, *disk_format, *status, *kernel, *ramdisk;
-    const char *file;                /* the copy in STATE, or NULL: plan only */
-    int64_t size, min_ram, min_disk; /* bytes, MiB, GiB */
-    int64_t virtual_size;            /* bytes, 0: not known */
-    int given;                       /* 0: no image (boot from volume) */
-  } image;
-  struct vl_entry *entries; /* extra specs, image properties, request properties */
+  struct vl_request_image image;
+  const struct vl_rescue *rescue; /* or NULL; in no JSON, so never on record */
+  struct vl_entry *entries;       /* extra specs, image properties, request properties */
   size_t n_entries;
   struct vl_network *networks;
   size_t n_networks;

@@ -96,11 +96,18 @@ int vl_kept_write (const struct vl_hooks *hooks, const struct vl_plugin *plugin,
  * NULL after findings. */
 struct vl_plan *vl_record_plan (struct vl_app *app, const struct vl_record *record,
                                 const struct vl_stored *stored);
+/* The same of REQUEST, which is freed or the plan's, or NULL after a finding. */
+struct vl_plan *vl_record_plan_of (struct vl_app *app, const struct vl_record *record,
+                                   const struct vl_recorded *was, struct vl_request *request);
 /* What the document of PLAN differs in from STORED, but for addresses that the
  * hypervisor gave: of both documents, for as long as both are there. */
 void vl_stored_difference (struct vl_app *app, const struct vl_stored *stored,
                            const struct vl_plan *plan, struct vl_change **changes, size_t *n);
 #define VL_UNFINISHED (-2)
+/* Does nothing that is guarded go with CHANGES but what is at or below one of the paths ACCEPTED
+ * (NULL-terminated, or NULL)?  0, or -1 after a refusal for each. */
+int vl_changes_judge (struct vl_app *app, const struct vl_record *record,
+                      const struct vl_change *changes, size_t n, const char *const *accepted);
 /* How a document takes the place of another. */
 struct vl_replacement {
   const char *kind;            /* of the operation that begins */
@@ -119,10 +126,11 @@ struct vl_replacement {
   int (*take) (void *opaque);
 };
 /* Inside a transaction: the pending document of SERVER becomes the current one, with its claims,
- * and EVENT happens; the operation ends.  And the other one: it goes, RESULT being WHY. */
+ * and EVENT happens; the operation ends.  And the other one: document ROLE goes, with its claims,
+ * RESULT being WHY. */
 int vl_document_take (struct vl_store *store, const char *server, enum vl_event event);
-int vl_document_drop (struct vl_store *store, const char *server, const char *result,
-                      const char *why);
+int vl_document_drop (struct vl_store *store, const char *server, const char *role,
+                      const char *result, const char *why);
 /* The document of PLAN takes the place of STORED, the current one of RECORD's server,
  * whose lock is held: in one transaction it is built again, what changes is judged, it
  * is written down as pending with its claims, and the operation begins; the guest is made one of

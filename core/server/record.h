@@ -104,6 +104,12 @@ const char *vl_guest_reason (struct vl_app *app, const char *uuid, const struct 
  * UUID or NULL (derived).  malloc; NULL after a finding. */
 char *vl_create_request (struct vl_app *app, const struct vl_create_options *options,
                          const char *uuid);
+/* server-create.c, inside a transaction: SERVER cannot do without the image whose file is PATH, if it
+ * is one in STATE, as its WHAT.  One that was deleted since the plan was made is noticed.  0 or
+ * -1.  And: it needs none any more but what its documents name. */
+int vl_server_image_take (struct vl_app *app, const char *server, const char *path,
+                          const char *what);
+int vl_server_images_leave (struct vl_store *store, const char *server);
 /* server-create.c: are UUID, the name of its domain, and NAME (NULL: not asked) free in STATE?
  * 0, or -1 after a finding. */
 int vl_server_judge_free (struct vl_app *app, const char *uuid, const char *name);
@@ -115,6 +121,10 @@ char *vl_request_add (struct vl_app *app, const char *json, int nic, const char 
 char *vl_request_drop (struct vl_call *call, const char *json, int nic, const char *id);
 /* Request JSON with FLAVOR as it is today.  malloc; NULL after a finding. */
 char *vl_request_flavor (struct vl_app *app, const char *json, const char *flavor);
+/* The same with IMAGE, if that is not NULL, and with a config drive if CONFIG_DRIVE is not 0. */
+char *vl_request_image (struct vl_app *app, const char *json, const char *image, int config_drive);
+/* Are the N files for the guest such as a config drive can give it?  0, or -1 after findings. */
+int vl_guest_files_check (struct vl_call *call, const struct vl_guest_file *files, size_t n);
 /* How findings name where the request of OPTIONS comes from. */
 #define vl_create_origin(options) ((options)->origin ? (options)->origin : "the command line")
 /* Reads request JSON and adds where its image is in STATE. */

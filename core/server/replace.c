@@ -84,11 +84,9 @@ refuse_loss (struct vl_app *app, const struct vl_record *record, const struct vl
                record->name);
 }
 
-/* Does nothing that is guarded go with CHANGES but what is at or below one of the
- * paths ACCEPTED (NULL-terminated, or NULL)?  0, or -1 after a refusal for each. */
-static int
-check_loss (struct vl_app *app, const struct vl_record *record, const struct vl_change *changes,
-            size_t n, const char *const *accepted)
+int
+vl_changes_judge (struct vl_app *app, const struct vl_record *record,
+                  const struct vl_change *changes, size_t n, const char *const *accepted)
 {
   const char *last = NULL;
   int result = 0;
@@ -121,7 +119,7 @@ write_pending (struct vl_app *app, const struct vl_record *record, const struct 
     return -1;
   vl_stored_difference (app, stored, plan, &changes, &n);
   if ((how->judge ? how->judge (how->opaque, changes, n)
-                  : check_loss (app, record, changes, n, how->accepted))
+                  : vl_changes_judge (app, record, changes, n, how->accepted))
           < 0
       || vl_stored_write (app->store, record->uuid, VL_ROLE_PENDING, plan) < 0
       || vl_claims_write (app, record->uuid, VL_ROLE_PENDING, plan) < 0
@@ -182,15 +180,15 @@ take_it (struct vl_app *app, const char *server, const char *kind, enum vl_event
 }
 
 int
-vl_document_drop (struct vl_store *store, const char *server, const char *result, const char *why)
+vl_document_drop (struct vl_store *store, const char *server, const char *role, const char *result,
+                  const char *why)
 {
-  static const char *const steps[] = {
-    "DELETE FROM document WHERE server = ? AND role = 'pending'",
-    "DELETE FROM claim WHERE server = ? AND role = 'pending'",
-    NULL,
-  };
-
-  return vl_db_run_all (store, steps, server) < 0 || vl_history_end (store, server, result, why) < 0
+  return vl_db_run (store, "DELETE FROM document WHERE server = ? AND role = ?", "ss", server, role)
+                     < 0
+                 || vl_db_run (store, "DELETE FROM claim WHERE server = ? AND role = ?", "ss",
+                               server, role)
+                        < 0
+                 || vl_history_end (store, server, result, why) < 0
              ? -1
              : vl_undo_end (store, server);
 }
@@ -238,8 +236,9 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
   if (done == VL_UNFINISHED)
     vl_record_set_status (store, record->uuid, record->status, fault);
   else if (vl_db_begin (store) == 0)
-    vl_db_finish (store, done > 0 ? keep_pending (store, record, how->event, "failed", fault)
-                                  : vl_document_drop (store, record->uuid, "failed", fault));
+    vl_db_finish (
+        store, done > 0 ? keep_pending (store, record, how->event, "failed", fault)
+                        : vl_document_drop (store, record->uuid, VL_ROLE_PENDING, "failed", fault));
   return -1;
 }
 
@@ -283,8 +282,9 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
   return vl_db_finish (
       app->store, done == VL_UNFINISHED ? -1
                   : done == 0           ? take_it (app, server, kind, event)
-                  : done > 0 ? keep_pending (app->store, hooks->record, event, "interrupted", why)
-                             : vl_document_drop (app->store, server, "interrupted", why));
+                  : done > 0
+                      ? keep_pending (app->store, hooks->record, event, "interrupted", why)
+                      : vl_document_drop (app->store, server, VL_ROLE_PENDING, "interrupted", why));
 }
 
 int
@@ -300,10 +300,10 @@ vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server
   if (result == 0 && ! VL_STREQ (kind, VL_OP_SERVER_UPDATE))
     result = mend_device (&hooks, kind);
   else if (result == 0 && (result = boot_again (&hooks)) == 0)
-    result =
-        vl_db_begin (store) < 0
-            ? -1
-            : vl_db_finish (store, vl_document_drop (store, server, "interrupted", VL_WAS_KILLED));
+    result = vl_db_begin (store) < 0
+                 ? -1
+                 : vl_db_finish (store, vl_document_drop (store, server, VL_ROLE_PENDING,
+                                                          "interrupted", VL_WAS_KILLED));
   vl_hooks_free (&hooks);
   return result;
 }

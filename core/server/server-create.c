@@ -80,28 +80,39 @@ insert_record (struct creation *c)
   return vl_db_run (c->store, "UPDATE server SET request = ? WHERE uuid = ?", "ss", json, c->uuid);
 }
 
-/* The images that the server cannot do without.  They are looked up in the same
- * transaction: one that was deleted since the plan was made is noticed. */
-static int
-insert_image (struct creation *c, const char *path, const char *what)
+int
+vl_server_image_take (struct vl_app *app, const char *server, const char *path, const char *what)
 {
-  const char *uuid = strrchr (path, '/');
+  const char *uuid = path ? strrchr (path, '/') : NULL;
   int there;
 
+  if (path == NULL)
+    return 0;
   uuid = uuid ? uuid + 1 : path;
-  if (! VL_STREQ (path, vl_image_path (c->app, uuid)))
+  if (! VL_STREQ (path, vl_image_path (app, uuid)))
     return 0;
   there =
-      vl_db_any (c->store, "SELECT 1 FROM image WHERE uuid = ? AND status = 'active'", "s", uuid);
+      vl_db_any (app->store, "SELECT 1 FROM image WHERE uuid = ? AND status = 'active'", "s", uuid);
   if (there < 0)
     return -1;
   if (there == 0)
-    return vl_refuse_as (c->app->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
+    return vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
                          "the image of the %s was deleted, or left the cache, meanwhile", what);
-  return vl_db_run (c->store, "INSERT OR IGNORE INTO server_image VALUES (?, ?)", "ss", c->uuid,
+  return vl_db_run (app->store, "INSERT OR IGNORE INTO server_image VALUES (?, ?)", "ss", server,
                     uuid);
 }
 
+int
+vl_server_images_leave (struct vl_store *store, const char *server)
+{
+  /* An image is called by its uuid in what is made of it. */
+  return vl_db_run (store,
+                    "DELETE FROM server_image WHERE server = ?1 AND NOT EXISTS (SELECT 1 FROM "
+                    "document WHERE server = ?1 AND instr (xml, image) > 0)",
+                    "s", server);
+}
+
+/* The images that the server cannot do without. */
 static int
 insert_images (struct creation *c)
 {
@@ -112,11 +123,9 @@ insert_images (struct creation *c)
   for (size_t i = 0; i < guest->n_disks; i++)
     for (const struct vl_source *below = guest->sources[i].backing; below; below = below->backing)
       if (below->path && request->image.file && VL_STREQ (below->path, request->image.file))
-        bad |= insert_image (c, below->path, "root disk");
-  if (request->image.kernel)
-    bad |= insert_image (c, request->image.kernel, "kernel");
-  if (request->image.ramdisk)
-    bad |= insert_image (c, request->image.ramdisk, "ramdisk");
+        bad |= vl_server_image_take (c->app, c->uuid, below->path, "root disk");
+  bad |= vl_server_image_take (c->app, c->uuid, request->image.kernel, "kernel");
+  bad |= vl_server_image_take (c->app, c->uuid, request->image.ramdisk, "ramdisk");
   return bad;
 }
 

@@ -101,18 +101,17 @@ act_nic (const struct vl_hooks *hooks, const struct vl_nic *nic, int gone)
 static int
 make_of_image (struct disk_work *w, struct vl_plugin *plugin)
 {
-  const struct vl_request *request = w->request;
+  const struct vl_request_image *image = vl_image_of (w->request, w->disk->role);
+  /* The disk of a rescue is as large as its image. */
+  int64_t size = VL_STREQ (w->disk->role, "rescue") ? 0 : w->request->flavor.disk * GIB;
   struct vl_call *call = w->app->call;
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
 
-  if (request->image.file == NULL)
+  if (image->file == NULL)
     return vl_refuse_as (call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
-                         "image \"%s\" is not in STATE",
-                         request->image.name ? request->image.name : "");
-  if (vl_image_open (call, request->image.file, &file) < 0
-      || vl_image_admit (&file, request->image.disk_format, request->flavor.disk * GIB,
-                         &w->volume.bytes)
-             < 0)
+                         "image \"%s\" is not in STATE", image->name ? image->name : "");
+  if (vl_image_open (call, image->file, &file) < 0
+      || vl_image_admit (&file, image->disk_format, size, &w->volume.bytes) < 0)
     return -1;
   w->volume.image_bytes = file.virtual_size;
   return act_on (w, plugin, "make", plugin->feature.storage->make);

@@ -65,20 +65,26 @@ recall_secrets (struct vl_app *app, const struct vl_record *record, const struct
 }
 
 struct vl_plan *
-vl_record_plan (struct vl_app *app, const struct vl_record *record, const struct vl_stored *stored)
+vl_record_plan_of (struct vl_app *app, const struct vl_record *record,
+                   const struct vl_recorded *was, struct vl_request *request)
 {
   struct vl_plugin *driver = vl_app_driver_named (app, record->driver);
   struct vl_host *host = driver ? vl_app_host_of (app, driver) : NULL;
-  struct vl_request *request =
-      host ? vl_stored_request (app, record->request,
-                                vl_printf (app->call, "server \"%s\"", record->name))
-           : NULL;
 
-  if (request == NULL || recall_secrets (app, record, &stored->was, request) < 0) {
+  if (request == NULL || host == NULL || recall_secrets (app, record, was, request) < 0) {
     vl_request_free (request);
     return NULL;
   }
-  return vl_plan_build (app, request, driver, host, &stored->was, 1);
+  return vl_plan_build (app, request, driver, host, was, 1);
+}
+
+struct vl_plan *
+vl_record_plan (struct vl_app *app, const struct vl_record *record, const struct vl_stored *stored)
+{
+  return vl_record_plan_of (
+      app, record, &stored->was,
+      vl_stored_request (app, record->request,
+                         vl_printf (app->call, "server \"%s\"", record->name)));
 }
 
 /* ---- what runs, and what would ---- */

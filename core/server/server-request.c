@@ -339,9 +339,8 @@ settle_image (struct vl_app *app, json_t *request, const char *origin)
   return bad;
 }
 
-/* Are the files for the guest such as a config drive can give it? */
-static int
-check_files (struct vl_call *call, const struct vl_guest_file *files, size_t n)
+int
+vl_guest_files_check (struct vl_call *call, const struct vl_guest_file *files, size_t n)
 {
   int bad = 0;
 
@@ -393,7 +392,7 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   bad |= add_pairs (app->call, request, "public_keys", "public key", options->public_keys);
   bad |= add_user_data (app->call, request, options->user_data);
   put (request, "hostname", options->hostname);
-  bad |= check_files (app->call, options->files, options->n_files);
+  bad |= vl_guest_files_check (app->call, options->files, options->n_files);
   if (options->config_drive || options->password || options->n_files
       || vl_config_bool (app->config, "storage.force_config_drive"))
     json_object_set_new (request, "config_drive", json_true ());
@@ -537,6 +536,24 @@ vl_request_flavor (struct vl_app *app, const char *json, const char *flavor)
   char *text = NULL;
 
   if (request && json_object_set_new (request, "flavor", flavor_json (info)) == 0)
+    text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref (request);
+  return text;
+}
+
+char *
+vl_request_image (struct vl_app *app, const char *json, const char *image, int config_drive)
+{
+  const struct vl_image_info *info = image ? vl_image_find (app, image) : NULL;
+  json_t *object = info ? image_json (app, info) : NULL;
+  json_t *request = object || image == NULL ? json_loads (json, 0, NULL) : NULL;
+  char *text = NULL;
+
+  if (object)
+    json_object_set_new (request, "image", object);
+  if (config_drive)
+    json_object_set_new (request, "config_drive", json_true ());
+  if (request)
     text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
   json_decref (request);
   return text;

@@ -6,9 +6,8 @@
 
 #include <config.h>
 
-#include "server/hooks.h"
+#include "server/keep.h"
 
-#include "lib/file.h"
 #include "lib/text.h"
 #include "request/disks.h"
 #include "server/method.h"
@@ -16,14 +15,8 @@
 
 #include <virtloom/virtloom.h>
 
-#include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* In the server's folder: its disks as they were, each under its own name, and until they take
- * their places the new ones, with SUFFIX. */
+/* In the server's folder. */
 #define KEPT "resize"
-#define SUFFIX ".new"
 
 struct resizing {
   struct vl_app *app;
@@ -37,187 +30,13 @@ struct resizing {
   int runs; /* its guest did, and is to */
 };
 
-/* ---- disks ---- */
-
-/* The name of DISK in the server's folder DIR, NULL where it does not lie there. */
-static const char *
-name_in (const char *dir, const struct vl_disk *disk)
+static struct vl_keeping
+keeping (struct vl_app *app, const char *server)
 {
-  size_t length = strlen (dir);
-  const char *source = disk->source ? disk->source : "";
-
-  return VL_STARTS (source, dir) && source[length] == '/' ? source + length + 1 : NULL;
-}
-
-static const char *
-kept (struct vl_call *call, const char *dir, const char *name, const char *suffix)
-{
-  return vl_printf (call, "%s/" KEPT "/%s%s", dir, name, suffix);
-}
-
-/* What was done in DIR, and where it is kept, lasts. */
-static int
-sync_folders (struct vl_call *call, const char *dir)
-{
-  const char *inside = kept (call, dir, "", "");
-
-  return vl_file_sync_folder (inside) == 0 && vl_file_sync_folder (kept (call, dir, "x", "")) == 0
-             ? 0
-             : vl_file_failed (call, "cannot write", dir, errno);
-}
-
-/* Keeps each disk that the server has. */
-static int
-keep_disks (const struct resizing *r)
-{
-  const struct vl_recorded *was = &r->current.stored->was;
-  struct vl_call *call = r->app->call;
-  const char *folder = vl_printf (call, "%s/" KEPT, r->dir), *name;
-
-  if (mkdir (folder, 0700) < 0)
-    return vl_file_failed (call, "cannot make", folder, errno);
-  for (size_t i = 0; i < was->n_devices; i++)
-    if (! was->devices[i].is_nic && (name = name_in (r->dir, &was->devices[i].disk))
-        && link (was->devices[i].disk.source, kept (call, r->dir, name, "")) < 0)
-      return vl_file_failed (call, "cannot keep", was->devices[i].disk.source, errno);
-  return sync_folders (call, r->dir);
-}
-
-/* Makes the new disks beside those that are kept: what the guest's own data is on is copied and
- * grown, the config drive copied, since the password and the files on it are kept nowhere else, and
- * swap is made anew. */
-static int
-make_disks (const struct resizing *r, const struct vl_hooks *next)
-{
-  const struct vl_guest *guest = r->plan->build.guest;
-  struct vl_call *call = r->app->call;
-
-  for (size_t i = 0; i < guest->n_disks; i++) {
-    const struct vl_disk *disk = &guest->disks[i];
-    const struct vl_recorded_device *old = vl_recorded_device (&r->current.stored->was, disk->id);
-    const char *name = name_in (r->dir, disk), *path;
-    int64_t bytes = guest->volumes[i].bytes;
-
-    if (name == NULL)
-      continue;
-    path = kept (call, r->dir, name, SUFFIX);
-    if (old == NULL || VL_STREQ (disk->role, "swap")) {
-      if (vl_server_disk_make (next, r->plan, i, path, 0) < 0)
-        return -1;
-    } else if (vl_copy (call, old->disk.source, path) < 0
-               || (disk->plugin && bytes > 0 && bytes != old->disk.size
-                   && vl_server_disk_make (next, r->plan, i, path, 1) < 0))
-      return -1;
-  }
-  return 0;
-}
-
-/* Each new disk takes its place, and what has no place any more goes: all of it is kept. */
-static int
-switch_disks (const struct resizing *r)
-{
-  const struct vl_recorded *was = &r->current.stored->was;
-  const struct vl_guest *guest = r->plan->build.guest;
-  struct vl_call *call = r->app->call;
-  const char *name;
-
-  for (size_t i = 0; i < was->n_devices; i++)
-    if (! was->devices[i].is_nic && name_in (r->dir, &was->devices[i].disk)
-        && unlink (was->devices[i].disk.source) < 0)
-      return vl_remove_failed (call, was->devices[i].disk.source);
-  for (size_t i = 0; i < guest->n_disks; i++)
-    if ((name = name_in (r->dir, &guest->disks[i]))
-        && rename (kept (call, r->dir, name, SUFFIX), guest->disks[i].source) < 0)
-      return vl_file_failed (call, "cannot move", guest->disks[i].source, errno);
-  return sync_folders (call, r->dir);
-}
-
-/* Is there something kept in DIR? */
-static int
-has_kept (struct vl_call *call, const char *dir)
-{
-  return access (vl_printf (call, "%s/" KEPT, dir), F_OK) == 0;
-}
-
-static int
-forget_disks (struct vl_call *call, const char *dir)
-{
-  const char *folder = vl_printf (call, "%s/" KEPT, dir);
-
-  return vl_file_remove_tree (folder) < 0 ? vl_remove_failed (call, folder) : 0;
-}
-
-/* The disks of document OLD of SERVER, whose folder is DIR, are what they were, however far their
- * replacement by those of document NEW had come. */
-static int
-bring_disks_back (struct vl_app *app, const char *server, const char *dir, const char *old,
-                  const char *new)
-{
-  struct vl_recorded_device *was, *is;
-  struct vl_call *call = app->call;
-  size_t n_was, n_is, k;
-  const char *name;
-
-  if (! has_kept (call, dir))
-    return 0;
-  if (vl_stored_devices (app->store, server, old, &was, &n_was) < 0
-      || vl_stored_devices (app->store, server, new, &is, &n_is) < 0)
-    return -1;
-  for (size_t i = 0; i < n_was; i++) {
-    if (was[i].is_nic || (name = name_in (dir, &was[i].disk)) == NULL)
-      continue;
-    /* Of two names of one file rename leaves both. */
-    if (rename (kept (call, dir, name, ""), was[i].disk.source) < 0 && errno != ENOENT)
-      return vl_file_failed (call, "cannot move", was[i].disk.source, errno);
-  }
-  for (size_t i = 0; i < n_is; i++) {
-    for (k = 0; k < n_was; k++)
-      if (! was[k].is_nic && vl_text_same (was[k].disk.source, is[i].disk.source))
-        break;
-    if (k == n_was && ! is[i].is_nic && name_in (dir, &is[i].disk) && unlink (is[i].disk.source) < 0
-        && errno != ENOENT)
-      return vl_remove_failed (call, is[i].disk.source);
-  }
-  return sync_folders (call, dir) < 0 ? -1 : forget_disks (call, dir);
+  return (struct vl_keeping) { app, server, vl_server_dir (app, server), KEPT };
 }
 
 /* ---- the guest ---- */
-
-/* Has the driver make the guest of RECORD one of the document of HOOKS; it runs then, or not. */
-static int
-become (const struct vl_hooks *hooks, const struct vl_record *record, int runs, int revert)
-{
-  struct vl_app *app = hooks->app;
-  struct vl_spawn spawn;
-
-  if (runs && (vl_server_devices_connect (app, record) < 0 || vl_hooks_prepare (hooks) < 0))
-    return -1;
-  if (vl_record_spawn (app, record, hooks->stored->doc, &spawn) < 0)
-    return -1;
-  spawn.power_on = (uint32_t)runs;
-  app->call->host = hooks->host;
-  app->call->addresses = NULL;
-  return revert ? VL_CALL (app, hooks->driver, migration, finish_revert_migration, &spawn)
-                : VL_CALL (app, hooks->driver, migration, finish_migration, &spawn);
-}
-
-/* The guest is off: 0, or 1 where it did not shut down in SECONDS and the plug was pulled. */
-static int
-switch_off (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record,
-            uint32_t seconds)
-{
-  struct vl_info info;
-  int pulled;
-
-  if (vl_server_look (app, driver, record->uuid, &info) < 0)
-    return -1;
-  if (info.state != VL_STATE_RUNNING && info.state != VL_STATE_PAUSED)
-    return 0;
-  pulled = VL_CALL (app, driver, power, power_off, record->uuid, seconds, VL_ASK_AGAIN);
-  if (pulled > 0 && seconds > 0)
-    (void)vl_server_tell_pulled (app->call, record, seconds);
-  return pulled < 0 ? -1 : 0;
-}
 
 /* RECORD's server is what its document ROLE says again, with its disks of then; OTHER is the
  * document that it had meanwhile. */
@@ -225,16 +44,16 @@ static int
 put_back (struct vl_app *app, const struct vl_record *record, const char *role, const char *other,
           uint32_t seconds, int runs)
 {
-  const char *dir = vl_server_dir (app, record->uuid);
+  struct vl_keeping kept = keeping (app, record->uuid);
   struct vl_hooks hooks;
   int result = vl_hooks_load (&hooks, app, record, role);
 
   if (result == 0)
-    result = switch_off (app, hooks.driver, record, seconds);
+    result = vl_guest_switch_off (app, hooks.driver, record, seconds);
   if (result == 0)
-    result = bring_disks_back (app, record->uuid, dir, role, other);
+    result = vl_keep_bring_back (&kept, role, other);
   if (result == 0)
-    result = become (&hooks, record, runs, 1);
+    result = vl_guest_become (&hooks, record, runs, VL_BECOME_BEFORE);
   vl_hooks_free (&hooks);
   return result;
 }
@@ -270,7 +89,7 @@ judge_disks (const struct resizing *r)
 
     if (was == NULL || (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i])))
       continue;
-    if (name_in (r->dir, &was->disk) == NULL)
+    if (vl_keep_name (r->dir, &was->disk) == NULL)
       result = vl_refuse_as (r->app->call, VL_ERR_UNSUPPORTED, "MigrationPreCheckError", NULL, NULL,
                              "disk '%s' of server \"%s\" is \"%s\", no file in its folder; such "
                              "disks are not resized",
@@ -315,9 +134,14 @@ load (struct resizing *r)
 static int
 move (const struct resizing *r, const struct vl_hooks *next)
 {
-  return switch_off (r->app, r->driver, &r->record, r->timeout) < 0 || keep_disks (r) < 0
-                 || make_disks (r, next) < 0 || switch_disks (r) < 0
-                 || become (next, &r->after, r->runs, 0) < 0
+  const struct vl_recorded *was = &r->current.stored->was;
+  struct vl_keeping kept = keeping (r->app, r->record.uuid);
+
+  return vl_guest_switch_off (r->app, r->driver, &r->record, r->timeout) < 0
+                 || vl_keep_begin (&kept) < 0 || vl_keep_disks (&kept, was) < 0
+                 || vl_keep_make (&kept, next, r->plan, was, 0) < 0
+                 || vl_keep_switch (&kept, was, r->plan->build.guest) < 0
+                 || vl_guest_become (next, &r->after, r->runs, VL_BECOME_NEXT) < 0
              ? -1
              : 0;
 }
@@ -438,7 +262,7 @@ write_end (struct vl_app *app, const struct vl_record *record, const struct befo
       || vl_record_set_status (store, record->uuid, status, NULL) < 0)
     return -1;
   if (before == NULL)
-    return vl_document_drop (store, record->uuid, "done", NULL);
+    return vl_document_drop (store, record->uuid, VL_ROLE_PENDING, "done", NULL);
   return vl_db_run (store, "UPDATE server SET flavor = ? WHERE uuid = ?", "ss", before->flavor,
                     record->uuid)
                  < 0
@@ -452,6 +276,7 @@ static int
 finish (struct vl_app *app, struct vl_plugin *driver, struct vl_record *record,
         const struct before *before, uint32_t timeout)
 {
+  struct vl_keeping kept = keeping (app, record->uuid);
   struct vl_info info;
   int result;
 
@@ -460,7 +285,7 @@ finish (struct vl_app *app, struct vl_plugin *driver, struct vl_record *record,
     result = put_back (app, record, VL_ROLE_PENDING, VL_ROLE_CURRENT, timeout,
                        VL_STREQ (before->status, "ACTIVE"));
   } else
-    result = forget_disks (app->call, vl_server_dir (app, record->uuid));
+    result = vl_keep_forget (&kept);
   if (result < 0 || vl_server_look (app, driver, record->uuid, &info) < 0
       || vl_db_begin (app->store) < 0)
     return -1;
@@ -533,18 +358,19 @@ static int
 mend_resize (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record)
 {
   int runs = VL_STREQ (record->status, "ACTIVE");
+  struct vl_keeping kept = keeping (app, record->uuid);
   struct vl_info info;
 
   if (vl_server_look (app, driver, record->uuid, &info) < 0
-      || ((has_kept (app->call, vl_server_dir (app, record->uuid))
-           || info.state != VL_STATE_RUNNING)
+      || ((vl_keep_there (&kept) || info.state != VL_STATE_RUNNING)
           && put_back (app, record, VL_ROLE_CURRENT, VL_ROLE_PENDING, 0, runs) < 0)
       || vl_db_begin (app->store) < 0)
     return -1;
-  return vl_db_finish (
-      app->store, vl_record_set_status (app->store, record->uuid, record->status, NULL) < 0
-                      ? -1
-                      : vl_document_drop (app->store, record->uuid, "interrupted", VL_WAS_KILLED));
+  return vl_db_finish (app->store,
+                       vl_record_set_status (app->store, record->uuid, record->status, NULL) < 0
+                           ? -1
+                           : vl_document_drop (app->store, record->uuid, VL_ROLE_PENDING,
+                                               "interrupted", VL_WAS_KILLED));
 }
 
 int

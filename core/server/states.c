@@ -26,6 +26,7 @@ static const struct {
   { "SUSPENDED", NEVER, "resume", "its guest's memory lies on disk" },
   { "VERIFY_RESIZE", ALWAYS, "resize confirm",
     "it has another flavor, and what it was before is kept" },
+  { "RESCUE", ALWAYS, "unrescue", "it runs from a rescue disk, and what it was is kept" },
   { "ERROR", ALWAYS, "reboot --hard", "an operation failed halfway, or its guest is gone" },
   { "DELETING", ALWAYS, NULL, "it is being removed" },
 };
@@ -34,7 +35,7 @@ static const struct {
 #define ANY "any"
 #define NOT "not "
 /* One that is there: neither is it being made nor removed, nor two servers at once. */
-#define THERE NOT "BUILD, VERIFY_RESIZE, DELETING"
+#define THERE NOT "BUILD, VERIFY_RESIZE, RESCUE, DELETING"
 
 static const struct vl_operation operations[] = {
   { "start", "SHUTOFF", "ACTIVE", VL_OP_START, VL_EVENT_STARTED },
@@ -57,6 +58,9 @@ static const struct vl_operation operations[] = {
   { "resize", "ACTIVE, SHUTOFF", "VERIFY_RESIZE", VL_OP_RESIZE, VL_EVENT_CHANGED },
   { "resize confirm", "VERIFY_RESIZE", "", 0, 0 },
   { "resize revert", "VERIFY_RESIZE", "", 0, VL_EVENT_CHANGED },
+  { "rescue", "ACTIVE, SHUTOFF, ERROR", "RESCUE", VL_OP_RESCUE, VL_EVENT_REBOOTED },
+  { "unrescue", "RESCUE", "ACTIVE", VL_OP_UNRESCUE, VL_EVENT_REBOOTED },
+  { "rebuild", "ACTIVE, SHUTOFF, ERROR", "", VL_OP_REBUILD, VL_EVENT_CHANGED },
   { "dump", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, VL_OP_CRASH_DUMP, 0 },
   { "show diagnostics", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, 0, 0 },
   { "console", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, 0, 0 },

@@ -96,6 +96,20 @@ vl_undo_unmark (struct vl_call *call, const char *path)
 }
 
 int
+vl_undo_turn (struct vl_store *store, const char *object, const char **turn)
+{
+  *turn = NULL;
+  /* "done" is before the others in the alphabet. */
+  return vl_db_row (store, turn,
+                    "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_TURN
+                    "' ORDER BY name LIMIT 1",
+                    "s", object)
+                 < 0
+             ? -1
+             : 0;
+}
+
+int
 vl_undo_end (struct vl_store *store, const char *object)
 {
   return vl_history_end (store, object, "done", NULL) < 0
@@ -290,6 +304,10 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_document_mend (app, store, left->object, left->kind);
   if (VL_STARTS (left->kind, VL_OP_SERVER_RESIZE))
     return vl_server_resize_mend (app, left->object, left->kind);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_RESCUE) || VL_STREQ (left->kind, VL_OP_SERVER_UNRESCUE))
+    return vl_server_rescue_mend (app, left->object, left->kind);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_REBUILD))
+    return vl_server_rebuild_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_DUMP))
     return vl_server_dump_mend (app, left->object);
   if (VL_STARTS (left->kind, VL_OP_SERVER) && ! VL_STREQ (left->kind, VL_OP_SERVER_CREATE))

@@ -26,6 +26,9 @@
 #define VL_OP_SERVER_RESIZE "server resize"
 /* Before a word of server-act.c, "server stop": the driver is called for it. */
 #define VL_OP_SERVER "server "
+#define VL_OP_SERVER_RESCUE "server rescue"
+#define VL_OP_SERVER_UNRESCUE "server unrescue"
+#define VL_OP_SERVER_REBUILD "server rebuild"
 #define VL_OP_SERVER_DUMP "server dump"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
@@ -44,6 +47,9 @@
 #define VL_MADE_DEVICE "equipment" /* a disk or NIC of the server that is the object; its id */
 #define VL_MADE_REQUEST "request"  /* what the server will be asked as: JSON */
 #define VL_MADE_STILL "still"      /* that a guest stands still which ran */
+/* Nothing that is made: how far an operation has come that replaces a guest.  "on" or "off": it
+ * begins, with a guest that was that; "done": the guest is the new one. */
+#define VL_MADE_TURN "turn"
 
 /* Inside a transaction: operation KIND on OBJECT begins, which of a server's is in its history;
  * DRIVER or NULL. */
@@ -69,6 +75,8 @@ void vl_undo_unmark (struct vl_call *call, const char *path);
  * place; inside a transaction: it is there to stay, and the folder remains to be removed. */
 int vl_undo_moves (struct vl_store *store, const char *object);
 int vl_undo_moved (struct vl_store *store, const char *object);
+/* *TURN becomes the VL_MADE_TURN of the operation on OBJECT, NULL where it has none.  0 or -1. */
+int vl_undo_turn (struct vl_store *store, const char *object, const char **turn);
 /* The operation is over, whatever it made stays.  It was done, if vl_history_end did not say
  * otherwise before. */
 int vl_undo_end (struct vl_store *store, const char *object);
@@ -119,5 +127,8 @@ int vl_server_dump_mend (struct vl_app *app, const char *uuid);
 
 /* server-resize.c: the same for operation KIND, VL_OP_SERVER_RESIZE and so on. */
 int vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kind);
+/* server-rescue.c: of VL_OP_SERVER_RESCUE and _UNRESCUE; server-rebuild.c. */
+int vl_server_rescue_mend (struct vl_app *app, const char *uuid, const char *kind);
+int vl_server_rebuild_mend (struct vl_app *app, const char *uuid);
 
 #endif

@@ -336,6 +336,24 @@ const struct vl_migration_calls fake_migration = {
   .finish_revert_migration = fake_finish_revert_migration,
 };
 
+static int
+fake_rescue (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  return finish (call, conn, "rescue", spawn);
+}
+
+static int
+fake_unrescue (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  return finish (call, conn, "unrescue", spawn);
+}
+
+static int
+fake_rebuild (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  return finish (call, conn, "rebuild", spawn);
+}
+
 /* Its memory is a sentence. */
 static int
 fake_dump_memory (struct vl_call *call, struct vl_conn *conn, const char *uuid, const char *path)
@@ -363,9 +381,12 @@ const struct vl_power_calls fake_power = {
   .resume = fake_resume,
   .power_off = fake_power_off,
   .power_on = fake_power_on,
+  .rescue = fake_rescue,
+  .unrescue = fake_unrescue,
   .resume_state_on_host_boot = fake_resume_state_on_host_boot,
   .poll_rebooting_instances = fake_poll_rebooting_instances,
   .trigger_crash_dump = fake_trigger_crash_dump,
   .shut_down = fake_shut_down,
   .dump_memory = fake_dump_memory,
+  .rebuild = fake_rebuild,
 };

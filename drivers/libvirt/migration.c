@@ -16,8 +16,8 @@ define (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, 
 }
 
 /* Firmware variables and TPM are the domain's, which stays. */
-static int
-virt_finish_migration (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+int
+virt_become (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
   struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
 
@@ -25,8 +25,40 @@ virt_finish_migration (struct vl_call *call, struct vl_conn *conn, const struct 
                          : virt_do (call, conn, define, &job);
 }
 
+/* libvirt makes the firmware's variables anew when the guest is started; where it is not, they go
+ * with the old definition, which takes no TPM along. */
+static int
+make_anew (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  VIRT_AUTODOMAIN virDomainPtr old = NULL;
+
+  (void)answer;
+  if (! job->spawn->power_on) {
+    if (virt_look (call, conn, job->uuid, &old) < 0)
+      return -1;
+    if (old && virt_undefine (call, old, VIRT_KEEP_TPM) < 0)
+      return -1;
+  }
+  domain = virt_define (call, conn, job->spawn);
+  if (domain == NULL)
+    return -1;
+  return job->spawn->power_on
+             ? virt_start (call, conn, job->spawn, domain,
+                           VIR_DOMAIN_START_FORCE_BOOT | VIR_DOMAIN_START_RESET_NVRAM)
+             : 0;
+}
+
+int
+virt_rebuild (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
+
+  return virt_do (call, conn, make_anew, &job);
+}
+
 const struct vl_migration_calls virt_migration_calls = {
   .size = sizeof (struct vl_migration_calls),
-  .finish_migration = virt_finish_migration,
-  .finish_revert_migration = virt_finish_migration,
+  .finish_migration = virt_become,
+  .finish_revert_migration = virt_become,
 };

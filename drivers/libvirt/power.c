@@ -525,9 +525,12 @@ const struct vl_power_calls virt_power_calls = {
   .resume = virt_resume,
   .power_off = virt_power_off,
   .power_on = virt_power_on,
+  .rescue = virt_become,
+  .unrescue = virt_become,
   .resume_state_on_host_boot = virt_resume_state_on_host_boot,
   .poll_rebooting_instances = virt_poll_rebooting_instances,
   .trigger_crash_dump = virt_trigger_crash_dump,
   .shut_down = virt_shut_down,
   .dump_memory = virt_dump_memory,
+  .rebuild = virt_rebuild,
 };

@@ -22,13 +22,15 @@
   (VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA                       \
    | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
 #define UNDEFINE_GONE (UNDEFINE | VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_TPM)
+#define UNDEFINE_ANEW (UNDEFINE | VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
 #define UNDEFINE_KEEP (UNDEFINE | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM)
 
 int
 virt_undefine (struct vl_call *call, virDomainPtr domain, int keep)
 {
-  if (virDomainUndefineFlags (domain, keep ? UNDEFINE_KEEP : UNDEFINE_GONE) == 0
-      || virt_last_code () == VIR_ERR_NO_DOMAIN) {
+  unsigned flags = keep == VIRT_KEEP_TPM ? UNDEFINE_ANEW : keep ? UNDEFINE_KEEP : UNDEFINE_GONE;
+
+  if (virDomainUndefineFlags (domain, flags) == 0 || virt_last_code () == VIR_ERR_NO_DOMAIN) {
     virResetLastError ();
     return 0;
   }

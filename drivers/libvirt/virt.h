@@ -408,7 +408,8 @@ int virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain);
 void virt_put_back (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
                     const char *before);
 /* Forgets the definition, with saved state, firmware variables and TPM; KEEP leaves the
- * last two for a guest that is to be defined again. */
+ * last two for a guest that is to be defined again, or with VIRT_KEEP_TPM that alone. */
+#define VIRT_KEEP_TPM 2
 int virt_undefine (struct vl_call *call, virDomainPtr domain, int keep);
 
 int virt_spawn (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
@@ -436,6 +437,10 @@ int virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const struct virt_
 extern const struct vl_devices_calls virt_devices_calls;
 extern const struct vl_power_calls virt_power_calls;         /* power.c */
 extern const struct vl_migration_calls virt_migration_calls; /* migration.c */
+/* migration.c: the guest becomes that of SPAWN, and is started where that says so; with REBUILD its
+ * firmware's variables are as new. */
+int virt_become (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
+int virt_rebuild (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
 extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */
 extern const struct vl_console_calls virt_console_calls;     /* console.c */
 extern const struct vl_secrets_calls virt_secrets_calls;     /* secrets.c */

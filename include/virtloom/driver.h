@@ -104,7 +104,10 @@ struct vl_power_calls {
   int (*power_off) (struct vl_call *, struct vl_conn *, const char *uuid, uint32_t timeout,
                     uint32_t retry);
   int (*power_on) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
+  /* The guest, which is off or not, becomes that of SPAWN, whose first disk to boot from is another,
+   * and is started where that says so (`power_on`).  Its firmware's variables and its TPM stay. */
   int (*rescue) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
+  /* The same where it becomes what it was before. */
   int (*unrescue) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
   int (*resume_state_on_host_boot) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
   int (*poll_rebooting_instances) (struct vl_call *, struct vl_conn *, uint32_t timeout);
@@ -114,6 +117,10 @@ struct vl_power_calls {
   int (*shut_down) (struct vl_call *, struct vl_conn *, const char *uuid);
   /* Writes the guest's memory, as an ELF file, into the file PATH, which is there and empty. */
   int (*dump_memory) (struct vl_call *, struct vl_conn *, const char *uuid, const char *path);
+  /* The guest, which is off and whose disks are made anew, becomes that of SPAWN, and is started
+   * where that says so (`power_on`).  Its firmware's variables are as new; a guest that is not
+   * there is made. */
+  int (*rebuild) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
 };
 
 typedef int (*vl_instance_fn) (void *opaque, const char *uuid, const char *domain,

@@ -222,6 +222,29 @@ VL_EXPORT int vl_server_resize (struct vl_app *app, const char *server, const ch
                                 uint32_t timeout, const char *const *accept_loss);
 VL_EXPORT int vl_server_resize_end (struct vl_app *app, const char *server, int revert,
                                     uint32_t timeout);
+/* How a server is rescued, or rebuilt. */
+struct vl_rebuild_options {
+  uint32_t size;                     /* of this struct */
+  uint32_t timeout;                  /* seconds for the guest to shut down; 0: it is not asked */
+  const char *image;                 /* NULL: the server's own */
+  const char *password;              /* the administrator's, for the config drive alone, or NULL */
+  const struct vl_guest_file *files; /* the same; of a rebuild */
+  size_t n_files;
+  const char *const *accept_loss; /* of a rebuild: as of vl_server_update */
+};
+/* Boots SERVER's guest from a new disk that is made of an image.  Where the image has hw_rescue_bus
+ * or hw_rescue_device that is one disk more, and all else is as it was (Nova's stable rescue);
+ * else it takes the place of the root disk, which is the second one, and no other is there.  The
+ * server is RESCUE then: its own disks and document are kept until vl_server_unrescue, which
+ * starts its guest as it was, and removes what was made. */
+VL_EXPORT int vl_server_rescue (struct vl_app *app, const char *server,
+                                const struct vl_rebuild_options *options);
+VL_EXPORT int vl_server_unrescue (struct vl_app *app, const char *server);
+/* Makes the disks of SERVER anew that are its own, from an image that becomes its image: root,
+ * ephemeral, swap and config drive; what was on them is gone.  Its volumes are not touched; uuid,
+ * interfaces and flavor stay.  It runs then, or is off where it was off. */
+VL_EXPORT int vl_server_rebuild (struct vl_app *app, const char *server,
+                                 const struct vl_rebuild_options *options);
 /* Starts the servers that were ACTIVE before the host's boot and whose guests are off, once
  * in a boot; FN is called with the name of each that was started.  0; 1 where the setting
  * resume_guests_state_on_host_boot is off, and nothing is started; or -1 after findings: it can

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Other disks and another document for the guest of a server, with the way back. */
+
+#include <config.h>
+
+#include "server/keep.h"
+
+#include "lib/file.h"
+#include "lib/text.h"
+#include "server/method.h"
+#include "server/undo.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What a new disk is called until it takes its place. */
+#define SUFFIX ".new"
+
+/* ---- disks ---- */
+
+const char *
+vl_keep_name (const char *dir, const struct vl_disk *disk)
+{
+  size_t length = strlen (dir);
+  const char *source = disk->source ? disk->source : "";
+
+  return VL_STARTS (source, dir) && source[length] == '/' ? source + length + 1 : NULL;
+}
+
+static const char *
+kept (const struct vl_keeping *k, const char *name, const char *suffix)
+{
+  return vl_printf (k->app->call, "%s/%s/%s%s", k->dir, k->folder, name, suffix);
+}
+
+/* What was done in the server's folder, and where it is kept, lasts. */
+static int
+sync_folders (const struct vl_keeping *k)
+{
+  const char *inside = kept (k, "", "");
+
+  return vl_file_sync_folder (inside) == 0 && vl_file_sync_folder (kept (k, "x", "")) == 0
+             ? 0
+             : vl_file_failed (k->app->call, "cannot write", k->dir, errno);
+}
+
+int
+vl_keep_begin (const struct vl_keeping *k)
+{
+  const char *folder = vl_printf (k->app->call, "%s/%s", k->dir, k->folder);
+
+  return mkdir (folder, 0700) < 0 ? vl_file_failed (k->app->call, "cannot make", folder, errno) : 0;
+}
+
+int
+vl_keep_disks (const struct vl_keeping *k, const struct vl_recorded *was)
+{
+  const char *name;
+
+  for (size_t i = 0; i < was->n_devices; i++)
+    if (! was->devices[i].is_nic && (name = vl_keep_name (k->dir, &was->devices[i].disk))
+        && link (was->devices[i].disk.source, kept (k, name, "")) < 0)
+      return vl_file_failed (k->app->call, "cannot keep", was->devices[i].disk.source, errno);
+  return sync_folders (k);
+}
+
+int
+vl_keep_make (const struct vl_keeping *k, const struct vl_hooks *next, const struct vl_plan *plan,
+              const struct vl_recorded *was, int anew)
+{
+  const struct vl_guest *guest = plan->build.guest;
+  struct vl_call *call = k->app->call;
+
+  for (size_t i = 0; i < guest->n_disks; i++) {
+    const struct vl_disk *disk = &guest->disks[i];
+    const struct vl_recorded_device *old = anew ? NULL : vl_recorded_device (was, disk->id);
+    const char *name = vl_keep_name (k->dir, disk), *path;
+    int64_t bytes = guest->volumes[i].bytes;
+
+    if (name == NULL)
+      continue;
+    path = kept (k, name, SUFFIX);
+    if (old == NULL || VL_STREQ (disk->role, "swap")) {
+      if (vl_server_disk_make (next, plan, i, path, 0) < 0)
+        return -1;
+    } else if (vl_copy (call, old->disk.source, path) < 0
+               || (disk->plugin && bytes > 0 && bytes != old->disk.size
+                   && vl_server_disk_make (next, plan, i, path, 1) < 0))
+      return -1;
+  }
+  return 0;
+}
+
+int
+vl_keep_switch (const struct vl_keeping *k, const struct vl_recorded *was,
+                const struct vl_guest *guest)
+{
+  struct vl_call *call = k->app->call;
+  const char *name;
+
+  for (size_t i = 0; i < was->n_devices; i++)
+    if (! was->devices[i].is_nic && vl_keep_name (k->dir, &was->devices[i].disk)
+        && unlink (was->devices[i].disk.source) < 0)
+      return vl_remove_failed (call, was->devices[i].disk.source);
+  for (size_t i = 0; i < guest->n_disks; i++)
+    if ((name = vl_keep_name (k->dir, &guest->disks[i]))
+        && rename (kept (k, name, SUFFIX), guest->disks[i].source) < 0)
+      return vl_file_failed (call, "cannot move", guest->disks[i].source, errno);
+  return sync_folders (k);
+}
+
+int
+vl_keep_there (const struct vl_keeping *k)
+{
+  return access (vl_printf (k->app->call, "%s/%s", k->dir, k->folder), F_OK) == 0;
+}
+
+int
+vl_keep_forget (const struct vl_keeping *k)
+{
+  const char *folder = vl_printf (k->app->call, "%s/%s", k->dir, k->folder);
+
+  return vl_file_remove_tree (folder) < 0 ? vl_remove_failed (k->app->call, folder) : 0;
+}
+
+int
+vl_keep_bring_back (const struct vl_keeping *keeping, const char *old, const char *new)
+{
+  struct vl_app *app = keeping->app;
+  struct vl_recorded_device *was, *is;
+  struct vl_call *call = app->call;
+  size_t n_was, n_is, k;
+  const char *name;
+
+  if (! vl_keep_there (keeping))
+    return 0;
+  if (vl_stored_devices (app->store, keeping->server, old, &was, &n_was) < 0
+      || vl_stored_devices (app->store, keeping->server, new, &is, &n_is) < 0)
+    return -1;
+  for (size_t i = 0; i < n_was; i++) {
+    if (was[i].is_nic || (name = vl_keep_name (keeping->dir, &was[i].disk)) == NULL)
+      continue;
+    /* Of two names of one file rename leaves both. */
+    if (rename (kept (keeping, name, ""), was[i].disk.source) < 0 && errno != ENOENT)
+      return vl_file_failed (call, "cannot move", was[i].disk.source, errno);
+  }
+  for (size_t i = 0; i < n_is; i++) {
+    for (k = 0; k < n_was; k++)
+      if (! was[k].is_nic && vl_text_same (was[k].disk.source, is[i].disk.source))
+        break;
+    if (k == n_was && ! is[i].is_nic && vl_keep_name (keeping->dir, &is[i].disk)
+        && unlink (is[i].disk.source) < 0 && errno != ENOENT)
+      return vl_remove_failed (call, is[i].disk.source);
+  }
+  return sync_folders (keeping) < 0 ? -1 : vl_keep_forget (keeping);
+}
+
+/* ---- the guest ---- */
+
+static int
+call_driver (const struct vl_hooks *hooks, const struct vl_spawn *spawn, enum vl_becoming how)
+{
+  struct vl_app *app = hooks->app;
+  struct vl_plugin *driver = hooks->driver;
+
+  switch (how) {
+  case VL_BECOME_NEXT:
+    return VL_CALL (app, driver, migration, finish_migration, spawn);
+  case VL_BECOME_BEFORE:
+    return VL_CALL (app, driver, migration, finish_revert_migration, spawn);
+  case VL_BECOME_RESCUED:
+    return VL_CALL (app, driver, power, rescue, spawn);
+  case VL_BECOME_ITSELF:
+    return VL_CALL (app, driver, power, unrescue, spawn);
+  case VL_BECOME_REBUILT:
+    return VL_CALL (app, driver, power, rebuild, spawn);
+  }
+  return -1;
+}
+
+int
+vl_guest_become (const struct vl_hooks *hooks, const struct vl_record *record, int runs,
+                 enum vl_becoming how)
+{
+  struct vl_app *app = hooks->app;
+  struct vl_spawn spawn;
+
+  if (runs && (vl_server_devices_connect (app, record) < 0 || vl_hooks_prepare (hooks) < 0))
+    return -1;
+  if (vl_record_spawn (app, record, hooks->stored->doc, &spawn) < 0)
+    return -1;
+  spawn.power_on = (uint32_t)runs;
+  app->call->host = hooks->host;
+  app->call->addresses = NULL;
+  return call_driver (hooks, &spawn, how);
+}
+
+int
+vl_guest_is_on (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record)
+{
+  struct vl_info info;
+
+  if (vl_server_look (app, driver, record->uuid, &info) < 0)
+    return -1;
+  return info.state == VL_STATE_RUNNING || info.state == VL_STATE_PAUSED;
+}
+
+int
+vl_guest_switch_off (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record,
+                     uint32_t seconds)
+{
+  int on = vl_guest_is_on (app, driver, record), pulled;
+
+  if (on <= 0)
+    return on;
+  pulled = VL_CALL (app, driver, power, power_off, record->uuid, seconds, VL_ASK_AGAIN);
+  if (pulled > 0 && seconds > 0)
+    (void)vl_server_tell_pulled (app->call, record, seconds);
+  return pulled < 0 ? -1 : 0;
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A server is booted from a disk of another image, so that its own can be mended.  Its document
+ * and its disks stay what they are: what it is rescued with is a document of its own, and files of
+ * their own in its folder. */
+
+#include <config.h>
+
+#include "server/keep.h"
+
+#include "lib/text.h"
+#include "request/disks.h"
+#include "server/method.h"
+#include "server/undo.h"
+
+#include <virtloom/virtloom.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+struct rescuing {
+  struct vl_app *app;
+  const struct vl_rebuild_options *options;
+  struct vl_record record;
+  struct vl_plugin *driver;
+  struct vl_hooks current;
+  struct vl_plan *plan;
+  int on; /* its guest is */
+};
+
+/* ---- what it is to be ---- */
+
+static const char *
+key_of (const struct vl_request *request, const char *key)
+{
+  for (size_t i = 0; i < request->n_entries; i++)
+    if (request->entries[i].layer == VL_LAYER_IMAGE && VL_STREQ (request->entries[i].key, key))
+      return request->entries[i].value;
+  return NULL;
+}
+
+static struct vl_request_image
+copy_image (struct vl_arena *arena, const struct vl_request_image *image)
+{
+  struct vl_request_image copy = *image;
+
+  copy.name = vl_arena_strdup (arena, image->name);
+  copy.uuid = vl_arena_strdup (arena, image->uuid);
+  copy.disk_format = vl_arena_strdup (arena, image->disk_format);
+  copy.status = vl_arena_strdup (arena, image->status);
+  copy.kernel = vl_arena_strdup (arena, image->kernel);
+  copy.ramdisk = vl_arena_strdup (arena, image->ramdisk);
+  copy.file = vl_arena_strdup (arena, image->file);
+  return copy;
+}
+
+/* REQUEST, of the server with the image that it is rescued from, becomes the one that has both:
+ * that image's properties, kernel and needs of memory, and the root disk that is there. */
+static void
+rescue_legacy (struct vl_request *request, const struct vl_request *own, struct vl_rescue *rescue)
+{
+  struct vl_request_image image = copy_image (request->arena, &own->image);
+
+  rescue->image = request->image;
+  image.kernel = request->image.kernel;
+  image.ramdisk = request->image.ramdisk;
+  image.min_ram = request->image.min_ram;
+  request->image = image;
+  request->rescue = rescue;
+}
+
+static int
+refuse_volume (const struct rescuing *r, const char *image)
+{
+  return vl_refuse_as (
+      r->app->call, VL_ERR_REQUEST, "InstanceNotRescuable", NULL,
+      vl_printf (
+          r->app->call,
+          "virtloom image set %s --property hw_rescue_device=disk; then its disk is one more",
+          vl_shell_word (r->app->call->arena, image)),
+      "server \"%s\" boots from a volume, whose place no rescue disk takes", r->record.name);
+}
+
+/* The request of the server as it is rescued from IMAGE; NULL after a finding. */
+static struct vl_request *
+make_request (struct rescuing *r, const char *image)
+{
+  const char *origin = vl_printf (r->app->call, "server \"%s\"", r->record.name);
+  int drive = r->options->password != NULL;
+  VL_AUTOFREE char *json = vl_request_image (r->app, r->record.request, image, drive);
+  struct vl_request *other = json ? vl_stored_request (r->app, json, origin) : NULL;
+  struct vl_request *own = other ? vl_stored_request (r->app, r->record.request, origin) : NULL;
+  struct vl_rescue *rescue;
+  int bad = own == NULL || vl_images_ready (r->app, other) < 0;
+  const struct vl_block_device *root = own ? vl_root_device (own) : NULL;
+
+  if (bad) {
+    vl_request_free (other);
+    vl_request_free (own);
+    return NULL;
+  }
+  rescue = vl_arena_alloc (other->arena, sizeof *rescue);
+  rescue->device = key_of (other, "hw_rescue_device");
+  rescue->bus = key_of (other, "hw_rescue_bus");
+  rescue->stable = rescue->device || rescue->bus;
+  if (rescue->stable) {
+    struct vl_rescue *kept = vl_arena_alloc (own->arena, sizeof *kept);
+
+    *kept = (struct vl_rescue) { .stable = 1,
+                                 .image = copy_image (own->arena, &other->image),
+                                 .device = vl_arena_strdup (own->arena, rescue->device),
+                                 .bus = vl_arena_strdup (own->arena, rescue->bus) };
+    own->rescue = kept;
+    /* A kernel that is given is booted instead of any disk. */
+    own->image.kernel = own->image.ramdisk = NULL;
+    own->config_drive |= drive;
+    vl_request_free (other);
+    return own;
+  }
+  if (root && vl_is_volume (root)) {
+    vl_request_free (own);
+    vl_request_free (other);
+    refuse_volume (r, image);
+    return NULL;
+  }
+  rescue_legacy (other, own, rescue);
+  vl_request_free (own);
+  return other;
+}
+
+/* What there is on record of it, as a plan of the rescue may have it: where the rescue disk takes
+ * the place of the root disk, the disks are given theirs anew. */
+static const struct vl_recorded *
+before (struct rescuing *r, const struct vl_request *request)
+{
+  struct vl_arena *arena = r->app->call->arena;
+  const struct vl_recorded *was = &r->current.stored->was;
+  struct vl_recorded *copy;
+
+  if (request->rescue->stable)
+    return was;
+  copy = vl_arena_alloc (arena, sizeof *copy);
+  *copy = *was;
+  copy->devices = vl_arena_alloc (arena, (was->n_devices + 1) * sizeof *copy->devices);
+  copy->n_devices = 0;
+  for (size_t i = 0; i < was->n_devices; i++)
+    if (was->devices[i].is_nic)
+      copy->devices[copy->n_devices++] = was->devices[i];
+  return copy;
+}
+
+/* Is DISK one that a rescue makes? */
+static int
+is_made (const struct vl_disk *disk)
+{
+  return VL_STREQ (disk->role, "rescue") || VL_STREQ (disk->role, "config");
+}
+
+static int
+judge_disks (const struct rescuing *r)
+{
+  const struct vl_guest *guest = r->plan->build.guest;
+  const char *dir = vl_server_dir (r->app, r->record.uuid);
+
+  for (size_t i = 0; i < guest->n_disks; i++)
+    if (is_made (&guest->disks[i]) && vl_keep_name (dir, &guest->disks[i]) == NULL)
+      return vl_refuse_as (r->app->call, VL_ERR_UNSUPPORTED, "InstanceNotRescuable", NULL, NULL,
+                           "the rescue disk of server \"%s\" would be \"%s\", no file in its "
+                           "folder; such servers are not rescued",
+                           r->record.name, guest->disks[i].source);
+  return 0;
+}
+
+/* Is the server one that can be rescued, and what is on record of it? */
+static int
+load (struct rescuing *r)
+{
+  struct vl_call *call = r->app->call;
+
+  if (vl_record_unlocked (call, &r->record) < 0 || VL_HAS_CALL (call, r->driver, power, rescue) < 0
+      || VL_HAS_CALL (call, r->driver, power, unrescue) < 0
+      || vl_server_judge_state (r->app, r->driver, &r->record, "rescue") < 0
+      || (r->on = vl_guest_is_on (r->app, r->driver, &r->record)) < 0
+      || vl_hooks_load (&r->current, r->app, &r->record, VL_ROLE_CURRENT) < 0)
+    return -1;
+  if (r->current.stored->was.earlier)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
+                         vl_printf (call, "virtloom server reboot --hard --update %s",
+                                    vl_shell_word (call->arena, r->record.name)),
+                         "server \"%s\" was made before devices were on record", r->record.name);
+  return vl_hooks_permit (&r->current, VL_OP_RESCUE, 0);
+}
+
+static int
+plan (struct rescuing *r)
+{
+  const char *image = r->options->image ? r->options->image : r->record.image;
+  struct vl_request *request;
+
+  if (image == NULL)
+    return vl_refuse_as (r->app->call, VL_ERR_REQUEST, "InstanceNotRescuable", NULL,
+                         "say which image: --image IMAGE",
+                         "server \"%s\" has no image that it could be rescued from",
+                         r->record.name);
+  request = make_request (r, image);
+  if (request == NULL)
+    return -1;
+  request->admin_pass = vl_arena_strdup (request->arena, r->options->password);
+  r->plan = vl_record_plan_of (r->app, &r->record, before (r, request), request);
+  return r->plan && r->plan->ok && vl_plan_check_critical (r->app, r->plan) == 0 ? judge_disks (r)
+                                                                                 : -1;
+}
+
+/* ---- the way there, and back ---- */
+
+/* Removes what a rescue has made in the folder of server UUID. */
+static int
+forget_files (struct vl_app *app, const char *uuid)
+{
+  static const char *const files[] = { "disk.rescue", "disk.config.rescue", NULL };
+
+  for (size_t i = 0; files[i]; i++) {
+    const char *path = vl_printf (app->call, "%s/%s", vl_server_dir (app, uuid), files[i]);
+
+    if (unlink (path) < 0 && errno != ENOENT)
+      return vl_remove_failed (app->call, path);
+  }
+  return 0;
+}
+
+/* The guest of RECORD is what its own document says again, and is ON or not. */
+static int
+become_itself (struct vl_app *app, const struct vl_record *record, int on)
+{
+  struct vl_hooks hooks;
+  int result = vl_hooks_load (&hooks, app, record, VL_ROLE_CURRENT);
+
+  if (result == 0)
+    result = vl_guest_switch_off (app, hooks.driver, record, 0);
+  if (result == 0)
+    result = vl_guest_become (&hooks, record, on, VL_BECOME_ITSELF);
+  vl_hooks_free (&hooks);
+  return result;
+}
+
+/* A rescue that did not come to its end is undone; RESULT ("failed") for reason WHY. */
+static int
+put_back (struct vl_app *app, const struct vl_record *record, const char *result, const char *why)
+{
+  struct vl_store *store = app->store;
+  const char *turn = NULL;
+
+  if (vl_undo_turn (store, record->uuid, &turn) < 0
+      || (turn && become_itself (app, record, VL_STREQ (turn, "on")) < 0)
+      || forget_files (app, record->uuid) < 0 || vl_db_begin (store) < 0)
+    return -1;
+  return vl_db_finish (
+      store, vl_record_set_status (store, record->uuid, record->status, NULL) < 0
+                     || vl_document_drop (store, record->uuid, VL_ROLE_RESCUE, result, why) < 0
+                 ? -1
+                 : vl_server_images_leave (store, record->uuid));
+}
+
+static int
+make_disks (const struct rescuing *r, const struct vl_hooks *next)
+{
+  const struct vl_guest *guest = r->plan->build.guest;
+
+  for (size_t i = 0; i < guest->n_disks; i++)
+    if (is_made (&guest->disks[i])
+        && vl_server_disk_make (next, r->plan, i, guest->disks[i].source, 0) < 0)
+      return -1;
+  return 0;
+}
+
+static int
+act (struct rescuing *r)
+{
+  struct vl_hooks next;
+  int result = vl_hooks_load (&next, r->app, &r->record, VL_ROLE_RESCUE);
+
+  if (result == 0)
+    result = vl_hooks_permit (&next, VL_OP_RESCUE, 0);
+  if (result == 0)
+    result = make_disks (r, &next);
+  /* From here on the guest is not what it was. */
+  if (result == 0)
+    result = vl_undo_plan (r->app->store, r->record.uuid, VL_MADE_TURN, r->on ? "on" : "off");
+  if (result == 0)
+    result = vl_guest_switch_off (r->app, r->driver, &r->record, r->options->timeout);
+  if (result == 0)
+    result = vl_guest_become (&next, &r->record, 1, VL_BECOME_RESCUED);
+  vl_hooks_free (&next);
+  return result;
+}
+
+/* Inside a transaction: the operation begins, with all that it needs. */
+static int
+begin (struct rescuing *r)
+{
+  struct vl_store *store = r->app->store;
+  const struct vl_request_image *image;
+  const char *uuid = r->record.uuid;
+
+  if (vl_plan_again (r->app, r->plan) < 0)
+    return -1;
+  image = &r->plan->request->rescue->image;
+  return vl_stored_write (store, uuid, VL_ROLE_RESCUE, r->plan) < 0
+                 || vl_claims_write (r->app, uuid, VL_ROLE_RESCUE, r->plan) < 0
+                 || vl_server_image_take (r->app, uuid, image->file, "rescue disk") < 0
+                 || vl_server_image_take (r->app, uuid, r->plan->request->image.kernel, "kernel")
+                        < 0
+                 || vl_server_image_take (r->app, uuid, r->plan->request->image.ramdisk, "ramdisk")
+                        < 0
+             ? -1
+             : vl_undo_begin (store, uuid, VL_OP_SERVER_RESCUE, r->record.driver);
+}
+
+/* Inside a transaction: it is rescued. */
+static int
+take (struct rescuing *r)
+{
+  struct vl_store *store = r->app->store;
+
+  return vl_record_set_status (store, r->record.uuid, "RESCUE", NULL) < 0
+                 || vl_event_add (store, r->record.uuid, VL_EVENT_REBOOTED) < 0
+             ? -1
+             : vl_undo_end (store, r->record.uuid);
+}
+
+static int
+rescue (struct rescuing *r)
+{
+  struct vl_store *store = r->app->store;
+  struct vl_call *call = r->app->call;
+  const char *fault;
+  size_t first;
+
+  if (load (r) < 0 || plan (r) < 0)
+    return -1;
+  call->host = r->plan->build.host;
+  if (vl_db_begin (store) < 0 || vl_db_finish (store, begin (r)) < 0)
+    return -1;
+  vl_progress (call, "rescue of \"%s\"", r->record.name);
+  first = call->findings.n;
+  if (act (r) == 0 && vl_db_begin (store) == 0 && vl_db_finish (store, take (r)) == 0)
+    return 0;
+  fault = vl_fault_text (call, first);
+  if (put_back (r->app, &r->record, "failed", fault) < 0) {
+    vl_record_set_status (store, r->record.uuid, r->record.status, vl_fault_text (call, first));
+    return -1;
+  }
+  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRescuable", NULL, NULL,
+                       "server \"%s\" was not rescued; it is what it was, with its disks",
+                       r->record.name);
+}
+
+int
+vl_server_rescue (struct vl_app *app, const char *server, const struct vl_rebuild_options *options)
+{
+  struct rescuing r = { .app = app, .options = options };
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  int result = vl_server_take (app, server, vl_lock_seconds (app), &r.record, &r.driver, &lock) < 0
+                   ? -1
+                   : rescue (&r);
+
+  vl_plan_free (r.plan);
+  vl_hooks_free (&r.current);
+  vl_lock_drop (&lock);
+  vl_events_tell (app);
+  return result;
+}
+
+/* ---- unrescue ---- */
+
+/* Inside a transaction: what it was rescued with is forgotten. */
+static int
+write_end (struct vl_app *app, const struct vl_record *record, const char *status)
+{
+  struct vl_store *store = app->store;
+
+  return vl_record_set_status (store, record->uuid, status, NULL) < 0
+                 || vl_addresses_write (store, record->uuid) < 0
+                 || vl_event_add (store, record->uuid, VL_EVENT_REBOOTED) < 0
+                 || vl_document_drop (store, record->uuid, VL_ROLE_RESCUE, "done", NULL) < 0
+             ? -1
+             : vl_server_images_leave (store, record->uuid);
+}
+
+/* Finishes what is on record as begun, from whatever point it had come to. */
+static int
+finish (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record)
+{
+  struct vl_info info;
+
+  if (become_itself (app, record, 1) < 0 || forget_files (app, record->uuid) < 0
+      || vl_server_look (app, driver, record->uuid, &info) < 0 || vl_db_begin (app->store) < 0)
+    return -1;
+  return vl_db_finish (app->store, write_end (app, record, vl_status_of ("ACTIVE", info.state, 1)));
+}
+
+/* May it be done? */
+static int
+judge_end (struct vl_app *app, struct vl_plugin *driver, struct vl_record *record)
+{
+  struct vl_hooks hooks;
+  int result;
+
+  if (vl_record_unlocked (app->call, record) < 0
+      || VL_HAS_CALL (app->call, driver, power, unrescue) < 0
+      || vl_server_judge_state (app, driver, record, "unrescue") < 0)
+    return -1;
+  result = vl_hooks_load (&hooks, app, record, VL_ROLE_CURRENT);
+  if (result == 0)
+    result = vl_hooks_permit (&hooks, VL_OP_UNRESCUE, 0);
+  vl_hooks_free (&hooks);
+  return result;
+}
+
+int
+vl_server_unrescue (struct vl_app *app, const char *server)
+{
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  struct vl_record record;
+  struct vl_plugin *driver;
+  int result = vl_server_take (app, server, vl_lock_seconds (app), &record, &driver, &lock);
+  size_t first;
+
+  if (result == 0
+      && (judge_end (app, driver, &record) < 0 || vl_db_begin (app->store) < 0
+          || vl_db_finish (app->store, vl_undo_begin (app->store, record.uuid,
+                                                      VL_OP_SERVER_UNRESCUE, record.driver))
+                 < 0))
+    result = -1;
+  first = app->call->findings.n;
+  if (result == 0) {
+    vl_progress (app->call, "unrescue of \"%s\"", record.name);
+    result = finish (app, driver, &record);
+    if (result < 0)
+      vl_record_set_status (app->store, record.uuid, record.status,
+                            vl_fault_text (app->call, first));
+  }
+  vl_lock_drop (&lock);
+  vl_events_tell (app);
+  return result;
+}
+
+/* ---- what a dead command left ---- */
+
+int
+vl_server_rescue_mend (struct vl_app *app, const char *uuid, const char *kind)
+{
+  struct vl_record record;
+  struct vl_plugin *driver;
+
+  if (vl_record_load (app->store, uuid, &record) != 1)
+    return -1;
+  driver = vl_app_driver_named (app, record.driver);
+  if (driver == NULL)
+    return -1;
+  return VL_STREQ (kind, VL_OP_SERVER_UNRESCUE)
+             ? finish (app, driver, &record)
+             : put_back (app, &record, "interrupted", VL_WAS_KILLED);
+}
