@@ -126,8 +126,8 @@ struct vl_replacement {
   int (*take) (void *opaque);
 };
 /* Inside a transaction: the pending document of SERVER becomes the current one, with its claims,
- * and EVENT happens; the operation ends.  And the other one: document ROLE goes, with its claims,
- * RESULT being WHY. */
+ * and EVENT happens; the operation ends.  And the other one: document ROLE goes, with its claims
+ * and the images that no other one names, RESULT being WHY. */
 int vl_document_take (struct vl_store *store, const char *server, enum vl_event event);
 int vl_document_drop (struct vl_store *store, const char *server, const char *role,
                       const char *result, const char *why);

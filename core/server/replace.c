@@ -188,6 +188,7 @@ vl_document_drop (struct vl_store *store, const char *server, const char *role, 
                  || vl_db_run (store, "DELETE FROM claim WHERE server = ? AND role = ?", "ss",
                                server, role)
                         < 0
+                 || vl_server_images_leave (store, server) < 0
                  || vl_history_end (store, server, result, why) < 0
              ? -1
              : vl_undo_end (store, server);

@@ -107,8 +107,9 @@ vl_server_images_leave (struct vl_store *store, const char *server)
 {
   /* An image is called by its uuid in what is made of it. */
   return vl_db_run (store,
-                    "DELETE FROM server_image WHERE server = ?1 AND NOT EXISTS (SELECT 1 FROM "
-                    "document WHERE server = ?1 AND instr (xml, image) > 0)",
+                    "DELETE FROM server_image WHERE server = ?1 AND EXISTS (SELECT 1 FROM document "
+                    "WHERE server = ?1) AND NOT EXISTS (SELECT 1 FROM document WHERE server = ?1 "
+                    "AND instr (xml, image) > 0)",
                     "s", server);
 }
 

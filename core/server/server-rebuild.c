@@ -214,8 +214,6 @@ act (void *opaque)
     return vl_keep_forget (&kept) < 0 ? VL_UNFINISHED : 0;
   if (vl_undo_turn (app->store, r->record.uuid, &turn) < 0 || put_back (app, &r->record, turn) < 0)
     return VL_UNFINISHED;
-  /* What it was to be made of is not needed any more. */
-  (void)vl_server_images_leave (app->store, r->record.uuid);
   return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceFaultRollback", NULL, NULL,
                        "server \"%s\" was not rebuilt; it is what it was, with its disks",
                        r->record.name);
@@ -356,9 +354,7 @@ vl_server_rebuild_mend (struct vl_app *app, const char *uuid)
   if (put_back (app, &record, turn) < 0 || vl_db_begin (store) < 0)
     return -1;
   return vl_db_finish (
-      store,
-      vl_record_set_status (store, uuid, record.status, NULL) < 0
-              || vl_document_drop (store, uuid, VL_ROLE_PENDING, "interrupted", VL_WAS_KILLED) < 0
-          ? -1
-          : vl_server_images_leave (store, uuid));
+      store, vl_record_set_status (store, uuid, record.status, NULL) < 0
+                 ? -1
+                 : vl_document_drop (store, uuid, VL_ROLE_PENDING, "interrupted", VL_WAS_KILLED));
 }

@@ -8,6 +8,7 @@
 
 #include "server/keep.h"
 
+#include "lib/file.h"
 #include "lib/text.h"
 #include "request/disks.h"
 #include "server/method.h"
@@ -213,19 +214,27 @@ plan (struct rescuing *r)
 
 /* ---- the way there, and back ---- */
 
+/* Where its disks are made, before they get their places in the server's folder. */
+static struct vl_keeping
+making (struct vl_app *app, const char *server)
+{
+  return (struct vl_keeping) { app, server, vl_server_dir (app, server), "rescue" };
+}
+
 /* Removes what a rescue has made in the folder of server UUID. */
 static int
 forget_files (struct vl_app *app, const char *uuid)
 {
   static const char *const files[] = { "disk.rescue", "disk.config.rescue", NULL };
+  struct vl_keeping made = making (app, uuid);
 
   for (size_t i = 0; files[i]; i++) {
-    const char *path = vl_printf (app->call, "%s/%s", vl_server_dir (app, uuid), files[i]);
+    const char *path = vl_printf (app->call, "%s/%s", made.dir, files[i]);
 
     if (unlink (path) < 0 && errno != ENOENT)
       return vl_remove_failed (app->call, path);
   }
-  return 0;
+  return vl_keep_forget (&made);
 }
 
 /* The guest of RECORD is what its own document says again, and is ON or not. */
@@ -254,23 +263,35 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *result
       || (turn && become_itself (app, record, VL_STREQ (turn, "on")) < 0)
       || forget_files (app, record->uuid) < 0 || vl_db_begin (store) < 0)
     return -1;
-  return vl_db_finish (
-      store, vl_record_set_status (store, record->uuid, record->status, NULL) < 0
-                     || vl_document_drop (store, record->uuid, VL_ROLE_RESCUE, result, why) < 0
-                 ? -1
-                 : vl_server_images_leave (store, record->uuid));
+  return vl_db_finish (store,
+                       vl_record_set_status (store, record->uuid, record->status, NULL) < 0
+                           ? -1
+                           : vl_document_drop (store, record->uuid, VL_ROLE_RESCUE, result, why));
 }
 
 static int
 make_disks (const struct rescuing *r, const struct vl_hooks *next)
 {
   const struct vl_guest *guest = r->plan->build.guest;
+  struct vl_keeping made = making (r->app, r->record.uuid);
 
-  for (size_t i = 0; i < guest->n_disks; i++)
-    if (is_made (&guest->disks[i])
-        && vl_server_disk_make (next, r->plan, i, guest->disks[i].source, 0) < 0)
+  if (vl_keep_begin (&made) < 0)
+    return -1;
+  for (size_t i = 0; i < guest->n_disks; i++) {
+    const char *place = guest->disks[i].source, *path;
+
+    if (! is_made (&guest->disks[i]))
+      continue;
+    path = vl_printf (r->app->call, "%s/%s/%s", made.dir, made.folder,
+                      vl_keep_name (made.dir, &guest->disks[i]));
+    if (vl_server_disk_make (next, r->plan, i, path, 0) < 0)
       return -1;
-  return 0;
+    if (rename (path, place) < 0)
+      return vl_file_failed (r->app->call, "cannot move", place, errno);
+  }
+  return vl_file_sync_folder (vl_printf (r->app->call, "%s/x", made.dir)) < 0
+             ? vl_file_failed (r->app->call, "cannot write", made.dir, errno)
+             : vl_keep_forget (&made);
 }
 
 static int
@@ -382,9 +403,8 @@ write_end (struct vl_app *app, const struct vl_record *record, const char *statu
   return vl_record_set_status (store, record->uuid, status, NULL) < 0
                  || vl_addresses_write (store, record->uuid) < 0
                  || vl_event_add (store, record->uuid, VL_EVENT_REBOOTED) < 0
-                 || vl_document_drop (store, record->uuid, VL_ROLE_RESCUE, "done", NULL) < 0
              ? -1
-             : vl_server_images_leave (store, record->uuid);
+             : vl_document_drop (store, record->uuid, VL_ROLE_RESCUE, "done", NULL);
 }
 
 /* Finishes what is on record as begun, from whatever point it had come to. */
