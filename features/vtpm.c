@@ -207,6 +207,17 @@ prepare (struct vl_call *c)
   return vl_keep (c, MADE, "yes");
 }
 
+/* As in Nova: the TPM of a guest would measure what is not its own, or be that of another. */
+static int
+permit (struct vl_call *c, enum vl_op op)
+{
+  if (op != VL_OP_RESCUE && op != VL_OP_REBUILD)
+    return 0;
+  return vl_refuse_as (c, VL_ERR_REQUEST, "OperationNotSupportedForVTPM", "version", NULL,
+                       "a guest with a TPM is not %s: what its TPM keeps is sealed to its own disk",
+                       op == VL_OP_RESCUE ? "rescued" : "rebuilt");
+}
+
 /* The secret goes with the guest, not with one of its devices. */
 static int
 release (struct vl_call *c)
@@ -217,4 +228,4 @@ release (struct vl_call *c)
 VL_FEATURE (vtpm, "vtpm", .version = VL_VERSION, .summary = "an emulated TPM, its state encrypted",
             .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
             .resolve = resolve, .active = active, .validate = validate, .contribute = contribute,
-            .ready = ready, .prepare = prepare, .release = release);
+            .ready = ready, .prepare = prepare, .release = release, .permit = permit);

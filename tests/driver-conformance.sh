@@ -276,6 +276,40 @@ case $err in *"does not have the call"* | *"error UnsupportedByDriver "*)
   is_eq "$(states one)" "ACTIVE RUNNING" "it starts with the new one" ;;
 esac
 
+# ---- rescued, and made anew ----
+
+run d server rescue one --timeout 0
+if lacking "rescue"; then
+  run d state check
+  lacks "$out$err" "interrupted" "and begins nothing that nobody could finish"
+else
+  is_eq "$rc $out$err" "0 " "a guest is rescued"
+  is_eq "$(states one)" "RESCUE RUNNING" "it runs from another disk"
+  true_that "its console is there again" logged one
+  acts "unrescue" unrescue one
+  is_eq "$(states one)" "ACTIVE RUNNING" "it runs from its own again"
+  acts "stop" stop one --timeout 0
+  acts "rescue of one that is off" rescue one
+  is_eq "$(states one)" "RESCUE RUNNING" "starts it"
+  acts "unrescue of that" unrescue one
+  is_eq "$(states one)" "ACTIVE RUNNING" "leaves it running"
+fi
+run d server rebuild one --timeout 0
+if lacking "rebuild"; then
+  run d state check
+  lacks "$out$err" "interrupted" "and begins nothing that nobody could finish"
+else
+  is_rc 0 "a guest is made anew"
+  is_eq "$(states one)" "ACTIVE RUNNING" "it runs from a new disk"
+  true_that "its console is there again" logged one
+  acts "stop" stop one --timeout 0
+  run d server rebuild one
+  is_rc 0 "and while it is off"
+  is_eq "$(states one)" "SHUTOFF SHUTDOWN" "which leaves it off"
+  acts "start" start one
+  is_eq "$(states one)" "ACTIVE RUNNING" "it starts with new disks"
+fi
+
 # ---- disks and interfaces that come and go ----
 
 truncate -s 1M "$tmp/data.raw"

@@ -62,7 +62,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, resize confirm, resize revert, resize, event list, dump create, wait, pause, unpause, suspend, resume, log, console, url, top, screenshot" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, resize confirm, resize revert, resize, rescue, unrescue, rebuild, event list, dump create, wait, pause, unpause, suspend, resume, log, console, url, top, screenshot" url" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -86,7 +86,7 @@ for option in vcpus ram disk ephemeral swap; do
   usage "'flavor set' has no option '--$option'" "--$option is for 'flavor create', and cannot be changed: make another flavor" flavor set m1 --$option 512
 done
 usage "'image set' has no option '--min-ram'" "--min-ram is for 'image create', and cannot be changed: make another image" image set i --min-ram 512
-for verb in rescue rebuild; do
+for verb in shelve restore; do
   usage "'server $verb' is not in this version; accepted: $(names_of server)" "" server "$verb" a
 done
 for each in --version -V version; do

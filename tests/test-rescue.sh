@@ -169,12 +169,25 @@ run f server rescue web
 is_eq "$rc $err $(status web)" "0  RESCUE RUNNING img" "one that is off is rescued, from its own image"
 run f server unrescue web
 is_eq "$rc $err $(status web)" "0  ACTIVE RUNNING img" "and runs afterwards, as Nova's"
-f server rescue web > /dev/null
+main_setting storage 'rescue_image_id = stable'
+run f server rescue web
+has "$(has_disks)" "disk.rescue sda" "the settings can name the image"
+rm "$config/virtloom.conf"
 run f server delete web
 is_eq "$rc $err" "0 " "a server that is rescued is deleted"
 is_eq "$(find "$state/servers" "$state/fake/guests" -mindepth 1)$(db 'SELECT count(*) FROM server_image')" 0 "nothing is left"
 new_web
 is_eq "$(f server event list web -o value -c action,result | paste -sd ,)" "create	done" "a new one has a history of its own"
+
+setting vtpm 'swtpm_enabled = yes'
+f flavor create tpm --vcpus 1 --ram 128 --disk 1 --property hw:tpm_version=2.0 --property hw:tpm_model=tpm-crb > /dev/null
+run f server create safe --flavor tpm --image img
+is_rc 0 "a server with a TPM"
+for verb in rescue:rescued rebuild:rebuilt; do
+  refused "${verb%:*} of it" 3 "error OperationNotSupportedForVTPM vtpm: a guest with a TPM is not ${verb#*:}: what its TPM keeps is sealed to its own disk (hw:tpm_version=2.0 (flavor))" "${verb%:*}" safe
+done
+f server delete safe > /dev/null
+rm "$config/plugins.d/vtpm.conf"
 
 # ---- rebuilt ----
 

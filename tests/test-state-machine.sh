@@ -33,6 +33,8 @@ command_of () {
     'detach interface') words=(remove network s nic0) ;;
     resize) words=(resize s --flavor m2) ;;
     'resize confirm' | 'resize revert') words=(resize "${1#* }" s) ;;
+    rescue | unrescue) words=("$1" s) ;;
+    rebuild) words=(rebuild s) ;;
     dump) words=(dump create s) ;;
     'show diagnostics') words=(show s --diagnostics) ;;
     console) words=(url s) ;;
@@ -50,6 +52,7 @@ become () {
     PAUSED) f server pause s ;;
     SUSPENDED) f server suspend s ;;
     VERIFY_RESIZE) f server resize s --flavor m2 ;;
+    RESCUE) f server rescue s ;;
     ERROR) f server set s --status error ;;
     # What another command has begun.
     BUILD | DELETING) db "UPDATE server SET status = '$1'" ;;

@@ -15,8 +15,7 @@ static int
 with_options (struct tool *tool,
               int (*run) (struct vl_app *, const char *, const struct vl_rebuild_options *))
 {
-  struct vl_rebuild_options options = { .size = sizeof options,
-                                        .image = args_value (tool->args, "image"),
+  struct vl_rebuild_options options = { .image = args_value (tool->args, "image"),
                                         .accept_loss = args_list (tool->args, "accept-loss") };
   struct server_gifts gifts = { 0 };
   int result = -1;

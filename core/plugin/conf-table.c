@@ -74,6 +74,8 @@ static const struct vl_prop table[] = {
        "bus of config drives that are CD-ROMs, where the image names none", .choices = drive_buses),
   ROW ("storage.force_config_drive", VL_BOOL, "no", "DEFAULT.force_config_drive",
        "every server gets a config drive"),
+  ROW ("storage.rescue_image_id", VL_STRING, NULL, "libvirt.rescue_image_id",
+       "image that a server is rescued from where none is named; else its own"),
   ROW ("storage.default_ephemeral_format", VL_CHOICE, NULL, "DEFAULT.default_ephemeral_format",
        "file system of ephemeral disks", .choices = filesystems),
   ROW ("storage.max_disk_devices_to_attach", VL_INT, "-1", "compute.max_disk_devices_to_attach",

@@ -13,6 +13,7 @@
 #include "request/disks.h"
 #include "server/method.h"
 #include "server/plan.h"
+#include "server/stored.h"
 #include "storage/storage.h"
 
 #include <dirent.h>
@@ -186,7 +187,12 @@ hold_volumes (struct judging *j, const char *server)
   int result = 0;
 
   if (j->n_volumes == 0) {
-    unlink (file);
+    /* Those that a rescue leaves out are the server's still. */
+    if (vl_db_any (app->store,
+                   "SELECT 1 FROM document WHERE server = ? AND role = '" VL_ROLE_RESCUE "'", "s",
+                   server)
+        == 0)
+      unlink (file);
     return 0;
   }
   vl_str_add_n (&text, j->dir, strlen (j->dir) + 1);

@@ -195,7 +195,8 @@ load (struct rescuing *r)
 static int
 plan (struct rescuing *r)
 {
-  const char *image = r->options->image ? r->options->image : r->record.image;
+  const char *set = vl_config_str (r->app->config, "storage.rescue_image_id");
+  const char *image = r->options->image ? r->options->image : set ? set : r->record.image;
   struct vl_request *request;
 
   if (image == NULL)

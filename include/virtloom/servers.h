@@ -224,7 +224,6 @@ VL_EXPORT int vl_server_resize_end (struct vl_app *app, const char *server, int 
                                     uint32_t timeout);
 /* How a server is rescued, or rebuilt. */
 struct vl_rebuild_options {
-  uint32_t size;                     /* of this struct */
   uint32_t timeout;                  /* seconds for the guest to shut down; 0: it is not asked */
   const char *image;                 /* NULL: the server's own */
   const char *password;              /* the administrator's, for the config drive alone, or NULL */

@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize event dump wait pause unpause suspend resume log console url top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize rescue unrescue rebuild event dump wait pause unpause suspend resume log console url top screenshot" url" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -40,6 +40,9 @@ _virtloom_options ()
     server-reboot) echo "--hard --timeout --update --accept-loss --wait" ;;
     server-resize) echo "--flavor --timeout --accept-loss --wait" ;;
     server-add*) echo "--device --dry-run --wait" ;;
+    server-rescue) echo "--image --password --timeout --wait" ;;
+    server-unrescue) echo "--wait" ;;
+    server-rebuild) echo "--image --password --file --timeout --accept-loss --wait" ;;
     server-remove*) echo "--wait" ;;
     server-show) echo "--diagnostics --column --no-headings" ;;
     server-log) echo "--lines --raw" ;;
@@ -129,7 +132,7 @@ _virtloom_behind ()
       if [[ $cur == *=* ]]; then _virtloom_words "$(_virtloom_values "${cur%%=*}")"; else _virtloom_words "$(_virtloom_keys)"; fi
       ;;
     --network) _virtloom_words user bridge= ;;
-    --status) _virtloom_words BUILD ACTIVE SHUTOFF PAUSED SUSPENDED VERIFY_RESIZE ERROR DELETING ;;
+    --status) _virtloom_words BUILD ACTIVE SHUTOFF PAUSED SUSPENDED VERIFY_RESIZE RESCUE ERROR DELETING ;;
     --disk-format) _virtloom_words qcow2 raw vmdk vdi vhdx iso ;;
     --kind) _virtloom_words feature driver storage network ;;
     *) return 9 ;;
