@@ -45,10 +45,12 @@ disk () { # FILE TAG KIND
 }
 disk own.raw own 1
 disk other.raw other 2
+disk third.raw third 3
 script data < /dev/null
 must t flavor create f --vcpus 1 --ram 192 --disk 0
 must t image create own --file own.raw --disk-format raw
 must t image create other --file other.raw --disk-format raw
+must t image create third --file third.raw --disk-format raw
 must t image create stable --file other.raw --disk-format raw --property hw_rescue_bus=virtio --property hw_rescue_device=disk
 
 run t server create one --flavor f --image own --volume "$(volume data)"
@@ -92,16 +94,16 @@ true_that "it runs from its own" says one "guest: booted 1 has vda=own,7."
 run t server rebuild one --image other --timeout 0
 is_rc 0 "rebuild"
 has "$err" "warning DisksRebuilt core: disks of server \"one\" were made anew, and what was on them is gone: root" "says what is gone"
-true_that "it runs from a new disk of the other image" says one "guest: booted 2 has vda=other,1." 1
+true_that "it runs from a new disk of the other image" says one "guest: booted 2 has vda=other,1."
 is_eq "$(field one status) $(field one image) $(field one uuid)" "ACTIVE other $uuid" "and is the server that it was"
 run t server stop one --timeout 0
-run t server rebuild one
+run t server rebuild one --image third
 is_rc 0 "rebuild of one that is off"
 is_eq "$(power one)" "SHUTDOWN" "which stays off"
 is_eq "$(find "$state/servers/$uuid" -name rebuild)" "" "what it was is gone"
 run t server start one
 is_rc 0 "start"
-true_that "it runs from a new disk, again for the first time" says one "guest: booted 2 has vda=other,1." 2
+true_that "it runs from a new disk of the third image" says one "guest: booted 3 has vda=third,1."
 run t server delete one
 is_rc 0 "delete"
 all_gone
