@@ -114,8 +114,8 @@ for noun in $("$VL_RUN" virtloom --help | awk '/^$/ { on = 0 } on { print $1 } /
   done
 done
 is "$told" "" "what is repeatable may be given again"
-# Of audit they are many hosts, of server create many files; of plugin new --driver is another spelling of --kind driver.
-is "$silent" " server create --file audit  --host plugin new --driver" "what takes one value is refused a second one"
+# Of audit they are many hosts, of server create and rebuild many files; of plugin new --driver is another spelling of --kind driver.
+is "$silent" " server create --file server rebuild --file audit  --host plugin new --driver" "what takes one value is refused a second one"
 
 run vl flavor create bare
 run vl plan --flavor bare

@@ -157,6 +157,64 @@ vl_keep_bring_back (const struct vl_keeping *keeping, const char *old, const cha
   return sync_folders (keeping) < 0 ? -1 : vl_keep_forget (keeping);
 }
 
+/* ---- the server ---- */
+
+int
+vl_turn (struct vl_app *app, const char *server, const struct vl_rebuild_options *options,
+         int (*fn) (struct vl_turning *turning))
+{
+  struct vl_turning turning = { .app = app, .options = options };
+  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
+  int result =
+      vl_server_take (app, server, vl_lock_seconds (app), &turning.record, &turning.driver, &lock)
+              < 0
+          ? -1
+          : fn (&turning);
+
+  vl_plan_free (turning.plan);
+  vl_hooks_free (&turning.current);
+  vl_lock_drop (&lock);
+  vl_events_tell (app);
+  return result;
+}
+
+int
+vl_turn_load (struct vl_turning *turning, const char *word)
+{
+  struct vl_record *record = &turning->record;
+  struct vl_call *call = turning->app->call;
+
+  if (vl_record_unlocked (call, record) < 0
+      || vl_server_judge_state (turning->app, turning->driver, record, word) < 0
+      || (turning->on = vl_guest_is_on (turning->app, turning->driver, record)) < 0
+      || vl_hooks_load (&turning->current, turning->app, record, VL_ROLE_CURRENT) < 0
+      || vl_stored_judge (call, record, turning->current.stored) < 0)
+    return -1;
+  return vl_hooks_permit (&turning->current, vl_operation_find (word)->op, 0);
+}
+
+int
+vl_turn_left (struct vl_app *app, const char *uuid, struct vl_record *record,
+              struct vl_plugin **driver)
+{
+  if (vl_record_load (app->store, uuid, record) != 1)
+    return -1;
+  *driver = vl_app_driver_named (app, record->driver);
+  return *driver ? 0 : -1;
+}
+
+int
+vl_stored_judge (struct vl_call *call, const struct vl_record *record,
+                 const struct vl_stored *stored)
+{
+  if (! stored->was.earlier)
+    return 0;
+  return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
+                       vl_printf (call, "virtloom server reboot --hard --update %s",
+                                  vl_shell_word (call->arena, record->name)),
+                       "server \"%s\" was made before devices were on record", record->name);
+}
+
 /* ---- the guest ---- */
 
 static int

@@ -38,6 +38,29 @@ int vl_keep_forget (const struct vl_keeping *keeping);
  * document NEW had come; nothing is kept any more. */
 int vl_keep_bring_back (const struct vl_keeping *keeping, const char *old, const char *new);
 
+/* A server whose guest becomes another one, for a while or for good. */
+struct vl_turning {
+  struct vl_app *app;
+  const struct vl_rebuild_options *options;
+  struct vl_record record; /* as it is */
+  struct vl_plugin *driver;
+  struct vl_hooks current;
+  struct vl_plan *plan; /* of what it becomes */
+  int on;               /* its guest is */
+};
+/* Finds SERVER, takes its lock, and has FN do what OPTIONS say.  0 or -1. */
+int vl_turn (struct vl_app *app, const char *server, const struct vl_rebuild_options *options,
+             int (*fn) (struct vl_turning *turning));
+/* May operation WORD ("rescue", of states.c) be done to it?  What is on record of it is loaded.  0, or
+ * -1 after findings. */
+int vl_turn_load (struct vl_turning *turning, const char *word);
+/* Are the devices of RECORD's server on record?  0, or -1 after GuestWouldChange. */
+int vl_stored_judge (struct vl_call *call, const struct vl_record *record,
+                     const struct vl_stored *stored);
+/* The record of server UUID, on which a command died, and its driver.  0, or -1 after a finding. */
+int vl_turn_left (struct vl_app *app, const char *uuid, struct vl_record *record,
+                  struct vl_plugin **driver);
+
 /* The driver's call that makes a guest one of another document. */
 enum vl_becoming {
   VL_BECOME_NEXT,    /* finish_migration */

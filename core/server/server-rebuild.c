@@ -19,16 +19,10 @@
 #define KEPT "rebuild"
 
 struct rebuilding {
-  struct vl_app *app;
-  const struct vl_rebuild_options *options;
-  struct vl_record record; /* as it is, */
-  struct vl_record after;  /* and with the request of the image */
-  struct vl_plugin *driver;
-  struct vl_hooks current;
-  struct vl_plan *plan;
-  const char *request; /* of it from then on */
-  int on;              /* its guest is, */
-  int runs;            /* and is to */
+  struct vl_turning *turning;
+  struct vl_record after; /* with the request of the image */
+  const char *request;    /* of it from then on */
+  int runs;               /* its guest is to */
 };
 
 static struct vl_keeping
@@ -39,84 +33,66 @@ keeping (struct vl_app *app, const char *server)
 
 /* ---- may it be done? ---- */
 
-/* Is the server one that can be rebuilt, and what is on record of it? */
-static int
-load (struct rebuilding *r)
-{
-  struct vl_call *call = r->app->call;
-
-  if (vl_record_unlocked (call, &r->record) < 0 || VL_HAS_CALL (call, r->driver, power, rebuild) < 0
-      || VL_HAS_CALL (call, r->driver, migration, finish_revert_migration) < 0
-      || vl_server_judge_state (r->app, r->driver, &r->record, "rebuild") < 0
-      || (r->on = vl_guest_is_on (r->app, r->driver, &r->record)) < 0
-      || vl_hooks_load (&r->current, r->app, &r->record, VL_ROLE_CURRENT) < 0)
-    return -1;
-  r->runs = ! VL_STREQ (r->record.status, "SHUTOFF");
-  if (r->current.stored->was.earlier)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
-                         vl_printf (call, "virtloom server reboot --hard --update %s",
-                                    vl_shell_word (call->arena, r->record.name)),
-                         "server \"%s\" was made before devices were on record", r->record.name);
-  return vl_hooks_permit (&r->current, VL_OP_REBUILD, 0);
-}
-
 /* The request JSON of the server with its image, malloc; NULL after a finding. */
 static char *
 request_of (struct rebuilding *r)
 {
-  const char *image = r->options->image ? r->options->image : r->record.image;
-  int drive = r->options->password || r->options->n_files;
+  const char *image =
+      r->turning->options->image ? r->turning->options->image : r->turning->record.image;
+  int drive = r->turning->options->password || r->turning->options->n_files;
 
-  if (r->options->image && r->record.image == NULL) {
-    vl_refuse_as (r->app->call, VL_ERR_REQUEST, "ImageUnacceptable", NULL,
+  if (r->turning->options->image && r->turning->record.image == NULL) {
+    vl_refuse_as (r->turning->app->call, VL_ERR_REQUEST, "ImageUnacceptable", NULL,
                   "leave --image out: then its volumes stay, and its own disks are made anew",
                   "server \"%s\" boots from a volume, which no image takes the place of",
-                  r->record.name);
+                  r->turning->record.name);
     return NULL;
   }
-  return vl_request_image (r->app, r->record.request, image, drive);
+  return vl_request_image (r->turning->app, r->turning->record.request, image, drive);
 }
 
 /* What is kept of REQUEST has no secrets. */
 static const char *
 open_request (const struct rebuilding *r, const char *json)
 {
-  struct vl_request *request = vl_stored_request (r->app, json, r->record.name);
+  struct vl_request *request = vl_stored_request (r->turning->app, json, r->turning->record.name);
   VL_AUTOFREE char *text = NULL;
 
   if (request == NULL)
     return NULL;
-  vl_request_forget_secrets (r->plan->build.guest, request);
+  vl_request_forget_secrets (r->turning->plan->build.guest, request);
   text = vl_request_to_json (request);
   vl_request_free (request);
-  return vl_arena_strdup (r->app->call->arena, text);
+  return vl_arena_strdup (r->turning->app->call->arena, text);
 }
 
 /* Each disk that is made anew lies where the one that it takes the place of can be kept. */
 static int
 judge_disks (const struct rebuilding *r)
 {
-  const struct vl_guest *guest = r->plan->build.guest;
-  const char *dir = vl_server_dir (r->app, r->record.uuid);
+  const struct vl_guest *guest = r->turning->plan->build.guest;
+  const char *dir = vl_server_dir (r->turning->app, r->turning->record.uuid);
 
   for (size_t i = 0; i < guest->n_disks; i++)
     if (! (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i]))
         && vl_keep_name (dir, &guest->disks[i]) == NULL)
-      return vl_refuse_as (r->app->call, VL_ERR_UNSUPPORTED, "InstanceDeployFailure", NULL, NULL,
+      return vl_refuse_as (r->turning->app->call, VL_ERR_UNSUPPORTED, "InstanceDeployFailure", NULL,
+                           NULL,
                            "disk '%s' of server \"%s\" is \"%s\", no file in its folder; such "
                            "disks are not made anew",
-                           guest->disks[i].id, r->record.name, guest->disks[i].source);
+                           guest->disks[i].id, r->turning->record.name, guest->disks[i].source);
   return 0;
 }
 
 static int
 plan (struct rebuilding *r)
 {
-  struct vl_app *app = r->app;
+  struct vl_app *app = r->turning->app;
   struct vl_arena *arena = app->call->arena;
   VL_AUTOFREE char *json = request_of (r);
   struct vl_request *request =
-      json ? vl_stored_request (app, json, vl_printf (app->call, "server \"%s\"", r->record.name))
+      json ? vl_stored_request (app, json,
+                                vl_printf (app->call, "server \"%s\"", r->turning->record.name))
            : NULL;
 
   if (request && vl_images_ready (app, request) < 0) {
@@ -125,15 +101,15 @@ plan (struct rebuilding *r)
   }
   if (request == NULL)
     return -1;
-  request->admin_pass = vl_arena_strdup (request->arena, r->options->password);
-  request->files = r->options->files;
-  request->n_files = r->options->n_files;
-  r->after = r->record;
+  request->admin_pass = vl_arena_strdup (request->arena, r->turning->options->password);
+  request->files = r->turning->options->files;
+  request->n_files = r->turning->options->n_files;
+  r->after = r->turning->record;
   r->after.image = vl_arena_strdup (arena, request->image.given ? request->image.name : NULL);
   r->after.image_uuid = vl_arena_strdup (arena, request->image.given ? request->image.uuid : NULL);
-  r->plan = vl_record_plan_of (app, &r->after, &r->current.stored->was, request);
-  if (r->plan == NULL || ! r->plan->ok || vl_plan_check_critical (app, r->plan) < 0
-      || judge_disks (r) < 0)
+  r->turning->plan = vl_record_plan_of (app, &r->after, &r->turning->current.stored->was, request);
+  if (r->turning->plan == NULL || ! r->turning->plan->ok
+      || vl_plan_check_critical (app, r->turning->plan) < 0 || judge_disks (r) < 0)
     return -1;
   r->request = r->after.request = open_request (r, json);
   return r->request ? 0 : -1;
@@ -145,33 +121,37 @@ plan (struct rebuilding *r)
 static const char *
 lost_disks (const struct rebuilding *r)
 {
-  const struct vl_recorded *was = &r->current.stored->was;
-  const char *dir = vl_server_dir (r->app, r->record.uuid);
+  const struct vl_recorded *was = &r->turning->current.stored->was;
+  const char *dir = vl_server_dir (r->turning->app, r->turning->record.uuid);
   VL_AUTOSTR struct vl_str names = { 0 };
 
   for (size_t i = 0; i < was->n_devices; i++)
     if (! was->devices[i].is_nic && ! VL_STREQ (was->devices[i].disk.role, "config")
         && vl_keep_name (dir, &was->devices[i].disk))
       vl_str_printf (&names, "%s%s", names.length ? ", " : "", was->devices[i].disk.id);
-  return names.length ? vl_arena_strdup (r->app->call->arena, names.text) : NULL;
+  return names.length ? vl_arena_strdup (r->turning->app->call->arena, names.text) : NULL;
 }
 
 static int
 move (const struct rebuilding *r, const struct vl_hooks *next)
 {
-  const struct vl_recorded *was = &r->current.stored->was;
-  struct vl_keeping kept = keeping (r->app, r->record.uuid);
-  struct vl_store *store = r->app->store;
+  const struct vl_recorded *was = &r->turning->current.stored->was;
+  struct vl_keeping kept = keeping (r->turning->app, r->turning->record.uuid);
+  struct vl_store *store = r->turning->app->store;
 
   /* Until all is there that can be made, the guest goes on as it is. */
-  return vl_keep_begin (&kept) < 0 || vl_keep_make (&kept, next, r->plan, was, 1) < 0
-                 || vl_undo_plan (store, r->record.uuid, VL_MADE_TURN, r->on ? "on" : "off") < 0
-                 || vl_guest_switch_off (r->app, r->driver, &r->record, r->options->timeout) < 0
+  return vl_keep_begin (&kept) < 0 || vl_keep_make (&kept, next, r->turning->plan, was, 1) < 0
+                 || vl_undo_plan (store, r->turning->record.uuid, VL_MADE_TURN,
+                                  r->turning->on ? "on" : "off")
+                        < 0
+                 || vl_guest_switch_off (r->turning->app, r->turning->driver, &r->turning->record,
+                                         r->turning->options->timeout)
+                        < 0
                  || vl_keep_disks (&kept, was) < 0
-                 || vl_keep_switch (&kept, was, r->plan->build.guest) < 0
+                 || vl_keep_switch (&kept, was, r->turning->plan->build.guest) < 0
                  || vl_guest_become (next, &r->after, r->runs, VL_BECOME_REBUILT) < 0
              ? -1
-             : vl_undo_plan (store, r->record.uuid, VL_MADE_TURN, "done");
+             : vl_undo_plan (store, r->turning->record.uuid, VL_MADE_TURN, "done");
 }
 
 /* RECORD's server is what it was, with its disks of then. */
@@ -199,8 +179,8 @@ static int
 act (void *opaque)
 {
   struct rebuilding *r = opaque;
-  struct vl_app *app = r->app;
-  struct vl_keeping kept = keeping (app, r->record.uuid);
+  struct vl_app *app = r->turning->app;
+  struct vl_keeping kept = keeping (app, r->turning->record.uuid);
   const char *turn = NULL;
   struct vl_hooks next;
   int result = vl_hooks_load (&next, app, &r->after, VL_ROLE_PENDING);
@@ -212,11 +192,12 @@ act (void *opaque)
   vl_hooks_free (&next);
   if (result == 0)
     return vl_keep_forget (&kept) < 0 ? VL_UNFINISHED : 0;
-  if (vl_undo_turn (app->store, r->record.uuid, &turn) < 0 || put_back (app, &r->record, turn) < 0)
+  if (vl_undo_turn (app->store, r->turning->record.uuid, &turn) < 0
+      || put_back (app, &r->turning->record, turn) < 0)
     return VL_UNFINISHED;
   return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceFaultRollback", NULL, NULL,
                        "server \"%s\" was not rebuilt; it is what it was, with its disks",
-                       r->record.name);
+                       r->turning->record.name);
 }
 
 /* Inside a transaction: RECORD's server is what was made, of IMAGE, and STATUS. */
@@ -248,7 +229,8 @@ take (void *opaque)
 {
   struct rebuilding *r = opaque;
 
-  return write_end (r->app, &r->record, &r->plan->request->image, r->runs ? "ACTIVE" : "SHUTOFF");
+  return write_end (r->turning->app, &r->turning->record, &r->turning->plan->request->image,
+                    r->runs ? "ACTIVE" : "SHUTOFF");
 }
 
 /* Inside the transaction in which it begins: the new image stays here meanwhile. */
@@ -256,55 +238,57 @@ static int
 judge (void *opaque, const struct vl_change *changes, size_t n)
 {
   struct rebuilding *r = opaque;
-  const struct vl_request_image *image = &r->plan->request->image;
+  const struct vl_request_image *image = &r->turning->plan->request->image;
 
-  return vl_changes_judge (r->app, &r->record, changes, n, r->options->accept_loss) < 0
-                 || vl_server_image_take (r->app, r->record.uuid, image->file, "root disk") < 0
-                 || vl_server_image_take (r->app, r->record.uuid, image->kernel, "kernel") < 0
-                 || vl_server_image_take (r->app, r->record.uuid, image->ramdisk, "ramdisk") < 0
+  return vl_changes_judge (r->turning->app, &r->turning->record, changes, n,
+                           r->turning->options->accept_loss)
+                     < 0
+                 || vl_server_image_take (r->turning->app, r->turning->record.uuid, image->file,
+                                          "root disk")
+                        < 0
+                 || vl_server_image_take (r->turning->app, r->turning->record.uuid, image->kernel,
+                                          "kernel")
+                        < 0
+                 || vl_server_image_take (r->turning->app, r->turning->record.uuid, image->ramdisk,
+                                          "ramdisk")
+                        < 0
              ? -1
              : 0;
 }
 
 static int
-rebuild (struct rebuilding *r)
+rebuild (struct vl_turning *turning)
 {
-  struct vl_app *app = r->app;
+  struct rebuilding r = { .turning = turning, .after = turning->record };
   struct vl_replacement how = {
-    .kind = VL_OP_SERVER_REBUILD, .judge = judge, .act = act, .opaque = r, .take = take
+    .kind = VL_OP_SERVER_REBUILD, .judge = judge, .act = act, .opaque = &r, .take = take
   };
+  struct vl_app *app = turning->app;
   const char *lost;
 
-  if (vl_guest_files_check (app->call, r->options->files, r->options->n_files) < 0 || load (r) < 0
-      || plan (r) < 0)
+  if (vl_guest_files_check (app->call, turning->options->files, turning->options->n_files) < 0
+      || VL_HAS_CALL (app->call, turning->driver, power, rebuild) < 0
+      || VL_HAS_CALL (app->call, turning->driver, migration, finish_revert_migration) < 0
+      || vl_turn_load (turning, "rebuild") < 0 || plan (&r) < 0)
     return -1;
-  how.request = r->request;
-  lost = lost_disks (r);
-  app->call->host = r->plan->build.host;
-  vl_progress (app->call, "rebuild of \"%s\"", r->record.name);
-  if (vl_document_replace (app, &r->record, r->current.stored, r->plan, &how) < 0)
+  r.runs = ! VL_STREQ (turning->record.status, "SHUTOFF");
+  how.request = r.request;
+  lost = lost_disks (&r);
+  app->call->host = turning->plan->build.host;
+  vl_progress (app->call, "rebuild of \"%s\"", turning->record.name);
+  if (vl_document_replace (app, &turning->record, turning->current.stored, turning->plan, &how) < 0)
     return -1;
   if (lost)
     vl_warn_as (app->call, "DisksRebuilt", NULL, NULL,
                 "disks of server \"%s\" were made anew, and what was on them is gone: %s",
-                r->record.name, lost);
+                turning->record.name, lost);
   return 0;
 }
 
 int
 vl_server_rebuild (struct vl_app *app, const char *server, const struct vl_rebuild_options *options)
 {
-  struct rebuilding r = { .app = app, .options = options };
-  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  int result = vl_server_take (app, server, vl_lock_seconds (app), &r.record, &r.driver, &lock) < 0
-                   ? -1
-                   : rebuild (&r);
-
-  vl_plan_free (r.plan);
-  vl_hooks_free (&r.current);
-  vl_lock_drop (&lock);
-  vl_events_tell (app);
-  return result;
+  return vl_turn (app, server, options, rebuild);
 }
 
 /* ---- what a dead command left ---- */
@@ -344,10 +328,7 @@ vl_server_rebuild_mend (struct vl_app *app, const char *uuid)
   struct vl_plugin *driver;
   const char *turn;
 
-  if (vl_record_load (store, uuid, &record) != 1 || vl_undo_turn (store, uuid, &turn) < 0)
-    return -1;
-  driver = vl_app_driver_named (app, record.driver);
-  if (driver == NULL)
+  if (vl_turn_left (app, uuid, &record, &driver) < 0 || vl_undo_turn (store, uuid, &turn) < 0)
     return -1;
   if (turn && VL_STREQ (turn, "done"))
     return finish (app, driver, &record);

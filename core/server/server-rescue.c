@@ -19,16 +19,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-struct rescuing {
-  struct vl_app *app;
-  const struct vl_rebuild_options *options;
-  struct vl_record record;
-  struct vl_plugin *driver;
-  struct vl_hooks current;
-  struct vl_plan *plan;
-  int on; /* its guest is */
-};
-
 /* ---- what it is to be ---- */
 
 static const char *
@@ -71,7 +61,7 @@ rescue_legacy (struct vl_request *request, const struct vl_request *own, struct 
 }
 
 static int
-refuse_volume (const struct rescuing *r, const char *image)
+refuse_volume (const struct vl_turning *r, const char *image)
 {
   return vl_refuse_as (
       r->app->call, VL_ERR_REQUEST, "InstanceNotRescuable", NULL,
@@ -84,7 +74,7 @@ refuse_volume (const struct rescuing *r, const char *image)
 
 /* The request of the server as it is rescued from IMAGE; NULL after a finding. */
 static struct vl_request *
-make_request (struct rescuing *r, const char *image)
+make_request (struct vl_turning *r, const char *image)
 {
   const char *origin = vl_printf (r->app->call, "server \"%s\"", r->record.name);
   int drive = r->options->password != NULL;
@@ -132,7 +122,7 @@ make_request (struct rescuing *r, const char *image)
 /* What there is on record of it, as a plan of the rescue may have it: where the rescue disk takes
  * the place of the root disk, the disks are given theirs anew. */
 static const struct vl_recorded *
-before (struct rescuing *r, const struct vl_request *request)
+before (struct vl_turning *r, const struct vl_request *request)
 {
   struct vl_arena *arena = r->app->call->arena;
   const struct vl_recorded *was = &r->current.stored->was;
@@ -158,7 +148,7 @@ is_made (const struct vl_disk *disk)
 }
 
 static int
-judge_disks (const struct rescuing *r)
+judge_disks (const struct vl_turning *r)
 {
   const struct vl_guest *guest = r->plan->build.guest;
   const char *dir = vl_server_dir (r->app, r->record.uuid);
@@ -172,28 +162,8 @@ judge_disks (const struct rescuing *r)
   return 0;
 }
 
-/* Is the server one that can be rescued, and what is on record of it? */
 static int
-load (struct rescuing *r)
-{
-  struct vl_call *call = r->app->call;
-
-  if (vl_record_unlocked (call, &r->record) < 0 || VL_HAS_CALL (call, r->driver, power, rescue) < 0
-      || VL_HAS_CALL (call, r->driver, power, unrescue) < 0
-      || vl_server_judge_state (r->app, r->driver, &r->record, "rescue") < 0
-      || (r->on = vl_guest_is_on (r->app, r->driver, &r->record)) < 0
-      || vl_hooks_load (&r->current, r->app, &r->record, VL_ROLE_CURRENT) < 0)
-    return -1;
-  if (r->current.stored->was.earlier)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
-                         vl_printf (call, "virtloom server reboot --hard --update %s",
-                                    vl_shell_word (call->arena, r->record.name)),
-                         "server \"%s\" was made before devices were on record", r->record.name);
-  return vl_hooks_permit (&r->current, VL_OP_RESCUE, 0);
-}
-
-static int
-plan (struct rescuing *r)
+plan (struct vl_turning *r)
 {
   const char *set = vl_config_str (r->app->config, "storage.rescue_image_id");
   const char *image = r->options->image ? r->options->image : set ? set : r->record.image;
@@ -271,7 +241,7 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *result
 }
 
 static int
-make_disks (const struct rescuing *r, const struct vl_hooks *next)
+make_disks (const struct vl_turning *r, const struct vl_hooks *next)
 {
   const struct vl_guest *guest = r->plan->build.guest;
   struct vl_keeping made = making (r->app, r->record.uuid);
@@ -296,7 +266,7 @@ make_disks (const struct rescuing *r, const struct vl_hooks *next)
 }
 
 static int
-act (struct rescuing *r)
+act (struct vl_turning *r)
 {
   struct vl_hooks next;
   int result = vl_hooks_load (&next, r->app, &r->record, VL_ROLE_RESCUE);
@@ -318,7 +288,7 @@ act (struct rescuing *r)
 
 /* Inside a transaction: the operation begins, with all that it needs. */
 static int
-begin (struct rescuing *r)
+begin (struct vl_turning *r)
 {
   struct vl_store *store = r->app->store;
   const struct vl_request_image *image;
@@ -340,7 +310,7 @@ begin (struct rescuing *r)
 
 /* Inside a transaction: it is rescued. */
 static int
-take (struct rescuing *r)
+take (struct vl_turning *r)
 {
   struct vl_store *store = r->app->store;
 
@@ -351,14 +321,16 @@ take (struct rescuing *r)
 }
 
 static int
-rescue (struct rescuing *r)
+rescue (struct vl_turning *r)
 {
   struct vl_store *store = r->app->store;
   struct vl_call *call = r->app->call;
   const char *fault;
   size_t first;
 
-  if (load (r) < 0 || plan (r) < 0)
+  if (VL_HAS_CALL (call, r->driver, power, rescue) < 0
+      || VL_HAS_CALL (call, r->driver, power, unrescue) < 0 || vl_turn_load (r, "rescue") < 0
+      || plan (r) < 0)
     return -1;
   call->host = r->plan->build.host;
   if (vl_db_begin (store) < 0 || vl_db_finish (store, begin (r)) < 0)
@@ -380,17 +352,7 @@ rescue (struct rescuing *r)
 int
 vl_server_rescue (struct vl_app *app, const char *server, const struct vl_rebuild_options *options)
 {
-  struct rescuing r = { .app = app, .options = options };
-  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  int result = vl_server_take (app, server, vl_lock_seconds (app), &r.record, &r.driver, &lock) < 0
-                   ? -1
-                   : rescue (&r);
-
-  vl_plan_free (r.plan);
-  vl_hooks_free (&r.current);
-  vl_lock_drop (&lock);
-  vl_events_tell (app);
-  return result;
+  return vl_turn (app, server, options, rescue);
 }
 
 /* ---- unrescue ---- */
@@ -474,10 +436,7 @@ vl_server_rescue_mend (struct vl_app *app, const char *uuid, const char *kind)
   struct vl_record record;
   struct vl_plugin *driver;
 
-  if (vl_record_load (app->store, uuid, &record) != 1)
-    return -1;
-  driver = vl_app_driver_named (app, record.driver);
-  if (driver == NULL)
+  if (vl_turn_left (app, uuid, &record, &driver) < 0)
     return -1;
   return VL_STREQ (kind, VL_OP_SERVER_UNRESCUE)
              ? finish (app, driver, &record)

@@ -108,7 +108,6 @@ static int
 load (struct resizing *r)
 {
   struct vl_call *call = r->app->call;
-  const char *name = vl_shell_word (call->arena, r->record.name);
 
   if (vl_record_unlocked (call, &r->record) < 0
       || VL_HAS_CALL (call, r->driver, migration, finish_migration) < 0
@@ -120,12 +119,9 @@ load (struct resizing *r)
   if (VL_STREQ (r->record.flavor, r->flavor))
     return vl_refuse_as (call, VL_ERR_REQUEST, "CannotResizeToSameFlavor", NULL, NULL,
                          "server \"%s\" has flavor \"%s\" already", r->record.name, r->flavor);
-  if (vl_hooks_load (&r->current, r->app, &r->record, VL_ROLE_CURRENT) < 0)
+  if (vl_hooks_load (&r->current, r->app, &r->record, VL_ROLE_CURRENT) < 0
+      || vl_stored_judge (call, &r->record, r->current.stored) < 0)
     return -1;
-  if (r->current.stored->was.earlier)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
-                         vl_printf (call, "virtloom server reboot --hard --update %s", name),
-                         "server \"%s\" was made before devices were on record", r->record.name);
   return vl_hooks_permit (&r->current, VL_OP_RESIZE, 0);
 }
 
@@ -380,10 +376,7 @@ vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kind)
   struct vl_record record;
   struct vl_plugin *driver;
 
-  if (vl_record_load (app->store, uuid, &record) != 1)
-    return -1;
-  driver = vl_app_driver_named (app, record.driver);
-  if (driver == NULL)
+  if (vl_turn_left (app, uuid, &record, &driver) < 0)
     return -1;
   if (VL_STREQ (kind, VL_OP_SERVER_RESIZE))
     return mend_resize (app, driver, &record);
