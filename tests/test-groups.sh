@@ -49,6 +49,14 @@ use default
 run f server start one
 is_rc 0 "it starts, whatever images_type says today"
 is_eq "$(calls)" "plug nic0 direct $tap" "and is plugged in before"
+uuid=$(f server show one -o value -c uuid)
+run f server rescue one
+is_eq "$rc $err" "4 error InstanceNotRescuable core: the rescue disk of server \"one\" would be \"$store/$uuid-rescue\", no file in its folder; \
+such servers are not rescued" "a server whose disks lie elsewhere is not rescued"
+run f server rebuild one
+is_eq "$rc $err" "4 error InstanceDeployFailure core: disk 'root' of server \"one\" is \"$store/$uuid-root\", no file in its folder; \
+such disks are not made anew" "nor rebuilt"
+is_eq "$(calls)" "" "and no plugin is asked to do anything"
 run f server delete one
 is_rc 0 "it goes"
 is_eq "$(calls)" "remove root 1048576 -
