@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize rescue unrescue rebuild event dump wait pause unpause suspend resume log console url top screenshot" url" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize rescue unrescue rebuild event dump wait pause unpause suspend resume log console url top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
