@@ -38,7 +38,10 @@ command_of () {
     dump) words=(dump create s) ;;
     'show diagnostics') words=(show s --diagnostics) ;;
     console) words=(url s) ;;
-    screenshot) words=(screenshot s --file "$tmp/s.png") ;;
+    screenshot)
+      rm -f "$tmp/s.png"
+      words=(screenshot s --file "$tmp/s.png")
+      ;;
     set) words=(set s --description new) ;;
     'set status') words=(set s --status active) ;;
     *) words=() ;;
