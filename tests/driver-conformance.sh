@@ -238,6 +238,31 @@ case $err in
 esac
 rm -rf "$tmp/own"
 
+# ---- its disk as an image ----
+
+run d server image create one --name copy
+case $err in *"does not have the call"* | *"error UnsupportedByDriver "*)
+  skip "$driver copies no disk of a guest that runs"
+  run d state check
+  lacks "$out$err" "interrupted" "and begins nothing that nobody could finish"
+  ;;
+*)
+  is_eq "$rc $err" "0 " "snapshot"
+  is_eq "$(states one)" "ACTIVE RUNNING" "a guest whose disk was copied runs"
+  acts "pause" pause one
+  does "snapshot of a guest that is paused" server image create one --name still
+  is_eq "$(states one)" "PAUSED PAUSED" "leaves it so"
+  acts "unpause" unpause one
+  does "a server is made of the image" server create five --flavor f --image copy
+  is_eq "$(states five)" "ACTIVE RUNNING" "and runs"
+  acts "stop" stop five --timeout 0
+  does "its own image is read where it lies" server image create five --name off
+  is_eq "$(states five)" "SHUTOFF SHUTDOWN" "it stays off"
+  does "delete it" server delete five
+  does "delete the images" image delete copy still off
+  is_eq "$(find "$state/servers" -name snapshot)$(find "$state/images" -name '*.new')" "" "nothing is left" ;;
+esac
+
 acts "suspend" suspend one
 is_eq "$(states one)" "SUSPENDED SUSPENDED" "a suspended guest is suspended"
 acts "resume" resume one

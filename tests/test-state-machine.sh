@@ -36,6 +36,7 @@ command_of () {
     rescue | unrescue) words=("$1" s) ;;
     rebuild) words=(rebuild s) ;;
     dump) words=(dump create s) ;;
+    'create image') words=(image create s --name "copy$RANDOM") ;;
     'show diagnostics') words=(show s --diagnostics) ;;
     console) words=(url s) ;;
     screenshot)

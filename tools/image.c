@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "tool.h"
+#include "server.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,8 +59,8 @@ image_json (const struct vl_image_info *image)
   return object;
 }
 
-static int
-show_image (struct tool *tool, const char *name)
+int
+image_show_one (struct tool *tool, const char *name)
 {
   const struct vl_image_info *image = vl_image_find (tool->app, name);
   const char *const *servers, *const *images;
@@ -101,7 +101,7 @@ image_create (struct tool *tool)
   if (! bad)
     bad = vl_image_create_from (tool->app, &source, &image);
   free (properties);
-  return bad ? -1 : show_image (tool, image.name);
+  return bad ? -1 : image_show_one (tool, image.name);
 }
 
 static int
@@ -117,7 +117,7 @@ image_set (struct tool *tool)
   if (! bad)
     bad = vl_image_change (tool->app, tool->args->words[0], properties, n, NULL);
   free (properties);
-  return bad ? -1 : show_image (tool, tool->args->words[0]);
+  return bad ? -1 : image_show_one (tool, tool->args->words[0]);
 }
 
 static int
@@ -129,7 +129,7 @@ image_unset (struct tool *tool)
     return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "'image unset' needs --property KEY");
   if (vl_image_change (tool->app, tool->args->words[0], NULL, 0, keys) < 0)
     return -1;
-  return show_image (tool, tool->args->words[0]);
+  return image_show_one (tool, tool->args->words[0]);
 }
 
 static int
@@ -154,7 +154,7 @@ image_list (struct tool *tool)
 static int
 image_show (struct tool *tool)
 {
-  return show_image (tool, tool->args->words[0]);
+  return image_show_one (tool, tool->args->words[0]);
 }
 
 static int

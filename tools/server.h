@@ -77,6 +77,10 @@ int server_event_list (struct tool *tool);
 json_t *server_action_json (const struct vl_action_info *action);
 /* server-follow.c: the same with --follow. */
 int server_follow_events (struct tool *tool);
+/* image.c: shows image NAME. */
+int image_show_one (struct tool *tool, const char *name);
+/* server-image.c */
+int server_image_create (struct tool *tool);
 /* server-dump.c */
 int server_dump_create (struct tool *tool);
 

@@ -38,6 +38,8 @@ struct arrival {
   const char *folder, *copy, *target;
   const char *part;            /* what is downloaded, and by its name from where; or NULL */
   const char *checksum;        /* of the copy */
+  vl_image_fill fill;          /* makes the copy, in place of SOURCE; or NULL */
+  void *opaque;                /* FILL's */
   int again;                   /* it is on record, its bytes alone are not there any more */
   int resumed;                 /* the operation of an earlier command is gone on with */
   int goes_on;                 /* what was downloaded is kept for the next try */
@@ -251,8 +253,9 @@ prove (struct arrival *a, const char *path, const char **checksum)
   return 0;
 }
 
+/* Gets the copy here. */
 static int
-fetch (struct arrival *a)
+get (struct arrival *a)
 {
   struct vl_call *call = a->app->call;
   const char *format = a->image->disk_format;
@@ -261,6 +264,8 @@ fetch (struct arrival *a)
 
   if (! a->resumed && vl_undo_mkdir (a->store, a->uuid, a->folder) < 0)
     return -1;
+  if (a->fill)
+    return a->fill (a->opaque, a->copy);
   if ((a->part ? download (a, first) : vl_copy (call, a->source->file, first)) < 0
       || prove (a, first, &a->checksum) < 0)
     return -1;
@@ -269,6 +274,16 @@ fetch (struct arrival *a)
     if (vl_image_convert (call, first, format, a->format, a->copy) < 0)
       return -1;
   }
+  return 0;
+}
+
+static int
+fetch (struct arrival *a)
+{
+  struct vl_call *call = a->app->call;
+
+  if (get (a) < 0)
+    return -1;
   /* What counts is the copy: FILE may have changed since it was looked at. */
   if (vl_image_inspect (call, a->copy, a->format, &a->facts) < 0)
     return -1;
@@ -407,6 +422,31 @@ int
 vl_image_create (struct vl_app *app, const char *file, const struct vl_image_info *image)
 {
   return vl_image_create_from (app, &(struct vl_image_source) { .file = file }, image);
+}
+
+int
+vl_image_fill_in (struct vl_app *app, const struct vl_image_info *image, vl_image_fill fill,
+                  void *opaque)
+{
+  static const struct vl_image_source none = { NULL, NULL, NULL };
+  struct arrival a = { .app = app,
+                       .store = app->store,
+                       .image = image,
+                       .source = &none,
+                       .uuid = image->uuid,
+                       .fill = fill,
+                       .opaque = opaque,
+                       .facts.size = sizeof a.facts };
+
+  return arrive (&a);
+}
+
+int
+vl_image_judge (struct vl_app *app, const struct vl_image_info *image)
+{
+  static const struct vl_image_source none = { NULL, NULL, NULL };
+
+  return check (app, &none, image);
 }
 
 int

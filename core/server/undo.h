@@ -30,6 +30,8 @@
 #define VL_OP_SERVER_UNRESCUE "server unrescue"
 #define VL_OP_SERVER_REBUILD "server rebuild"
 #define VL_OP_SERVER_DUMP "server dump"
+/* snapshot.c */
+#define VL_OP_SERVER_SNAPSHOT "server create image"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
 #define VL_OP_IMAGE_DOWNLOAD "image download"
@@ -44,9 +46,10 @@
 #define VL_MADE_FILE "file"
 #define VL_MADE_INSIDE "image"
 #define VL_MADE_DOMAIN "domain"
-#define VL_MADE_DEVICE "equipment" /* a disk or NIC of the server that is the object; its id */
-#define VL_MADE_REQUEST "request"  /* what the server will be asked as: JSON */
-#define VL_MADE_STILL "still"      /* that a guest stands still which ran */
+#define VL_MADE_DEVICE "equipment"  /* a disk or NIC of the server that is the object; its id */
+#define VL_MADE_SNAPSHOT "snapshot" /* uuid of the image that the server's disk becomes */
+#define VL_MADE_REQUEST "request"   /* what the server will be asked as: JSON */
+#define VL_MADE_STILL "still"       /* that a guest stands still which ran */
 /* Nothing that is made: how far an operation has come that replaces a guest.  "on" or "off": it
  * begins, with a guest that was that; "done": the guest is the new one. */
 #define VL_MADE_TURN "turn"
@@ -112,6 +115,12 @@ int vl_image_delete_rest (struct vl_app *app, const char *uuid);
 int vl_image_drop (struct vl_app *app, struct vl_store *store, const char *uuid);
 int vl_image_parked (struct vl_store *store, const char *uuid);
 int vl_image_download_mend (struct vl_app *app, struct vl_store *store, const char *uuid);
+/* Can there be an image like IMAGE?  0, or -1 after findings.  Makes it, with its uuid, of what FILL,
+ * which answers 0 or -1, puts into the new file PATH, in the image's format. */
+typedef int (*vl_image_fill) (void *opaque, const char *path);
+int vl_image_judge (struct vl_app *app, const struct vl_image_info *image);
+int vl_image_fill_in (struct vl_app *app, const struct vl_image_info *image, vl_image_fill fill,
+                      void *opaque);
 /* Downloads what IMAGE, which is on record, had. */
 int vl_image_fetch_again (struct vl_app *app, const struct vl_image_info *image);
 /* image-cache.c: the rest of removing the file of image UUID, which stays on record. */
@@ -124,6 +133,9 @@ int vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind);
 int vl_undo_drop_folders (struct vl_app *app, struct vl_store *store, const char *object);
 /* dump.c: a command died that wrote a dump of the server: that is gone, unless it was whole. */
 int vl_server_dump_mend (struct vl_app *app, const char *uuid);
+/* snapshot.c: a command died that made an image of the server's disk: the copy is given up, the guest
+ * thawed, and what was made of it is gone, unless the image was whole. */
+int vl_server_snapshot_mend (struct vl_app *app, const char *uuid);
 
 /* server-resize.c: the same for operation KIND, VL_OP_SERVER_RESIZE and so on. */
 int vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kind);

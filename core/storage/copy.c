@@ -278,3 +278,74 @@ vl_image_convert (struct vl_call *call, const char *path, const char *format, co
     unlink (target);
   return result;
 }
+
+/* ---- disks of servers ---- */
+
+/* How qemu-img is told to read a disk: by what is on record of it, never by what its bytes say. */
+static const char *
+disk_spec (struct vl_call *call, const char *format, const char *backing_format)
+{
+  const char *below = backing_format
+                          ? vl_printf (call,
+                                       "{\"driver\":\"%s\",\"file\":{\"driver\":\"file\","
+                                       "\"filename\":\"" VL_TOOL_FILE_2 "\"}}",
+                                       vl_image_qemu_format (backing_format))
+                          : "null";
+
+  return vl_printf (call,
+                    "json:{\"driver\":\"%s\",\"file\":{\"driver\":\"file\","
+                    "\"filename\":\"" VL_TOOL_FILE_0 "\"}%s%s}",
+                    format, VL_STREQ (format, "qcow2") ? ",\"backing\":" : "",
+                    VL_STREQ (format, "qcow2") ? below : "");
+}
+
+/* The open DISK, which lies over the open BELOW (its descriptor is -1: over nothing), in FD. */
+static int
+flatten (const struct vl_image_file *disk, const char *format, const struct vl_image_file *below,
+         const char *backing_format, const char *to, const char *target, int fd)
+{
+  const char *args[] = { "convert",      "-q",
+                         "-O",           to,
+                         "--",           disk_spec (disk->call, format, backing_format),
+                         VL_TOOL_FILE_1, NULL };
+  const struct vl_tool_file files[] = { { .path = disk->path, .fd = disk->fd },
+                                        { .path = target, .fd = fd, .write = 1 },
+                                        { .path = below->path, .fd = below->fd } };
+  int64_t bytes = disk->virtual_size;
+  const struct vl_tool tool = { .size = sizeof tool,
+                                .name = "qemu-img",
+                                .args = args,
+                                .files = { files, below->fd >= 0 ? 3 : 2, sizeof files[0] },
+                                .deadline = vl_tool_time_for (2 * bytes),
+                                .file_size = bytes + bytes / 64 + (64 << 20) };
+
+  vl_progress (disk->call, "copying \"%s\"", disk->path);
+  if (vl_tool_core (disk->call, &tool, NULL) < 0)
+    return -1;
+  return fsync (fd) == 0 ? 0 : vl_file_failed (disk->call, "cannot write", target, errno);
+}
+
+int
+vl_disk_convert (struct vl_call *call, const char *path, const char *format, const char *backing,
+                 const char *backing_format, const char *to, const char *target)
+{
+  VL_AUTOIMAGE struct vl_image_file disk = { .fd = -1 }, below = { .fd = -1 };
+  VL_AUTOCLOSE int fd = -1;
+  int result;
+
+  if (vl_image_open (call, path, &disk) < 0
+      || vl_disk_verify (&disk, format, backing, backing_format) < 0
+      || (backing && vl_image_open (call, backing, &below) < 0))
+    return -1;
+  if (VL_STREQ (format, "raw"))
+    disk.virtual_size = disk.size;
+  fd = open (target, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return vl_file_failed (call, "cannot make", target, errno);
+  result = vl_file_room (call, target, disk.virtual_size) < 0
+               ? -1
+               : flatten (&disk, format, &below, backing ? backing_format : NULL, to, target, fd);
+  if (result < 0)
+    unlink (target);
+  return result;
+}

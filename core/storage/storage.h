@@ -99,6 +99,12 @@ int vl_image_write (struct vl_call *call, const char *path, const char *checksum
  * TARGET must not exist, and does not after a failure. */
 int vl_image_convert (struct vl_call *call, const char *path, const char *format, const char *to,
                       const char *target);
+/* What the disk PATH of a server is to its guest, of FORMAT and with BACKING of BACKING_FORMAT below
+ * it (NULL: nothing), as a new file TARGET of format TO that stands alone.  Nothing writes to the
+ * disk meanwhile.  TARGET does not exist after a failure. */
+int vl_disk_convert (struct vl_call *call, const char *path, const char *format,
+                     const char *backing, const char *backing_format, const char *to,
+                     const char *target);
 /* A file of a config drive: its path there ("openstack/latest/user_data") and what is in it. */
 struct vl_drive_file {
   const char *path, *bytes;

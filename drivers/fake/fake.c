@@ -128,4 +128,4 @@ VL_DRIVER (fake, "fake", .version = VL_VERSION,
            .open = fake_open, .close = fake_close, .host_file = fake_host_file,
            .power = &fake_power, .inventory = &fake_inventory, .console = &fake_console,
            .secrets = &fake_secrets, .devices = &fake_devices, .migration = &fake_migration,
-           .events = &fake_events);
+           .events = &fake_events, .images = &fake_images, .guest = &fake_guest_calls);

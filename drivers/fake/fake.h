@@ -102,5 +102,7 @@ extern const struct vl_inventory_calls fake_inventory;
 extern const struct vl_console_calls fake_console;
 extern const struct vl_secrets_calls fake_secrets; /* secrets.c */
 extern const struct vl_events_calls fake_events;   /* events.c */
+extern const struct vl_images_calls fake_images;   /* images.c */
+extern const struct vl_guest_calls fake_guest_calls;
 
 #endif

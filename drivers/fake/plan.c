@@ -53,6 +53,10 @@ static const char *const calls[] = {
   "secret_has",
   "secret_drop",
   "dump_memory",
+  "snapshot",
+  "snapshot_end",
+  "quiesce",
+  "unquiesce",
   "listen",
   NULL,
 };

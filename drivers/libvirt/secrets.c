@@ -63,18 +63,19 @@ has_value (struct vl_call *call, virSecretPtr secret, const char *uuid)
   return code == VIR_ERR_INVALID_SECRET;
 }
 
-static const char *
-escaped (struct vl_call *call, const char *text)
+const char *
+virt_escaped (struct vl_call *call, const char *text)
 {
   const char *all = "";
 
   for (size_t n; *text; text += n + (text[n] != '\0')) {
-    n = strcspn (text, "<>&");
+    n = strcspn (text, "<>&'");
     all = vl_printf (call, "%s%.*s%s", all, (int)n, text,
-                     text[n] == '<'   ? "&lt;"
-                     : text[n] == '>' ? "&gt;"
-                     : text[n]        ? "&amp;"
-                                      : "");
+                     text[n] == '<'    ? "&lt;"
+                     : text[n] == '>'  ? "&gt;"
+                     : text[n] == '\'' ? "&apos;"
+                     : text[n]         ? "&amp;"
+                                       : "");
   }
   return all;
 }
@@ -83,13 +84,13 @@ static virSecretPtr
 define (struct vl_call *call, struct vl_conn *conn, const struct vl_secret *secret, size_t type,
         int private)
 {
-  const char *xml =
-      vl_printf (call,
-                 "<secret ephemeral='no' private='%s'><uuid>%s</uuid><description>%s</description>"
-                 "<usage type='%s'><%s>%s</%s></usage></secret>",
-                 private ? "yes" : "no", escaped (call, secret->uuid),
-                 escaped (call, secret->description ? secret->description : ""), types[type].name,
-                 types[type].element, escaped (call, secret->usage), types[type].element);
+  const char *xml = vl_printf (
+      call,
+      "<secret ephemeral='no' private='%s'><uuid>%s</uuid><description>%s</description>"
+      "<usage type='%s'><%s>%s</%s></usage></secret>",
+      private ? "yes" : "no", virt_escaped (call, secret->uuid),
+      virt_escaped (call, secret->description ? secret->description : ""), types[type].name,
+      types[type].element, virt_escaped (call, secret->usage), types[type].element);
   virSecretPtr made = virSecretDefineXML (conn->virt, xml, 0);
 
   if (made == NULL)

@@ -424,6 +424,18 @@ int virt_dump_memory (struct vl_call *call, struct vl_conn *conn, const char *uu
  * libvirt NAME, which does not run. */
 void virt_forget_groups (struct vl_call *call, const char *name);
 
+/* ---- agent.c: with libvirt connected ---- */
+
+/* Freezes the file systems of the guest, or thaws them: NULL, or why that was not done.  To thaw is
+ * tried for some time; what was not frozen, or ended meanwhile, is success. */
+const char *virt_freeze (struct vl_call *call, virDomainPtr domain);
+const char *virt_thaw (struct vl_call *call, virDomainPtr domain);
+/* Has the guest an agent that has its channel open, for all that libvirt knows? */
+int virt_agent_hears (struct vl_call *call, virDomainPtr domain);
+
+/* secrets.c: TEXT as it stands in an attribute of XML. */
+const char *virt_escaped (struct vl_call *call, const char *text);
+
 /* ---- probe.c, and the groups of calls ---- */
 
 /* What the hard limit of locked memory is here: "unlimited", or bytes. */
@@ -445,5 +457,7 @@ extern const struct vl_inventory_calls virt_inventory_calls; /* domain.c */
 extern const struct vl_console_calls virt_console_calls;     /* console.c */
 extern const struct vl_secrets_calls virt_secrets_calls;     /* secrets.c */
 extern const struct vl_events_calls virt_event_calls;        /* events.c */
+extern const struct vl_images_calls virt_image_calls;        /* snapshot.c */
+extern const struct vl_guest_calls virt_guest_calls;         /* agent.c */
 
 #endif

@@ -217,4 +217,5 @@ VL_DRIVER (qemu_tcg, "qemu-tcg", .version = VL_VERSION,
            .inventory = &virt_inventory_calls, .devices = &virt_devices_calls,
            .console = &virt_console_calls, .stamp = qemu_tcg_stamp, .validates = 1,
            .secrets = &virt_secrets_calls, .events = &virt_event_calls, .process = qemu_tcg_process,
-           .migration = &virt_migration_calls);
+           .migration = &virt_migration_calls, .images = &virt_image_calls,
+           .guest = &virt_guest_calls);

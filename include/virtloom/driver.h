@@ -271,9 +271,32 @@ struct vl_devices_calls {
   int (*detach_interface) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
 };
 
-/* Groups that later versions fill. */
-struct vl_image_calls {
+/* Are the file systems of a guest that runs to be frozen while a copy of its disk begins? */
+enum vl_quiesce {
+  VL_QUIESCE_NO = 0,
+  VL_QUIESCE_TRY = 1,  /* by an agent that answers; else a warning, and no more */
+  VL_QUIESCE_MUST = 2, /* without that there is no copy */
+};
+
+/* A copy of a disk of a guest that runs or is paused, as it is at one moment. */
+struct vl_snapshot {
   uint32_t size;
+  enum vl_quiesce quiesce;
+  const char *uuid;
+  const char *source; /* the disk: its path, as the document has it */
+  const char
+      *target; /* a file that is there and empty, as large as the disk; it becomes a raw one */
+};
+
+struct vl_images_calls {
+  uint32_t size;
+  /* Writes the copy; the guest goes on, with the disk that it has, all the time.  When it comes
+   * back, nothing is frozen and nobody writes to the target any more; where it could not see to
+   * that, or was killed, snapshot_end does. */
+  int (*snapshot) (struct vl_call *, struct vl_conn *, const struct vl_snapshot *);
+  /* Ends what a call of snapshot has left: the copy, which is given up, and the freeze.  Success
+   * where there is nothing, and where there is no guest. */
+  int (*snapshot_end) (struct vl_call *, struct vl_conn *, const struct vl_snapshot *);
 };
 /* A guest that is off is given other disks, and another document. */
 struct vl_migration_calls {
@@ -285,8 +308,14 @@ struct vl_migration_calls {
   /* The same where it becomes what it was before. */
   int (*finish_revert_migration) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
 };
+/* What is done by the agent in a guest that runs.  QemuGuestAgentNotEnabled: it has no channel for
+ * one. */
 struct vl_guest_calls {
   uint32_t size;
+  /* Freezes all file systems of the guest until unquiesce thaws them.  InstanceQuiesceFailed: the
+   * agent does not answer, or cannot. */
+  int (*quiesce) (struct vl_call *, struct vl_conn *, const char *uuid);
+  int (*unquiesce) (struct vl_call *, struct vl_conn *, const char *uuid);
 };
 /* What the hypervisor says has happened to a guest. */
 struct vl_guest_event {
@@ -358,7 +387,7 @@ struct vl_driver {
   const struct vl_power_calls *power;
   const struct vl_inventory_calls *inventory;
   const struct vl_devices_calls *devices;
-  const struct vl_image_calls *images;
+  const struct vl_images_calls *images;
   const struct vl_migration_calls *migration;
   const struct vl_console_calls *console;
   const struct vl_guest_calls *guest;

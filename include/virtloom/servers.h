@@ -253,6 +253,13 @@ VL_EXPORT int vl_host_resume (struct vl_app *app, int (*fn) (void *, const char 
  * a file that is not there yet in a folder that nobody else can write to, writes its memory into
  * that file, which is the caller's alone.  0, or -1 after findings. */
 VL_EXPORT int vl_server_dump (struct vl_app *app, const char *server, const char *path);
+/* Makes the image IMAGE of SERVER's root disk, which stands alone, in the format of that disk.  Of
+ * IMAGE its name and properties count: they stand above those that the server's own image had.  The
+ * guest goes on: the image is the disk at one moment, and its file systems are frozen for that where
+ * it has an agent; where its image says os_require_quiesce, an agent that does not answer is an
+ * error.  0, or -1 after findings. */
+VL_EXPORT int vl_server_snapshot (struct vl_app *app, const char *server,
+                                  const struct vl_image_info *image);
 struct vl_guest_event; /* driver.h */
 #define VL_LISTEN_TAKEN (-2)
 /* Listens to the guests of the application's driver: FN is called as a driver's `listen` does

@@ -47,6 +47,7 @@ struct vl_tool_file {
  * 0, is descriptor 3 + I. */
 #define VL_TOOL_FILE_0 "/proc/self/fd/3"
 #define VL_TOOL_FILE_1 "/proc/self/fd/4"
+#define VL_TOOL_FILE_2 "/proc/self/fd/5"
 
 struct vl_tool {
   uint32_t size;           /* sizeof (struct vl_tool) */

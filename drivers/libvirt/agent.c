@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the agent in a guest does.  It is a program of the guest's: it may be missing, slow, or
+ * lie, so that each request has its deadline and nothing rests on its answer but the consistency of
+ * the guest's own files. */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "virt.h"
+
+#define CHANNEL "org.qemu.guest_agent.0"
+/* What a guest has to write down before it is frozen takes its time. */
+#define FREEZE_SECONDS 60
+/* How often one that is frozen is asked to go on, and for what time in all. */
+#define THAW_PAUSE_MS 500u
+#define THAW_MS 30000u
+
+/* What libvirt says of the agent's channel, NULL: the guest has none. */
+static const char *
+channel_state (struct vl_call *call, virDomainPtr domain)
+{
+  VIRT_AUTOTEXT char *xml = virDomainGetXMLDesc (domain, 0);
+  const struct vl_xml *root = xml ? vl_xml_read (call, xml, strlen (xml)) : NULL;
+  const struct vl_xml *channel = root ? vl_xml_find (root, "devices/channel") : NULL;
+
+  virResetLastError ();
+  for (; channel; channel = vl_xml_next (channel, "channel")) {
+    const struct vl_xml *target = vl_xml_child (channel, "target");
+    const char *name = target ? vl_xml_attr (target, "name") : NULL;
+    const char *state = target ? vl_xml_attr (target, "state") : NULL;
+
+    if (name && strcmp (name, CHANNEL) == 0)
+      return state ? state : "unknown";
+  }
+  return NULL;
+}
+
+int
+virt_agent_hears (struct vl_call *call, virDomainPtr domain)
+{
+  const char *state = channel_state (call, domain);
+
+  return state && strcmp (state, "disconnected") != 0;
+}
+
+static int
+ask (virDomainPtr domain, int thaw)
+{
+  int result;
+
+  (void)virDomainAgentSetResponseTimeout (domain, FREEZE_SECONDS, 0);
+  result = thaw ? virDomainFSThaw (domain, NULL, 0, 0) : virDomainFSFreeze (domain, NULL, 0, 0);
+  if (result >= 0) {
+    (void)virDomainAgentSetResponseTimeout (domain, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK, 0);
+    virResetLastError ();
+  }
+  return result < 0 ? -1 : 0;
+}
+
+/* The reason of libvirt's last error, which is forgotten. */
+static const char *
+reason (struct vl_call *call)
+{
+  const char *text = virt_last_code () == VIR_ERR_AGENT_UNRESPONSIVE
+                         ? "it does not answer"
+                         : vl_printf (call, "%s", virGetLastErrorMessage ());
+
+  virResetLastError ();
+  return text;
+}
+
+const char *
+virt_freeze (struct vl_call *call, virDomainPtr domain)
+{
+  const char *why;
+
+  if (ask (domain, 0) == 0)
+    return NULL;
+  why = reason (call);
+  /* It may have been done all the same. */
+  if (virt_agent_hears (call, domain) && ask (domain, 1) < 0)
+    virResetLastError ();
+  return why;
+}
+
+const char *
+virt_thaw (struct vl_call *call, virDomainPtr domain)
+{
+  int64_t deadline = virt_now () + THAW_MS;
+
+  while (ask (domain, 1) < 0) {
+    const char *why = reason (call);
+
+    if (! virt_alive (domain))
+      return NULL;
+    if (virt_now () > deadline)
+      return why;
+    virt_sleep (THAW_PAUSE_MS);
+  }
+  return NULL;
+}
+
+/* ---- the calls ---- */
+
+/* The guest, which runs and has a channel for an agent, or NULL after a finding. */
+static virDomainPtr
+find_with_agent (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  virDomainPtr domain = virt_find (call, conn, uuid);
+  int state = domain ? virt_state (call, conn, domain) : -1;
+
+  if (state == VL_STATE_RUNNING && channel_state (call, domain))
+    return domain;
+  if (state >= 0 && state != VL_STATE_RUNNING)
+    vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+                  "guest '%s' does not run, and its agent does not either", uuid);
+  else if (state >= 0)
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "QemuGuestAgentNotEnabled", NULL, NULL,
+                  "guest '%s' has no channel for a guest agent", uuid);
+  virt_cleanup_domain (&domain);
+  return NULL;
+}
+
+static int
+quiesce_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = find_with_agent (call, conn, job->uuid);
+  const char *why;
+
+  (void)answer;
+  if (domain == NULL)
+    return -1;
+  why = job->more ? virt_thaw (call, domain) : virt_freeze (call, domain);
+  return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+                             "the agent of guest '%s' has not %s its file systems: %s", job->uuid,
+                             job->more ? "thawed" : "frozen", why)
+             : 0;
+}
+
+static int
+virt_quiesce (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  struct virt_job job = { .uuid = uuid };
+
+  return virt_do_awake (call, conn, &job, quiesce_guest);
+}
+
+static int
+virt_unquiesce (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  struct virt_job job = { .uuid = uuid, .more = "" };
+
+  return virt_do_awake (call, conn, &job, quiesce_guest);
+}
+
+const struct vl_guest_calls virt_guest_calls = {
+  .size = sizeof (struct vl_guest_calls),
+  .quiesce = virt_quiesce,
+  .unquiesce = virt_unquiesce,
+};

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A copy of a disk while its guest runs: a backup job of libvirt's.  QEMU writes down what the disk
+ * was when the job began, as it copies each cluster before the guest's next write to it; the disk
+ * itself stays what it is, in its place, whatever becomes of the job. */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "virt.h"
+
+#define FIRST_PAUSE_MS 5u
+#define LAST_PAUSE_MS 250u
+/* To give a job up takes QEMU no more than what it has under way. */
+#define ABORT_MS 60000u
+
+static const struct vl_xml *
+live_of (struct vl_call *call, virDomainPtr domain)
+{
+  VIRT_AUTOTEXT char *xml = virDomainGetXMLDesc (domain, 0);
+
+  if (xml)
+    return vl_xml_read (call, xml, strlen (xml));
+  virt_error (call, "cannot read the document of guest '%s'", virDomainGetName (domain));
+  return NULL;
+}
+
+/* What is copied is named, and so is what is not: by itself libvirt would take all disks.  NULL after
+ * a finding. */
+static const char *
+backup_xml (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
+{
+  const struct vl_xml *root = live_of (call, domain);
+  const struct vl_xml *disk = root ? vl_xml_find (root, "devices/disk") : NULL;
+  const char *disks = "";
+  int found = 0;
+
+  for (; disk; disk = vl_xml_next (disk, "disk")) {
+    const struct vl_xml *source = vl_xml_child (disk, "source");
+    const char *file = source ? vl_xml_attr (source, "file") : NULL;
+    const char *dev = vl_xml_attr (vl_xml_child (disk, "target"), "dev");
+    int is_it = file && strcmp (file, snapshot->source) == 0;
+
+    found |= is_it;
+    disks = is_it ? vl_printf (call,
+                               "%s<disk name='%s' backup='yes' type='file'><driver type='raw'/>"
+                               "<target file='%s'/></disk>",
+                               disks, dev, virt_escaped (call, snapshot->target))
+                  : vl_printf (call, "%s<disk name='%s' backup='no'/>", disks, dev);
+  }
+  if (found)
+    return vl_printf (call, "<domainbackup mode='push'><disks>%s</disks></domainbackup>", disks);
+  if (root)
+    vl_refuse_as (call, VL_ERR_FAILED, "DiskNotFound", NULL, NULL, "guest '%s' has no disk \"%s\"",
+                  snapshot->uuid, snapshot->source);
+  return NULL;
+}
+
+/* The job that copies a disk of the guest: 1 where it writes TARGET, 2 where it is another's, 0 where
+ * there is none. */
+static int
+job_of (virDomainPtr domain, struct vl_call *call, const char *target)
+{
+  VIRT_AUTOTEXT char *xml = virDomainBackupGetXMLDesc (domain, 0);
+  int ours = xml && strstr (xml, vl_printf (call, "'%s'", virt_escaped (call, target)));
+
+  virResetLastError ();
+  return xml == NULL ? 0 : ours ? 1 : 2;
+}
+
+/* How the last job of the guest ended: NULL: well; else why not. */
+static const char *
+outcome (struct vl_call *call, virDomainPtr domain)
+{
+  virTypedParameterPtr params = NULL;
+  int type = VIR_DOMAIN_JOB_NONE, n = 0;
+  const char *why = NULL, *said = NULL;
+
+  if (! virt_alive (domain))
+    return "the guest has ended meanwhile";
+  if (virDomainGetJobStats (domain, &type, &params, &n, VIR_DOMAIN_JOB_STATS_COMPLETED) < 0)
+    why = vl_printf (call, "%s", virGetLastErrorMessage ());
+  else if (type != VIR_DOMAIN_JOB_COMPLETED) {
+    if (virTypedParamsGetString (params, n, VIR_DOMAIN_JOB_ERRMSG, &said) != 1)
+      said = type == VIR_DOMAIN_JOB_CANCELLED ? "it was cancelled" : "QEMU does not say why";
+    why = vl_printf (call, "%s", said);
+  }
+  virTypedParamsFree (params, n);
+  virResetLastError ();
+  return why;
+}
+
+/* Waits until the job is over, at most MS milliseconds (0: as long as the caller lets this). */
+static int
+wait_for_job (struct vl_call *call, virDomainPtr domain, const char *target, uint32_t ms)
+{
+  int64_t deadline = virt_now () + ms;
+  unsigned pause = FIRST_PAUSE_MS;
+
+  while (job_of (domain, call, target) == 1) {
+    if (ms && virt_now () > deadline)
+      return -1;
+    virt_sleep (pause);
+    pause = pause * 2 < LAST_PAUSE_MS ? pause * 2 : LAST_PAUSE_MS;
+  }
+  return 0;
+}
+
+static int
+begin_job (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
+{
+  const char *xml = backup_xml (call, domain, snapshot);
+
+  if (xml == NULL)
+    return -1;
+  return virDomainBackupBegin (domain, xml, NULL, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0
+             ? 0
+             : virt_error (call, "cannot copy the disk of guest '%s'", snapshot->uuid);
+}
+
+/* Begins the job, of a guest that is frozen for that moment if it is to be. */
+static int
+begin_quietly (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
+{
+  const char *why = snapshot->quiesce ? virt_freeze (call, domain) : NULL;
+  int frozen = snapshot->quiesce && why == NULL, result;
+
+  if (why && snapshot->quiesce == VL_QUIESCE_MUST)
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL,
+                         "see in the guest whether qemu-guest-agent runs, or stop the server first",
+                         "the agent of guest '%s' has not frozen its file systems: %s",
+                         snapshot->uuid, why);
+  if (why)
+    vl_warn_as (
+        call, "InstanceQuiesceFailed", NULL, NULL,
+        "the agent of guest '%s' has not frozen its file systems: %s; its disk is copied as "
+        "after a power failure",
+        snapshot->uuid, why);
+  result = begin_job (call, domain, snapshot);
+  why = frozen ? virt_thaw (call, domain) : NULL;
+  if (why)
+    result = vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+                           "the agent of guest '%s' has not thawed its file systems: %s",
+                           snapshot->uuid, why);
+  return result;
+}
+
+static int
+copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  const struct vl_snapshot *snapshot = job->more;
+  const char *why;
+
+  (void)answer;
+  if (domain == NULL)
+    return -1;
+  if (! virt_settle (conn, domain, VIRT_HEAR_MS))
+    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
+  if (! virt_alive (domain))
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+                         "guest '%s' is not running any more", job->uuid);
+  if (job_of (domain, call, snapshot->target))
+    return vl_refuse_as (
+        call, VL_ERR_FAILED, "StorageFailed", NULL, "wait for it, or end it: virsh domjobabort",
+        "a disk of guest '%s' is being copied already, by another program", job->uuid);
+  if (begin_quietly (call, domain, snapshot) < 0)
+    return -1;
+  wait_for_job (call, domain, snapshot->target, 0);
+  why = outcome (call, domain);
+  return why ? vl_refuse_as (call, VL_ERR_FAILED,
+                             strstr (why, "No space left") ? "DiskFull" : "StorageFailed", NULL,
+                             NULL, "the disk of guest '%s' was not copied: %s", job->uuid, why)
+             : 0;
+}
+
+static int
+virt_snapshot (struct vl_call *call, struct vl_conn *conn, const struct vl_snapshot *snapshot)
+{
+  struct virt_job job = { .uuid = snapshot->uuid, .more = snapshot };
+
+  return virt_do_awake (call, conn, &job, copy_disk);
+}
+
+/* ---- what is left of one ---- */
+
+static int
+end_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  const struct vl_snapshot *snapshot = job->more;
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  const char *why = NULL;
+
+  (void)answer;
+  if (virt_look (call, conn, job->uuid, &domain) < 0)
+    return -1;
+  if (domain == NULL || ! virt_alive (domain))
+    return 0;
+  if (! virt_settle (conn, domain, VIRT_HEAR_MS))
+    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
+  /* First what the guest waits for. */
+  if (snapshot->quiesce && virt_agent_hears (call, domain))
+    why = virt_thaw (call, domain);
+  if (job_of (domain, call, snapshot->target) == 1
+      && ((virDomainAbortJob (domain) < 0 && job_of (domain, call, snapshot->target) == 1)
+          || wait_for_job (call, domain, snapshot->target, ABORT_MS) < 0))
+    return virt_error (call, "cannot end the copy of the disk of guest '%s'", job->uuid);
+  virResetLastError ();
+  return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+                             "the agent of guest '%s' has not thawed its file systems: %s",
+                             job->uuid, why)
+             : 0;
+}
+
+static int
+virt_snapshot_end (struct vl_call *call, struct vl_conn *conn, const struct vl_snapshot *snapshot)
+{
+  struct virt_job job = { .uuid = snapshot->uuid, .more = snapshot };
+
+  return virt_do (call, conn, end_copy, &job);
+}
+
+const struct vl_images_calls virt_image_calls = {
+  .size = sizeof (struct vl_images_calls),
+  .snapshot = virt_snapshot,
+  .snapshot_end = virt_snapshot_end,
+};

@@ -1,0 +1,218 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Images of servers' disks on the fake driver: what they are, what is refused, what is undone, and
+# commands that are killed.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+needs sqlite3 sqlite3
+needs jq jq
+# shellcheck source=tests/tree-lib.sh
+. "$(dirname "$0")/tree-lib.sh"
+must () { run "$@"; [ "$rc" -eq 0 ] || bail "$*: $err"; }
+history () { db "SELECT action, result, coalesce (reason, '-') FROM action WHERE server = '$uuid' ORDER BY n DESC LIMIT 1"; }
+image () { f image show "$1" -o json; }
+first_line () { qemu-img convert -f "$2" -O raw "$(image "$1" | jq -r .file)" "$tmp/first" && head -n 1 "$tmp/first" | tr -d '\0'; }
+calls () { cut -d ' ' -f 1 "$state/fake/calls.log" | tail -n "$1" | paste -sd ' '; }
+# Nothing is left but servers and images that are whole.
+tidy () { [ "$(db 'SELECT count(*) FROM operation')$(find "$state/servers" -name snapshot)$(find "$state/images" -name '*.new')" = 0 ]; }
+
+truncate -s 8M "$tmp/disk.raw" "$tmp/volume.raw"
+must f image create base --file "$tmp/disk.raw" --disk-format raw --min-ram 64 --property hw_rng_model=virtio --property os_distro=test --property boot_roles=x
+must f flavor create m1 --vcpus 1 --ram 128 --disk 1
+must f flavor create m0 --vcpus 1 --ram 128 --disk 0
+must f server create web --flavor m1 --image base
+uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
+base=$(image base | jq -r .uuid)
+dir=$state/servers/$uuid
+# What the guest has written, as far as a guest of this driver can.
+echo "the bytes of web" > "$tmp/bytes"
+truncate -s 64k "$tmp/bytes"
+qemu-io -f qcow2 -c "write -s $tmp/bytes 0 64k" "$dir/disk" > /dev/null || bail "no bytes"
+disk=$(stat -c '%i %Y' "$dir/disk")
+
+# ---- of a server that runs ----
+
+run f server image create web --name live
+is_eq "$rc $err" "0 " "an image of a server that runs"
+is_eq "$(image live | jq -r '"\(.status) \(.disk_format) \(.virtual_size) \(.min_ram_mib) \(.min_disk_gib)"')" "active qcow2 1073741824 64 1" "has the size of its disk"
+is_eq "$(image live | jq -c .properties)" '{"base_image_ref":"'"$base"'","hw_rng_model":"virtio","image_type":"snapshot","instance_uuid":"'"$uuid"'","os_distro":"test"}' "the properties of its image, and where it is from"
+is_eq "$(first_line live qcow2)" "the disk of guest $uuid" "is what the hypervisor wrote"
+is_eq "$(calls 1)" "snapshot" "which was asked to"
+is_eq "$(qemu-img info --output json "$(image live | jq -r .file)" | jq 'has ("backing-filename")')" false "stands alone"
+is_eq "$(stat -c %a "$(image live | jq -r .file)")" 400 "is written by nobody"
+is_eq "$(history)" "create image|done|live" "is in the history"
+is_eq "$(db "SELECT status FROM server") $(stat -c '%i %Y' "$dir/disk")" "ACTIVE $disk" "the guest goes on with the disk that it has"
+true_that "nothing is left" tidy
+run f server image create web
+is_eq "$rc $(image web | jq -r .status)" "0 active" "without --name it is called as the server"
+must f image delete web
+must f server pause web
+run f server image create web --name paused --property os_distro=mine
+is_eq "$rc $err $(image paused | jq -r '.properties | "\(.os_distro) \(.hw_rng_model)"')" "0  mine virtio" "of one that is paused; what is given counts"
+is_eq "$(db "SELECT status FROM server")" PAUSED "which stays so"
+must f server unpause web
+must f server lock web
+run f server image create web --name locked
+is_eq "$rc $err" "0 " "of one that is locked: nothing is done to it"
+must f server unlock web
+must f image delete paused locked
+
+# ---- of one that is off ----
+
+must f server suspend web
+run f server image create web --name saved
+is_eq "$rc $err $(first_line saved qcow2)" "0  the bytes of web" "of one that is suspended: its disk as it lies there"
+must f server resume web
+must f server stop web --timeout 0
+run f server image create web --name cold
+is_eq "$rc $err $(first_line cold qcow2)" "0  the bytes of web" "of one that is off"
+is_eq "$(qemu-img info --output json "$(image cold | jq -r .file)" | jq 'has ("backing-filename")')" false "stands alone"
+must f server delete web
+must f image delete base
+run f server create again --flavor m1 --image cold
+is_eq "$rc $err" "0 " "a server is made of it, though the first and its image are gone"
+again=$(db "SELECT uuid FROM server WHERE name = 'again'")
+is_eq "$(qemu-img convert -U -f qcow2 -O raw "$state/servers/$again/disk" "$tmp/first" && head -n 1 "$tmp/first")" "the bytes of web" "with the bytes of the first"
+run f server image create again --name second
+is_eq "$(image second | jq -r '.properties | "\(.base_image_ref) \(.instance_uuid) \(.image_type)"')" "$(image cold | jq -r .uuid) $again snapshot" "an image of that is its own"
+must f server delete again
+must f image delete second saved live
+main_setting storage 'images_type = flat'
+must f server create flat --flavor m0 --image cold
+format=$(f server show flat -o json | jq -r '.disks[0].format')
+must f server stop flat --timeout 0
+run f server image create flat --name flat
+is_eq "$rc $(image flat | jq -r '.disk_format') $(first_line flat "$format")" "0 $format the bytes of web" "of a disk that is a copy"
+is_eq "$(image flat | jq -r .min_disk_gib)" 1 "min_disk is what the disk has"
+rm -f "$config/virtloom.conf"
+must f server delete flat
+must f image delete flat
+
+# ---- refused ----
+
+must f server create web --flavor m1 --image cold
+uuid=$(db "SELECT uuid FROM server") dir=$state/servers/$(db "SELECT uuid FROM server")
+refused () { # WHAT CODE TEXT WORD...
+  run f server image create "${@:4}"
+  is_eq "$rc $err" "$2 $3" "$1 is refused"
+}
+refused "a name that is taken" 3 "$(f image create cold --file "$tmp/disk.raw" --disk-format raw 2>&1)" web --name cold
+refused "a name that is none" 3 "$(f image create ' x' --file "$tmp/disk.raw" --disk-format raw 2>&1)" web --name ' x'
+refused "a server that is none" 5 'error InstanceNotFound core: there is no server "wob"
+  did you mean "web"?' wob --name x
+must f server set web --status error
+refused "a server in error" 3 'error InstanceInvalidState core: server "web" is ERROR; create image is for servers that are ACTIVE, SHUTOFF, PAUSED, SUSPENDED
+  virtloom server reboot --hard web, or delete it' web --name x
+must f server set web --status active
+must f server create vol --flavor m1 --volume "path=$tmp/volume.raw,format=raw,boot_index=0"
+refused "a server that boots from a volume" 4 'error ImageUnacceptable core: server "vol" boots from a volume; no image is made of that
+  volumes are copied where they are kept' vol --name x
+must f server delete vol
+db "UPDATE device SET source = '/srv/disk' WHERE id = 'root'"
+refused "a disk that lies elsewhere" 4 'error ImageUnacceptable core: server "web" has "/srv/disk" for its root disk, no file in its folder; no image is made of that
+  volumes are copied where they are kept' web --name x
+db "UPDATE device SET source = '$dir/disk' WHERE id = 'root'"
+true_that "nothing was begun" tidy
+setting fake 'fail = snapshot'
+run f server image create web --name x
+is_eq "$rc $err" "1 error PlannedFailure fake: method 'snapshot' fails as planned by setting 'fail'" "a copy that fails"
+is_eq "$(history) $(f image list -o value -c name | paste -sd ' ')" "create image|failed|PlannedFailure: method 'snapshot' fails as planned by setting 'fail' cold" "is told, and there is no image"
+true_that "and nothing is left" tidy
+setting fake 'fail = snapshot, snapshot_end'
+run f server image create web --name x
+is_eq "$rc $(db 'SELECT kind FROM operation') $(ls "$dir/snapshot")" "1 server create image $dir/snapshot" "one that cannot be ended is under way"
+setting fake
+run f server list
+is_eq "$rc $err $(history)" "0  create image|interrupted|the command that did it was killed; the next one undid it" "until the next command ends it"
+true_that "and nothing is left" tidy
+qemu-img rebase -u -F qcow2 -b /etc/passwd "$dir/disk"
+run f server image create web --name x
+is_eq "$rc $err" "3 error ImageUnacceptable core: image file \"$dir/disk\" names backing file \"/etc/passwd\" instead of \"$(image cold | jq -r .file)\"" "a disk that names another file than is on record"
+true_that "is not looked at any further" tidy
+must f server delete web
+
+# ---- frozen for a moment ----
+
+must f image create agent --file "$tmp/disk.raw" --disk-format raw --property hw_qemu_guest_agent=yes
+must f image create must --file "$tmp/disk.raw" --disk-format raw --property hw_qemu_guest_agent=yes --property os_require_quiesce=yes
+must f image create none --file "$tmp/disk.raw" --disk-format raw --property os_require_quiesce=yes
+must f server create web --flavor m1 --image agent
+: > "$state/fake/calls.log"
+run f server image create web --name x
+is_eq "$rc $err $(grep -c '^quiesce' "$state/fake/calls.log")" "0  1" "a guest with an agent is frozen while its copy begins"
+must f image delete x
+must f server delete web
+must f server create web --flavor m1 --image must
+: > "$state/fake/calls.log"
+run f server image create web --name x
+is_eq "$rc $err $(grep -oE '^(quiesce|snapshot|unquiesce)\b' "$state/fake/calls.log" | uniq | head -n 3 | paste -sd ' ')" "0  quiesce snapshot unquiesce" "one that must be is, and thawed"
+must f image delete x
+setting fake 'fail = quiesce'
+run f server image create web --name x
+is_eq "$rc $err" "1 error PlannedFailure fake: method 'quiesce' fails as planned by setting 'fail'" "where that fails there is no image"
+true_that "and nothing is left" tidy
+setting fake
+must f server pause web
+refused "one that must be and is paused" 3 'error InstanceQuiesceFailed core: server "web" is to be frozen while its disk is copied (os_require_quiesce), but is paused, so that its agent cannot answer
+  virtloom server unpause web' web --name x
+must f server delete web
+must f server create web --flavor m1 --image none
+refused "one that must be and has no agent" 3 'error QemuGuestAgentNotEnabled core: server "web" is to be frozen while its disk is copied (os_require_quiesce), but has no guest agent (hw_qemu_guest_agent)
+  stop it first; a guest that is off needs no freeze' web --name x
+must f server stop web --timeout 0
+run f server image create web --name x
+is_eq "$rc $err" "0 " "off it needs none"
+must f image delete x
+must f server delete web
+
+# ---- commands that are killed ----
+
+must f server create web --flavor m1 --image cold
+uuid=$(db "SELECT uuid FROM server") dir=$state/servers/$(db "SELECT uuid FROM server")
+setting fake 'delay_ms = snapshot:600000'
+"${cmd[@]}" server image create web --name x > /dev/null 2>&1 &
+pid=$!
+true_that "a copy under way" wait_for 300 test -e "$dir/snapshot"
+{ kill -KILL $pid; wait $pid; } 2> /dev/null
+setting fake
+run f server list
+is_eq "$rc $err $(history)" "0  create image|interrupted|the command that did it was killed; the next one undid it" "that is killed is ended by the next command"
+is_eq "$(calls 1)" snapshot_end "by the driver"
+true_that "and nothing is left" tidy
+if strace -f -o "$tmp/trace" true 2> /dev/null; then
+  syscalls=fdatasync,fsync,rename,renameat2,pwrite64,link,symlink,unlink,unlinkat,mkdir,ftruncate
+  for power in start stop; do
+    f server $power web > /dev/null 2>&1
+    was=$(db "SELECT status FROM server")
+    disk=$(stat -c '%i %Y' "$dir/disk")
+    bad=0
+    for n in $(seq 1 5 400); do
+      run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$syscalls \
+        -e inject=$syscalls:signal=KILL:when="$n" "${cmd[@]}" server image create web --name x
+      code=$rc
+      run f server list
+      [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }
+      [ "$(db "SELECT status FROM server") $(stat -c '%i %Y' "$dir/disk")" = "$was $disk" ] || { bad=1; diag "killed at call $n: another server"; }
+      tidy || { bad=1; diag "killed at call $n: something is left: $(db 'SELECT * FROM operation') $(ls "$dir" "$state/images")"; }
+      there=$(db "SELECT count(*) FROM image WHERE name = 'x' AND status = 'active'")
+      done=$(history)
+      case $there:$done in
+        1:"create image|done|x") f image save x --file "$tmp/saved" > /dev/null && f image delete x > /dev/null || { bad=1; diag "killed at call $n: no whole image"; }; rm -f "$tmp/saved" ;;
+        1:*) bad=1; diag "killed at call $n: $done, but there is an image" ;;
+        0:"create image|done|"*) [ "$code" -ne 0 ] || { bad=1; diag "killed at call $n: there is no image"; } ;;
+      esac
+      [ "$code" -ne 0 ] || break
+    done
+    is_eq "$bad" 0 "after $power: killed at every fifth of $n calls, all is whole"
+    true_that "and it was killed" test "$n" -gt 8 -a "$n" -lt 400
+  done
+else
+  skip "no strace here (Debian: strace)"
+fi
+must f server delete web
+is_eq "$(ls "$state/servers")" "" "no server is left"
+
+done_testing
