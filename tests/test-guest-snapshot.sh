@@ -22,7 +22,9 @@ for name in /sys/class/virtio-ports/*/name; do
 done
 if [ -n "$port" ]; then
   printf '#!/bin/sh\necho "guest: hook $1" > /dev/console\n' > /run/hook
-  chmod +x /run/hook
+  # What the agent calls to set a password; the test has no users to lose.
+  printf '#!/bin/sh\nread -r line\necho "guest: has password $line." > /dev/console\n' > /bin/chpasswd
+  chmod +x /run/hook /bin/chpasswd
   killall qemu-ga
   while pidof qemu-ga > /dev/null; do sleep 1; done
   /bin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run -F/run/hook > /dev/null 2>&1 &
@@ -109,6 +111,14 @@ for each in 1 2; do
   t image delete "more$each"
 done
 
+# ---- a password ----
+
+echo 'dearest secret' > password
+run t server password set one --password password
+is_eq "$rc $out$err" "0 " "a password"
+true_that "the guest has another password" says one "guest: has password root:dearest secret."
+lacks "$(grep -rl 'dearest secret' "$state" | grep -v 'console\.log')" "$state" "and nobody else"
+
 # ---- killed ----
 
 # killed WHAT COMMAND...: the command that makes an image dies when the last command succeeds.
@@ -120,14 +130,15 @@ killed () {
   true_that "$what is under way" wait_for 300 "$@"
   { kill -KILL $pid; wait $pid; } 2> /dev/null
   run t server list
-  is_eq "$rc $(grep -v '^warning LastSeen' <<< "$err")" "0 " "killed: the next command"
+  is_eq "$rc $(grep -v '^warning ' <<< "$err")" "0 " "killed: the next command"
   true_that "ends the copy" eval '! opens "*/snapshot*"'
   is_eq "$(left)$(t image list -o json | grep '"x"')" "" "and leaves nothing of it"
   true_that "the guest goes on" goes_on
   is_eq "$(hooks freeze)" "$(hooks thaw)" "and is not frozen"
   true_that "with its own disk" opens '*/disk'
 }
-killed "the copy of the hypervisor's" opens '*/snapshot'
+copies () { [ "$(find "$state/servers" -name snapshot -printf %b)" -gt 0 ]; }
+killed "the copy of the hypervisor's" copies
 killed "the freeze" eval '[ "$(hooks freeze)" -gt '"$(hooks freeze)"' ]'
 run t server image create one --name x
 is_eq "$rc $err" "0 " "then an image is made"
@@ -163,6 +174,11 @@ has "$err" "error InstanceQuiesceFailed qemu-tcg: the agent of guest '" "for tha
 has "$err" "' has not frozen its file systems: it does not answer
   see in the guest whether qemu-guest-agent runs, or stop the server first" "in words"
 is_eq "$(left)$(t image list -o json | grep '"x"')" "" "and nothing is left"
+run t server password set deaf --password password
+is_rc 1 "nor gets it a password"
+has "$err" "error InstancePasswordSetFailed qemu-tcg: the agent of guest '" "for that reason"
+has "$err" "' has not set the password of user 'root': it does not answer
+  see in the guest whether qemu-guest-agent runs, and the user is there" "in words"
 run t server delete deaf
 all_gone
 done_testing

@@ -128,6 +128,17 @@ setting fake
 run f server list
 is_eq "$rc $err $(history)" "0  create image|interrupted|the command that did it was killed; the next one undid it" "until the next command ends it"
 true_that "and nothing is left" tidy
+cp "$dir/disk" "$tmp/disk"
+qemu-img resize -q -f qcow2 "$dir/disk" 100T
+for power in start stop; do
+  [ $power = start ] || f server stop web --timeout 0 > /dev/null
+  run f server image create web --name x
+  where=$([ $power = start ] && echo "$dir/disk" || echo "$state/images/UUID.new/image")
+  is_eq "$rc $(sed 's/[0-9]* are free/N are free/; s|images/[-0-9a-f]*|images/UUID|' <<< "$err")" "1 error DiskFull core: \"$where\" may become 109951162777600 bytes large, and N are free there
+  make room on the disk that holds the STATE folder, then try again" "a disk that has no room ($power)"
+  true_that "leaves nothing" tidy
+done
+cp "$tmp/disk" "$dir/disk"
 qemu-img rebase -u -F qcow2 -b /etc/passwd "$dir/disk"
 run f server image create web --name x
 is_eq "$rc $err" "3 error ImageUnacceptable core: image file \"$dir/disk\" names backing file \"/etc/passwd\" instead of \"$(image cold | jq -r .file)\"" "a disk that names another file than is on record"
@@ -167,6 +178,65 @@ run f server image create web --name x
 is_eq "$rc $err" "0 " "off it needs none"
 must f image delete x
 must f server delete web
+
+# ---- the administrator's password ----
+
+must f server create web --flavor m1 --image agent
+uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
+printf 'dearest secret\nof two lines\n' > "$tmp/password"
+run f server password set web --password "$tmp/password"
+is_eq "$rc $out$err $(history)" "0  set password|done|root" "a password is set"
+is_eq "$(calls 1)" set_admin_password "by the driver"
+run f -v -v server password set web --password - < "$tmp/password"
+is_rc 0 "or from stdin"
+lacks "$out$err$(grep -rl 'dearest secret' "$state")" "dearest" "it is neither logged nor recorded"
+run f server password set web < "$tmp/password"
+is_eq "$rc $err" "2 error Usage core: 'server password set' needs --password FILE where there is no terminal
+  --password - takes it from stdin" "nothing is asked for without a terminal"
+for each in ':is empty; accepted: 1 to 255 bytes' "$(printf 'x%.0s' {1..256}):is too long; accepted: 1 to 255 bytes"; do
+  printf '%s\n' "${each%%:*}" > "$tmp/bad"
+  run f server password set web --password "$tmp/bad"
+  is_eq "$rc $err" "3 error Invalid core: the first line of --password '$tmp/bad' ${each#*:}" "one that ${each#*:} is refused"
+done
+setting fake 'fail = set_admin_password'
+run f server password set web --password "$tmp/password"
+is_eq "$rc $(history) $(db "SELECT status FROM server")" "1 set password|failed|PlannedFailure: method 'set_admin_password' fails as planned by setting 'fail' ACTIVE" "one that is not set is told"
+setting fake 'delay_ms = set_admin_password:600000'
+"${cmd[@]}" server password set web --password "$tmp/password" > /dev/null 2>&1 &
+pid=$!
+under_way () { [ "$(db "SELECT kind FROM operation")" = 'server set password' ]; }
+true_that "one is under way" wait_for 300 under_way
+{ kill -KILL $pid; wait $pid; } 2> /dev/null
+setting fake 'virt_type = lxc'
+run f server list
+is_eq "$(history)" "set password|interrupted|the command that did it was killed; the password may have been set" "killed: that is told"
+run f server password set web --password "$tmp/password"
+is_eq "$rc $err" "4 error SetAdminPasswdNotSupported fake: libvirt sets no password in guests of type 'lxc', as '$uuid' is" "a container has no agent"
+setting fake
+must f server lock web
+run f server password set web --password "$tmp/password"
+is_eq "$rc $err" "3 error InstanceIsLocked core: server \"web\" is locked
+  virtloom server unlock web" "not of a server that is locked"
+must f server unlock web
+must f server stop web --timeout 0
+run f server password set web --password "$tmp/password"
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"web\" is SHUTOFF; set password is for servers that are ACTIVE
+  virtloom server start web" "nor of one that is off"
+must f server delete web
+must f server create web --flavor m1 --image none
+run f server password set web --password "$tmp/password"
+is_eq "$rc $err" "3 error QemuGuestAgentNotEnabled core: server \"web\" has no guest agent, which sets passwords
+  the image of a server that has one says hw_qemu_guest_agent=yes" "nor of one without an agent"
+must f server delete web
+must f image create windows --file "$tmp/disk.raw" --disk-format raw --property hw_qemu_guest_agent=yes --property os_type=windows
+must f image create admin --file "$tmp/disk.raw" --disk-format raw --property hw_qemu_guest_agent=yes --property os_admin_user=jane
+for each in windows:Administrator admin:jane; do
+  must f server create web --flavor m1 --image "${each%:*}"
+  uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
+  run f server password set web --password "$tmp/password"
+  is_eq "$rc $(history)" "0 set password|done|${each#*:}" "the administrator of ${each%:*} is ${each#*:}"
+  must f server delete web
+done
 
 # ---- commands that are killed ----
 

@@ -36,6 +36,7 @@ command_of () {
     rescue | unrescue) words=("$1" s) ;;
     rebuild) words=(rebuild s) ;;
     dump) words=(dump create s) ;;
+    'set password') words=(password set s --password "$tmp/password") ;;
     'create image') words=(image create s --name "copy$RANDOM") ;;
     'show diagnostics') words=(show s --diagnostics) ;;
     console) words=(url s) ;;
@@ -68,7 +69,8 @@ setting user 'host_loopback_acknowledged = yes'
 truncate -s 1M "$tmp/disk.raw" "$tmp/volume.raw" "$tmp/new.raw"
 f flavor create m1 --vcpus 1 --ram 128 --disk 1 > /dev/null
 f flavor create m2 --vcpus 1 --ram 256 --disk 2 > /dev/null
-f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
+echo secret > "$tmp/password"
+f image create img --file "$tmp/disk.raw" --disk-format raw --property hw_qemu_guest_agent=yes > /dev/null
 f server create s --flavor m1 --image img --network user --volume "path=$tmp/volume.raw,format=raw" > /dev/null || bail "no server"
 cp -a "$state" "$tmp/ACTIVE.state"
 put_back () { rm -rf "$state"; cp -a "$tmp/$1.state" "$state"; }

@@ -164,11 +164,9 @@ read_keys (struct tool *tool, const char ***keys)
 
 /* ---- the password ---- */
 
-/* The first line of the file that --password names, in malloc memory: an argument would be
- * seen by every user of the host.  It is in no finding.  0 with *PASSWORD, NULL where there is
- * none; -1 after a finding. */
-static int
-read_password (struct tool *tool, char **password)
+/* An argument would be seen by every user of the host. */
+int
+server_read_password (struct tool *tool, char **password)
 {
   const char *file = args_value (tool->args, "password"), *problem;
   size_t length;
@@ -231,7 +229,7 @@ read_files (struct tool *tool, struct server_gifts *gifts)
 int
 server_gifts_read (struct tool *tool, struct server_gifts *gifts)
 {
-  return read_password (tool, &gifts->password) < 0 ? -1 : read_files (tool, gifts);
+  return server_read_password (tool, &gifts->password) < 0 ? -1 : read_files (tool, gifts);
 }
 
 void

@@ -81,6 +81,11 @@ int server_follow_events (struct tool *tool);
 int image_show_one (struct tool *tool, const char *name);
 /* server-image.c */
 int server_image_create (struct tool *tool);
+/* server-create.c: the first line of the file that --password names, in malloc memory, to be wiped.  It
+ * is in no finding.  0 with *PASSWORD, NULL where there is none; -1 after a finding. */
+int server_read_password (struct tool *tool, char **password);
+/* server-password.c */
+int server_password_set (struct tool *tool);
 /* server-dump.c */
 int server_dump_create (struct tool *tool);
 

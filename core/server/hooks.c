@@ -36,6 +36,17 @@ vl_hooks_free (struct vl_hooks *hooks)
   hooks->stored = NULL;
 }
 
+const struct vl_value *
+vl_hooks_value (const struct vl_hooks *hooks, const char *key)
+{
+  const struct vl_guest *guest = hooks->guest;
+
+  for (size_t i = 0; i < guest->n_props; i++)
+    if (vl_text_same (guest->props[i].row->image_key, key))
+      return &guest->props[i].value;
+  return NULL;
+}
+
 /* ---- calling ---- */
 
 static int

@@ -24,6 +24,8 @@ struct vl_hooks {
 int vl_hooks_load (struct vl_hooks *hooks, struct vl_app *app, const struct vl_record *record,
                    const char *role);
 void vl_hooks_free (struct vl_hooks *hooks);
+/* What the guest has of the property that image key KEY sets; NULL where that is nothing. */
+const struct vl_value *vl_hooks_value (const struct vl_hooks *hooks, const char *key);
 
 /* Asks the active features, and every loaded one that is critical or a policy, whether OP
  * may be done, so that all that stands against it is said.  ANYWAY: a feature whose

@@ -173,16 +173,12 @@ describe (struct snapshot *s)
 
 /* ---- frozen for a moment ---- */
 
-/* Is the guest one for which its image's KEY is true? */
 static int
 says (const struct snapshot *s, const char *key)
 {
-  const struct vl_guest *guest = s->hooks.guest;
+  const struct vl_value *value = vl_hooks_value (&s->hooks, key);
 
-  for (size_t i = 0; i < guest->n_props; i++)
-    if (vl_text_same (guest->props[i].row->image_key, key))
-      return guest->props[i].value.number != 0;
-  return 0;
+  return value && value->number != 0;
 }
 
 static int

@@ -63,6 +63,7 @@ static const struct vl_operation operations[] = {
   { "rebuild", "ACTIVE, SHUTOFF, ERROR", "", VL_OP_REBUILD, VL_EVENT_CHANGED },
   { "dump", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, VL_OP_CRASH_DUMP, 0 },
   { "create image", "ACTIVE, SHUTOFF, PAUSED, SUSPENDED", NULL, VL_OP_SNAPSHOT, 0 },
+  { "set password", "ACTIVE", NULL, VL_OP_SET_PASSWORD, 0 },
   { "show diagnostics", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, 0, 0 },
   { "console", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, 0, 0 },
   { "screenshot", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, 0, 0 },

@@ -30,6 +30,8 @@
 #define VL_OP_SERVER_UNRESCUE "server unrescue"
 #define VL_OP_SERVER_REBUILD "server rebuild"
 #define VL_OP_SERVER_DUMP "server dump"
+/* password.c */
+#define VL_OP_SERVER_PASSWORD "server set password"
 /* snapshot.c */
 #define VL_OP_SERVER_SNAPSHOT "server create image"
 #define VL_OP_IMAGE_CREATE "image create"
@@ -136,6 +138,8 @@ int vl_server_dump_mend (struct vl_app *app, const char *uuid);
 /* snapshot.c: a command died that made an image of the server's disk: the copy is given up, the guest
  * thawed, and what was made of it is gone, unless the image was whole. */
 int vl_server_snapshot_mend (struct vl_app *app, const char *uuid);
+/* password.c: a command died that set a password: whether it is set nobody can tell. */
+int vl_server_password_mend (struct vl_app *app, const char *uuid);
 
 /* server-resize.c: the same for operation KIND, VL_OP_SERVER_RESIZE and so on. */
 int vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kind);

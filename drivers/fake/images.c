@@ -112,8 +112,22 @@ const struct vl_images_calls fake_images = {
   .snapshot_end = fake_snapshot_end,
 };
 
+/* As libvirt's drivers: there is no agent in containers. */
+static int
+fake_set_admin_password (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                         const char *user, const char *password)
+{
+  (void)user;
+  (void)password;
+  if (strcmp (vl_str (call, "virt-type"), "lxc") == 0)
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "SetAdminPasswdNotSupported", NULL, NULL,
+                         "libvirt sets no password in guests of type 'lxc', as '%s' is", uuid);
+  return ask_agent (call, conn, "set_admin_password", uuid);
+}
+
 const struct vl_guest_calls fake_guest_calls = {
   .size = sizeof fake_guest_calls,
   .quiesce = fake_quiesce,
   .unquiesce = fake_unquiesce,
+  .set_admin_password = fake_set_admin_password,
 };

@@ -57,6 +57,7 @@ static const char *const calls[] = {
   "snapshot_end",
   "quiesce",
   "unquiesce",
+  "set_admin_password",
   "listen",
   NULL,
 };

@@ -14,6 +14,7 @@
 #define CHANNEL "org.qemu.guest_agent.0"
 /* What a guest has to write down before it is frozen takes its time. */
 #define FREEZE_SECONDS 60
+#define PASSWORD_SECONDS 30
 /* How often one that is frozen is asked to go on, and for what time in all. */
 #define THAW_PAUSE_MS 500u
 #define THAW_MS 30000u
@@ -156,8 +157,51 @@ virt_unquiesce (struct vl_call *call, struct vl_conn *conn, const char *uuid)
   return virt_do_awake (call, conn, &job, quiesce_guest);
 }
 
+struct password {
+  const char *user, *password;
+};
+
+static int
+set_password (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = find_with_agent (call, conn, job->uuid);
+  const struct password *set = job->more;
+  int result;
+
+  (void)answer;
+  if (domain == NULL)
+    return -1;
+  (void)virDomainAgentSetResponseTimeout (domain, PASSWORD_SECONDS, 0);
+  result = virDomainSetUserPassword (domain, set->user, set->password, 0);
+  if (result < 0 && virt_last_code () == VIR_ERR_NO_SUPPORT) {
+    virResetLastError ();
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "SetAdminPasswdNotSupported", NULL, NULL,
+                         "libvirt sets no password in guests of type '%s', as '%s' is", conn->type,
+                         job->uuid);
+  }
+  if (result < 0)
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstancePasswordSetFailed", NULL,
+                         "see in the guest whether qemu-guest-agent runs, and the user is there",
+                         "the agent of guest '%s' has not set the password of user '%s': %s",
+                         job->uuid, set->user, reason (call));
+  (void)virDomainAgentSetResponseTimeout (domain, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK, 0);
+  virResetLastError ();
+  return 0;
+}
+
+static int
+virt_set_admin_password (struct vl_call *call, struct vl_conn *conn, const char *uuid,
+                         const char *user, const char *password)
+{
+  const struct password set = { user, password };
+  struct virt_job job = { .uuid = uuid, .more = &set };
+
+  return virt_do_awake (call, conn, &job, set_password);
+}
+
 const struct vl_guest_calls virt_guest_calls = {
   .size = sizeof (struct vl_guest_calls),
   .quiesce = virt_quiesce,
   .unquiesce = virt_unquiesce,
+  .set_admin_password = virt_set_admin_password,
 };

@@ -96,6 +96,7 @@ outcome (struct vl_call *call, virDomainPtr domain)
 static int
 wait_for_job (struct vl_call *call, virDomainPtr domain, const char *target, uint32_t ms)
 {
+  virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
   int64_t deadline = virt_now () + ms;
   unsigned pause = FIRST_PAUSE_MS;
 
@@ -105,6 +106,10 @@ wait_for_job (struct vl_call *call, virDomainPtr domain, const char *target, uin
     virt_sleep (pause);
     pause = pause * 2 < LAST_PAUSE_MS ? pause * 2 : LAST_PAUSE_MS;
   }
+  /* Whoever is told that the job is over may come before QEMU was told to close the file, which
+   * nobody would do once the embedded driver has gone.  Any question has to wait for that. */
+  (void)virDomainMemoryStats (domain, stats, VIR_DOMAIN_MEMORY_STAT_NR, 0);
+  virResetLastError ();
   return 0;
 }
 

@@ -316,6 +316,10 @@ struct vl_guest_calls {
    * agent does not answer, or cannot. */
   int (*quiesce) (struct vl_call *, struct vl_conn *, const char *uuid);
   int (*unquiesce) (struct vl_call *, struct vl_conn *, const char *uuid);
+  /* USER's password, which is neither logged nor recorded.  InstancePasswordSetFailed: the agent does
+   * not answer, or cannot.  SetAdminPasswdNotSupported: there is no agent in such guests. */
+  int (*set_admin_password) (struct vl_call *, struct vl_conn *, const char *uuid, const char *user,
+                             const char *password);
 };
 /* What the hypervisor says has happened to a guest. */
 struct vl_guest_event {

@@ -260,6 +260,10 @@ VL_EXPORT int vl_server_dump (struct vl_app *app, const char *server, const char
  * error.  0, or -1 after findings. */
 VL_EXPORT int vl_server_snapshot (struct vl_app *app, const char *server,
                                   const struct vl_image_info *image);
+/* Has the agent in SERVER's guest, which runs, set the password of its administrator: the user that the
+ * image names (os_admin_user), else root, or Administrator under Windows.  PASSWORD, of 1 to 255
+ * bytes, is neither logged nor recorded.  0, or -1 after findings. */
+VL_EXPORT int vl_server_set_password (struct vl_app *app, const char *server, const char *password);
 struct vl_guest_event; /* driver.h */
 #define VL_LISTEN_TAKEN (-2)
 /* Listens to the guests of the application's driver: FN is called as a driver's `listen` does

@@ -36,12 +36,25 @@ active (struct vl_call *c)
 
 #if LESSEE != 3
 static const char *const op_names[VL_N_OPS] = {
-  [VL_OP_CREATE] = "create",     [VL_OP_START] = "start",          [VL_OP_STOP] = "stop",
-  [VL_OP_REBOOT] = "reboot",     [VL_OP_PAUSE] = "pause",          [VL_OP_UNPAUSE] = "unpause",
-  [VL_OP_SUSPEND] = "suspend",   [VL_OP_RESUME] = "resume",        [VL_OP_UPDATE] = "update",
-  [VL_OP_DELETE] = "delete",     [VL_OP_ATTACH_VOLUME] = "attach", [VL_OP_DETACH_VOLUME] = "detach",
-  [VL_OP_RESIZE] = "resize",     [VL_OP_CRASH_DUMP] = "dump",      [VL_OP_RESCUE] = "rescue",
-  [VL_OP_UNRESCUE] = "unrescue", [VL_OP_REBUILD] = "rebuild",      [VL_OP_SNAPSHOT] = "snapshot",
+  [VL_OP_CREATE] = "create",
+  [VL_OP_START] = "start",
+  [VL_OP_STOP] = "stop",
+  [VL_OP_REBOOT] = "reboot",
+  [VL_OP_PAUSE] = "pause",
+  [VL_OP_UNPAUSE] = "unpause",
+  [VL_OP_SUSPEND] = "suspend",
+  [VL_OP_RESUME] = "resume",
+  [VL_OP_UPDATE] = "update",
+  [VL_OP_DELETE] = "delete",
+  [VL_OP_ATTACH_VOLUME] = "attach",
+  [VL_OP_DETACH_VOLUME] = "detach",
+  [VL_OP_RESIZE] = "resize",
+  [VL_OP_CRASH_DUMP] = "dump",
+  [VL_OP_RESCUE] = "rescue",
+  [VL_OP_UNRESCUE] = "unrescue",
+  [VL_OP_REBUILD] = "rebuild",
+  [VL_OP_SNAPSHOT] = "snapshot",
+  [VL_OP_SET_PASSWORD] = "set password",
 };
 static const char *const event_names[] = {
   "",          "CREATED",  "STARTED",  "STOPPED", "PAUSED",   "UNPAUSED",

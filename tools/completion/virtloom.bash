@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize rescue unrescue rebuild event dump wait pause unpause suspend resume log console url top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize rescue unrescue rebuild event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -60,6 +60,8 @@ _virtloom_options ()
       ;;
     server-event*) echo "--follow --column --no-headings" ;;
     server-dump*) echo "--file --wait" ;;
+    server-password*) echo "--password --wait" ;;
+    server-image*) echo "--name --property --wait" ;;
     host-check) echo "--root" ;;
     host-import) echo "--capabilities --domcapabilities --fact" ;;
     plugin-check) echo "--request --timeout" ;;
@@ -149,7 +151,8 @@ _virtloom_here ()
     *-) _virtloom_words "$(_virtloom_verbs "$noun")" ;;
     image-cache) if [[ $prev == cache ]]; then _virtloom_words show manage fetch; else _virtloom_names image; fi ;;
     server-event) if [[ $prev == event ]]; then echo list; else _virtloom_names server; fi ;;
-    server-dump) if [[ $prev == dump ]]; then echo create; else _virtloom_names server; fi ;;
+    server-password) if [[ $prev == password ]]; then echo set; else _virtloom_names server; fi ;;
+    server-dump | server-image) if [[ $prev == dump || $prev == image ]]; then echo create; else _virtloom_names server; fi ;;
     feature-which) _virtloom_words "$(_virtloom_keys | tr -d =)" ;;
     config-show | config-delta)
       _virtloom_words virtloom
