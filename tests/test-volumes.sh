@@ -338,7 +338,7 @@ if PATH=$PATH:/usr/sbin:/sbin command -v mkfs.ext4 > /dev/null && PATH=$PATH:/us
   other "$device"
   is_eq "$rc $err" "3 error ImageUnacceptable core: volume \"$device\" is in use by this host itself
   see what has it: lsblk" "a device that is mounted"
-  exec {holder[1]}>&-
+  eval "exec ${holder[1]}>&-"
   wait "$holder_pid"
   other "$device"
   is_eq "$rc $err" "0 " "which it is not any more"
