@@ -6,8 +6,11 @@
 
 #include <config.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "virt.h"
 
@@ -152,6 +155,41 @@ begin_quietly (struct vl_call *call, virDomainPtr domain, const struct vl_snapsh
   return result;
 }
 
+/* Gives our job up, and waits until it is over. */
+static int
+abort_job (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
+{
+  if (job_of (domain, call, snapshot->target) == 1
+      && ((virDomainAbortJob (domain) < 0 && job_of (domain, call, snapshot->target) == 1)
+          || wait_for_job (call, domain, snapshot->target, ABORT_MS) < 0))
+    return virt_error (call, "cannot end the copy of the disk of guest '%s'", snapshot->uuid);
+  virResetLastError ();
+  return 0;
+}
+
+/* The same as begin_quietly for a child whose parent may be killed meanwhile: the child sees it
+ * through, and the guest thawed, since libvirt never finds its way back to a job that QEMU has begun
+ * and it has not written down.  Then it gives the job up. */
+static int
+begin_whole (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
+             const struct vl_snapshot *snapshot)
+{
+  pid_t parent = getppid ();
+  int result;
+
+  if (! conn->apart)
+    return begin_quietly (call, domain, snapshot);
+  prctl (PR_SET_PDEATHSIG, 0);
+  if (getppid () != parent)
+    return -1;
+  result = begin_quietly (call, domain, snapshot);
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid () == parent)
+    return result;
+  abort_job (call, domain, snapshot);
+  return -1;
+}
+
 static int
 copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
@@ -171,7 +209,7 @@ copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
     return vl_refuse_as (
         call, VL_ERR_FAILED, "StorageFailed", NULL, "wait for it, or end it: virsh domjobabort",
         "a disk of guest '%s' is being copied already, by another program", job->uuid);
-  if (begin_quietly (call, domain, snapshot) < 0)
+  if (begin_whole (call, conn, domain, snapshot) < 0)
     return -1;
   wait_for_job (call, domain, snapshot->target, 0);
   why = outcome (call, domain);
@@ -208,11 +246,8 @@ end_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job
   /* First what the guest waits for. */
   if (snapshot->quiesce && virt_agent_hears (call, domain))
     why = virt_thaw (call, domain);
-  if (job_of (domain, call, snapshot->target) == 1
-      && ((virDomainAbortJob (domain) < 0 && job_of (domain, call, snapshot->target) == 1)
-          || wait_for_job (call, domain, snapshot->target, ABORT_MS) < 0))
-    return virt_error (call, "cannot end the copy of the disk of guest '%s'", job->uuid);
-  virResetLastError ();
+  if (abort_job (call, domain, snapshot) < 0)
+    return -1;
   return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
                              "the agent of guest '%s' has not thawed its file systems: %s",
                              job->uuid, why)
