@@ -379,7 +379,18 @@ case $err in *"does not have the call"* | *"error UnsupportedByDriver "*)
   does "a volume is attached to a guest that is off" server add volume one "path=$tmp/data.raw,format=raw"
   acts "which starts with it" start one
   is_eq "$(states one) $(volumes)" "ACTIVE RUNNING 1" "and has it"
+  run d server extend volume one vdb --size 1
+  if ! lacking "volumes that grow"; then
+    is_eq "$rc $out$err" "0 1073741824" "a volume of a guest that runs grows"
+    is_eq "$(stat -c %s "$tmp/data.raw") $(states one)" "1073741824 ACTIVE RUNNING" "and the guest runs on"
+    run d server extend volume one vdb --size 1
+    is_eq "$rc $out$err" "0 1073741824" "to what it has is nothing"
+  fi
   acts "it is off again" stop one --timeout 0
+  run d server extend volume one vdb --size 2
+  if ! lacking "volumes that grow"; then
+    is_eq "$rc $out$err $(stat -c %s "$tmp/data.raw")" "0 2147483648 2147483648" "one of a guest that is off grows"
+  fi
   acts "and loses it" remove volume one vdb
   acts "start" start one ;;
 esac

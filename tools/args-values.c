@@ -53,8 +53,9 @@ static const struct number {
   { "disk", 0, INT32_MAX, " GiB", 10 },     { "ephemeral", 0, INT32_MAX, " GiB", 10 },
   { "lines", 1, INT32_MAX, "", 20 },        { "min-disk", 0, INT32_MAX, " GiB", 10 },
   { "min-ram", 0, INT32_MAX, " MiB", 512 }, { "ram", 1, INT32_MAX, " MiB", 512 },
-  { "swap", 0, INT32_MAX, " MiB", 512 },    { "timeout", 0, 86400, " seconds", 60 },
-  { "vcpus", 1, INT32_MAX, "", 2 },         { NULL, INT64_MIN, INT64_MAX, "", 4 },
+  { "size", 1, 8388608, " GiB", 20 },       { "swap", 0, INT32_MAX, " MiB", 512 },
+  { "timeout", 0, 86400, " seconds", 60 },  { "vcpus", 1, INT32_MAX, "", 2 },
+  { NULL, INT64_MIN, INT64_MAX, "", 4 },
 };
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * virtloom server add and remove: disks and interfaces of a guest that is there. */
+ * virtloom server add, extend and remove: disks and interfaces of a guest that is there. */
 
 #include <config.h>
 
@@ -56,6 +56,21 @@ int
 server_remove_volume (struct tool *tool)
 {
   return vl_server_detach (tool->app, tool->args->words[0], VL_DEVICE_VOLUME, tool->args->words[1]);
+}
+
+int
+server_extend_volume (struct tool *tool)
+{
+  const char *const *words = tool->args->words;
+  int64_t gib, bytes;
+
+  if (args_number (tool, "size", 0, &gib) < 0
+      || vl_server_extend (tool->app, words[0], words[1], gib << 30, &bytes) < 0)
+    return -1;
+  json_object_set_new (tool->data, "bytes", json_integer (bytes));
+  if (! tool->json)
+    printf ("%lld\n", (long long)bytes);
+  return 0;
 }
 
 int

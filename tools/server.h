@@ -50,6 +50,7 @@ int server_wait_on (struct tool *tool, const char *server, const char *status,
 /* server-devices.c */
 int server_add_volume (struct tool *tool);
 int server_remove_volume (struct tool *tool);
+int server_extend_volume (struct tool *tool);
 int server_add_network (struct tool *tool);
 int server_remove_network (struct tool *tool);
 /* server-resize.c */

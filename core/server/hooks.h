@@ -152,6 +152,13 @@ int vl_document_mend (struct vl_app *app, struct vl_store *store, const char *se
 int vl_device_mend (const struct vl_hooks *hooks, const struct vl_hooks *next, const char *kind,
                     enum vl_event *event);
 
+/* ---- server-device.c ---- */
+/* The id of the only volume, or with NIC the only interface, of RECORD's server, which is WAS on
+ * record, that WORD names: by its id, its uuid, its name in the guest, its file, its address or its
+ * tap.  NULL after a finding. */
+const char *vl_device_named (struct vl_call *call, const struct vl_record *record,
+                             const struct vl_recorded *was, int nic, const char *word);
+
 /* ---- server-disks.c ---- */
 /* Makes every local disk of PLAN in the server's folder, which exists; connects the
  * volumes, which it never changes.  0, or -1 after a finding: what was made lies in that
@@ -168,9 +175,10 @@ int vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const ch
  * PATH is a copy of what it was, and gets its new size. */
 int vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, size_t i,
                          const char *path, int grow);
-/* Either for one device of document ROLE, whose request is RECORD's: connects and plugs it, or with
- * GONE undoes that. */
+/* What is to be done for one device of document ROLE, whose request is RECORD's: it is connected
+ * and plugged, that is undone, or the plugin that reaches it is told that it has another size. */
+enum vl_device_way { VL_DEVICE_COMES, VL_DEVICE_GOES, VL_DEVICE_EXTENDS };
 int vl_server_device_act (struct vl_app *app, const struct vl_record *record, const char *role,
-                          const char *device, int gone);
+                          const char *device, enum vl_device_way how);
 
 #endif

@@ -276,7 +276,7 @@ has_calls (const struct work *w)
 static int
 make_ready (const struct work *w)
 {
-  return vl_server_device_act (w->app, &w->after, VL_ROLE_PENDING, w->device, 0) < 0
+  return vl_server_device_act (w->app, &w->after, VL_ROLE_PENDING, w->device, VL_DEVICE_COMES) < 0
                  || vl_hooks_prepare (w->next) < 0
              ? -1
              : 0;
@@ -288,7 +288,7 @@ undo_host (const struct work *w, const struct vl_hooks *hooks, const struct vl_r
 {
   int bad = vl_hooks_release_device (hooks);
 
-  bad |= vl_server_device_act (w->app, record, role, w->device, 1);
+  bad |= vl_server_device_act (w->app, record, role, w->device, VL_DEVICE_GOES);
   return bad ? -1 : 0;
 }
 
@@ -458,81 +458,13 @@ vl_server_attach (struct vl_app *app, const char *server, enum vl_device_kind ki
   return on_server (app, server, kind, 0, attach_one, &wish, id);
 }
 
-/* Is DEVICE what WORD names? */
-static int
-is_named (const struct vl_recorded_device *device, const char *word)
-{
-  const struct vl_disk *disk = &device->disk;
-  const struct vl_nic *nic = &device->nic;
-
-  if (device->is_nic)
-    return VL_STREQ (nic->id, word) || vl_text_same (nic->mac, word)
-           || vl_text_same (nic->tap, word);
-  return VL_STREQ (disk->id, word) || vl_text_same (disk->serial, word)
-         || vl_text_same (disk->dev, VL_STARTS (word, "/dev/") ? word + 5 : word)
-         || vl_text_same (disk->source, word);
-}
-
-/* Refuses WORD, which names N devices of the server; ALL: those that can go. */
-static int
-refuse_word (const struct work *w, const char *word, size_t n, const char *all)
-{
-  struct vl_call *call = w->app->call;
-  int nic = w->what->of == VL_DEVICE_INTERFACE;
-  const char *kind = nic ? "interface" : "volume";
-
-  if (n > 0)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidInput", NULL, NULL,
-                         "\"%s\" is %zu %ss of server \"%s\"; accepted: %s", word, n, kind,
-                         w->record.name, all);
-  return vl_refuse_as (call, VL_ERR_NOT_FOUND, nic ? "PortNotFound" : "VolumeBDMNotFound", NULL,
-                       NULL, "server \"%s\" has no %s \"%s\"; accepted: %s", w->record.name, kind,
-                       word, all ? all : "none, since it has none that can go");
-}
-
-/* The id of the only one of the kind that WORD names, NULL after a finding. */
-static const char *
-find_device (const struct work *w, const char *word)
-{
-  const struct vl_recorded *was = &w->current.stored->was;
-  int nic = w->what->of == VL_DEVICE_INTERFACE;
-  VL_AUTOSTR struct vl_str all = { 0 };
-  const char *found = NULL;
-  size_t n = 0;
-
-  for (size_t i = 0; i < was->n_devices; i++) {
-    const struct vl_recorded_device *device = &was->devices[i];
-    const struct vl_disk *disk = &device->disk;
-
-    if (device->is_nic != nic)
-      continue;
-    if (! nic && ! VL_STREQ (disk->role, "volume")) {
-      if (is_named (device, word)) {
-        vl_refuse_as (w->app->call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
-                      "disk '%s' of server \"%s\" (%s) goes with the server alone", disk->dev,
-                      w->record.name, disk->role);
-        return NULL;
-      }
-      continue;
-    }
-    vl_str_printf (&all, "%s%s (%s)", all.length ? ", " : "", nic ? device->nic.id : disk->dev,
-                   nic ? device->nic.mac : disk->id);
-    if (is_named (device, word)) {
-      found = nic ? device->nic.id : disk->id;
-      n++;
-    }
-  }
-  if (n != 1)
-    refuse_word (w, word, n, all.text);
-  return n == 1 ? found : NULL;
-}
-
 static int
 detach_one (struct work *w, const void *arg)
 {
   char *json;
 
-  w->device = find_device (w, arg);
+  w->device = vl_device_named (w->app->call, &w->record, &w->current.stored->was,
+                               w->what->of == VL_DEVICE_INTERFACE, arg);
   if (w->device == NULL)
     return -1;
   w->app->call->op_device = w->device;

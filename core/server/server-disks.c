@@ -224,11 +224,10 @@ vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, s
 
 /* ---- of a server that is on record ---- */
 
-/* Connects the volume that DISK on record is, or with GONE undoes what was done for it;
- * BDM is what it was asked for with. */
+/* Does HOW to the volume that DISK on record is; BDM is what it was asked for with. */
 static int
 act_recorded (const struct vl_hooks *hooks, const struct vl_disk *disk,
-              const struct vl_block_device *bdm, int gone)
+              const struct vl_block_device *bdm, enum vl_device_way how)
 {
   int is_volume = bdm && vl_is_volume (bdm), network = VL_STREQ (disk->type, "network");
   const struct vl_volume volume = { .size = sizeof volume,
@@ -244,21 +243,24 @@ act_recorded (const struct vl_hooks *hooks, const struct vl_disk *disk,
                                     .format = disk->format,
                                     .path = network ? NULL : disk->source,
                                     .name = network ? disk->source : NULL };
-  struct order order = { .name = gone ? "disconnect" : "connect",
+  struct order order = { .name = how == VL_DEVICE_COMES  ? "connect"
+                                 : how == VL_DEVICE_GOES ? "disconnect"
+                                                         : "extend",
                          .volume = &volume,
                          .source = &source };
   struct vl_plugin *plugin;
 
-  if (! is_volume && ! gone)
+  if (! is_volume && how != VL_DEVICE_GOES)
     return 0;
   plugin = plugin_named (hooks->app, disk->plugin, 0, disk->id);
   if (plugin == NULL)
     return -1;
   if (! is_volume)
     order.name = "remove";
-  order.fn = ! is_volume ? plugin->feature.storage->remove
-             : gone      ? plugin->feature.storage->disconnect
-                         : plugin->feature.storage->connect;
+  order.fn = ! is_volume                ? plugin->feature.storage->remove
+             : how == VL_DEVICE_GOES    ? plugin->feature.storage->disconnect
+             : how == VL_DEVICE_EXTENDS ? plugin->feature.storage->extend
+                                        : plugin->feature.storage->connect;
   return is_volume && order.fn == NULL ? 0 : act (hooks, plugin, &order);
 }
 
@@ -273,7 +275,7 @@ is_elsewhere (const struct vl_disk *disk, const char *dir)
 /* The same for all devices of document ROLE of RECORD, or the one with id ID. */
 static int
 each_recorded (struct vl_app *app, const struct vl_record *record, const char *role, const char *id,
-               int gone)
+               enum vl_device_way how)
 {
   const struct vl_wanted_disk *wanted = NULL;
   const struct vl_hooks hooks = { .app = app, .record = record };
@@ -291,7 +293,7 @@ each_recorded (struct vl_app *app, const struct vl_record *record, const char *r
     if (id && ! VL_STREQ (id, devices[i].is_nic ? devices[i].nic.id : disk->id))
       continue;
     if (devices[i].is_nic && devices[i].nic.plugin)
-      result |= act_nic (&hooks, &devices[i].nic, gone);
+      result |= act_nic (&hooks, &devices[i].nic, how == VL_DEVICE_GOES);
     if (devices[i].is_nic || ! is_elsewhere (disk, dir))
       continue;
     if (request == NULL) {
@@ -302,7 +304,7 @@ each_recorded (struct vl_app *app, const struct vl_record *record, const char *r
       wanted = vl_wanted_disks (request, &n_wanted);
     }
     if (disk->index >= 0 && (size_t)disk->index < n_wanted)
-      result |= act_recorded (&hooks, disk, wanted[disk->index].bdm, gone);
+      result |= act_recorded (&hooks, disk, wanted[disk->index].bdm, how);
   }
   vl_request_free (request);
   return result;
@@ -311,7 +313,7 @@ each_recorded (struct vl_app *app, const struct vl_record *record, const char *r
 int
 vl_server_devices_connect (struct vl_app *app, const struct vl_record *record)
 {
-  return each_recorded (app, record, VL_ROLE_CURRENT, NULL, 0);
+  return each_recorded (app, record, VL_ROLE_CURRENT, NULL, VL_DEVICE_COMES);
 }
 
 int
@@ -321,12 +323,12 @@ vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *
   struct vl_record record;
   int got = vl_record_load (store, server, &record);
 
-  return got == 1 ? each_recorded (app, &record, VL_ROLE_CURRENT, device, 1) : got;
+  return got == 1 ? each_recorded (app, &record, VL_ROLE_CURRENT, device, VL_DEVICE_GOES) : got;
 }
 
 int
 vl_server_device_act (struct vl_app *app, const struct vl_record *record, const char *role,
-                      const char *device, int gone)
+                      const char *device, enum vl_device_way how)
 {
-  return each_recorded (app, record, role, device, gone);
+  return each_recorded (app, record, role, device, how);
 }

@@ -51,6 +51,7 @@ static const struct vl_operation operations[] = {
     VL_OP_START, VL_EVENT_STARTED },
   { "attach volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_ATTACH_VOLUME, VL_EVENT_ATTACHED },
   { "detach volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_DETACH_VOLUME, VL_EVENT_DETACHED },
+  { "extend volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_EXTEND_VOLUME, 0 },
   { "attach interface", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_ATTACH_INTERFACE,
     VL_EVENT_ATTACHED },
   { "detach interface", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_DETACH_INTERFACE,

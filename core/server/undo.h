@@ -34,6 +34,7 @@
 #define VL_OP_SERVER_PASSWORD "server set password"
 /* snapshot.c */
 #define VL_OP_SERVER_SNAPSHOT "server create image"
+#define VL_OP_SERVER_EXTEND "server extend volume"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
 #define VL_OP_IMAGE_DOWNLOAD "image download"
@@ -50,6 +51,7 @@
 #define VL_MADE_DOMAIN "domain"
 #define VL_MADE_DEVICE "equipment"  /* a disk or NIC of the server that is the object; its id */
 #define VL_MADE_SNAPSHOT "snapshot" /* uuid of the image that the server's disk becomes */
+#define VL_MADE_SIZE "size"         /* of a volume, which grows: its bytes, a blank, its id */
 #define VL_MADE_REQUEST "request"   /* what the server will be asked as: JSON */
 #define VL_MADE_STILL "still"       /* that a guest stands still which ran */
 /* Nothing that is made: how far an operation has come that replaces a guest.  "on" or "off": it
@@ -140,6 +142,8 @@ int vl_server_dump_mend (struct vl_app *app, const char *uuid);
 int vl_server_snapshot_mend (struct vl_app *app, const char *uuid);
 /* password.c: a command died that set a password: whether it is set nobody can tell. */
 int vl_server_password_mend (struct vl_app *app, const char *uuid);
+/* server-extend.c: a command died in which a volume of the server grew: it grows. */
+int vl_server_extend_mend (struct vl_app *app, const char *uuid);
 
 /* server-resize.c: the same for operation KIND, VL_OP_SERVER_RESIZE and so on. */
 int vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kind);

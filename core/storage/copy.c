@@ -349,3 +349,28 @@ vl_disk_convert (struct vl_call *call, const char *path, const char *format, con
     unlink (target);
   return result;
 }
+
+int
+vl_volume_grow (const struct vl_image_file *file, const char *format, int64_t bytes)
+{
+  const char *self = vl_printf (file->call, "/proc/self/fd/%d", file->fd);
+  const char *size = vl_printf (file->call, "%" PRId64, bytes);
+  /* The very file that was judged, whatever has its name by now. */
+  VL_AUTOCLOSE int fd = open (self, O_RDWR | O_CLOEXEC);
+  const char *args[] = { "resize", "-q", "-f", format, "--", VL_TOOL_FILE_0, size, NULL };
+  const struct vl_tool_file files[] = { { .path = file->path, .fd = fd, .write = 1 } };
+  const struct vl_tool tool = { .size = sizeof tool,
+                                .name = "qemu-img",
+                                .args = args,
+                                .files = VL_TABLE (files),
+                                .file_size = bytes + bytes / 64 + (64 << 20) };
+
+  if (fd < 0)
+    return vl_file_failed (file->call, "cannot write", file->path, errno);
+  if (! VL_STREQ (format, "raw")) {
+    if (vl_tool_core (file->call, &tool, NULL) < 0)
+      return -1;
+  } else if (ftruncate (fd, bytes) < 0)
+    return vl_file_failed (file->call, "cannot size", file->path, errno);
+  return fsync (fd) < 0 ? vl_file_failed (file->call, "cannot write", file->path, errno) : 0;
+}

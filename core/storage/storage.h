@@ -105,6 +105,9 @@ int vl_image_convert (struct vl_call *call, const char *path, const char *format
 int vl_disk_convert (struct vl_call *call, const char *path, const char *format,
                      const char *backing, const char *backing_format, const char *to,
                      const char *target);
+/* The open volume FILE, a file of FORMAT (raw, qcow2) that nobody uses and that stands alone, gets
+ * BYTES, which are more than it has.  0, or -1 after a finding. */
+int vl_volume_grow (const struct vl_image_file *file, const char *format, int64_t bytes);
 /* A file of a config drive: its path there ("openstack/latest/user_data") and what is in it. */
 struct vl_drive_file {
   const char *path, *bytes;

@@ -57,10 +57,26 @@ fake_detach_interface (struct vl_call *call, struct vl_conn *conn,
   return change (call, conn, "detach_interface", what);
 }
 
+/* No process has the volume open: 1, once the guest is looked at. */
+static int
+fake_extend_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_size *volume)
+{
+  int lock = fake_begin (call, conn, "extend_volume", volume->uuid), found;
+  struct fake_guest guest;
+
+  if (lock < 0)
+    return -1;
+  found = fake_load (call, conn, volume->uuid, &guest);
+  if (found == 0)
+    found = fake_not_found (call, volume->uuid);
+  return fake_end (call, conn, lock, "extend_volume", volume->uuid, found);
+}
+
 const struct vl_devices_calls fake_devices = {
   .size = sizeof fake_devices,
   .attach_volume = fake_attach_volume,
   .detach_volume = fake_detach_volume,
   .attach_interface = fake_attach_interface,
   .detach_interface = fake_detach_interface,
+  .extend_volume = fake_extend_volume,
 };

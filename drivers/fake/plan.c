@@ -47,6 +47,7 @@ static const char *const calls[] = {
   "detach_volume",
   "attach_interface",
   "detach_interface",
+  "extend_volume",
   "finish_migration",
   "finish_revert_migration",
   "secret_put",

@@ -353,4 +353,5 @@ const struct vl_devices_calls virt_devices_calls = {
   .detach_volume = detach,
   .attach_interface = attach,
   .detach_interface = detach,
+  .extend_volume = virt_extend_volume,
 };

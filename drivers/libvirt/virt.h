@@ -420,6 +420,10 @@ int virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid);
 int virt_dump_memory (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                       const char *path);
 
+/* volumes.c: as the driver's call. */
+int virt_extend_volume (struct vl_call *call, struct vl_conn *conn,
+                        const struct vl_volume_size *volume);
+
 /* groups.c: removes what is left of the control groups of the guest with this
  * libvirt NAME, which does not run. */
 void virt_forget_groups (struct vl_call *call, const char *name);

@@ -256,6 +256,15 @@ struct vl_device_change {
   const struct vl_spawn *after;
 };
 
+/* A volume of a guest, that is of another size from now on. */
+struct vl_volume_size {
+  uint32_t size;
+  const char *uuid;   /* of the guest */
+  const char *id;     /* of the disk, */
+  const char *target; /* and what it is called in the guest: "vdb" */
+  int64_t bytes;
+};
+
 /* The definition of the guest becomes that of AFTER, and a guest that runs or is paused gets
  * or loses PARTS.  What is done already, or is not there, is success, since a command that died
  * is followed by one that calls the same.
@@ -269,6 +278,10 @@ struct vl_devices_calls {
   int (*detach_volume) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
   int (*attach_interface) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
   int (*detach_interface) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
+  /* Of a guest that has the volume open: makes it of that many bytes, unless it is, and has the
+   * guest told.  0; 1 where no process of the hypervisor has it open: it is for the caller to grow,
+   * and the guest sees it when it starts. */
+  int (*extend_volume) (struct vl_call *, struct vl_conn *, const struct vl_volume_size *);
 };
 
 /* Are the file systems of a guest that runs to be frozen while a copy of its disk begins? */

@@ -211,6 +211,11 @@ VL_EXPORT int vl_server_device_name (struct vl_app *app, const char *server, con
  * MAC address or tap.  It is the server's until the guest has let go of it (DeviceDetachFailed). */
 VL_EXPORT int vl_server_detach (struct vl_app *app, const char *server, enum vl_device_kind kind,
                                 const char *device);
+/* VOLUME of SERVER, named as for vl_server_detach, has grown, or with BYTES, 0: as it is, is to
+ * grow to that, which a file does here: a guest that runs is told.  It never gets smaller
+ * (VolumeExtendFailed).  *NOW (or NULL) is what it has then. */
+VL_EXPORT int vl_server_extend (struct vl_app *app, const char *server, const char *volume,
+                                int64_t bytes, int64_t *now);
 /* The I-th status that a server can have, "ACTIVE", or NULL. */
 VL_EXPORT const char *vl_server_status (size_t i);
 /* Gives SERVER the flavor FLAVOR on this host: its guest shuts down within TIMEOUT seconds, its disks

@@ -55,6 +55,7 @@ static const char *const op_names[VL_N_OPS] = {
   [VL_OP_REBUILD] = "rebuild",
   [VL_OP_SNAPSHOT] = "snapshot",
   [VL_OP_SET_PASSWORD] = "set password",
+  [VL_OP_EXTEND_VOLUME] = "extend",
 };
 static const char *const event_names[] = {
   "",          "CREATED",  "STARTED",  "STOPPED", "PAUSED",   "UNPAUSED",

@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove resize rescue unrescue rebuild event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend resize rescue unrescue rebuild event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -44,6 +44,7 @@ _virtloom_options ()
     server-unrescue) echo "--wait" ;;
     server-rebuild) echo "--image --password --file --timeout --accept-loss --wait" ;;
     server-remove*) echo "--wait" ;;
+    server-extend*) echo "--size --wait" ;;
     server-show) echo "--diagnostics --column --no-headings" ;;
     server-log) echo "--lines --raw" ;;
     server-console) echo "--attach --follow --raw" ;;

@@ -1,0 +1,166 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What is done to volumes that servers have, on the fake driver: they grow, what is refused, what is
+# undone, and commands that are killed.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+needs sqlite3 sqlite3
+needs jq jq
+# shellcheck source=tests/tree-lib.sh
+. "$(dirname "$0")/tree-lib.sh"
+must () { run "$@"; [ "$rc" -eq 0 ] || bail "$*: $err"; }
+refused () {
+  local what=$1 code=$2 text=$3
+  shift 3
+  run f server "$@"
+  is_eq "$rc $out$err" "$code $text" "$what"
+}
+history () { db "SELECT action || '|' || result || '|' || coalesce (reason, '-') FROM action WHERE server = '$uuid' ORDER BY n DESC LIMIT 1"; }
+left () { db "SELECT (SELECT count(*) FROM operation) || (SELECT count(*) FROM undo) || (SELECT count(*) FROM document WHERE role <> 'current')"; }
+bytes () { case $1 in *.qcow2) qemu-img info -U --output json "$1" | jq '."virtual-size"' ;; *) stat -c %s "$1" ;; esac; }
+GIB=1073741824
+
+cd "$tmp" || exit 99
+truncate -s 8M disk.raw
+truncate -s 1M one.raw two.raw shared.raw
+qemu-img create -q -f qcow2 deep.qcow2 4M
+must f image create img --file disk.raw --disk-format raw
+must f flavor create m1 --vcpus 1 --ram 128 --disk 1
+must f server create web --flavor m1 --image img --volume "path=$tmp/one.raw,format=raw" --volume "path=$tmp/deep.qcow2,format=qcow2"
+uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
+id=$(f server show web -o json | jq -r '.disks[] | select (.target == "vdb") | .id')
+
+# ---- a volume grows ----
+
+size=1
+for status in ACTIVE PAUSED SHUTOFF; do
+  case $status in
+    PAUSED) must f server pause web ;;
+    SHUTOFF) must f server stop web ;;
+  esac
+  for name in one.raw deep.qcow2; do
+    run f server extend volume web "$tmp/$name" --size $size
+    is_eq "$rc $out$err" "0 $((size * GIB))" "$status: extend $name"
+    is_eq "$(bytes $name)" $((size * GIB)) "which has that many bytes"
+  done
+  is_eq "$(history) $(left)" "extend volume|done|vdc: $((size * GIB)) bytes 000" "is in the history, and nothing is under way"
+  is_eq "$(f server list -o value -c status)" $status "the server is as it was"
+  size=$((size + 1))
+done
+must f server start web
+run f server extend volume web vdb --size 3
+is_eq "$rc $out$err" "0 $((3 * GIB))" "to what it has already"
+truncate -s 5G one.raw
+run f server extend volume web "${id#volume-}" -o json
+is_eq "$rc $err $(jq -c 'del (.findings)' <<< "$out")" "0  {\"bytes\":$((5 * GIB))}" "one that somebody else has grown is told"
+run f server diff web
+is_eq "$rc $out$err" "0 " "a plan of today is no other"
+
+# ---- what is refused ----
+
+refused "smaller" 3 "error VolumeExtendFailed core: volume 'vdb' of server \"web\" has $((5 * GIB)) bytes, which are more than $((2 * GIB)); volumes are not made smaller
+  give at least 5 GiB" extend volume web vdb --size 2
+is_eq "$(bytes one.raw)" $((5 * GIB)) "it is as it was"
+refused "a size that is none" 2 "error Usage core: --size 0; accepted: 1 to 8388608 GiB" extend volume web vdb --size 0
+refused "a volume of another server" 5 "error VolumeBDMNotFound core: server \"web\" has no volume \"two.raw\"; accepted: vdb ($id), vdc ($(f server show web -o json | jq -r '.disks[-1].id'))" \
+  extend volume web two.raw --size 2
+refused "the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone" extend volume web vda --size 2
+refused "no such server" 5 "error InstanceNotFound core: there is no server \"wob\"
+  did you mean \"web\"?" extend volume wob vdb --size 2
+must f server lock web
+refused "of a server that is locked" 3 "error InstanceIsLocked core: server \"web\" is locked
+  virtloom server unlock web" extend volume web vdb --size 9
+must f server unlock web
+must f server suspend web
+refused "of one whose memory lies on disk" 3 "error InstanceInvalidState core: server \"web\" is SUSPENDED; extend volume is for servers that are ACTIVE, SHUTOFF, PAUSED
+  virtloom server resume web" extend volume web vdb --size 9
+must f server resume web
+
+cp deep.qcow2 kept.qcow2
+qemu-img create -q --object secret,id=s,data=secret -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s deep.qcow2 1M
+refused "an encrypted one" 3 "error ImageUnacceptable core: volume \"$tmp/deep.qcow2\" is encrypted" extend volume web vdc --size 9
+truncate -s 64K deep.qcow2
+dd if=/dev/zero of=deep.qcow2 bs=64K count=1 conv=notrunc 2> /dev/null
+refused "one that is something else" 3 "error ImageUnacceptable core: volume \"$tmp/deep.qcow2\" was given as qcow2, but its bytes are not those of qcow2
+  say what it is with --disk-format; a plain disk image is raw" extend volume web vdc --size 9
+mv deep.qcow2 gone
+refused "one that is gone" 5 "error DiskNotFound core: volume \"$tmp/deep.qcow2\" cannot be read: No such file or directory" extend volume web vdc --size 9
+cp kept.qcow2 deep.qcow2
+is_eq "$(left)" 000 "nothing of it began"
+
+# with WORDS: a request with a volume whose connection_info has them.
+with () {
+  cat << EOT
+{"name": "other", "flavor": {"vcpus": 1, "ram": 128, "disk": 1}, "image": {"name": "img"}, "block_devices": [
+{"source_type": "image", "destination_type": "local", "boot_index": 0}, {"source_type": "volume", "destination_type": "volume", "boot_index": -1,
+"uuid": "11111111-2222-4333-8444-555555555555", "connection_info": {"driver_volume_type": "local", $1}}]}
+EOT
+}
+kind () {
+  with "$2" > request.json
+  must f server create other --request request.json
+  # shellcheck disable=SC2086 # two words, or none
+  refused "$1" 4 "$3" extend volume other vdb ${4:-}
+  must f server delete other
+}
+kind "a read-only volume" "\"data\": {\"device_path\": \"$tmp/shared.raw\", \"access_mode\": \"ro\"}" \
+  "error InvalidVolume core: volume 'vdb' of server \"other\" is read-only; such volumes do not grow"
+kind "a shared one" "\"multiattach\": true, \"data\": {\"device_path\": \"$tmp/shared.raw\"}" \
+  "error InvalidVolume core: volume 'vdb' of server \"other\" is shared with other servers, whose guests would not be told"
+kind "a size of one that a plugin reaches" "\"data\": {\"device_path\": \"$tmp/shared.raw\"}" \
+  "error ExtendVolumeNotSupported core: volume 'vdb' of server \"other\" is no file that virtloom could grow
+  grow it where it is kept, then say this again without a size" "--size 2"
+
+setting fake 'fail = extend_volume'
+refused "one that fails" 1 "error PlannedFailure fake: method 'extend_volume' fails as planned by setting 'fail'" extend volume web vdb --size 6
+is_eq "$(history) $(left) $(bytes one.raw)" "extend volume|failed|PlannedFailure: method 'extend_volume' fails as planned by setting 'fail' 000 $((5 * GIB))" "is in the history, and the volume as it was"
+setting fake
+
+# ---- commands that are killed ----
+
+setting fake 'delay_ms = extend_volume:3600000'
+"${cmd[@]}" server extend volume web vdb --size 6 > /dev/null 2>&1 &
+pid=$!
+true_that "it is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep extend"
+{ kill -KILL $pid; wait $pid; } 2> /dev/null
+setting fake
+run f server list
+is_eq "$rc $err $(history) $(left) $(bytes one.raw)" "0  extend volume|done|vdb: $((6 * GIB)) bytes 000 $((6 * GIB))" "a killed one is finished by the next command"
+setting fake 'delay_ms = extend_volume:3600000'
+"${cmd[@]}" server extend volume web vdc --size 7 > /dev/null 2>&1 &
+pid=$!
+wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep extend"
+{ kill -KILL $pid; wait $pid; } 2> /dev/null
+setting fake 'fail = extend_volume'
+run f server list
+is_eq "$rc $(history) $(left)" "0 extend volume|interrupted|the command that did it was killed: PlannedFailure: method 'extend_volume' fails as planned by setting 'fail' 000" "or says why it is not"
+setting fake
+
+# At each write.
+if strace -f -o "$tmp/trace" true 2> /dev/null; then
+  calls=fdatasync,fsync,rename,pwrite64,ftruncate,unlink
+  bad=0
+  for n in $(seq 1 2 300); do
+    run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
+      -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server extend volume web vdb --size $((n + 6))
+    code=$rc
+    run f server list
+    [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }
+    [ "$(left)" = 000 ] || { bad=1; diag "killed at call $n: something is left"; }
+    case $(history) in
+      "extend volume|done|"*) [ "$(history)" = "extend volume|done|vdb: $(bytes one.raw) bytes" ] || { bad=1; diag "killed at call $n: $(history), $(bytes one.raw)"; } ;;
+    esac
+    [ "$code" -ne 0 ] || break
+  done
+  is_eq "$bad" 0 "killed at every second of $n calls, the volume is what the history says"
+  true_that "and it was killed" test "$n" -gt 6 -a "$n" -lt 300
+else
+  skip "no strace here (Debian: strace)"
+fi
+
+must f server delete web
+is_eq "$(bytes one.raw | grep -c .)" 1 "volumes stay where their server goes"
+done_testing
