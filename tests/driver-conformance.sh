@@ -379,12 +379,24 @@ case $err in *"does not have the call"* | *"error UnsupportedByDriver "*)
   does "a volume is attached to a guest that is off" server add volume one "path=$tmp/data.raw,format=raw"
   acts "which starts with it" start one
   is_eq "$(states one) $(volumes)" "ACTIVE RUNNING 1" "and has it"
+  if [ -n "$diagnoses" ]; then
+    run d host usage --volumes -o json
+    is_eq "$rc $(figure '.volumes[] | [.server, .target, (.read_bytes >= 0)] | map (tostring) | join (" ")')" "0 one vdb true" "what it did to its volume"
+  fi
   run d server extend volume one vdb --size 1
   if ! lacking "volumes that grow"; then
     is_eq "$rc $out$err" "0 1073741824" "a volume of a guest that runs grows"
     is_eq "$(stat -c %s "$tmp/data.raw") $(states one)" "1073741824 ACTIVE RUNNING" "and the guest runs on"
     run d server extend volume one vdb --size 1
     is_eq "$rc $out$err" "0 1073741824" "to what it has is nothing"
+  fi
+  truncate -s 1G "$tmp/swap.raw"
+  run d server swap volume one vdb "path=$tmp/swap.raw,format=raw"
+  if ! lacking "volumes that are swapped"; then
+    is_eq "$rc $out$err $(states one)" "0  ACTIVE RUNNING" "a volume of a guest that runs gets another file"
+    run d server diff one
+    is_eq "$rc $out" "0 " "and a plan of today is no other"
+    acts "and the first one again" swap volume one vdb "path=$tmp/data.raw,format=raw"
   fi
   acts "it is off again" stop one --timeout 0
   run d server extend volume one vdb --size 2
@@ -393,6 +405,26 @@ case $err in *"does not have the call"* | *"error UnsupportedByDriver "*)
   fi
   acts "and loses it" remove volume one vdb
   acts "start" start one ;;
+esac
+
+# ---- a quota of a guest that runs ----
+
+run d server set one --property quota:disk_read_iops_sec=500
+is_rc 0 "a quota"
+case $err in
+  *"the guest has it already: "*)
+    ok "of a guest that runs, which has it"
+    run d server diff one
+    is_eq "$rc $out" "0 " "so that a plan of today is no other"
+    run d server unset one --property quota:disk_read_iops_sec
+    is_rc 0 "and none again"
+    has "$err" "the guest has it already: " "at once"
+    is_eq "$(states one)" "ACTIVE RUNNING" "it runs on"
+    ;;
+  *)
+    skip "$driver changes nothing of a guest that runs"
+    does "which waits" server unset one --property quota:disk_read_iops_sec
+    ;;
 esac
 
 # Several commands at once wait for each other.

@@ -45,6 +45,27 @@ has "$out" "VCPUs used                               6" "as a table"
 run f host usage -c vcpus,vcpus_used -o value
 is_eq "$out" $'32\n6' "as values"
 
+# ---- volumes ----
+
+truncate -s 1M "$tmp/data.raw" "$tmp/more.raw"
+run f host usage --volumes -o json
+is_eq "$rc $(figure '.volumes | length')" "0 0" "before there are volumes"
+f server add volume one "path=$tmp/data.raw,format=raw" > "$tmp/id"
+f server add volume three "path=$tmp/more.raw,format=raw" > /dev/null
+run f host usage --volumes -o json
+is_eq "$rc $(figure '.volumes[] | [.server, .id, .target, .source, .read_bytes, .write_requests] | map (tostring) | join (" ")')" \
+  "0 one $(cat "$tmp/id") vdb $tmp/data.raw 0 0" "what guests did to volumes, and not of one that is off"
+run f host usage --volumes -o value -c server,target,reads
+is_rc 2 "a column that there is not"
+run f host usage --volumes -o value -c server,target,read_requests
+is_eq "$rc $out" "0 one	vdb	0" "as values"
+setting fake 'fail = get_instance_diagnostics'
+run f host usage --volumes
+is_eq "$rc $err" "1 error PlannedFailure fake: method 'get_instance_diagnostics' fails as planned by setting 'fail'" "where the driver does not say"
+setting fake
+f server remove volume one vdb
+f server remove volume three vdb
+
 run f server show one --diagnostics -o json
 is_rc 0 "diagnostics"
 is_eq "$(figure '.diagnostics | [.state, .memory_details.maximum, (.cpu_details | length), .disk_details[0].target] | map (tostring) | join (" ")')" \

@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What is done to volumes of a guest that runs, as the guest sees it: they grow.
+# What is done to volumes of a guest that runs, as the guest sees it: they grow, and get another file
+# with what is on them; and the quota of a
+# disk, as libvirt has it of QEMU.
 
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/tap.sh"
@@ -51,6 +53,47 @@ run t server extend volume live vdc --size 4
 is_eq "$rc $out$err $(stat -c %s one.raw)" "0 $((4 * GIB)) $((4 * GIB))" "of a paused guest"
 must t server unpause live
 true_that "which sees it when it goes on" says live "guest: sees 8388608 4194304 $sum"
+
+# ---- another file ----
+
+# What it had is written over, and the guest has what it wrote.
+yes garbage | head -c 4M > new.raw
+truncate -s 4G new.raw
+run t server swap volume live vdc "path=$tmp/new.raw,format=raw"
+is_eq "$rc $out$err" "0 " "swap volume"
+run t server extend volume live vdc --size 5
+is_eq "$rc $out$err" "0 $((5 * GIB))" "and it grows"
+true_that "the guest sees it, with what it has written" says live "guest: sees 10485760 4194304 $sum"
+is_eq "$(head -c 1M new.raw | md5sum | cut -c 1-32).$(head -c 4M new.raw | tail -c 1M | tr -d '\0' | wc -c)" "${sum}0" "which is in the new file, and nothing else"
+open=$(ls -l /proc/"$(guest_pids)"/fd)
+has "$open" "$tmp/new.raw" "QEMU has the new file open"
+lacks "$open" "$tmp/one.raw" "but not the old one"
+run t server diff live
+is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
+must t server add volume live "path=$tmp/one.raw,format=raw"
+ok "the old one is free"
+qemu-img create -q -f qcow2 new.qcow2 5G
+run t server swap volume live vdc "path=$tmp/new.qcow2,format=qcow2"
+is_eq "$rc $out$err" "0 " "and to another format"
+run t server extend volume live vdc --size 6
+is_eq "$rc $out$err" "0 $((6 * GIB))" "which grows"
+true_that "the guest goes on" says live "guest: sees 12582912 4194304 $sum"
+run t server diff live
+is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
+
+# ---- a quota ----
+
+limits () { sed -n 's|.*<\(total_iops_sec\)>\([0-9]*\)<.*|\1 \2|p' "$state/libvirt/run/qemu/$(field live domain).xml" | paste -sd,; }
+run t server set live --property quota:disk_total_iops_sec=500
+is_eq "$rc $(grep -c 'the guest has it already: ' <<< "$err")" "0 1" "a quota while it runs"
+is_eq "$(limits)" "total_iops_sec 500" "is its disk's"
+run t server set live --property quota:disk_total_iops_sec=700
+is_eq "$rc $(limits)" "0 total_iops_sec 700" "and another one"
+run t server diff live
+is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
+run t server unset live --property quota:disk_total_iops_sec
+is_eq "$rc $(grep -c 'the guest has it already: ' <<< "$err") $(limits)" "0 1 " "and none"
+is_eq "$(power live)" RUNNING "it runs on"
 
 run t server delete live
 is_rc 0 "delete"

@@ -161,6 +161,122 @@ else
   skip "no strace here (Debian: strace)"
 fi
 
+# ---- another file ----
+
+truncate -s 400G new.raw old.raw
+qemu-img create -q -f qcow2 new.qcow2 400G
+must f server remove volume web vdc
+must f server remove volume web vdb
+must f server add volume web "path=$tmp/one.raw,format=raw"
+id=$out
+serial=$(f server show web -o json | jq -r .xml | grep -c "<serial>${id#volume-}</serial>")
+has_file () { f server show web -o json | jq -r '.disks[] | select (.target == "vdb") | .id + " " + .source + " " + .format' | sed "s|$tmp/||"; }
+# What the guest has is what is on record, and no other volume is claimed.
+whole () {
+  is_eq "$(sed '1,/^$/d' "$state/fake/guests/$uuid")" "$(db "SELECT xml FROM document WHERE server = '$uuid' AND role = 'current'")" "$1: guest and record are one"
+  is_eq "$(left) $(db "SELECT count(*) FROM claim WHERE resource = 'VOLUME'")" "000 1" "nothing is under way, and one volume claimed"
+  run f server diff web
+  is_eq "$rc $out$err" "0 " "a plan of today is no other"
+}
+was=$(bytes one.raw)
+refused "to a larger one while the guest runs" 3 "error VolumeRebaseFailed core: volume \"$tmp/old.raw\" has $((400 * GIB)) bytes, volume 'vdb' of server \"web\" $was
+  give a file of the same size; 'server extend volume' makes a volume larger before that, or afterwards" swap volume web vdb "path=$tmp/old.raw,format=raw"
+must f server stop web
+refused "to a smaller one while it is off" 3 "error VolumeRebaseFailed core: volume \"$tmp/two.raw\" has 1048576 bytes, volume 'vdb' of server \"web\" $was
+  give a file that is as large, or larger" swap volume web vdb "path=$tmp/two.raw,format=raw"
+run f server swap volume web vdb "path=$tmp/old.raw,format=raw"
+is_eq "$rc $out$err $(has_file)" "0  $id old.raw raw" "to a larger one while it is off"
+must f server start web
+for status in ACTIVE PAUSED SHUTOFF; do
+  case $status in
+    PAUSED) must f server pause web ;;
+    SHUTOFF) must f server stop web ;;
+  esac
+  run f server swap volume web vdb "path=$tmp/new.raw,format=raw"
+  is_eq "$rc $out$err $(has_file)" "0  $id new.raw raw" "$status: swap volume"
+  is_eq "$(history) $serial" "swap volume|done|- 1" "is in the history, and the guest sees the disk that it had"
+  whole "$status: swapped"
+  run f server swap volume web "$id" path=old.raw,format=raw
+  is_eq "$rc $out$err $(has_file)" "0  $id old.raw raw" "$status: and another one"
+  case $status in
+    PAUSED) must f server unpause web ;;
+    SHUTOFF) must f server start web ;;
+  esac
+done
+must f server create two --flavor m1 --image img --volume "path=$tmp/new.raw,format=raw"
+must f server delete two
+run f server swap volume web vdb path=new.qcow2,format=qcow2
+is_eq "$rc $out$err $(has_file)" "0  $id new.qcow2 qcow2" "of another format"
+whole "of another format"
+
+refused "to one that is smaller" 3 "error VolumeRebaseFailed core: volume \"$tmp/two.raw\" has 1048576 bytes, volume 'vdb' of server \"web\" $((400 * GIB))
+  give a file of the same size; 'server extend volume' makes a volume larger before that, or afterwards" swap volume web vdb "path=$tmp/two.raw,format=raw"
+refused "to itself" 3 "error InvalidVolume core: volume 'vdb' of server \"web\" is \"$tmp/new.qcow2\" already" swap volume web vdb "path=$tmp/new.qcow2,format=qcow2"
+refused "with a bus" 2 "error Usage core: volume \"path=$tmp/old.raw,format=raw,bus=scsi\" takes the place of another one, whose bus, boot order and tag it has; accepted: path=, format=" \
+  swap volume web vdb "path=$tmp/old.raw,format=raw,bus=scsi"
+refused "to one that is not there" 5 "error DiskNotFound core: volume \"$tmp/none\" cannot be read: No such file or directory" swap volume web vdb "path=$tmp/none,format=raw"
+refused "of the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone" swap volume web vda "path=$tmp/old.raw,format=raw"
+must f server create two --flavor m1 --image img --volume "path=$tmp/old.raw,format=raw"
+run f server swap volume web vdb "path=$tmp/old.raw,format=raw"
+is_rc 4 "to one of another server"
+has "$err" "is in use by server \"two\"" "which has it"
+must f server delete two
+with "\"data\": {\"device_path\": \"$tmp/shared.raw\"}" > request.json
+must f server create other --request request.json
+run f server swap volume other vdb "path=$tmp/old.raw,format=raw"
+is_eq "$rc $err" "4 error InvalidVolume core: volume 'vdb' of server \"other\" was not given as a file; such volumes are not swapped" "of one that a plugin reaches"
+must f server delete other
+setting disk-cache 'disk_cachemodes = file=writethrough'
+run f server swap volume web vdb "path=$tmp/old.raw,format=raw"
+is_rc 3 "where settings have changed"
+has "$err" "error GuestWouldChange core: swap volume of server \"web\" would change more than the volume: '/domain/devices/disk[1]/driver/@cache' from 'none' to 'writethrough'
+  take a plan of today first: " "is refused"
+rm "$config/plugins.d/disk-cache.conf"
+whole "refused"
+
+setting fake 'fail = swap_volume:1'
+refused "one that fails" 1 "error PlannedFailure fake: method 'swap_volume' fails as planned by setting 'fail'" swap volume web vdb "path=$tmp/old.raw,format=raw"
+is_eq "$(history) $(has_file)" "swap volume|failed|PlannedFailure: method 'swap_volume' fails as planned by setting 'fail' $id new.qcow2 qcow2" "leaves the old one"
+setting fake 'fail = swap_volume'
+run f server swap volume web vdb "path=$tmp/old.raw,format=raw"
+is_eq "$rc $(db 'SELECT kind FROM operation')" "1 server swap volume" "one of which nobody knows what the guest has is for the next command"
+is_eq "$(db "SELECT count(*) FROM claim WHERE resource = 'VOLUME'")" 2 "until then both are the server's"
+setting fake
+run f server list
+is_eq "$rc $err $(has_file)" "0  $id new.qcow2 qcow2" "which settles it"
+whole "settled"
+setting fake 'delay_ms = swap_volume:3600000'
+"${cmd[@]}" server swap volume web vdb "path=$tmp/old.raw,format=raw" > /dev/null 2>&1 &
+pid=$!
+true_that "it is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep swap"
+run f server create two --flavor m1 --image img --volume "path=$tmp/old.raw,format=raw"
+is_rc 4 "meanwhile nobody else can have the new one"
+{ kill -KILL $pid; wait $pid; } 2> /dev/null
+setting fake
+run f server list
+is_eq "$rc $err $(has_file) $(history)" "0  $id new.qcow2 qcow2 swap volume|interrupted|the command that did it was killed; the next one undid it" "a killed one is given up"
+whole "killed"
+if strace -f -o "$tmp/trace" true 2> /dev/null; then
+  calls=fdatasync,fsync,rename,pwrite64,unlink
+  bad=0
+  for n in $(seq 1 3 300); do
+    case $(has_file) in *new.qcow2*) new="path=$tmp/old.raw,format=raw" ;; *) new="path=$tmp/huge.raw,format=raw" ;; esac
+    truncate -s 400G huge.raw
+    run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
+      -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server swap volume web vdb "$new"
+    code=$rc
+    run f server list
+    [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }
+    [ "$(left)" = 000 ] || { bad=1; diag "killed at call $n: something is left"; }
+    [ "$(sed '1,/^$/d' "$state/fake/guests/$uuid")" = "$(db "SELECT xml FROM document WHERE server = '$uuid' AND role = 'current'")" ] || { bad=1; diag "killed at call $n: guest and record differ"; }
+    [ "$code" -ne 0 ] || break
+    case $(has_file) in *huge*) break ;; esac
+  done
+  is_eq "$bad" 0 "killed at every third of $n calls, the volume is the old one or the new one"
+else
+  skip "no strace here (Debian: strace)"
+fi
+
 must f server delete web
 is_eq "$(bytes one.raw | grep -c .)" 1 "volumes stay where their server goes"
 done_testing

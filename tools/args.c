@@ -57,8 +57,7 @@ static const struct option options[] = {
   { "all", NULL, NULL, "all servers that it can be done to" },
   { "hostname", NULL, "NAME", "the guest's host name; otherwise made of its name" },
   { "accept-loss", NULL, "WHAT",
-    "what may go: of reboot --update, what guards the guest at or below a path; of state repair, "
-    "what 'state check' names" REPEATABLE },
+    "what may go: a path of reboot --update, or what 'state check' names" REPEATABLE },
   { "image", NULL, "IMAGE", "the image" },
   { "images", NULL, "FILE", "a catalogue of images in JSON" REPEATABLE },
   { "key-name", NULL, "NAME", "what the --ssh-key at the same place is called" REPEATABLE },
@@ -91,6 +90,7 @@ static const struct option options[] = {
   { "url", NULL, "URL", "where the image is downloaded from: http or https" },
   { "user-data", NULL, "FILE", "user data for the config drive" },
   { "vcpus", NULL, "N", "virtual CPUs" },
+  { "volumes", NULL, NULL, "what guests have read of volumes and written to them" },
   { "volume", NULL, "VOLUME", "path=FILE,format=FORMAT[,bus=,boot_index=]" REPEATABLE },
   { "wait", NULL, NULL, "wait for the guest, or another command on the server" },
 };

@@ -194,6 +194,59 @@ static const struct column usage_columns[] = {
   { NULL, NULL },
 };
 
+static const struct column volume_columns[] = {
+  { "server", "Server" },
+  { "id", "Volume" },
+  { "target", "Disk" },
+  { "source", "Source", 1 },
+  { "read_bytes", "Read (B)" },
+  { "read_requests", "Reads" },
+  { "write_bytes", "Written (B)" },
+  { "write_requests", "Writes" },
+  { "errors_count", "Errors" },
+  { NULL, NULL },
+};
+
+static json_t *
+disk_json (const struct vl_disk_figures *disk)
+{
+  json_t *object = json_object ();
+
+  json_put (object, "target", disk->target);
+  put_known (object, "read_bytes", disk->read_bytes);
+  put_known (object, "read_requests", disk->read_requests);
+  put_known (object, "write_bytes", disk->write_bytes);
+  put_known (object, "write_requests", disk->write_requests);
+  put_known (object, "errors_count", disk->errors);
+  return object;
+}
+
+static int
+add_volume (void *opaque, const struct vl_volume_usage *usage)
+{
+  json_t *object = disk_json (usage->figures);
+
+  json_put (object, "server", usage->server);
+  json_put (object, "uuid", usage->uuid);
+  json_put (object, "id", usage->id);
+  json_put (object, "source", usage->source);
+  json_array_append_new (opaque, object);
+  return 0;
+}
+
+static int
+volume_usage (struct tool *tool)
+{
+  json_t *list = json_array ();
+
+  if (vl_host_volume_usage (tool->app, add_volume, list) < 0) {
+    json_decref (list);
+    return -1;
+  }
+  tool_list (tool, "volumes", list, volume_columns);
+  return 0;
+}
+
 int
 host_usage (struct tool *tool)
 {
@@ -201,6 +254,8 @@ host_usage (struct tool *tool)
   struct vl_usage usage;
   json_t *object;
 
+  if (args_has (tool->args, "volumes"))
+    return volume_usage (tool);
   if (vl_host_usage (tool->app, &usage) < 0)
     return -1;
   r = &usage.resources;
@@ -236,18 +291,8 @@ disks_json (const struct vl_diagnostics *d)
 {
   json_t *list = json_array ();
 
-  for (size_t i = 0; i < d->n_disks; i++) {
-    const struct vl_disk_figures *disk = &d->disks[i];
-    json_t *object = json_object ();
-
-    json_put (object, "target", disk->target);
-    put_known (object, "read_bytes", disk->read_bytes);
-    put_known (object, "read_requests", disk->read_requests);
-    put_known (object, "write_bytes", disk->write_bytes);
-    put_known (object, "write_requests", disk->write_requests);
-    put_known (object, "errors_count", disk->errors);
-    json_array_append_new (list, object);
-  }
+  for (size_t i = 0; i < d->n_disks; i++)
+    json_array_append_new (list, disk_json (&d->disks[i]));
   return list;
 }
 

@@ -172,7 +172,7 @@ static const struct verb verbs[] = {
     host_list },
   { "show", NULL, 0, 0, NULL, "table json", "shows the facts; -o json is what --host reads",
     "virtloom host show -o json > host.json", VERB_WATCHED, host_show },
-  { "usage", NULL, 0, 0, TABLE_OPTIONS, TABLE_FORMATS,
+  { "usage", NULL, 0, 0, "volumes " TABLE_OPTIONS, TABLE_FORMATS,
     "shows what the host has and how much of it is taken", "virtloom host usage", VERB_WATCHED,
     host_usage },
   { "check", NULL, 0, 0, "root", "table json", "checks each prerequisite, and says what mends it",

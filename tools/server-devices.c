@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * virtloom server add, extend and remove: disks and interfaces of a guest that is there. */
+ * virtloom server add, extend, swap and remove: disks and interfaces of a guest that is there. */
 
 #include <config.h>
 
@@ -71,6 +71,14 @@ server_extend_volume (struct tool *tool)
   if (! tool->json)
     printf ("%lld\n", (long long)bytes);
   return 0;
+}
+
+int
+server_swap_volume (struct tool *tool)
+{
+  const char *const *words = tool->args->words;
+
+  return vl_server_swap (tool->app, words[0], words[1], words[2]);
 }
 
 int

@@ -51,6 +51,7 @@ int server_wait_on (struct tool *tool, const char *server, const char *status,
 int server_add_volume (struct tool *tool);
 int server_remove_volume (struct tool *tool);
 int server_extend_volume (struct tool *tool);
+int server_swap_volume (struct tool *tool);
 int server_add_network (struct tool *tool);
 int server_remove_network (struct tool *tool);
 /* server-resize.c */

@@ -94,6 +94,8 @@ const char *vl_guest_cause (const struct vl_guest *guest, const char *prop, cons
 /* Refuses traits that the host has not and no active feature honours, those that are
  * forbidden and had, and resources that no active feature takes.  After activation. */
 void vl_guest_judge_traits (struct vl_guest *guest);
+/* Is KEY one of flavors, and none of images? */
+int vl_key_is_flavors (struct vl_registry *registry, const char *key);
 /* What is wrong with N keys and values of LAYER by themselves, as far as that shows
  * without a host: those of a flavor or an image that is set.  0, or -1 after findings. */
 int vl_keys_judge (struct vl_call *call, struct vl_registry *registry,

@@ -334,3 +334,12 @@ vl_key_find (struct vl_guest *guest, const struct vl_entry *entry, long *number)
     unclaimed (guest, entry, now ? now : entry->key);
   return NULL;
 }
+
+int
+vl_key_is_flavors (struct vl_registry *registry, const char *key)
+{
+  const struct vl_prop_index *index = vl_index_get (registry);
+  long number;
+
+  return vl_index_key (index, key, 0, &number) && vl_index_key (index, key, 1, &number) == NULL;
+}

@@ -162,6 +162,59 @@ vl_server_name (struct vl_app *app, const char *uuid)
   return name;
 }
 
+/* ---- volumes ---- */
+
+struct volume_row {
+  const char *server, *uuid, *id, *source, *target;
+};
+struct counting {
+  const struct volume_row *rows;
+  size_t n;
+  vl_volume_usage_fn fn;
+  void *opaque;
+};
+
+/* Nothing is known of a disk whose figures the hypervisor does not have. */
+static int
+count_volumes (void *opaque, const struct vl_diagnostics *d)
+{
+  const struct counting *counting = opaque;
+  int result = 0;
+
+  for (size_t i = 0; i < counting->n && result == 0; i++) {
+    const struct volume_row *row = &counting->rows[i];
+
+    for (size_t k = 0; VL_STREQ (row->uuid, d->uuid) && k < d->n_disks && result == 0; k++)
+      if (VL_STREQ (d->disks[k].target, row->target) && d->disks[k].read_requests >= 0)
+        result = counting->fn (counting->opaque,
+                               &(struct vl_volume_usage) { row->server, row->uuid, row->id,
+                                                           row->source, &d->disks[k] });
+  }
+  return result;
+}
+
+int
+vl_host_volume_usage (struct vl_app *app, vl_volume_usage_fn fn, void *opaque)
+{
+  struct vl_plugin *driver = vl_app_driver_plugin (app);
+  struct counting counting = { .fn = fn, .opaque = opaque };
+  struct volume_row *rows = NULL;
+  struct vl_store *store;
+
+  if (driver == NULL || vl_app_store_if_any (app, &store) < 0)
+    return -1;
+  if (store
+      && vl_db_rows (store, &rows, &counting.n,
+                     "SELECT server.name, uuid, device.id, source, target FROM device JOIN server "
+                     "ON server = uuid WHERE role = 'current' AND NOT is_nic AND purpose = "
+                     "'volume' AND driver = ? ORDER BY server.name, target",
+                     "s", driver->name)
+             < 0)
+    return -1;
+  counting.rows = rows;
+  return VL_CALL (app, driver, inventory, get_instance_diagnostics, NULL, count_volumes, &counting);
+}
+
 /* ---- consoles ---- */
 
 enum console { CONSOLE_NONE, CONSOLE_VNC, CONSOLE_SPICE, CONSOLE_SERIAL };

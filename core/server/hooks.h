@@ -101,6 +101,11 @@ struct vl_plan *vl_record_plan (struct vl_app *app, const struct vl_record *reco
 /* The same of REQUEST, which is freed or the plan's, or NULL after a finding. */
 struct vl_plan *vl_record_plan_of (struct vl_app *app, const struct vl_record *record,
                                    const struct vl_recorded *was, struct vl_request *request);
+/* Would a plan of today differ from STORED, which is on record, although nothing else is asked for? */
+int vl_record_drifts (struct vl_app *app, const struct vl_record *record,
+                      const struct vl_stored *stored);
+/* "'/domain/vcpu' from '1' to '2'". */
+const char *vl_change_text (struct vl_call *call, const struct vl_change *change);
 /* What the document of PLAN differs in from STORED, but for addresses that the
  * hypervisor gave: of both documents, for as long as both are there. */
 void vl_stored_difference (struct vl_app *app, const struct vl_stored *stored,
@@ -158,6 +163,26 @@ int vl_device_mend (const struct vl_hooks *hooks, const struct vl_hooks *next, c
  * tap.  NULL after a finding. */
 const char *vl_device_named (struct vl_call *call, const struct vl_record *record,
                              const struct vl_recorded *was, int nic, const char *word);
+
+/* ---- server-live.c ---- */
+/* The guest of RECORD's server, which has REQUEST (JSON) from now on, gets what that changes, if it
+ * runs and its driver can do that: 1, with what changed in *TOLD.  0 where it does not, and *TOLD is
+ * why, or NULL: there is nothing to say of it.  What went wrong are warnings. */
+int vl_server_live (struct vl_app *app, const struct vl_record *record, const char *request,
+                    const char **told);
+/* The same for the document of NEXT, also where the command that began it died: as vl_replacement's
+ * act answers. */
+int vl_live_change (const struct vl_hooks *current, const struct vl_hooks *next);
+
+/* ---- server-extend.c, server-swap.c ---- */
+/* Opens the volume DISK, a file or block device of RAW or QCOW2 that stands alone, and judges it as
+ * each start of a server of DRIVER does: *HAS is how large a disk it is.  0, or -1 after a finding. */
+struct vl_image_file;
+int vl_volume_measure (struct vl_app *app, struct vl_plugin *driver, const struct vl_disk *disk,
+                       struct vl_image_file *file, int64_t *has);
+/* A command died that gave a volume of CURRENT the file that NEXT has: as vl_replacement's act
+ * answers. */
+int vl_swap_mend (const struct vl_hooks *current, const struct vl_hooks *next);
 
 /* ---- server-disks.c ---- */
 /* Makes every local disk of PLAN in the server's folder, which exists; connects the

@@ -38,6 +38,33 @@ vl_stored_difference (struct vl_app *app, const struct vl_stored *stored,
   *n = kept;
 }
 
+const char *
+vl_change_text (struct vl_call *call, const struct vl_change *change)
+{
+  const struct vl_provenance *row = change->is ? change->is : change->was;
+
+  if (change->was && change->is)
+    return vl_printf (call, "'%s' from '%s' to '%s'", row->path,
+                      change->was->value ? change->was->value : "", row->value ? row->value : "");
+  return vl_printf (call, "'%s'%s%s%s, which is %s", row->path, row->value ? " '" : "",
+                    row->value ? row->value : "", row->value ? "'" : "",
+                    change->is ? "new" : "gone");
+}
+
+int
+vl_record_drifts (struct vl_app *app, const struct vl_record *record,
+                  const struct vl_stored *stored)
+{
+  struct vl_plan *plan = vl_record_plan (app, record, stored);
+  struct vl_change *changes;
+  size_t n = 1;
+
+  if (plan && plan->ok)
+    vl_stored_difference (app, stored, plan, &changes, &n);
+  vl_plan_free (plan);
+  return n > 0;
+}
+
 /* ---- what may not go ---- */
 
 /* Is PATH at or below TOP? */
@@ -257,7 +284,7 @@ boot_again (const struct vl_hooks *hooks)
   return VL_CALL (app, hooks->driver, power, reboot, &spawn, VL_REBOOT_HARD, 0);
 }
 
-/* An attach or detach is finished, or taken back. */
+/* An attach, a detach or a change of a guest that runs is finished, or taken back. */
 static int
 mend_device (const struct vl_hooks *hooks, const char *kind)
 {
@@ -271,7 +298,9 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
 
   app->call->addresses = NULL;
   if (done == 0)
-    done = vl_device_mend (hooks, &next, kind, &event);
+    done = VL_STREQ (kind, VL_OP_SERVER_LIVE)   ? vl_live_change (hooks, &next)
+           : VL_STREQ (kind, VL_OP_SERVER_SWAP) ? vl_swap_mend (hooks, &next)
+                                                : vl_device_mend (hooks, &next, kind, &event);
   vl_hooks_free (&next);
   if (done > 0 || app->call->findings.n > first)
     why = vl_printf (app->call, "%s: %s", VL_WAS_KILLED, vl_fault_text (app->call, first));

@@ -102,20 +102,6 @@ next_other (const struct vl_change *changes, size_t n, size_t *at, int gone, con
   return NULL;
 }
 
-/* "'/domain/vcpu' from '1' to '2'". */
-static const char *
-change_text (struct vl_call *call, const struct vl_change *change)
-{
-  const struct vl_provenance *row = change->is ? change->is : change->was;
-
-  if (change->was && change->is)
-    return vl_printf (call, "'%s' from '%s' to '%s'", row->path,
-                      change->was->value ? change->was->value : "", row->value ? row->value : "");
-  return vl_printf (call, "'%s'%s%s%s, which is %s", row->path, row->value ? " '" : "",
-                    row->value ? row->value : "", row->value ? "'" : "",
-                    change->is ? "new" : "gone");
-}
-
 /* Refuses what else would change; DRIFT: without the device it would, too. */
 static int
 refuse_changes (const struct work *w, const struct vl_change *changes, size_t n, int drift)
@@ -129,7 +115,7 @@ refuse_changes (const struct work *w, const struct vl_change *changes, size_t n,
 
   while ((change = next_other (changes, n, &at, w->what->gone, w->device, NULL, NULL)))
     if (others++ < TOLD)
-      vl_str_printf (&text, "%s%s", text.length ? "; " : "", change_text (call, change));
+      vl_str_printf (&text, "%s%s", text.length ? "; " : "", vl_change_text (call, change));
   if (others > TOLD)
     vl_str_printf (&text, "; and %zu more", others - TOLD);
   return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
@@ -141,20 +127,6 @@ refuse_changes (const struct work *w, const struct vl_change *changes, size_t n,
                              : vl_printf (call, "stop it first: virtloom server stop %s", name),
                        "%s of server \"%s\" would change more than the device: %s", word,
                        w->record.name, text.text);
-}
-
-/* Would a plan of today differ from what is on record, with the devices as they are? */
-static int
-has_drifted (const struct work *w)
-{
-  struct vl_plan *plan = vl_record_plan (w->app, &w->record, w->current.stored);
-  struct vl_change *changes;
-  size_t n = 1;
-
-  if (plan && plan->ok)
-    vl_stored_difference (w->app, w->current.stored, plan, &changes, &n);
-  vl_plan_free (plan);
-  return n > 0;
 }
 
 /* The judge of the replacement, inside its transaction. */
@@ -181,7 +153,7 @@ judge_plan (struct work *w)
   vl_stored_difference (w->app, w->current.stored, w->plan, &changes, &n);
   if (next_other (changes, n, &at, w->what->gone, w->device, NULL, NULL) == NULL)
     return 0;
-  drift = has_drifted (w);
+  drift = vl_record_drifts (w->app, &w->record, w->current.stored);
   w->alone = w->off && ! drift;
   return w->alone ? 0 : refuse_changes (w, changes, n, drift);
 }

@@ -30,16 +30,14 @@ struct extending {
 
 /* ---- the volume ---- */
 
-/* Opens the volume and judges it as each start of its server does: what it has is in *HAS. */
-static int
-measure (const struct extending *e, struct vl_image_file *file, int64_t *has)
+int
+vl_volume_measure (struct vl_app *app, struct vl_plugin *driver, const struct vl_disk *disk,
+                   struct vl_image_file *file, int64_t *has)
 {
   struct vl_trust_guests guests = { -1, -1 };
-  struct vl_app *app = e->app;
-  const struct vl_disk *disk = e->disk;
 
-  if (VL_CALL_FN (e->driver, inventory, get_guest_owner)
-      && VL_CALL (app, e->driver, inventory, get_guest_owner, &guests.uid, &guests.gid) < 0)
+  if (VL_CALL_FN (driver, inventory, get_guest_owner)
+      && VL_CALL (app, driver, inventory, get_guest_owner, &guests.uid, &guests.gid) < 0)
     return -1;
   if (vl_volume_open (app->call, disk->source, VL_STREQ (disk->type, "block"), &guests, file) < 0
       || vl_disk_verify (file, disk->format, NULL, NULL) < 0)
@@ -84,7 +82,7 @@ judge_size (struct extending *e)
   struct vl_call *call = e->app->call;
   int64_t has;
 
-  if (measure (e, &file, &has) < 0)
+  if (vl_volume_measure (e->app, e->driver, e->disk, &file, &has) < 0)
     return -1;
   if (e->bytes && e->bytes < has)
     return vl_refuse_as (call, VL_ERR_REQUEST, "VolumeExtendFailed", NULL,
@@ -127,7 +125,7 @@ grow (const struct extending *e)
   open = VL_CALL (e->app, e->driver, devices, extend_volume, &size);
   if (open <= 0)
     return open;
-  if (measure (e, &file, &has) < 0)
+  if (vl_volume_measure (e->app, e->driver, e->disk, &file, &has) < 0)
     return -1;
   return has < e->bytes ? vl_volume_grow (&file, e->disk->format, e->bytes) : 0;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What an operator changes on a server's record: name, description, properties, the lock, a
- * status that is wrong.  The guest is not touched; its document changes with the next
- * `reboot --hard --update`. */
+ * status that is wrong.  The guest's document changes with the next `reboot --hard --update`, but for
+ * what its driver can change while it runs. */
 
 #include <config.h>
 
 #include "request/guest.h"
 #include "request/request.h"
+#include "server/hooks.h"
 #include "server/undo.h"
 
 #include <virtloom/ascii.h>
@@ -22,9 +23,10 @@ struct changing {
   struct vl_app *app;
   struct vl_record record;
   struct vl_lock lock;
+  const char *request; /* JSON, that the server has now */
 };
 
-/* The guest is not touched, so no driver is opened. */
+/* The guest is not touched yet, so no driver is opened. */
 static int
 begin (struct changing *c, const char *server)
 {
@@ -107,18 +109,65 @@ vl_server_unlock (struct vl_app *app, const char *server)
 
 /* ---- name, description, properties ---- */
 
-/* Are SET properties that an image could have?  They are judged by themselves, as a flavor's
- * are, and again with all others in the next plan. */
+/* Are SET properties that an image or a flavor could have?  They are judged by themselves, and again
+ * with all others in the next plan. */
 static int
 check_properties (struct vl_app *app, const struct vl_server_change *change)
 {
-  return change->n_set ? vl_properties_check (app, &vl_noun_server, change->set, change->n_set) : 0;
+  struct vl_property *sorted =
+      vl_arena_alloc (app->call->arena, (change->n_set + 1) * sizeof *sorted);
+  size_t n = 0, first;
+
+  for (size_t i = 0; i < change->n_set; i++)
+    if (! vl_key_is_flavors (app->registry, change->set[i].key))
+      sorted[n++] = change->set[i];
+  first = n;
+  for (size_t i = 0; i < change->n_set; i++)
+    if (vl_key_is_flavors (app->registry, change->set[i].key))
+      sorted[n++] = change->set[i];
+  return (first && vl_properties_check (app, &vl_noun_server, sorted, first) < 0)
+                 || (n > first
+                     && vl_properties_check (app, &vl_noun_flavor, sorted + first, n - first) < 0)
+             ? -1
+             : 0;
 }
 
-/* Takes the properties that CHANGE unsets out of those of REQUEST. */
-static int
-unset (struct vl_call *call, json_t *properties, const char *const *keys)
+/* What the flavor of RECORD says today of KEY, NULL: nothing. */
+static const char *
+flavors_value (struct vl_store *store, const struct vl_record *record, const char *key)
 {
+  const struct vl_property *list;
+  size_t n = 0;
+
+  if (record->flavor && vl_properties_load (store, &vl_noun_flavor, record->flavor, &list, &n) == 0)
+    for (size_t i = 0; i < n; i++)
+      if (VL_STREQ (list[i].key, key))
+        return list[i].value;
+  return NULL;
+}
+
+/* Gives KEY among SPECS, the flavor's of the server, what the flavor says: 1; 0 where that is what
+ * it has. */
+static int
+unset_spec (struct changing *c, json_t *specs, const char *key)
+{
+  const char *value = flavors_value (c->app->store, &c->record, key);
+  const char *own = json_string_value (json_object_get (specs, key));
+
+  if (own == NULL || (value && VL_STREQ (own, value)))
+    return 0;
+  if (value)
+    json_object_set_new (specs, key, json_string (value));
+  else
+    json_object_del (specs, key);
+  return 1;
+}
+
+/* Takes KEYS out of PROPERTIES, or puts back what the flavor says of them in SPECS. */
+static int
+unset (struct changing *c, json_t *properties, json_t *specs, const char *const *keys)
+{
+  struct vl_call *call = c->app->call;
   int bad = 0;
 
   for (; keys && *keys; keys++) {
@@ -126,6 +175,8 @@ unset (struct vl_call *call, json_t *properties, const char *const *keys)
     const char *key;
     json_t *value;
 
+    if (vl_key_is_flavors (c->app->registry, *keys) && unset_spec (c, specs, *keys))
+      continue;
     json_object_foreach (properties, key, value) vl_spell_offer (&spell, key);
     if (json_object_del (properties, *keys) < 0)
       bad = vl_refuse_as (call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
@@ -141,6 +192,8 @@ changed_request (struct changing *c, const struct vl_server_change *change)
 {
   json_t *request = json_loads (c->record.request, 0, NULL);
   json_t *properties = json_object_get (request, "properties");
+  json_t *flavor = json_object_get (request, "flavor");
+  json_t *specs = json_object_get (flavor, "extra_specs");
   char *text = NULL;
 
   if (request == NULL) {
@@ -165,9 +218,15 @@ changed_request (struct changing *c, const struct vl_server_change *change)
     properties = json_object ();
     json_object_set_new (request, "properties", properties);
   }
-  if (unset (c->app->call, properties, change->unset) == 0) {
+  if (specs == NULL && json_is_object (flavor)) {
+    specs = json_object ();
+    json_object_set_new (flavor, "extra_specs", specs);
+  }
+  if (unset (c, properties, specs, change->unset) == 0) {
     for (size_t i = 0; i < change->n_set; i++)
-      json_object_set_new (properties, change->set[i].key, json_string (change->set[i].value));
+      json_object_set_new (vl_key_is_flavors (c->app->registry, change->set[i].key) ? specs
+                                                                                    : properties,
+                           change->set[i].key, json_string (change->set[i].value));
     if (json_object_size (properties) == 0)
       json_object_del (request, "properties");
     text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
@@ -195,6 +254,7 @@ write_change (struct changing *c, const struct vl_server_change *change)
   const char *uuid = c->record.uuid;
   VL_AUTOFREE char *request = NULL;
 
+  c->request = NULL;
   if (change->name && check_name (c, change->name) < 0)
     return -1;
   request = changed_request (c, change);
@@ -204,6 +264,7 @@ write_change (struct changing *c, const struct vl_server_change *change)
                     "sss", request, change->name, uuid)
              < 0)
     return -1;
+  c->request = vl_arena_strdup (c->app->call->arena, request);
   if (change->status
       && vl_record_set_status (store, uuid, change->status,
                                VL_STREQ (change->status, "ERROR") ? "set by the operator" : NULL)
@@ -264,6 +325,26 @@ settable_status (struct vl_call *call, const char *status)
   return NULL;
 }
 
+/* Properties have changed: a guest that runs gets that where its driver can do it; the result tells
+ * what it has, and what waits. */
+static void
+tell_guest (struct changing *c, const struct vl_server_change *change)
+{
+  struct vl_call *call = c->app->call;
+  const char *name = vl_shell_word (call->arena, change->name ? change->name : c->record.name);
+  const char *told = NULL;
+  int live =
+      change->n_set || change->unset ? vl_server_live (c->app, &c->record, c->request, &told) : 0;
+
+  if (live)
+    vl_advise (call, NULL, NULL, "the guest has it already: %s", told);
+  else
+    vl_advise (call, NULL, vl_printf (call, "virtloom server diff %s", name),
+               "the guest goes on as it is%s%s; it gets what changed with 'server reboot --hard "
+               "--update'",
+               told ? ", since " : "", told ? told : "");
+}
+
 int
 vl_server_change (struct vl_app *app, const char *server, const struct vl_server_change *given)
 {
@@ -279,13 +360,9 @@ vl_server_change (struct vl_app *app, const char *server, const struct vl_server
     return -1;
   if (begin (&c, server) == 0 && may_change (&c, &change) == 0 && vl_db_begin (app->store) == 0)
     result = end (&c, "set", told (app->call, &change), write_change (&c, &change));
-  vl_lock_drop (&c.lock);
   if (result == 0 && (change.name || change.n_set || change.unset))
-    vl_advise (
-        app->call, NULL,
-        vl_printf (app->call, "virtloom server diff %s",
-                   vl_shell_word (app->call->arena, change.name ? change.name : c.record.name)),
-        "the guest goes on as it is; it gets what changed with 'server reboot --hard "
-        "--update'");
+    tell_guest (&c, &change);
+  vl_lock_drop (&c.lock);
+  vl_events_tell (app);
   return result;
 }

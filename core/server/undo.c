@@ -300,7 +300,8 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
   if (VL_STREQ (left->kind, VL_OP_SERVER_RELEASE))
     return vl_server_forget (app, left->object, NULL);
   if (VL_STREQ (left->kind, VL_OP_SERVER_UPDATE) || VL_STARTS (left->kind, VL_OP_SERVER_ATTACH)
-      || VL_STARTS (left->kind, VL_OP_SERVER_DETACH))
+      || VL_STARTS (left->kind, VL_OP_SERVER_DETACH) || VL_STREQ (left->kind, VL_OP_SERVER_LIVE)
+      || VL_STREQ (left->kind, VL_OP_SERVER_SWAP))
     return vl_document_mend (app, store, left->object, left->kind);
   if (VL_STARTS (left->kind, VL_OP_SERVER_RESIZE))
     return vl_server_resize_mend (app, left->object, left->kind);

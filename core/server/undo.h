@@ -34,6 +34,8 @@
 #define VL_OP_SERVER_PASSWORD "server set password"
 /* snapshot.c */
 #define VL_OP_SERVER_SNAPSHOT "server create image"
+#define VL_OP_SERVER_LIVE "server set live"
+#define VL_OP_SERVER_SWAP "server swap volume"
 #define VL_OP_SERVER_EXTEND "server extend volume"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"

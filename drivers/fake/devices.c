@@ -72,6 +72,30 @@ fake_extend_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_
   return fake_end (call, conn, lock, "extend_volume", volume->uuid, found);
 }
 
+/* Nothing is copied: what is settled is what the guest's document has. */
+static int
+fake_swap_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap)
+{
+  const struct vl_device_change what = { .size = sizeof what, .after = swap->after };
+  struct fake_guest guest;
+  int found;
+
+  if (! swap->settle || swap->off)
+    return change (call, conn, "swap_volume", &what);
+  if (fake_pass (call, conn, "swap_volume") < 0)
+    return -1;
+  found = fake_load (call, conn, swap->after->uuid, &guest);
+  if (found == 0)
+    return fake_not_found (call, swap->after->uuid);
+  return found < 0 ? -1 : strstr (guest.xml, vl_printf (call, "'%s'", swap->source)) == NULL;
+}
+
+static int
+fake_change_live (struct vl_call *call, struct vl_conn *conn, const struct vl_device_change *what)
+{
+  return change (call, conn, "change_live", what);
+}
+
 const struct vl_devices_calls fake_devices = {
   .size = sizeof fake_devices,
   .attach_volume = fake_attach_volume,
@@ -79,4 +103,6 @@ const struct vl_devices_calls fake_devices = {
   .attach_interface = fake_attach_interface,
   .detach_interface = fake_detach_interface,
   .extend_volume = fake_extend_volume,
+  .change_live = fake_change_live,
+  .swap_volume = fake_swap_volume,
 };

@@ -121,6 +121,9 @@ fake_close (struct vl_conn *conn)
   free (conn);
 }
 
+/* As libvirt's drivers. */
+static const char *const live[] = { "devices/disk/iotune", "devices/interface/bandwidth", NULL };
+
 VL_DRIVER (fake, "fake", .version = VL_VERSION,
            .summary = "guests that are only records, on any recorded host",
            .props = VL_TABLE (props), .offers = VL_TABLE (driver_offers), .reads_back = 1,
@@ -128,4 +131,5 @@ VL_DRIVER (fake, "fake", .version = VL_VERSION,
            .open = fake_open, .close = fake_close, .host_file = fake_host_file,
            .power = &fake_power, .inventory = &fake_inventory, .console = &fake_console,
            .secrets = &fake_secrets, .devices = &fake_devices, .migration = &fake_migration,
-           .events = &fake_events, .images = &fake_images, .guest = &fake_guest_calls);
+           .events = &fake_events, .images = &fake_images, .guest = &fake_guest_calls,
+           .live = live);

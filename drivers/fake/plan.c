@@ -48,6 +48,8 @@ static const char *const calls[] = {
   "attach_interface",
   "detach_interface",
   "extend_volume",
+  "change_live",
+  "swap_volume",
   "finish_migration",
   "finish_revert_migration",
   "secret_put",

@@ -148,4 +148,5 @@ VL_DRIVER (libvirt_kvm, "libvirt-kvm", .version = VL_VERSION,
            .inventory = &virt_inventory_calls, .devices = &virt_devices_calls,
            .console = &virt_console_calls, .stamp = libvirt_kvm_stamp, .validates = 1,
            .secrets = &virt_secrets_calls, .migration = &virt_migration_calls,
-           .events = &virt_event_calls, .images = &virt_image_calls, .guest = &virt_guest_calls);
+           .events = &virt_event_calls, .images = &virt_image_calls, .guest = &virt_guest_calls,
+           .live = virt_live);

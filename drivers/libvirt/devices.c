@@ -60,9 +60,9 @@ find_part (struct vl_call *call, const struct vl_xml *domain, const struct vl_de
   return found;
 }
 
-/* What DOMAIN is now, if it has a process: 1 with *XML; 0: it has none; -1 after a finding. */
-static int
-read_live (struct vl_call *call, virDomainPtr domain, const struct vl_xml **live, const char **xml)
+int
+virt_read_live (struct vl_call *call, virDomainPtr domain, const struct vl_xml **live,
+                const char **xml)
 {
   VIRT_AUTOTEXT char *text = NULL;
 
@@ -121,18 +121,18 @@ bring (struct vl_call *call, const struct vl_device_change *change, virDomainPtr
   return 0;
 }
 
-/* Is the guest what its document says by now, and has it open what was judged? */
-static int
-prove (struct vl_call *call, const struct vl_device_change *change, virDomainPtr domain)
+int
+virt_prove (struct vl_call *call, const struct vl_device_change *change, virDomainPtr domain,
+            const char *follows)
 {
   const struct vl_xml *live;
   const char *xml;
-  int runs = read_live (call, domain, &live, &xml);
+  int runs = virt_read_live (call, domain, &live, &xml);
 
   if (runs <= 0)
     return runs;
   return vl_doc_read_back (call, change->after->doc, xml, 1) < 0
-                 || virt_prove_files (call, change->after, xml, "it is taken out again") < 0
+                 || virt_prove_files (call, change->after, xml, follows) < 0
              ? -1
              : 0;
 }
@@ -167,7 +167,8 @@ take_back (struct vl_call *call, struct vl_conn *conn, const struct vl_device_ch
   const char *xml;
 
   for (size_t i = change->parts.count; i-- > 0;)
-    if (read_live (call, domain, &live, &xml) == 1 && (found = find_part (call, live, &parts[i])))
+    if (virt_read_live (call, domain, &live, &xml) == 1
+        && (found = find_part (call, live, &parts[i])))
       ask_for (call, domain, found);
   virt_put_back (call, conn, domain, before);
 }
@@ -196,9 +197,10 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   domain = virt_define (call, conn, change->after);
   if (domain == NULL)
     return -1;
-  runs = read_live (call, domain, &live, &xml);
+  runs = virt_read_live (call, domain, &live, &xml);
   if (runs == 0
-      || (runs > 0 && bring (call, change, domain, live) == 0 && prove (call, change, domain) == 0))
+      || (runs > 0 && bring (call, change, domain, live) == 0
+          && virt_prove (call, change, domain, "it is taken out again") == 0))
     return 0;
   take_back (call, conn, change, domain, before);
   return -1;
@@ -221,7 +223,7 @@ count_left (struct vl_call *call, const struct virt_job *job, virDomainPtr domai
   const struct vl_device_part *parts = job->change->parts.rows;
   const struct vl_xml *live = NULL, *found;
   const char *xml;
-  int left = 0, runs = read_live (call, domain, &live, &xml);
+  int left = 0, runs = virt_read_live (call, domain, &live, &xml);
 
   for (size_t i = 0; runs > 0 && i < job->change->parts.count; i++) {
     found = find_part (call, live, &parts[i]);
@@ -354,4 +356,6 @@ const struct vl_devices_calls virt_devices_calls = {
   .attach_interface = attach,
   .detach_interface = detach,
   .extend_volume = virt_extend_volume,
+  .change_live = virt_change_live,
+  .swap_volume = virt_swap_volume,
 };

@@ -420,9 +420,26 @@ int virt_cleanup (struct vl_call *call, struct vl_conn *conn, const char *uuid);
 int virt_dump_memory (struct vl_call *call, struct vl_conn *conn, const char *uuid,
                       const char *path);
 
+/* devices.c: what DOMAIN is now, if it has a process: 1 with *XML; 0: it has none; -1 after a
+ * finding. */
+int virt_read_live (struct vl_call *call, virDomainPtr domain, const struct vl_xml **live,
+                    const char **xml);
+/* Is the guest what its document says by now, and has it open what was judged?  0, or -1 after a
+ * finding, which ends with what FOLLOWS. */
+int virt_prove (struct vl_call *call, const struct vl_device_change *change, virDomainPtr domain,
+                const char *follows);
+
+/* live.c: what changes of a guest that runs; as the driver's call. */
+extern const char *const virt_live[];
+int virt_change_live (struct vl_call *call, struct vl_conn *conn,
+                      const struct vl_device_change *change);
+
 /* volumes.c: as the driver's call. */
 int virt_extend_volume (struct vl_call *call, struct vl_conn *conn,
                         const struct vl_volume_size *volume);
+
+int virt_swap_volume (struct vl_call *call, struct vl_conn *conn,
+                      const struct vl_volume_swap *swap);
 
 /* groups.c: removes what is left of the control groups of the guest with this
  * libvirt NAME, which does not run. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Volumes of a guest, which has them open: they grow. */
+ * Volumes of a guest, which has them open: they grow, and get other files. */
 
 #include <config.h>
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "virt.h"
 
@@ -54,4 +55,198 @@ virt_extend_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_
   struct virt_job job = { .uuid = volume->uuid, .more = volume };
 
   return virt_do_awake (call, conn, &job, extend_guest);
+}
+
+/* ---- another file ---- */
+
+/* How far it is. */
+enum swap_state { SWAP_NEW = 0, SWAP_OLD = 1, SWAP_COPIES, SWAP_READY };
+
+/* So long a copy may take: 5 MB a second are slower than any disk that can hold a guest. */
+#define COPY_MS(bytes) (120000 + (bytes) / 5000)
+
+static const char *
+attr_below (const struct vl_xml *node, const char *path, const char *attr)
+{
+  const struct vl_xml *below = node ? vl_xml_find (node, path) : NULL;
+  const char *text = below ? vl_xml_attr (below, attr) : NULL;
+
+  return text ? text : "";
+}
+
+/* The disk that is called TARGET in DOMAIN, or NULL. */
+static const struct vl_xml *
+find_disk (const struct vl_xml *domain, const char *target)
+{
+  const struct vl_xml *disk = vl_xml_find (domain, "devices/disk");
+
+  while (disk && strcmp (attr_below (disk, "target", "dev"), target) != 0)
+    disk = vl_xml_next (disk, "disk");
+  return disk;
+}
+
+/* An enum swap_state by what libvirt says of DOMAIN, or of its definition where it does not run; -1
+ * after a finding. */
+static int
+look (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *swap)
+{
+  VIRT_AUTOTEXT char *text = virDomainGetXMLDesc (domain, 0);
+  const struct vl_xml *root, *disk, *mirror;
+  const char *ready;
+
+  if (text == NULL)
+    return virt_error (call, "cannot read guest '%s'", virDomainGetName (domain));
+  root = vl_xml_read (call, text, strlen (text));
+  disk = root ? find_disk (root, swap->target) : NULL;
+  if (disk == NULL)
+    return vl_refuse_as (call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL, NULL,
+                         "guest '%s' has no disk '%s'", virDomainGetName (domain), swap->target);
+  if (strcmp (attr_below (disk, "source", "file"), swap->source) == 0)
+    return SWAP_NEW;
+  mirror = vl_xml_child (disk, "mirror");
+  if (mirror == NULL)
+    return SWAP_OLD;
+  ready = vl_xml_attr (mirror, "ready");
+  return ready && strcmp (ready, "yes") == 0 ? SWAP_READY : SWAP_COPIES;
+}
+
+static int
+refuse_ended (struct vl_call *call, const struct vl_volume_swap *swap)
+{
+  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+                       "guest '%s' ended before its disk '%s' was copied", swap->after->domain,
+                       swap->target);
+}
+
+static int
+refuse_copy (struct vl_call *call, const struct vl_volume_swap *swap, const char *why)
+{
+  vl_refuse_as (call, VL_ERR_FAILED, "VolumeRebaseFailed", NULL, NULL,
+                "cannot copy disk '%s' of guest '%s' to \"%s\": %s", swap->target,
+                swap->after->domain, swap->source, why);
+  virResetLastError ();
+  return -1;
+}
+
+/* A copy of ours that was begun before is begun anew. */
+static int
+begin_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  const struct vl_volume_swap *swap = job->more;
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  int runs = find_running (call, conn, job, &domain), state;
+
+  (void)answer;
+  if (runs <= 0)
+    return runs < 0 ? -1 : refuse_ended (call, swap);
+  state = look (call, domain, swap);
+  if (state < 0 || state == SWAP_NEW)
+    return state;
+  if (state != SWAP_OLD && virDomainBlockJobAbort (domain, swap->target, 0) < 0)
+    return refuse_copy (call, swap, virGetLastErrorMessage ());
+  if (virDomainBlockCopy (domain, swap->target, swap->xml, NULL, 0,
+                          VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB)
+      < 0)
+    return refuse_copy (call, swap, virGetLastErrorMessage ());
+  return SWAP_COPIES;
+}
+
+static int
+look_at_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  const struct vl_volume_swap *swap = job->more;
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  int runs = find_running (call, conn, job, &domain);
+
+  (void)answer;
+  if (runs <= 0)
+    return runs < 0 ? -1 : refuse_ended (call, swap);
+  return look (call, domain, swap);
+}
+
+/* The guest has the new file, and is what the document says then. */
+static int
+take_new (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap,
+          virDomainPtr old)
+{
+  const struct vl_device_change change = { .size = sizeof change, .after = swap->after };
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_define (call, conn, swap->after);
+
+  if (domain == NULL)
+    return -1;
+  if (! virt_alive (old) || swap->settle)
+    return 0;
+  return virt_prove (call, &change, domain, "the guest has the new volume all the same");
+}
+
+static int
+pivot (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  const struct vl_volume_swap *swap = job->more;
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  int runs = find_running (call, conn, job, &domain), state;
+
+  (void)answer;
+  if (runs <= 0)
+    return runs < 0 ? -1 : refuse_ended (call, swap);
+  state = look (call, domain, swap);
+  if (state == SWAP_READY
+      && virDomainBlockJobAbort (domain, swap->target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT) < 0)
+    return refuse_copy (call, swap, virGetLastErrorMessage ());
+  if (state != SWAP_READY && state != SWAP_NEW)
+    return state < 0 ? -1 : refuse_copy (call, swap, "the copy was given up");
+  return take_new (call, conn, swap, domain);
+}
+
+/* What a guest that is off has is what libvirt wrote into its definition when it had the new one. */
+static int
+settle (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  const struct vl_volume_swap *swap = job->more;
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  int runs = find_running (call, conn, job, &domain), state;
+
+  (void)answer;
+  state = runs < 0 ? -1 : look (call, domain, swap);
+  if (state == SWAP_NEW)
+    return take_new (call, conn, swap, domain);
+  if (state > SWAP_OLD && virDomainBlockJobAbort (domain, swap->target, 0) < 0)
+    return virt_error (call, "cannot end the copy of disk '%s' of guest '%s'", swap->target,
+                       swap->after->domain);
+  return state < 0 ? -1 : SWAP_OLD;
+}
+
+static int
+define_after (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  const struct vl_volume_swap *swap = job->more;
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_define (call, conn, swap->after);
+
+  (void)answer;
+  return domain ? 0 : -1;
+}
+
+int
+virt_swap_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap)
+{
+  struct virt_job job = { .uuid = swap->after->uuid, .more = swap };
+  struct vl_wait wait = { .what = vl_printf (call, "disk '%s' of guest '%s' to be copied",
+                                             swap->target, swap->after->domain) };
+  int64_t ms = COPY_MS (swap->bytes);
+  int state;
+
+  if (swap->off)
+    return virt_do (call, conn, define_after, &job);
+  if (swap->settle)
+    return virt_do_awake (call, conn, &job, settle);
+  wait.ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX - 1;
+  state = virt_do_awake (call, conn, &job, begin_copy);
+  while (state == SWAP_COPIES) {
+    if (! vl_wait_more (call, &wait, -1))
+      return refuse_copy (call, swap, vl_printf (call, "it was not done in %u s", wait.ms / 1000));
+    state = virt_do_awake (call, conn, &job, look_at_copy);
+  }
+  if (state == SWAP_OLD)
+    return refuse_copy (call, swap, "the hypervisor gave it up; is there room for it?");
+  return state < 0 ? -1 : virt_do_awake (call, conn, &job, pivot);
 }

@@ -218,4 +218,4 @@ VL_DRIVER (qemu_tcg, "qemu-tcg", .version = VL_VERSION,
            .console = &virt_console_calls, .stamp = qemu_tcg_stamp, .validates = 1,
            .secrets = &virt_secrets_calls, .events = &virt_event_calls, .process = qemu_tcg_process,
            .migration = &virt_migration_calls, .images = &virt_image_calls,
-           .guest = &virt_guest_calls);
+           .guest = &virt_guest_calls, .live = virt_live);

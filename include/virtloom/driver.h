@@ -265,6 +265,19 @@ struct vl_volume_size {
   int64_t bytes;
 };
 
+/* A volume whose bytes get another place. */
+struct vl_volume_swap {
+  uint32_t size;
+  uint32_t settle;    /* 1: nothing begins; what has begun ends now */
+  uint32_t off;       /* 1: the guest was off when this began: its definition alone changes */
+  const char *id;     /* of the disk, */
+  const char *target; /* and what it is called in the guest: "vdb" */
+  const char *source; /* the file that it will be, */
+  const char *xml;    /* its element of `devices` with that, */
+  int64_t bytes;      /* and how large the disk is; not with SETTLE */
+  const struct vl_spawn *after;
+};
+
 /* The definition of the guest becomes that of AFTER, and a guest that runs or is paused gets
  * or loses PARTS.  What is done already, or is not there, is success, since a command that died
  * is followed by one that calls the same.
@@ -282,6 +295,15 @@ struct vl_devices_calls {
    * guest told.  0; 1 where no process of the hypervisor has it open: it is for the caller to grow,
    * and the guest sees it when it starts. */
   int (*extend_volume) (struct vl_call *, struct vl_conn *, const struct vl_volume_size *);
+  /* A guest that runs or is paused has PARTS, devices which it has already, as they are from now on:
+   * they differ in what `live` of the driver names alone.  0, or -1 where a part may be as it was or
+   * as it is to be: the core calls the same the other way round then. */
+  int (*change_live) (struct vl_call *, struct vl_conn *, const struct vl_device_change *);
+  /* A guest that runs or is paused gets what is on its volume in another file, which is there, and uses
+   * that from then on: 0.  -1 where it may have either: the core then asks the same with `settle`,
+   * which a command that died is followed by, too: 0 where the guest has the new one; 1 where it has
+   * the old one, and nothing is copied any more; -1 where that is not known. */
+  int (*swap_volume) (struct vl_call *, struct vl_conn *, const struct vl_volume_swap *);
 };
 
 /* Are the file systems of a guest that runs to be frozen while a copy of its disk begins? */
@@ -413,6 +435,9 @@ struct vl_driver {
   /* Fills the members of PROCESS that are within its size.  Asked before OPEN; texts live
    * as long as the call.  NULL: nothing special. */
   int (*process) (struct vl_call *, const struct vl_open *, struct vl_process *process);
+  /* What `change_live` can change of a guest that runs: paths in the document ("devices/disk/iotune"),
+   * each with all that is below it; NULL-terminated, or NULL: nothing. */
+  const char *const *live;
   /* New members go below this line only. */
 };
 

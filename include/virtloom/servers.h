@@ -216,6 +216,11 @@ VL_EXPORT int vl_server_detach (struct vl_app *app, const char *server, enum vl_
  * (VolumeExtendFailed).  *NOW (or NULL) is what it has then. */
 VL_EXPORT int vl_server_extend (struct vl_app *app, const char *server, const char *volume,
                                 int64_t bytes, int64_t *now);
+/* The file of SPEC ("path=FILE,format=FORMAT"), which is as large, or larger where the guest is off, takes the place of VOLUME
+ * of SERVER, a file too.  To a guest that runs or is paused goes what is on the old one, over what was
+ * in the new one; of one that is off nothing is copied.  Until it is done both are the server's. */
+VL_EXPORT int vl_server_swap (struct vl_app *app, const char *server, const char *volume,
+                              const char *spec);
 /* The I-th status that a server can have, "ACTIVE", or NULL. */
 VL_EXPORT const char *vl_server_status (size_t i);
 /* Gives SERVER the flavor FLAVOR on this host: its guest shuts down within TIMEOUT seconds, its disks
@@ -292,12 +297,14 @@ struct vl_server_change {
   const char *name;              /* the guest keeps its host name */
   const char *description;       /* up to 255 bytes; "": none */
   const char *status;            /* "active" or "error", where the one on record is wrong */
-  const struct vl_property *set; /* image keys, above what the image says; judged one by one */
+  const struct vl_property *set; /* image keys, above what the image says, and keys of
+                                  * its flavor; judged one by one */
   size_t n_set;
   const char *const *unset; /* keys that the server itself has; NULL-terminated */
 };
-/* The guest goes on as it is: vl_server_diff shows what its next document will have, and
- * vl_server_update takes that.  0; -1 after a finding, and nothing is changed. */
+/* A guest that runs gets what its driver can change while it does, where nothing else changes; else
+ * it goes on as it is: vl_server_diff shows what its next document will have, and vl_server_update
+ * takes that.  An advice says which.  0; -1 after a finding, and nothing is changed. */
 VL_EXPORT int vl_server_change (struct vl_app *app, const char *server,
                                 const struct vl_server_change *change);
 /* From now on nothing is done to SERVER (InstanceIsLocked) but what looks at it, what
@@ -340,6 +347,17 @@ VL_EXPORT int vl_server_diagnostics (struct vl_app *app, const char *server, vl_
 /* What the server with this UUID is called on record, without asking a driver; NULL where there is
  * none.  Arena memory of the application. */
 VL_EXPORT const char *vl_server_name (struct vl_app *app, const char *uuid);
+/* What guests that run or are paused have done to one volume: Nova's block_stats, of which its
+ * get_all_volume_usage is one for each. */
+struct vl_volume_usage {
+  const char *server, *uuid; /* the server's name and uuid */
+  const char *id, *source;   /* of the volume, and where it is */
+  const struct vl_disk_figures *figures;
+};
+typedef int (*vl_volume_usage_fn) (void *opaque, const struct vl_volume_usage *usage);
+/* Calls FN with each volume of the driver's servers, by one call of the hypervisor.  A volume of which
+ * nothing is known is left out.  0, what FN answered, or -1 after a finding. */
+VL_EXPORT int vl_host_volume_usage (struct vl_app *app, vl_volume_usage_fn fn, void *opaque);
 /* Where the console TYPE ("vnc", "spice", "serial", or what Nova calls them) of SERVER is reached.
  * ConsoleTypeInvalid: there is no such type; ConsoleTypeUnavailable: no guest, or this one, has
  * it.  Texts are arena memory of the application. */

@@ -56,6 +56,7 @@ static const char *const op_names[VL_N_OPS] = {
   [VL_OP_SNAPSHOT] = "snapshot",
   [VL_OP_SET_PASSWORD] = "set password",
   [VL_OP_EXTEND_VOLUME] = "extend",
+  [VL_OP_SWAP_VOLUME] = "swap",
 };
 static const char *const event_names[] = {
   "",          "CREATED",  "STARTED",  "STOPPED", "PAUSED",   "UNPAUSED",

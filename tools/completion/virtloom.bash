@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend resize rescue unrescue rebuild event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap resize rescue unrescue rebuild event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -43,7 +43,7 @@ _virtloom_options ()
     server-rescue) echo "--image --password --timeout --wait" ;;
     server-unrescue) echo "--wait" ;;
     server-rebuild) echo "--image --password --file --timeout --accept-loss --wait" ;;
-    server-remove*) echo "--wait" ;;
+    server-remove* | server-swap*) echo "--wait" ;;
     server-extend*) echo "--size --wait" ;;
     server-show) echo "--diagnostics --column --no-headings" ;;
     server-log) echo "--lines --raw" ;;
@@ -56,9 +56,10 @@ _virtloom_options ()
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     state-repair) echo "--accept-loss" ;;
     feature-list | driver-list) echo "--long --column --no-headings" ;;
-    host-list | flavor-list | flavor-show | image-list | image-show | image-cache* | host-usage | server-show | feature-show | feature-which | driver-show | config-show | config-delta)
+    host-list | flavor-list | flavor-show | image-list | image-show | image-cache* | server-show | feature-show | feature-which | driver-show | config-show | config-delta)
       echo "--column --no-headings"
       ;;
+    host-usage) echo "--volumes --column --no-headings" ;;
     server-event*) echo "--follow --column --no-headings" ;;
     server-dump*) echo "--file --wait" ;;
     server-password*) echo "--password --wait" ;;
