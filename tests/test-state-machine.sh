@@ -29,7 +29,7 @@ command_of () {
     'hard reboot') words=(reboot --hard s) ;;
     'attach volume') words=(add volume s "path=$tmp/new.raw,format=raw") ;;
     'detach volume') words=(remove volume s vdb) ;;
-    'extend volume') words=(extend volume s vdb --size 1) ;;
+    'extend volume') words=(extend volume s vdb) ;;
     'swap volume') words=(swap volume s vdb "path=$tmp/new.raw,format=raw") ;;
     'attach interface') words=(add network s user) ;;
     'detach interface') words=(remove network s nic0) ;;
