@@ -18,7 +18,7 @@ needs mke2fs e2fsprogs
 needs debugfs e2fsprogs
 guest_image
 # The host is dead when its console says nothing for so long: it says "alive" each ten seconds.
-: "${VL_TEST_NESTED_SILENCE:=120}" "${VL_TEST_NESTED_SECONDS:=3600}"
+: "${VL_TEST_NESTED_SILENCE:=120}" "${VL_TEST_NESTED_SECONDS:=2700}"
 
 # ---- what the host gets: the installed program, the guests' image, the scripts ----
 

@@ -20,7 +20,7 @@ systemctl -q enable virtloom-resume.service virtloom-tend.timer
 run systemctl -q enable --now virtloom-watch.service
 is_rc 0 "host watch tells systemd that it listens"
 statuses > "$work/statuses"
-is "$(cat "$work/statuses")" "hidden SUSPENDED SHUTDOWN
+is "$(cat "$work/statuses")" "hidden SUSPENDED SUSPENDED
 nests ACTIVE RUNNING
 off SHUTOFF SHUTDOWN" "one runs, one is suspended, one is off"
 owners > "$work/owners"
