@@ -84,14 +84,16 @@ is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
 # ---- a quota ----
 
 limits () { sed -n 's|.*<\(total_iops_sec\)>\([0-9]*\)<.*|\1 \2|p' "$state/libvirt/run/qemu/$(field live domain).xml" | paste -sd,; }
-run t server set live --property quota:disk_total_iops_sec=500
+# With advice, which -q leaves out.
+loud () { vl --driver qemu-tcg "$@"; }
+run loud server set live --property quota:disk_total_iops_sec=500
 is_eq "$rc $(grep -c 'the guest has it already: ' <<< "$err")" "0 1" "a quota while it runs"
 is_eq "$(limits)" "total_iops_sec 500" "is its disk's"
 run t server set live --property quota:disk_total_iops_sec=700
 is_eq "$rc $(limits)" "0 total_iops_sec 700" "and another one"
 run t server diff live
 is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
-run t server unset live --property quota:disk_total_iops_sec
+run loud server unset live --property quota:disk_total_iops_sec
 is_eq "$rc $(grep -c 'the guest has it already: ' <<< "$err") $(limits)" "0 1 " "and none"
 is_eq "$(power live)" RUNNING "it runs on"
 

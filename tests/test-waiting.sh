@@ -148,7 +148,8 @@ is "$(undated "$err")" "warning LastSeen qemu-tcg: libvirt is busy with other gu
 run v server show c
 has "$out" RUNNING "show, too"
 run v server log c
-is "$rc $err" "0 " "the log waits for nobody"
+is "$rc $err" "0 advice Advice core: the guest has written nothing to its console yet
+  virtloom server wait c --console TEXT waits for what it will write" "the log waits for nobody"
 run v server stop --timeout=0 e
 is_rc 0 "a guest that runs is stopped all the same"
 is "$(power e)" SHUTDOWN "and is off"

@@ -7,6 +7,7 @@
 
 #include "server.h"
 
+#include "lib/clock.h"
 #include "lib/file.h"
 
 #include <errno.h>
@@ -41,15 +42,6 @@ struct top {
 
 /* ---- a sample ---- */
 
-static int64_t
-now_ns (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 struct sampling {
   struct vl_app *app;
   json_t *guests;
@@ -71,7 +63,7 @@ add_guest (void *opaque, const struct vl_diagnostics *d)
   json_t *guest = json_object ();
 
   if (sampling->at == 0)
-    sampling->at = now_ns ();
+    sampling->at = vl_clock_ns ();
   for (size_t i = 0; i < d->n_disks; i++) {
     count (&read, d->disks[i].read_bytes);
     count (&written, d->disks[i].write_bytes);
@@ -107,7 +99,7 @@ measure (const struct top *top, FILE *file)
     return code ? code : VL_ERR_FAILED;
   }
   sample = json_object ();
-  json_put_int (sample, "at", sampling.at ? sampling.at : now_ns ());
+  json_put_int (sample, "at", sampling.at ? sampling.at : vl_clock_ns ());
   json_object_set_new (sample, "guests", sampling.guests);
   json_dumpf (sample, file, JSON_COMPACT);
   return 0;
@@ -385,7 +377,7 @@ wait_until (int64_t due)
 static int
 go_round (struct top *top, char **told)
 {
-  int64_t due = now_ns (), round = 0;
+  int64_t due = vl_clock_ns (), round = 0;
   int result = sample (top, &top->before, told);
 
   while (result == 0 && ! stopped && ! ferror (stdout) && round < top->rounds
@@ -393,7 +385,7 @@ go_round (struct top *top, char **told)
     json_t *next;
 
     /* After a round that took long the next one is not at once. */
-    due = now_ns () > due + top->delay ? now_ns () + top->delay : due + top->delay;
+    due = vl_clock_ns () > due + top->delay ? vl_clock_ns () + top->delay : due + top->delay;
     wait_until (due);
     if (stopped)
       break;

@@ -7,6 +7,8 @@
 
 #include "watch.h"
 
+#include "lib/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,15 +32,6 @@ struct happened {
   int64_t due;
   unsigned died;
 };
-
-static int64_t
-now_ms (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- work in a child ---- */
 
@@ -134,7 +127,7 @@ add (struct watch *watch, const struct vl_guest_event *event)
   item->event.domain = copy (event->domain);
   item->event.word = copy (event->word);
   item->event.detail = copy (event->detail);
-  item->due = now_ms () + (event->passes ? STOPPED_MS : 0);
+  item->due = vl_clock_ms () + (event->passes ? STOPPED_MS : 0);
 }
 
 enum outcome { DIED, BUSY, RECORDED };
@@ -169,7 +162,7 @@ look (struct vl_app *app, void *opaque)
 static void
 flush (struct watch *watch)
 {
-  struct batch batch = { .watch = watch, .now = now_ms () };
+  struct batch batch = { .watch = watch, .now = vl_clock_ms () };
   size_t n = watch->n, due = 0;
 
   for (size_t i = 0; i < n; i++)

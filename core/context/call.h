@@ -141,9 +141,6 @@ void vl_findings_drop (struct vl_call *call, size_t from, size_t to);
 int vl_findings_exit (const struct vl_call *call, size_t first);
 
 /* ---- wait.c ---- */
-/* Nanoseconds, and milliseconds, of a clock that never jumps. */
-int64_t vl_now (void);
-int64_t vl_clock_ms (void);
 /* Who asks waits for others at most MS milliseconds from now; 0: as settings say. */
 void vl_patience_set (struct vl_call *call, unsigned ms);
 

@@ -13,27 +13,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "lib/clock.h"
 #include "lib/text.h"
 
 #define STEP_MS 20
 #define TELL_AFTER_MS 1000
 /* So much of the command line of who is in the way is shown. */
 #define COMMAND_BYTES 240
-
-int64_t
-vl_now (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int64_t
-vl_clock_ms (void)
-{
-  return vl_now () / 1000000;
-}
 
 /* At most SIZE - 1 bytes of PATH, NUL-terminated; how many. */
 static size_t

@@ -8,12 +8,12 @@
 #include "domain/build.h"
 #include "domain/node.h"
 
-#include <time.h>
+#include "lib/clock.h"
 
 int64_t
 vl_build_time (struct vl_build *build, const char *phase, const char *plugin, int64_t since)
 {
-  int64_t now = build->timed ? vl_now () : 0;
+  int64_t now = build->timed ? vl_clock_ns () : 0;
 
   if (! build->timed || phase == NULL)
     return now;

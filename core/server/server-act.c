@@ -9,6 +9,7 @@
 #include "server/method.h"
 #include "server/undo.h"
 
+#include "lib/clock.h"
 #include "lib/text.h"
 
 #include <virtloom/virtloom.h>

@@ -9,6 +9,7 @@
 
 #include "storage/download.h"
 
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/text.h"
 #include "storage/tool.h"
@@ -133,15 +134,6 @@ struct fetching {
   int64_t until; /* seconds of CLOCK_MONOTONIC */
 };
 
-static int64_t
-now (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  return (int64_t)ts.tv_sec;
-}
-
 /* A line of curl's configuration: what is in it is seen in no list of processes. */
 static void
 add_line (struct vl_str *config, const char *key, const char *value)
@@ -178,7 +170,7 @@ run_curl (struct fetching *f, const char *same, struct vl_tool_result *result)
                                         { .path = head, .fd = head_fd, .write = 1 },
                                         { .path = f->d->ca_file, .fd = -1 } };
   int tls = VL_STARTS (f->d->url, "https:");
-  int64_t left = f->until - now ();
+  int64_t left = f->until - vl_clock_ms () / 1000;
   /* "-q" first: it reads no other configuration. */
   const char *args[] = { "-q", "--config", "-", "--silent", "--show-error", "--fail", "--globoff",
                          /* What came is in the file when it is killed. */
@@ -366,7 +358,8 @@ fetch (struct fetching *f, int *goes_on)
       return -1;
     tries = f->have - before > NOTHING ? TRIES : tries - 1;
     *goes_on = is_passing (status, strtol (result.out, NULL, 10)) && f->have > 0;
-    if (! is_passing (status, strtol (result.out, NULL, 10)) || tries == 0 || now () >= f->until)
+    if (! is_passing (status, strtol (result.out, NULL, 10)) || tries == 0
+        || vl_clock_ms () / 1000 >= f->until)
       return refuse (f, &result);
     nanosleep (&(struct timespec) { TRIES - tries, 200000000 }, NULL);
   }
@@ -375,7 +368,7 @@ fetch (struct fetching *f, int *goes_on)
 int
 vl_download (struct vl_call *call, const struct vl_download *d, int *goes_on)
 {
-  struct fetching f = { .call = call, .d = d, .until = now () + DAY };
+  struct fetching f = { .call = call, .d = d, .until = vl_clock_ms () / 1000 + DAY };
   VL_AUTOCLOSE int fd = -1;
 
   *goes_on = 0;

@@ -90,14 +90,14 @@ virt_freeze (struct vl_call *call, virDomainPtr domain)
 const char *
 virt_thaw (struct vl_call *call, virDomainPtr domain)
 {
-  int64_t deadline = virt_now () + THAW_MS;
+  int64_t deadline = vl_clock_ms () + THAW_MS;
 
   while (ask (domain, 1) < 0) {
     const char *why = reason (call);
 
     if (! virt_alive (domain))
       return NULL;
-    if (virt_now () > deadline)
+    if (vl_clock_ms () > deadline)
       return why;
     virt_sleep (THAW_PAUSE_MS);
   }

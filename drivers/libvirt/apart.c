@@ -103,9 +103,9 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
            size_t *length)
 {
   int fd = (int)syscall (SYS_pidfd_open, child, 0), error = errno, status, in_time = 0;
-  int64_t deadline = virt_now () + ms, left;
+  int64_t deadline = vl_clock_ms () + ms, left;
 
-  while (fd >= 0 && ! in_time && (left = deadline - virt_now ()) > 0) {
+  while (fd >= 0 && ! in_time && (left = deadline - vl_clock_ms ()) > 0) {
     struct pollfd event = { .fd = fd, .events = POLLIN };
 
     in_time = poll (&event, 1, left < INT_MAX ? (int)left : INT_MAX) == 1;
@@ -265,7 +265,7 @@ do_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
   result = virt_apart (call, conn, fn, job, &answer, &length);
   if (result == 0 && length == sizeof conn->seen) {
     memcpy (&conn->seen, answer, sizeof conn->seen);
-    conn->seen_at = virt_now ();
+    conn->seen_at = vl_clock_ms ();
   }
   return result;
 }
@@ -282,7 +282,7 @@ int
 virt_try (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job)
 {
   struct virt_job soon = *job;
-  int64_t begun = virt_now ();
+  int64_t begun = vl_clock_ms ();
   int result;
 
   if (! virt_has_processes (conn))
@@ -290,7 +290,7 @@ virt_try (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
   soon.open_ms = conn->waited < MOMENT_MS ? MOMENT_MS - conn->waited : 1;
   result = do_apart (call, conn, fn, &soon);
   if (result == VIRT_BUSY)
-    conn->waited += (uint32_t)(virt_now () - begun);
+    conn->waited += (uint32_t)(vl_clock_ms () - begun);
   return result == VIRT_BUSY ? result : virt_busy (call, conn, job, result);
 }
 
@@ -353,7 +353,7 @@ virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid, stru
 
   if (! conn->apart)
     return virt_see (call, conn, uuid, seen);
-  if (strcmp (conn->seen.uuid, uuid) == 0 && virt_now () - conn->seen_at < FRESH_MS) {
+  if (strcmp (conn->seen.uuid, uuid) == 0 && vl_clock_ms () - conn->seen_at < FRESH_MS) {
     *seen = conn->seen;
     return 0;
   }
@@ -362,7 +362,7 @@ virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid, stru
   if (virt_has_processes (conn) && virt_is_hasty (call)
       && (result == VIRT_BUSY || result == VIRT_LATE)) {
     virt_last_seen (call, conn, uuid, &conn->seen);
-    conn->seen_at = virt_now ();
+    conn->seen_at = vl_clock_ms ();
     result = 0;
   } else if (result == VIRT_BUSY) {
     virt_seen_last (call, conn, uuid, seen);

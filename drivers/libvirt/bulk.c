@@ -191,7 +191,7 @@ write_record (struct vl_call *call, struct vl_conn *conn, const virDomainStatsRe
 static int
 settle_all (struct vl_call *call, struct vl_conn *conn)
 {
-  int64_t deadline = virt_now () + VIRT_HEAR_MS;
+  int64_t deadline = vl_clock_ms () + VIRT_HEAR_MS;
   virDomainPtr *domains = NULL;
   int i, n = 0;
 
@@ -200,7 +200,7 @@ settle_all (struct vl_call *call, struct vl_conn *conn)
   if (n < 0)
     return virt_error (call, "cannot list the guests");
   for (i = 0; i < n; i++) {
-    int64_t left = deadline - virt_now ();
+    int64_t left = deadline - vl_clock_ms ();
 
     virt_settle (conn, domains[i], left > 0 ? (unsigned)left : 0);
     virDomainFree (domains[i]);

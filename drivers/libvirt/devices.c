@@ -250,15 +250,15 @@ has_settled (virDomainPtr domain)
 static int
 ask_and_wait (struct vl_call *call, const struct virt_job *job, virDomainPtr domain, unsigned ms)
 {
-  int64_t deadline = virt_now () + ms;
+  int64_t deadline = vl_clock_ms () + ms;
   int left = count_left (call, job, domain, 1), now = left;
 
-  while (now > 0 && now == left && virt_now () < deadline) {
+  while (now > 0 && now == left && vl_clock_ms () < deadline) {
     virt_sleep (LOOK_MS);
     now = count_left (call, job, domain, 0);
   }
   for (deadline += HOLD_MS; now >= 0 && now < left && ! has_settled (domain);) {
-    if (virt_now () >= deadline)
+    if (vl_clock_ms () >= deadline)
       break;
     virt_sleep (LOOK_MS);
   }

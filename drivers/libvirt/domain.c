@@ -26,15 +26,6 @@ virt_sleep (unsigned ms)
     ;
 }
 
-int64_t
-virt_now (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int
 virt_look (struct vl_call *call, struct vl_conn *conn, const char *uuid, virDomainPtr *domain)
 {
@@ -107,10 +98,10 @@ has_settled (virDomainPtr domain)
 int
 virt_settle (struct vl_conn *conn, virDomainPtr domain, unsigned ms)
 {
-  int64_t deadline = virt_now () + ms;
+  int64_t deadline = vl_clock_ms () + ms;
   int settled = ! conn->embedded;
 
-  while (! settled && ! (settled = has_settled (domain)) && virt_now () < deadline)
+  while (! settled && ! (settled = has_settled (domain)) && vl_clock_ms () < deadline)
     virt_sleep (5);
   virResetLastError ();
   return settled;
@@ -120,13 +111,13 @@ virt_settle (struct vl_conn *conn, virDomainPtr domain, unsigned ms)
 static int64_t
 settle_until (struct vl_call *call, uint32_t ms)
 {
-  return virt_now () + vl_patience (call, 2 * ms) / 2;
+  return vl_clock_ms () + vl_patience (call, 2 * ms) / 2;
 }
 
 static void
 settle (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64_t deadline)
 {
-  int64_t left = deadline - virt_now ();
+  int64_t left = deadline - vl_clock_ms ();
 
   conn->deaf = ! virt_settle (conn, domain, left > 0 ? (unsigned)left : 0);
   if (conn->deaf)

@@ -305,8 +305,8 @@ pass_on (struct vl_conn *conn, int fd, vl_guest_event_fn fn, void *opaque)
     event.detail = *message.detail ? message.detail : NULL;
     pending = *message.uuid != '\0';
     result = pending ? fn (opaque, &event) : 0;
-    if (result == 0 && (! pending || virt_now () - ticked >= TICK_MS)) {
-      ticked = virt_now ();
+    if (result == 0 && (! pending || vl_clock_ms () - ticked >= TICK_MS)) {
+      ticked = vl_clock_ms ();
       result = fn (opaque, NULL);
     }
     if (result)

@@ -72,13 +72,13 @@ static int
 is_off (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
-  int64_t deadline = virt_now () + *(const uint32_t *)job->more;
+  int64_t deadline = vl_clock_ms () + *(const uint32_t *)job->more;
 
   (void)answer;
   if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
   while (domain && virt_alive (domain)) {
-    if (virt_now () >= deadline)
+    if (vl_clock_ms () >= deadline)
       return 0;
     virt_sleep (20);
   }
@@ -134,7 +134,7 @@ ask (struct vl_call *call, struct vl_conn *conn, const char *uuid, int64_t left)
   int result = 0;
 
   snprintf (conn->asked, sizeof conn->asked, "%s", uuid);
-  conn->asked_at = virt_now ();
+  conn->asked_at = vl_clock_ms ();
   if (conn->seen.deaf && strcmp (conn->seen.uuid, uuid) == 0)
     result = VIRT_LATE;
   else if (asks_first (conn))
@@ -159,17 +159,17 @@ shut_down (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_
   int processes = virt_has_processes (conn),
       fd = processes ? virt_process_of (call, conn, uuid) : -1;
   int64_t asked = strcmp (conn->asked, uuid) == 0 ? conn->asked_at : 0;
-  int64_t deadline = virt_now () + wait.ms;
+  int64_t deadline = vl_clock_ms () + wait.ms;
   int result = 0, off = processes ? fd < 0 : timeout == 0 ? look_off (call, conn, uuid, 0) : 0;
 
   if (fd == VIRT_UNKNOWN)
     return -1;
   while ((result == 0 || result == DEAF) && ! off) {
-    int64_t now = virt_now ();
+    int64_t now = vl_clock_ms ();
 
     if (timeout > 0 && (asked == 0 || (retry > 0 && now - asked >= (int64_t)retry * 1000))) {
       result = ask (call, conn, uuid, deadline - now);
-      asked = virt_now ();
+      asked = vl_clock_ms ();
     }
     if (! vl_wait_more (call, &wait, fd))
       break;

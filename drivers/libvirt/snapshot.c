@@ -100,11 +100,11 @@ static int
 wait_for_job (struct vl_call *call, virDomainPtr domain, const char *target, uint32_t ms)
 {
   virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
-  int64_t deadline = virt_now () + ms;
+  int64_t deadline = vl_clock_ms () + ms;
   unsigned pause = FIRST_PAUSE_MS;
 
   while (job_of (domain, call, target) == 1) {
-    if (ms && virt_now () > deadline)
+    if (ms && vl_clock_ms () > deadline)
       return -1;
     virt_sleep (pause);
     pause = pause * 2 < LAST_PAUSE_MS ? pause * 2 : LAST_PAUSE_MS;

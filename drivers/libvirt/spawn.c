@@ -42,14 +42,14 @@ virt_undefine (struct vl_call *call, virDomainPtr domain, int keep)
 static int
 wait_gone (struct vl_call *call, virDomainPtr domain, unsigned id)
 {
-  int64_t deadline = virt_now () + GONE_MS;
+  int64_t deadline = vl_clock_ms () + GONE_MS;
 
   while (virt_alive (domain)) {
     unsigned now = virDomainGetID (domain);
 
     if (now != (unsigned)-1 && now != id)
       return 0;
-    if (virt_now () >= deadline)
+    if (vl_clock_ms () >= deadline)
       return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, NULL,
                            "guest '%s' was killed, but is still there after %d s",
                            virDomainGetName (domain), GONE_MS / 1000);

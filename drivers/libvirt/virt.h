@@ -15,6 +15,8 @@
 
 #include <virtloom/driver.h>
 
+#include "lib/clock.h"
+
 /* A guest as it was seen. */
 struct virt_seen {
   char uuid[VIR_UUID_STRING_BUFLEN]; /* "": none */
@@ -331,8 +333,6 @@ int virt_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
 int virt_alive (virDomainPtr domain);
 /* Waits MS milliseconds. */
 void virt_sleep (unsigned ms);
-/* Milliseconds of a clock that never jumps. */
-int64_t virt_now (void);
 
 /* ---- access.c ---- */
 
