@@ -87,6 +87,21 @@ for option in vcpus ram disk ephemeral swap; do
   usage "'flavor set' has no option '--$option'" "--$option is for 'flavor create', and cannot be changed: make another flavor" flavor set m1 --$option 512
 done
 usage "'image set' has no option '--min-ram'" "--min-ram is for 'image create', and cannot be changed: make another image" image set i --min-ram 512
+usage "'server dump' needs a second word; accepted: dump create" "" server dump
+usage "'server' has no verb 'dump creat'; accepted: dump create" "" server dump creat web1
+usage "'image cache' needs a second word; accepted: cache show, cache manage, cache fetch" "" image cache
+usage "'host usage' has no option '--volume'" "did you mean '--volumes'?" host usage --volume
+usage "option '--state' needs a value: --state DIR" "virtloom --help" --state
+usage "option '-n' needs a value: -n N" "" server top -n
+usage "option '--flavor' needs a value: --flavor FLAVOR" "" server create x --flavor
+# What an option means with one verb.
+for each in 'image save|FILE|the new file to write, - for stdout' 'server rebuild|GUEST=FILE|what the guest has at the path GUEST; repeatable' \
+  "server dump create|FILE|the new file that gets the guest's memory" 'server screenshot|FILE|the new file that gets the picture; without it, or -: stdout' \
+  "image create|FILE|the image's bytes, which are copied"; do
+  IFS='|' read -r words value text <<< "$each"
+  # shellcheck disable=SC2086 # words
+  is "$("$VL_RUN" virtloom $words --help | sed -n 's/^ *--file //p' | tr -s ' ')" "$value $text" "$words --file"
+done
 for verb in shelve restore; do
   usage "'server $verb' is not in this version; accepted: $(names_of server)" "" server "$verb" a
 done
@@ -115,8 +130,8 @@ for noun in $("$VL_RUN" virtloom --help | awk '/^$/ { on = 0 } on { print $1 } /
   done
 done
 is "$told" "" "what is repeatable may be given again"
-# Of audit they are many hosts, of server create and rebuild many files; of plugin new --driver is another spelling of --kind driver.
-is "$silent" " server create --file server rebuild --file audit  --host plugin new --driver" "what takes one value is refused a second one"
+# Of audit they are many hosts; of plugin new --driver is another spelling of --kind driver.
+is "$silent" " audit  --host plugin new --driver" "what takes one value is refused a second one"
 
 run vl flavor create bare
 run vl plan --flavor bare
@@ -161,7 +176,7 @@ no_file () { # WHAT COMMAND...: FILE stands for what is no file.
     esac
   done
 }
-mapfile -t takes_file < <(sed -n 's/^  { "\([a-z-]*\)", [^,]*, "FILE".*/\1/p' "$top_srcdir/tools/args.c")
+mapfile -t takes_file < <(sed -n 's/^  { "\([a-z-]*\)", [^,]*, "FILE".*/\1/p' "$top_srcdir/tools/args-options.c")
 for option in "${takes_file[@]}"; do
   case $option in
     host) no_file --host --host FILE plan --flavor m0 ;;

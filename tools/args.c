@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Arguments: nouns and verbs from their tables, options from the one table
- * below, wherever they stand.  An option means the same with every verb, so that
+ * of args-options.c, wherever they stand.  An option means the same with every verb, so that
  * `--flavor m1 plan` can be read before the verb is known. */
 
 #include <config.h>
@@ -12,118 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those before the empty row go with every verb. */
-static const struct option options[] = {
-  { "config", NULL, "DIR", "a configuration folder above those of the system" },
-  { "state", NULL, "DIR", "where records, images and disks are" },
-  { "driver", NULL, "NAME", "the driver that acts, or that plans are made for" },
-  { "host", NULL, "FILE", "plan for a recorded host: a file, or a name" },
-  { "output", "o", "FORMAT", "form of the answer" },
-  { "quiet", "q", NULL, "no progress, no advice" },
-  { "verbose", "v", NULL, "say more" },
-  { "help", "h", NULL, "this text" },
-  { "plugin", NULL, "FILE", "load a module that is not installed, too" REPEATABLE },
-  { "tree", NULL, "DIR", NULL },
-  { "version", "V", NULL, NULL },
-  { NULL, NULL, NULL, NULL },
-  { "again", NULL, "FD", NULL },
-  { "abandon", NULL, "PLUGIN", "give up what this plugin holds on the host" REPEATABLE },
-  { "capabilities", NULL, "FILE", "libvirt's capabilities" REPEATABLE },
-  { "checksum", NULL, "KIND:HEX", "sha256: or sha512: of the image's bytes as they are given" },
-  { "column", "c", "COLUMN,...", "only these columns, in this order" REPEATABLE },
-  { "config-drive", NULL, NULL, "with a config drive" },
-  { "delay", "d", "SECONDS", "from one round to the next" },
-  { "description", NULL, "TEXT", "what the server is for" },
-  { "device", NULL, "NAME", "what the disk is called in the guest: vdb" },
-  { "disk", NULL, "GIB", "root disk; 0: the image's own size" },
-  { "disk-format", NULL, "FORMAT", "what the file is: qcow2, raw ...; never guessed" },
-  { "domcapabilities", NULL, "FILE", "libvirt's domain capabilities" REPEATABLE },
-  { "dry-run", NULL, NULL,
-    "show the domain that would be made, or what a volume would be called; make nothing" },
-  { "ephemeral", NULL, "GIB", "an empty second disk" },
-  { "fact", NULL, "KEY=VALUE", "a fact; a key given twice is a list" REPEATABLE },
-  { "file", NULL, "FILE",
-    "the image's bytes, which are copied; of image save what is written, - for stdout; of a server "
-    "GUEST=FILE, a file for the guest" },
-  { "flavor", NULL, "FLAVOR", "the flavor" },
-  { "flavors", NULL, "FILE", "a catalogue of flavors in JSON" REPEATABLE },
-  { "attach", NULL, NULL, "the serial console itself: what is typed goes to the guest" },
-  { "diagnostics", NULL, NULL, "what the guest has done: processor, memory, disks, network" },
-  { "type", NULL, "TYPE", "the console: vnc (without it), spice or serial" },
-  { "follow", "f", NULL, "go on with what comes, until interrupted" },
-  { "force", NULL, NULL, "although a plugin forbids it; that is recorded" },
-  { "hard", NULL, NULL, "pull the plug and make the guest anew" },
-  { "update", NULL, NULL, "with --hard: from a plan of today, not from what is on record" },
-  { "all", NULL, NULL, "all servers that it can be done to" },
-  { "hostname", NULL, "NAME", "the guest's host name; otherwise made of its name" },
-  { "accept-loss", NULL, "WHAT",
-    "what may go: a path of reboot --update, or what 'state check' names" REPEATABLE },
-  { "image", NULL, "IMAGE", "the image" },
-  { "images", NULL, "FILE", "a catalogue of images in JSON" REPEATABLE },
-  { "key-name", NULL, "NAME", "what the --ssh-key at the same place is called" REPEATABLE },
-  { "kind", NULL, "KIND", "feature, driver, storage or network" },
-  { "raw", NULL, NULL, "what the guest wrote byte by byte, terminal sequences too" },
-  { "lines", NULL, "N", "only the last N lines" },
-  { "long", NULL, NULL, "more columns" },
-  { "metadata", NULL, "KEY=VALUE", "the guest's metadata" REPEATABLE },
-  { "min-disk", NULL, "GIB", "least root disk of a flavor for this image" },
-  { "min-ram", NULL, "MIB", "least memory of a flavor for this image" },
-  { "name", NULL, "NAME", "another name" },
-  { "network", NULL, "NET", "bridge=BRIDGE[,model=,mac=,mtu=] or user" REPEATABLE },
-  { "no-headings", NULL, NULL, "tables without their first line" },
-  { "out", NULL, "DIR", "the folder to write" },
-  { "password", NULL, "FILE", "the administrator's password: the first line, - for stdin" },
-  { "property", NULL, "KEY=VALUE", "a property" REPEATABLE },
-  { "ram", NULL, "MIB", "memory" },
-  { "reason", NULL, "TEXT", "why the server is locked" },
-  { "request", NULL, "FILE", "a request file, - for stdin" },
-  { "root", NULL, "DIR", "the recorded machine to judge: its /proc, /sys, /dev below DIR" },
-  { "rounds", "n", "N", "so many rounds, and no more" },
-  { "sort", NULL, "ORDER", "what is largest first: cpu, memory, disk, net; or name" },
-  { "ssh-key", NULL, "FILE", "a public SSH key for the guest" REPEATABLE },
-  { "console", NULL, "TEXT", "what the guest writes to its console" },
-  { "status", NULL, "STATUS,...", "a server's, as 'server list' shows it: ACTIVE, SHUTOFF" },
-  { "swap", NULL, "MIB", "swap disk" },
-  { "size", NULL, "GIB", "what the volume is to have; it never gets smaller" },
-  { "timeout", NULL, "SECONDS", "how long to wait" },
-  { "timing", NULL, NULL, "show the time of each phase and plugin instead" },
-  { "url", NULL, "URL", "where the image is downloaded from: http or https" },
-  { "user-data", NULL, "FILE", "user data for the config drive" },
-  { "vcpus", NULL, "N", "virtual CPUs" },
-  { "volumes", NULL, NULL, "what guests have read of volumes and written to them" },
-  { "volume", NULL, "VOLUME", "path=FILE,format=FORMAT[,bus=,boot_index=]" REPEATABLE },
-  { "wait", NULL, NULL, "wait for the guest, or another command on the server" },
-};
-#define N_OPTIONS (sizeof options / sizeof options[0])
-
 /* ---- looking up ---- */
-
-static const struct option *
-find_option (const char *name, size_t length, int letter)
-{
-  for (size_t i = 0; i < N_OPTIONS; i++) {
-    const char *text = letter ? options[i].letter : options[i].name;
-
-    if (text && strlen (text) == length && strncmp (text, name, length) == 0)
-      return &options[i];
-  }
-  return NULL;
-}
-
-int
-args_is_general (const struct option *option)
-{
-  for (const struct option *o = options; o->name; o++)
-    if (o == option)
-      return 1;
-  return 0;
-}
-
-const struct option *
-args_option (size_t i)
-{
-  return i < N_OPTIONS ? &options[i] : NULL;
-}
 
 /* Is NAME one of the blank-separated WORDS? */
 static int
@@ -228,18 +117,42 @@ join_nouns (void)
   return all;
 }
 
+/* The verbs of NOUN, of those of two words only those that begin with FIRST unless that is NULL;
+ * malloc, NULL where there is none. */
 static char *
-join_verbs (const struct noun *noun)
+join_verbs (const struct noun *noun, const char *first)
 {
-  char *all = vl_xasprintf ("%s", noun->verbs[0].name);
+  size_t n = first ? strlen (first) : 0;
+  char *all = NULL;
 
-  for (const struct verb *verb = noun->verbs + 1; verb->run; verb++) {
-    char *longer = vl_xasprintf ("%s, %s", all, verb->name);
+  for (const struct verb *verb = noun->verbs; verb->run; verb++) {
+    char *longer;
 
+    if (first && (strncmp (verb->name, first, n) != 0 || verb->name[n] != ' '))
+      continue;
+    longer = vl_xasprintf ("%s%s%s", all ? all : "", all ? ", " : "", verb->name);
     free (all);
     all = longer;
   }
   return all;
+}
+
+/* NAME is the first of the two words that verbs have, and the second one is not theirs. */
+static int
+is_half (struct args *args, const char *name)
+{
+  char *accepted = name ? join_verbs (args->noun, name) : NULL;
+  const char *second = args->n_words > 2 ? args->words[2] : NULL;
+
+  if (accepted == NULL)
+    return 0;
+  if (second)
+    complain (args, "'%s' has no verb '%s %s'; accepted: %s", args->noun->name, name, second,
+              accepted);
+  else
+    complain (args, "'%s %s' needs a second word; accepted: %s", args->noun->name, name, accepted);
+  free (accepted);
+  return 1;
 }
 
 static void
@@ -259,12 +172,14 @@ static void
 unknown_verb (struct args *args, const char *name)
 {
   /* What the clients of OpenStack can do with a server. */
-  static const char later[] = "backup dump evacuate image migrate migration "
+  static const char later[] = "backup evacuate migrate migration "
                               "restore shelve unshelve volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
-  char *all = join_verbs (args->noun);
+  char *all = is_half (args, name) ? NULL : join_verbs (args->noun, NULL);
   int known = name && strcmp (args->noun->name, "server") == 0 && has_word (later, name);
 
+  if (all == NULL)
+    return;
   for (const struct verb *verb = args->noun->verbs; verb->run && ! known; verb++)
     vl_spell_offer (&spelling, verb->name);
   if (known)
@@ -288,7 +203,7 @@ args_takes (const struct verb *verb, const struct option *option)
 static const char *
 other_name (const struct args *args, const char *name)
 {
-  return strcmp (name, "nic") == 0 && args_takes (args->verb, find_option ("network", 7, 0))
+  return strcmp (name, "nic") == 0 && args_takes (args->verb, args_find_option ("network", 7, 0))
              ? "network"
              : NULL;
 }
@@ -297,7 +212,7 @@ other_name (const struct args *args, const char *name)
 static char *
 hint_option (const struct args *args, const char *name)
 {
-  const struct option *option = find_option (name, strlen (name), 0);
+  const struct option *option = args_find_option (name, strlen (name), 0);
   const char *words = args->verb ? args->verb->words : NULL, *other = other_name (args, name);
   size_t used = 0;
 
@@ -318,10 +233,11 @@ static void
 unknown_option (struct args *args, const char *name, const char *dashes)
 {
   struct vl_spell spelling = { .wanted = name };
+  const struct option *option;
 
-  for (size_t i = 0; i < N_OPTIONS; i++)
-    if (options[i].name && options[i].help && args_takes (args->verb, &options[i]))
-      vl_spell_offer (&spelling, options[i].name);
+  for (size_t i = 0; (option = args_option (i)); i++)
+    if (option->name && option->help && args_takes (args->verb, option))
+      vl_spell_offer (&spelling, option->name);
   complain (args, "'%s%s%s' has no option '%s%s'", verb_noun (args), gap (args), verb_name (args),
             dashes, name);
   if (args->hint == NULL)
@@ -341,6 +257,7 @@ struct parsing {
   const char *unknown; /* the first option that no verb has */
   const char *dashes;
   char *owned; /* where UNKNOWN is no argument of its own */
+  char *lacks; /* what is said of an option without its value, if the verb takes it */
 };
 
 static void
@@ -358,10 +275,12 @@ take_value (struct parsing *p, const struct option *option, const char *rest, co
 {
   if (rest == NULL && p->at + 1 < p->argc)
     rest = p->argv[++p->at];
-  if (rest == NULL)
-    complain (p->args, "option '%s' needs a value: %s %s", shown, shown, option->value);
-  else
-    add_given (p->args, option, rest);
+  if (rest == NULL && p->lacks == NULL)
+    p->lacks = vl_xasprintf ("option '%s' needs a value: %s %s", shown, shown, option->value);
+  if (rest == NULL && args_is_general (option))
+    complain (p->args, "%s", p->lacks);
+  add_given (p->args, option, rest ? rest : "");
+  p->args->given[p->args->n_given - 1].letter = shown[1] != '-';
 }
 
 static void
@@ -387,7 +306,7 @@ parse_kind (struct parsing *p, const char *text)
     return 0;
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
     if (strcmp (text, kinds[i]) == 0) {
-      add_given (p->args, find_option ("kind", 4, 0), kinds[i]);
+      add_given (p->args, args_find_option ("kind", 4, 0), kinds[i]);
       return 1;
     }
   return 0;
@@ -397,7 +316,7 @@ static void
 parse_long (struct parsing *p, const char *text)
 {
   size_t length = strcspn (text, "=");
-  const struct option *option = find_option (text, length, 0);
+  const struct option *option = args_find_option (text, length, 0);
   char *shown;
 
   if (parse_kind (p, text))
@@ -421,7 +340,7 @@ static void
 parse_letters (struct parsing *p, const char *text)
 {
   for (; *text; text++) {
-    const struct option *option = find_option (text, 1, 1);
+    const struct option *option = args_find_option (text, 1, 1);
     char shown[3] = { '-', *text, '\0' };
 
     if (option == NULL) {
@@ -496,17 +415,16 @@ check_options (struct parsing *p)
     }
 }
 
-/* May OPTION be given to VERB more than once?  Of one value the last would win silently; what
+/* May OPTION be given more than once?  Of one value the last would win silently; what
  * has none says the same twice. */
 static int
-is_repeatable (const struct verb *verb, const struct option *option)
+is_repeatable (const struct args *args, const struct option *option)
 {
-  size_t length = option->help ? strlen (option->help) : 0, n = sizeof REPEATABLE - 1;
+  const char *help = args_meaning (args->noun, args->verb, option)->help;
+  size_t length = help ? strlen (help) : 0, n = sizeof REPEATABLE - 1;
 
-  return option->value == NULL
-         || (length > n && strcmp (option->help + length - n, REPEATABLE) == 0)
-         || ((verb->flags & VERB_HOSTS) && strcmp (option->name, "host") == 0)
-         || ((verb->flags & VERB_FILES) && strcmp (option->name, "file") == 0);
+  return option->value == NULL || (length > n && strcmp (help + length - n, REPEATABLE) == 0)
+         || ((args->verb->flags & VERB_HOSTS) && strcmp (option->name, "host") == 0);
 }
 
 static void
@@ -515,7 +433,7 @@ check_twice (struct args *args)
   for (size_t i = 1; i < args->n_given; i++)
     for (size_t k = 0; k < i; k++)
       if (args->given[k].option == args->given[i].option
-          && ! is_repeatable (args->verb, args->given[i].option)) {
+          && ! is_repeatable (args, args->given[i].option)) {
         complain (args, "option '--%s' is given twice, with '%s' and '%s'",
                   args->given[i].option->name, args->given[k].value, args->given[i].value);
         if (args->hint == NULL)
@@ -586,9 +504,12 @@ args_parse (struct args *args, int argc, char **argv)
   }
   name_things (&p);
   check_options (&p);
+  if (p.lacks)
+    complain (args, "%s", p.lacks);
   if (args->verb && ! args->help && ! args->bad)
     check_twice (args);
   if (args->verb && ! args->help && ! args->bad)
     check_words (args);
   free (p.owned);
+  free (p.lacks);
 }

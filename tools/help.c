@@ -23,14 +23,14 @@ print_option (const struct option *option, FILE *file)
 }
 
 static void
-print_options (const struct verb *verb, int general, FILE *file)
+print_options (const struct noun *noun, const struct verb *verb, int general, FILE *file)
 {
   const struct option *option;
 
   for (size_t i = 0; (option = args_option (i)); i++)
     if (option->name && option->help && args_takes (verb, option)
         && args_is_general (option) == general)
-      print_option (option, file);
+      print_option (args_meaning (noun, verb, option), file);
 }
 
 static void
@@ -41,19 +41,24 @@ help_verb (const struct noun *noun, const struct verb *verb, FILE *file)
            verb->words ? verb->words : "", verb->help);
   if (verb->options) {
     fputs ("\nOptions:\n", file);
-    print_options (verb, 0, file);
+    print_options (noun, verb, 0, file);
   }
   fprintf (file, "\nOptions of every verb (-o takes: %s):\n", verb->formats);
-  print_options (verb, 1, file);
+  print_options (noun, verb, 1, file);
   fprintf (file, "\nExample:\n  %s\n", verb->example);
 }
 
 static void
 help_noun (const struct noun *noun, FILE *file)
 {
+  int width = 0;
+
+  for (const struct verb *verb = noun->verbs; verb->run; verb++)
+    if ((int)strlen (verb->name) > width)
+      width = (int)strlen (verb->name);
   fprintf (file, "virtloom %s VERB: %s\n\nVerbs:\n", noun->name, noun->help);
   for (const struct verb *verb = noun->verbs; verb->run; verb++)
-    fprintf (file, "  %-12s  %s\n", verb->name, verb->help);
+    fprintf (file, "  %-*s  %s\n", width, verb->name, verb->help);
   fprintf (file, "\n`virtloom %s VERB --help` says more.\n", noun->name);
 }
 
@@ -66,7 +71,7 @@ help_all (FILE *file)
   for (size_t i = 0; nouns[i]; i++)
     fprintf (file, "  %-12s  %s\n", nouns[i]->name, nouns[i]->help);
   fputs ("\nOptions, anywhere:\n", file);
-  print_options (NULL, 1, file);
+  print_options (NULL, NULL, 1, file);
   fputs (
       "\nExit codes: 0 done, 1 failed while running, 2 usage, 3 request invalid, 4 valid but this\n"
       "host or driver cannot, 5 not found, 6 conflict, 7 plugin refused, 8 back end unreachable,\n"

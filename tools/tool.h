@@ -43,7 +43,6 @@ struct option {
 #define VERB_READ 0x4u     /* needs the configuration, and no module */
 #define VERB_WATCHED 0x8u  /* looks at plugins: in a child, which may crash */
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
-#define VERB_FILES 0x40u   /* so may --file */
 #define VERB_HOSTS 0x20u   /* --host may be given again */
 #define VERB_ENDLESS 0x80u /* takes as long as it takes, watched or not */
 
@@ -100,7 +99,11 @@ int args_number (struct tool *tool, const char *name, int64_t otherwise, int64_t
 int args_properties (struct tool *tool, const char *name, struct vl_property **list, size_t *n);
 /* The I-th option of all verbs, NULL beyond the last; one has no name. */
 const struct option *args_option (size_t i);
+const struct option *args_find_option (const char *name, size_t length, int letter);
 int args_is_general (const struct option *option);
+/* OPTION as VERB of NOUN means it: what it is called alone is of OPTION. */
+const struct option *args_meaning (const struct noun *noun, const struct verb *verb,
+                                   const struct option *option);
 int args_takes (const struct verb *verb, const struct option *option);
 /* help.c: --help of what ARGS names: everything, a noun, or a verb. */
 void args_help (const struct args *args, FILE *file);

@@ -190,8 +190,8 @@ _virtloom ()
     case $word in
       --config=* | --state=* | --driver=* | --host=*) _virtloom_where+=("$word") ;;
       --config | --state | --driver | --host) _virtloom_where+=("$word" "${words[++i]}") ;;
-      --all | --no-headings | --force | --long | --wait | --dry-run | --config-drive | --hard | --update | --raw | --follow | --timing | --quiet | --verbose | --help | --version | --*=*) ;;
-      -o | -c | --*) ((i++)) ;;
+      --all | --no-headings | --force | --long | --wait | --dry-run | --config-drive | --hard | --update | --raw | --follow | --attach | --diagnostics | --volumes | --timing | --quiet | --verbose | --help | --version | --*=*) ;;
+      -o | -c | -d | -n | --*) ((i++)) ;;
       -*) ;;
       *) if [[ -z $noun ]]; then noun=$word; elif [[ -z $verb ]]; then verb=$word; fi ;;
     esac
