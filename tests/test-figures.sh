@@ -70,7 +70,9 @@ is_eq "$(figure '.diagnostics | [.state, .memory_details.maximum, (.cpu_details 
   "running 65536 3 vda" "state, memory, processors, disks"
 is_eq "$(figure '.diagnostics.flat | [.cpu2_time, .vda_read_req, .vda_write, .memory] | map (tostring) | join (" ")')" "0 0 0 65536" "and under the older names"
 run f server show one --diagnostics
-has "$out" "cpu0_time                 0" "as lines"
+is_eq "$(sed -n 's/^cpu0_time  *//p' <<< "$out") $(awk '{ print length ($0) - length ($2) }' <<< "$out" | sort -u | wc -l)" "0 1" "as lines, in two columns"
+run f server show one --diagnostics -c memory
+is_eq "$rc $err" "2 error Usage core: --column and --diagnostics exclude each other: each guest has figures of its own" "columns are of what is on record"
 run f server pause one
 run f server show one --diagnostics -o json
 is_eq "$rc $(figure .diagnostics.state)" "0 paused" "of a guest that is paused"

@@ -410,13 +410,18 @@ print_flat (const json_t *flat, int bare)
 {
   const char *key;
   json_t *value;
+  int width = 0;
 
+  json_object_foreach ((json_t *)flat, key, value) if ((int)strlen (key) > width) width =
+      (int)strlen (key);
   json_object_foreach ((json_t *)flat, key, value)
   {
     char *cell = table_cell (value), *clean = vl_text_clean (key);
 
-    if (! json_is_null (value))
-      printf (bare ? "%s\t%s\n" : "%-24s  %s\n", clean, cell);
+    if (bare && ! json_is_null (value))
+      printf ("%s\t%s\n", clean, cell);
+    else if (! json_is_null (value))
+      printf ("%-*s  %s\n", width, clean, cell);
     free (cell);
     free (clean);
   }
@@ -425,8 +430,13 @@ print_flat (const json_t *flat, int bare)
 int
 server_diagnostics (struct tool *tool, const char *server)
 {
-  json_t *typed = json_object (), *flat;
+  json_t *typed, *flat;
 
+  if (args_has (tool->args, "column"))
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "--column and --diagnostics exclude each other: each guest has figures of "
+                      "its own");
+  typed = json_object ();
   if (vl_server_diagnostics (tool->app, server, add_diagnostics, typed) < 0) {
     json_decref (typed);
     return -1;

@@ -102,7 +102,9 @@ vl_record_accepts (struct vl_call *call, const struct vl_record *record, const c
   if (way_out)
     way_out = vl_printf (call, "virtloom server %s %s%s", way_out,
                          vl_shell_word (call->arena, record->name),
-                         VL_STREQ (status, "ERROR") ? ", or delete it" : "");
+                         VL_STREQ (status, "ERROR")           ? ", or delete it"
+                         : VL_STREQ (status, "VERIFY_RESIZE") ? ", or revert it"
+                                                              : "");
   return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, way_out,
                        "server \"%s\" is %s; %s is for servers that are %s", record->name, status,
                        word, operation->from);
