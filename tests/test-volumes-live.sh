@@ -130,6 +130,15 @@ setting fake
 run f server list
 is_eq "$rc $err $(history) $(left) $(bytes one.raw)" "0  extend volume|done|vdb: $((6 * GIB)) bytes 000 $((6 * GIB))" "a killed one is finished by the next command"
 setting fake 'delay_ms = extend_volume:3600000'
+"${cmd[@]}" server extend volume web vdb --size 7 > /dev/null 2>&1 &
+pid=$!
+wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep extend"
+{ kill -KILL $pid; wait $pid; } 2> /dev/null
+truncate -s 8G one.raw
+setting fake
+run f server list
+is_eq "$rc $err $(history) $(bytes one.raw)" "0  extend volume|done|vdb: $((8 * GIB)) bytes $((8 * GIB))" "one that somebody else has grown further meanwhile is not made smaller"
+setting fake 'delay_ms = extend_volume:3600000'
 "${cmd[@]}" server extend volume web vdc --size 7 > /dev/null 2>&1 &
 pid=$!
 wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep extend"
@@ -145,7 +154,7 @@ if strace -f -o "$tmp/trace" true 2> /dev/null; then
   bad=0
   for n in $(seq 1 2 300); do
     run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
-      -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server extend volume web vdb --size $((n + 6))
+      -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server extend volume web vdb --size $((n + 8))
     code=$rc
     run f server list
     [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }

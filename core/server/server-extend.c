@@ -107,13 +107,11 @@ find_disk (const struct extending *e, const char *id)
 
 /* The volume grows, whatever of that a command that died had done. */
 static int
-grow (const struct extending *e)
+grow (struct extending *e)
 {
-  const struct vl_volume_size size = { .size = sizeof size,
-                                       .uuid = e->record.uuid,
-                                       .id = e->disk->id,
-                                       .target = e->disk->dev,
-                                       .bytes = e->bytes };
+  struct vl_volume_size size = {
+    .size = sizeof size, .uuid = e->record.uuid, .id = e->disk->id, .target = e->disk->dev
+  };
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
   int64_t has;
   int open;
@@ -122,11 +120,15 @@ grow (const struct extending *e)
       && vl_server_device_act (e->app, &e->record, VL_ROLE_CURRENT, e->disk->id, VL_DEVICE_EXTENDS)
              < 0)
     return -1;
+  if (vl_volume_measure (e->app, e->driver, e->disk, &file, &has) < 0)
+    return -1;
+  /* Where it has grown further meanwhile a hypervisor would make it smaller. */
+  if (has > e->bytes)
+    e->bytes = has;
+  size.bytes = e->bytes;
   open = VL_CALL (e->app, e->driver, devices, extend_volume, &size);
   if (open <= 0)
     return open;
-  if (vl_volume_measure (e->app, e->driver, e->disk, &file, &has) < 0)
-    return -1;
   return has < e->bytes ? vl_volume_grow (&file, e->disk->format, e->bytes) : 0;
 }
 
