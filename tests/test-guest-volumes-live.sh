@@ -81,6 +81,42 @@ true_that "the guest goes on" says live "guest: sees 12582912 4194304 $sum"
 run t server diff live
 is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
 
+# ---- killed while QEMU knows more than libvirt ----
+
+# killed_at PATTERN COMMAND...: libvirt takes three seconds for each note of what QEMU has done, and the
+# command is killed as soon as QEMU has a file open that is called so.
+opened () { find "/proc/$(guest_pids)/fd" -lname "$1" 2> /dev/null | grep -q .; }
+killed_at () {
+  local pattern=$1 parent
+  shift
+  strace -f -o "$tmp/trace" -e trace=rename,renameat2 -e inject=rename,renameat2:delay_enter=3000000 \
+    "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q "$@" > /dev/null 2>&1 &
+  pid=$!
+  true_that "$*: QEMU has it" wait_for 300 opened "$pattern"
+  parent=$(head -n 1 "$tmp/trace" | cut -d ' ' -f 1)
+  kill -KILL "$parent"
+  wait $pid 2> /dev/null
+  run t server list
+  is_eq "$rc $(grep '^error ' <<< "$err")" "0 " "killed: the next command"
+  ended () { t server list > /dev/null 2>&1; [ -z "$(sqlite3 "$state/state.db" 'SELECT * FROM operation')" ]; }
+  true_that "ends it, or the one after" wait_for 300 ended
+}
+# What QEMU has open for its volumes, and what the record says.
+open_files () { find "/proc/$(guest_pids)/fd" -lname "$tmp/*.raw" -o -lname "$tmp/*.qcow2" 2> /dev/null | xargs -r readlink | sort -u | paste -sd ' '; }
+on_record () { t server show live -o json | grep -o "$tmp/[a-z]*\.\(raw\|qcow2\)" | sort -u | paste -sd ' '; }
+if strace -f -o "$tmp/trace" true 2> /dev/null && command -v sqlite3 > /dev/null; then
+  truncate -s 6G last.raw
+  killed_at '*/last.raw' server swap volume live vdc "path=$tmp/last.raw,format=raw"
+  is_eq "$(open_files)" "$(on_record)" "what QEMU has open is what is on record"
+  truncate -s 8M extra.raw
+  killed_at '*/extra.raw' server add volume live "path=$tmp/extra.raw,format=raw"
+  is_eq "$(open_files)" "$(on_record)" "what QEMU has open is what is on record"
+  run t server diff live
+  is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
+else
+  skip "no strace or sqlite3 here (Debian: strace sqlite3)"
+fi
+
 # ---- a quota ----
 
 limits () { sed -n 's|.*<\(total_iops_sec\)>\([0-9]*\)<.*|\1 \2|p' "$state/libvirt/run/qemu/$(field live domain).xml" | paste -sd,; }

@@ -18,6 +18,8 @@
 /* How often one that is frozen is asked to go on, and for what time in all. */
 #define THAW_PAUSE_MS 500u
 #define THAW_MS 30000u
+/* The same for one that was still to freeze when it was waited for no longer. */
+#define LATE_MS 300000u
 
 /* What libvirt says of the agent's channel, NULL: the guest has none. */
 static const char *
@@ -73,24 +75,10 @@ reason (struct vl_call *call)
   return text;
 }
 
-const char *
-virt_freeze (struct vl_call *call, virDomainPtr domain)
+static const char *
+thaw (struct vl_call *call, virDomainPtr domain, uint32_t ms)
 {
-  const char *why;
-
-  if (ask (domain, 0) == 0)
-    return NULL;
-  why = reason (call);
-  /* It may have been done all the same. */
-  if (virt_agent_hears (call, domain) && ask (domain, 1) < 0)
-    virResetLastError ();
-  return why;
-}
-
-const char *
-virt_thaw (struct vl_call *call, virDomainPtr domain)
-{
-  int64_t deadline = vl_clock_ms () + THAW_MS;
+  int64_t deadline = vl_clock_ms () + ms;
 
   while (ask (domain, 1) < 0) {
     const char *why = reason (call);
@@ -102,6 +90,34 @@ virt_thaw (struct vl_call *call, virDomainPtr domain)
     virt_sleep (THAW_PAUSE_MS);
   }
   return NULL;
+}
+
+const char *
+virt_thaw (struct vl_call *call, virDomainPtr domain)
+{
+  return thaw (call, domain, THAW_MS);
+}
+
+const char *
+virt_freeze (struct vl_call *call, virDomainPtr domain, int *late)
+{
+  int64_t begun = vl_clock_ms ();
+  const char *why;
+
+  *late = 0;
+  if (ask (domain, 0) == 0)
+    return NULL;
+  why = reason (call);
+  if (! virt_agent_hears (call, domain))
+    return why;
+  /* libvirt gives up after 5 s on an agent that says nothing at all: this one was told to freeze, does
+   * it when it can, and hears nothing before. */
+  if (vl_clock_ms () - begun >= (FREEZE_SECONDS - 1) * 1000)
+    *late = thaw (call, domain, LATE_MS) != NULL;
+  /* It may have been done all the same. */
+  else if (ask (domain, 1) < 0)
+    virResetLastError ();
+  return why;
 }
 
 /* ---- the calls ---- */
@@ -130,11 +146,12 @@ quiesce_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
 {
   VIRT_AUTODOMAIN virDomainPtr domain = find_with_agent (call, conn, job->uuid);
   const char *why;
+  int late;
 
   (void)answer;
   if (domain == NULL)
     return -1;
-  why = job->more ? virt_thaw (call, domain) : virt_freeze (call, domain);
+  why = job->more ? virt_thaw (call, domain) : virt_freeze (call, domain, &late);
   return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
                              "the agent of guest '%s' has not %s its file systems: %s", job->uuid,
                              job->more ? "thawed" : "frozen", why)

@@ -145,6 +145,7 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
     prctl (PR_SET_PDEATHSIG, SIGKILL);
     /* The terminal's ^Z is for the command: stopped, this would hold up all others. */
     setpgid (0, 0);
+    conn->parent = parent;
     if (getppid () == parent)
       be_child (call, conn, fn, job, file);
     _exit (VL_ERR_FAILED);
@@ -161,6 +162,24 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
   else if (fd >= 0)
     close (fd);
   return result;
+}
+
+int
+virt_hold (struct vl_conn *conn)
+{
+  if (! conn->apart)
+    return 0;
+  prctl (PR_SET_PDEATHSIG, 0);
+  return getppid () == conn->parent ? 0 : -1;
+}
+
+int
+virt_let_go (struct vl_conn *conn)
+{
+  if (! conn->apart)
+    return 0;
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  return getppid () == conn->parent ? 0 : -1;
 }
 
 static uint32_t

@@ -109,15 +109,21 @@ failed_code (const struct vl_device_part *parts, size_t n)
 
 /* What the guest has already is left as it is: an earlier command brought it. */
 static int
-bring (struct vl_call *call, const struct vl_device_change *change, virDomainPtr domain,
-       const struct vl_xml *live)
+bring (struct vl_call *call, struct vl_conn *conn, const struct vl_device_change *change,
+       virDomainPtr domain, const struct vl_xml *live)
 {
   const struct vl_device_part *parts = change->parts.rows;
 
-  for (size_t i = 0; i < change->parts.count; i++)
-    if (find_part (call, live, &parts[i]) == NULL
-        && virDomainAttachDeviceFlags (domain, parts[i].xml, VIR_DOMAIN_AFFECT_LIVE) < 0)
+  for (size_t i = 0; i < change->parts.count; i++) {
+    int came = 0;
+
+    if (find_part (call, live, &parts[i]))
+      continue;
+    if (virt_hold (conn) == 0)
+      came = virDomainAttachDeviceFlags (domain, parts[i].xml, VIR_DOMAIN_AFFECT_LIVE);
+    if (virt_let_go (conn) < 0 || came < 0)
       return refuse_part (call, change, &parts[i], failed_code (parts, change->parts.count));
+  }
   return 0;
 }
 
@@ -199,7 +205,7 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
     return -1;
   runs = virt_read_live (call, domain, &live, &xml);
   if (runs == 0
-      || (runs > 0 && bring (call, change, domain, live) == 0
+      || (runs > 0 && bring (call, conn, change, domain, live) == 0
           && virt_prove (call, change, domain, "it is taken out again") == 0))
     return 0;
   take_back (call, conn, change, domain, before);

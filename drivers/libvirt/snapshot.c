@@ -6,11 +6,8 @@
 
 #include <config.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "virt.h"
 
@@ -132,10 +129,11 @@ begin_job (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *
 static int
 begin_quietly (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
 {
-  const char *why = snapshot->quiesce ? virt_freeze (call, domain) : NULL;
-  int frozen = snapshot->quiesce && why == NULL, result;
+  int late = 0, frozen, result;
+  const char *why = snapshot->quiesce ? virt_freeze (call, domain, &late) : NULL;
 
-  if (why && snapshot->quiesce == VL_QUIESCE_MUST)
+  frozen = snapshot->quiesce && why == NULL;
+  if (why && (late || snapshot->quiesce == VL_QUIESCE_MUST))
     return vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL,
                          "see in the guest whether qemu-guest-agent runs, or stop the server first",
                          "the agent of guest '%s' has not frozen its file systems: %s",
@@ -167,24 +165,18 @@ abort_job (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *
   return 0;
 }
 
-/* The same as begin_quietly for a child whose parent may be killed meanwhile: the child sees it
- * through, and the guest thawed, since libvirt never finds its way back to a job that QEMU has begun
- * and it has not written down.  Then it gives the job up. */
+/* The same, with the guest thawed whatever becomes of the command.  Where that was killed the job is
+ * given up. */
 static int
 begin_whole (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
              const struct vl_snapshot *snapshot)
 {
-  pid_t parent = getppid ();
   int result;
 
-  if (! conn->apart)
-    return begin_quietly (call, domain, snapshot);
-  prctl (PR_SET_PDEATHSIG, 0);
-  if (getppid () != parent)
+  if (virt_hold (conn) < 0)
     return -1;
   result = begin_quietly (call, domain, snapshot);
-  prctl (PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid () == parent)
+  if (virt_let_go (conn) == 0)
     return result;
   abort_job (call, domain, snapshot);
   return -1;

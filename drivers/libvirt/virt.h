@@ -35,6 +35,7 @@ struct vl_conn {
   uint32_t detach_attempts, detach_timeout;
   int embedded;    /* libvirt's own driver, not a daemon's */
   int apart;       /* it is opened in a child process for each piece of work */
+  pid_t parent;    /* in such a child: the process that waits for it */
   uid_t guest_uid; /* whom each guest runs as, 0: as libvirt says */
   gid_t guest_gid;
   int64_t log_bytes; /* what is kept of a guest's console, 0: for virtlogd to say */
@@ -225,6 +226,12 @@ int virt_busy (struct vl_call *call, struct vl_conn *conn, const struct virt_job
  * does not find that out by virt_settle. */
 int virt_do_awake (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
                    virt_fn fn);
+/* From here to virt_let_go the work is seen through even where the command is killed that waits for
+ * it, since libvirt never finds its way back to what QEMU has begun and it has not written down.
+ * -1: the command was killed before. */
+int virt_hold (struct vl_conn *conn);
+/* -1: the command was killed meanwhile. */
+int virt_let_go (struct vl_conn *conn);
 /* A piece of work that asks libvirt for what it knows by itself. */
 int virt_is_there (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
                    FILE *answer);
@@ -448,8 +455,9 @@ void virt_forget_groups (struct vl_call *call, const char *name);
 /* ---- agent.c: with libvirt connected ---- */
 
 /* Freezes the file systems of the guest, or thaws them: NULL, or why that was not done.  To thaw is
- * tried for some time; what was not frozen, or ended meanwhile, is success. */
-const char *virt_freeze (struct vl_call *call, virDomainPtr domain);
+ * tried for some time; what was not frozen, or ended meanwhile, is success.  LATE: the agent may still
+ * freeze them. */
+const char *virt_freeze (struct vl_call *call, virDomainPtr domain, int *late);
 const char *virt_thaw (struct vl_call *call, virDomainPtr domain);
 /* Has the guest an agent that has its channel open, for all that libvirt knows? */
 int virt_agent_hears (struct vl_call *call, virDomainPtr domain);

@@ -134,7 +134,7 @@ begin_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *j
 {
   const struct vl_volume_swap *swap = job->more;
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
-  int runs = find_running (call, conn, job, &domain), state;
+  int runs = find_running (call, conn, job, &domain), state, begun;
 
   (void)answer;
   if (runs <= 0)
@@ -144,11 +144,14 @@ begin_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *j
     return state;
   if (state != SWAP_OLD && virDomainBlockJobAbort (domain, swap->target, 0) < 0)
     return refuse_copy (call, swap, virGetLastErrorMessage ());
-  if (virDomainBlockCopy (domain, swap->target, swap->xml, NULL, 0,
-                          VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB)
-      < 0)
-    return refuse_copy (call, swap, virGetLastErrorMessage ());
-  return SWAP_COPIES;
+  if (virt_hold (conn) < 0)
+    return -1;
+  begun =
+      virDomainBlockCopy (domain, swap->target, swap->xml, NULL, 0,
+                          VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB);
+  if (virt_let_go (conn) < 0 && begun == 0)
+    (void)virDomainBlockJobAbort (domain, swap->target, 0);
+  return begun == 0 ? SWAP_COPIES : refuse_copy (call, swap, virGetLastErrorMessage ());
 }
 
 static int
@@ -184,14 +187,19 @@ pivot (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, F
 {
   const struct vl_volume_swap *swap = job->more;
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
-  int runs = find_running (call, conn, job, &domain), state;
+  int runs = find_running (call, conn, job, &domain), state, done = 0;
 
   (void)answer;
   if (runs <= 0)
     return runs < 0 ? -1 : refuse_ended (call, swap);
   state = look (call, domain, swap);
-  if (state == SWAP_READY
-      && virDomainBlockJobAbort (domain, swap->target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT) < 0)
+  /* A libvirt that dies when QEMU has the new file, and before that is written down, takes it for
+   * the old one for ever. */
+  if (state == SWAP_READY && virt_hold (conn) < 0)
+    return -1;
+  if (state == SWAP_READY)
+    done = virDomainBlockJobAbort (domain, swap->target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT);
+  if (state == SWAP_READY && (virt_let_go (conn) < 0 || done < 0))
     return refuse_copy (call, swap, virGetLastErrorMessage ());
   if (state != SWAP_READY && state != SWAP_NEW)
     return state < 0 ? -1 : refuse_copy (call, swap, "the copy was given up");
