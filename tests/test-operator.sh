@@ -440,7 +440,7 @@ is_eq "$(history "$uuid" | grep delete)" '"delete" ME "done" null' "a server tha
 run f server event list nobody
 is_eq "$rc ${err%%$'\n'*}" '5 error InstanceNotFound core: there is no server "nobody"' "one that never was has none"
 run f server event web
-is_eq "$rc ${err%%;*}" "2 error Usage core: 'server' has no verb 'event'" "event takes list"
+is_eq "$rc ${err%%;*}" "2 error Usage core: 'server' has no verb 'event web'" "event takes list"
 # A command that is killed.
 setting fake 'delay_ms = pause:3600000'
 f server create web --flavor m1 --image img > "$tmp/.out"

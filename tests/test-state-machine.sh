@@ -97,7 +97,10 @@ while IFS=$'\t' read -r word status result from way; do
   if [ "$result" = - ]; then
     hint=''
     [ "$way" = NULL ] || hint=$'\n'"  virtloom server $way s"
-    [ "$status" != ERROR ] || hint="$hint, or delete it"
+    case $status in
+      ERROR) hint="$hint, or delete it" ;;
+      VERIFY_RESIZE) hint="$hint, or revert it" ;;
+    esac
     is "$rc $err" "3 error InstanceInvalidState core: server \"s\" is $status; $word is for servers that are $from$hint" "no $pair"
     continue
   fi
