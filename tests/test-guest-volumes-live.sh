@@ -102,7 +102,7 @@ killed_at () {
   true_that "ends it, or the one after" wait_for 300 ended
 }
 # What QEMU has open for its volumes, and what the record says.
-open_files () { find "/proc/$(guest_pids)/fd" -lname "$tmp/*.raw" -o -lname "$tmp/*.qcow2" 2> /dev/null | xargs -r readlink | sort -u | paste -sd ' '; }
+open_files () { find "/proc/$(guest_pids)/fd" '(' -lname "$tmp/*.raw" -o -lname "$tmp/*.qcow2" ')' -exec readlink {} + 2> /dev/null | sort -u | paste -sd ' '; }
 on_record () { t server show live -o json | grep -o "$tmp/[a-z]*\.\(raw\|qcow2\)" | sort -u | paste -sd ' '; }
 if strace -f -o "$tmp/trace" true 2> /dev/null && command -v sqlite3 > /dev/null; then
   truncate -s 6G last.raw
