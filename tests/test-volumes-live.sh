@@ -80,7 +80,8 @@ refused "of one whose memory lies on disk" 3 "error InstanceInvalidState core: s
 must f server resume web
 
 cp deep.qcow2 kept.qcow2
-qemu-img create -q --object secret,id=s,data=secret -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s deep.qcow2 1M
+# To measure its processor, QEMU needs one that is not too busy.
+wait_for 300 qemu-img create -q --object secret,id=s,data=secret -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s deep.qcow2 1M
 refused "an encrypted one" 3 "error ImageUnacceptable core: volume \"$tmp/deep.qcow2\" is encrypted" extend volume web vdc --size 9
 truncate -s 64K deep.qcow2
 dd if=/dev/zero of=deep.qcow2 bs=64K count=1 conv=notrunc 2> /dev/null
