@@ -295,14 +295,12 @@ receive (struct vl_call *call, const struct virt_job *job, virStreamPtr stream, 
 static int
 write_picture (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, job->uuid);
   virStreamPtr stream;
   int result;
 
   if (domain == NULL)
     return -1;
-  if (! virt_settle (conn, domain, VIRT_HEAR_MS))
-    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
   stream = virStreamNew (conn->virt, 0);
   if (stream == NULL)
     return virt_error (call, "cannot read from libvirt");

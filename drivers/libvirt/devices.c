@@ -193,8 +193,8 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   (void)answer;
   if (virt_look (call, conn, job->uuid, &old) < 0)
     return -1;
-  if (old && ! virt_settle (conn, old, VIRT_ACT_MS))
-    return virt_deaf (call, job->uuid, VIRT_ACT_MS);
+  if (old && virt_hears (call, conn, old, job->uuid) < 0)
+    return -1;
   if (old) {
     before = virDomainGetXMLDesc (old, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     if (before == NULL)
@@ -279,8 +279,8 @@ ask_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
   (void)answer;
   if (virt_look (call, conn, job->uuid, &domain) < 0)
     return -1;
-  if (domain && ! virt_settle (conn, domain, VIRT_ACT_MS))
-    return virt_deaf (call, job->uuid, VIRT_ACT_MS);
+  if (domain && virt_hears (call, conn, domain, job->uuid) < 0)
+    return -1;
   return ask_and_wait (call, job, domain, job->hold_ms);
 }
 

@@ -107,6 +107,23 @@ virt_settle (struct vl_conn *conn, virDomainPtr domain, unsigned ms)
   return settled;
 }
 
+int
+virt_hears (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const char *uuid)
+{
+  return virt_settle (conn, domain, VIRT_ACT_MS) ? 0 : virt_deaf (call, uuid, VIRT_ACT_MS);
+}
+
+virDomainPtr
+virt_find_awake (struct vl_call *call, struct vl_conn *conn, const char *uuid)
+{
+  virDomainPtr domain = virt_find (call, conn, uuid);
+
+  if (domain == NULL || virt_hears (call, conn, domain, uuid) == 0)
+    return domain;
+  virDomainFree (domain);
+  return NULL;
+}
+
 /* In MS milliseconds, or half of the time that the caller has for all. */
 static int64_t
 settle_until (struct vl_call *call, uint32_t ms)

@@ -9,13 +9,11 @@
 static int
 dump_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, job->uuid);
 
   (void)answer;
   if (domain == NULL)
     return -1;
-  if (! virt_settle (conn, domain, VIRT_ACT_MS))
-    return virt_deaf (call, job->uuid, VIRT_ACT_MS);
   if (virDomainCoreDumpWithFormat (domain, job->more, VIR_DOMAIN_CORE_DUMP_FORMAT_RAW,
                                    VIR_DUMP_MEMORY_ONLY)
       == 0)

@@ -121,11 +121,9 @@ change_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
 
   (void)answer;
-  old = virt_find (call, conn, job->uuid);
+  old = virt_find_awake (call, conn, job->uuid);
   if (old == NULL)
     return -1;
-  if (! virt_settle (conn, old, VIRT_HEAR_MS))
-    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
   domain = virt_define (call, conn, change->after);
   if (domain == NULL)
     return -1;

@@ -261,25 +261,11 @@ virt_reboot (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
 
 /* ---- pausing, suspending ---- */
 
-/* The guest, whose QEMU answers.  NULL after a finding: to wait for it would keep libvirt from
- * the guests of others. */
-static virDomainPtr
-find_awake (struct vl_call *call, struct vl_conn *conn, const char *uuid)
-{
-  virDomainPtr domain = virt_find (call, conn, uuid);
-
-  if (domain == NULL || virt_settle (conn, domain, VIRT_ACT_MS))
-    return domain;
-  virDomainFree (domain);
-  virt_deaf (call, uuid, VIRT_ACT_MS);
-  return NULL;
-}
-
 static int
 pause_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   const char *uuid = job->uuid;
-  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, uuid);
   int state;
 
   (void)answer;
@@ -309,7 +295,7 @@ static int
 unpause_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   const char *uuid = job->uuid;
-  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, uuid);
   int state;
 
   (void)answer;
@@ -329,7 +315,7 @@ static int
 suspend_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   const char *uuid = job->uuid;
-  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, uuid);
   int state;
 
   (void)answer;
@@ -348,7 +334,7 @@ suspend_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
 static int
 resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, job->uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, job->uuid);
   int state;
 
   if (domain == NULL || (state = virt_state (call, conn, domain)) < 0)
@@ -481,7 +467,7 @@ interrupt_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_j
                  FILE *answer)
 {
   const char *uuid = job->uuid;
-  VIRT_AUTODOMAIN virDomainPtr domain = find_awake (call, conn, uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, uuid);
 
   (void)answer;
   if (domain == NULL)

@@ -61,7 +61,7 @@ backup_xml (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot 
 /* The job that copies a disk of the guest: 1 where it writes TARGET, 2 where it is another's, 0 where
  * there is none. */
 static int
-job_of (virDomainPtr domain, struct vl_call *call, const char *target)
+job_of (struct vl_call *call, virDomainPtr domain, const char *target)
 {
   VIRT_AUTOTEXT char *xml = virDomainBackupGetXMLDesc (domain, 0);
   int ours = xml && strstr (xml, vl_printf (call, "'%s'", virt_escaped (call, target)));
@@ -100,7 +100,7 @@ wait_for_job (struct vl_call *call, virDomainPtr domain, const char *target, uin
   int64_t deadline = vl_clock_ms () + ms;
   unsigned pause = FIRST_PAUSE_MS;
 
-  while (job_of (domain, call, target) == 1) {
+  while (job_of (call, domain, target) == 1) {
     if (ms && vl_clock_ms () > deadline)
       return -1;
     virt_sleep (pause);
@@ -157,16 +157,16 @@ begin_quietly (struct vl_call *call, virDomainPtr domain, const struct vl_snapsh
 static int
 abort_job (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
 {
-  if (job_of (domain, call, snapshot->target) == 1
-      && ((virDomainAbortJob (domain) < 0 && job_of (domain, call, snapshot->target) == 1)
+  if (job_of (call, domain, snapshot->target) == 1
+      && ((virDomainAbortJob (domain) < 0 && job_of (call, domain, snapshot->target) == 1)
           || wait_for_job (call, domain, snapshot->target, ABORT_MS) < 0))
     return virt_error (call, "cannot end the copy of the disk of guest '%s'", snapshot->uuid);
   virResetLastError ();
   return 0;
 }
 
-/* The same, with the guest thawed whatever becomes of the command.  Where that was killed the job is
- * given up. */
+/* Begins the job, with the guest thawed whatever becomes of the command.  Where that was killed the
+ * job is given up. */
 static int
 begin_whole (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
              const struct vl_snapshot *snapshot)
@@ -185,19 +185,17 @@ begin_whole (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
 static int
 copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, job->uuid);
   const struct vl_snapshot *snapshot = job->more;
   const char *why;
 
   (void)answer;
   if (domain == NULL)
     return -1;
-  if (! virt_settle (conn, domain, VIRT_HEAR_MS))
-    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
   if (! virt_alive (domain))
     return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
                          "guest '%s' is not running any more", job->uuid);
-  if (job_of (domain, call, snapshot->target))
+  if (job_of (call, domain, snapshot->target))
     return vl_refuse_as (
         call, VL_ERR_FAILED, "StorageFailed", NULL, "wait for it, or end it: virsh domjobabort",
         "a disk of guest '%s' is being copied already, by another program", job->uuid);
@@ -233,8 +231,8 @@ end_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job
     return -1;
   if (domain == NULL || ! virt_alive (domain))
     return 0;
-  if (! virt_settle (conn, domain, VIRT_HEAR_MS))
-    return virt_deaf (call, job->uuid, VIRT_HEAR_MS);
+  if (virt_hears (call, conn, domain, job->uuid) < 0)
+    return -1;
   /* First what the guest waits for. */
   if (snapshot->quiesce && virt_agent_hears (call, domain))
     why = virt_thaw (call, domain);

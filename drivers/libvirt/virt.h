@@ -322,6 +322,11 @@ int virt_see (struct vl_call *call, struct vl_conn *conn, const char *uuid, stru
 /* Waits up to MS milliseconds for what the embedded driver does when it opens: 1, or 0
  * where the guest does not answer. */
 int virt_settle (struct vl_conn *conn, virDomainPtr domain, unsigned ms);
+/* Does QEMU of the guest, DOMAIN with UUID, answer?  To wait for one that does not would keep libvirt
+ * from the guests of others.  0, or -1 after GuestNotResponding. */
+int virt_hears (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const char *uuid);
+/* The guest UUID, whose QEMU answers, or NULL after a finding. */
+virDomainPtr virt_find_awake (struct vl_call *call, struct vl_conn *conn, const char *uuid);
 
 /* Records that there is no guest UUID; answers -1. */
 int virt_not_found (struct vl_call *call, const char *uuid);

@@ -20,7 +20,7 @@ find_running (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
     return -1;
   if (! virt_alive (*domain))
     return 0;
-  return virt_settle (conn, *domain, VIRT_HEAR_MS) ? 1 : virt_deaf (call, job->uuid, VIRT_HEAR_MS);
+  return virt_hears (call, conn, *domain, job->uuid) < 0 ? -1 : 1;
 }
 
 /* ---- growing ---- */
@@ -182,27 +182,36 @@ take_new (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swa
   return virt_prove (call, &change, domain, "the guest has the new volume all the same");
 }
 
+/* The guest leaves the old file for the new one, which has all.  A libvirt that dies when QEMU has the
+ * new file, and before that is written down, takes it for the old one for ever. */
+static int
+leave_old (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap,
+           virDomainPtr domain)
+{
+  int done;
+
+  if (virt_hold (conn) < 0)
+    return -1;
+  done = virDomainBlockJobAbort (domain, swap->target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT);
+  return virt_let_go (conn) < 0 || done < 0 ? refuse_copy (call, swap, virGetLastErrorMessage ())
+                                            : 0;
+}
+
 static int
 pivot (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
   const struct vl_volume_swap *swap = job->more;
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
-  int runs = find_running (call, conn, job, &domain), state, done = 0;
+  int runs = find_running (call, conn, job, &domain), state;
 
   (void)answer;
   if (runs <= 0)
     return runs < 0 ? -1 : refuse_ended (call, swap);
   state = look (call, domain, swap);
-  /* A libvirt that dies when QEMU has the new file, and before that is written down, takes it for
-   * the old one for ever. */
-  if (state == SWAP_READY && virt_hold (conn) < 0)
-    return -1;
-  if (state == SWAP_READY)
-    done = virDomainBlockJobAbort (domain, swap->target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT);
-  if (state == SWAP_READY && (virt_let_go (conn) < 0 || done < 0))
-    return refuse_copy (call, swap, virGetLastErrorMessage ());
   if (state != SWAP_READY && state != SWAP_NEW)
     return state < 0 ? -1 : refuse_copy (call, swap, "the copy was given up");
+  if (state == SWAP_READY && leave_old (call, conn, swap, domain) < 0)
+    return -1;
   return take_new (call, conn, swap, domain);
 }
 
