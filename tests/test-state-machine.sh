@@ -86,7 +86,7 @@ for status in $(cut -f 2 <<< "$pairs" | sort -u); do
 done
 
 at=''
-while IFS=$'\t' read -r word status result from way; do
+while IFS=$'\t' read -r word status result from way or; do
   pair="$word of a server that is $status"
   command_of "$word"
   # What no command does is tried where it is done.
@@ -97,10 +97,7 @@ while IFS=$'\t' read -r word status result from way; do
   if [ "$result" = - ]; then
     hint=''
     [ "$way" = NULL ] || hint=$'\n'"  virtloom server $way s"
-    case $status in
-      ERROR) hint="$hint, or delete it" ;;
-      VERIFY_RESIZE) hint="$hint, or revert it" ;;
-    esac
+    [ "$or" = NULL ] || hint="$hint, or $or"
     is "$rc $err" "3 error InstanceInvalidState core: server \"s\" is $status; $word is for servers that are $from$hint" "no $pair"
     continue
   fi

@@ -93,19 +93,13 @@ vl_record_accepts (struct vl_call *call, const struct vl_record *record, const c
                    const char *word)
 {
   const struct vl_operation *operation = vl_operation_find (word);
-  const char *way_out = vl_status_way_out (status);
 
   if (operation == NULL)
     return vl_fault (call, "there is no operation \"%s\"", word);
   if (vl_operation_is_for (operation, status))
     return 0;
-  if (way_out)
-    way_out = vl_printf (call, "virtloom server %s %s%s", way_out,
-                         vl_shell_word (call->arena, record->name),
-                         VL_STREQ (status, "ERROR")           ? ", or delete it"
-                         : VL_STREQ (status, "VERIFY_RESIZE") ? ", or revert it"
-                                                              : "");
-  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL, way_out,
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
+                       vl_status_way_out (call, status, vl_shell_word (call->arena, record->name)),
                        "server \"%s\" is %s; %s is for servers that are %s", record->name, status,
                        word, operation->from);
 }

@@ -13,22 +13,24 @@
 /* When what is on record counts, whatever state the guest is in. */
 enum kept { NEVER, ALWAYS, WITH_A_GUEST };
 
-/* A status for each row: when it is kept, the command that leads out of it, what it means. */
+/* A status for each row: when it is kept, the command that leads out of it, what else does, what it
+ * means. */
 static const struct {
   const char *status;
   enum kept kept;
-  const char *way_out, *meaning;
+  const char *way_out, *or_else, *meaning;
 } statuses[] = {
-  { "BUILD", ALWAYS, NULL, "it is being made" },
-  { "ACTIVE", NEVER, NULL, "its guest runs" },
-  { "SHUTOFF", NEVER, "start", "its guest is off" },
-  { "PAUSED", NEVER, "unpause", "its guest stands still in memory" },
-  { "SUSPENDED", NEVER, "resume", "its guest's memory lies on disk" },
-  { "VERIFY_RESIZE", ALWAYS, "resize confirm",
+  { "BUILD", ALWAYS, NULL, NULL, "it is being made" },
+  { "ACTIVE", NEVER, NULL, NULL, "its guest runs" },
+  { "SHUTOFF", NEVER, "start", NULL, "its guest is off" },
+  { "PAUSED", NEVER, "unpause", NULL, "its guest stands still in memory" },
+  { "SUSPENDED", NEVER, "resume", NULL, "its guest's memory lies on disk" },
+  { "VERIFY_RESIZE", ALWAYS, "resize confirm", "revert it",
     "it has another flavor, and what it was before is kept" },
-  { "RESCUE", ALWAYS, "unrescue", "it runs from a rescue disk, and what it was is kept" },
-  { "ERROR", ALWAYS, "reboot --hard", "an operation failed halfway, or its guest is gone" },
-  { "DELETING", ALWAYS, NULL, "it is being removed" },
+  { "RESCUE", ALWAYS, "unrescue", NULL, "it runs from a rescue disk, and what it was is kept" },
+  { "ERROR", ALWAYS, "reboot --hard", "delete it",
+    "an operation failed halfway, or its guest is gone" },
+  { "DELETING", ALWAYS, NULL, NULL, "it is being removed" },
 };
 #define N_STATUSES (sizeof statuses / sizeof statuses[0])
 
@@ -154,11 +156,13 @@ vl_happening_find (const char *was, const char *is)
 }
 
 const char *
-vl_status_way_out (const char *status)
+vl_status_way_out (struct vl_call *call, const char *status, const char *server)
 {
   for (size_t i = 0; i < N_STATUSES; i++)
-    if (VL_STREQ (statuses[i].status, status))
-      return statuses[i].way_out;
+    if (VL_STREQ (statuses[i].status, status) && statuses[i].way_out)
+      return vl_printf (call, "virtloom server %s %s%s%s", statuses[i].way_out, server,
+                        statuses[i].or_else ? ", or " : "",
+                        statuses[i].or_else ? statuses[i].or_else : "");
   return NULL;
 }
 

@@ -35,8 +35,9 @@ int vl_operation_leads_to (const struct vl_operation *operation, const char *sta
 /* NULL where that is nothing to be told. */
 const struct vl_happening *vl_happening_find (const char *was, const char *is);
 
-/* The command that helps a server which is STATUS out of it, after "virtloom server ", or NULL. */
-const char *vl_status_way_out (const char *status);
+/* What helps SERVER, a word of the shell, which is STATUS out of it: a command, and maybe what else
+ * does; NULL where nothing has to. */
+const char *vl_status_way_out (struct vl_call *call, const char *status, const char *server);
 /* What the user is shown, from what is on RECORD and what the driver says. */
 const char *vl_status_of (const char *recorded, enum vl_state state, int known);
 const char *vl_power_state_name (enum vl_state state);
