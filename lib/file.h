@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+/* The bytes of a GiB, in which Nova counts disks. */
+#define VL_GIB (INT64_C (1) << 30)
+
 /* Reads a regular file of at most LIMIT bytes, NUL-terminated; *LENGTH without
  * the NUL.  The caller frees.  NULL with errno, EINVAL for what is no regular file: *WHY says why ("No such file or
  * directory", "is not a regular file", "is larger than N bytes"). */

@@ -7,12 +7,13 @@
 
 #include "server.h"
 
+#include "lib/file.h"
+
 #include <virtloom/ascii.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#define GIB (INT64_C (1) << 30)
 #define NOVA_STATES                                                                                \
   {                                                                                                \
     "nostate", "running", "", "paused", "shutdown", "", "crashed", "suspended"                     \
@@ -269,12 +270,13 @@ host_usage (struct tool *tool)
   put_known (object, "vcpus_used", r->vcpus_used);
   put_known (object, "memory_mb", r->memory_mb);
   put_known (object, "memory_mb_used", r->memory_mb_used);
-  put_known (object, "local_gb", r->local_bytes < 0 ? -1 : r->local_bytes / GIB);
-  put_known (object, "local_gb_used", r->local_bytes < 0 ? -1 : r->local_bytes_used / GIB);
+  put_known (object, "local_gb", r->local_bytes < 0 ? -1 : r->local_bytes / VL_GIB);
+  put_known (object, "local_gb_used", r->local_bytes < 0 ? -1 : r->local_bytes_used / VL_GIB);
   /* Below 0 where disks may grow beyond what there is. */
-  json_object_set_new (
-      object, "disk_available_least",
-      usage.local_free < 0 ? json_null () : json_integer ((usage.local_free - usage.growth) / GIB));
+  json_object_set_new (object, "disk_available_least",
+                       usage.local_free < 0
+                           ? json_null ()
+                           : json_integer ((usage.local_free - usage.growth) / VL_GIB));
   json_object_set_new (object, "cpu_stats", cpu_stats (&usage.cpu));
   json_object_set_new (object, "cpu_info", cpu_info (usage.host));
   json_object_set_new (object, "supported_instances", supported_instances (tool, usage.host));

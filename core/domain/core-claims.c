@@ -12,8 +12,6 @@
 
 #include <sys/statvfs.h>
 
-#define GIB ((int64_t)1 << 30)
-
 /* Where the disks are that are made for servers. */
 #define STORE "DISK_GB:state"
 
@@ -47,9 +45,9 @@ disk_space (const struct vl_guest *guest)
 
     if (! (bdm && vl_is_volume (bdm))
         && __builtin_add_overflow (bytes, guest->disks[i].size, &bytes))
-      return INT64_MAX / GIB;
+      return INT64_MAX / VL_GIB;
   }
-  return bytes / GIB + (bytes % GIB != 0);
+  return bytes / VL_GIB + (bytes % VL_GIB != 0);
 }
 
 /* What is preallocated must fit into what is free now, whoever has the rest. */
@@ -63,7 +61,7 @@ check_free (struct vl_call *call, int64_t gib)
   if (! call->host->live || state == NULL || ! vl_is (call, VL_STORAGE_PREALLOCATE, "space")
       || statvfs (state, &fs) < 0)
     return;
-  free_gib = (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize / (uint64_t)GIB);
+  free_gib = (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize / (uint64_t)VL_GIB);
   if (gib > free_gib)
     vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", VL_STORAGE_PREALLOCATE,
                   "make room, or say preallocate_images = none in section [storage] of "
@@ -80,7 +78,7 @@ disk_capacity (struct vl_call *call)
 
   if (vl_fact_int (call, "storage.capacity", 0, &bytes) != 1)
     return -1;
-  return vl_capacity (call->guest, "disk", bytes / GIB, &how);
+  return vl_capacity (call->guest, "disk", bytes / VL_GIB, &how);
 }
 
 /* ---- members ---- */

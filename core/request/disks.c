@@ -7,10 +7,10 @@
 
 #include "request/disks.h"
 
+#include "lib/file.h"
 #include "lib/text.h"
 #include "request/recorded.h"
 
-#define GIB ((int64_t)1 << 30)
 #define MIB ((int64_t)1 << 20)
 
 struct layout {
@@ -271,9 +271,9 @@ describe (struct layout *l, const struct vl_wanted_disk *want, struct vl_disk *d
   if (VL_STREQ (want->role, "rescue"))
     disk->size = request->rescue->image.virtual_size;
   else if (vl_is_of_image (want))
-    disk->size = request->flavor.disk ? request->flavor.disk * GIB : request->image.virtual_size;
+    disk->size = request->flavor.disk ? request->flavor.disk * VL_GIB : request->image.virtual_size;
   else
-    disk->size = want->bdm ? want->bdm->volume_size * GIB : amount * (swap ? MIB : GIB);
+    disk->size = want->bdm ? want->bdm->volume_size * VL_GIB : amount * (swap ? MIB : VL_GIB);
   disk->why = want->bdm
                   ? vl_printf (l->call, "%s (request)", vl_bdm_path (l->call, request, want->bdm))
               : size ? vl_printf (l->call, "%s=%lld (flavor)", size, (long long)amount)

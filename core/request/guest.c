@@ -6,12 +6,11 @@
 
 #include <config.h>
 
+#include "lib/file.h"
 #include "request/disks.h"
 #include "request/work.h"
 
 #include <inttypes.h>
-
-#define GIB ((int64_t)1 << 30)
 
 /* Refuses MEMBER of PART, which is VALUE. */
 static void
@@ -68,12 +67,12 @@ check_disk (struct vl_guest *guest, const struct vl_block_device *volume)
 
   if (disk == 0)
     return;
-  if (! volume && size > disk * GIB)
+  if (! volume && size > disk * VL_GIB)
     refuse (guest, "FlavorDiskSmallerThanImage", "flavor", "disk", number (guest, disk),
             "take a flavor with a larger disk",
             vl_printf (guest->call,
                        "the image has %" PRId64 " bytes, the flavor's disk has %" PRId64, size,
-                       disk * GIB));
+                       disk * VL_GIB));
   if (request->image.min_disk > disk)
     refuse (guest, volume ? "VolumeSmallerThanMinDisk" : "FlavorDiskSmallerThanMinDisk", "image",
             "min_disk", number (guest, request->image.min_disk),

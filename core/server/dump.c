@@ -180,13 +180,9 @@ static int
 end (struct vl_app *app, struct vl_plugin *driver, const char *uuid, const char *result,
      const char *reason)
 {
-  struct vl_store *store = app->store;
-
-  if (go_on (app, driver, uuid) < 0 || vl_undo_drop_folders (app, store, uuid) < 0
-      || vl_db_begin (store) < 0)
-    return -1;
-  return vl_db_finish (
-      store, vl_history_end (store, uuid, result, reason) < 0 ? -1 : vl_undo_end (store, uuid));
+  return go_on (app, driver, uuid) < 0 || vl_undo_drop_folders (app, app->store, uuid) < 0
+             ? -1
+             : vl_undo_close (app->store, uuid, result, reason);
 }
 
 int
@@ -237,11 +233,7 @@ vl_server_dump_mend (struct vl_app *app, const char *uuid)
   if (vl_record_load (app->store, uuid, &record) != 1)
     return -1;
   driver = vl_app_driver_named (app, record.driver);
-  if (driver == NULL
-      || vl_db_row (app->store, &folder,
-                    "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_FOLDER "'", "s",
-                    uuid)
-             < 0)
+  if (driver == NULL || vl_undo_planned (app->store, uuid, VL_MADE_FOLDER, &folder) < 0)
     return -1;
   inside = vl_printf (app->call, "%s/memory", folder ? folder : "");
   /* The last step is that the file leaves its folder. */

@@ -72,17 +72,6 @@ begin (struct setting *s)
                                                         VL_OP_SERVER_PASSWORD, s->record.driver));
 }
 
-/* Ends the operation in one transaction. */
-static int
-end (struct vl_app *app, const char *uuid, const char *result, const char *reason)
-{
-  return vl_db_begin (app->store) < 0
-             ? -1
-             : vl_db_finish (app->store, vl_history_end (app->store, uuid, result, reason) < 0
-                                             ? -1
-                                             : vl_undo_end (app->store, uuid));
-}
-
 int
 vl_server_set_password (struct vl_app *app, const char *server, const char *password)
 {
@@ -100,8 +89,8 @@ vl_server_set_password (struct vl_app *app, const char *server, const char *pass
     const char *user = user_of (&s.hooks);
 
     result = VL_CALL (app, s.driver, guest, set_admin_password, s.record.uuid, user, password);
-    if (end (app, s.record.uuid, result < 0 ? "failed" : "done",
-             result < 0 ? vl_fault_text (app->call, first) : user)
+    if (vl_undo_close (app->store, s.record.uuid, result < 0 ? "failed" : "done",
+                       result < 0 ? vl_fault_text (app->call, first) : user)
         < 0)
       result = -1;
   }
@@ -112,6 +101,6 @@ vl_server_set_password (struct vl_app *app, const char *server, const char *pass
 int
 vl_server_password_mend (struct vl_app *app, const char *uuid)
 {
-  return end (app, uuid, "interrupted",
-              "the command that did it was killed; the password may have been set");
+  return vl_undo_close (app->store, uuid, "interrupted",
+                        "the command that did it was killed; the password may have been set");
 }

@@ -104,11 +104,12 @@ const char *vl_guest_reason (struct vl_app *app, const char *uuid, const struct 
  * UUID or NULL (derived).  malloc; NULL after a finding. */
 char *vl_create_request (struct vl_app *app, const struct vl_create_options *options,
                          const char *uuid);
-/* server-create.c, inside a transaction: SERVER cannot do without the image whose file is PATH, if it
- * is one in STATE, as its WHAT.  One that was deleted since the plan was made is noticed.  0 or
- * -1.  And: it needs none any more but what its documents name. */
-int vl_server_image_take (struct vl_app *app, const char *server, const char *path,
-                          const char *what);
+/* server-create.c, inside a transaction: SERVER cannot do without the images whose files are FILE
+ * (its WHAT, "root disk"; NULL: none), and the kernel and ramdisk of IMAGE, as far as they are in STATE.
+ * One that was deleted since the plan was made is noticed.  0 or -1.  And: it needs none any more
+ * but what its documents name. */
+int vl_server_images_take (struct vl_app *app, const char *server, const char *file,
+                           const char *what, const struct vl_request_image *image);
 int vl_server_images_leave (struct vl_store *store, const char *server);
 /* server-create.c: are UUID, the name of its domain, and NAME (NULL: not asked) free in STATE?
  * 0, or -1 after a finding. */

@@ -179,7 +179,7 @@ vl_document_take (struct vl_store *store, const char *server, enum vl_event even
 /* The same after operation KIND.  Where a device is that came to a guest goes into the document, too,
  * so that it is there after the next start. */
 static int
-take_it (struct vl_app *app, const char *server, const char *kind, enum vl_event event)
+take_with_addresses (struct vl_app *app, const char *server, const char *kind, enum vl_event event)
 {
   struct vl_store *store = app->store;
   size_t first = app->call->findings.n, n = 1;
@@ -249,8 +249,9 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
   done = how->act (how->opaque);
   if (done == 0) {
     if (vl_db_begin (store) == 0
-        && vl_db_finish (store, how->take ? how->take (how->opaque)
-                                          : take_it (app, record->uuid, how->kind, how->event))
+        && vl_db_finish (store,
+                         how->take ? how->take (how->opaque)
+                                   : take_with_addresses (app, record->uuid, how->kind, how->event))
                == 0)
       return 0;
     return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
@@ -311,7 +312,7 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
     done = VL_UNFINISHED;
   return vl_db_finish (
       app->store, done == VL_UNFINISHED ? -1
-                  : done == 0           ? take_it (app, server, kind, event)
+                  : done == 0           ? take_with_addresses (app, server, kind, event)
                   : done > 0
                       ? keep_pending (app->store, hooks->record, event, "interrupted", why)
                       : vl_document_drop (app->store, server, VL_ROLE_PENDING, "interrupted", why));

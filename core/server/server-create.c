@@ -80,8 +80,8 @@ insert_record (struct creation *c)
   return vl_db_run (c->store, "UPDATE server SET request = ? WHERE uuid = ?", "ss", json, c->uuid);
 }
 
-int
-vl_server_image_take (struct vl_app *app, const char *server, const char *path, const char *what)
+static int
+take_image (struct vl_app *app, const char *server, const char *path, const char *what)
 {
   const char *uuid = path ? strrchr (path, '/') : NULL;
   int there;
@@ -103,6 +103,17 @@ vl_server_image_take (struct vl_app *app, const char *server, const char *path, 
 }
 
 int
+vl_server_images_take (struct vl_app *app, const char *server, const char *file, const char *what,
+                       const struct vl_request_image *image)
+{
+  return take_image (app, server, file, what) < 0
+                 || take_image (app, server, image->kernel, "kernel") < 0
+                 || take_image (app, server, image->ramdisk, "ramdisk") < 0
+             ? -1
+             : 0;
+}
+
+int
 vl_server_images_leave (struct vl_store *store, const char *server)
 {
   /* An image is called by its uuid in what is made of it. */
@@ -119,15 +130,13 @@ insert_images (struct creation *c)
 {
   const struct vl_request *request = c->plan->request;
   const struct vl_guest *guest = c->plan->build.guest;
-  int bad = 0;
+  const char *file = NULL;
 
   for (size_t i = 0; i < guest->n_disks; i++)
     for (const struct vl_source *below = guest->sources[i].backing; below; below = below->backing)
       if (below->path && request->image.file && VL_STREQ (below->path, request->image.file))
-        bad |= vl_server_image_take (c->app, c->uuid, below->path, "root disk");
-  bad |= vl_server_image_take (c->app, c->uuid, request->image.kernel, "kernel");
-  bad |= vl_server_image_take (c->app, c->uuid, request->image.ramdisk, "ramdisk");
-  return bad;
+        file = below->path;
+  return vl_server_images_take (c->app, c->uuid, file, "root disk", &request->image);
 }
 
 static int

@@ -487,11 +487,8 @@ vl_device_mend (const struct vl_hooks *hooks, const struct vl_hooks *next, const
   while (w.what < operations + N_OPERATIONS && ! VL_STREQ (w.what->kind, kind))
     w.what++;
   if (w.what == operations + N_OPERATIONS
-      || vl_db_row (w.app->store, &w.after.request,
-                    "SELECT name AS request FROM undo WHERE object = ? AND kind = "
-                    "'" VL_MADE_REQUEST "'",
-                    "s", w.record.uuid)
-             != 1)
+      || vl_undo_planned (w.app->store, w.record.uuid, VL_MADE_REQUEST, &w.after.request) < 0
+      || w.after.request == NULL)
     return vl_refuse_as (call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
                          "there is no operation \"%s\" that can be finished", kind);
   w.device = w.what->gone ? find_changed (&hooks->stored->was, &next->stored->was)

@@ -8,11 +8,10 @@
 
 #include "server/hooks.h"
 
+#include "lib/file.h"
 #include "request/disks.h"
 #include "server/metadata.h"
 #include "server/undo.h"
-
-#define GIB ((int64_t)1 << 30)
 
 struct disk_work {
   const struct vl_hooks *hooks;
@@ -103,7 +102,7 @@ make_of_image (struct disk_work *w, struct vl_plugin *plugin)
 {
   const struct vl_request_image *image = vl_image_of (w->request, w->disk->role);
   /* The disk of a rescue is as large as its image. */
-  int64_t size = VL_STREQ (w->disk->role, "rescue") ? 0 : w->request->flavor.disk * GIB;
+  int64_t size = VL_STREQ (w->disk->role, "rescue") ? 0 : w->request->flavor.disk * VL_GIB;
   struct vl_call *call = w->app->call;
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
 

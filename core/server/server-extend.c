@@ -7,6 +7,7 @@
 
 #include "server/hooks.h"
 
+#include "lib/file.h"
 #include "lib/text.h"
 #include "server/method.h"
 #include "server/undo.h"
@@ -17,7 +18,6 @@
 #include <inttypes.h>
 
 #define EXTEND "extend volume" /* in the state machine */
-#define GIB ((int64_t)1 << 30)
 
 struct extending {
   struct vl_app *app;
@@ -85,22 +85,15 @@ judge_size (struct extending *e)
   if (vl_volume_measure (e->app, e->driver, e->disk, &file, &has) < 0)
     return -1;
   if (e->bytes && e->bytes < has)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "VolumeExtendFailed", NULL,
-                         vl_printf (call, "give at least %" PRId64 " GiB", (has + GIB - 1) / GIB),
-                         "volume '%s' of server \"%s\" has %" PRId64
-                         " bytes, which are more than %" PRId64 "; volumes are not made smaller",
-                         e->disk->dev, e->record.name, has, e->bytes);
+    return vl_refuse_as (
+        call, VL_ERR_REQUEST, "VolumeExtendFailed", NULL,
+        vl_printf (call, "give at least %" PRId64 " GiB", (has + VL_GIB - 1) / VL_GIB),
+        "volume '%s' of server \"%s\" has %" PRId64 " bytes, which are more than %" PRId64
+        "; volumes are not made smaller",
+        e->disk->dev, e->record.name, has, e->bytes);
   if (e->bytes == 0)
     e->bytes = has;
   return 0;
-}
-
-static const struct vl_disk *
-find_disk (const struct extending *e, const char *id)
-{
-  const struct vl_recorded_device *device = vl_recorded_device (&e->hooks.stored->was, id);
-
-  return device && ! device->is_nic ? &device->disk : NULL;
 }
 
 /* ---- doing it ---- */
@@ -144,19 +137,6 @@ write_begin (const struct extending *e)
              : vl_undo_plan (store, e->record.uuid, VL_MADE_SIZE, size);
 }
 
-/* Ends the operation, which had RESULT, in one transaction. */
-static int
-end (const struct extending *e, const char *result, const char *reason)
-{
-  struct vl_store *store = e->app->store;
-
-  if (vl_db_begin (store) < 0)
-    return -1;
-  return vl_db_finish (store, vl_history_end (store, e->record.uuid, result, reason) < 0
-                                  ? -1
-                                  : vl_undo_end (store, e->record.uuid));
-}
-
 /* "vdb: 2147483648 bytes". */
 static const char *
 told (const struct extending *e)
@@ -176,7 +156,7 @@ load (struct extending *e, const char *volume)
       || vl_hooks_load (&e->hooks, e->app, &e->record, VL_ROLE_CURRENT) < 0)
     return -1;
   id = vl_device_named (call, &e->record, &e->hooks.stored->was, 0, volume);
-  e->disk = id ? find_disk (e, id) : NULL;
+  e->disk = id ? vl_stored_disk (e->hooks.stored, id) : NULL;
   if (e->disk == NULL)
     return -1;
   call->host = e->hooks.host;
@@ -199,8 +179,8 @@ extend (struct extending *e)
   first = app->call->findings.n;
   vl_progress (app->call, EXTEND " of \"%s\"", e->record.name);
   result = grow (e);
-  if (end (e, result < 0 ? "failed" : "done",
-           result < 0 ? vl_fault_text (app->call, first) : told (e))
+  if (vl_undo_close (e->app->store, e->record.uuid, result < 0 ? "failed" : "done",
+                     result < 0 ? vl_fault_text (app->call, first) : told (e))
       < 0)
     return -1;
   return result;
@@ -241,23 +221,20 @@ mend (struct extending *e)
   struct vl_info info;
   char *id = NULL;
 
-  if (vl_db_row (e->app->store, &size,
-                 "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_SIZE "'", "s",
-                 e->record.uuid)
-          < 0
+  if (vl_undo_planned (e->app->store, e->record.uuid, VL_MADE_SIZE, &size) < 0
       || vl_hooks_load (&e->hooks, e->app, &e->record, VL_ROLE_CURRENT) < 0
       || vl_server_look (e->app, e->driver, e->record.uuid, &info) < 0)
     return -1;
   e->bytes = size ? strtoll (size, &id, 10) : 0;
-  e->disk = id && *id ? find_disk (e, id + 1) : NULL;
+  e->disk = id && *id ? vl_stored_disk (e->hooks.stored, id + 1) : NULL;
   call->host = e->hooks.host;
   if (e->disk && grow (e) == 0)
-    return end (e, "done", told (e));
+    return vl_undo_close (e->app->store, e->record.uuid, "done", told (e));
   /* Nothing but the volume's end is missing, and the operator can say it again. */
-  return end (e, "interrupted",
-              vl_printf (call, "the command that did it was killed: %s",
-                         call->findings.n > first ? vl_fault_text (call, first)
-                                                  : "the volume is not on record"));
+  return vl_undo_close (e->app->store, e->record.uuid, "interrupted",
+                        vl_printf (call, "the command that did it was killed: %s",
+                                   call->findings.n > first ? vl_fault_text (call, first)
+                                                            : "the volume is not on record"));
 }
 
 int

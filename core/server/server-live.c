@@ -88,22 +88,6 @@ judge (void *opaque, const struct vl_change *changes, size_t n)
 
 /* ---- the driver ---- */
 
-/* The element of `devices` at or above PATH, as a number in the rows of STORED, by the device that
- * it is; N_ROWS where there is none. */
-static size_t
-find_device (const struct vl_stored *stored, const char *device)
-{
-  size_t i = 0;
-
-  while (i < stored->n_rows
-         && ! (stored->rows[i].part == VL_PART_ELEMENT && stored->rows[i].device
-               && VL_STREQ (stored->rows[i].device, device)
-               && VL_STARTS (stored->rows[i].path, "/domain/devices/")
-               && strchr (stored->rows[i].path + strlen ("/domain/devices/"), '/') == NULL))
-    i++;
-  return i;
-}
-
 /* The devices of AFTER that differ from those of BEFORE. */
 static struct vl_table
 parts_of (struct vl_call *call, const struct vl_stored *before, const struct vl_stored *after)
@@ -117,15 +101,14 @@ parts_of (struct vl_call *call, const struct vl_stored *before, const struct vl_
   parts = vl_arena_alloc (call->arena, (n + 1) * sizeof *parts);
   for (size_t i = 0; i < n; i++) {
     const struct vl_provenance *row = changes[i].is ? changes[i].is : changes[i].was;
-    size_t at = row->device ? find_device (after, row->device) : after->n_rows;
+    const char *path = row->device ? vl_stored_path (after, row->device) : NULL;
     uint32_t k = 0;
 
-    while (k < n_parts && ! VL_STREQ (parts[k].id, row->device ? row->device : ""))
+    while (path && k < n_parts && ! VL_STREQ (parts[k].id, row->device))
       k++;
-    if (at < after->n_rows && k == n_parts)
+    if (path && k == n_parts)
       parts[n_parts++] =
-          (struct vl_device_part) { row->device,
-                                    vl_doc_part_xml (call, after->doc, after->rows[at].path) };
+          (struct vl_device_part) { row->device, vl_doc_part_xml (call, after->doc, path) };
   }
   return (struct vl_table) { parts, n_parts, sizeof *parts };
 }

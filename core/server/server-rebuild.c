@@ -192,7 +192,7 @@ act (void *opaque)
   vl_hooks_free (&next);
   if (result == 0)
     return vl_keep_forget (&kept) < 0 ? VL_UNFINISHED : 0;
-  if (vl_undo_turn (app->store, r->turning->record.uuid, &turn) < 0
+  if (vl_undo_planned (app->store, r->turning->record.uuid, VL_MADE_TURN, &turn) < 0
       || put_back (app, &r->turning->record, turn) < 0)
     return VL_UNFINISHED;
   return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceFaultRollback", NULL, NULL,
@@ -243,14 +243,8 @@ judge (void *opaque, const struct vl_change *changes, size_t n)
   return vl_changes_judge (r->turning->app, &r->turning->record, changes, n,
                            r->turning->options->accept_loss)
                      < 0
-                 || vl_server_image_take (r->turning->app, r->turning->record.uuid, image->file,
-                                          "root disk")
-                        < 0
-                 || vl_server_image_take (r->turning->app, r->turning->record.uuid, image->kernel,
-                                          "kernel")
-                        < 0
-                 || vl_server_image_take (r->turning->app, r->turning->record.uuid, image->ramdisk,
-                                          "ramdisk")
+                 || vl_server_images_take (r->turning->app, r->turning->record.uuid, image->file,
+                                           "root disk", image)
                         < 0
              ? -1
              : 0;
@@ -303,10 +297,9 @@ finish (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *re
   struct vl_info info;
   int result = -1;
 
-  if (vl_db_row (app->store, &json,
-                 "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_REQUEST "'", "s",
-                 record->uuid)
-      != 1)
+  if (vl_undo_planned (app->store, record->uuid, VL_MADE_REQUEST, &json) < 0)
+    return -1;
+  if (json == NULL)
     return vl_refuse_as (app->call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
                          "what server \"%s\" was rebuilt as is not on record", record->name);
   request = vl_stored_request (app, json, record->name);
@@ -328,7 +321,8 @@ vl_server_rebuild_mend (struct vl_app *app, const char *uuid)
   struct vl_plugin *driver;
   const char *turn;
 
-  if (vl_turn_left (app, uuid, &record, &driver) < 0 || vl_undo_turn (store, uuid, &turn) < 0)
+  if (vl_turn_left (app, uuid, &record, &driver) < 0
+      || vl_undo_planned (store, uuid, VL_MADE_TURN, &turn) < 0)
     return -1;
   if (turn && VL_STREQ (turn, "done"))
     return finish (app, driver, &record);

@@ -230,7 +230,7 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *result
   struct vl_store *store = app->store;
   const char *turn = NULL;
 
-  if (vl_undo_turn (store, record->uuid, &turn) < 0
+  if (vl_undo_planned (store, record->uuid, VL_MADE_TURN, &turn) < 0
       || (turn && become_itself (app, record, VL_STREQ (turn, "on")) < 0)
       || forget_files (app, record->uuid) < 0 || vl_db_begin (store) < 0)
     return -1;
@@ -291,18 +291,14 @@ static int
 begin (struct vl_turning *r)
 {
   struct vl_store *store = r->app->store;
-  const struct vl_request_image *image;
   const char *uuid = r->record.uuid;
 
   if (vl_plan_again (r->app, r->plan) < 0)
     return -1;
-  image = &r->plan->request->rescue->image;
   return vl_stored_write (store, uuid, VL_ROLE_RESCUE, r->plan) < 0
                  || vl_claims_write (r->app, uuid, VL_ROLE_RESCUE, r->plan) < 0
-                 || vl_server_image_take (r->app, uuid, image->file, "rescue disk") < 0
-                 || vl_server_image_take (r->app, uuid, r->plan->request->image.kernel, "kernel")
-                        < 0
-                 || vl_server_image_take (r->app, uuid, r->plan->request->image.ramdisk, "ramdisk")
+                 || vl_server_images_take (r->app, uuid, r->plan->request->rescue->image.file,
+                                           "rescue disk", &r->plan->request->image)
                         < 0
              ? -1
              : vl_undo_begin (store, uuid, VL_OP_SERVER_RESCUE, r->record.driver);

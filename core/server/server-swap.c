@@ -33,14 +33,6 @@ struct swapping {
 
 /* ---- what it is to be ---- */
 
-static const struct vl_disk *
-disk_of (const struct vl_stored *stored, const char *id)
-{
-  const struct vl_recorded_device *device = vl_recorded_device (&stored->was, id);
-
-  return device && ! device->is_nic ? &device->disk : NULL;
-}
-
 /* The number of the volume DISK among the block devices that are asked for; -1 after a finding. */
 static int
 find_number (const struct swapping *s)
@@ -204,7 +196,7 @@ load (struct swapping *s, const char *volume, const char *spec)
       || vl_hooks_load (&s->current, s->app, &s->record, VL_ROLE_CURRENT) < 0)
     return -1;
   id = vl_device_named (call, &s->record, &s->current.stored->was, 0, volume);
-  s->disk = id ? disk_of (s->current.stored, id) : NULL;
+  s->disk = id ? vl_stored_disk (s->current.stored, id) : NULL;
   if (s->disk == NULL || judge_old (s) < 0)
     return -1;
   call->op_device = id;
@@ -215,22 +207,11 @@ load (struct swapping *s, const char *volume, const char *spec)
 
 /* ---- doing it ---- */
 
-/* The path of the whole element of `devices` that is DISK in STORED. */
-static const char *
-path_of (const struct vl_stored *stored, const char *id)
-{
-  for (size_t i = 0; i < stored->n_rows; i++)
-    if (stored->rows[i].part == VL_PART_ELEMENT && stored->rows[i].device
-        && VL_STREQ (stored->rows[i].device, id))
-      return stored->rows[i].path;
-  return "/domain";
-}
-
 static int
 call_driver (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
              int settle)
 {
-  const struct vl_disk *disk = disk_of (after->stored, id);
+  const struct vl_disk *disk = vl_stored_disk (after->stored, id);
   struct vl_app *app = before->app;
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
   struct vl_spawn spawn;
@@ -253,7 +234,7 @@ call_driver (const struct vl_hooks *before, const struct vl_hooks *after, const 
                                 .doc = after->stored->doc };
   else if (vl_record_spawn (app, before->record, after->stored->doc, &spawn) < 0)
     return -1;
-  swap.xml = vl_doc_part_xml (app->call, after->stored->doc, path_of (after->stored, id));
+  swap.xml = vl_doc_part_xml (app->call, after->stored->doc, vl_stored_path (after->stored, id));
   app->call->host = after->host;
   app->call->addresses = NULL;
   return VL_CALL (app, before->driver, devices, swap_volume, &swap);
@@ -321,7 +302,7 @@ find_swapped (const struct vl_stored *before, const struct vl_stored *after)
 {
   for (size_t i = 0; i < before->was.n_devices; i++) {
     const struct vl_recorded_device *device = &before->was.devices[i];
-    const struct vl_disk *new = device->is_nic ? NULL : disk_of (after, device->disk.id);
+    const struct vl_disk *new = device->is_nic ? NULL : vl_stored_disk (after, device->disk.id);
 
     if (new && ! vl_text_same (new->source, device->disk.source))
       return device->disk.id;

@@ -25,8 +25,6 @@
 /* In the server's folder: what the hypervisor writes. */
 #define COPY "snapshot"
 
-#define GIB ((int64_t)1 << 30)
-
 struct snapshot {
   struct vl_app *app;
   struct vl_record record;
@@ -167,8 +165,8 @@ describe (struct snapshot *s)
   s->image.disk_format = s->disk->format;
   s->image.min_ram = request->image.min_ram;
   s->image.min_disk = request->flavor.disk > 0 ? request->flavor.disk : request->image.min_disk;
-  if (s->image.min_disk * GIB < s->bytes)
-    s->image.min_disk = (s->bytes + GIB - 1) / GIB;
+  if (s->image.min_disk * VL_GIB < s->bytes)
+    s->image.min_disk = (s->bytes + VL_GIB - 1) / VL_GIB;
 }
 
 /* ---- frozen for a moment ---- */
@@ -257,19 +255,6 @@ tidy (struct vl_app *app, struct vl_plugin *driver, const struct vl_snapshot *jo
                                                      : 0;
 }
 
-/* Ends the operation in one transaction. */
-static int
-end (struct vl_app *app, const char *uuid, const char *result, const char *reason)
-{
-  struct vl_store *store = app->store;
-
-  return vl_db_begin (store) < 0
-             ? -1
-             : vl_db_finish (store, vl_history_end (store, uuid, result, reason) < 0
-                                        ? -1
-                                        : vl_undo_end (store, uuid));
-}
-
 static int
 write_begin (const struct snapshot *s)
 {
@@ -338,8 +323,8 @@ vl_server_snapshot (struct vl_app *app, const char *server, const struct vl_imag
     result = vl_image_fill_in (app, &s.image, fill, &s);
     /* Where that fails the next command ends it. */
     if (tidy (app, s.driver, &s.job) < 0
-        || end (app, s.record.uuid, result < 0 ? "failed" : "done",
-                result < 0 ? vl_fault_text (app->call, first) : s.image.name)
+        || vl_undo_close (app->store, s.record.uuid, result < 0 ? "failed" : "done",
+                          result < 0 ? vl_fault_text (app->call, first) : s.image.name)
                < 0)
       result = -1;
   }
@@ -373,5 +358,6 @@ vl_server_snapshot_mend (struct vl_app *app, const char *uuid)
              < 0)
     return -1;
   done = image != NULL;
-  return end (app, uuid, done ? "done" : "interrupted", done ? image : VL_WAS_KILLED);
+  return vl_undo_close (app->store, uuid, done ? "done" : "interrupted",
+                        done ? image : VL_WAS_KILLED);
 }

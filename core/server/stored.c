@@ -472,6 +472,29 @@ vl_stored_free (struct vl_stored *stored)
     vl_doc_free (stored->doc);
 }
 
+const struct vl_disk *
+vl_stored_disk (const struct vl_stored *stored, const char *id)
+{
+  const struct vl_recorded_device *device = vl_recorded_device (&stored->was, id);
+
+  return device && ! device->is_nic ? &device->disk : NULL;
+}
+
+const char *
+vl_stored_path (const struct vl_stored *stored, const char *id)
+{
+  static const char top[] = "/domain/devices/";
+
+  for (size_t i = 0; i < stored->n_rows; i++) {
+    const struct vl_provenance *row = &stored->rows[i];
+
+    if (row->part == VL_PART_ELEMENT && row->device && VL_STREQ (row->device, id)
+        && VL_STARTS (row->path, top) && strchr (row->path + sizeof top - 1, '/') == NULL)
+      return row->path;
+  }
+  return NULL;
+}
+
 int
 vl_addresses_write (struct vl_store *store, const char *server)
 {

@@ -41,5 +41,9 @@ int vl_stored_devices (struct vl_store *store, const char *server, const char *r
 struct vl_stored *vl_stored_load (struct vl_app *app, const struct vl_record *record,
                                   const char *role);
 void vl_stored_free (struct vl_stored *stored);
+/* The disk ID of STORED, or NULL. */
+const struct vl_disk *vl_stored_disk (const struct vl_stored *stored, const char *id);
+/* The path of the element of `devices` that is the device ID of STORED, or NULL. */
+const char *vl_stored_path (const struct vl_stored *stored, const char *id);
 
 #endif

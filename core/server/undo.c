@@ -96,14 +96,12 @@ vl_undo_unmark (struct vl_call *call, const char *path)
 }
 
 int
-vl_undo_turn (struct vl_store *store, const char *object, const char **turn)
+vl_undo_planned (struct vl_store *store, const char *object, const char *kind, const char **name)
 {
-  *turn = NULL;
-  /* "done" is before the others in the alphabet. */
-  return vl_db_row (store, turn,
-                    "SELECT name FROM undo WHERE object = ? AND kind = '" VL_MADE_TURN
-                    "' ORDER BY name LIMIT 1",
-                    "s", object)
+  *name = NULL;
+  return vl_db_row (store, name,
+                    "SELECT name FROM undo WHERE object = ? AND kind = ? ORDER BY name LIMIT 1",
+                    "ss", object, kind)
                  < 0
              ? -1
              : 0;
@@ -115,6 +113,15 @@ vl_undo_end (struct vl_store *store, const char *object)
   return vl_history_end (store, object, "done", NULL) < 0
              ? -1
              : vl_db_run (store, "DELETE FROM operation WHERE object = ?", "s", object);
+}
+
+int
+vl_undo_close (struct vl_store *store, const char *object, const char *result, const char *reason)
+{
+  if (vl_db_begin (store) < 0)
+    return -1;
+  return vl_db_finish (
+      store, vl_history_end (store, object, result, reason) < 0 ? -1 : vl_undo_end (store, object));
 }
 
 /* ---- rolling back ---- */

@@ -57,7 +57,8 @@
 #define VL_MADE_REQUEST "request"   /* what the server will be asked as: JSON */
 #define VL_MADE_STILL "still"       /* that a guest stands still which ran */
 /* Nothing that is made: how far an operation has come that replaces a guest.  "on" or "off": it
- * begins, with a guest that was that; "done": the guest is the new one. */
+ * begins, with a guest that was that; "done", which is before these in the alphabet: the guest is
+ * the new one. */
 #define VL_MADE_TURN "turn"
 
 /* Inside a transaction: operation KIND on OBJECT begins, which of a server's is in its history;
@@ -84,11 +85,16 @@ void vl_undo_unmark (struct vl_call *call, const char *path);
  * place; inside a transaction: it is there to stay, and the folder remains to be removed. */
 int vl_undo_moves (struct vl_store *store, const char *object);
 int vl_undo_moved (struct vl_store *store, const char *object);
-/* *TURN becomes the VL_MADE_TURN of the operation on OBJECT, NULL where it has none.  0 or -1. */
-int vl_undo_turn (struct vl_store *store, const char *object, const char **turn);
 /* The operation is over, whatever it made stays.  It was done, if vl_history_end did not say
  * otherwise before. */
 int vl_undo_end (struct vl_store *store, const char *object);
+/* The same in a transaction of its own; in its history the operation had RESULT ("failed") for REASON. */
+int vl_undo_close (struct vl_store *store, const char *object, const char *result,
+                   const char *reason);
+/* The first NAME, in the order of the alphabet, of what KIND is planned for the operation on OBJECT;
+ * NULL where there is none.  0, or -1 after a finding. */
+int vl_undo_planned (struct vl_store *store, const char *object, const char *kind,
+                     const char **name);
 /* Removes what the operation on OBJECT made, newest kinds first: domain, files,
  * folders.  0, or -1 after findings; then the log stays for the next try. */
 int vl_undo_roll_back (struct vl_app *app, struct vl_store *store, const char *object);
