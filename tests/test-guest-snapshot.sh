@@ -46,6 +46,18 @@ killall qemu-ga
 while pidof qemu-ga > /dev/null; do sleep 1; done
 echo "guest: is deaf"
 END
+# What it has to write down takes longer than anybody waits.
+script slow << 'END'
+for name in /sys/class/virtio-ports/*/name; do
+  [ "$(cat "$name" 2> /dev/null)" = org.qemu.guest_agent.0 ] && port=${name%/name}
+done
+printf '#!/bin/sh\n[ "$1" = thaw ] || sleep 75\necho "guest: hook $1" > /dev/console\n' > /run/hook
+chmod +x /run/hook
+killall qemu-ga
+while pidof qemu-ga > /dev/null; do sleep 1; done
+/bin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run -F/run/hook > /dev/null 2>&1 &
+echo "guest: is slow"
+END
 # What is copied takes its time.
 cp "$image" big.qcow2
 must qemu-img resize -q -f qcow2 big.qcow2 1G
@@ -185,5 +197,14 @@ has "$err" "error InstancePasswordSetFailed qemu-tcg: the agent of guest '" "for
 has "$err" "' has not set the password of user 'root': it does not answer
   see in the guest whether qemu-guest-agent runs, and the user is there" "in words"
 run t server delete deaf
+
+# ---- an agent that freezes when nobody waits for that any more ----
+
+must t server create slow --flavor small --image guest --volume "$(volume slow)"
+true_that "a guest whose agent is slow" says slow "guest: is slow"
+run t server image create slow --name late
+is_eq "$rc $(grep -c "has not frozen its file systems: it does not answer; its disk is copied as after a power failure" <<< "$err")" "0 1" "is copied as it is"
+is_eq "$(console slow | grep 'guest: hook ' | paste -sd ' ')" "guest: hook freeze guest: hook thaw" "and thawed after it was frozen all the same"
+run t server delete slow
 all_gone
 done_testing
