@@ -93,8 +93,9 @@ killed_at () {
     "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q "$@" > /dev/null 2>&1 &
   pid=$!
   true_that "$*: QEMU has it" wait_for 300 opened "$pattern"
-  parent=$(head -n 1 "$tmp/trace" | cut -d ' ' -f 1)
-  kill -KILL "$parent"
+  read -r parent < "/proc/$pid/task/$pid/children"
+  { kill -KILL "${parent%% *}"; } 2> /dev/null
+  is_eq "$?" 0 "the command is at work, and is killed"
   wait $pid 2> /dev/null
   run t server list
   is_eq "$rc $(grep '^error ' <<< "$err")" "0 " "killed: the next command"
