@@ -79,6 +79,31 @@ vl () {
   program "${own[@]}" "$@"
 }
 
+# db SQL...: what STATE has on record; one that another command writes just now is waited for.
+db () { sqlite3 -cmd '.timeout 60000' "$state/state.db" "$@"; }
+
+# can_kill: can a command be killed at a system call here?
+can_kill () { strace -f -o "$tmp/trace" true 2> /dev/null; }
+# run_killed N CALLS COMMAND...: as run, but killed at the Nth of the system calls CALLS ("fsync,rename")
+# that one of its processes makes; not killed where none makes as many.  Leaks are not looked for, since
+# their finder wants to be where strace is.
+run_killed () {
+  local n=$1 calls=$2
+  shift 2
+  run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout --kill-after=5 120 \
+    strace -f -o "$tmp/trace" -e trace="$calls" -e inject="$calls:signal=KILL:when=$n" "$@"
+}
+
+# can_mount: can this user, in a mount namespace of their own?  inside SCRIPT: runs it in one, with
+# what tests have for commands.
+if [ "$(id -u)" -eq 0 ]; then own_mounts=(unshare -m); else own_mounts=(unshare -rm); fi
+can_mount () { "${own_mounts[@]}" mount -t tmpfs none "$tmp" 2> /dev/null; }
+inside () {
+  export tmp state config top_srcdir top_builddir VL_RUN
+  export -f vl program f db run
+  "${own_mounts[@]}" bash -c "$1"
+}
+
 # What the last run is compared with.
 is_eq () {
   if [ "$1" = "$2" ]; then ok "$3"; else

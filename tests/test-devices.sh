@@ -11,7 +11,6 @@ needs sqlite3 sqlite3
 needs jq jq
 
 f () { vl --driver fake "$@"; }
-db () { sqlite3 "$state/state.db" "$1"; }
 cmd=("$VL_RUN" virtloom --config "$config" --state "$state" --driver fake)
 setting user 'host_loopback_acknowledged = yes'
 
@@ -276,14 +275,13 @@ f server remove volume web "$tmp/three.raw"
 whole "finished later"
 
 # At each write.
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,symlink,unlink
   for words in "add volume web path=$tmp/three.raw,format=raw" "remove volume web $tmp/three.raw" "add network web user" "remove network web nic1"; do
     bad=0
     for n in $(seq 1 3 400); do
       # shellcheck disable=SC2086
-      run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
-        -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server $words
+      run_killed "$n" $calls "${cmd[@]}" server $words
       code=$rc
       run f server list
       [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }

@@ -105,7 +105,7 @@ killed_at () {
 # What QEMU has open for its volumes, and what the record says.
 open_files () { find "/proc/$(guest_pids)/fd" '(' -lname "$tmp/*.raw" -o -lname "$tmp/*.qcow2" ')' -exec readlink {} + 2> /dev/null | sort -u | paste -sd ' '; }
 on_record () { t server show live -o json | grep -o "$tmp/[a-z]*\.\(raw\|qcow2\)" | sort -u | paste -sd ' '; }
-if strace -f -o "$tmp/trace" true 2> /dev/null && command -v sqlite3 > /dev/null; then
+if can_kill && command -v sqlite3 > /dev/null; then
   truncate -s 6G last.raw
   killed_at '*/last.raw' server swap volume live vdc "path=$tmp/last.raw,format=raw"
   is_eq "$(open_files)" "$(on_record)" "what QEMU has open is what is on record"

@@ -368,10 +368,10 @@ done
 does
 
 # At each write.
-if strace -f -o "$tmp/strace" true 2> /dev/null; then
+if can_kill; then
   killed () {
-    timeout 120 strace -f -o "$tmp/strace" -e trace=fdatasync,fsync,rename,pwrite64,symlink,unlink \
-      -e inject=fdatasync,fsync,rename,pwrite64,symlink,unlink:signal=KILL:when="$n" "${cmd[@]}" "$@" > /dev/null 2>&1
+    run_killed "$n" fdatasync,fsync,rename,pwrite64,symlink,unlink "${cmd[@]}" "$@"
+    return "$rc"
   }
   does prepare=secret
   for step in create stop start 'reboot --hard' delete; do

@@ -123,7 +123,7 @@ rm "$root/proc/cpuinfo"
 mv "$root/cpuinfo" "$root/proc/cpuinfo"
 
 # Nothing is opened but what another command opens, too, and what is below the folder.
-if [ -z "${VL_SANITIZE:-}" ] && strace -f -o "$tmp/trace" true 2> /dev/null; then
+if [ -z "${VL_SANITIZE:-}" ] && can_kill; then
   outside () {
     timeout 120 strace -f -qq -e trace=%file -o "$tmp/trace" "$VL_RUN" virtloom --config "$config" --state "$state" \
       "$@" > /dev/null 2>&1

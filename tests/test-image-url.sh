@@ -14,7 +14,6 @@ needs openssl openssl
 needs sqlite3 sqlite3
 
 f () { vl --driver fake "$@"; }
-db () { sqlite3 "$state/state.db" "$@"; }
 servers=()
 cleanup_servers () { for each in "${servers[@]}"; do kill "$each" 2> /dev/null; done; }
 CLEANUPS=cleanup_servers

@@ -112,13 +112,12 @@ run f server list
 is_eq "$rc $(has_quota) $(history)" "0 7000 set live|interrupted|the command that did it was killed; the next one undid it: PlannedFailure: method 'change_live' fails as planned by setting 'fail'" "or taken back, with the reason"
 setting fake
 whole "taken back"
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,unlink
   bad=0
   run f server reboot --hard --update web --accept-loss "$quota"
   for n in $(seq 1 3 300); do
-    run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
-      -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server set web --property quota:disk_read_bytes_sec=$((9000 + n))
+    run_killed "$n" $calls "${cmd[@]}" server set web --property quota:disk_read_bytes_sec=$((9000 + n))
     code=$rc
     run f server list
     [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }

@@ -248,15 +248,12 @@ is_rc 0 "the next command mends it"
 is_eq "$(record shaky)" "$shaky" "the current document is the old one"
 whole shaky "after a kill"
 
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   mode=none
   for n in $(seq 1 3 400); do
     if [ "$mode" = writethrough ]; then mode=none; else mode=writethrough; fi
     setting disk-cache "disk_cachemodes = file=$mode"
-    # Leaks are not looked for under strace, which is where their finder wants to be.
-    run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=fdatasync,fsync,rename,pwrite64 \
-      -e inject=fdatasync,fsync,rename,pwrite64:signal=KILL:when="$n" \
-      "${cmd[@]}" server reboot --hard --update shaky
+    run_killed "$n" fdatasync,fsync,rename,pwrite64 "${cmd[@]}" server reboot --hard --update shaky
     [ "$rc" -eq 0 ] && break
     [ "$rc" -eq 137 ] || not_ok "killed at call $n: exit code $rc, $err"
     run f server list

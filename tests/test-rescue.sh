@@ -14,7 +14,6 @@ needs sqlite3 sqlite3
 needs jq jq
 
 f () { vl --driver fake "$@"; }
-db () { sqlite3 "$state/state.db" "$1"; }
 cmd=("$VL_RUN" virtloom --config "$config" --state "$state" --driver fake)
 setting user 'host_loopback_acknowledged = yes'
 cd "$tmp" || exit 99
@@ -265,7 +264,7 @@ f server unrescue web
 
 # ---- commands that are killed ----
 
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,link,unlink,unlinkat,mkdir
   for words in "rescue web --image rescue" "unrescue web" "rebuild web --image rescue"; do
     bad=0
@@ -280,8 +279,7 @@ if strace -f -o "$tmp/trace" true 2> /dev/null; then
           } ;;
       esac
       # shellcheck disable=SC2086
-      run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
-        -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server $words
+      run_killed "$n" $calls "${cmd[@]}" server $words
       code=$rc
       run f server list
       [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }

@@ -11,7 +11,6 @@ needs sqlite3 sqlite3
 needs jq jq
 
 f () { vl --driver fake "$@"; }
-db () { sqlite3 "$state/state.db" "$1"; }
 cmd=("$VL_RUN" virtloom --config "$config" --state "$state" --driver fake)
 setting fake 'host = amd-sev'
 setting sev 'num_memory_encrypted_guests = 1'
@@ -216,7 +215,7 @@ f server delete told
 
 # ---- commands that are killed ----
 
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,link,unlink,unlinkat,mkdir
   for words in "web --flavor large" "confirm web" "revert web"; do
     bad=0
@@ -226,8 +225,7 @@ if strace -f -o "$tmp/trace" true 2> /dev/null; then
         *) [ "$(status web)" = "VERIFY_RESIZE RUNNING large" ] || f server resize web --flavor large > /dev/null 2>&1 ;;
       esac
       # shellcheck disable=SC2086
-      run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
-        -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server resize $words
+      run_killed "$n" $calls "${cmd[@]}" server resize $words
       code=$rc
       run f server list
       [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }

@@ -9,6 +9,7 @@
 needs qemu-img qemu-utils
 
 f () { vl --driver fake "$@"; }
+cmd=("$VL_RUN" virtloom --config "$config" --state "$state" --driver fake)
 status () { run f server show "$1" -o json; value status; }
 # What is left of servers anywhere.
 left () { find "$state/servers" "$state/fake/guests" -mindepth 1 2> /dev/null | sort; }
@@ -362,11 +363,10 @@ is_eq "$(left)" "" "nothing is left"
 
 # ---- killed while it writes a guest down ----
 
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   for call in write rename fsync; do
     for n in 1 2 3; do
-      timeout --kill-after=5 120 strace -f -qq -o /dev/null -e trace=$call -e inject=$call:signal=SIGKILL:when=$n \
-        "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server create killed --flavor m1 --image img > /dev/null 2>&1
+      run_killed $n $call "${cmd[@]}" server create killed --flavor m1 --image img
       vl --driver fake server delete killed > /dev/null 2>&1
       vl --driver fake server list > /dev/null 2>&1
     done
@@ -379,11 +379,8 @@ if strace -f -o "$tmp/trace" true 2> /dev/null; then
     while [ $code -ne 0 ] && [ $n -lt 300 ]; do
       n=$((n + 1))
       f server show killed > /dev/null 2>&1 || f server create killed --flavor big --image img --config-drive > /dev/null 2>&1
-      # LeakSanitizer cannot look where strace does, and ends the command with a failure.
-      ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 \
-        timeout --kill-after=5 120 strace -f -qq -o /dev/null -e trace=$calls -e inject=$calls:signal=SIGKILL:when=$n \
-        "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server delete killed > /dev/null 2>&1
-      code=$?
+      run_killed $n $calls "${cmd[@]}" server delete killed
+      code=$rc
       # The next command finishes what began; what did not begin left the server as it was.
       run f server list --no-headings -c Status
       case "$rc|$err|$out|$(left | wc -w)" in

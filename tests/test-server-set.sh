@@ -10,7 +10,6 @@ needs qemu-img qemu-utils
 needs sqlite3 sqlite3
 
 f () { vl --driver fake "$@"; }
-db () { sqlite3 "$state/state.db" "$@"; }
 history () { f server event list "$1" -o value -c action,result,reason; }
 advice="advice Advice core: the guest goes on as it is, since '/domain/devices/watchdog[1]' is not changed while it runs; it gets what changed with 'server reboot --hard --update'"
 

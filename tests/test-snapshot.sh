@@ -252,7 +252,7 @@ run f server list
 is_eq "$rc $err $(history)" "0  create image|interrupted|the command that did it was killed; the next one undid it" "that is killed is ended by the next command"
 is_eq "$(calls 1)" snapshot_end "by the driver"
 true_that "and nothing is left" tidy
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   syscalls=fdatasync,fsync,rename,renameat2,pwrite64,link,symlink,unlink,unlinkat,mkdir,ftruncate
   for power in start stop; do
     f server $power web > /dev/null 2>&1
@@ -260,8 +260,7 @@ if strace -f -o "$tmp/trace" true 2> /dev/null; then
     disk=$(stat -c '%i %Y' "$dir/disk")
     bad=0
     for n in $(seq 1 5 400); do
-      run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$syscalls \
-        -e inject=$syscalls:signal=KILL:when="$n" "${cmd[@]}" server image create web --name x
+      run_killed "$n" $syscalls "${cmd[@]}" server image create web --name x
       code=$rc
       run f server list
       [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }

@@ -14,7 +14,6 @@ needs sqlite3 sqlite3
 [ -e "$top_srcdir/core/server/states.c" ] || skip_all "the tables are not installed"
 
 f () { vl --driver fake "$@"; }
-db () { sqlite3 "$state/state.db" "$1"; }
 status () { run f server show s -o value -c status; }
 
 run "$top_srcdir/build-aux/states" "$top_srcdir"

@@ -14,7 +14,6 @@ setting fake "host = $top_srcdir/tests/hosts/amd-sev.json"
 setting user 'host_loopback_acknowledged = yes'
 setting sev 'num_memory_encrypted_guests = 4'
 f () { vl --driver fake "$@"; }
-db () { sqlite3 "$state/state.db" "$@"; }
 status () { run f server show "$1" -o json; value status; }
 slots () { db "SELECT resource, sum (amount) FROM claim WHERE resource LIKE 'MEM_ENC%'"; }
 guest () { sed '1,/^$/d' "$state/fake/guests/$(db "SELECT uuid FROM server WHERE name = '$1'")"; }

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/tap.sh"
 needs qemu-img qemu-utils
 needs strace strace
-strace -f -o "$tmp/trace" true 2> /dev/null || skip_all "strace may not trace here"
+can_kill || skip_all "strace may not trace here"
 
 setting user 'host_loopback_acknowledged = yes'
 truncate -s 1M "$tmp/disk.raw"

@@ -122,40 +122,36 @@ setting fake
 
 # ---- commands that are killed ----
 
-setting fake 'delay_ms = extend_volume:3600000'
-"${cmd[@]}" server extend volume web vdb --size 6 > /dev/null 2>&1 &
-pid=$!
-true_that "it is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep extend"
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+# killed_growing VOLUME GIB: a command that is killed while the driver makes the volume so large.
+killed_growing () {
+  setting fake 'delay_ms = extend_volume:3600000'
+  "${cmd[@]}" server extend volume web "$1" --size "$2" > /dev/null 2>&1 &
+  pid=$!
+  is_growing () { db 'SELECT kind FROM operation' | grep -q extend; }
+  true_that "$1 is under way to $2 GiB" wait_for 300 is_growing
+  { kill -KILL $pid; wait $pid; } 2> /dev/null
+}
+killed_growing vdb 6
 setting fake
 run f server list
 is_eq "$rc $err $(history) $(left) $(bytes one.raw)" "0  extend volume|done|vdb: $((6 * GIB)) bytes 000 $((6 * GIB))" "a killed one is finished by the next command"
-setting fake 'delay_ms = extend_volume:3600000'
-"${cmd[@]}" server extend volume web vdb --size 7 > /dev/null 2>&1 &
-pid=$!
-wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep extend"
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+killed_growing vdb 7
 truncate -s 8G one.raw
 setting fake
 run f server list
 is_eq "$rc $err $(history) $(bytes one.raw)" "0  extend volume|done|vdb: $((8 * GIB)) bytes $((8 * GIB))" "one that somebody else has grown further meanwhile is not made smaller"
-setting fake 'delay_ms = extend_volume:3600000'
-"${cmd[@]}" server extend volume web vdc --size 7 > /dev/null 2>&1 &
-pid=$!
-wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep extend"
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+killed_growing vdc 7
 setting fake 'fail = extend_volume'
 run f server list
 is_eq "$rc $(history) $(left)" "0 extend volume|interrupted|the command that did it was killed: PlannedFailure: method 'extend_volume' fails as planned by setting 'fail' 000" "or says why it is not"
 setting fake
 
 # At each write.
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,ftruncate,unlink
   bad=0
   for n in $(seq 1 2 300); do
-    run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
-      -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server extend volume web vdb --size $((n + 8))
+    run_killed "$n" $calls "${cmd[@]}" server extend volume web vdb --size $((n + 8))
     code=$rc
     run f server list
     [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }
@@ -266,14 +262,13 @@ setting fake
 run f server list
 is_eq "$rc $err $(has_file) $(history)" "0  $id new.qcow2 qcow2 swap volume|interrupted|the command that did it was killed; the next one undid it" "a killed one is given up"
 whole "killed"
-if strace -f -o "$tmp/trace" true 2> /dev/null; then
+if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,unlink
   bad=0
   for n in $(seq 1 3 300); do
     case $(has_file) in *new.qcow2*) new="path=$tmp/old.raw,format=raw" ;; *) new="path=$tmp/huge.raw,format=raw" ;; esac
     truncate -s 400G huge.raw
-    run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 120 strace -f -o "$tmp/trace" -e trace=$calls \
-      -e inject=$calls:signal=KILL:when="$n" "${cmd[@]}" server swap volume web vdb "$new"
+    run_killed "$n" $calls "${cmd[@]}" server swap volume web vdb "$new"
     code=$rc
     run f server list
     [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }

@@ -13,7 +13,6 @@ ln -s "$top_builddir/tests/hosts" "$tree/tests/hosts"
 export LD_LIBRARY_PATH=$top_builddir/core/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 cmd=("$top_builddir/tools/.libs/virtloom" --tree "$tree" --config "$config" --state "$state" --driver fake)
 f () { "${cmd[@]}" "$@"; }
-db () { sqlite3 -cmd '.timeout 60000' "$state/state.db" "$@"; }
 
 # plugin NAME [FILE]: installs it, from a build of another name; keys follow.
 plugin () {
