@@ -31,8 +31,10 @@ f image create odd --file disk.raw --disk-format raw --property hw_numa_nodes=4 
 f image create bus --file disk.raw --disk-format raw --property hw_rescue_bus=isa > /dev/null
 f image create device --file disk.raw --disk-format raw --property hw_rescue_device=tape > /dev/null
 rm large.raw
+# User data has what no name may have.
+printf '#!/bin/sh\n# \x7f \xc2\x85 \xe2\x80\xae\r\n' > odd
 new_web () {
-  f server create web --flavor m1 --image img --network user --volume "path=$tmp/volume.raw,format=raw" --config-drive > /dev/null || bail "no server"
+  f server create web --flavor m1 --image img --network user --volume "path=$tmp/volume.raw,format=raw" --user-data odd --config-drive > /dev/null || bail "no server"
   uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
   dir=$state/servers/$uuid
   qemu-io -f qcow2 -c "write -P 7 0 64k" "$dir/disk" > /dev/null

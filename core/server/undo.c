@@ -31,11 +31,17 @@ vl_undo_begin (struct vl_store *store, const char *object, const char *kind, con
                     "ssss", object, kind, driver, vl_now_text (store->call));
 }
 
+/* Is what is planned of KIND a name?  A request may have any character. */
+static int
+is_name (const char *kind)
+{
+  return ! VL_STREQ (kind, VL_MADE_REQUEST);
+}
+
 int
 vl_undo_plan (struct vl_store *store, const char *object, const char *kind, const char *name)
 {
-  int is_name = ! VL_STREQ (kind, VL_MADE_REQUEST);
-  const char *problem = is_name ? vl_text_problem (name, strlen (name)) : NULL;
+  const char *problem = is_name (kind) ? vl_text_problem (name, strlen (name)) : NULL;
   char token[37];
 
   /* The store hands out no such name, so what has one could never be undone. */
@@ -98,13 +104,13 @@ vl_undo_unmark (struct vl_call *call, const char *path)
 int
 vl_undo_planned (struct vl_store *store, const char *object, const char *kind, const char **name)
 {
+  /* The store judges what it hands out by the name of the column. */
+  const char *query =
+      is_name (kind) ? "SELECT name FROM undo WHERE object = ? AND kind = ? ORDER BY name LIMIT 1"
+                     : "SELECT name AS request FROM undo WHERE object = ? AND kind = ? LIMIT 1";
+
   *name = NULL;
-  return vl_db_row (store, name,
-                    "SELECT name FROM undo WHERE object = ? AND kind = ? ORDER BY name LIMIT 1",
-                    "ss", object, kind)
-                 < 0
-             ? -1
-             : 0;
+  return vl_db_row (store, name, query, "ss", object, kind) < 0 ? -1 : 0;
 }
 
 int
