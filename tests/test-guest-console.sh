@@ -48,7 +48,7 @@ on_terminal () {
 type_there () { printf '%b' "$1" >&7; }
 leave () { exec 7>&-; }
 shows () { grep -qF -- "$2" "$1.shown"; }
-has_ended () { [ -e "$1.after" ]; }
+has_ended () { [ -s "$1.after" ]; }
 # The command's own process, of the two: the one that was started.
 command_of () { pgrep -of "virtloom .*--state $state .*$1\$"; }
 same_modes () { is_eq "$(cat "$1.after")" "$(cat "$1.before")" "the terminal is as it was"; }

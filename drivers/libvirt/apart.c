@@ -165,21 +165,25 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
 }
 
 int
+virt_is_left (const struct vl_conn *conn)
+{
+  return conn->apart && getppid () != conn->parent;
+}
+
+int
 virt_hold (struct vl_conn *conn)
 {
-  if (! conn->apart)
-    return 0;
-  prctl (PR_SET_PDEATHSIG, 0);
-  return getppid () == conn->parent ? 0 : -1;
+  if (conn->apart)
+    prctl (PR_SET_PDEATHSIG, 0);
+  return virt_is_left (conn) ? -1 : 0;
 }
 
 int
 virt_let_go (struct vl_conn *conn)
 {
-  if (! conn->apart)
-    return 0;
-  prctl (PR_SET_PDEATHSIG, SIGKILL);
-  return getppid () == conn->parent ? 0 : -1;
+  if (conn->apart)
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
+  return virt_is_left (conn) ? -1 : 0;
 }
 
 static uint32_t

@@ -92,16 +92,18 @@ outcome (struct vl_call *call, virDomainPtr domain)
   return why;
 }
 
-/* Waits until the job is over, at most MS milliseconds (0: as long as the caller lets this). */
+/* Waits until the job is over, at most MS milliseconds (0: as long as the command is there).  0, or -1
+ * where it is not. */
 static int
-wait_for_job (struct vl_call *call, virDomainPtr domain, const char *target, uint32_t ms)
+wait_for_job (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const char *target,
+              uint32_t ms)
 {
   virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
   int64_t deadline = vl_clock_ms () + ms;
   unsigned pause = FIRST_PAUSE_MS;
 
   while (job_of (call, domain, target) == 1) {
-    if (ms && vl_clock_ms () > deadline)
+    if (ms ? vl_clock_ms () > deadline : virt_is_left (conn))
       return -1;
     virt_sleep (pause);
     pause = pause * 2 < LAST_PAUSE_MS ? pause * 2 : LAST_PAUSE_MS;
@@ -155,30 +157,30 @@ begin_quietly (struct vl_call *call, virDomainPtr domain, const struct vl_snapsh
 
 /* Gives our job up, and waits until it is over. */
 static int
-abort_job (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
+abort_job (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
+           const struct vl_snapshot *snapshot)
 {
   if (job_of (call, domain, snapshot->target) == 1
       && ((virDomainAbortJob (domain) < 0 && job_of (call, domain, snapshot->target) == 1)
-          || wait_for_job (call, domain, snapshot->target, ABORT_MS) < 0))
+          || wait_for_job (call, conn, domain, snapshot->target, ABORT_MS) < 0))
     return virt_error (call, "cannot end the copy of the disk of guest '%s'", snapshot->uuid);
   virResetLastError ();
   return 0;
 }
 
-/* Begins the job, with the guest thawed whatever becomes of the command.  Where that was killed the
- * job is given up. */
+/* The copy from its beginning to its end.  Where the command is killed, the guest is thawed, and the
+ * job given up, all the same: a libvirt that died meanwhile would not have QEMU close the file. */
 static int
-begin_whole (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
-             const struct vl_snapshot *snapshot)
+copy (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
+      const struct vl_snapshot *snapshot)
 {
-  int result;
+  int result = begin_quietly (call, domain, snapshot);
 
-  if (virt_hold (conn) < 0)
-    return -1;
-  result = begin_quietly (call, domain, snapshot);
-  if (virt_let_go (conn) == 0)
+  if (result == 0)
+    result = wait_for_job (call, conn, domain, snapshot->target, 0);
+  if (result == 0 || ! virt_is_left (conn))
     return result;
-  abort_job (call, domain, snapshot);
+  abort_job (call, conn, domain, snapshot);
   return -1;
 }
 
@@ -188,6 +190,7 @@ copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
   VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, job->uuid);
   const struct vl_snapshot *snapshot = job->more;
   const char *why;
+  int result;
 
   (void)answer;
   if (domain == NULL)
@@ -199,9 +202,11 @@ copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
     return vl_refuse_as (
         call, VL_ERR_FAILED, "StorageFailed", NULL, "wait for it, or end it: virsh domjobabort",
         "a disk of guest '%s' is being copied already, by another program", job->uuid);
-  if (begin_whole (call, conn, domain, snapshot) < 0)
+  if (virt_hold (conn) < 0)
     return -1;
-  wait_for_job (call, domain, snapshot->target, 0);
+  result = copy (call, conn, domain, snapshot);
+  if (virt_let_go (conn) < 0 || result < 0)
+    return -1;
   why = outcome (call, domain);
   return why ? vl_refuse_as (call, VL_ERR_FAILED,
                              strstr (why, "No space left") ? "DiskFull" : "StorageFailed", NULL,
@@ -236,7 +241,7 @@ end_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job
   /* First what the guest waits for. */
   if (snapshot->quiesce && virt_agent_hears (call, domain))
     why = virt_thaw (call, domain);
-  if (abort_job (call, domain, snapshot) < 0)
+  if (abort_job (call, conn, domain, snapshot) < 0)
     return -1;
   return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
                              "the agent of guest '%s' has not thawed its file systems: %s",

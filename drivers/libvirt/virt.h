@@ -230,7 +230,9 @@ int virt_do_awake (struct vl_call *call, struct vl_conn *conn, const struct virt
  * it, since libvirt never finds its way back to what QEMU has begun and it has not written down.
  * -1: the command was killed before. */
 int virt_hold (struct vl_conn *conn);
-/* -1: the command was killed meanwhile. */
+/* Was the command killed meanwhile?  1 or 0. */
+int virt_is_left (const struct vl_conn *conn);
+/* -1: it was. */
 int virt_let_go (struct vl_conn *conn);
 /* A piece of work that asks libvirt for what it knows by itself. */
 int virt_is_there (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
