@@ -152,6 +152,16 @@ wait_for () {
   done
 }
 
+# lock_holder FILE: the process that has a lock on FILE by flock(2). The kernel gives out /proc/locks in
+# pieces, and what other processes take or let go between two of them can hide a line: so it is looked
+# for until it is there.
+lock_holder () {
+  local inode pid=
+  inode=$(stat -c %i "$1")
+  is_held () { pid=$(sed -n "s/^[0-9]*: FLOCK *ADVISORY *WRITE \([0-9]*\) [0-9a-f:]*:$inode .*/\1/p" /proc/locks); [ -n "$pid" ]; }
+  wait_for 600 is_held && echo "$pid"
+}
+
 # setting PLUGIN LINE...: the [settings] of PLUGIN in $config.
 setting () {
   local plugin=$1

@@ -27,7 +27,7 @@ begin () {
 held () { ! flock -n "$dir" true; }
 gone () { ! held; }
 ends () { exec 8>&- 9>&-; wait_for 120 gone; }
-pid () { sed -n "s/^[0-9]*: FLOCK *ADVISORY *WRITE \([0-9]*\) [0-9a-f:]*:$(stat -c %i "$dir") .*/\1/p" /proc/locks; }
+pid () { lock_holder "$dir"; }
 of () { sed -n "s/^$1:[[:space:]]*//p" "/proc/$(pid)/status" | tr '\t' ' '; }
 size () { stat -c %s "$dir/$1" 2> /dev/null || echo none; }
 all () { cat "$dir/console.log.0" "$dir/console.log" 2> /dev/null; }

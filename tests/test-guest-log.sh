@@ -26,9 +26,9 @@ must t server create one --flavor small --image linux --volume "$(volume flood)"
 folder=$(field one run_dir)
 
 used () { du -sB1 --apparent-size "$folder" | cut -f 1; }
-log_pid () { sed -n "s/^[0-9]*: FLOCK *ADVISORY *WRITE \([0-9]*\) [0-9a-f:]*:$(stat -c %i "$folder" 2> /dev/null || echo -) .*/\1/p" /proc/locks; }
-writes () { [ -n "$(log_pid)" ]; }
-silent () { ! writes; }
+writer=
+writes () { writer=$(lock_holder "$folder"); }
+silent () { [ ! -e "/proc/$writer/exe" ]; }
 # The number of the last whole line of the flood.
 last () { cat "$folder/console.log.0" "$folder/console.log" 2> /dev/null | sed -n 's/^.*flood \([0-9]*\) A.*/\1/p' | tail -n 1; }
 cpu () { awk '{ print $14 + $15 }' "/proc/$(guest_pids)/stat"; }
@@ -43,8 +43,8 @@ rotated () { [ -s "$folder/console.log.0" ]; }
 inode () { stat -c %i "$folder/console.log" 2> /dev/null; }
 
 true_that "a process writes the log" writes
-is_eq "$(readlink "/proc/$(log_pid)/exe")" "$(readlink -f "$top_builddir/confine/virtloom-console")" "which is ours"
-is_eq "$(stat -c %u "/proc/$(log_pid)/status" 2> /dev/null; sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$(log_pid)/status")" \
+is_eq "$(readlink "/proc/$writer/exe")" "$(readlink -f "$top_builddir/confine/virtloom-console")" "which is ours"
+is_eq "$(stat -c %u "/proc/$writer/status" 2> /dev/null; sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$writer/status")" \
   "0
 $(stat -c %u "$folder")" "as the user whose folder it is, and undumpable"
 true_that "the log is a file" test -f "$folder/console.log"
@@ -71,7 +71,7 @@ true_that "who follows the console follows that" wait_for 600 follows
 kill "$(cat "$tmp/follower")"
 
 # Stopped, it holds the guest up no longer than it is stopped; killed, not at all.
-kill -KILL "$(log_pid)"
+kill -KILL "$writer"
 true_that "killed, the log's process is gone" wait_for 600 silent
 before=$(cpu) size=$(used)
 busy () { [ "$(cpu)" -gt $((before + 100)) ]; }
@@ -105,7 +105,7 @@ is_rc 0 "start"
 true_that "starts one" writes
 run t server stop one --timeout 0
 is_rc 0 "stop"
-is_eq "$(log_pid)" "" "none is left then"
+true_that "none is left then" silent
 is_eq "$(find "$folder" -type p)" "" "and no pipe"
 
 exec 7< "$folder"
