@@ -9,6 +9,7 @@
 needs qemu-img qemu-utils
 needs sqlite3 sqlite3
 needs jq jq
+needs python3 python3
 # shellcheck source=tests/tree-lib.sh
 . "$(dirname "$0")/tree-lib.sh"
 must () { run "$@"; [ "$rc" -eq 0 ] || bail "$*: $err"; }
@@ -193,6 +194,47 @@ lacks "$out$err$(grep -rl 'dearest secret' "$state")" "dearest" "it is neither l
 run f server password set web < "$tmp/password"
 is_eq "$rc $err" "2 error Usage core: 'server password set' needs --password FILE where there is no terminal
   --password - takes it from stdin" "nothing is asked for without a terminal"
+# typist.py LINE... -- COMMAND...: a terminal at which each LINE is typed when it is asked for.
+cat > "$tmp/typist.py" << 'END'
+import os, pty, sys
+at = sys.argv.index ('--')
+lines, command = sys.argv[1:at], sys.argv[at + 1:]
+child, fd = pty.fork ()
+if child == 0:
+    os.execvp (command[0], command)
+shown = b''
+while True:
+    try:
+        got = os.read (fd, 4096)
+    except OSError:
+        break
+    if not got:
+        break
+    shown += got
+    if lines and shown.endswith (b': '):
+        line = lines.pop (0).encode ()
+        os.write (fd, line if line == b'\x03' else line + b'\n')
+sys.stdout.write (shown.decode ().replace ('\r\n', '\n'))
+sys.exit (os.waitstatus_to_exitcode (os.waitpid (child, 0)[1]))
+END
+types () { run python3 "$tmp/typist.py" "$@" -- "${cmd[@]}" -q server password set web; }
+types 'one that is typed' 'one that is typed'
+is_eq "$rc $out $(history) $(calls 1)" "0 New password: 
+Once more:  set password|done|root set_admin_password" "on a terminal it is typed twice, and not shown"
+types one another
+is_eq "$rc $out" "2 New password: 
+Once more: 
+error Usage core: what was typed twice is not the same" "the same"
+types $'\003'
+is_eq "$rc $out" "2 New password: 
+error Usage core: no password was typed" "or ^C"
+types '' ''
+is_eq "$rc $out" "3 New password: 
+Once more: 
+error Invalid core: the password is empty; accepted: 1 to 255 bytes" "none is refused"
+long=$(printf '%01500d' 7)
+types "$long" "$long"
+is_eq "$rc ${out##*$'\n'}" "3 error Invalid core: the password is too long; accepted: 1 to 255 bytes" "nor is one cut off"
 for each in ':is empty; accepted: 1 to 255 bytes' "$(printf 'x%.0s' {1..256}):is too long; accepted: 1 to 255 bytes"; do
   printf '%s\n' "${each%%:*}" > "$tmp/bad"
   run f server password set web --password "$tmp/bad"

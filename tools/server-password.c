@@ -28,11 +28,13 @@ type_line (const char *prompt, char *line)
   if (tcgetattr (STDIN_FILENO, &shown) < 0)
     return -1;
   hidden = shown;
-  /* Whoever types ^C finds a terminal that shows what is typed. */
+  /* Whoever types ^C finds a terminal that shows what is typed: it ends the line, not the process. */
   hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-  fputs (prompt, stderr);
+  hidden.c_cc[VEOL] = CONTROL_C;
   if (tcsetattr (STDIN_FILENO, TCSAFLUSH, &hidden) < 0)
     return -1;
+  /* What is typed before would be shown, and lost. */
+  fputs (prompt, stderr);
   while ((got = read (STDIN_FILENO, &c, 1)) == 1 && c != '\n' && c != CONTROL_C)
     if (n < LINE_BYTES - 1)
       line[n++] = c;
