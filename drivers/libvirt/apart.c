@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <virtloom/storage.h>
@@ -30,6 +31,8 @@
 #define DAEMON_MS 30000u
 /* It has not done so. */
 #define NOT_LET_IN (-5)
+/* A guest's QEMU has not answered in the time that it has before the work begins. */
+#define NOT_HEARD (-6)
 /* Who only looks waits for a daemon so long, as there is nothing else to look at. */
 #define LOOK_MS 10000u
 /* How long work waits for another command that can as well be done later. */
@@ -43,6 +46,48 @@ write_seen (struct vl_call *call, struct vl_conn *conn, const struct virt_job *j
 
   if (job->uuid && ! job->blind && virt_see (call, conn, job->uuid, &seen) == 0)
     fwrite (&seen, sizeof seen, 1, answer);
+}
+
+int
+virt_ping (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  virDomainIOThreadInfoPtr *threads = NULL;
+  int n;
+
+  (void)answer;
+  if (virt_look (call, conn, job->uuid, &domain) < 0)
+    return -1;
+  n = domain ? virDomainGetIOThreadInfo (domain, &threads, VIR_DOMAIN_AFFECT_LIVE) : 0;
+  for (int i = 0; i < n; i++)
+    virDomainIOThreadInfoFree (threads[i]);
+  free (threads);
+  virResetLastError ();
+  return 0;
+}
+
+/* This process is killed by SIGVTALRM where QEMU does not answer in time: no call to a daemon can be
+ * given up. */
+static int
+hear (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job)
+{
+  const struct itimerspec ms = { .it_value = { .tv_sec = job->hear_ms / 1000,
+                                               .tv_nsec = job->hear_ms % 1000 * 1000000L } };
+  struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM };
+  sigset_t late;
+  timer_t timer;
+  int result;
+
+  sigemptyset (&late);
+  sigaddset (&late, SIGVTALRM);
+  signal (SIGVTALRM, SIG_DFL);
+  pthread_sigmask (SIG_UNBLOCK, &late, NULL);
+  if (timer_create (CLOCK_MONOTONIC, &event, &timer) < 0)
+    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot make a timer: %s", strerror (errno));
+  timer_settime (timer, 0, &ms, NULL);
+  result = virt_ping (call, conn, job, NULL);
+  timer_delete (timer);
+  return result;
 }
 
 /* Into FILE go the result, what was recorded, and the answer. */
@@ -63,6 +108,8 @@ be_child (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
   alarm (conn->embedded ? 0 : DAEMON_MS / 1000);
   result = answer ? virt_connect (call, conn) : -1;
   alarm (0);
+  if (result == 0 && job->hear_ms)
+    result = hear (call, conn, job);
   if (result == 0)
     result = fn (call, conn, job, answer);
   if (result == 0)
@@ -125,6 +172,8 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
     return VIRT_LATE;
   if (WIFSIGNALED (status) && WTERMSIG (status) == SIGALRM)
     return NOT_LET_IN;
+  if (WIFSIGNALED (status) && WTERMSIG (status) == SIGVTALRM)
+    return NOT_HEARD;
   if (WIFEXITED (status) && WEXITSTATUS (status) == 0)
     return read_answer (call, file, answer, length);
   return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "libvirt's process %s%s",
@@ -267,6 +316,8 @@ virt_busy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
     return late (call, conn, job->uuid, conn->given);
   if (result == NOT_LET_IN)
     return late (call, conn, NULL, DAEMON_MS);
+  if (result == NOT_HEARD)
+    return late (call, conn, job->uuid, job->hear_ms);
   if (result != VIRT_BUSY)
     return result;
   return vl_refuse_as (call, VL_ERR_UNREACHABLE, "HypervisorBusy", NULL,
@@ -298,6 +349,16 @@ virt_do (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct vi
 {
   return conn->apart ? virt_busy (call, conn, job, do_apart (call, conn, fn, job))
                      : fn (call, conn, job, NULL);
+}
+
+int
+virt_do_awake (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, virt_fn fn)
+{
+  struct virt_job heard = *job;
+
+  if (virt_asks_first (conn))
+    heard.hear_ms = VIRT_ACT_MS;
+  return virt_do (call, conn, fn, &heard);
 }
 
 /* Of the moment that a command has for others' work, what it has waited already is gone. */

@@ -93,34 +93,6 @@ look_off (struct vl_call *call, struct vl_conn *conn, const char *uuid, uint32_t
   return virt_do (call, conn, is_off, &job);
 }
 
-/* Asks QEMU of a daemon's guest for what nobody needs. */
-static int
-ping (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
-{
-  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
-  virDomainIOThreadInfoPtr *threads = NULL;
-  int n;
-
-  (void)answer;
-  if (virt_look (call, conn, job->uuid, &domain) < 0)
-    return -1;
-  n = domain ? virDomainGetIOThreadInfo (domain, &threads, VIR_DOMAIN_AFFECT_LIVE) : 0;
-  for (int i = 0; i < n; i++)
-    virDomainIOThreadInfoFree (threads[i]);
-  free (threads);
-  virResetLastError ();
-  return 0;
-}
-
-/* A call of a daemon's that waits for a guest's QEMU would be done whenever that answers, long
- * after it was given up; so QEMU is asked first.  With libvirt's driver in our process, what
- * that does when it opens tells: see find_awake. */
-static int
-asks_first (const struct vl_conn *conn)
-{
-  return conn->apart && ! conn->embedded;
-}
-
 static int
 ask (struct vl_call *call, struct vl_conn *conn, const char *uuid, int64_t left)
 {
@@ -137,8 +109,8 @@ ask (struct vl_call *call, struct vl_conn *conn, const char *uuid, int64_t left)
   conn->asked_at = vl_clock_ms ();
   if (conn->seen.deaf && strcmp (conn->seen.uuid, uuid) == 0)
     result = VIRT_LATE;
-  else if (asks_first (conn))
-    result = virt_apart (call, conn, ping, &first, &answer, &length);
+  else if (virt_asks_first (conn))
+    result = virt_apart (call, conn, virt_ping, &first, &answer, &length);
   if (result == VIRT_LATE)
     return DEAF;
   result = virt_busy (call, conn, &first, result);
@@ -352,16 +324,6 @@ resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
     return -1;
   set_guest_time (call, domain);
   return 0;
-}
-
-int
-virt_do_awake (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, virt_fn fn)
-{
-  struct virt_job first = { .uuid = job->uuid, .blind = 1, .work_ms = VIRT_ACT_MS };
-
-  if (asks_first (conn) && virt_do (call, conn, ping, &first) < 0)
-    return -1;
-  return virt_do (call, conn, fn, job);
 }
 
 static int

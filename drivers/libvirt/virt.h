@@ -199,6 +199,7 @@ struct virt_job {
   int blind;        /* how the guest is afterwards is of no interest */
   uint32_t open_ms; /* how long to wait for another command that has libvirt, 0: as settings say */
   uint32_t work_ms; /* how long libvirt may take, 0: VIRT_WORK_MS */
+  uint32_t hear_ms; /* how long QEMU has to answer before the work begins, 0: it is not asked */
   int looks;        /* changes nothing, so that it may be cut short for who is in haste */
   uint32_t hold_ms; /* how long the work may wait for the guest */
 };
@@ -234,6 +235,17 @@ int virt_hold (struct vl_conn *conn);
 int virt_is_left (const struct vl_conn *conn);
 /* -1: it was. */
 int virt_let_go (struct vl_conn *conn);
+/* A call of a daemon's that waits for a guest's QEMU would be done whenever that answers, long
+ * after it was given up; so QEMU is asked first.  With libvirt's driver in our process, what
+ * that does when it opens tells: see virt_find_awake. */
+static inline int
+virt_asks_first (const struct vl_conn *conn)
+{
+  return conn->apart && ! conn->embedded;
+}
+/* A piece of work that asks QEMU of a daemon's guest for what nobody needs. */
+int virt_ping (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+               FILE *answer);
 /* A piece of work that asks libvirt for what it knows by itself. */
 int virt_is_there (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
                    FILE *answer);
