@@ -279,7 +279,7 @@ if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,symlink,unlink
   for words in "add volume web path=$tmp/three.raw,format=raw" "remove volume web $tmp/three.raw" "add network web user" "remove network web nic1"; do
     bad=0
-    for n in $(seq 1 3 400); do
+    for n in $(kill_places 3); do
       # shellcheck disable=SC2086
       run_killed "$n" $calls "${cmd[@]}" server $words
       code=$rc

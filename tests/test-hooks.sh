@@ -376,7 +376,7 @@ if can_kill; then
   does prepare=secret
   for step in create stop start 'reboot --hard' delete; do
     [ "$step" = create ] || f server create web --flavor m1 --image img > /dev/null 2>&1
-    for n in $(seq 1 7 900); do
+    for n in $(kill_places 7); do
       [ "$step" != start ] || f server stop web > /dev/null 2>&1
       # shellcheck disable=SC2086
       case $step in

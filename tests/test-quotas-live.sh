@@ -116,7 +116,7 @@ if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,unlink
   bad=0
   run f server reboot --hard --update web --accept-loss "$quota"
-  for n in $(seq 1 3 300); do
+  for n in $(kill_places 3); do
     run_killed "$n" $calls "${cmd[@]}" server set web --property quota:disk_read_bytes_sec=$((9000 + n))
     code=$rc
     run f server list

@@ -250,7 +250,7 @@ whole shaky "after a kill"
 
 if can_kill; then
   mode=none
-  for n in $(seq 1 3 400); do
+  for n in $(kill_places 3); do
     if [ "$mode" = writethrough ]; then mode=none; else mode=writethrough; fi
     setting disk-cache "disk_cachemodes = file=$mode"
     run_killed "$n" fdatasync,fsync,rename,pwrite64 "${cmd[@]}" server reboot --hard --update shaky

@@ -270,7 +270,7 @@ if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,link,unlink,unlinkat,mkdir
   for words in "rescue web --image rescue" "unrescue web" "rebuild web --image rescue"; do
     bad=0
-    for n in $(seq 1 5 500); do
+    for n in $(kill_places 5); do
       case $words in
         unrescue*) [ "$(status web)" = "RESCUE RUNNING img" ] || f server rescue web --image rescue > /dev/null 2>&1 ;;
         rescue*) [ "$(status web)" = "ACTIVE RUNNING img" ] || f server unrescue web > /dev/null 2>&1 ;;

@@ -219,7 +219,7 @@ if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,link,unlink,unlinkat,mkdir
   for words in "web --flavor large" "confirm web" "revert web"; do
     bad=0
-    for n in $(seq 1 5 400); do
+    for n in $(kill_places 5); do
       case $words in
         web*) ;;
         *) [ "$(status web)" = "VERIFY_RESIZE RUNNING large" ] || f server resize web --flavor large > /dev/null 2>&1 ;;

@@ -301,7 +301,7 @@ if can_kill; then
     was=$(db "SELECT status FROM server")
     disk=$(stat -c '%i %Y' "$dir/disk")
     bad=0
-    for n in $(seq 1 5 400); do
+    for n in $(kill_places 5); do
       run_killed "$n" $syscalls "${cmd[@]}" server image create web --name x
       code=$rc
       run f server list

@@ -150,7 +150,7 @@ setting fake
 if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,ftruncate,unlink
   bad=0
-  for n in $(seq 1 2 300); do
+  for n in $(kill_places 2); do
     run_killed "$n" $calls "${cmd[@]}" server extend volume web vdb --size $((n + 8))
     code=$rc
     run f server list
@@ -265,7 +265,7 @@ whole "killed"
 if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,unlink
   bad=0
-  for n in $(seq 1 3 300); do
+  for n in $(kill_places 3); do
     case $(has_file) in *new.qcow2*) new="path=$tmp/old.raw,format=raw" ;; *) new="path=$tmp/huge.raw,format=raw" ;; esac
     truncate -s 400G huge.raw
     run_killed "$n" $calls "${cmd[@]}" server swap volume web vdb "$new"
