@@ -153,7 +153,9 @@ judge_elsewhere (struct vl_app *app, const char *path, int shared)
   for (const struct dirent *entry; result == 0 && dir && (entry = readdir (dir));) {
     VL_AUTOFREE char *text = NULL;
 
-    if (entry->d_name[0] == '.')
+    /* One with two dots is not written yet, by a command that may be dead. */
+    if (strchr (entry->d_name, '.') == entry->d_name
+        || strchr (entry->d_name, '.') != strrchr (entry->d_name, '.'))
       continue;
     file = vl_printf (app->call, "%s/%s", folder, entry->d_name);
     text = vl_file_read (file, 1 << 20, &length, &why);
