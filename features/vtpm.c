@@ -211,11 +211,16 @@ prepare (struct vl_call *c)
 static int
 permit (struct vl_call *c, enum vl_op op)
 {
-  if (op != VL_OP_RESCUE && op != VL_OP_REBUILD)
+  const char *what = op == VL_OP_RESCUE    ? "rescued"
+                     : op == VL_OP_REBUILD ? "rebuilt"
+                     : op == VL_OP_SHELVE  ? "shelved"
+                                           : NULL;
+
+  if (what == NULL)
     return 0;
   return vl_refuse_as (c, VL_ERR_REQUEST, "OperationNotSupportedForVTPM", "version", NULL,
                        "a guest with a TPM is not %s: what its TPM keeps is sealed to its own disk",
-                       op == VL_OP_RESCUE ? "rescued" : "rebuilt");
+                       what);
 }
 
 /* The secret goes with the guest, not with one of its devices. */

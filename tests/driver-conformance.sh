@@ -334,6 +334,19 @@ else
   acts "start" start one
   is_eq "$(states one)" "ACTIVE RUNNING" "it starts with new disks"
 fi
+run d server shelve one --timeout 0
+if lacking "shelve"; then
+  run d state check
+  lacks "$out$err" "interrupted" "and begins nothing that nobody could finish"
+else
+  is_eq "$rc $out$err" "0 " "a guest is shelved"
+  is_eq "$(states one)" "SHELVED_OFFLOADED SHUTDOWN" "it is off, and its disk is an image"
+  run d server start one
+  is_rc 3 "so that it is not started"
+  acts "unshelve" unshelve one
+  is_eq "$(states one)" "ACTIVE RUNNING" "it runs from a disk of that"
+  true_that "its console is there again" logged one
+fi
 
 # ---- disks and interfaces that come and go ----
 

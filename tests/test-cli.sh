@@ -63,7 +63,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, extend volume, swap volume, resize confirm, resize revert, resize, rescue, unrescue, rebuild, event list, dump create, image create, password set, wait, pause, unpause, suspend, resume, log, console, url, top, screenshot" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, extend volume, swap volume, resize confirm, resize revert, resize, rescue, unrescue, rebuild, shelve, unshelve, event list, dump create, image create, password set, wait, pause, unpause, suspend, resume, log, console, url, top, screenshot" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -102,7 +102,7 @@ for each in 'image save|FILE|the new file to write, - for stdout' 'server rebuil
   # shellcheck disable=SC2086 # words
   is "$("$VL_RUN" virtloom $words --help | sed -n 's/^ *--file //p' | tr -s ' ')" "$value $text" "$words --file"
 done
-for verb in shelve restore; do
+for verb in restore migrate; do
   usage "'server $verb' is not in this version; accepted: $(names_of server)" "" server "$verb" a
 done
 for each in --version -V version; do

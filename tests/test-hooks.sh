@@ -73,7 +73,8 @@ f server resize web --flavor m1
 f server resize confirm web
 calls > /dev/null
 for step in 'rescue:permit rescue|permit rescue|prepare|event REBOOTED' 'unrescue:permit unrescue|prepare|event REBOOTED' \
-  'rebuild:permit rebuild|permit rebuild|prepare|event CHANGED|event REBOOTED'; do
+  'rebuild:permit rebuild|permit rebuild|prepare|event CHANGED|event REBOOTED' \
+  'shelve:permit shelve|event STOPPED' 'unshelve:permit unshelve|permit unshelve|prepare|event CHANGED|event STARTED'; do
   run f server "${step%%:*}" web
   is_rc 0 "${step%%:*}"
   is_eq "$(calls | sed 's/ web lease=7 kept=yes//g')" "${step#*:}" "${step%%:*}: who is asked what"

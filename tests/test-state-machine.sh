@@ -36,6 +36,7 @@ command_of () {
     'resize confirm' | 'resize revert') words=(resize "${1#* }" s) ;;
     rescue | unrescue) words=("$1" s) ;;
     rebuild) words=(rebuild s) ;;
+    shelve | unshelve) words=("$1" s) ;;
     dump) words=(dump create s) ;;
     'set password') words=(password set s --password "$tmp/password") ;;
     'create image') words=(image create s --name "copy$RANDOM") ;;
@@ -59,6 +60,7 @@ become () {
     SUSPENDED) f server suspend s ;;
     VERIFY_RESIZE) f server resize s --flavor m2 ;;
     RESCUE) f server rescue s ;;
+    SHELVED_OFFLOADED) f server shelve s ;;
     ERROR) f server set s --status error ;;
     # What another command has begun.
     BUILD | DELETING) db "UPDATE server SET status = '$1'" ;;

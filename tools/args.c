@@ -173,7 +173,7 @@ unknown_verb (struct args *args, const char *name)
 {
   /* What the clients of OpenStack can do with a server. */
   static const char later[] = "backup evacuate migrate migration "
-                              "restore shelve unshelve volume";
+                              "restore volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = is_half (args, name) ? NULL : join_verbs (args->noun, NULL);
   int known = name && strcmp (args->noun->name, "server") == 0 && has_word (later, name);

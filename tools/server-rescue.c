@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * virtloom server rescue, unrescue, rebuild: a guest from a disk of another image, for a while or
- * for good. */
+ * virtloom server rescue, unrescue, rebuild, shelve, unshelve: a guest from a disk of another image,
+ * for a while or for good. */
 
 #include <config.h>
 
@@ -41,6 +41,24 @@ int
 server_unrescue (struct tool *tool)
 {
   return vl_server_unrescue (tool->app, tool->args->words[0]);
+}
+
+int
+server_shelve (struct tool *tool)
+{
+  uint32_t seconds;
+
+  if (server_seconds (tool, DEFAULT_STOP, &seconds) < 0)
+    return -1;
+  return vl_server_shelve (tool->app, tool->args->words[0], seconds,
+                           args_list (tool->args, "accept-loss"));
+}
+
+int
+server_unshelve (struct tool *tool)
+{
+  return vl_server_unshelve (tool->app, tool->args->words[0],
+                             args_list (tool->args, "accept-loss"));
 }
 
 int

@@ -64,6 +64,8 @@ int server_top (struct tool *tool);
 int server_rescue (struct tool *tool);
 int server_unrescue (struct tool *tool);
 int server_rebuild (struct tool *tool);
+int server_shelve (struct tool *tool);
+int server_unshelve (struct tool *tool);
 /* figures.c: what its guest has done so far. */
 int server_diagnostics (struct tool *tool, const char *server);
 /* server-console.c */

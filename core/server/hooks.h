@@ -174,6 +174,30 @@ int vl_server_live (struct vl_app *app, const struct vl_record *record, const ch
  * act answers. */
 int vl_live_change (const struct vl_hooks *current, const struct vl_hooks *next);
 
+/* ---- snapshot.c ---- */
+/* Can the root disk of HOOKS's server, whose request is REQUEST, become an image that has the name and
+ * the uuid of IMAGE?  0, or -1 after findings.  Makes it, of a guest that is off. */
+int vl_snapshot_judge (const struct vl_hooks *hooks, struct vl_request *request,
+                       const struct vl_image_info *image);
+int vl_snapshot_cold (const struct vl_hooks *hooks, struct vl_request *request,
+                      const struct vl_image_info *image);
+
+/* ---- shelved.c ---- */
+#define VL_STATUS_SHELVED "SHELVED_OFFLOADED"
+/* IMAGE gets name and uuid of the image that a server called NAME is shelved in. */
+void vl_shelved_image_name (struct vl_call *call, const char *name, struct vl_image_info *image);
+/* Is IMAGE whole, and that of server UUID?  1, 0, -1. */
+int vl_shelved_image_made (struct vl_store *store, const char *uuid,
+                           const struct vl_image_info *image);
+/* *IMAGE is the uuid of the image that RECORD's server is shelved in, or NULL. */
+int vl_shelved_image_find (struct vl_store *store, const struct vl_record *record,
+                           const char **image);
+/* Inside a transaction: SERVER needs IMAGE, which it was shelved in, no more.  *GONE is what
+ * vl_shelved_image_remove is to be called with after it: NULL where other servers use the image. */
+int vl_shelved_image_leave (struct vl_store *store, const char *server, const char *image,
+                            const char **gone);
+int vl_shelved_image_remove (struct vl_app *app, const char *gone);
+
 /* ---- server-extend.c, server-swap.c ---- */
 /* Opens the volume DISK, a file or block device of RAW or QCOW2 that stands alone, and judges it as
  * each start of a server of DRIVER does: *HAS is how large a disk it is.  0, or -1 after a finding. */

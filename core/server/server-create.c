@@ -116,12 +116,14 @@ vl_server_images_take (struct vl_app *app, const char *server, const char *file,
 int
 vl_server_images_leave (struct vl_store *store, const char *server)
 {
-  /* An image is called by its uuid in what is made of it. */
-  return vl_db_run (store,
-                    "DELETE FROM server_image WHERE server = ?1 AND EXISTS (SELECT 1 FROM document "
-                    "WHERE server = ?1) AND NOT EXISTS (SELECT 1 FROM document WHERE server = ?1 "
-                    "AND instr (xml, image) > 0)",
-                    "s", server);
+  /* An image is called by its uuid in what is made of it, but the one that a server is shelved in. */
+  return vl_db_run (
+      store,
+      "DELETE FROM server_image WHERE server = ?1 AND EXISTS (SELECT 1 FROM document "
+      "WHERE server = ?1) AND NOT EXISTS (SELECT 1 FROM server WHERE uuid = ?1 AND "
+      "status = 'SHELVED_OFFLOADED') AND NOT EXISTS (SELECT 1 FROM document WHERE server = ?1 "
+      "AND instr (xml, image) > 0)",
+      "s", server);
 }
 
 /* The images that the server cannot do without. */

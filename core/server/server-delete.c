@@ -50,11 +50,32 @@ said_since (struct vl_call *call, size_t first)
   return vl_arena_strdup (call->arena, text.text);
 }
 
+/* Inside a transaction: the image that server UUID was shelved in goes with it.  *GONE: as of
+ * vl_shelved_image_leave. */
+static int
+leave_shelved (struct vl_store *store, const char *uuid, const char **gone)
+{
+  const char *image;
+
+  if (vl_undo_planned (store, uuid, VL_MADE_SNAPSHOT, &image) < 0)
+    return -1;
+  return image == NULL
+                 || (vl_shelved_image_leave (store, uuid, image, gone) == 0
+                     && vl_db_run (store,
+                                   "DELETE FROM undo WHERE object = ? AND kind = '" VL_MADE_SNAPSHOT
+                                   "'",
+                                   "s", uuid)
+                            == 0)
+             ? 0
+             : -1;
+}
+
 int
 vl_server_forget (struct vl_app *app, const char *uuid, const char *dir)
 {
   struct vl_store *store = app->store;
   size_t first = app->call->findings.n;
+  const char *gone = NULL;
   struct vl_record record;
   enum vl_holding holding;
   int got = vl_record_load (store, uuid, &record);
@@ -65,11 +86,12 @@ vl_server_forget (struct vl_app *app, const char *uuid, const char *dir)
   if (dir && vl_file_remove_tree (dir) < 0)
     return vl_remove_failed (app->call, dir);
   if (vl_db_begin (store) == 0
-      && vl_db_finish (store, holding == VL_HOLDING_NONE
+      && vl_db_finish (store, leave_shelved (store, uuid, &gone) < 0 ? -1
+                              : holding == VL_HOLDING_NONE
                                   ? forget (store, uuid)
                                   : wait_for_plugins (store, uuid, said_since (app->call, first)))
              == 0)
-    return holding == VL_HOLDING_PRESENT ? -1 : 0;
+    return vl_shelved_image_remove (app, gone) < 0 || holding == VL_HOLDING_PRESENT ? -1 : 0;
   return vl_refuse_as (app->call, VL_ERR_FAILED, "NotRecorded", NULL,
                        "the next command that can write to STATE forgets it",
                        "server \"%s\" was deleted, but is still on record", record.name);
@@ -121,11 +143,14 @@ write_down (const struct deletion *d)
 {
   struct vl_store *store = d->app->store;
   const struct vl_record *record = &d->record;
+  const char *image = NULL;
 
-  if (vl_history_end (store, record->uuid, "interrupted", "the server was deleted") < 0
+  if (vl_shelved_image_find (store, record, &image) < 0
+      || vl_history_end (store, record->uuid, "interrupted", "the server was deleted") < 0
       || vl_undo_end (store, record->uuid) < 0
       || vl_record_set_status (store, record->uuid, "DELETING", record->fault) < 0
-      || vl_undo_begin (store, record->uuid, VL_OP_SERVER_DELETE, record->driver) < 0)
+      || vl_undo_begin (store, record->uuid, VL_OP_SERVER_DELETE, record->driver) < 0
+      || (image && vl_undo_plan (store, record->uuid, VL_MADE_SNAPSHOT, image) < 0))
     return -1;
   for (const char *const *name = d->abandon; name && *name; name++)
     if (vl_hooks_abandon (d->app, record, *name) < 0)

@@ -241,6 +241,44 @@ fill (void *opaque, const char *path)
   return unlink (s->job.target) < 0 ? vl_remove_failed (call, s->job.target) : 0;
 }
 
+/* ---- of a server that is shelved ---- */
+
+/* The image of the root disk of HOOKS's server, of which IMAGE has name and uuid. */
+static struct snapshot
+cold (const struct vl_hooks *hooks, struct vl_request *request, const struct vl_image_info *image)
+{
+  return (struct snapshot) { .app = hooks->app,
+                             .record = *hooks->record,
+                             .driver = hooks->driver,
+                             .hooks = *hooks,
+                             .request = request,
+                             .image = *image };
+}
+
+int
+vl_snapshot_judge (const struct vl_hooks *hooks, struct vl_request *request,
+                   const struct vl_image_info *image)
+{
+  struct snapshot s = cold (hooks, request, image);
+
+  if (find_disk (&s) < 0)
+    return -1;
+  describe (&s);
+  return vl_image_judge (s.app, &s.image);
+}
+
+int
+vl_snapshot_cold (const struct vl_hooks *hooks, struct vl_request *request,
+                  const struct vl_image_info *image)
+{
+  struct snapshot s = cold (hooks, request, image);
+
+  if (find_disk (&s) < 0)
+    return -1;
+  describe (&s);
+  return vl_image_fill_in (s.app, &s.image, fill, &s);
+}
+
 /* ---- the operation ---- */
 
 /* Nobody writes to the copy any more, and it is gone. */

@@ -28,6 +28,8 @@ static const struct {
   { "VERIFY_RESIZE", ALWAYS, "resize confirm", "revert it",
     "it has another flavor, and what it was before is kept" },
   { "RESCUE", ALWAYS, "unrescue", NULL, "it runs from a rescue disk, and what it was is kept" },
+  { "SHELVED_OFFLOADED", ALWAYS, "unshelve", "delete it",
+    "its guest is off, and its root disk is an image" },
   { "ERROR", ALWAYS, "reboot --hard", "delete it",
     "an operation failed halfway, or its guest is gone" },
   { "DELETING", ALWAYS, NULL, NULL, "it is being removed" },
@@ -37,7 +39,7 @@ static const struct {
 #define ANY "any"
 #define NOT "not "
 /* One that is there: neither is it being made nor removed, nor two servers at once. */
-#define THERE NOT "BUILD, VERIFY_RESIZE, RESCUE, DELETING"
+#define THERE NOT "BUILD, VERIFY_RESIZE, RESCUE, SHELVED_OFFLOADED, DELETING"
 
 static const struct vl_operation operations[] = {
   { "start", "SHUTOFF", "ACTIVE", VL_OP_START, VL_EVENT_STARTED },
@@ -65,6 +67,8 @@ static const struct vl_operation operations[] = {
   { "rescue", "ACTIVE, SHUTOFF, ERROR", "RESCUE", VL_OP_RESCUE, VL_EVENT_REBOOTED },
   { "unrescue", "RESCUE", "ACTIVE", VL_OP_UNRESCUE, VL_EVENT_REBOOTED },
   { "rebuild", "ACTIVE, SHUTOFF, ERROR", "", VL_OP_REBUILD, VL_EVENT_CHANGED },
+  { "shelve", "ACTIVE, SHUTOFF, PAUSED", "SHELVED_OFFLOADED", VL_OP_SHELVE, VL_EVENT_STOPPED },
+  { "unshelve", "SHELVED_OFFLOADED", "ACTIVE", VL_OP_UNSHELVE, VL_EVENT_STARTED },
   { "dump", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, VL_OP_CRASH_DUMP, 0 },
   { "create image", "ACTIVE, SHUTOFF, PAUSED, SUSPENDED", NULL, VL_OP_SNAPSHOT, 0 },
   { "set password", "ACTIVE", NULL, VL_OP_SET_PASSWORD, 0 },

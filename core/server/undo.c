@@ -322,6 +322,10 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_server_rescue_mend (app, left->object, left->kind);
   if (VL_STREQ (left->kind, VL_OP_SERVER_REBUILD))
     return vl_server_rebuild_mend (app, left->object);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_SHELVE))
+    return vl_server_shelve_mend (app, left->object);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_UNSHELVE))
+    return vl_server_unshelve_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_DUMP))
     return vl_server_dump_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_SNAPSHOT))

@@ -29,6 +29,8 @@
 #define VL_OP_SERVER_RESCUE "server rescue"
 #define VL_OP_SERVER_UNRESCUE "server unrescue"
 #define VL_OP_SERVER_REBUILD "server rebuild"
+#define VL_OP_SERVER_SHELVE "server shelve"
+#define VL_OP_SERVER_UNSHELVE "server unshelve"
 #define VL_OP_SERVER_DUMP "server dump"
 /* password.c */
 #define VL_OP_SERVER_PASSWORD "server set password"
@@ -158,5 +160,8 @@ int vl_server_resize_mend (struct vl_app *app, const char *uuid, const char *kin
 /* server-rescue.c: of VL_OP_SERVER_RESCUE and _UNRESCUE; server-rebuild.c. */
 int vl_server_rescue_mend (struct vl_app *app, const char *uuid, const char *kind);
 int vl_server_rebuild_mend (struct vl_app *app, const char *uuid);
+/* server-shelve.c: of VL_OP_SERVER_SHELVE and _UNSHELVE. */
+int vl_server_shelve_mend (struct vl_app *app, const char *uuid);
+int vl_server_unshelve_mend (struct vl_app *app, const char *uuid);
 
 #endif

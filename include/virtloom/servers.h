@@ -232,6 +232,17 @@ VL_EXPORT int vl_server_resize (struct vl_app *app, const char *server, const ch
                                 uint32_t timeout, const char *const *accept_loss);
 VL_EXPORT int vl_server_resize_end (struct vl_app *app, const char *server, int revert,
                                     uint32_t timeout);
+/* Makes an image, called NAME-shelved, of the root disk of SERVER, whose guest shuts down within TIMEOUT
+ * seconds, and removes its local disks, but for the config drive: it is SHELVED_OFFLOADED then.  Its
+ * record, volumes and interfaces stay its own; processors, memory and room for disks are free.  A server
+ * that boots from a volume has no image.  ACCEPT_LOSS (NULL-terminated, or NULL): the disks that are in
+ * no image and may go, "ephemeral0". */
+VL_EXPORT int vl_server_shelve (struct vl_app *app, const char *server, uint32_t timeout,
+                                const char *const *accept_loss);
+/* Makes the disks of SERVER anew, the root disk of that image, and starts its guest; the image is
+ * removed then, unless other servers use it.  ACCEPT_LOSS: as of vl_server_update. */
+VL_EXPORT int vl_server_unshelve (struct vl_app *app, const char *server,
+                                  const char *const *accept_loss);
 /* How a server is rescued, or rebuilt. */
 struct vl_rebuild_options {
   uint32_t timeout;                  /* seconds for the guest to shut down; 0: it is not asked */

@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap resize rescue unrescue rebuild event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap resize rescue unrescue rebuild shelve unshelve event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -43,6 +43,8 @@ _virtloom_options ()
     server-rescue) echo "--image --password --timeout --wait" ;;
     server-unrescue) echo "--wait" ;;
     server-rebuild) echo "--image --password --file --timeout --accept-loss --wait" ;;
+    server-shelve) echo "--timeout --accept-loss --wait" ;;
+    server-unshelve) echo "--accept-loss --wait" ;;
     server-remove* | server-swap*) echo "--wait" ;;
     server-extend*) echo "--size --wait" ;;
     server-show) echo "--diagnostics --column --no-headings" ;;
