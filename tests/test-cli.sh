@@ -67,6 +67,8 @@ usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, u
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
+usage "'server resize' takes SERVER; 'web' is too much" "virtloom server resize --help; or is one of these meant: resize confirm, resize revert?" server resize undo web
+usage "'server resize' needs --flavor NAME" "virtloom flavor list; a resize that is done is ended by 'server resize confirm' or 'server resize revert'" server resize web
 usage "'flavor list' takes no words; 'a' is too much" "virtloom flavor list --help" flavor list a
 usage "'flavor create' has no option '--vcpu'" "did you mean '--vcpus'?" flavor create x --vcpu 1
 usage "'flavor list' has no option '--vcpus'" "virtloom flavor list --help" flavor list --vcpus 1

@@ -58,6 +58,8 @@ run f server add volume web size=3 --dry-run
 is_rc 2 "of what is no volume"
 run f server add volume wob "path=$tmp/one.raw,format=raw" --dry-run
 is_rc 5 "of no server"
+run f server add volume web "path=$tmp/none.raw,format=raw" --dry-run
+is_eq "$rc $out$err" "5 error DiskNotFound core: volume \"$tmp/none.raw\" cannot be read: No such file or directory" "of a file that is not there"
 is_eq "$(cat "$state/fake/guests/$uuid")$(f server event list web -o value -c action | paste -sd,)" "${before}create" "nothing was done"
 
 # ---- one after the other ----
@@ -103,10 +105,10 @@ for status in ACTIVE PAUSED SHUTOFF; do
     SHUTOFF) f server start web ;;
   esac
 done
-is_eq "$(f server event list web -o json | jq -r '[.events[] | .action + " " + .result] | unique | .[]' | grep tach)" "attach interface done
-attach volume done
-detach interface done
-detach volume done" "the history has them"
+is_eq "$(f server event list web -o json | jq -r '[.events[] | .action + " " + .result] | unique | .[]' | grep "volume\|network")" "add network done
+add volume done
+remove network done
+remove volume done" "the history has them, by their verbs"
 
 # ---- what is refused ----
 
@@ -115,6 +117,9 @@ refused () {
   shift 3
   run f server "$@"
   is_eq "$rc $out$err" "$code $text" "$what"
+  [ "$1 $2" = "add volume" ] || return 0
+  run f server "$@" --dry-run
+  is_eq "$rc $out$err" "$code $text" "$what, without doing it"
 }
 f server add volume web "path=$tmp/one.raw,format=raw" > /dev/null
 id=$(f server show web -o json | jq -r '.disks[-1].id')
@@ -134,12 +139,13 @@ refused "a name that is none" 3 "error InvalidBDM core: \$.block_devices[1].devi
 refused "bytes that are something else" 3 "error ImageUnacceptable core: volume \"$tmp/two.raw\" was given as qcow2, but its bytes are not those of qcow2
   say what it is with --disk-format; a plain disk image is raw" add volume web "path=$tmp/two.raw,format=qcow2"
 refused "a volume that is none of it" 5 "error VolumeBDMNotFound core: server \"web\" has no volume \"vdq\"; accepted: vdb ($id)" remove volume web vdq
-refused "the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone" remove volume web vda
+refused "the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone
+  its own disks are changed by 'server rebuild' and 'server resize'; virtloom server show web lists the volumes" remove volume web vda
 nic=$(f server show web -o json | jq -r '.networks[0].mac')
 refused "an interface that is none of it" 5 "error PortNotFound core: server \"web\" has no interface \"nic7\"; accepted: nic0 ($nic)" remove network web nic7
 f server suspend web > /dev/null 2>&1
 for words in "add volume web path=$tmp/two.raw,format=raw" "remove volume web vdb" "add network web user" "remove network web nic0"; do
-  case $words in add\ v*) kind="attach volume" ;; remove\ v*) kind="detach volume" ;; add*) kind="attach interface" ;; *) kind="detach interface" ;; esac
+  case $words in add\ v*) kind="add volume" ;; remove\ v*) kind="remove volume" ;; add*) kind="add network" ;; *) kind="remove network" ;; esac
   # shellcheck disable=SC2086
   refused "$kind of a guest whose memory lies on disk" 3 "error InstanceInvalidState core: server \"web\" is SUSPENDED; $kind is for servers that are ACTIVE, SHUTOFF, PAUSED
   virtloom server resume web" $words
@@ -152,11 +158,11 @@ setting disk-cache 'disk_cachemodes = file=writethrough'
 more="'/domain/devices/disk[1]/driver/@cache' from 'none' to 'writethrough'; '/domain/devices/disk[2]/driver/@cache' from 'none' to 'writethrough'"
 hint="
   take a plan of today first: virtloom server diff web shows it, virtloom server reboot --hard --update web takes it"
-refused "where settings have changed, attach" 3 "error GuestWouldChange core: attach volume of server \"web\" would change more than the device: $more$hint" \
+refused "where settings have changed, attach" 3 "error GuestWouldChange core: add volume of server \"web\" would change more than the device: $more$hint" \
   add volume web "path=$tmp/two.raw,format=raw"
-refused "and detach" 3 "error GuestWouldChange core: detach volume of server \"web\" would change more than the device: ${more%%; *}$hint" remove volume web vdb
+refused "and detach" 3 "error GuestWouldChange core: remove volume of server \"web\" would change more than the device: ${more%%; *}$hint" remove volume web vdb
 f server stop web
-refused "also of a server that is off" 3 "error GuestWouldChange core: attach volume of server \"web\" would change more than the device: $more$hint" \
+refused "also of a server that is off" 3 "error GuestWouldChange core: add volume of server \"web\" would change more than the device: $more$hint" \
   add volume web "path=$tmp/two.raw,format=raw"
 rm "$config/plugins.d/disk-cache.conf"
 whole "settings"
@@ -191,7 +197,7 @@ for kind in volume interface; do
   is_eq "$(devices web)" "$before" "and it has it still"
   whole "detach_$kind failed"
   is_eq "$(f server event list web -o json | jq -r '.events[0] | .action + "|" + .result + "|" + .reason')" \
-    "detach $kind|failed|PlannedFailure: method 'detach_$kind' fails as planned by setting 'fail'" "which the history tells"
+    "remove ${words%% *}|failed|PlannedFailure: method 'detach_$kind' fails as planned by setting 'fail'" "which the history tells"
   f server remove ${words%% *} web "$what"
 done
 
@@ -254,7 +260,7 @@ lacks "$(devices web)" three.raw "is taken back"
 setting fake
 whole "taken back"
 has "$(f server event list web -o json | jq -r '.events[0] | .action + "|" + .result + "|" + .reason')" \
-  "attach volume|interrupted|the command that did it was killed; the next one undid it: PlannedFailure: method 'attach_volume' fails as planned by setting 'fail'" "which the history tells"
+  "add volume|interrupted|the command that did it was killed; the next one undid it: PlannedFailure: method 'attach_volume' fails as planned by setting 'fail'" "which the history tells"
 
 # Nobody knows what the guest has: it is for the next command.
 setting fake 'fail = attach_volume, detach_volume'
@@ -264,7 +270,7 @@ error PlannedFailure fake: method 'detach_volume' fails as planned by setting 'f
 is_eq "$(db 'SELECT kind FROM operation')" "server attach volume" "is under way"
 run f server list -o json
 is_eq "$(jq -r '.servers[].fault' <<< "$out")" "PlannedFailure: method 'attach_volume' fails as planned by setting 'fail'; PlannedFailure: method 'detach_volume' fails as planned by setting 'fail'" "the list says why"
-has "$(jq -r '.findings[] | .code + ": " + .message' <<< "$out")" 'Unfinished: an interrupted "server attach volume" of ' "and that it is tried again"
+has "$(jq -r '.findings[] | .code + ": " + .message' <<< "$out")" 'Unfinished: an interrupted "server add volume" of ' "and that it is tried again"
 run f server stop web
 is_rc 1 "nothing else is done to it"
 setting fake

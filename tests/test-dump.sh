@@ -35,7 +35,7 @@ is_eq "$rc $err" "3 error InstanceIsLocked core: server \"web\" is locked
 must f server unlock web
 must f server stop web --timeout 0
 run f server dump create web
-is_eq "$rc $err" "3 error InstanceInvalidState core: server \"web\" is SHUTOFF; dump is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"web\" is SHUTOFF; dump create is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
   virtloom server start web" "not of one that is off"
 must f server start web
 setting fake 'fail = trigger_crash_dump'
@@ -56,10 +56,12 @@ is_eq "$rc $out$err" "0 " "its memory in a file"
 is_eq "$(stat -c '%a %u' "$own/memory") $(cat "$own/memory") $(ls -A "$own")" "600 $(id -u) the memory of guest $uuid memory" "which is the caller's alone"
 is_eq "$(history)" "dump|done|$own/memory" "and in the history"
 run f server dump create web --file "$own/memory"
-is_eq "$rc $err" "3 error FileExists core: \"$own/memory\" is there already; a dump takes no file's place" "no file's place is taken"
+is_eq "$rc $err" "3 error FileExists core: \"$own/memory\" is there already; a dump takes no file's place
+  give the name of a new file" "no file's place is taken"
 ln -s "$tmp/elsewhere" "$own/link"
 run f server dump create web --file "$own/link"
-is_eq "$rc $err" "3 error FileExists core: \"$own/link\" is there already; a dump takes no file's place" "nor is a link followed"
+is_eq "$rc $err" "3 error FileExists core: \"$own/link\" is there already; a dump takes no file's place
+  give the name of a new file" "nor is a link followed"
 run f server dump create web --file "$own/"
 is_eq "$rc $err" "2 error Invalid core: \"$own/\" names a folder, not a file for the dump" "a folder is none"
 mkdir -m 1777 "$tmp/everybodys"

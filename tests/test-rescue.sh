@@ -133,6 +133,8 @@ is_eq "$(has_disks)" "disk.rescue sda,disk sdb,disk.config.rescue hda" "from the
 is_eq "$(guest)" "$(document rescue)" "by a document of its own"
 has "$(guest)" "model='virtio-scsi'" "with what the rescue image says"
 is_eq "$(document)" "$before" "its document is kept"
+is_eq "$(f server show web -o json | jq -r '[.disks[] | "\(.id) \(.target) \(.source | split ("/") | last)"] | join (",")')" \
+  "rescue sda disk.rescue,root sdb disk,config hda disk.config.rescue,ephemeral0 null disk.local,swap null disk.swap,volume-$(f server show web -o json | jq -r '.disks[-1].id | ltrimstr ("volume-")') null volume.raw" "server show has the rescue disk, and the server's own"
 true_that "the rescue disk is of the image" holds disk.rescue 5
 is_eq "$(disks | grep -v rescue)" "$first" "its own disks are not touched"
 is_eq "$(guest | grep -A1 "<interface" | grep -o 'address=.*')" "$(grep -A1 "<interface" <<< "$before" | grep -o 'address=.*')" "its interface is the one that it was"

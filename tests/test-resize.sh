@@ -60,10 +60,12 @@ refused () { # WHAT CODE TEXT WORD...
   run f server resize "${@:4}"
   is_eq "$rc $err" "$2 $3" "$1 is refused"
 }
-refused "no flavor" 2 "error Usage core: 'server resize' needs --flavor NAME" web
+refused "no flavor" 2 "error Usage core: 'server resize' needs --flavor NAME
+  virtloom flavor list; a resize that is done is ended by 'server resize confirm' or 'server resize revert'" web
 refused "a flavor that is none" 5 'error FlavorNotFound core: there is no flavor "tiny"
   virtloom flavor list' web --flavor tiny
-refused "the same flavor" 3 'error CannotResizeToSameFlavor core: server "web" has flavor "small" already' web --flavor small
+refused "the same flavor" 3 'error CannotResizeToSameFlavor core: server "web" has flavor "small" already
+  take another one: virtloom flavor list' web --flavor small
 refused "a smaller root disk" 3 'error ResizeError core: server "web" has 1 GiB of root disk, flavor "narrow" 0; disks are not made smaller
   take a flavor that has at least 1 GiB of it' web --flavor narrow
 refused "a smaller ephemeral disk" 3 'error ResizeError core: server "web" has 1 GiB of ephemeral disk, flavor "bare" 0; disks are not made smaller
@@ -155,7 +157,8 @@ f server delete vol
 f server create safe --flavor sev --image uefi > /dev/null
 run f server resize safe --flavor bare
 is_rc 3 "encryption does not go by itself"
-has "$err" "error GuardedLoss sev: '/domain/launchSecurity' guards server \"safe\" and would go" "in words"
+has "$err" "error GuardedLoss sev: '/domain/launchSecurity' guards server \"safe\" and would go
+  take a flavor that has it, too: virtloom flavor show sev; if it shall go: --accept-loss /domain/launchSecurity" "in words, with what helps"
 run f server resize safe --flavor bare --accept-loss /domain/launchSecurity --accept-loss /domain/memoryBacking
 is_rc 0 "with consent it does"
 run f server create other --flavor sev --image uefi

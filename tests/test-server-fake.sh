@@ -63,8 +63,8 @@ run f server reboot web --hard --timeout 7
 is_eq "$rc $err" "2 error Usage core: --timeout is not for --hard, which asks no guest to shut down" "a hard one has no timeout"
 run f server reboot web --hard
 run f server reboot web --hard --update
-is_eq "$(history web 6)" "reboot (update)|done|
-reboot (hard)|done|
+is_eq "$(history web 6)" "reboot --hard --update|done|
+reboot --hard|done|
 reboot|done|
 reboot|done|
 reboot|done|not shut down in 7 s, plug pulled

@@ -45,6 +45,15 @@ run f server show web1 -o value -c description,request_properties
 is_eq "$out" "the front end
 hw_watchdog_action=pause" "and a description"
 is_eq "$(cat "$guest")" "$before" "the guest goes on as it is"
+last=$(history web1)
+for words in "--property hw_watchdog_action=pause" "--description=the front end" "--name web1"; do
+  if [[ $words == --description* ]]; then run f server set web1 "$words"; else
+    # shellcheck disable=SC2086
+    run f server set web1 $words
+  fi
+  is_eq "$rc $err" '0 advice Advice core: server "web1" has that already; nothing was changed' "$words again changes nothing"
+done
+is_eq "$(history web1)" "$last" "which the history does not tell"
 run f server diff web1
 has "$out" "+ /domain/devices/watchdog[1]/@action = pause  <- watchdog, hw_watchdog_action=pause (request)" "diff shows what will be"
 run f server unset web1 --property hw_watchdog_acton
@@ -53,6 +62,9 @@ is_eq "$rc $err" '5 error PropertyNotFound core: the server has no property "hw_
 run f server reboot --hard --update web1
 is_rc 0 "a hard reboot takes it"
 has "$(cat "$guest")" "<watchdog action='pause'" "so that the guest has it"
+run f server set web1 --property hw_disk_bus=virtio
+is_eq "$rc $err" "0 advice Advice core: the guest is that already, and goes on as it is" "what the guest has for another reason"
+f server unset web1 --property hw_disk_bus > /dev/null 2>&1
 run f server unset web1 --property hw_watchdog_action
 is_rc 0 "unset"
 run f server diff web1

@@ -105,7 +105,7 @@ refused "a name that is none" 3 "$(f image create ' x' --file "$tmp/disk.raw" --
 refused "a server that is none" 5 'error InstanceNotFound core: there is no server "wob"
   did you mean "web"?' wob --name x
 must f server set web --status error
-refused "a server in error" 3 'error InstanceInvalidState core: server "web" is ERROR; create image is for servers that are ACTIVE, SHUTOFF, PAUSED, SUSPENDED
+refused "a server in error" 3 'error InstanceInvalidState core: server "web" is ERROR; image create is for servers that are ACTIVE, SHUTOFF, PAUSED, SUSPENDED
   virtloom server reboot --hard web, or delete it' web --name x
 must f server set web --status active
 must f server create vol --flavor m1 --volume "path=$tmp/volume.raw,format=raw,boot_index=0"
@@ -262,7 +262,7 @@ is_eq "$rc $err" "3 error InstanceIsLocked core: server \"web\" is locked
 must f server unlock web
 must f server stop web --timeout 0
 run f server password set web --password "$tmp/password"
-is_eq "$rc $err" "3 error InstanceInvalidState core: server \"web\" is SHUTOFF; set password is for servers that are ACTIVE
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"web\" is SHUTOFF; password set is for servers that are ACTIVE
   virtloom server start web" "nor of one that is off"
 must f server delete web
 must f server create web --flavor m1 --image none

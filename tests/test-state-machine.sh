@@ -86,8 +86,16 @@ for status in $(cut -f 2 <<< "$pairs" | sort -u); do
   [ "$status" = ACTIVE ] || cp -a "$state" "$tmp/$status.state"
 done
 
+while read -r verb; do
+  [ "$verb" != 'start after a boot of the host' ] || continue
+  # shellcheck disable=SC2086
+  run f server ${verb%% --*} --help
+  has "$rc $out" "0 virtloom server ${verb%% --*} " "what is told is a verb: $verb"
+  [ "$verb" = "${verb##* --}" ] || has "$out" "--${verb##* --}" "with that option"
+done < <(cut -f 7 <<< "$pairs" | sort -u)
+
 at=''
-while IFS=$'\t' read -r word status result from way or; do
+while IFS=$'\t' read -r word status result from way or verb; do
   pair="$word of a server that is $status"
   command_of "$word"
   # What no command does is tried where it is done.
@@ -99,7 +107,7 @@ while IFS=$'\t' read -r word status result from way or; do
     hint=''
     [ "$way" = NULL ] || hint=$'\n'"  virtloom server $way s"
     [ "$or" = NULL ] || hint="$hint, or $or"
-    is "$rc $err" "3 error InstanceInvalidState core: server \"s\" is $status; $word is for servers that are $from$hint" "no $pair"
+    is "$rc $err" "3 error InstanceInvalidState core: server \"s\" is $status; $verb is for servers that are $from$hint" "no $pair"
     continue
   fi
   is_rc 0 "$pair"

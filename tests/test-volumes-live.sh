@@ -67,7 +67,8 @@ is_eq "$(bytes one.raw)" $((5 * GIB)) "it is as it was"
 refused "a size that is none" 2 "error Usage core: --size 0; accepted: 1 to 8388608 GiB" extend volume web vdb --size 0
 refused "a volume of another server" 5 "error VolumeBDMNotFound core: server \"web\" has no volume \"two.raw\"; accepted: vdb ($id), vdc ($(f server show web -o json | jq -r '.disks[-1].id'))" \
   extend volume web two.raw --size 2
-refused "the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone" extend volume web vda --size 2
+refused "the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone
+  its own disks are changed by 'server rebuild' and 'server resize'; virtloom server show web lists the volumes" extend volume web vda --size 2
 refused "no such server" 5 "error InstanceNotFound core: there is no server \"wob\"
   did you mean \"web\"?" extend volume wob vdb --size 2
 must f server lock web
@@ -217,11 +218,13 @@ whole "of another format"
 
 refused "to one that is smaller" 3 "error VolumeRebaseFailed core: volume \"$tmp/two.raw\" has 1048576 bytes, volume 'vdb' of server \"web\" $((400 * GIB))
   give a file of the same size; 'server extend volume' makes a volume larger before that, or afterwards" swap volume web vdb "path=$tmp/two.raw,format=raw"
-refused "to itself" 3 "error InvalidVolume core: volume 'vdb' of server \"web\" is \"$tmp/new.qcow2\" already" swap volume web vdb "path=$tmp/new.qcow2,format=qcow2"
+refused "to itself" 3 "error InvalidVolume core: volume 'vdb' of server \"web\" is \"$tmp/new.qcow2\" already
+  give another file" swap volume web vdb "path=$tmp/new.qcow2,format=qcow2"
 refused "with a bus" 2 "error Usage core: volume \"path=$tmp/old.raw,format=raw,bus=scsi\" takes the place of another one, whose bus, boot order and tag it has; accepted: path=, format=" \
   swap volume web vdb "path=$tmp/old.raw,format=raw,bus=scsi"
 refused "to one that is not there" 5 "error DiskNotFound core: volume \"$tmp/none\" cannot be read: No such file or directory" swap volume web vdb "path=$tmp/none,format=raw"
-refused "of the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone" swap volume web vda "path=$tmp/old.raw,format=raw"
+refused "of the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone
+  its own disks are changed by 'server rebuild' and 'server resize'; virtloom server show web lists the volumes" swap volume web vda "path=$tmp/old.raw,format=raw"
 must f server create two --flavor m1 --image img --volume "path=$tmp/old.raw,format=raw"
 run f server swap volume web vdb "path=$tmp/old.raw,format=raw"
 is_rc 4 "to one of another server"
@@ -230,7 +233,8 @@ must f server delete two
 with "\"data\": {\"device_path\": \"$tmp/shared.raw\"}" > request.json
 must f server create other --request request.json
 run f server swap volume other vdb "path=$tmp/old.raw,format=raw"
-is_eq "$rc $err" "4 error InvalidVolume core: volume 'vdb' of server \"other\" was not given as a file; such volumes are not swapped" "of one that a plugin reaches"
+is_eq "$rc $err" "4 error InvalidVolume core: volume 'vdb' of server \"other\" was not given as a file; such volumes are not swapped
+  add the other one, copy in the guest, and remove this one: virtloom server add volume --help" "of one that a plugin reaches"
 must f server delete other
 setting disk-cache 'disk_cachemodes = file=writethrough'
 run f server swap volume web vdb "path=$tmp/old.raw,format=raw"

@@ -458,6 +458,18 @@ spelled_out (const char *words)
   return all;
 }
 
+/* What was taken for the first word may have been meant as the verb's second one, "resize undo". */
+static void
+hint_longer (struct args *args)
+{
+  char *longer = verb_name (args)[0] ? join_verbs (args->noun, verb_name (args)) : NULL;
+
+  if (longer && args->hint == NULL)
+    args->hint = vl_xasprintf ("virtloom %s%s%s --help; or is one of these meant: %s?",
+                               verb_noun (args), gap (args), verb_name (args), longer);
+  free (longer);
+}
+
 static void
 check_words (struct args *args)
 {
@@ -467,9 +479,11 @@ check_words (struct args *args)
   if (args->n_words < (size_t)verb->least)
     complain (args, "'%s%s%s' needs %s", verb_noun (args), gap (args), verb_name (args),
               verb->words);
-  else if (verb->most >= 0 && args->n_words > (size_t)verb->most)
+  else if (verb->most >= 0 && args->n_words > (size_t)verb->most) {
     complain (args, "'%s%s%s' takes %s; '%s' is too much", verb_noun (args), gap (args),
               verb_name (args), verb->words ? verb->words : "no words", args->words[verb->most]);
+    hint_longer (args);
+  }
   if (args->bad && args->hint == NULL)
     args->hint =
         vl_xasprintf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));

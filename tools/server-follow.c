@@ -69,10 +69,8 @@ print_new (struct vl_app *app, void *opaque)
   errno = 0;
   if (fflush (stdout) != 0 || ferror (stdout))
     shared->unwritten = errno ? errno : EIO;
-  /* The rest of a deletion for which plugins were missing is a release. */
   shared->gone =
-      n && strcmp (actions[0].result, "done") == 0
-      && (strcmp (actions[0].action, "delete") == 0 || strcmp (actions[0].action, "release") == 0);
+      n && strcmp (actions[0].result, "done") == 0 && strcmp (actions[0].action, "delete") == 0;
 }
 
 /* Has somebody written to the store? */

@@ -13,7 +13,10 @@ server_resize (struct tool *tool)
   uint32_t seconds;
 
   if (flavor == NULL)
-    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "'server resize' needs --flavor NAME");
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                      "virtloom flavor list; a resize that is done is ended by 'server resize "
+                      "confirm' or 'server resize revert'",
+                      "'server resize' needs --flavor NAME");
   if (server_seconds (tool, DEFAULT_STOP, &seconds) < 0)
     return -1;
   return vl_server_resize (tool->app, tool->args->words[0], flavor, seconds,

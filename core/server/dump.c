@@ -49,7 +49,7 @@ judge_path (struct dump *dump)
                          "the memory of a guest is not written into \"%s\": %s", folder, trust.why);
   close (fd);
   if (lstat (dump->path, &st) == 0)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, "give the name of a new file",
                          "\"%s\" is there already; a dump takes no file's place", dump->path);
   dump->folder = vl_printf (call, "%s/.%s.%s", folder, name, dump->record.uuid);
   dump->inside = vl_printf (call, "%s/memory", dump->folder);

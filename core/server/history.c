@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "lib/file.h"
+#include "server/states.h"
 #include "server/undo.h"
 
 #include <virtloom/virtloom.h>
@@ -104,24 +105,28 @@ int
 vl_server_history (struct vl_app *app, const char *server, const struct vl_action_info **list,
                    size_t *n)
 {
+  struct vl_action_info *actions = NULL;
   struct vl_store *store;
 
+  *list = NULL;
   *n = 0;
   if (vl_app_store_if_any (app, &store) < 0)
     return -1;
   if (store)
     vl_recover (app, store);
   if (store
-      && vl_db_rows (store, list, n,
-                     "SELECT at, ended, CASE action WHEN 'hard reboot' THEN 'reboot (hard)' WHEN "
-                     "'update' THEN 'reboot (update)' ELSE action END, user, result, reason, n "
-                     "FROM action WHERE server = "
+      && vl_db_rows (store, &actions, n,
+                     "SELECT at, ended, action, user, result, reason, n FROM action WHERE server = "
                      "coalesce ((SELECT uuid FROM server WHERE name = ?1 OR uuid = lower (?1)), "
                      "(SELECT server FROM action WHERE name = ?1 OR server = lower (?1) "
                      "ORDER BY n DESC LIMIT 1)) ORDER BY n DESC",
                      "s", server)
              < 0)
     return -1;
+  for (size_t i = 0; i < *n; i++)
+    if (actions[i].user)
+      actions[i].action = vl_operation_verb (actions[i].action);
+  *list = actions;
   /* A server of an earlier schema has none. */
   return *n || vl_record_find (app, server) ? 0 : -1;
 }

@@ -114,11 +114,13 @@ void vl_stored_difference (struct vl_app *app, const struct vl_stored *stored,
 /* Does nothing that is guarded go with CHANGES but what is at or below one of the paths ACCEPTED
  * (NULL-terminated, or NULL)?  0, or -1 after a refusal for each. */
 int vl_changes_judge (struct vl_app *app, const struct vl_record *record,
-                      const struct vl_change *changes, size_t n, const char *const *accepted);
+                      const struct vl_change *changes, size_t n, const char *const *accepted,
+                      const char *see);
 /* How a document takes the place of another. */
 struct vl_replacement {
   const char *kind;            /* of the operation that begins */
   const char *const *accepted; /* paths at or below which what is guarded may go, or NULL */
+  const char *see; /* how it is kept, for the hint; NULL: what a plan of today would change */
   /* May the documents differ by these CHANGES?  NULL: nothing that is guarded may go. */
   int (*judge) (void *opaque, const struct vl_change *changes, size_t n);
   /* Makes the guest one of the new document.  0; after findings -1 where the guest is as it

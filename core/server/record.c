@@ -101,7 +101,7 @@ vl_record_accepts (struct vl_call *call, const struct vl_record *record, const c
   return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
                        vl_status_way_out (call, status, vl_shell_word (call->arena, record->name)),
                        "server \"%s\" is %s; %s is for servers that are %s", record->name, status,
-                       word, operation->from);
+                       vl_operation_verb (word), operation->from);
 }
 
 int
@@ -125,7 +125,7 @@ vl_server_take (struct vl_app *app, const char *server, unsigned wait, struct vl
     return got > 0 ? 1 : -1;
   got = vl_record_load (app->store, found->uuid, record);
   if (got == 0)
-    vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+    vl_refuse_as (app->call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, "virtloom server list",
                   "server \"%s\" was deleted meanwhile", server);
   return got == 1 ? 0 : -1;
 }

@@ -88,7 +88,8 @@ const char *vl_fault_text (struct vl_call *call, size_t first);
 /* server-files.c: judges all that the guest of RECORD will open by its document XML: disks
  * and the images below them, kernel and initial RAM disk.  Each must be what it was made
  * as or is said to be and name no other file; none that is not ours may lie in STATE or be
- * open to others.  *FILES: struct vl_judged.  0, or -1 after a finding. */
+ * open to others.  *FILES: struct vl_judged; with FILES, NULL, nothing is to be started, and other
+ * STATEs are not told of the volumes.  0, or -1 after a finding. */
 int vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const char *xml,
                            struct vl_table *files);
 /* What RECORD's guest is made from, with document DOC, whose files are judged now.  0, or -1

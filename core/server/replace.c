@@ -86,7 +86,8 @@ is_accepted (const char *path, const char *const *accepted)
 }
 
 static void
-refuse_loss (struct vl_app *app, const struct vl_record *record, const struct vl_change *change)
+refuse_loss (struct vl_app *app, const struct vl_record *record, const struct vl_change *change,
+             const char *see)
 {
   const struct vl_provenance *was = change->was;
   struct vl_report report = {
@@ -95,11 +96,12 @@ refuse_loss (struct vl_app *app, const struct vl_record *record, const struct vl
     .code = "GuardedLoss",
     .plugin = was->owners,
     .path = was->path,
-    .hint = vl_printf (app->call,
-                       "see what made it go with: virtloom server diff %s; if it shall go: "
-                       "--accept-loss %s",
-                       vl_shell_word (app->call->arena, record->name),
-                       vl_shell_word (app->call->arena, was->path)),
+    .hint =
+        vl_printf (app->call, "%s; if it shall go: --accept-loss %s",
+                   see ? see
+                       : vl_printf (app->call, "see what made it go with: virtloom server diff %s",
+                                    vl_shell_word (app->call->arena, record->name)),
+                   vl_shell_word (app->call->arena, was->path)),
   };
   const char *value = was->value ? vl_printf (app->call, " = '%s'", was->value) : "";
 
@@ -113,7 +115,8 @@ refuse_loss (struct vl_app *app, const struct vl_record *record, const struct vl
 
 int
 vl_changes_judge (struct vl_app *app, const struct vl_record *record,
-                  const struct vl_change *changes, size_t n, const char *const *accepted)
+                  const struct vl_change *changes, size_t n, const char *const *accepted,
+                  const char *see)
 {
   const char *last = NULL;
   int result = 0;
@@ -128,7 +131,7 @@ vl_changes_judge (struct vl_app *app, const struct vl_record *record,
     if (last && changes[i].is == NULL && is_below (was->path, last))
       continue;
     last = was->path;
-    refuse_loss (app, record, &changes[i]);
+    refuse_loss (app, record, &changes[i], see);
   }
   return result;
 }
@@ -146,7 +149,7 @@ write_pending (struct vl_app *app, const struct vl_record *record, const struct 
     return -1;
   vl_stored_difference (app, stored, plan, &changes, &n);
   if ((how->judge ? how->judge (how->opaque, changes, n)
-                  : vl_changes_judge (app, record, changes, n, how->accepted))
+                  : vl_changes_judge (app, record, changes, n, how->accepted, how->see))
           < 0
       || vl_stored_write (app->store, record->uuid, VL_ROLE_PENDING, plan) < 0
       || vl_claims_write (app, record->uuid, VL_ROLE_PENDING, plan) < 0

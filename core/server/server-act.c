@@ -287,7 +287,7 @@ finish (struct act *act)
   struct vl_call *call = act->app->call;
   size_t first = call->findings.n;
 
-  vl_progress (call, "%s of \"%s\"", actions[act->what].word, act->record.name);
+  vl_progress (call, "%s of \"%s\"", vl_operation_verb (actions[act->what].word), act->record.name);
   if (do_it (act, &act->hooks, act->hooks.stored ? act->hooks.stored->doc : NULL) == 0)
     return settle (act);
   if (vl_db_begin (store) == 0)

@@ -56,6 +56,25 @@ look_at_disk (struct vl_call *call, struct vl_device_info *disk)
   vl_findings_drop (call, first, call->findings.n);
 }
 
+/* The devices of the document that the guest has, which of a server that is rescued is not the
+ * current one; the server's own disks that it has not then come after those. */
+static int
+load_devices (struct vl_store *store, const struct vl_record *record, struct vl_server_details *d)
+{
+  const char *role = VL_STREQ (record->status, "RESCUE") ? VL_ROLE_RESCUE : VL_ROLE_CURRENT;
+
+  return vl_db_rows (
+      store, &d->devices, &d->n_devices,
+      "SELECT id, iif (is_nic, 'nic', 'disk'), type, source, format, iif (role = ?2, bus, NULL), "
+      "iif (role = ?2, target, NULL), iif (is_nic, NULL, nullif (size, 0)), model, mac, "
+      "nullif (mtu, 0), tap, iif (role = ?2, address, NULL), plugin, NULL, NULL, NULL, NULL "
+      "FROM device WHERE server = ?1 AND (role = ?2 OR (role = '" VL_ROLE_CURRENT
+      "' AND NOT is_nic "
+      "AND id NOT IN (SELECT id FROM device WHERE server = ?1 AND role = ?2))) "
+      "ORDER BY is_nic, role = ?2 DESC, n",
+      "ss", record->uuid, role);
+}
+
 /* Of the current document. */
 #define OF_CURRENT "server = ? AND role = 'current' ORDER BY "
 
@@ -69,12 +88,7 @@ vl_server_details (struct vl_app *app, const char *server, struct vl_server_deta
   if (record == NULL)
     return -1;
   d->request = record->request;
-  if (vl_db_rows (store, &d->devices, &d->n_devices,
-                  "SELECT id, iif (is_nic, 'nic', 'disk'), type, source, format, bus, target, "
-                  "iif (is_nic, NULL, nullif (size, 0)), model, mac, nullif (mtu, 0), tap, address,"
-                  " plugin, NULL, NULL, NULL, NULL FROM device WHERE " OF_CURRENT "n",
-                  "s", record->uuid)
-          < 0
+  if (load_devices (store, record, d) < 0
       || vl_db_rows (store, &d->features, &d->n_features,
                      "SELECT plugin, version, cause FROM document_feature WHERE " OF_CURRENT "n",
                      "s", record->uuid)

@@ -55,9 +55,14 @@ vl_device_named (struct vl_call *call, const struct vl_record *record,
       continue;
     if (! nic && ! VL_STREQ (disk->role, "volume")) {
       if (is_named (device, word)) {
-        vl_refuse_as (call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
-                      "disk '%s' of server \"%s\" (%s) goes with the server alone", disk->dev,
-                      record->name, disk->role);
+        vl_refuse_as (
+            call, VL_ERR_REQUEST, "InvalidVolume", NULL,
+            vl_printf (call,
+                       "its own disks are changed by 'server rebuild' and 'server resize'; "
+                       "virtloom server show %s lists the volumes",
+                       vl_shell_word (call->arena, record->name)),
+            "disk '%s' of server \"%s\" (%s) goes with the server alone", disk->dev, record->name,
+            disk->role);
         return NULL;
       }
       continue;

@@ -107,7 +107,7 @@ static int
 refuse_changes (const struct work *w, const struct vl_change *changes, size_t n, int drift)
 {
   struct vl_call *call = w->app->call;
-  const char *word = rule (w)->word;
+  const char *verb = vl_operation_verb (rule (w)->word);
   const char *name = vl_shell_word (call->arena, w->record.name);
   VL_AUTOSTR struct vl_str text = { 0 };
   const struct vl_change *change;
@@ -125,7 +125,7 @@ refuse_changes (const struct work *w, const struct vl_change *changes, size_t n,
                                           "takes it",
                                           name, name)
                              : vl_printf (call, "stop it first: virtloom server stop %s", name),
-                       "%s of server \"%s\" would change more than the device: %s", word,
+                       "%s of server \"%s\" would change more than the device: %s", verb,
                        w->record.name, text.text);
 }
 
@@ -352,6 +352,17 @@ load (struct work *w)
   return vl_hooks_judge_plugins (&w->current, ! w->what->gone);
 }
 
+/* Plans the server with REQUEST, which has the device or has it no more, and judges what that would
+ * change. */
+static int
+plan_with (struct work *w, const char *request)
+{
+  w->after = w->record;
+  w->after.request = request;
+  w->plan = vl_record_plan (w->app, &w->after, w->current.stored);
+  return w->plan && w->plan->ok ? judge_plan (w) : -1;
+}
+
 /* Takes JSON, the request with or without the device. */
 static int
 replace (struct work *w, char *json)
@@ -367,13 +378,10 @@ replace (struct work *w, char *json)
   };
 
   free (json);
-  w->after = w->record;
-  w->after.request = how.request;
-  w->plan = vl_record_plan (app, &w->after, w->current.stored);
-  if (w->plan == NULL || ! w->plan->ok || judge_plan (w) < 0)
+  if (plan_with (w, how.request) < 0)
     return -1;
   app->call->host = w->plan->build.host;
-  vl_progress (app->call, "%s of \"%s\"", rule (w)->word, w->record.name);
+  vl_progress (app->call, "%s of \"%s\"", vl_operation_verb (rule (w)->word), w->record.name);
   return vl_document_replace (app, &w->record, w->current.stored, w->plan, &how);
 }
 
@@ -406,28 +414,69 @@ on_server (struct vl_app *app, const char *server, enum vl_device_kind of, int g
 
 struct wish {
   const char *spec, *name;
+  const char **called; /* where what a volume would be called goes, of one that is not attached */
 };
+
+/* The request JSON of the server with WISH, malloc; NULL after a finding. */
+static char *
+wished (struct work *w, const struct wish *wish)
+{
+  char *json = vl_request_add (w->app, w->record.request, w->what->of == VL_DEVICE_INTERFACE,
+                               wish->spec, wish->name, &w->device);
+
+  if (json)
+    w->app->call->op_device = w->device;
+  return json;
+}
 
 static int
 attach_one (struct work *w, const void *arg)
 {
-  const struct wish *wish = arg;
-  char *json = vl_request_add (w->app, w->record.request, w->what->of == VL_DEVICE_INTERFACE,
-                               wish->spec, wish->name, &w->device);
+  char *json = wished (w, arg);
 
-  if (json == NULL)
-    return -1;
-  w->app->call->op_device = w->device;
-  return replace (w, json);
+  return json ? replace (w, json) : -1;
 }
 
 int
 vl_server_attach (struct vl_app *app, const char *server, enum vl_device_kind kind,
                   const char *spec, const char *name, const char **id)
 {
-  const struct wish wish = { spec, name };
+  const struct wish wish = { spec, name, NULL };
 
   return on_server (app, server, kind, 0, attach_one, &wish, id);
+}
+
+/* Judges the attachment as it would be judged, and tells what the disk would be called. */
+static int
+name_one (struct work *w, const void *arg)
+{
+  const struct wish *wish = arg;
+  VL_AUTOFREE char *json = wished (w, wish);
+  const struct vl_disk *disk = NULL;
+
+  if (json == NULL || plan_with (w, json) < 0 || vl_hooks_permit (&w->current, rule (w)->op, 0) < 0)
+    return -1;
+  for (size_t i = 0; disk == NULL && i < vl_plan_n_disks (w->plan); i++)
+    if (VL_STREQ (vl_plan_disk (w->plan, i)->id, w->device))
+      disk = vl_plan_disk (w->plan, i);
+  if (disk == NULL || disk->dev == NULL)
+    return vl_fault (w->app->call, "a volume that was planned has no name");
+  *wish->called = vl_arena_strdup (w->app->call->arena, disk->dev);
+  w->after.request = w->record.request; /* JSON goes now */
+  /* Of one that is not connected yet there is nothing to look at. */
+  return disk->plugin && access (disk->source, F_OK) < 0
+             ? 0
+             : vl_server_files_judge (w->app, &w->record, vl_plan_xml (w->plan), NULL);
+}
+
+int
+vl_server_device_name (struct vl_app *app, const char *server, const char *spec, const char *name,
+                       const char **device)
+{
+  const struct wish wish = { spec, name, device };
+
+  *device = NULL;
+  return on_server (app, server, VL_DEVICE_VOLUME, 0, name_one, &wish, NULL);
 }
 
 static int

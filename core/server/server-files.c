@@ -177,6 +177,17 @@ judge_elsewhere (struct vl_app *app, const char *path, int shared)
   return result;
 }
 
+/* Refuses the volumes of J that a server of another STATE has. */
+static int
+judge_volumes (const struct judging *j)
+{
+  int result = 0;
+
+  for (size_t i = 0; result == 0 && i < j->n_volumes; i++)
+    result = judge_elsewhere (j->app, j->volumes[i].path, j->volumes[i].shared);
+  return result;
+}
+
 /* Says that SERVER has the volumes of J from now on, then looks who else does: of two that do so at
  * once both see it. */
 static int
@@ -186,7 +197,7 @@ hold_volumes (struct judging *j, const char *server)
   const char *folder = held_folder (app->call);
   const char *file = vl_printf (app->call, "%s/%s%s", folder, server, held_suffix (app));
   VL_AUTOSTR struct vl_str text = { 0 };
-  int result = 0;
+  int result;
 
   if (j->n_volumes == 0) {
     /* Those that a rescue leaves out are the server's still. */
@@ -205,8 +216,7 @@ hold_volumes (struct judging *j, const char *server)
   /* Where it cannot be said the hypervisor's own locks are left. */
   if (vl_file_mkdirs (folder, 0755) < 0 || vl_file_write (file, text.text, text.length, 0600) < 0)
     vl_debug (app->call, "cannot write \"%s\": %s", file, strerror (errno));
-  for (size_t i = 0; result == 0 && i < j->n_volumes; i++)
-    result = judge_elsewhere (app, j->volumes[i].path, j->volumes[i].shared);
+  result = judge_volumes (j);
   if (result < 0)
     unlink (file);
   return result;
@@ -366,9 +376,11 @@ vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const
       return -1;
   if (judge_kernel (&j, domain, "os/kernel") < 0 || judge_kernel (&j, domain, "os/initrd") < 0)
     return -1;
-  if (driver->driver.host_file == NULL && hold_volumes (&j, record->uuid) < 0)
+  if (driver->driver.host_file == NULL
+      && (files ? hold_volumes (&j, record->uuid) : judge_volumes (&j)) < 0)
     return -1;
-  *files = (struct vl_table) { j.files, (uint32_t)j.n, sizeof *j.files };
+  if (files)
+    *files = (struct vl_table) { j.files, (uint32_t)j.n, sizeof *j.files };
   return 0;
 }
 

@@ -130,44 +130,6 @@ vl_server_diff (struct vl_app *app, const char *server, const struct vl_change *
   return result;
 }
 
-/* The name of disk ID of PLAN, in the memory of APP; NULL: it has none. */
-static const char *
-name_of_disk (struct vl_app *app, const struct vl_plan *plan, const char *id)
-{
-  for (size_t i = 0; i < vl_plan_n_disks (plan); i++)
-    if (VL_STREQ (vl_plan_disk (plan, i)->id, id))
-      return vl_arena_strdup (app->call->arena, vl_plan_disk (plan, i)->dev);
-  return NULL;
-}
-
-int
-vl_server_device_name (struct vl_app *app, const char *server, const char *spec, const char *name,
-                       const char **device)
-{
-  const struct vl_record *record = vl_record_find (app, server);
-  struct vl_stored *stored = record ? vl_stored_load (app, record, VL_ROLE_CURRENT) : NULL;
-  const char *id = NULL;
-  VL_AUTOFREE char *json =
-      stored ? vl_request_add (app, record->request, 0, spec, name, &id) : NULL;
-  struct vl_record after;
-  struct vl_plan *plan = NULL;
-  int result = -1;
-
-  *device = NULL;
-  if (json) {
-    after = *record;
-    after.request = json;
-    app->call->op_device = id;
-    plan = vl_record_plan (app, &after, stored);
-    app->call->op_device = NULL;
-  }
-  if (plan && plan->ok && (*device = name_of_disk (app, plan, id)))
-    result = 0;
-  vl_plan_free (plan);
-  vl_stored_free (stored);
-  return result;
-}
-
 int
 vl_server_provenance (struct vl_app *app, const char *server, const struct vl_provenance **rows,
                       size_t *n)

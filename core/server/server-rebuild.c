@@ -240,8 +240,10 @@ judge (void *opaque, const struct vl_change *changes, size_t n)
   struct rebuilding *r = opaque;
   const struct vl_request_image *image = &r->turning->plan->request->image;
 
-  return vl_changes_judge (r->turning->app, &r->turning->record, changes, n,
-                           r->turning->options->accept_loss)
+  return vl_changes_judge (
+             r->turning->app, &r->turning->record, changes, n, r->turning->options->accept_loss,
+             r->turning->options->image ? "take an image that asks for it, too: virtloom image list"
+                                        : NULL)
                      < 0
                  || vl_server_images_take (r->turning->app, r->turning->record.uuid, image->file,
                                            "root disk", image)

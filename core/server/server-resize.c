@@ -117,7 +117,8 @@ load (struct resizing *r)
   r->dir = vl_server_dir (r->app, r->record.uuid);
   r->runs = VL_STREQ (r->record.status, "ACTIVE");
   if (VL_STREQ (r->record.flavor, r->flavor))
-    return vl_refuse_as (call, VL_ERR_REQUEST, "CannotResizeToSameFlavor", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_REQUEST, "CannotResizeToSameFlavor", NULL,
+                         "take another one: virtloom flavor list",
                          "server \"%s\" has flavor \"%s\" already", r->record.name, r->flavor);
   if (vl_hooks_load (&r->current, r->app, &r->record, VL_ROLE_CURRENT) < 0
       || vl_stored_judge (call, &r->record, r->current.stored) < 0)
@@ -205,7 +206,13 @@ resize (struct resizing *r, const char *const *accept_loss)
 {
   struct vl_app *app = r->app;
   const struct vl_replacement how = {
-    .kind = VL_OP_SERVER_RESIZE, .accepted = accept_loss, .act = act, .opaque = r, .take = take
+    .kind = VL_OP_SERVER_RESIZE,
+    .accepted = accept_loss,
+    .see = vl_printf (app->call, "take a flavor that has it, too: virtloom flavor show %s",
+                      vl_shell_word (app->call->arena, r->record.flavor)),
+    .act = act,
+    .opaque = r,
+    .take = take
   };
   VL_AUTOFREE char *json = NULL;
 

@@ -276,6 +276,22 @@ write_change (struct changing *c, const struct vl_server_change *change)
                           "ss", change->description, uuid);
 }
 
+/* Is the server what CHANGE wants already? */
+static int
+is_so (const struct changing *c, const struct vl_server_change *change)
+{
+  const char *description = c->record.description ? c->record.description : "";
+  json_t *was = json_loads (c->record.request, 0, NULL);
+  json_t *is = json_loads (c->request, 0, NULL);
+  int same = change->status == NULL
+             && (change->description == NULL || VL_STREQ (change->description, description))
+             && json_equal (was, is);
+
+  json_decref (was);
+  json_decref (is);
+  return same;
+}
+
 /* What the history says of CHANGE. */
 static const char *
 told (struct vl_call *call, const struct vl_server_change *change)
@@ -325,6 +341,24 @@ settable_status (struct vl_call *call, const char *status)
   return NULL;
 }
 
+/* Is the guest's document what a plan of today makes of the new request? */
+static int
+is_planned (const struct changing *c)
+{
+  struct vl_app *app = c->app;
+  struct vl_record after = c->record;
+  size_t first = app->call->findings.n;
+  struct vl_stored *stored = vl_stored_load (app, &c->record, VL_ROLE_CURRENT);
+  int same;
+
+  after.request = c->request;
+  same = stored && ! vl_record_drifts (app, &after, stored);
+  /* What a plan has to say is said when it is taken. */
+  vl_findings_drop (app->call, first, app->call->findings.n);
+  vl_stored_free (stored);
+  return same;
+}
+
 /* Properties have changed: a guest that runs gets that where its driver can do it; the result tells
  * what it has, and what waits. */
 static void
@@ -333,16 +367,33 @@ tell_guest (struct changing *c, const struct vl_server_change *change)
   struct vl_call *call = c->app->call;
   const char *name = vl_shell_word (call->arena, change->name ? change->name : c->record.name);
   const char *told = NULL;
-  int live =
-      change->n_set || change->unset ? vl_server_live (c->app, &c->record, c->request, &told) : 0;
 
-  if (live)
+  if (is_planned (c))
+    vl_advise (call, NULL, NULL, "the guest is that already, and goes on as it is");
+  else if ((change->n_set || change->unset)
+           && vl_server_live (c->app, &c->record, c->request, &told))
     vl_advise (call, NULL, NULL, "the guest has it already: %s", told);
   else
     vl_advise (call, NULL, vl_printf (call, "virtloom server diff %s", name),
                "the guest goes on as it is%s%s; it gets what changed with 'server reboot --hard "
                "--update'",
                told ? ", since " : "", told ? told : "");
+}
+
+/* Writes CHANGE down: 0; 1 where there is nothing to be written; -1 after a finding. */
+static int
+write_down (struct changing *c, const struct vl_server_change *change)
+{
+  int result;
+
+  if (vl_db_begin (c->app->store) < 0)
+    return -1;
+  result = write_change (c, change);
+  if (result == 0 && is_so (c, change)) {
+    (void)vl_db_finish (c->app->store, -1);
+    return 1;
+  }
+  return end (c, "set", told (c->app->call, change), result);
 }
 
 int
@@ -358,11 +409,17 @@ vl_server_change (struct vl_app *app, const char *server, const struct vl_server
       || check_text (app->call, "description", change.description) < 0
       || check_properties (app, &change) < 0)
     return -1;
-  if (begin (&c, server) == 0 && may_change (&c, &change) == 0 && vl_db_begin (app->store) == 0)
-    result = end (&c, "set", told (app->call, &change), write_change (&c, &change));
-  if (result == 0 && (change.name || change.n_set || change.unset))
+  if (begin (&c, server) == 0 && may_change (&c, &change) == 0) {
+    if (change.name && VL_STREQ (change.name, c.record.name))
+      change.name = NULL;
+    result = write_down (&c, &change);
+  }
+  if (result > 0)
+    vl_advise (app->call, NULL, NULL, "server \"%s\" has that already; nothing was changed",
+               c.record.name);
+  else if (result == 0 && (change.name || change.n_set || change.unset))
     tell_guest (&c, &change);
   vl_lock_drop (&c.lock);
   vl_events_tell (app);
-  return result;
+  return result < 0 ? -1 : 0;
 }

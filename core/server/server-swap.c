@@ -50,7 +50,9 @@ find_number (const struct swapping *s)
     number = (int)(wanted[index].bdm - request->devices);
   vl_request_free (request);
   return number >= 0 ? number
-                     : vl_refuse_as (s->app->call, VL_ERR_UNSUPPORTED, "InvalidVolume", NULL, NULL,
+                     : vl_refuse_as (s->app->call, VL_ERR_UNSUPPORTED, "InvalidVolume", NULL,
+                                     "add the other one, copy in the guest, and remove this one: "
+                                     "virtloom server add volume --help",
                                      "volume '%s' of server \"%s\" was not given as a file; such "
                                      "volumes are not swapped",
                                      s->disk->dev, s->record.name);
@@ -170,7 +172,7 @@ judge_plan (struct swapping *s)
     return -1;
   vl_stored_difference (s->app, s->current.stored, s->plan, &changes, &n);
   if (n == 0)
-    return vl_refuse_as (s->app->call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
+    return vl_refuse_as (s->app->call, VL_ERR_REQUEST, "InvalidVolume", NULL, "give another file",
                          "volume '%s' of server \"%s\" is \"%s\" already", s->disk->dev,
                          s->record.name, s->disk->source);
   if (judge (s, changes, n) < 0)

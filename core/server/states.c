@@ -83,6 +83,26 @@ static const struct vl_operation operations[] = {
 };
 #define N_OPERATIONS (sizeof operations / sizeof operations[0])
 
+/* Operations that are done by a verb of another name: what is on record, and "server " VERB. */
+static const struct {
+  const char *word, *verb;
+} verbs[] = {
+  { "hard reboot", "reboot --hard" },
+  { "update", "reboot --hard --update" },
+  { "attach volume", "add volume" },
+  { "detach volume", "remove volume" },
+  { "attach interface", "add network" },
+  { "detach interface", "remove network" },
+  { "create image", "image create" },
+  { "set password", "password set" },
+  { "set live", "set" },
+  { "set status", "set --status" },
+  { "show diagnostics", "show --diagnostics" },
+  { "dump", "dump create" },
+  { "release", "delete" },
+};
+#define N_VERBS (sizeof verbs / sizeof verbs[0])
+
 static const struct vl_happening happenings[] = {
   { "ACTIVE", "SHUTOFF", "stopped", VL_EVENT_STOPPED },
   { "PAUSED", "SHUTOFF", "stopped while paused", VL_EVENT_STOPPED },
@@ -118,6 +138,15 @@ vl_operation_find (const char *word)
     if (VL_STREQ (operations[i].word, word))
       return &operations[i];
   return NULL;
+}
+
+const char *
+vl_operation_verb (const char *word)
+{
+  for (size_t i = 0; i < N_VERBS; i++)
+    if (VL_STREQ (verbs[i].word, word))
+      return verbs[i].verb;
+  return word;
 }
 
 /* Is STATUS in LIST, "ACTIVE, PAUSED"? */

@@ -10,7 +10,7 @@
 
 /* What is done to a server that exists: one row for each. */
 struct vl_operation {
-  const char *word; /* as the history and refusals call it: "hard reboot" */
+  const char *word; /* as it is on record: "hard reboot" */
   /* The statuses of servers that it is for, "ACTIVE, PAUSED"; "any", or "not BUILD, DELETING". */
   const char *from;
   /* What they are then: one status for all, or as many as FROM has, in that order; "" as the guest
@@ -28,6 +28,9 @@ struct vl_happening {
 
 /* The row of WORD, NULL where there is none. */
 const struct vl_operation *vl_operation_find (const char *word);
+/* The verb of `virtloom server` that does WORD, as the history and refusals call it; WORD itself
+ * where that is one, or nobody's. */
+const char *vl_operation_verb (const char *word);
 /* Is OPERATION for servers that are STATUS? */
 int vl_operation_is_for (const struct vl_operation *operation, const char *status);
 /* Is STATUS one that OPERATION, which says so, leads to? */

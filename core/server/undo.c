@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include "server/states.h"
 #include "server/undo.h"
 
 #include "lib/file.h"
@@ -350,6 +351,15 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
                                                     : vl_undo_end (store, left->object);
 }
 
+/* What is typed to do KIND, "server add volume". */
+static const char *
+verb_of (struct vl_call *call, const char *kind)
+{
+  return VL_STARTS (kind, VL_OP_SERVER)
+             ? vl_printf (call, VL_OP_SERVER "%s", vl_operation_verb (kind + strlen (VL_OP_SERVER)))
+             : kind;
+}
+
 int
 vl_undo_mend (struct vl_app *app, struct vl_store *store, const char *object)
 {
@@ -358,7 +368,8 @@ vl_undo_mend (struct vl_app *app, struct vl_store *store, const char *object)
 
   if (got <= 0)
     return got;
-  vl_progress (app->call, "mending what an interrupted \"%s\" left", left.kind);
+  vl_progress (app->call, "mending what an interrupted \"%s\" left",
+               verb_of (app->call, left.kind));
   return mend (app, store, &left);
 }
 
@@ -401,7 +412,7 @@ mend_if_dead (struct vl_app *app, struct vl_store *store, const struct left *lef
                "ss", vl_fault_text (app->call, first), left->object);
     vl_warn_as (app->call, "Unfinished", NULL, NULL,
                 "an interrupted \"%s\" of %s could not be mended now; it is tried again later",
-                left->kind, left->object);
+                verb_of (app->call, left->kind), left->object);
   }
 }
 

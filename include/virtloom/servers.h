@@ -135,8 +135,11 @@ struct vl_held_info {
   const char *resource, *plugin, *amount, *holder, *member;
 };
 struct vl_server_details {
-  const char *request;                  /* JSON; see virtloom(1), without secrets */
-  const struct vl_device_info *devices; /* disks in their order, then NICs */
+  const char *request; /* JSON; see virtloom(1), without secrets */
+  const struct vl_device_info
+      *devices; /* disks in their order, then NICs; of a server that is rescued
+                                         * those that it has then, and its own disks without a target
+                                         * that it has not */
   size_t n_devices;
   const struct vl_feature_info *features; /* those that are active */
   size_t n_features;
@@ -152,11 +155,12 @@ VL_EXPORT int vl_server_details (struct vl_app *app, const char *server,
 /* What was done to a server, or happened to it. */
 struct vl_action_info {
   const char *at, *ended; /* ISO 8601, UTC; NULL: it has not ended */
-  const char *action;     /* "create", "hard reboot"; "crashed", "stopped" of the guest's own */
-  const char *user;       /* who did it, NULL: nobody here */
-  const char *result;     /* running done failed interrupted seen */
-  const char *reason;     /* or NULL */
-  const char *n;          /* a number that grows */
+  const char
+      *action;      /* the verb, "create", "add volume"; "crashed", "stopped" of the guest's own */
+  const char *user; /* who did it, NULL: nobody here */
+  const char *result; /* running done failed interrupted seen */
+  const char *reason; /* or NULL */
+  const char *n;      /* a number that grows */
 };
 /* The last 100 of SERVER, which may be gone by now, the last one first; arena memory of the
  * application. */
@@ -204,7 +208,8 @@ enum vl_device_kind { VL_DEVICE_VOLUME = 1, VL_DEVICE_INTERFACE = 2 };
 VL_EXPORT int vl_server_attach (struct vl_app *app, const char *server, enum vl_device_kind kind,
                                 const char *spec, const char *name, const char **id);
 /* What SERVER's guest would call the volume SPEC, that is not attached to it: Nova's
- * get_device_name_for_instance.  NAME as above.  *DEVICE ("vdb") is memory of the application. */
+ * get_device_name_for_instance.  NAME as above.  *DEVICE ("vdb") is memory of the application.  What
+ * vl_server_attach would refuse is refused; nothing is changed. */
 VL_EXPORT int vl_server_device_name (struct vl_app *app, const char *server, const char *spec,
                                      const char *name, const char **device);
 /* Takes DEVICE away: a volume by its id, uuid, name in the guest or file, an interface by its id,
