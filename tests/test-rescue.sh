@@ -219,6 +219,36 @@ true_that "with a disk of the image" holds disk 0
 f server set web --status error > /dev/null
 run f server rebuild web
 is_eq "$rc $(status web)" "0 ACTIVE RUNNING img" "one that was in error runs"
+
+# What it is told, and what it is.
+printf '#!/bin/sh\r\n# \x7f new\n' > user-data
+: > empty
+first=$(disks)
+told () { isoinfo -J -x /openstack/latest/user_data -i "$dir/disk.config" | cmp -s - user-data; }
+own () { f server show web -o json | jq -rc '[.metadata, .request_properties]'; }
+refused "user data that is none" 5 "error NotFound core: user data \"$tmp/none\": No such file or directory" rebuild web --user-data "$tmp/none"
+refused "a property without a value" 2 'error Usage core: property "hw_watchdog_action"; accepted: KEY=VALUE' rebuild web --property hw_watchdog_action
+refused "metadata twice" 2 'error Usage core: the metadata key "a" is given twice
+  give each key once' rebuild web --metadata a=1 --metadata a=2
+run f server rebuild web --property hw_watchdog_action=rezet
+is_rc 3 "a value that is none"
+has "$err" "error InvalidWatchdogAction watchdog: 'rezet' is not among the choices" "in words"
+is_eq "$(status web) $(disks)" "ACTIVE RUNNING img $first" "and nothing was made"
+run f server rebuild web --user-data user-data --metadata a=1 --metadata b=2 --property hw_watchdog_action=reset
+is_rc 0 "a rebuild with user data, metadata and a property"
+true_that "the config drive has the user data" told
+is_eq "$(meta disk.config | jq -c .meta) $(own)" '{"a":"1","b":"2"} [{"a":"1","b":"2"},{"hw_watchdog_action":"reset"}]' "and the metadata; the record has all of it"
+has "$(guest)" "<watchdog action='reset'" "the guest is of the property"
+run f server rebuild web --metadata c=3 --property hw_rng_model=virtio
+is_eq "$rc $(meta disk.config | jq -c .meta) $(own)" '0 {"c":"3"} [{"c":"3"},{"hw_rng_model":"virtio","hw_watchdog_action":"reset"}]' "other metadata takes the place of all, a property comes to those that it has"
+true_that "user data that is not given stays" told
+run f server rebuild web --user-data empty
+is_rc 0 "an empty file takes it away"
+is_eq "$(isoinfo -J -f -i "$dir/disk.config" | grep -c user_data)" 0 "from the config drive"
+clean "rebuilt with what was given"
+for key in hw_watchdog_action hw_rng_model; do f server unset web --property $key > /dev/null 2>&1; done
+f server delete web > /dev/null
+new_web
 first=$(disks) before=$(document)
 
 # ---- what fails ----
@@ -270,7 +300,8 @@ f server unrescue web
 
 if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,link,unlink,unlinkat,mkdir
-  for words in "rescue web --image rescue" "unrescue web" "rebuild web --image rescue"; do
+  for words in "rescue web --image rescue" "unrescue web" "rebuild web --image rescue" \
+    "rebuild web --image rescue --user-data user-data --property hw_watchdog_action=reset"; do
     bad=0
     for n in $(kill_places 5); do
       case $words in
@@ -290,10 +321,11 @@ if can_kill; then
       is=$(status web) role=current
       case $words:$is in
         *:"ACTIVE RUNNING img")
-          [ "$(guest)$(disks)" = "$before$first" ] || { bad=1; diag "killed at call $n: it is not what it was"; }
+          [ "$(guest)$(disks)$(own)" = "$before${first}[{},{}]" ] || { bad=1; diag "killed at call $n: it is not what it was"; }
           [ "$(images)" = img ] || { bad=1; diag "killed at call $n: images $(images)"; } ;;
         rebuild*:"ACTIVE RUNNING rescue")
           holds disk 5 || { bad=1; diag "killed at call $n: no new disk"; }
+          [[ $words != *user-data* ]] || { told && [ "$(own)" = '[{},{"hw_watchdog_action":"reset"}]' ]; } || { bad=1; diag "killed at call $n: it has not what was given: $(own)"; }
           [ "$(images)" = rescue ] || { bad=1; diag "killed at call $n: images $(images)"; } ;;
         r*:"RESCUE RUNNING img" | unrescue*:"RESCUE RUNNING img")
           role=rescue

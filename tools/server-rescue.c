@@ -16,7 +16,10 @@ with_options (struct tool *tool,
               int (*run) (struct vl_app *, const char *, const struct vl_rebuild_options *))
 {
   struct vl_rebuild_options options = { .image = args_value (tool->args, "image"),
-                                        .accept_loss = args_list (tool->args, "accept-loss") };
+                                        .accept_loss = args_list (tool->args, "accept-loss"),
+                                        .user_data = args_value (tool->args, "user-data"),
+                                        .metadata = args_list (tool->args, "metadata"),
+                                        .properties = args_list (tool->args, "property") };
   struct server_gifts gifts = { 0 };
   int result = -1;
 

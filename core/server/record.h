@@ -125,6 +125,9 @@ char *vl_request_drop (struct vl_call *call, const char *json, int nic, const ch
 char *vl_request_flavor (struct vl_app *app, const char *json, const char *flavor);
 /* The same with IMAGE, if that is not NULL, and with a config drive if CONFIG_DRIVE is not 0. */
 char *vl_request_image (struct vl_app *app, const char *json, const char *image, int config_drive);
+/* The same with what OPTIONS say of user data, metadata and properties. */
+char *vl_request_rebuild (struct vl_app *app, const char *json,
+                          const struct vl_rebuild_options *options);
 /* Are the N files for the guest such as a config drive can give it?  0, or -1 after findings. */
 int vl_guest_files_check (struct vl_call *call, const struct vl_guest_file *files, size_t n);
 /* How findings name where the request of OPTIONS comes from. */

@@ -11,6 +11,44 @@
 
 #include <virtloom/virtloom.h>
 
+struct vl_request *
+vl_stored_request (struct vl_app *app, const char *json, const char *origin)
+{
+  struct vl_request *request = vl_request_read (app->call, json, strlen (json), origin);
+  const char *state = vl_app_state_dir (app);
+  char uuid[37];
+
+  if (request == NULL || state == NULL) {
+    vl_request_free (request);
+    return NULL;
+  }
+  request->state_dir = vl_arena_strdup (request->arena, state);
+  if (request->image.given && request->image.name) {
+    struct vl_store *store;
+    const char *file;
+
+    vl_uuid_from_text (request->image.name, uuid);
+    file = vl_image_path (app, uuid);
+    if (vl_app_store_if_any (app, &store) == 0 && store
+        && (access (file, F_OK) == 0
+            || vl_db_any (store,
+                          "SELECT 1 FROM image WHERE uuid = ? AND status IN ('queued', 'saving') "
+                          "AND checksum <> ''",
+                          "s", uuid)
+                   > 0)) {
+      request->image.uuid = vl_arena_strdup (request->arena, uuid);
+      request->image.file = vl_arena_strdup (request->arena, file);
+      if (vl_db_number (store, &request->image.virtual_size,
+                        "SELECT virtual_size FROM image WHERE uuid = ?", "s", uuid)
+          < 0) {
+        vl_request_free (request);
+        return NULL;
+      }
+    }
+  }
+  return request;
+}
+
 int
 vl_plan_create (struct vl_app *app, const struct vl_create_options *options, struct vl_plan **plan)
 {

@@ -40,6 +40,7 @@ request_of (struct rebuilding *r)
   const char *image =
       r->turning->options->image ? r->turning->options->image : r->turning->record.image;
   int drive = r->turning->options->password || r->turning->options->n_files;
+  VL_AUTOFREE char *json = NULL;
 
   if (r->turning->options->image && r->turning->record.image == NULL) {
     vl_refuse_as (r->turning->app->call, VL_ERR_REQUEST, "ImageUnacceptable", NULL,
@@ -48,7 +49,8 @@ request_of (struct rebuilding *r)
                   r->turning->record.name);
     return NULL;
   }
-  return vl_request_image (r->turning->app, r->turning->record.request, image, drive);
+  json = vl_request_image (r->turning->app, r->turning->record.request, image, drive);
+  return json ? vl_request_rebuild (r->turning->app, json, r->turning->options) : NULL;
 }
 
 /* What is kept of REQUEST has no secrets. */

@@ -559,40 +559,22 @@ vl_request_image (struct vl_app *app, const char *json, const char *image, int c
   return text;
 }
 
-struct vl_request *
-vl_stored_request (struct vl_app *app, const char *json, const char *origin)
+char *
+vl_request_rebuild (struct vl_app *app, const char *json, const struct vl_rebuild_options *options)
 {
-  struct vl_request *request = vl_request_read (app->call, json, strlen (json), origin);
-  const char *state = vl_app_state_dir (app);
-  char uuid[37];
+  json_t *request = json_loads (json, 0, NULL);
+  char *text = NULL;
+  int bad = 0;
 
-  if (request == NULL || state == NULL) {
-    vl_request_free (request);
-    return NULL;
-  }
-  request->state_dir = vl_arena_strdup (request->arena, state);
-  if (request->image.given && request->image.name) {
-    struct vl_store *store;
-    const char *file;
-
-    vl_uuid_from_text (request->image.name, uuid);
-    file = vl_image_path (app, uuid);
-    if (vl_app_store_if_any (app, &store) == 0 && store
-        && (access (file, F_OK) == 0
-            || vl_db_any (store,
-                          "SELECT 1 FROM image WHERE uuid = ? AND status IN ('queued', 'saving') "
-                          "AND checksum <> ''",
-                          "s", uuid)
-                   > 0)) {
-      request->image.uuid = vl_arena_strdup (request->arena, uuid);
-      request->image.file = vl_arena_strdup (request->arena, file);
-      if (vl_db_number (store, &request->image.virtual_size,
-                        "SELECT virtual_size FROM image WHERE uuid = ?", "s", uuid)
-          < 0) {
-        vl_request_free (request);
-        return NULL;
-      }
-    }
-  }
-  return request;
+  if (options->metadata && *options->metadata)
+    json_object_del (request, "metadata");
+  bad |= add_pairs (app->call, request, "properties", "property", options->properties);
+  bad |= add_pairs (app->call, request, "metadata", "metadata", options->metadata);
+  bad |= add_user_data (app->call, request, options->user_data);
+  if (options->user_data && json_string_length (json_object_get (request, "user_data")) == 0)
+    json_object_del (request, "user_data");
+  if (bad == 0)
+    text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref (request);
+  return text;
 }

@@ -256,6 +256,11 @@ struct vl_rebuild_options {
   const struct vl_guest_file *files; /* the same; of a rebuild */
   size_t n_files;
   const char *const *accept_loss; /* of a rebuild: as of vl_server_update */
+  /* Of a rebuild, as of vl_create_options: the file that takes the place of the user data, pairs that
+   * take the place of all metadata, and pairs that come to the server's own properties.  NULL: as
+   * they are. */
+  const char *user_data;
+  const char *const *metadata, *const *properties;
 };
 /* Boots SERVER's guest from a new disk that is made of an image.  Where the image has hw_rescue_bus
  * or hw_rescue_device that is one disk more, and all else is as it was (Nova's stable rescue);

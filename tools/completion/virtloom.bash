@@ -42,7 +42,7 @@ _virtloom_options ()
     server-add*) echo "--device --dry-run --wait" ;;
     server-rescue) echo "--image --password --timeout --wait" ;;
     server-unrescue) echo "--wait" ;;
-    server-rebuild) echo "--image --password --file --timeout --accept-loss --wait" ;;
+    server-rebuild) echo "--image --password --file --user-data --metadata --property --timeout --accept-loss --wait" ;;
     server-shelve) echo "--timeout --accept-loss --wait" ;;
     server-unshelve) echo "--accept-loss --wait" ;;
     server-remove* | server-swap*) echo "--wait" ;;
