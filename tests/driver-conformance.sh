@@ -411,7 +411,22 @@ case $err in *"does not have the call"* | *"error UnsupportedByDriver "*)
     is_eq "$rc $out" "0 " "and a plan of today is no other"
     acts "and the first one again" swap volume one vdb "path=$tmp/data.raw,format=raw"
   fi
+  run d server snapshot volume one vdb "$tmp/over.qcow2"
+  if ! lacking "snapshots of volumes"; then
+    is_eq "$rc $out$err $(states one)" "0  ACTIVE RUNNING" "a volume of a guest that runs gets a snapshot"
+    run d server diff one
+    is_eq "$rc $out" "0 " "and a plan of today is no other"
+    acts "which is merged" unsnapshot volume one vdb
+    is_eq "$(ls "$tmp/over.qcow2" 2> /dev/null)" "" "so that the overlay is gone"
+  fi
   acts "it is off again" stop one --timeout 0
+  run d server snapshot volume one vdb "$tmp/over.qcow2"
+  if ! lacking "snapshots of volumes"; then
+    is_eq "$rc $out$err" "0 " "one of a guest that is off gets one"
+    acts "it starts with that" start one
+    acts "and is off" stop one --timeout 0
+    acts "merged while it is off" unsnapshot volume one vdb
+  fi
   run d server extend volume one vdb --size 2
   if ! lacking "volumes that grow"; then
     is_eq "$rc $out$err $(stat -c %s "$tmp/data.raw")" "0 2147483648 2147483648" "one of a guest that is off grows"

@@ -32,7 +32,7 @@ for noun in $nouns; do
       dump | image) verb="$verb create" ;;
       password) verb='password set' ;;
       cache) verb='cache show' ;;
-      add | remove | extend | swap) verb="$verb volume" ;;
+      add | remove | extend | swap | snapshot | unsnapshot) verb="$verb volume" ;;
     esac
     # shellcheck disable=SC2086 # two words
     run "$VL_RUN" virtloom "$noun" $verb --help
@@ -63,7 +63,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, extend volume, swap volume, resize confirm, resize revert, resize, rescue, unrescue, rebuild, shelve, unshelve, event list, dump create, image create, password set, wait, pause, unpause, suspend, resume, log, console, url, top, screenshot" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, extend volume, swap volume, snapshot volume, unsnapshot volume, resize confirm, resize revert, resize, rescue, unrescue, rebuild, shelve, unshelve, event list, dump create, image create, password set, wait, pause, unpause, suspend, resume, log, console, url, top, screenshot" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -487,7 +487,7 @@ completion=$top_srcdir/tools/completion/virtloom.bash
 for noun in $nouns; do
   [[ $noun =~ ^(plan|explain|audit)$ ]] || \
     is "$(_virtloom_verbs "$noun")" "$(verbs_of "$noun")" "completion knows the verbs of $noun"
-  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^\(dump\|image\)$/& create/; s/^password$/& set/; s/^cache$/& show/; s/^\(add\|remove\|extend\|swap\)$/& volume/')
+  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^\(dump\|image\)$/& create/; s/^password$/& set/; s/^cache$/& show/; s/^\(add\|remove\|extend\|swap\|snapshot\|unsnapshot\)$/& volume/')
   for verb in "${verbs[@]}" ''; do
     case $noun-$verb in plan- | explain- | audit- | *-?*) ;; *) continue ;; esac
     # shellcheck disable=SC2086 # the verb may be none

@@ -30,6 +30,8 @@ command_of () {
     'detach volume') words=(remove volume s vdb) ;;
     'extend volume') words=(extend volume s vdb) ;;
     'swap volume') words=(swap volume s vdb "path=$tmp/new.raw,format=raw") ;;
+    'snapshot volume') words=(snapshot volume s vdb "$tmp/over.qcow2") ;;
+    'unsnapshot volume') words=(unsnapshot volume s vdb) ;;
     'attach interface') words=(add network s user) ;;
     'detach interface') words=(remove network s nic0) ;;
     resize) words=(resize s --flavor m2) ;;
@@ -102,6 +104,9 @@ while IFS=$'\t' read -r word status result from way or verb; do
   if [ "$word" = 'start after a boot of the host' ]; then continue; fi
   [ "$at" = "$status" ] || put_back "$status"
   at=$status
+  rm -f "$tmp/over.qcow2"
+  # It needs a snapshot that can be ended.
+  if [ "$word" = 'unsnapshot volume' ] && [ "$result" != - ]; then f server snapshot volume s vdb "$tmp/over.qcow2"; fi
   run f server "${words[@]}"
   if [ "$result" = - ]; then
     hint=''

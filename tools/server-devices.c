@@ -82,6 +82,20 @@ server_swap_volume (struct tool *tool)
 }
 
 int
+server_snapshot_volume (struct tool *tool)
+{
+  const char *const *words = tool->args->words;
+
+  return vl_server_volume_snapshot (tool->app, words[0], words[1], words[2]);
+}
+
+int
+server_unsnapshot_volume (struct tool *tool)
+{
+  return vl_server_volume_unsnapshot (tool->app, tool->args->words[0], tool->args->words[1]);
+}
+
+int
 server_remove_network (struct tool *tool)
 {
   return vl_server_detach (tool->app, tool->args->words[0], VL_DEVICE_INTERFACE,

@@ -52,6 +52,8 @@ int server_add_volume (struct tool *tool);
 int server_remove_volume (struct tool *tool);
 int server_extend_volume (struct tool *tool);
 int server_swap_volume (struct tool *tool);
+int server_snapshot_volume (struct tool *tool);
+int server_unsnapshot_volume (struct tool *tool);
 int server_add_network (struct tool *tool);
 int server_remove_network (struct tool *tool);
 /* server-resize.c */

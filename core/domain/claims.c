@@ -298,6 +298,18 @@ is_own (const struct vl_call *call, const struct vl_held *held, const char *hold
          && VL_STREQ (held->plugin, claimant (call));
 }
 
+/* The same of what is below HOLDER, or of what HOLDER is below: what was the one may become the
+ * other. */
+static int
+is_part (const struct vl_call *call, const struct vl_held *held, const char *holder)
+{
+  size_t length = strlen (holder) < strlen (held->holder) ? strlen (holder) : strlen (held->holder);
+  const char *rest = holder[length] ? holder + length : held->holder + length;
+
+  return strncmp (holder, held->holder, length) == 0 && VL_STREQ (rest, VL_HOLDER_BELOW)
+         && VL_STREQ (held->plugin, claimant (call));
+}
+
 /* What HOLDER of this server has of POOL on record, or NULL. */
 static const char *
 recorded_for (const struct vl_call *call, const char *pool, const char *holder)
@@ -330,7 +342,8 @@ who_has (struct vl_call *call, const char *pool, const char *holder, const char 
         && same (build->claims[i].member, member))
       return "";
   for (const struct vl_held *own = held_of (call, 1, pool, &n); n > 0; n--, own++)
-    if (own->member && same (own->member, member) && ! is_own (call, own, holder))
+    if (own->member && same (own->member, member) && ! is_own (call, own, holder)
+        && ! is_part (call, own, holder))
       return "";
   for (const struct vl_held *held = held_of (call, 0, pool, &n); n > 0; n--, held++)
     if (held->member && same (held->member, member) && ! (shared && held->amount == 0))

@@ -137,6 +137,13 @@ claim_devices (struct vl_call *call)
     if (call->here || disk->source[0] != '/')
       want.same = same_volume;
     vl_claim_member (call, &want);
+    /* What lies below it is the server's as well. */
+    if (guest->sources[i].backing) {
+      want.member = guest->sources[i].backing->path;
+      want.holder = vl_printf (call, "%s" VL_HOLDER_BELOW, disk->id);
+      vl_claim_member (call, &want);
+      want.holder = disk->id;
+    }
     /* One volume may be reached by several paths, or portals. */
     want.pool = "VOLUME_UUID";
     want.member = bdm->uuid;

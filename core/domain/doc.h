@@ -74,6 +74,8 @@ void vl_begin_write (struct vl_call *call);
 void vl_disks_write (struct vl_call *call, const struct vl_guest *guest);
 void vl_nics_write (struct vl_call *call, const struct vl_guest *guest);
 
+/* What is below a disk is held by the id of that with this behind it. */
+#define VL_HOLDER_BELOW ".below"
 /* The core's own claims: CPUs, memory, disk space, MAC addresses, volumes. */
 void vl_core_claim (struct vl_build *build);
 /* One member that the core must have.  SHARED: others may have it too that share it. */

@@ -173,6 +173,8 @@ static const struct vl_member device_rows[] = {
   OF_DEVICE (connection_info, JSON),
   OF_DEVICE (path, TEXT, .problem = vl_path_problem),
   OF_DEVICE (format, TEXT, .what = "format of a volume", .among = "qcow2 raw"),
+  OF_DEVICE (backing, TEXT, .problem = vl_path_problem),
+  OF_DEVICE (backing_format, TEXT, .what = "format of a volume", .among = "qcow2 raw"),
   OF_DEVICE (properties, ENTRIES, OF_LIST (struct vl_block_device, properties),
              .layer = VL_LAYER_REQUEST),
   { .name = "delete_on_termination", .kind = VL_MEMBER_IDLE },
@@ -191,6 +193,13 @@ check_device (struct vl_reader *r, const json_t *object, const char *path, const
       && ! json_is_string (json_object_get (object, "source_type"))
       && ! json_is_string (json_object_get (object, "path")))
     vl_reader_refuse (r, "InvalidBDM", path, NULL, "has no source_type; accepted: " SOURCES);
+  if ((device->backing || device->backing_format)
+      && (device->path == NULL || device->backing == NULL || device->backing_format == NULL
+          || ! vl_text_same (device->format, "qcow2")))
+    vl_reader_refuse (r, "InvalidBDM", path,
+                      "give path, format, backing and backing_format, or neither of the last two",
+                      "lies over another file; accepted: a path of format qcow2, with backing and "
+                      "backing_format");
 }
 static const struct vl_members device_members =
     ITEMS (device_rows, struct vl_block_device, check_device);

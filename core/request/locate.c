@@ -377,6 +377,14 @@ volume_source (struct vl_call *call, const struct vl_block_device *bdm, struct v
   source->path =
       bdm->path ? bdm->path : vl_printf (call, "/dev/disk/by-id/virtio-%.20s", disk->serial);
   source->type = VL_STARTS (source->path, "/dev/") ? "block" : "file";
+  if (bdm->backing) {
+    struct vl_source *below = vl_arena_alloc (call->arena, sizeof *below);
+
+    *below = (struct vl_source) {
+      .size = sizeof *below, .type = "file", .format = bdm->backing_format, .path = bdm->backing
+    };
+    source->backing = below;
+  }
   if (bdm->path == NULL)
     vl_advise (call, NULL, "give its connection_info, or a file with --volume path=FILE,format=raw",
                "%s has no connection_info; the plan assumes '%s'",

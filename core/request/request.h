@@ -37,6 +37,8 @@ struct vl_block_device {
   const char *uuid;            /* volume id, or NULL */
   const char *connection_info; /* JSON text, or NULL */
   const char *path, *format;   /* a local file given with --volume */
+  /* The file that it lies over, of a volume that has a snapshot; or NULL. */
+  const char *backing, *backing_format;
   const char *tag;             /* by which the guest finds it in its config drive, or NULL */
   struct vl_entry *properties; /* image keys for this disk alone */
   size_t n_properties;

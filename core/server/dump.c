@@ -51,7 +51,7 @@ judge_path (struct dump *dump)
   if (lstat (dump->path, &st) == 0)
     return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, "give the name of a new file",
                          "\"%s\" is there already; a dump takes no file's place", dump->path);
-  dump->folder = vl_printf (call, "%s/.%s.%s", folder, name, dump->record.uuid);
+  dump->folder = vl_undo_folder_of (call, dump->path, dump->record.uuid);
   dump->inside = vl_printf (call, "%s/memory", dump->folder);
   return 0;
 }
@@ -209,19 +209,6 @@ vl_server_dump (struct vl_app *app, const char *server, const char *path)
   return result;
 }
 
-/* "/var/crash/web1" of "/var/crash/.web1.UUID". */
-static const char *
-target_of (struct vl_call *call, const char *folder, const char *uuid)
-{
-  const char *name = strrchr (folder, '/');
-  size_t length = strlen (folder), extra = strlen (uuid) + 1;
-
-  if (name == NULL || name[1] != '.' || length - (size_t)(name - folder) <= extra + 2)
-    return "";
-  return vl_printf (call, "%.*s%.*s", (int)(name + 1 - folder), folder,
-                    (int)(length - (size_t)(name + 2 - folder) - extra), name + 2);
-}
-
 int
 vl_server_dump_mend (struct vl_app *app, const char *uuid)
 {
@@ -238,7 +225,7 @@ vl_server_dump_mend (struct vl_app *app, const char *uuid)
   inside = vl_printf (app->call, "%s/memory", folder ? folder : "");
   /* The last step is that the file leaves its folder. */
   done = folder && access (folder, F_OK) == 0 && access (inside, F_OK) < 0
-         && access (target_of (app->call, folder, uuid), F_OK) == 0;
+         && access (vl_undo_target_of (app->call, folder, uuid), F_OK) == 0;
   return end (app, driver, uuid, done ? "done" : "interrupted",
               done     ? NULL
               : folder ? VL_WAS_KILLED

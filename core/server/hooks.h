@@ -119,6 +119,7 @@ int vl_changes_judge (struct vl_app *app, const struct vl_record *record,
 /* How a document takes the place of another. */
 struct vl_replacement {
   const char *kind;            /* of the operation that begins */
+  int begun;                   /* 1: it has begun already */
   const char *const *accepted; /* paths at or below which what is guarded may go, or NULL */
   const char *see; /* how it is kept, for the hint; NULL: what a plan of today would change */
   /* May the documents differ by these CHANGES?  NULL: nothing that is guarded may go. */
@@ -206,9 +207,38 @@ int vl_shelved_image_remove (struct vl_app *app, const char *gone);
 struct vl_image_file;
 int vl_volume_measure (struct vl_app *app, struct vl_plugin *driver, const struct vl_disk *disk,
                        struct vl_image_file *file, int64_t *has);
-/* A command died that gave a volume of CURRENT the file that NEXT has: as vl_replacement's act
- * answers. */
-int vl_swap_mend (const struct vl_hooks *current, const struct vl_hooks *next);
+/* How a volume gets another file: what is on it is copied, or is left below the new one, or is merged
+ * into the one below. */
+enum vl_volume_way { VL_VOLUME_SWAPS, VL_VOLUME_SNAPSHOT, VL_VOLUME_MERGES };
+/* Has the driver give the volume ID of BEFORE's guest the file that AFTER has; QUIESCE: of an enum
+ * vl_quiesce.  As vl_replacement's act answers. */
+int vl_volume_change (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
+                      enum vl_volume_way way, int quiesce);
+/* The same, given up unless it is done, where a command died that did it. */
+int vl_volume_change_mend (const struct vl_hooks *current, const struct vl_hooks *next,
+                           enum vl_volume_way way);
+/* May documents differ by these CHANGES where OPERATION is about device ID of RECORD's server alone?
+ * 0, or -1 after GuestWouldChange. */
+int vl_volume_change_judge (struct vl_call *call, const struct vl_record *record,
+                            const char *operation, const char *id, const struct vl_change *changes,
+                            size_t n);
+/* Is DISK of RECORD's server a file that is the server's alone?  0, or -1 after a finding: such volumes
+ * OTHERWISE. */
+int vl_volume_judge_kind (struct vl_call *call, const struct vl_record *record,
+                          const struct vl_disk *disk, const char *otherwise);
+/* ---- server-volume.c ---- */
+/* Refuses OPERATION of a volume DISK of RECORD's server that has a snapshot. */
+int vl_volume_judge_snapshot (struct vl_call *call, const struct vl_record *record,
+                              const struct vl_disk *disk, const char *operation);
+/* As vl_volume_change_mend; the overlay of a snapshot that was not made goes. */
+int vl_volume_snapshot_mend (const struct vl_hooks *current, const struct vl_hooks *next);
+/* The same; of a guest that is off what was not merged to its end is given up. */
+int vl_volume_merge_mend (const struct vl_hooks *current, const struct vl_hooks *next);
+
+/* ---- snapshot.c ---- */
+/* Is the guest of HOOKS, whose status is on record, to be frozen while its DISK is copied?  An enum
+ * vl_quiesce in *QUIESCE: 0, or -1 after a finding. */
+int vl_quiesce_judge (const struct vl_hooks *hooks, int *quiesce);
 
 /* ---- server-disks.c ---- */
 /* Makes every local disk of PLAN in the server's folder, which exists; connects the

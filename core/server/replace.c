@@ -153,9 +153,20 @@ write_pending (struct vl_app *app, const struct vl_record *record, const struct 
           < 0
       || vl_stored_write (app->store, record->uuid, VL_ROLE_PENDING, plan) < 0
       || vl_claims_write (app, record->uuid, VL_ROLE_PENDING, plan) < 0
-      || vl_undo_begin (app->store, record->uuid, how->kind, record->driver) < 0)
+      || (! how->begun && vl_undo_begin (app->store, record->uuid, how->kind, record->driver) < 0))
     return -1;
   return how->request ? vl_undo_plan (app->store, record->uuid, VL_MADE_REQUEST, how->request) : 0;
+}
+
+/* What was merged is removed once that is durable. */
+static int
+end_unless_merged (struct vl_store *store, const char *server)
+{
+  const char *merged;
+
+  if (vl_undo_planned (store, server, VL_MADE_MERGED, &merged) < 0)
+    return -1;
+  return merged ? 0 : vl_undo_end (store, server);
 }
 
 /* From now on the document alone says what the guest is. */
@@ -176,7 +187,7 @@ vl_document_take (struct vl_store *store, const char *server, enum vl_event even
                  || vl_event_add (store, server, VL_EVENT_CHANGED) < 0
                  || (event && vl_event_add (store, server, event) < 0)
              ? -1
-             : vl_undo_end (store, server);
+             : end_unless_merged (store, server);
 }
 
 /* The same after operation KIND.  Where a device is that came to a guest goes into the document, too,
@@ -302,9 +313,12 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
 
   app->call->addresses = NULL;
   if (done == 0)
-    done = VL_STREQ (kind, VL_OP_SERVER_LIVE)   ? vl_live_change (hooks, &next)
-           : VL_STREQ (kind, VL_OP_SERVER_SWAP) ? vl_swap_mend (hooks, &next)
-                                                : vl_device_mend (hooks, &next, kind, &event);
+    done =
+        VL_STREQ (kind, VL_OP_SERVER_LIVE)   ? vl_live_change (hooks, &next)
+        : VL_STREQ (kind, VL_OP_SERVER_SWAP) ? vl_volume_change_mend (hooks, &next, VL_VOLUME_SWAPS)
+        : VL_STREQ (kind, VL_OP_SERVER_VOLUME_SNAPSHOT) ? vl_volume_snapshot_mend (hooks, &next)
+        : VL_STREQ (kind, VL_OP_SERVER_VOLUME_MERGE)    ? vl_volume_merge_mend (hooks, &next)
+                                                     : vl_device_mend (hooks, &next, kind, &event);
   vl_hooks_free (&next);
   if (done > 0 || app->call->findings.n > first)
     why = vl_printf (app->call, "%s: %s", VL_WAS_KILLED, vl_fault_text (app->call, first));

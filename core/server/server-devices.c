@@ -482,6 +482,7 @@ vl_server_device_name (struct vl_app *app, const char *server, const char *spec,
 static int
 detach_one (struct work *w, const void *arg)
 {
+  const struct vl_disk *disk;
   char *json;
 
   w->device = vl_device_named (w->app->call, &w->record, &w->current.stored->was,
@@ -489,6 +490,9 @@ detach_one (struct work *w, const void *arg)
   if (w->device == NULL)
     return -1;
   w->app->call->op_device = w->device;
+  if ((disk = vl_stored_disk (w->current.stored, w->device))
+      && vl_volume_judge_snapshot (w->app->call, &w->record, disk, rule (w)->word) < 0)
+    return -1;
   if (vl_hooks_permit (&w->current, rule (w)->op, 0) < 0)
     return -1;
   json = vl_request_drop (w->app->call, w->record.request, w->what->of == VL_DEVICE_INTERFACE,

@@ -161,8 +161,8 @@ load (struct extending *e, const char *volume)
     return -1;
   call->host = e->hooks.host;
   call->op_device = id;
-  return judge_kind (e) < 0 || judge_size (e) < 0
-                 || vl_hooks_permit (&e->hooks, VL_OP_EXTEND_VOLUME, 0) < 0
+  return judge_kind (e) < 0 || vl_volume_judge_snapshot (call, &e->record, e->disk, EXTEND) < 0
+                 || judge_size (e) < 0 || vl_hooks_permit (&e->hooks, VL_OP_EXTEND_VOLUME, 0) < 0
              ? -1
              : 0;
 }

@@ -31,7 +31,7 @@ struct judging {
   struct vl_trust_guests guests;
   struct vl_judged *files;
   size_t n;
-  struct volume *volumes; /* of this machine; room for all disks */
+  struct volume *volumes; /* of this machine; room for all disks, and a file below each */
   size_t n_volumes;
   int guests_are_real; /* the driver does not invent its host */
 };
@@ -295,6 +295,23 @@ judge_backing (struct judging *j, const struct vl_xml *below, const char *disk)
              : note (j, &file, 1);
 }
 
+/* The file below a volume, which is no image but the server's own as the volume is, and stands
+ * alone. */
+static int
+judge_below (struct judging *j, const struct vl_xml *below)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  const char *path = said (below, "source", "file"), *format = said (below, "format", "type");
+
+  if (path == NULL || format == NULL)
+    return 0;
+  if (vl_volume_open (j->app->call, path, 0, &j->guests, &file) < 0 || judge_place (j, &file, 0) < 0
+      || vl_disk_verify (&file, format, NULL, NULL) < 0)
+    return -1;
+  j->volumes[j->n_volumes++] = (struct volume) { path, 0 };
+  return note (j, &file, 0);
+}
+
 static int
 judge_disk (struct judging *j, const struct vl_xml *disk)
 {
@@ -323,9 +340,10 @@ judge_disk (struct judging *j, const struct vl_xml *disk)
         || judge_place (j, &file, readonly) < 0)
       return -1;
     j->volumes[j->n_volumes++] = (struct volume) { path, vl_xml_find (disk, "shareable") != NULL };
-  } else if (judge_there (j->app, path, "disk", path) < 0 || vl_image_open (call, path, &file) < 0)
-    return -1;
-  if (below && judge_backing (j, below, path) < 0)
+    if (below && judge_below (j, below) < 0)
+      return -1;
+  } else if (judge_there (j->app, path, "disk", path) < 0 || vl_image_open (call, path, &file) < 0
+             || (below && judge_backing (j, below, path) < 0))
     return -1;
   return vl_disk_verify (&file, format, below ? said (below, "source", "file") : NULL,
                          below ? said (below, "format", "type") : NULL)
@@ -370,7 +388,8 @@ vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const
     return -1;
   for (disk = vl_xml_find (domain, "devices/disk"); disk; disk = vl_xml_next (disk, "disk"))
     n++;
-  j.volumes = vl_arena_alloc (app->call->arena, (n + 1) * sizeof *j.volumes);
+  /* Each may lie over another file. */
+  j.volumes = vl_arena_alloc (app->call->arena, (2 * n + 1) * sizeof *j.volumes);
   for (disk = vl_xml_find (domain, "devices/disk"); disk; disk = vl_xml_next (disk, "disk"))
     if (judge_disk (&j, disk) < 0)
       return -1;
@@ -385,6 +404,19 @@ vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const
 }
 
 /* ---- of a plan ---- */
+
+/* What lies below a volume, which is the server's in the same way. */
+static int
+judge_planned_below (struct judging *j, const struct vl_source *below)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+
+  return vl_volume_open (j->app->call, below->path, 0, &j->guests, &file) < 0
+                 || judge_place (j, &file, 0) < 0
+                 || (j->guests_are_real && judge_elsewhere (j->app, below->path, 0) < 0)
+             ? -1
+             : vl_disk_verify (&file, below->format, NULL, NULL);
+}
 
 /* Volume DISK with SOURCE, as it will be judged when its server is started.  Who guests run
  * as only a connection knows: owner and group of the file itself are taken for that. */
@@ -404,6 +436,7 @@ judge_planned (struct judging *j, const struct vl_disk *disk, const struct vl_so
                  || judge_place (j, &file, disk->readonly) < 0
                  || (j->guests_are_real
                      && judge_elsewhere (j->app, source->path, disk->shareable != 0) < 0)
+                 || (below && below->path && judge_planned_below (j, below) < 0)
              ? -1
              : vl_disk_verify (&file, disk->format, below ? below->path : NULL,
                                below ? below->format : NULL);

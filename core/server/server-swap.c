@@ -99,19 +99,19 @@ request_with (const struct swapping *s, const char *spec)
 
 /* ---- may it be done? ---- */
 
-static int
-judge_old (const struct swapping *s)
+int
+vl_volume_judge_kind (struct vl_call *call, const struct vl_record *record,
+                      const struct vl_disk *disk, const char *otherwise)
 {
-  const char *why = s->disk->readonly                    ? "is read-only, so that nothing is copied"
-                    : s->disk->shareable                 ? "is shared with other servers"
-                    : ! VL_STREQ (s->disk->type, "file") ? "is no file"
-                                                         : NULL;
+  const char *why = disk->readonly                    ? "is read-only"
+                    : disk->shareable                 ? "is shared with other servers"
+                    : ! VL_STREQ (disk->type, "file") ? "is no file"
+                                                      : NULL;
 
-  return why == NULL
-             ? 0
-             : vl_refuse_as (s->app->call, VL_ERR_UNSUPPORTED, "InvalidVolume", NULL, NULL,
-                             "volume '%s' of server \"%s\" %s; such volumes are not swapped",
-                             s->disk->dev, s->record.name, why);
+  return why == NULL ? 0
+                     : vl_refuse_as (call, VL_ERR_UNSUPPORTED, "InvalidVolume", NULL, NULL,
+                                     "volume '%s' of server \"%s\" %s; such volumes %s", disk->dev,
+                                     record->name, why, otherwise);
 }
 
 /* NEW is as large, and larger only while the guest is off: QEMU copies to a file of the very same
@@ -137,27 +137,34 @@ judge_sizes (const struct swapping *s, const struct vl_disk *new)
                        new->source, new_bytes, s->disk->dev, s->record.name, old_bytes);
 }
 
-/* The judge of the replacement: nothing changes but the disk. */
-static int
-judge (void *opaque, const struct vl_change *changes, size_t n)
+int
+vl_volume_change_judge (struct vl_call *call, const struct vl_record *record, const char *operation,
+                        const char *id, const struct vl_change *changes, size_t n)
 {
-  const struct swapping *s = opaque;
-  struct vl_call *call = s->app->call;
-  const char *name = vl_shell_word (call->arena, s->record.name);
+  const char *name = vl_shell_word (call->arena, record->name);
 
   for (size_t i = 0; i < n; i++) {
     const struct vl_provenance *row = changes[i].is ? changes[i].is : changes[i].was;
 
-    if (row->device == NULL || ! VL_STREQ (row->device, s->disk->id))
+    if (row->device == NULL || ! VL_STREQ (row->device, id))
       return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
                            vl_printf (call,
                                       "take a plan of today first: virtloom server diff %s shows "
                                       "it, virtloom server reboot --hard --update %s takes it",
                                       name, name),
-                           SWAP " of server \"%s\" would change more than the volume: %s",
-                           s->record.name, vl_change_text (call, &changes[i]));
+                           "%s of server \"%s\" would change more than the volume: %s", operation,
+                           record->name, vl_change_text (call, &changes[i]));
   }
   return 0;
+}
+
+/* The judge of the replacement: nothing changes but the disk. */
+static int
+judge (void *opaque, const struct vl_change *changes, size_t n)
+{
+  const struct swapping *s = opaque;
+
+  return vl_volume_change_judge (s->app->call, &s->record, SWAP, s->disk->id, changes, n);
 }
 
 static int
@@ -199,7 +206,8 @@ load (struct swapping *s, const char *volume, const char *spec)
     return -1;
   id = vl_device_named (call, &s->record, &s->current.stored->was, 0, volume);
   s->disk = id ? vl_stored_disk (s->current.stored, id) : NULL;
-  if (s->disk == NULL || judge_old (s) < 0)
+  if (s->disk == NULL || vl_volume_judge_kind (call, &s->record, s->disk, "are not swapped") < 0
+      || vl_volume_judge_snapshot (call, &s->record, s->disk, SWAP) < 0)
     return -1;
   call->op_device = id;
   s->after = s->record;
@@ -211,7 +219,7 @@ load (struct swapping *s, const char *volume, const char *spec)
 
 static int
 call_driver (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
-             int settle)
+             enum vl_volume_way way, int quiesce, int settle)
 {
   const struct vl_disk *disk = vl_stored_disk (after->stored, id);
   struct vl_app *app = before->app;
@@ -223,10 +231,12 @@ call_driver (const struct vl_hooks *before, const struct vl_hooks *after, const 
                                  .id = id,
                                  .target = disk->dev,
                                  .source = disk->source,
-                                 .after = &spawn };
+                                 .after = &spawn,
+                                 .quiesce = (uint32_t)quiesce };
 
-  /* Of what is only to be settled the new file may be gone. */
-  if (! settle && vl_volume_measure (app, before->driver, disk, &file, &swap.bytes) < 0)
+  /* Of what is only to be settled the new file may be gone; an overlay has no bytes to copy. */
+  if (! settle && way != VL_VOLUME_SNAPSHOT
+      && vl_volume_measure (app, before->driver, disk, &file, &swap.bytes) < 0)
     return -1;
   if (settle)
     spawn = (struct vl_spawn) { .size = sizeof spawn,
@@ -239,17 +249,35 @@ call_driver (const struct vl_hooks *before, const struct vl_hooks *after, const 
   swap.xml = vl_doc_part_xml (app->call, after->stored->doc, vl_stored_path (after->stored, id));
   app->call->host = after->host;
   app->call->addresses = NULL;
-  return VL_CALL (app, before->driver, devices, swap_volume, &swap);
+  return way == VL_VOLUME_SNAPSHOT
+             ? VL_CALL (app, before->driver, devices, volume_snapshot_create, &swap)
+         : way == VL_VOLUME_MERGES
+             ? VL_CALL (app, before->driver, devices, volume_snapshot_delete, &swap)
+             : VL_CALL (app, before->driver, devices, swap_volume, &swap);
 }
 
 /* Whatever had begun ends, now: 0 where the guest has the new one, else as vl_replacement's act
  * answers. */
 static int
-settle (const struct vl_hooks *before, const struct vl_hooks *after, const char *id)
+settle (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
+        enum vl_volume_way way)
 {
-  int result = call_driver (before, after, id, 1);
+  int result = call_driver (before, after, id, way, VL_QUIESCE_TRY, 1);
 
   return result == 0 ? 0 : result > 0 ? -1 : VL_UNFINISHED;
+}
+
+int
+vl_volume_change (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
+                  enum vl_volume_way way, int quiesce)
+{
+  int result = 0;
+
+  if (call_driver (before, after, id, way, quiesce, 0) < 0) {
+    result = settle (before, after, id, way);
+    result = result == 0 ? 1 : result;
+  }
+  return result;
 }
 
 static int
@@ -261,10 +289,8 @@ act (void *opaque)
 
   if (result == 0)
     result = vl_hooks_permit (&next, VL_OP_SWAP_VOLUME, 0);
-  if (result == 0 && call_driver (&s->current, &next, s->disk->id, 0) < 0) {
-    result = settle (&s->current, &next, s->disk->id);
-    result = result == 0 ? 1 : result;
-  }
+  if (result == 0)
+    result = vl_volume_change (&s->current, &next, s->disk->id, VL_VOLUME_SWAPS, 0);
   vl_hooks_free (&next);
   return result;
 }
@@ -315,9 +341,10 @@ find_swapped (const struct vl_stored *before, const struct vl_stored *after)
 /* A copy is not waited for, since whoever mends it may only want to look: it is given up, unless
  * the guest has the new one already. */
 int
-vl_swap_mend (const struct vl_hooks *current, const struct vl_hooks *next)
+vl_volume_change_mend (const struct vl_hooks *current, const struct vl_hooks *next,
+                       enum vl_volume_way way)
 {
   const char *id = find_swapped (current->stored, next->stored);
 
-  return id ? settle (current, next, id) : 0;
+  return id ? settle (current, next, id, way) : 0;
 }

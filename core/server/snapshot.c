@@ -172,35 +172,36 @@ describe (struct snapshot *s)
 /* ---- frozen for a moment ---- */
 
 static int
-says (const struct snapshot *s, const char *key)
+says (const struct vl_hooks *hooks, const char *key)
 {
-  const struct vl_value *value = vl_hooks_value (&s->hooks, key);
+  const struct vl_value *value = vl_hooks_value (hooks, key);
 
   return value && value->number != 0;
 }
 
-static int
-judge_quiesce (struct snapshot *s)
+int
+vl_quiesce_judge (const struct vl_hooks *hooks, int *quiesce)
 {
-  struct vl_call *call = s->app->call;
-  int must = says (s, "os_require_quiesce"), agent = says (s, "hw_qemu_guest_agent");
-  const char *name = s->record.name;
+  struct vl_call *call = hooks->app->call;
+  int must = says (hooks, "os_require_quiesce"), agent = says (hooks, "hw_qemu_guest_agent");
+  const char *name = hooks->record->name;
 
+  *quiesce = VL_QUIESCE_NO;
   if (must && ! agent)
     return vl_refuse_as (call, VL_ERR_REQUEST, "QemuGuestAgentNotEnabled", NULL,
                          "stop it first; a guest that is off needs no freeze",
                          "server \"%s\" is to be frozen while its disk is copied "
                          "(os_require_quiesce), but has no guest agent (hw_qemu_guest_agent)",
                          name);
-  if (must && VL_STREQ (s->record.status, "PAUSED"))
+  if (must && VL_STREQ (hooks->record->status, "PAUSED"))
     return vl_refuse_as (
         call, VL_ERR_REQUEST, "InstanceQuiesceFailed", NULL,
         vl_printf (call, "virtloom server unpause %s", vl_shell_word (call->arena, name)),
         "server \"%s\" is to be frozen while its disk is copied "
         "(os_require_quiesce), but is paused, so that its agent cannot answer",
         name);
-  if (agent && VL_STREQ (s->record.status, "ACTIVE"))
-    s->job.quiesce = must ? VL_QUIESCE_MUST : VL_QUIESCE_TRY;
+  if (agent && VL_STREQ (hooks->record->status, "ACTIVE"))
+    *quiesce = must ? VL_QUIESCE_MUST : VL_QUIESCE_TRY;
   return 0;
 }
 
@@ -313,6 +314,7 @@ begin (struct snapshot *s)
 {
   struct vl_app *app = s->app;
   struct vl_call *call = app->call;
+  int quiesce = 0;
 
   if (vl_server_judge_state (app, s->driver, &s->record, "create image") < 0)
     return -1;
@@ -329,8 +331,9 @@ begin (struct snapshot *s)
     return -1;
   call->host = s->hooks.host;
   if (vl_hooks_permit (&s->hooks, VL_OP_SNAPSHOT, 0) < 0 || find_disk (s) < 0
-      || (s->live && judge_quiesce (s) < 0))
+      || (s->live && vl_quiesce_judge (&s->hooks, &quiesce) < 0))
     return -1;
+  s->job.quiesce = (enum vl_quiesce)quiesce;
   describe (s);
   s->job.uuid = s->record.uuid;
   s->job.source = s->disk->source;

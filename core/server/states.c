@@ -57,6 +57,8 @@ static const struct vl_operation operations[] = {
   { "detach volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_DETACH_VOLUME, VL_EVENT_DETACHED },
   { "extend volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_EXTEND_VOLUME, 0 },
   { "swap volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_SWAP_VOLUME, 0 },
+  { "snapshot volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_SNAPSHOT, 0 },
+  { "unsnapshot volume", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_SNAPSHOT, 0 },
   { "attach interface", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_ATTACH_INTERFACE,
     VL_EVENT_ATTACHED },
   { "detach interface", "ACTIVE, SHUTOFF, PAUSED", NULL, VL_OP_DETACH_INTERFACE,

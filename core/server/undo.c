@@ -299,6 +299,29 @@ vl_undo_drop_folders (struct vl_app *app, struct vl_store *store, const char *ob
   return bad;
 }
 
+/* ---- new files beside others ---- */
+
+const char *
+vl_undo_folder_of (struct vl_call *call, const char *path, const char *uuid)
+{
+  const char *name = strrchr (path, '/') + 1;
+
+  return vl_printf (call, "%.*s.%s.%s", (int)(name - path), path, name, uuid);
+}
+
+/* "/var/crash/web1" of "/var/crash/.web1.UUID". */
+const char *
+vl_undo_target_of (struct vl_call *call, const char *folder, const char *uuid)
+{
+  const char *name = strrchr (folder, '/');
+  size_t length = strlen (folder), extra = strlen (uuid) + 1;
+
+  if (name == NULL || name[1] != '.' || length - (size_t)(name - folder) <= extra + 2)
+    return "";
+  return vl_printf (call, "%.*s%.*s", (int)(name + 1 - folder), folder,
+                    (int)(length - (size_t)(name + 2 - folder) - extra), name + 2);
+}
+
 /* ---- what dead commands left ---- */
 
 struct left {
@@ -327,6 +350,9 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_server_shelve_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_UNSHELVE))
     return vl_server_unshelve_mend (app, left->object);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_VOLUME_SNAPSHOT)
+      || VL_STREQ (left->kind, VL_OP_SERVER_VOLUME_MERGE))
+    return vl_server_volume_mend (app, left->object, left->kind);
   if (VL_STREQ (left->kind, VL_OP_SERVER_DUMP))
     return vl_server_dump_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_SNAPSHOT))

@@ -38,6 +38,9 @@
 #define VL_OP_SERVER_SNAPSHOT "server create image"
 #define VL_OP_SERVER_LIVE "server set live"
 #define VL_OP_SERVER_SWAP "server swap volume"
+/* server-volume.c */
+#define VL_OP_SERVER_VOLUME_SNAPSHOT "server snapshot volume"
+#define VL_OP_SERVER_VOLUME_MERGE "server unsnapshot volume"
 #define VL_OP_SERVER_EXTEND "server extend volume"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
@@ -56,11 +59,14 @@
 #define VL_MADE_DEVICE "equipment"  /* a disk or NIC of the server that is the object; its id */
 #define VL_MADE_SNAPSHOT "snapshot" /* uuid of the image that the server's disk becomes */
 #define VL_MADE_SIZE "size"         /* of a volume, which grows: its bytes, a blank, its id */
-#define VL_MADE_REQUEST "request"   /* what the server will be asked as: JSON */
-#define VL_MADE_STILL "still"       /* that a guest stands still which ran */
+/* A volume's overlay, which is removed once neither guest nor record has it: its device and inode as
+ * "1f:2a", a blank, its path.  Until then the operation goes on when its document is the current one. */
+#define VL_MADE_MERGED "merged"
+#define VL_MADE_REQUEST "request" /* what the server will be asked as: JSON */
+#define VL_MADE_STILL "still"     /* that a guest stands still which ran */
 /* Nothing that is made: how far an operation has come that replaces a guest.  "on" or "off": it
  * begins, with a guest that was that; "done", which is before these in the alphabet: the guest is
- * the new one. */
+ * the new one.  "merged": the file below an overlay has all that is in that. */
 #define VL_MADE_TURN "turn"
 
 /* Inside a transaction: operation KIND on OBJECT begins, which of a server's is in its history;
@@ -145,6 +151,12 @@ int vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind);
 /* Removes the folders, anywhere, that have the mark of the operation on OBJECT, and what is in
  * them.  0, or -1 after a finding. */
 int vl_undo_drop_folders (struct vl_app *app, struct vl_store *store, const char *object);
+/* Where the new file PATH of the server UUID is made: a folder beside it, which nobody else can enter.
+ * And the PATH that FOLDER is for; "" where it is none. */
+const char *vl_undo_folder_of (struct vl_call *call, const char *path, const char *uuid);
+const char *vl_undo_target_of (struct vl_call *call, const char *folder, const char *uuid);
+/* server-volume.c: of VL_OP_SERVER_VOLUME_SNAPSHOT and _MERGE. */
+int vl_server_volume_mend (struct vl_app *app, const char *uuid, const char *kind);
 /* dump.c: a command died that wrote a dump of the server: that is gone, unless it was whole. */
 int vl_server_dump_mend (struct vl_app *app, const char *uuid);
 /* snapshot.c: a command died that made an image of the server's disk: the copy is given up, the guest

@@ -108,6 +108,17 @@ int vl_disk_convert (struct vl_call *call, const char *path, const char *format,
 /* The open volume FILE, a file of FORMAT (raw, qcow2) that nobody uses and that stands alone, gets
  * BYTES, which are more than it has.  0, or -1 after a finding. */
 int vl_volume_grow (const struct vl_image_file *file, const char *format, int64_t bytes);
+/* Makes TARGET, which must not exist, an empty qcow2 overlay of BYTES over the file BACKING of
+ * BACKING_FORMAT, which is not opened.  0, or -1 after a finding: TARGET does not exist then. */
+int vl_overlay_make (struct vl_call *call, const char *target, const char *backing,
+                     const char *backing_format, int64_t bytes);
+/* What is in the overlay PATH, which nobody uses, is written into the file BACKING of BACKING_FORMAT
+ * below it, whose GUESTS may write to both.  0, or -1 after a finding; then PATH over BACKING is what
+ * it was all the same. */
+int vl_overlay_merge (struct vl_call *call, const char *path, const char *backing,
+                      const char *backing_format, const struct vl_trust_guests *guests);
+/* Has some process the file FD open as QEMU has a disk?  1 or 0; -1 with errno. */
+int vl_disk_in_use (int fd);
 /* A file of a config drive: its path there ("openstack/latest/user_data") and what is in it. */
 struct vl_drive_file {
   const char *path, *bytes;

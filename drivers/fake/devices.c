@@ -72,22 +72,58 @@ fake_extend_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_
   return fake_end (call, conn, lock, "extend_volume", volume->uuid, found);
 }
 
+/* Is the file of SWAP the one that its disk is in the document XML?  What lies below it is not. */
+static int
+has_source (struct vl_call *call, const char *xml, const struct vl_volume_swap *swap)
+{
+  const struct vl_xml *root = vl_xml_read (call, xml, strlen (xml));
+  const struct vl_xml *disk = root ? vl_xml_find (root, "devices/disk") : NULL;
+
+  for (; disk; disk = vl_xml_next (disk, "disk")) {
+    const struct vl_xml *source = vl_xml_child (disk, "source");
+    const char *file = source ? vl_xml_attr (source, "file") : NULL;
+
+    if (file && strcmp (file, swap->source) == 0)
+      return 1;
+  }
+  return 0;
+}
+
 /* Nothing is copied: what is settled is what the guest's document has. */
 static int
-fake_swap_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap)
+change_file (struct vl_call *call, struct vl_conn *conn, const char *method,
+             const struct vl_volume_swap *swap)
 {
   const struct vl_device_change what = { .size = sizeof what, .after = swap->after };
   struct fake_guest guest;
   int found;
 
   if (! swap->settle || swap->off)
-    return change (call, conn, "swap_volume", &what);
-  if (fake_pass (call, conn, "swap_volume") < 0)
+    return change (call, conn, method, &what);
+  if (fake_pass (call, conn, method) < 0)
     return -1;
   found = fake_load (call, conn, swap->after->uuid, &guest);
   if (found == 0)
     return fake_not_found (call, swap->after->uuid);
-  return found < 0 ? -1 : strstr (guest.xml, vl_printf (call, "'%s'", swap->source)) == NULL;
+  return found < 0 ? -1 : ! has_source (call, guest.xml, swap);
+}
+
+static int
+fake_swap_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap)
+{
+  return change_file (call, conn, "swap_volume", swap);
+}
+
+static int
+fake_snapshot_create (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap)
+{
+  return change_file (call, conn, "volume_snapshot_create", swap);
+}
+
+static int
+fake_snapshot_delete (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap)
+{
+  return change_file (call, conn, "volume_snapshot_delete", swap);
 }
 
 static int
@@ -105,4 +141,6 @@ const struct vl_devices_calls fake_devices = {
   .extend_volume = fake_extend_volume,
   .change_live = fake_change_live,
   .swap_volume = fake_swap_volume,
+  .volume_snapshot_create = fake_snapshot_create,
+  .volume_snapshot_delete = fake_snapshot_delete,
 };

@@ -50,6 +50,8 @@ static const char *const calls[] = {
   "extend_volume",
   "change_live",
   "swap_volume",
+  "volume_snapshot_create",
+  "volume_snapshot_delete",
   "finish_migration",
   "finish_revert_migration",
   "secret_put",

@@ -364,4 +364,6 @@ const struct vl_devices_calls virt_devices_calls = {
   .extend_volume = virt_extend_volume,
   .change_live = virt_change_live,
   .swap_volume = virt_swap_volume,
+  .volume_snapshot_create = virt_volume_snapshot_create,
+  .volume_snapshot_delete = virt_volume_snapshot_delete,
 };

@@ -116,8 +116,9 @@ wait_for_job (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, c
 }
 
 static int
-begin_job (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
+begin_job (struct vl_call *call, virDomainPtr domain, const void *opaque)
 {
+  const struct vl_snapshot *snapshot = opaque;
   const char *xml = backup_xml (call, domain, snapshot);
 
   if (xml == NULL)
@@ -127,31 +128,31 @@ begin_job (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *
              : virt_error (call, "cannot copy the disk of guest '%s'", snapshot->uuid);
 }
 
-/* Begins the job, of a guest that is frozen for that moment if it is to be. */
-static int
-begin_quietly (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot *snapshot)
+int
+virt_do_frozen (struct vl_call *call, virDomainPtr domain, const char *uuid,
+                enum vl_quiesce quiesce, int (*fn) (struct vl_call *, virDomainPtr, const void *),
+                const void *opaque)
 {
   int late = 0, frozen, result;
-  const char *why = snapshot->quiesce ? virt_freeze (call, domain, &late) : NULL;
+  const char *why = quiesce ? virt_freeze (call, domain, &late) : NULL;
 
-  frozen = snapshot->quiesce && why == NULL;
-  if (why && (late || snapshot->quiesce == VL_QUIESCE_MUST))
+  frozen = quiesce && why == NULL;
+  if (why && (late || quiesce == VL_QUIESCE_MUST))
     return vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL,
                          "see in the guest whether qemu-guest-agent runs, or stop the server first",
-                         "the agent of guest '%s' has not frozen its file systems: %s",
-                         snapshot->uuid, why);
+                         "the agent of guest '%s' has not frozen its file systems: %s", uuid, why);
   if (why)
     vl_warn_as (
         call, "InstanceQuiesceFailed", NULL, NULL,
         "the agent of guest '%s' has not frozen its file systems: %s; its disk is copied as "
         "after a power failure",
-        snapshot->uuid, why);
-  result = begin_job (call, domain, snapshot);
+        uuid, why);
+  result = fn (call, domain, opaque);
   why = frozen ? virt_thaw (call, domain) : NULL;
   if (why)
-    result = vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
-                           "the agent of guest '%s' has not thawed its file systems: %s",
-                           snapshot->uuid, why);
+    result =
+        vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+                      "the agent of guest '%s' has not thawed its file systems: %s", uuid, why);
   return result;
 }
 
@@ -174,7 +175,8 @@ static int
 copy (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
       const struct vl_snapshot *snapshot)
 {
-  int result = begin_quietly (call, domain, snapshot);
+  int result =
+      virt_do_frozen (call, domain, snapshot->uuid, snapshot->quiesce, begin_job, snapshot);
 
   if (result == 0)
     result = wait_for_job (call, conn, domain, snapshot->target, 0);

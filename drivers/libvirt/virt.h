@@ -466,6 +466,15 @@ int virt_extend_volume (struct vl_call *call, struct vl_conn *conn,
 
 int virt_swap_volume (struct vl_call *call, struct vl_conn *conn,
                       const struct vl_volume_swap *swap);
+int virt_volume_snapshot_create (struct vl_call *call, struct vl_conn *conn,
+                                 const struct vl_volume_swap *swap);
+int virt_volume_snapshot_delete (struct vl_call *call, struct vl_conn *conn,
+                                 const struct vl_volume_swap *swap);
+
+/* snapshot.c: calls FN with OPAQUE, of guest UUID that is frozen for that moment if it is to be. */
+int virt_do_frozen (struct vl_call *call, virDomainPtr domain, const char *uuid,
+                    enum vl_quiesce quiesce,
+                    int (*fn) (struct vl_call *, virDomainPtr, const void *), const void *opaque);
 
 /* groups.c: removes what is left of the control groups of the guest with this
  * libvirt NAME, which does not run. */

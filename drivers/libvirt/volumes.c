@@ -128,15 +128,31 @@ refuse_copy (struct vl_call *call, const struct vl_volume_swap *swap, const char
   return -1;
 }
 
+/* A job of libvirt's that has QEMU copy what is on a disk: to another file, or to the one below. */
+typedef int (*begin_fn) (virDomainPtr domain, const struct vl_volume_swap *swap);
+
+static int
+begin_mirror (virDomainPtr domain, const struct vl_volume_swap *swap)
+{
+  return virDomainBlockCopy (domain, swap->target, swap->xml, NULL, 0,
+                             VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB);
+}
+
+static int
+begin_merge (virDomainPtr domain, const struct vl_volume_swap *swap)
+{
+  return virDomainBlockCommit (domain, swap->target, NULL, NULL, 0,
+                               VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | VIR_DOMAIN_BLOCK_COMMIT_SHALLOW);
+}
+
 /* A copy of ours that was begun before is begun anew. */
 static int
-begin_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+begin_by (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, begin_fn begin)
 {
   const struct vl_volume_swap *swap = job->more;
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
   int runs = find_running (call, conn, job, &domain), state, begun;
 
-  (void)answer;
   if (runs <= 0)
     return runs < 0 ? -1 : refuse_ended (call, swap);
   state = look (call, domain, swap);
@@ -146,12 +162,24 @@ begin_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *j
     return refuse_copy (call, swap, virGetLastErrorMessage ());
   if (virt_hold (conn) < 0)
     return -1;
-  begun =
-      virDomainBlockCopy (domain, swap->target, swap->xml, NULL, 0,
-                          VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB);
+  begun = begin (domain, swap);
   if (virt_let_go (conn) < 0 && begun == 0)
     (void)virDomainBlockJobAbort (domain, swap->target, 0);
   return begun == 0 ? SWAP_COPIES : refuse_copy (call, swap, virGetLastErrorMessage ());
+}
+
+static int
+begin_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  (void)answer;
+  return begin_by (call, conn, job, begin_mirror);
+}
+
+static int
+begin_commit (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  (void)answer;
+  return begin_by (call, conn, job, begin_merge);
 }
 
 static int
@@ -243,8 +271,10 @@ define_after (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   return domain ? 0 : -1;
 }
 
-int
-virt_swap_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap)
+/* Has BEGIN, one of the two above, begin, and sees it through. */
+static int
+run_copy (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap,
+          virt_fn begin)
 {
   struct virt_job job = { .uuid = swap->after->uuid, .more = swap };
   struct vl_wait wait = { .what = vl_printf (call, "disk '%s' of guest '%s' to be copied",
@@ -257,7 +287,7 @@ virt_swap_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_vo
   if (swap->settle)
     return virt_do_awake (call, conn, &job, settle);
   wait.ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX - 1;
-  state = virt_do_awake (call, conn, &job, begin_copy);
+  state = virt_do_awake (call, conn, &job, begin);
   while (state == SWAP_COPIES) {
     if (! vl_wait_more (call, &wait, -1))
       return refuse_copy (call, swap, vl_printf (call, "it was not done in %u s", wait.ms / 1000));
@@ -266,4 +296,125 @@ virt_swap_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_vo
   if (state == SWAP_OLD)
     return refuse_copy (call, swap, "the hypervisor gave it up; is there room for it?");
   return state < 0 ? -1 : virt_do_awake (call, conn, &job, pivot);
+}
+
+int
+virt_swap_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap)
+{
+  return run_copy (call, conn, swap, begin_copy);
+}
+
+/* ---- a snapshot ---- */
+
+/* The overlay is for one disk; what is not named libvirt would take by itself.  NULL after a finding. */
+static const char *
+snapshot_xml (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *swap)
+{
+  VIRT_AUTOTEXT char *text = virDomainGetXMLDesc (domain, 0);
+  const struct vl_xml *root = text ? vl_xml_read (call, text, strlen (text)) : NULL;
+  const struct vl_xml *disk = root ? vl_xml_find (root, "devices/disk") : NULL;
+  const char *disks = "";
+
+  if (root == NULL) {
+    virt_error (call, "cannot read guest '%s'", virDomainGetName (domain));
+    return NULL;
+  }
+  for (; disk; disk = vl_xml_next (disk, "disk")) {
+    const char *dev = attr_below (disk, "target", "dev");
+
+    disks = strcmp (dev, swap->target) == 0
+                ? vl_printf (call,
+                             "%s<disk name='%s' snapshot='external' type='file'><driver "
+                             "type='qcow2'/><source file='%s'/></disk>",
+                             disks, dev, virt_escaped (call, swap->source))
+                : vl_printf (call, "%s<disk name='%s' snapshot='no'/>", disks, dev);
+  }
+  return vl_printf (call, "<domainsnapshot><disks>%s</disks></domainsnapshot>", disks);
+}
+
+static int
+put_overlay (struct vl_call *call, virDomainPtr domain, const void *opaque)
+{
+  const struct vl_volume_swap *swap = opaque;
+  const char *xml = snapshot_xml (call, domain, swap);
+  virDomainSnapshotPtr snapshot;
+
+  if (xml == NULL)
+    return -1;
+  snapshot = virDomainSnapshotCreateXML (
+      domain, xml,
+      VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+          | VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT | VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC);
+  if (snapshot == NULL)
+    return virt_error (call, "cannot put an overlay over disk '%s' of guest '%s'", swap->target,
+                       swap->after->domain);
+  virDomainSnapshotFree (snapshot);
+  return 0;
+}
+
+/* A libvirt that dies when QEMU has the overlay, and before that is written down, takes the guest for
+ * one that has the file below for ever. */
+static int
+take_overlay (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  const struct vl_volume_swap *swap = job->more;
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  int runs = find_running (call, conn, job, &domain), state, result;
+
+  (void)answer;
+  if (runs <= 0)
+    return runs < 0 ? -1 : refuse_ended (call, swap);
+  state = look (call, domain, swap);
+  if (state == SWAP_OLD) {
+    if (virt_hold (conn) < 0)
+      return -1;
+    result =
+        virt_do_frozen (call, domain, job->uuid, (enum vl_quiesce)swap->quiesce, put_overlay, swap);
+    if (virt_let_go (conn) < 0 || result < 0)
+      return -1;
+  } else if (state != SWAP_NEW)
+    return state < 0 ? -1
+                     : vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL,
+                                     "wait for it, or end it: virsh blockjob --abort",
+                                     "disk '%s' of guest '%s' is being copied already, by another "
+                                     "program",
+                                     swap->target, swap->after->domain);
+  return take_new (call, conn, swap, domain);
+}
+
+/* What a snapshot that did not come to its end has left frozen goes on, before anything else. */
+static int
+settle_overlay (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+  int runs = find_running (call, conn, job, &domain);
+  const char *why;
+
+  if (runs < 0)
+    return -1;
+  why = runs && virt_agent_hears (call, domain) ? virt_thaw (call, domain) : NULL;
+  if (why)
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+                         "the agent of guest '%s' has not thawed its file systems: %s", job->uuid,
+                         why);
+  return settle (call, conn, job, answer);
+}
+
+int
+virt_volume_snapshot_create (struct vl_call *call, struct vl_conn *conn,
+                             const struct vl_volume_swap *swap)
+{
+  struct virt_job job = { .uuid = swap->after->uuid, .more = swap };
+
+  if (swap->off)
+    return virt_do (call, conn, define_after, &job);
+  return virt_do_awake (call, conn, &job, swap->settle ? settle_overlay : take_overlay);
+}
+
+int
+virt_volume_snapshot_delete (struct vl_call *call, struct vl_conn *conn,
+                             const struct vl_volume_swap *swap)
+{
+  return run_copy (call, conn, swap, begin_commit);
 }

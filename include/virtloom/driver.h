@@ -276,6 +276,7 @@ struct vl_volume_swap {
   const char *xml;    /* its element of `devices` with that, */
   int64_t bytes;      /* and how large the disk is; not with SETTLE */
   const struct vl_spawn *after;
+  uint32_t quiesce; /* an enum vl_quiesce: of a snapshot */
 };
 
 /* The definition of the guest becomes that of AFTER, and a guest that runs or is paused gets
@@ -304,6 +305,12 @@ struct vl_devices_calls {
    * which a command that died is followed by, too: 0 where the guest has the new one; 1 where it has
    * the old one, and nothing is copied any more; -1 where that is not known. */
   int (*swap_volume) (struct vl_call *, struct vl_conn *, const struct vl_volume_swap *);
+  /* The same, of an empty qcow2 overlay over the file that the volume is: nothing is copied, and the
+   * guest writes to the overlay from then on.  QUIESCE: its file systems are frozen for that moment. */
+  int (*volume_snapshot_create) (struct vl_call *, struct vl_conn *, const struct vl_volume_swap *);
+  /* The same, of the file below the overlay that the volume is: what is in that is merged into it.  Of a
+   * guest that is off the core has done that. */
+  int (*volume_snapshot_delete) (struct vl_call *, struct vl_conn *, const struct vl_volume_swap *);
 };
 
 /* Are the file systems of a guest that runs to be frozen while a copy of its disk begins? */

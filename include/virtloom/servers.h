@@ -226,6 +226,17 @@ VL_EXPORT int vl_server_extend (struct vl_app *app, const char *server, const ch
  * in the new one; of one that is off nothing is copied.  Until it is done both are the server's. */
 VL_EXPORT int vl_server_swap (struct vl_app *app, const char *server, const char *volume,
                               const char *spec);
+/* The guest of SERVER writes what it changes of VOLUME, a file (raw or qcow2) that is the server's alone,
+ * to an overlay from now on: the new qcow2 file PATH.  What the volume was stays as it is in its file, and
+ * both are the server's.  A guest whose agent is enabled is frozen for that moment; with
+ * os_require_quiesce it must be.  A volume has one snapshot at a time; meanwhile it does not grow, is not
+ * swapped and not taken away. */
+VL_EXPORT int vl_server_volume_snapshot (struct vl_app *app, const char *server, const char *volume,
+                                         const char *path);
+/* What is in the overlay of VOLUME is merged into the file below, which is the volume from then on; the
+ * overlay is removed. */
+VL_EXPORT int vl_server_volume_unsnapshot (struct vl_app *app, const char *server,
+                                           const char *volume);
 /* The I-th status that a server can have, "ACTIVE", or NULL. */
 VL_EXPORT const char *vl_server_status (size_t i);
 /* Gives SERVER the flavor FLAVOR on this host: its guest shuts down within TIMEOUT seconds, its disks

@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap resize rescue unrescue rebuild shelve unshelve event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap snapshot unsnapshot resize rescue unrescue rebuild shelve unshelve event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -45,7 +45,7 @@ _virtloom_options ()
     server-rebuild) echo "--image --password --file --user-data --metadata --property --timeout --accept-loss --wait" ;;
     server-shelve) echo "--timeout --accept-loss --wait" ;;
     server-unshelve) echo "--accept-loss --wait" ;;
-    server-remove* | server-swap*) echo "--wait" ;;
+    server-remove* | server-swap* | server-snapshot* | server-unsnapshot*) echo "--wait" ;;
     server-extend*) echo "--size --wait" ;;
     server-show) echo "--diagnostics --column --no-headings" ;;
     server-log) echo "--lines --raw" ;;

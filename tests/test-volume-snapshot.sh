@@ -1,0 +1,264 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Snapshots of volumes on the fake driver: what comes and goes with them, what is refused, what is
+# undone, and commands that are killed.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+needs qemu-img qemu-utils
+needs qemu-io qemu-utils
+needs sqlite3 sqlite3
+needs jq jq
+# shellcheck source=tests/tree-lib.sh
+. "$(dirname "$0")/tree-lib.sh"
+must () { run "$@"; [ "$rc" -eq 0 ] || bail "$*: $err"; }
+refused () {
+  local what=$1 code=$2 text=$3
+  shift 3
+  run f server "$@"
+  is_eq "$rc $out$err" "$code $text" "$what"
+}
+history () { db "SELECT action || '|' || result || '|' || coalesce (reason, '-') FROM action WHERE server = '$uuid' ORDER BY n DESC LIMIT 1"; }
+left () { db "SELECT (SELECT count(*) FROM operation) || (SELECT count(*) FROM undo) || (SELECT count(*) FROM document WHERE role <> 'current')"; }
+claimed () { db "SELECT member FROM claim WHERE resource = 'VOLUME' AND role = 'current' ORDER BY member" | sed "s|$tmp/||" | paste -sd ' '; }
+# The files of the volume vdb, the upper one first, by the record.
+chain () { db "SELECT xml FROM document WHERE server = '$uuid' AND role = 'current'" | grep -o "file='$tmp/[^']*'\|file=\"$tmp/[^\"]*\"" | grep -v /state/ | sed "s|.*/||; s|['\"]$||" | tac | paste -sd ' '; }
+same () { [ "$(sed '1,/^$/d' "$state/fake/guests/$uuid")" = "$(db "SELECT xml FROM document WHERE server = '$uuid' AND role = 'current'")" ]; }
+overlays () { find . -name '*over*' -not -path './state/*' -printf '%f\n' | paste -sd ' '; }
+# Guest and record are one, with the files $2; nothing is under way; no other file is there.
+whole () {
+  true_that "$1: guest and record are one" same
+  is_eq "$(chain)|$(claimed)|$(left)" "$2|$(tr ' ' '\n' <<< "$2" | sort | paste -sd ' ')|000" "$1: the files are those of the volume, and nothing is under way"
+  is_eq "$(overlays)" "$(tr ' ' '\n' <<< "$2" | grep over)" "$1: no other overlay is there"
+  run f server diff web
+  is_eq "$rc $out$err" "0 " "$1: a plan of today is no other"
+}
+# What was written to the overlay is below, and nothing else.
+merged () { is_eq "$(head -c 65536 "$1" | tr -d '\7' | wc -c)" 0 "what was in the overlay is in $1"; }
+
+cd "$tmp" || exit 99
+truncate -s 8M disk.raw
+truncate -s 1M one.raw two.raw
+qemu-img create -q -f qcow2 deep.qcow2 1M
+must f image create img --file disk.raw --disk-format raw
+must f flavor create m1 --vcpus 1 --ram 128 --disk 1
+must f server create web --flavor m1 --image img --volume "path=$tmp/one.raw,format=raw"
+uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
+id=$(f server show web -o json | jq -r '.disks[] | select (.target == "vdb") | .id')
+
+# ---- it comes and goes ----
+
+for status in ACTIVE PAUSED SHUTOFF; do
+  case $status in
+    PAUSED) must f server pause web ;;
+    SHUTOFF) must f server stop web ;;
+  esac
+  run f server snapshot volume web vdb "$tmp/over.qcow2"
+  is_eq "$rc $out$err" "0 " "$status: snapshot volume"
+  whole "$status: with a snapshot" "over.qcow2 one.raw"
+  is_eq "$(history)" "snapshot volume|done|-" "$status: is in the history"
+  is_eq "$(stat -c '%a %h' over.qcow2) $(qemu-img info --output json over.qcow2 | jq -r '."backing-filename" + " " + ."backing-filename-format" + " " + (."virtual-size" | tostring)')" \
+    "600 1 $tmp/one.raw raw 1048576" "the overlay is for its owner alone, and lies over the volume"
+  is_eq "$(f server show web -o json | jq -r '.disks[] | select (.target == "vdb") | .id')" "$id" "the guest sees the disk that it had"
+  [ $status = SHUTOFF ] || f server stop web > /dev/null 2>&1
+  qemu-io -f qcow2 -c 'write -q -P 7 0 64k' over.qcow2 > /dev/null
+  must f server start web
+  must f server reboot --hard web
+  must f server stop web
+  must f server start web
+  case $status in
+    PAUSED) must f server pause web ;;
+    SHUTOFF) must f server stop web ;;
+  esac
+  run f server unsnapshot volume web "$id"
+  is_eq "$rc $out$err" "0 " "$status: unsnapshot volume"
+  whole "$status: merged" one.raw
+  is_eq "$(history)" "unsnapshot volume|done|-" "$status: is in the history"
+  [ $status = SHUTOFF ] && merged one.raw
+  case $status in
+    PAUSED) must f server unpause web ;;
+    SHUTOFF) must f server start web ;;
+  esac
+done
+
+# ---- what is refused while there is one ----
+
+must f server snapshot volume web vdb "$tmp/over.qcow2"
+mend="
+  merge it first: virtloom server unsnapshot volume web vdb"
+for word in 'snapshot volume' 'swap volume' 'extend volume' 'detach volume'; do
+  case $word in
+    snapshot*) words=(snapshot volume web vdb "$tmp/more.qcow2") ;;
+    swap*) words=(swap volume web vdb "path=$tmp/two.raw,format=raw") ;;
+    extend*) words=(extend volume web vdb --size 1) ;;
+    detach*) words=(remove volume web vdb) ;;
+  esac
+  refused "$word" 3 "error InvalidVolume core: volume 'vdb' of server \"web\" has a snapshot, \"$tmp/over.qcow2\"; '$word' is for volumes without one$mend" "${words[@]}"
+done
+for file in one.raw,format=raw over.qcow2,format=qcow2; do
+  run f server create two --flavor m1 --image img --volume "path=$tmp/$file"
+  is_eq "$rc" 4 "another server cannot have ${file%,*}"
+  run f server list -o value -c name
+  is_eq "$out" web "it is not there"
+done
+whole "refused" "over.qcow2 one.raw"
+must f server rescue web --image img
+must f server unrescue web
+must f flavor create m2 --vcpus 2 --ram 256 --disk 1
+must f server resize web --flavor m2
+must f server resize revert web
+must f server rebuild web
+whole "after a rescue, a resize and a rebuild" "over.qcow2 one.raw"
+must f server stop web
+# What is below is judged at each start, by what is on record.
+cp over.qcow2 kept
+qemu-img rebase -q -u -f qcow2 -F raw -b "$tmp/two.raw" over.qcow2
+refused "an overlay that names another file" 3 "error ImageUnacceptable core: volume \"$tmp/over.qcow2\" names backing file \"$tmp/two.raw\" instead of \"$tmp/one.raw\"" start web
+refused "which is not merged either" 3 "error ImageUnacceptable core: volume \"$tmp/over.qcow2\" names backing file \"$tmp/two.raw\" instead of \"$tmp/one.raw\"" unsnapshot volume web vdb
+cat kept > over.qcow2
+mv one.raw gone.raw
+refused "without the file below" 5 "error DiskNotFound core: volume \"$tmp/one.raw\" cannot be read: No such file or directory" start web
+mv gone.raw one.raw
+must f server start web
+must f server unsnapshot volume web vdb
+whole "mended" one.raw
+
+# ---- what is refused without one ----
+
+refused "unsnapshot" 3 "error InvalidVolume core: volume 'vdb' of server \"web\" has no snapshot; 'server snapshot volume' makes one" unsnapshot volume web vdb
+refused "over a file" 3 "error FileExists core: \"$tmp/two.raw\" is there already; an overlay takes no file's place" snapshot volume web vdb "$tmp/two.raw"
+refused "a folder" 2 "error Invalid core: \"$tmp/\" names a folder, not a file for the overlay" snapshot volume web vdb "$tmp/"
+mkdir -m 0777 open
+run f server snapshot volume web vdb "$tmp/open/over"
+is_rc 9 "in a folder that others write to"
+has "$err" "error FileNotTrusted core: no overlay is made in \"$tmp/open\": " "is refused"
+refused "of the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone" snapshot volume web vda "$tmp/over.qcow2"
+must f server lock web
+run f server snapshot volume web vdb "$tmp/over.qcow2"
+has "$err" "error InstanceIsLocked " "of a locked server"
+must f server unlock web
+with () { jq -cn --argjson volume "$1" '{name: "other", flavor: {name: "m1", vcpus: 1, ram: 128, disk: 0}, block_devices: [$volume + {boot_index: 0}]}'; }
+json () { jq -cn --arg tmp "$tmp" "$1"; }
+with "$(json '{path: ($tmp + "/two.raw"), format: "raw", backing: "/x"}')" > request.json
+run f server create other --request request.json
+is_eq "$rc $err" "3 error InvalidBDM core: $.block_devices[0]: lies over another file; accepted: a path of format qcow2, with backing and backing_format (request.json)
+  give path, format, backing and backing_format, or neither of the last two" "half a volume with a snapshot"
+# of_kind WHAT DATA TEXT: of a volume that a plugin reaches, and that is so.
+of_kind () {
+  json "{name: \"other\", flavor: {name: \"m1\", vcpus: 1, ram: 128, disk: 1}, image: {name: \"img\"}, block_devices: [{source_type: \"image\", destination_type: \"local\", boot_index: 0},
+    {source_type: \"volume\", destination_type: \"volume\", boot_index: -1, uuid: \"11111111-2222-4333-8444-555555555555\", connection_info: ({driver_volume_type: \"local\"} + $2)}]}" > request.json
+  must f server create other --request request.json
+  refused "$1" 4 "error InvalidVolume core: volume 'vdb' of server \"other\" $3" snapshot volume other vdb "$tmp/over.qcow2"
+  must f server delete other
+}
+of_kind "of one that a plugin reaches" '{data: {device_path: ($tmp + "/two.raw")}}' "was not given as a file; such volumes have no snapshots here"
+of_kind "of one that is read-only" '{data: {device_path: ($tmp + "/two.raw"), access_mode: "ro"}}' "is read-only; such volumes have no snapshots here"
+of_kind "of one that is shared" '{data: {device_path: ($tmp + "/two.raw")}, multiattach: true}' "is shared with other servers; such volumes have no snapshots here"
+setting disk-cache 'disk_cachemodes = file=writethrough'
+run f server snapshot volume web vdb "$tmp/over.qcow2"
+is_rc 3 "where settings have changed"
+has "$err" "error GuestWouldChange core: snapshot volume of server \"web\" would change more than the volume: '/domain/devices/disk[1]/driver/@cache' from 'none' to 'writethrough'
+  take a plan of today first: " "is refused"
+rm "$config/plugins.d/disk-cache.conf"
+must f server set web --property os_require_quiesce=yes
+must f server reboot --hard --update web
+refused "one that is to be frozen, without an agent" 3 "error QemuGuestAgentNotEnabled core: server \"web\" is to be frozen while its disk is copied (os_require_quiesce), but has no guest agent (hw_qemu_guest_agent)
+  stop it first; a guest that is off needs no freeze" snapshot volume web vdb "$tmp/over.qcow2"
+must f server unset web --property os_require_quiesce
+must f server reboot --hard --update web
+whole "refused" one.raw
+
+# ---- of qcow2, and what is the server's goes on to another ----
+
+must f server add volume web "path=$tmp/deep.qcow2,format=qcow2"
+must f server remove volume web vdb
+must f server snapshot volume web vdc "$tmp/over.qcow2"
+whole "of qcow2" "over.qcow2 deep.qcow2"
+must f server delete web
+is_eq "$(ls over.qcow2 deep.qcow2 | paste -sd ' ')" "deep.qcow2 over.qcow2" "volumes stay where their server goes, with their overlays"
+jq -cn --arg tmp "$tmp" '{name: "web", flavor: {name: "m1", vcpus: 1, ram: 128, disk: 1}, block_devices: [{path: ($tmp + "/over.qcow2"), format: "qcow2", backing: ($tmp + "/deep.qcow2"), backing_format: "qcow2"}]}' > request.json
+run f server create web --image img --request request.json
+is_eq "$rc $err" "0 " "a server is made of a volume with its snapshot"
+uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
+whole "made again" "over.qcow2 deep.qcow2"
+must f server unsnapshot volume web vdb
+whole "merged" deep.qcow2
+must f server delete web
+must f server create web --flavor m1 --image img --volume "path=$tmp/one.raw,format=raw"
+uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
+
+# ---- what fails, and is killed ----
+
+setting fake 'fail = volume_snapshot_create:1'
+refused "a snapshot that fails" 1 "error PlannedFailure fake: method 'volume_snapshot_create' fails as planned by setting 'fail'" snapshot volume web vdb "$tmp/over.qcow2"
+is_eq "$(history)" "snapshot volume|failed|PlannedFailure: method 'volume_snapshot_create' fails as planned by setting 'fail'" "is in the history"
+whole "failed" one.raw
+setting fake 'fail = volume_snapshot_create'
+run f server snapshot volume web vdb "$tmp/over.qcow2"
+is_eq "$rc $(db 'SELECT kind FROM operation')" "1 server snapshot volume" "one of which nobody knows what the guest has is for the next command"
+is_eq "$(ls over.qcow2)" over.qcow2 "until then the overlay stays"
+setting fake
+run f server list
+is_eq "$rc $err" "0 " "which settles it"
+whole "settled" one.raw
+must f server snapshot volume web vdb "$tmp/over.qcow2"
+setting fake 'fail = volume_snapshot_delete:1'
+refused "a merge that fails" 1 "error PlannedFailure fake: method 'volume_snapshot_delete' fails as planned by setting 'fail'" unsnapshot volume web vdb
+setting fake
+whole "not merged" "over.qcow2 one.raw"
+# A process that has the overlay open may be a guest's, whatever is said of that.
+python3 - over.qcow2 "$tmp/has" << 'END' &
+import fcntl, struct, sys, time
+f = open(sys.argv[1], 'r+')
+fcntl.fcntl(f, 37, struct.pack('hhqqi4x', fcntl.F_RDLCK, 0, 201, 1, 0))
+open(sys.argv[2], 'w').close()
+time.sleep(3600)
+END
+holder=$!
+true_that "a process has the overlay" wait_for 300 test -e has
+refused "an overlay that is in use" 1 "error VolumeInUse core: overlay \"$tmp/over.qcow2\" is not removed: a process has it open, although the guest has another file
+  see which process has it: fuser -v \"$tmp/over.qcow2\"" unsnapshot volume web vdb
+is_eq "$(ls over.qcow2) $(db 'SELECT kind FROM operation')" "over.qcow2 server unsnapshot volume" "stays, and is not forgotten"
+{ kill $holder; wait $holder; } 2> /dev/null
+run f server list
+is_eq "$rc $err" "0 " "the next command removes it"
+whole "removed" one.raw
+is_eq "$(history)" "unsnapshot volume|done|-" "and it is done"
+
+if can_kill; then
+  calls=fdatasync,fsync,rename,pwrite64,unlink,link,mkdir,symlink,rmdir,unlinkat
+  for status in ACTIVE SHUTOFF; do
+    [ $status = ACTIVE ] || must f server stop web
+    for word in snapshot unsnapshot; do
+      bad=0
+      for n in $(kill_places 4); do
+        rm -f written
+        if [ $word = snapshot ]; then
+          [ "$(chain)" = one.raw ] || must f server unsnapshot volume web vdb
+          run_killed "$n" $calls "${cmd[@]}" server snapshot volume web vdb "$tmp/over.qcow2"
+        else
+          [ "$(chain)" = "over.qcow2 one.raw" ] || must f server snapshot volume web vdb "$tmp/over.qcow2"
+          # A qemu-img whose command was killed may have it for a moment.
+          wait_for 120 qemu-io -f qcow2 -c "write -q -P $((n % 200 + 1)) 0 64k" over.qcow2 > /dev/null 2>&1 || bail "the overlay cannot be written"
+          run_killed "$n" $calls "${cmd[@]}" server unsnapshot volume web vdb
+        fi
+        code=$rc
+        run f server list
+        [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }
+        [ "$(left)" = 000 ] || { bad=1; diag "killed at call $n: something is left"; }
+        same || { bad=1; diag "killed at call $n: guest and record differ"; }
+        [ "$(overlays)" = "$(chain | grep -o over.qcow2)" ] || { bad=1; diag "killed at call $n: overlays are $(overlays), on record $(chain)"; }
+        if [ $word$status = unsnapshotSHUTOFF ]; then
+          top=$(chain); top=${top%% *}
+          qemu-io -r -f "${top##*.}" -c "read -P $((n % 200 + 1)) 0 64k" "$top" 2>&1 | grep -q 'verification failed' && { bad=1; diag "killed at call $n: data is lost"; }
+        fi
+        [ "$code" -ne 0 ] || break
+      done
+      is_eq "$bad" 0 "$status: $word volume is killed at every fourth of $n calls: it is done or was not"
+    done
+  done
+else
+  skip "no strace here (Debian: strace)"
+fi
+done_testing
