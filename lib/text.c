@@ -248,6 +248,22 @@ vl_shell_word (struct vl_arena *arena, const char *text)
   return vl_arena_strdup (arena, word);
 }
 
+char *
+vl_name_quote (const char *name)
+{
+  VL_AUTOFREE char *word = vl_shell_quote (name);
+
+  return vl_xasprintf ("%s%s", *name == '-' ? "-- " : "", word);
+}
+
+const char *
+vl_name_word (struct vl_arena *arena, const char *name)
+{
+  VL_AUTOFREE char *word = vl_name_quote (name);
+
+  return vl_arena_strdup (arena, word);
+}
+
 int
 vl_name_is_secret (const char *name)
 {

@@ -37,6 +37,10 @@ const char *vl_passwordless (struct vl_arena *arena, const char *text);
  * that a shell looks at, else in quotes.  The caller frees the first. */
 char *vl_shell_quote (const char *text);
 const char *vl_shell_word (struct vl_arena *arena, const char *text);
+/* The same for the NAME of a server, image or flavor, as the last word of a command of virtloom:
+ * "-- -x" where it would be taken for an option. */
+char *vl_name_quote (const char *name);
+const char *vl_name_word (struct vl_arena *arena, const char *name);
 /* Does the NAME of a setting or option say that its value is a secret ("rbd_password")? */
 int vl_name_is_secret (const char *name);
 /* TIME in UTC, as "2026-11-27T10:00:00Z", in TEXT. */

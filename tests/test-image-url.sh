@@ -188,7 +188,7 @@ killed () {
 killed url half "$http/slow/raw" raw
 run f image list
 is_eq "$rc $err" '0 warning DownloadUnfinished core: the download of image "half" was interrupted
-  virtloom image create half --url ... goes on with it, virtloom image delete half forgets it' "one that was killed is told"
+  virtloom image create --url ... half goes on with it, virtloom image delete half forgets it' "one that was killed is told"
 is_eq "$(awk '$1 == "half" { print $4 }' <<< "$out")" queued "it is queued"
 run f server create s --flavor m1 --image half
 is_rc 3 "no server is made of it"

@@ -110,7 +110,7 @@ for dry in "" --dry-run; do
 done
 run f server create db2 --request - <<< '{"flavor": {"vcpus": 1, "ram": 64}, "image": {"name": "img", "disk_format": "qcow2", "kernel": "/etc/hostname", "properties": {"hw_video_model": "qxl"}}}'
 is_eq "$rc $err" "3 error ImageDiffers core: stdin: image 'img' has a kernel in the request and none in STATE
-  virtloom image set img --property kernel_id=IMAGE
+  virtloom image set --property kernel_id=IMAGE img
 error ImageDiffers core: stdin: image 'img' has 'disk_format' \"qcow2\" in the request and \"raw\" in STATE
   leave it out of the request, or name the image that is meant
 error ImageDiffers core: stdin: image 'img' has 'hw_video_model' \"qxl\" in the request and \"vga\" in STATE

@@ -89,9 +89,9 @@ done
 f server unlock web > /dev/null
 refused "unrescue of a server that is not rescued" 3 'error InstanceInvalidState core: server "web" is ACTIVE; unrescue is for servers that are RESCUE' unrescue web
 refused "a bus that no rescue disk can be on" 4 "error UnsupportedRescueBus core: image 'bus' has hw_rescue_bus 'isa', which no rescue disk of a 'kvm' guest can be on; accepted: virtio scsi ide usb fdc sata
-  virtloom image set bus --property hw_rescue_bus=BUS" rescue web --image bus
+  virtloom image set --property hw_rescue_bus=BUS bus" rescue web --image bus
 refused "a device that is none" 4 "error UnsupportedRescueDevice core: image 'device' has hw_rescue_device 'tape'; accepted: disk, cdrom, floppy
-  virtloom image set device --property hw_rescue_device=disk" rescue web --image device
+  virtloom image set --property hw_rescue_device=disk device" rescue web --image device
 run f server rebuild web --image greedy
 is_rc 3 "an image that asks for more than the flavor has"
 has "$err" "error FlavorMemoryTooSmall core: the image needs 512 MiB of memory, the flavor has 128" "of memory"
@@ -110,7 +110,7 @@ is_eq "$(grep -c power_off "$state/fake/calls.log")" 0 "nor was the guest switch
 
 f server create vol --flavor m0 --volume "path=$tmp/boot.raw,format=raw,boot_index=0" > /dev/null || bail "no server from a volume"
 refused "a rescue of a server that boots from a volume" 3 'error InstanceNotRescuable core: server "vol" boots from a volume, whose place no rescue disk takes
-  virtloom image set rescue --property hw_rescue_device=disk; then its disk is one more' rescue vol --image rescue
+  virtloom image set --property hw_rescue_device=disk rescue; then its disk is one more' rescue vol --image rescue
 refused "one without an image" 3 'error InstanceNotRescuable core: server "vol" has no image that it could be rescued from
   say which image: --image IMAGE' rescue vol
 refused "a rebuild of it from an image" 3 'error ImageUnacceptable core: server "vol" boots from a volume, which no image takes the place of

@@ -155,4 +155,13 @@ set	done	status ACTIVE
 lock	done	backup until noon" "the history tells of it"
 is_eq "$(history web3 | head -1)" "set	done	name web3" "and not of what was not done"
 
+# A hint's command is one that can be typed, also where the name looks like an option.
+run f server set db1 --name=-x
+run f server lock -- -x
+run f server stop -- -x
+is_eq "$rc $err" '3 error InstanceIsLocked core: server "-x" is locked
+  virtloom server unlock -- -x' "a name that begins with -"
+run f server unlock -- -x
+is_rc 0 "the hint is followed"
+
 done_testing

@@ -341,8 +341,8 @@ is_eq "$rc $out$err" "0 $fine""warning Warning core: --accept-loss '$three' name
   'virtloom state check' says what it takes to mend each" "what names nothing is told"
 run f state restore "$kept"
 is_rc 1 "another copy is restored by its name"
-has "$out" "FAIL  server: server \"three\" has no folder \"$state/servers/$three\" any more: virtloom server delete forgets it
-FAIL  server: driver \"fake\" does not know the guest of server \"three\": virtloom server reboot --hard makes it anew" "a server that is not there is told"
+has "$out" "FAIL  server: server \"three\" has no folder \"$state/servers/$three\" any more: virtloom server delete three forgets it
+FAIL  server: driver \"fake\" does not know the guest of server \"three\": virtloom server reboot --hard three makes it anew" "a server that is not there is told"
 run f server delete three
 is_eq "$rc $err" "0 " "and forgotten"
 run f state restore "$tmp/nowhere"

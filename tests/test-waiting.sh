@@ -149,7 +149,7 @@ run v server show c
 has "$out" RUNNING "show, too"
 run v server log c
 is "$rc $err" "0 advice Advice core: the guest has written nothing to its console yet
-  virtloom server wait c --console TEXT waits for what it will write" "the log waits for nobody"
+  virtloom server wait --console TEXT c waits for what it will write" "the log waits for nobody"
 run v server stop --timeout=0 e
 is_rc 0 "a guest that runs is stopped all the same"
 is "$(power e)" SHUTDOWN "and is off"

@@ -272,12 +272,15 @@ server_log (struct tool *tool)
     return -1;
   if (vl_server_log (tool->app, tool->args->words[0], &text, &length) < 0)
     return -1;
-  if (length == 0)
+  if (length == 0) {
+    VL_AUTOFREE char *word = vl_name_quote (tool->args->words[0]);
+
     vl_advise (tool->call, NULL,
                vl_printf (tool->call,
-                          "virtloom server wait %s --console TEXT waits for what it will write",
-                          tool->args->words[0]),
+                          "virtloom server wait --console TEXT %s waits for what it will write",
+                          word),
                "the guest has written nothing to its console yet");
+  }
   if (lines)
     from = tail_of (text, length, lines);
   /* A guest may write NUL bytes: those are shown, but JSON text has none. */
@@ -334,7 +337,7 @@ server_follow (struct tool *tool, const char *server, const char *path)
   size_t n;
 
   if (file == NULL) {
-    VL_AUTOFREE char *word = vl_shell_quote (server);
+    VL_AUTOFREE char *word = vl_name_quote (server);
 
     (void)vl_refuse_as (tool->call, VL_ERR_UNSUPPORTED, "ConsoleNotAvailable", NULL,
                         vl_printf (tool->call, "virtloom server log %s", word),

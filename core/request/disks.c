@@ -105,8 +105,8 @@ bus_of_rescue (struct layout *l, const char *device)
   for (size_t i = 0; i < l->offers[is_cdrom (device)].n; i++)
     vl_str_printf (&all, " %s", l->offers[is_cdrom (device)].rows[i]->name);
   vl_refuse_as (l->call, VL_ERR_UNSUPPORTED, "UnsupportedRescueBus", NULL,
-                vl_printf (l->call, "virtloom image set %s --property hw_rescue_bus=BUS",
-                           vl_shell_word (l->call->arena, l->request->rescue->image.name)),
+                vl_printf (l->call, "virtloom image set --property hw_rescue_bus=BUS %s",
+                           vl_name_word (l->call->arena, l->request->rescue->image.name)),
                 "image '%s' has hw_rescue_bus '%s', which no rescue disk of a '%s' guest can be "
                 "on; accepted:%s",
                 l->request->rescue->image.name, bus, vl_str (l->call, VL_GUEST_VIRT_TYPE),
@@ -450,8 +450,8 @@ check_rescue (const struct layout *l)
   if (rescue == NULL || rescue->device == NULL || vl_text_among (rescue->device, devices))
     return 0;
   return vl_refuse_as (l->call, VL_ERR_UNSUPPORTED, "UnsupportedRescueDevice", NULL,
-                       vl_printf (l->call, "virtloom image set %s --property hw_rescue_device=disk",
-                                  vl_shell_word (l->call->arena, rescue->image.name)),
+                       vl_printf (l->call, "virtloom image set --property hw_rescue_device=disk %s",
+                                  vl_name_word (l->call->arena, rescue->image.name)),
                        "image '%s' has hw_rescue_device '%s'; accepted: disk, cdrom, floppy",
                        rescue->image.name, rescue->device);
 }

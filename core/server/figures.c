@@ -321,9 +321,9 @@ vl_server_console_hold (struct vl_app *app, const char *server)
     return got;
   return vl_refuse_as (app->call, VL_ERR_UNREACHABLE, "ConsoleInUse", NULL,
                        vl_printf (app->call,
-                                  "end that one, or look: virtloom server console %s "
-                                  "--follow",
-                                  vl_shell_word (app->call->arena, record->name)),
+                                  "end that one, or look: virtloom server console --follow "
+                                  "%s",
+                                  vl_name_word (app->call->arena, record->name)),
                        "the serial console of server \"%s\" is in use%s", record->name,
                        vl_wait_holder (app->call, vl_printf (app->call, "%s/locks/%s.lock",
                                                              vl_app_state_dir (app), name)));

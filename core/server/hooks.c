@@ -125,7 +125,7 @@ judge_features (const struct vl_hooks *hooks, int boots)
                          "put '%s' %s back, or take a plan of today: virtloom server "
                          "reboot --hard --update %s",
                          feature->plugin, feature->version,
-                         vl_shell_word (call->arena, hooks->record->name));
+                         vl_name_word (call->arena, hooks->record->name));
 
     if (why && (boots ? *feature->acts != '\0' : strstr (feature->acts, "permit") != NULL))
       result =
@@ -151,7 +151,7 @@ vl_hooks_judge_plugins (const struct vl_hooks *hooks, int boots)
       vl_printf (app->call,
                  "put the module of then back, or take a plan of today: virtloom server reboot "
                  "--hard --update %s",
-                 vl_shell_word (app->call->arena, hooks->record->name)));
+                 vl_name_word (app->call->arena, hooks->record->name)));
   return bad ? -1 : 0;
 }
 
@@ -309,7 +309,7 @@ release_one (const struct vl_hooks *hooks, const struct holder *holder)
                            "put '%s' %s back, and the next command finishes; to give up what it "
                            "holds: virtloom server delete --abandon %s %s",
                            holder->plugin, holder->version, holder->plugin,
-                           vl_shell_word (call->arena, record->name)),
+                           vl_name_word (call->arena, record->name)),
                 "server \"%s\" stays DELETING: %s, and %s", record->name, held_text (call, holder),
                 why);
     return 1;

@@ -90,12 +90,12 @@ warn_parked (struct vl_app *app, struct vl_store *store)
       < 0)
     return -1;
   for (size_t i = 0; i < n; i++) {
-    const char *word = vl_shell_word (app->call->arena, list[i].name);
+    const char *word = vl_name_word (app->call->arena, list[i].name);
 
     vl_warn_as (app->call, "DownloadUnfinished", NULL,
                 vl_printf (app->call,
                            list[i].again ? "virtloom image cache fetch %s goes on with it"
-                                         : "virtloom image create %s --url ... goes on with it, "
+                                         : "virtloom image create --url ... %s goes on with it, "
                                            "virtloom image delete %s forgets it",
                            word, word),
                 "the download of image \"%s\" was interrupted", list[i].name);

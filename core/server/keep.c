@@ -211,7 +211,7 @@ vl_stored_judge (struct vl_call *call, const struct vl_record *record,
     return 0;
   return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
                        vl_printf (call, "virtloom server reboot --hard --update %s",
-                                  vl_shell_word (call->arena, record->name)),
+                                  vl_name_word (call->arena, record->name)),
                        "server \"%s\" was made before devices were on record", record->name);
 }
 

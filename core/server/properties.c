@@ -109,7 +109,7 @@ vl_exists (struct vl_call *call, const struct vl_noun *noun, const char *name)
   return vl_refuse_as (call, VL_ERR_REQUEST, noun->exists, NULL,
                        vl_printf (call,
                                   "take another name, or delete it first: virtloom %s delete %s",
-                                  noun->word, vl_shell_word (call->arena, name)),
+                                  noun->word, vl_name_word (call->arena, name)),
                        "there is already a%s %s \"%s\"", strchr ("aeiou", noun->word[0]) ? "n" : "",
                        noun->word, name);
 }

@@ -99,7 +99,7 @@ vl_record_accepts (struct vl_call *call, const struct vl_record *record, const c
   if (vl_operation_is_for (operation, status))
     return 0;
   return vl_refuse_as (call, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
-                       vl_status_way_out (call, status, vl_shell_word (call->arena, record->name)),
+                       vl_status_way_out (call, status, vl_name_word (call->arena, record->name)),
                        "server \"%s\" is %s; %s is for servers that are %s", record->name, status,
                        vl_operation_verb (word), operation->from);
 }

@@ -100,7 +100,7 @@ refuse_loss (struct vl_app *app, const struct vl_record *record, const struct vl
         vl_printf (app->call, "%s; if it shall go: --accept-loss %s",
                    see ? see
                        : vl_printf (app->call, "see what made it go with: virtloom server diff %s",
-                                    vl_shell_word (app->call->arena, record->name)),
+                                    vl_name_word (app->call->arena, record->name)),
                    vl_shell_word (app->call->arena, was->path)),
   };
   const char *value = was->value ? vl_printf (app->call, " = '%s'", was->value) : "";

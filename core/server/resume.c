@@ -39,7 +39,7 @@ resume (struct vl_app *app, const char *name, const char *uuid)
   if (! resized && ! VL_STREQ (server->status, "SHUTOFF"))
     return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceInvalidState", NULL,
                          vl_printf (app->call, "virtloom server reboot --hard %s",
-                                    vl_shell_word (app->call->arena, name)),
+                                    vl_name_word (app->call->arena, name)),
                          "server \"%s\" was ACTIVE before the host's boot and is %s%s%s", name,
                          server->status, server->fault ? ": " : "",
                          server->fault ? server->fault : "");

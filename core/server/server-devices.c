@@ -108,7 +108,7 @@ refuse_changes (const struct work *w, const struct vl_change *changes, size_t n,
 {
   struct vl_call *call = w->app->call;
   const char *verb = vl_operation_verb (rule (w)->word);
-  const char *name = vl_shell_word (call->arena, w->record.name);
+  const char *name = vl_name_word (call->arena, w->record.name);
   VL_AUTOSTR struct vl_str text = { 0 };
   const struct vl_change *change;
   size_t at = 0, others = 0;
@@ -347,7 +347,7 @@ load (struct work *w)
   if (w->current.stored->was.earlier)
     return vl_refuse_as (call, VL_ERR_REQUEST, "GuestWouldChange", NULL,
                          vl_printf (call, "virtloom server reboot --hard --update %s",
-                                    vl_shell_word (call->arena, w->record.name)),
+                                    vl_name_word (call->arena, w->record.name)),
                          "server \"%s\" was made before devices were on record", w->record.name);
   return vl_hooks_judge_plugins (&w->current, ! w->what->gone);
 }

@@ -330,8 +330,8 @@ settle_image (struct vl_app *app, json_t *request, const char *origin)
   for (size_t i = 0; i < 2; i++)
     if (json_object_get (given, companions[i]) && json_object_get (stored, companions[i]) == NULL)
       bad = vl_refuse_as (app->call, VL_ERR_REQUEST, "ImageDiffers", NULL,
-                          vl_printf (app->call, "virtloom image set %s --property %s_id=IMAGE",
-                                     vl_shell_word (app->call->arena, name), companions[i]),
+                          vl_printf (app->call, "virtloom image set --property %s_id=IMAGE %s",
+                                     companions[i], vl_name_word (app->call->arena, name)),
                           "%s: image '%s' has a %s in the request and none in STATE", origin, name,
                           companions[i]);
   bad |= agree (app, given, stored, name, origin);

@@ -67,8 +67,8 @@ refuse_volume (const struct vl_turning *r, const char *image)
       r->app->call, VL_ERR_REQUEST, "InstanceNotRescuable", NULL,
       vl_printf (
           r->app->call,
-          "virtloom image set %s --property hw_rescue_device=disk; then its disk is one more",
-          vl_shell_word (r->app->call->arena, image)),
+          "virtloom image set --property hw_rescue_device=disk %s; then its disk is one more",
+          vl_name_word (r->app->call->arena, image)),
       "server \"%s\" boots from a volume, whose place no rescue disk takes", r->record.name);
 }
 

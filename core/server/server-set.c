@@ -70,7 +70,7 @@ vl_record_unlocked (struct vl_call *call, const struct vl_record *record)
     return 0;
   return vl_refuse_as (
       call, VL_ERR_REQUEST, "InstanceIsLocked", NULL,
-      vl_printf (call, "virtloom server unlock %s", vl_shell_word (call->arena, record->name)),
+      vl_printf (call, "virtloom server unlock %s", vl_name_word (call->arena, record->name)),
       "server \"%s\" is locked%s%s", record->name, *record->locked ? ": " : "", record->locked);
 }
 
@@ -365,7 +365,7 @@ static void
 tell_guest (struct changing *c, const struct vl_server_change *change)
 {
   struct vl_call *call = c->app->call;
-  const char *name = vl_shell_word (call->arena, change->name ? change->name : c->record.name);
+  const char *name = vl_name_word (call->arena, change->name ? change->name : c->record.name);
   const char *told = NULL;
 
   if (is_planned (c))

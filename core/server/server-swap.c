@@ -141,7 +141,7 @@ int
 vl_volume_change_judge (struct vl_call *call, const struct vl_record *record, const char *operation,
                         const char *id, const struct vl_change *changes, size_t n)
 {
-  const char *name = vl_shell_word (call->arena, record->name);
+  const char *name = vl_name_word (call->arena, record->name);
 
   for (size_t i = 0; i < n; i++) {
     const struct vl_provenance *row = changes[i].is ? changes[i].is : changes[i].was;

@@ -196,7 +196,7 @@ vl_quiesce_judge (const struct vl_hooks *hooks, int *quiesce)
   if (must && VL_STREQ (hooks->record->status, "PAUSED"))
     return vl_refuse_as (
         call, VL_ERR_REQUEST, "InstanceQuiesceFailed", NULL,
-        vl_printf (call, "virtloom server unpause %s", vl_shell_word (call->arena, name)),
+        vl_printf (call, "virtloom server unpause %s", vl_name_word (call->arena, name)),
         "server \"%s\" is to be frozen while its disk is copied "
         "(os_require_quiesce), but is paused, so that its agent cannot answer",
         name);

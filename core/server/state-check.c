@@ -173,8 +173,8 @@ check_guests (struct checking *c, const char *name)
     if (! vl_strv_has (&guests, rows[i].uuid))
       tell (c, "server", NULL, NULL,
             "driver \"%s\" does not know the guest of server \"%s\": virtloom server reboot --hard "
-            "makes it anew",
-            name, rows[i].name);
+            "%s makes it anew",
+            name, rows[i].name, vl_name_word (call->arena, rows[i].name));
   vl_strv_sort (&guests);
   for (size_t i = 0; i < guests.n; i++) {
     const char *uuid = vl_printf (call, "%s", guests.items[i]);
@@ -222,8 +222,10 @@ check_records (struct checking *c)
   for (size_t i = 0; i < n; i++)
     if (access (vl_server_dir (c->app, rows[i].uuid), F_OK) < 0)
       tell (c, "server", NULL, NULL,
-            "server \"%s\" has no folder \"%s\" any more: virtloom server delete forgets it",
-            rows[i].name, vl_server_dir (c->app, rows[i].uuid));
+            "server \"%s\" has no folder \"%s\" any more: virtloom server delete %s "
+            "forgets it",
+            rows[i].name, vl_server_dir (c->app, rows[i].uuid),
+            vl_name_word (c->app->call->arena, rows[i].name));
   note (c, vl_db_rows (c->store, &rows, &n,
                        "SELECT uuid, name FROM image WHERE status = 'active' ORDER BY name", ""));
   for (size_t i = 0; i < n; i++)
