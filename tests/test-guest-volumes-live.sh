@@ -83,16 +83,22 @@ is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
 
 # ---- killed while QEMU knows more than libvirt ----
 
-# killed_at PATTERN COMMAND...: libvirt takes three seconds for each note of what QEMU has done, and the
-# command is killed as soon as QEMU has a file open that is called so.
-opened () { find "/proc/$(guest_pids)/fd" -lname "$1" 2> /dev/null | grep -q .; }
+# Is libvirt about to note that the guest has the file NAME, and, with ALONE, no copy is under way?
+about_to_note () {
+  local note
+  note=$(cat "$state/libvirt/run/qemu/"*.xml.new 2> /dev/null)
+  grep -q "/$1'" <<< "$note" && { [ "${2:-}" = "" ] || ! grep -q "<mirror" <<< "$note"; }
+}
+# killed_at "NAME [ALONE]" COMMAND...: libvirt takes three seconds for each note of what QEMU has
+# done, and the command is killed while it is at that one.
 killed_at () {
-  local pattern=$1 parent
+  local moment parent
+  read -ra moment <<< "$1"
   shift
   strace -f -o "$tmp/trace" -e trace=rename,renameat2 -e inject=rename,renameat2:delay_enter=3000000 \
     "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q "$@" > /dev/null 2>&1 &
   pid=$!
-  true_that "$*: QEMU has it" wait_for 300 opened "$pattern"
+  true_that "$*: QEMU has it" wait_for 300 about_to_note "${moment[@]}"
   read -r parent < "/proc/$pid/task/$pid/children"
   { kill -KILL "${parent%% *}"; } 2> /dev/null
   is_eq "$?" 0 "the command is at work, and is killed"
@@ -106,11 +112,14 @@ killed_at () {
 open_files () { find "/proc/$(guest_pids)/fd" '(' -lname "$tmp/*.raw" -o -lname "$tmp/*.qcow2" ')' -exec readlink {} + 2> /dev/null | sort -u | paste -sd ' '; }
 on_record () { t server show live -o json | grep -o "$tmp/[a-z]*\.\(raw\|qcow2\)" | sort -u | paste -sd ' '; }
 if can_kill && command -v sqlite3 > /dev/null; then
-  truncate -s 6G last.raw
-  killed_at '*/last.raw' server swap volume live vdc "path=$tmp/last.raw,format=raw"
-  is_eq "$(open_files)" "$(on_record)" "what QEMU has open is what is on record"
   truncate -s 8M extra.raw
-  killed_at '*/extra.raw' server add volume live "path=$tmp/extra.raw,format=raw"
+  killed_at extra.raw server add volume live "path=$tmp/extra.raw,format=raw"
+  is_eq "$(open_files)" "$(on_record)" "what QEMU has open is what is on record"
+  truncate -s 6G last.raw
+  killed_at last.raw server swap volume live vdc "path=$tmp/last.raw,format=raw"
+  is_eq "$(open_files)" "$(on_record)" "what QEMU has open is what is on record"
+  truncate -s 6G left.raw
+  killed_at "left.raw alone" server swap volume live vdc "path=$tmp/left.raw,format=raw"
   is_eq "$(open_files)" "$(on_record)" "what QEMU has open is what is on record"
   run t server diff live
   is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
