@@ -146,6 +146,9 @@ refused "error Usage core: --file 'motd'; accepted: GUEST=FILE, the path in the 
 refused "error NotFound core: '$tmp/none' cannot be read: No such file or directory" 5 --file "/a=$tmp/none"
 refused "error Invalid core: file 'etc/motd' of the guest is no absolute path; accepted: '/' and what follows" 3 --file "etc/motd=$tmp/motd"
 refused "error Invalid core: file '/a/../b' of the guest has a '..' in it; accepted: a path without" 3 --file "/a/../b=$tmp/motd"
+for each in / /a/ /a/.; do
+  refused "error Invalid core: file '$each' of the guest names a folder; accepted: the path of a file" 3 --file "$each=$tmp/motd"
+done
 refused "error Invalid core: file '/a' of the guest is given twice" 3 --file "/a=$tmp/motd" --file "/a=$tmp/bytes"
 refused "error Invalid core: file '/$(printf 'a%.0s' {1..63})...' of the guest is too long; accepted: at most 255 bytes" 3 \
   --file "/$(printf 'a%.0s' {1..255})=$tmp/motd"

@@ -16,6 +16,11 @@
 #include <errno.h>
 #include <jansson.h>
 
+/* Of files for the guest. */
+#define MOST_FILES 64
+#define MOST_PATH 255
+#define MOST_FILE ((size_t)1 << 20)
+
 #define VENDOR_LIMIT ((size_t)1 << 20)
 #define SEED_BYTES 512
 /* Nova's own value of ami-manifest-path, in two parts: syntax-check takes the word for a mark of
@@ -426,6 +431,42 @@ read_vendor_data (struct vl_call *call, const struct vl_config *config)
               : vl_printf (call, "is not JSON (line %d, column %d)", error.line, error.column));
   json_decref (value);
   return NULL;
+}
+
+/* Is what PATH ends with no name of a file? */
+static int
+names_folder (const char *path)
+{
+  const char *slash = strrchr (path, '/'), *name = slash ? slash + 1 : path;
+
+  return *name == '\0' || VL_STREQ (name, ".");
+}
+
+int
+vl_guest_files_check (struct vl_call *call, const struct vl_guest_file *files, size_t n)
+{
+  int bad = 0;
+
+  if (n > MOST_FILES)
+    bad = vl_refuse (call, VL_ERR_REQUEST, NULL, NULL,
+                     "%zu files for the guest; accepted: at most %d", n, MOST_FILES);
+  for (size_t i = 0; i < n; i++) {
+    const char *problem = strlen (files[i].path) > MOST_PATH
+                              ? "is too long; accepted: at most 255 bytes"
+                              : vl_path_problem (files[i].path);
+
+    if (problem == NULL && names_folder (files[i].path))
+      problem = "names a folder; accepted: the path of a file";
+    if (problem == NULL && files[i].length > MOST_FILE)
+      problem = "has more than 1 MiB";
+    for (size_t k = 0; k < i && problem == NULL; k++)
+      if (VL_STREQ (files[k].path, files[i].path))
+        problem = "is given twice";
+    if (problem)
+      bad = vl_refuse (call, VL_ERR_REQUEST, NULL, NULL, "file '%s' of the guest %s",
+                       vl_shown (call->arena, files[i].path), problem);
+  }
+  return bad;
 }
 
 int

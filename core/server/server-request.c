@@ -14,10 +14,6 @@
 #include <jansson.h>
 
 /* As in a request file. */
-/* Of files for the guest. */
-#define MOST_FILES 64
-#define MOST_PATH 255
-#define MOST_FILE ((size_t)1 << 20)
 #define USER_DATA_LIMIT ((size_t)65535)
 
 /* Numbers of requests are small and exact; what is no number goes in as text,
@@ -336,31 +332,6 @@ settle_image (struct vl_app *app, json_t *request, const char *origin)
                           companions[i]);
   bad |= agree (app, given, stored, name, origin);
   json_decref (stored);
-  return bad;
-}
-
-int
-vl_guest_files_check (struct vl_call *call, const struct vl_guest_file *files, size_t n)
-{
-  int bad = 0;
-
-  if (n > MOST_FILES)
-    bad = vl_refuse (call, VL_ERR_REQUEST, NULL, NULL,
-                     "%zu files for the guest; accepted: at most %d", n, MOST_FILES);
-  for (size_t i = 0; i < n; i++) {
-    const char *problem = strlen (files[i].path) > MOST_PATH
-                              ? "is too long; accepted: at most 255 bytes"
-                              : vl_path_problem (files[i].path);
-
-    if (problem == NULL && files[i].length > MOST_FILE)
-      problem = "has more than 1 MiB";
-    for (size_t k = 0; k < i && problem == NULL; k++)
-      if (VL_STREQ (files[k].path, files[i].path))
-        problem = "is given twice";
-    if (problem)
-      bad = vl_refuse (call, VL_ERR_REQUEST, NULL, NULL, "file '%s' of the guest %s",
-                       vl_shown (call->arena, files[i].path), problem);
-  }
   return bad;
 }
 
