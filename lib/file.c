@@ -85,6 +85,12 @@ vl_file_read (const char *path, size_t limit, size_t *length, const char **why)
 }
 
 int
+vl_file_is_odd (int error)
+{
+  return error == EINVAL || error == EFBIG;
+}
+
+int
 vl_file_write_all (int fd, const char *text, size_t length)
 {
   while (length) {

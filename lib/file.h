@@ -22,6 +22,9 @@ char *vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why);
  * EFBIG where that is beyond LIMIT. */
 char *vl_file_read_all (int fd, size_t limit, size_t *length, const char **why);
 
+/* Does ERROR of what reads say that the file is there, but none that is taken? */
+int vl_file_is_odd (int error);
+
 /* Writes all LENGTH bytes to FD.  0, or -1 with errno. */
 int vl_file_write_all (int fd, const char *text, size_t length);
 /* The folder that PATH is in, in malloc memory: "/" and "." as dirname has them. */

@@ -6,8 +6,10 @@
 
 #include "context/call.h"
 
+#include "lib/file.h"
 #include "lib/text.h"
 
+#include <errno.h>
 #include <libxml/parser.h>
 #include <pthread.h>
 
@@ -337,4 +339,12 @@ vl_findings_exit (const struct vl_call *call, size_t first)
           && call->findings.items[i].err == weight[w])
         code = (int)weight[w];
   return code;
+}
+
+enum vl_err
+vl_read_err (int error)
+{
+  if (vl_file_is_odd (error))
+    return VL_ERR_REQUEST;
+  return error == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_NOT_FOUND;
 }

@@ -151,4 +151,8 @@ const char *vl_did_you_mean (struct vl_call *call, char quote, const char *best,
 /* The full name of PROP: "PLUGIN.PROP" for a short own name. */
 const char *vl_full_name (struct vl_call *call, const char *prop);
 
+/* What kind of mistake it is to have named a file that cannot be read, ERROR being the errno: it is not
+ * there, may not be read, or is none that is taken. */
+enum vl_err vl_read_err (int error);
+
 #endif

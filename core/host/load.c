@@ -81,6 +81,7 @@ read_file (struct vl_call *call, const char *path, int kept)
 {
   VL_AUTOFREE char *text = NULL;
   const char *why = vl_name_problem (path, strlen (path)), *near;
+  enum vl_err err;
   size_t length;
 
   if (why) {
@@ -91,8 +92,9 @@ read_file (struct vl_call *call, const char *path, int kept)
   text = vl_file_read (path, MAX_BYTES, &length, &why);
   if (text)
     return kept ? vl_host_from_lines (text) : vl_host_from_json (call, text, length, path);
+  err = vl_read_err (errno);
   near = nearest (call, call->tree, path, NULL);
-  vl_refuse_as (call, VL_ERR_NOT_FOUND, "HostFileNotFound", NULL,
+  vl_refuse_as (call, err, err == VL_ERR_NOT_FOUND ? "HostFileNotFound" : NULL, NULL,
                 near ? vl_printf (call,
                                   "did you mean the recorded host '%s'? 'virtloom host list' has "
                                   "them all",

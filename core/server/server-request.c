@@ -11,6 +11,7 @@
 #include "lib/text.h"
 #include "request/request.h"
 
+#include <errno.h>
 #include <jansson.h>
 
 /* As in a request file. */
@@ -265,7 +266,7 @@ add_user_data (struct vl_call *call, json_t *request, const char *file)
     return 0;
   text = vl_file_read (file, USER_DATA_LIMIT, &length, &why);
   if (text == NULL)
-    return vl_refuse (call, VL_ERR_NOT_FOUND, NULL, NULL, "user data \"%s\": %s", file, why);
+    return vl_refuse (call, vl_read_err (errno), NULL, NULL, "user data \"%s\": %s", file, why);
   value = json_stringn (text, length);
   if (value == NULL || strlen (text) != length) {
     json_decref (value);

@@ -132,6 +132,7 @@ vl_state_restore (struct vl_app *app, const char *file, const char **kept)
 {
   const char *state = vl_state_make (app), *path, *copy;
   struct vl_store *from;
+  struct stat st;
   int result;
 
   if (state == NULL)
@@ -142,10 +143,13 @@ vl_state_restore (struct vl_app *app, const char *file, const char **kept)
     file = vl_printf (app->call, "%s/backup/state.db", state);
   if (access (file, R_OK) < 0)
     return vl_refuse_as (
-        app->call, VL_ERR_NOT_FOUND, "BackupNotFound", NULL,
+        app->call, vl_read_err (errno), "BackupNotFound", NULL,
         "'virtloom state backup' makes one, and so does the first command of a day "
         "that changes something",
         "the backup \"%s\" cannot be read: %s", file, strerror (errno));
+  if (stat (file, &st) == 0 && ! S_ISREG (st.st_mode))
+    return vl_refuse (app->call, VL_ERR_REQUEST, NULL, NULL,
+                      "the backup \"%s\" is not a regular file", file);
   from = vl_store_look (app->call, file, 0);
   if (from && vl_schema_of (from) == 0)
     result = vl_refuse_as (app->call, VL_ERR_REQUEST, "BackupNotFound", NULL, NULL,
