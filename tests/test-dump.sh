@@ -130,6 +130,23 @@ setting fake
 run f server list
 is_eq "$rc $(history)" "0 dump|interrupted|the command that did it was killed; the guest may have been interrupted" "that is killed is told"
 
+# ---- deleted with a dump that could not be mended ----
+
+must f server create gone --flavor m1 --image img
+gone=$(db "SELECT uuid FROM server WHERE name = 'gone'")
+setting fake 'delay_ms = dump_memory:600000'
+"${cmd[@]}" server dump create gone --file "$own/left" > /dev/null 2>&1 &
+pid=$!
+true_that "a dump" wait_for 300 test -e "$own/.left.$gone/memory"
+{ kill -KILL $pid; wait $pid; } 2> /dev/null
+sed -i '1,/^$/s/^state .*$/state paused/' "$state/fake/guests/$gone"
+setting fake 'fail = unpause'
+run f server list
+is_eq "$(db "SELECT kind FROM operation") $(ls -A "$own" | paste -sd ' ')" "server dump .left.$gone link memory" "that cannot be mended"
+run f server delete gone
+is_eq "$rc $(db "SELECT count (*) FROM operation") $(ls -A "$own" | paste -sd ' ')" "0 0 link memory" "goes with its server"
+setting fake
+
 # ---- tend ----
 
 # killed_reboot: a soft reboot whose command dies once the guest is off.

@@ -171,6 +171,22 @@ undo_creation (const struct deletion *d)
   return begun == 1 ? vl_undo_roll_back (d->app, store, d->record.uuid) : begun;
 }
 
+/* A dump that was not finished is made in a folder that is not the server's.  One that cannot be
+ * removed is told, and stays. */
+static void
+undo_dump (const struct deletion *d)
+{
+  struct vl_app *app = d->app;
+  size_t first = app->call->findings.n;
+
+  if (vl_db_any (app->store,
+                 "SELECT 1 FROM operation WHERE object = ? AND kind = '" VL_OP_SERVER_DUMP "'", "s",
+                 d->record.uuid)
+      > 0)
+    (void)vl_undo_drop_folders (app, app->store, d->record.uuid);
+  vl_soften (app->call, first);
+}
+
 static int
 delete_locked (struct deletion *d)
 {
@@ -179,6 +195,7 @@ delete_locked (struct deletion *d)
 
   if (ask (d) < 0 || undo_creation (d) < 0)
     return -1;
+  undo_dump (d);
   vl_progress (d->app->call, "deleting \"%s\"", d->record.name);
   if (vl_db_begin (store) < 0 || vl_db_finish (store, write_down (d)) < 0)
     return -1;
