@@ -113,9 +113,23 @@ flock 8
 tells agent waits
 wait_for 300 sh -c "! ls '$state/fake/events' | grep -q ."
 is_eq "$(seen)" "" "a server that somebody works on is not touched"
-rm "$state/servers/$uuid.lock"
-exec 8>&-
-true_that "but not forgotten" sees 'agent: waits'
+noisy=$(db "SELECT uuid FROM server WHERE name = 'db'")
+exec 9> "$state/servers/$noisy.lock"
+flock 9
+python3 - "$state/fake/events" "$noisy" << 'END'
+import os, sys, time
+for i in range (10100):
+    with open ('%s/n%d' % (sys.argv[1], i), 'w') as file:
+        file.write ('%s watchdog %d\n' % (sys.argv[2], i))
+    while i % 1000 == 0 and len (os.listdir (sys.argv[1])) > 1000:
+        time.sleep (0.1)
+END
+true_that "a guest that makes ten thousand events" wait_for 600 sh -c "! ls '$state/fake/events' | grep -q ."
+rm "$state/servers/$uuid.lock" "$state/servers/$noisy.lock"
+exec 8>&- 9>&-
+true_that "what waits is not forgotten, however noisy another guest is" sees 'agent: waits'
+last_noise () { [ "$(db "SELECT count(*) FROM action WHERE server = '$noisy' AND user IS NULL")" = 20 ]; }
+true_that "nor that one" wait_for 300 last_noise
 is_eq "$(db "SELECT count(*) FROM action WHERE server NOT IN (SELECT uuid FROM server)")" 0 "what is not ours is nobody's"
 
 # ---- one listens ----
@@ -150,6 +164,35 @@ true_that "then host watch listens" wait_for 300 grep -qx listening "$tmp/watch"
 kill -TERM "$watcher"
 wait "$watcher"
 is_eq "$?" 0 "and ends"
+
+# ---- who follows and does not read ----
+
+uuid=$(db "SELECT uuid FROM server WHERE name = 'db'")
+db "WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 70)
+  INSERT INTO action (server, name, action, at, ended, result, reason)
+  SELECT '$uuid', 'db', 'agent', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z', 'seen', 'filler ' || n FROM i"
+cat > "$tmp/reader.py" << 'END'
+import fcntl, os, subprocess, sys, time
+r, w = os.pipe ()
+fcntl.fcntl (w, 1031, 4096) # F_SETPIPE_SZ
+child = subprocess.Popen (sys.argv[2:], stdout=w)
+os.close (w)
+while not os.path.exists (sys.argv[1] + '/read'):
+    time.sleep (0.1)
+with os.fdopen (r) as answers, open (sys.argv[1] + '/lines', 'w') as out:
+    for line in answers:
+        print (line, end='', file=out, flush=True)
+        if '"sixty"' in line:
+            break
+child.kill ()
+END
+python3 "$tmp/reader.py" "$tmp" "${cmd[@]}" server event list db -f -o json > "$tmp/ended" 2>&1 &
+other=$!
+true_that "who stands still listens all the same" wait_for 300 tells_again before
+tells_again sixty || true_that "and goes on" wait_for 300 tells_again sixty
+touch "$tmp/read"
+true_that "until its reader goes on" wait_for 300 grep -q '"sixty"' "$tmp/lines"
+is_eq "$(jq -r .reason "$tmp/lines" | grep -c '^filler ')" 70 "to which nothing is lost"
 
 # ---- where there is nothing to listen to ----
 

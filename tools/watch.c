@@ -25,7 +25,9 @@
 /* What one piece of work may take, and how often it is tried after it died. */
 #define WORK_SECONDS 120
 #define TRIES 3
-#define MOST_WAITING 10000
+/* Of one server: as many as its history keeps, so that a guest that is noisy pushes none of another's
+ * out. */
+#define MOST_WAITING 100
 
 struct happened {
   struct vl_guest_event event; /* its texts are malloc memory */
@@ -109,6 +111,21 @@ drop (struct watch *watch, size_t i)
   memmove (&watch->queue[i], &watch->queue[i + 1], (--watch->n - i) * sizeof *watch->queue);
 }
 
+/* Makes room for one more event of SERVER with a word: the oldest goes. */
+static void
+make_room (struct watch *watch, const char *server)
+{
+  size_t n = 0, oldest = 0;
+
+  for (size_t i = watch->n; i-- > 0;)
+    if (watch->queue[i].event.word && strcmp (watch->queue[i].event.uuid, server) == 0) {
+      oldest = i;
+      n++;
+    }
+  if (n >= MOST_WAITING)
+    drop (watch, oldest);
+}
+
 /* A guest is looked at once, and for what it is at last. */
 static void
 add (struct watch *watch, const struct vl_guest_event *event)
@@ -118,8 +135,8 @@ add (struct watch *watch, const struct vl_guest_event *event)
   for (size_t i = watch->n; event->looks && i-- > 0;)
     if (watch->queue[i].event.word == NULL && strcmp (watch->queue[i].event.uuid, event->uuid) == 0)
       drop (watch, i);
-  if (watch->n == MOST_WAITING)
-    drop (watch, 0);
+  if (event->word)
+    make_room (watch, event->uuid);
   VL_GROW (watch->queue, watch->n, watch->size);
   item = &watch->queue[watch->n++];
   *item = (struct happened) { .event = *event };
