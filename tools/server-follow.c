@@ -8,9 +8,11 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct follow {
   const char *uuid, *store;
@@ -18,6 +20,7 @@ struct follow {
   struct shared {
     int64_t last, running; /* rows that were printed; one that had not ended then */
     int gone;              /* the server */
+    int behind;            /* its reader takes no more for now */
     int unwritten;         /* the error for which no more can be printed */
   } * shared;
   struct tool *tool;
@@ -43,7 +46,17 @@ print (struct follow *follow, const struct vl_action_info *action)
   json_decref (object);
 }
 
-/* Prints what is new, the first first.  What has not ended is printed again when it has. */
+/* Does the reader take a line?  One of PIPE_BUF bytes is taken whole then. */
+static int
+is_writable (void)
+{
+  struct pollfd polled = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+  return poll (&polled, 1, 0) > 0;
+}
+
+/* Prints what is new, the first first.  What has not ended is printed again when it has.  A line
+ * counts when it is out: the rest waits for a reader that stands still. */
 static void
 print_new (struct vl_app *app, void *opaque)
 {
@@ -54,21 +67,26 @@ print_new (struct vl_app *app, void *opaque)
 
   if (vl_server_history (app, follow->uuid, &actions, &n) < 0)
     return;
-  for (size_t i = n; i-- > 0;) {
+  shared->behind = 1;
+  for (size_t i = n; i-- > 0 && ! shared->unwritten;) {
     int64_t number = strtoll (actions[i].n, NULL, 10);
     int runs = strcmp (actions[i].result, "running") == 0;
 
-    if (number > shared->last || (number == shared->running && ! runs))
+    if (number > shared->last || (number == shared->running && ! runs)) {
+      if (! is_writable ())
+        return;
       print (follow, &actions[i]);
+      errno = 0;
+      if (fflush (stdout) != 0 || ferror (stdout))
+        shared->unwritten = errno ? errno : EIO;
+    }
     if (runs)
       shared->running = number;
     else if (number == shared->running)
       shared->running = 0;
     shared->last = number > shared->last ? number : shared->last;
   }
-  errno = 0;
-  if (fflush (stdout) != 0 || ferror (stdout))
-    shared->unwritten = errno ? errno : EIO;
+  shared->behind = 0;
   shared->gone =
       n && strcmp (actions[0].result, "done") == 0 && strcmp (actions[0].action, "delete") == 0;
 }
@@ -102,6 +120,8 @@ tick (struct watch *watch, int taken, int lost)
   (void)taken;
   (void)lost;
   if (has_changed (follow))
+    follow->shared->behind = 1;
+  if (follow->shared->behind && is_writable ())
     (void)watch_apart (watch, print_new, follow);
   return output_is_deaf () || follow->shared->unwritten || follow->shared->gone;
 }
