@@ -127,6 +127,24 @@ else
   skip "no strace or sqlite3 here (Debian: strace sqlite3)"
 fi
 
+# ---- copied, then detached ----
+
+# libvirt 9.0 may keep the job of a copy or a backup, and then lets the disk not go.
+run t server image create live --name backup
+is_rc 0 "an image of a guest whose volume was copied"
+has "$(open_files)" "/left.raw" "which has it"
+run t server remove volume live vdc
+is_eq "$rc $out$err" "0 " "the volume goes"
+lacks "$(open_files)" "/left.raw" "QEMU lets go of it"
+truncate -s 1M more.raw
+must t server add volume live "path=$tmp/more.raw,format=raw" --device /dev/vdc
+run t server swap volume live vdc "path=$tmp/left.raw,format=raw"
+is_eq "$rc $out$err" "0 " "and one that was put in its place is copied"
+run t server remove volume live vdc
+is_eq "$rc $out$err" "0 " "and goes"
+run t server diff live
+is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
+
 # ---- a quota ----
 
 limits () { sed -n 's|.*<\(total_iops_sec\)>\([0-9]*\)<.*|\1 \2|p' "$state/libvirt/run/qemu/$(field live domain).xml" | paste -sd,; }

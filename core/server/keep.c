@@ -154,7 +154,7 @@ vl_keep_bring_back (const struct vl_keeping *keeping, const char *old, const cha
         && unlink (is[i].disk.source) < 0 && errno != ENOENT)
       return vl_remove_failed (call, is[i].disk.source);
   }
-  return sync_folders (keeping) < 0 ? -1 : vl_keep_forget (keeping);
+  return sync_folders (keeping);
 }
 
 /* ---- the server ---- */
@@ -227,6 +227,7 @@ call_driver (const struct vl_hooks *hooks, const struct vl_spawn *spawn, enum vl
   case VL_BECOME_NEXT:
     return VL_CALL (app, driver, migration, finish_migration, spawn);
   case VL_BECOME_BEFORE:
+  case VL_BECOME_UNBUILT:
     return VL_CALL (app, driver, migration, finish_revert_migration, spawn);
   case VL_BECOME_RESCUED:
     return VL_CALL (app, driver, power, rescue, spawn);
@@ -250,6 +251,8 @@ vl_guest_become (const struct vl_hooks *hooks, const struct vl_record *record, i
   if (vl_record_spawn (app, record, hooks->stored->doc, &spawn) < 0)
     return -1;
   spawn.power_on = (uint32_t)runs;
+  if (how == VL_BECOME_REBUILT || how == VL_BECOME_UNBUILT)
+    spawn.kept = vl_printf (app->call, "%s/" VL_KEPT_REBUILT, vl_server_dir (app, record->uuid));
   app->call->host = hooks->host;
   app->call->addresses = NULL;
   return call_driver (hooks, &spawn, how);

@@ -35,7 +35,7 @@ int vl_keep_there (const struct vl_keeping *keeping);
 /* Lets go of it. */
 int vl_keep_forget (const struct vl_keeping *keeping);
 /* The disks of document OLD are what they were, however far their replacement by those of
- * document NEW had come; nothing is kept any more. */
+ * document NEW had come; what else is kept is still. */
 int vl_keep_bring_back (const struct vl_keeping *keeping, const char *old, const char *new);
 
 /* A server whose guest becomes another one, for a while or for good. */
@@ -61,6 +61,9 @@ int vl_stored_judge (struct vl_call *call, const struct vl_record *record,
 int vl_turn_left (struct vl_app *app, const char *uuid, struct vl_record *record,
                   struct vl_plugin **driver);
 
+/* In the server's folder, where a rebuild keeps what it takes the place of. */
+#define VL_KEPT_REBUILT "rebuild"
+
 /* The driver's call that makes a guest one of another document. */
 enum vl_becoming {
   VL_BECOME_NEXT,    /* finish_migration */
@@ -68,6 +71,7 @@ enum vl_becoming {
   VL_BECOME_RESCUED, /* rescue */
   VL_BECOME_ITSELF,  /* unrescue */
   VL_BECOME_REBUILT, /* rebuild */
+  VL_BECOME_UNBUILT, /* finish_revert_migration, of a rebuild */
 };
 /* Has the driver make the guest of RECORD one of the document of HOOKS; it runs then, or not. */
 int vl_guest_become (const struct vl_hooks *hooks, const struct vl_record *record, int runs,

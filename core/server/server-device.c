@@ -60,7 +60,7 @@ vl_device_named (struct vl_call *call, const struct vl_record *record,
             vl_printf (call,
                        "its own disks are changed by 'server rebuild' and 'server resize'; "
                        "virtloom server show %s lists the volumes",
-                       vl_shell_word (call->arena, record->name)),
+                       vl_name_word (call->arena, record->name)),
             "disk '%s' of server \"%s\" (%s) goes with the server alone", disk->dev, record->name,
             disk->role);
         return NULL;

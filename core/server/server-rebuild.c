@@ -15,9 +15,6 @@
 
 #include <virtloom/virtloom.h>
 
-/* In the server's folder. */
-#define KEPT "rebuild"
-
 struct rebuilding {
   struct vl_turning *turning;
   struct vl_record after; /* with the request of the image */
@@ -28,7 +25,7 @@ struct rebuilding {
 static struct vl_keeping
 keeping (struct vl_app *app, const char *server)
 {
-  return (struct vl_keeping) { app, server, vl_server_dir (app, server), KEPT };
+  return (struct vl_keeping) { app, server, vl_server_dir (app, server), VL_KEPT_REBUILT };
 }
 
 /* ---- may it be done? ---- */
@@ -172,7 +169,9 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *turn)
   if (result == 0)
     result = vl_keep_bring_back (&kept, VL_ROLE_CURRENT, VL_ROLE_PENDING);
   if (result == 0)
-    result = vl_guest_become (&hooks, record, VL_STREQ (turn, "on"), VL_BECOME_BEFORE);
+    result = vl_guest_become (&hooks, record, VL_STREQ (turn, "on"), VL_BECOME_UNBUILT);
+  if (result == 0)
+    result = vl_keep_forget (&kept);
   vl_hooks_free (&hooks);
   return result;
 }

@@ -53,6 +53,8 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *role, 
   if (result == 0)
     result = vl_keep_bring_back (&kept, role, other);
   if (result == 0)
+    result = vl_keep_forget (&kept);
+  if (result == 0)
     result = vl_guest_become (&hooks, record, runs, VL_BECOME_BEFORE);
   vl_hooks_free (&hooks);
   return result;

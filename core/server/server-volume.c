@@ -79,7 +79,7 @@ int
 vl_volume_judge_snapshot (struct vl_call *call, const struct vl_record *record,
                           const struct vl_disk *disk, const char *operation)
 {
-  const char *format, *name = vl_shell_word (call->arena, record->name);
+  const char *format, *name = vl_name_word (call->arena, record->name);
 
   if (below_of (call, record, disk->source, &format) == NULL)
     return 0;

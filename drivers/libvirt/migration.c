@@ -4,7 +4,57 @@
 
 #include <config.h>
 
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+
+#include <virtloom/storage.h>
+
+#include "lib/file.h"
 #include "virt.h"
+
+/* ---- the firmware's variables ---- */
+
+#define SYSTEM_NVRAM "/var/lib/libvirt/qemu/nvram"
+#define NVRAM_BYTES ((size_t)64 * 1024 * 1024)
+
+/* Where libvirt has them, of all guests; a definition does not say. */
+static const char *
+nvram_folder (struct vl_call *call, const struct vl_conn *conn)
+{
+  return conn->embedded ? vl_printf (call, "%s/lib/qemu/nvram", virt_root (call, conn))
+                        : SYSTEM_NVRAM;
+}
+
+/* The files of guest NAME in folder FROM come into TO, in place of those that are there; where there
+ * is none, or the folder is not ours to read, there is nothing to do.  0, or -1 after a finding. */
+static int
+copy_variables (struct vl_call *call, const char *name, const char *from, const char *to)
+{
+  const char *prefix = vl_printf (call, "%s_VARS.", name);
+  DIR *dir = opendir (from);
+  int bad = 0;
+
+  for (const struct dirent *entry; dir && bad == 0 && (entry = readdir (dir));) {
+    const char *source = vl_printf (call, "%s/%s", from, entry->d_name), *why;
+    const char *target = vl_printf (call, "%s/%s", to, entry->d_name);
+    VIRT_AUTOTEXT char *bytes = NULL;
+    size_t length;
+
+    if (strncmp (entry->d_name, prefix, strlen (prefix)) != 0)
+      continue;
+    bytes = vl_file_read (source, NVRAM_BYTES, &length, &why);
+    if (bytes == NULL)
+      bad = vl_file_failed (call, "cannot read", source, errno);
+    else if (vl_file_write (target, bytes, length, 0600) < 0)
+      bad = vl_file_failed (call, "cannot write", target, errno);
+  }
+  if (dir)
+    closedir (dir);
+  return bad;
+}
+
+/* ---- another document ---- */
 
 static int
 define (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
@@ -21,6 +71,9 @@ virt_become (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
 {
   struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
 
+  if (spawn->kept
+      && copy_variables (call, spawn->domain, spawn->kept, nvram_folder (call, conn)) < 0)
+    return -1;
   return spawn->power_on ? virt_power_calls.power_on (call, conn, spawn)
                          : virt_do (call, conn, define, &job);
 }
@@ -54,6 +107,9 @@ virt_rebuild (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn 
 {
   struct virt_job job = { .uuid = spawn->uuid, .spawn = spawn };
 
+  if (spawn->kept
+      && copy_variables (call, spawn->domain, nvram_folder (call, conn), spawn->kept) < 0)
+    return -1;
   return virt_do (call, conn, make_anew, &job);
 }
 

@@ -59,6 +59,9 @@ struct vl_spawn {
   const char *run_dir; /* sockets and logs; exists */
   const struct vl_doc *doc;
   struct vl_table files; /* struct vl_judged: what DOC has the guest open, and nothing else */
+  /* `rebuild`: a folder for what the driver makes anew; `finish_revert_migration` after one that failed:
+   * the same, where what is in it is put back; else NULL.  Files that begin with its libvirt name. */
+  const char *kept;
 };
 
 /* A file or block device that was judged under PATH.  The hypervisor must have this very
