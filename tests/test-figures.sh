@@ -77,7 +77,7 @@ run f server pause one
 run f server show one --diagnostics -o json
 is_eq "$rc $(figure .diagnostics.state)" "0 paused" "of a guest that is paused"
 run f server show three --diagnostics
-is_eq "$rc $err" "3 error InstanceInvalidState core: server \"three\" is SHUTOFF; show diagnostics is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
+is_eq "$rc $err" "3 error InstanceInvalidState core: server \"three\" is SHUTOFF; show --diagnostics is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
   virtloom server start three" "one that is off has none"
 run f server show none --diagnostics
 is_rc 5 "nor one that is not there"

@@ -137,7 +137,7 @@ run t server delete web
 is_rc 0 "delete"
 true_that "who follows it ends with it" wait_for 300 sh -c "! kill -0 $follower"
 is_eq "$(grep -vc '^{.*}$' "$tmp/follow")" 0 "one object a line"
-for action in create agent watchdog dump 'I/O error' 'block job' 'device removed' crashed paused delete; do
+for action in create agent watchdog 'dump create' 'I/O error' 'block job' 'device removed' crashed paused delete; do
   true_that "follow: $action" grep -qF "\"action\":\"$action\"" "$tmp/follow"
 done
 run t server list

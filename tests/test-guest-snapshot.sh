@@ -16,7 +16,7 @@ cd "$tmp" || exit 99
 
 # The guest writes a number to sixteen places of its disk, one after the other, then the next: of two
 # of them the earlier one is the same or one more, in whatever moment.
-# An agent that is told to end before its loop runs goes on, so that it is told again.
+# The agent is killed, since one that is told to end while it begins may go on.
 script write << 'END'
 for name in /sys/class/virtio-ports/*/name; do
   [ "$(cat "$name" 2> /dev/null)" = org.qemu.guest_agent.0 ] && port=${name%/name}
@@ -26,7 +26,7 @@ if [ -n "$port" ]; then
   # What the agent calls to set a password; the test has no users to lose.
   printf '#!/bin/sh\nread -r line\necho "guest: has password $line." > /dev/console\n' > /bin/chpasswd
   chmod +x /run/hook /bin/chpasswd
-  while killall qemu-ga 2> /dev/null; do sleep 1; done
+  killall -9 qemu-ga 2> /dev/null; sleep 1
   /bin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run -F/run/hook > /dev/null 2>&1 &
 fi
 n=100000
@@ -42,7 +42,7 @@ script look << 'END'
 echo "guest: marker $(dd if=/dev/vda bs=1M skip=200 count=1 2> /dev/null | head -n 1) there"
 END
 script deaf << 'END'
-while killall qemu-ga 2> /dev/null; do sleep 1; done
+killall -9 qemu-ga 2> /dev/null; sleep 1
 echo "guest: is deaf"
 END
 # What it has to write down takes longer than anybody waits.
@@ -52,7 +52,7 @@ for name in /sys/class/virtio-ports/*/name; do
 done
 printf '#!/bin/sh\n[ "$1" = thaw ] || sleep 75\necho "guest: hook $1" > /dev/console\n' > /run/hook
 chmod +x /run/hook
-while killall qemu-ga 2> /dev/null; do sleep 1; done
+killall -9 qemu-ga 2> /dev/null; sleep 1
 /bin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run -F/run/hook > /dev/null 2>&1 &
 echo "guest: is slow"
 END

@@ -136,9 +136,9 @@ has "$(open_files)" "/left.raw" "which has it"
 run t server remove volume live vdc
 is_eq "$rc $out$err" "0 " "the volume goes"
 lacks "$(open_files)" "/left.raw" "QEMU lets go of it"
-truncate -s 1M more.raw
+truncate -s 1M more.raw moved.raw
 must t server add volume live "path=$tmp/more.raw,format=raw" --device /dev/vdc
-run t server swap volume live vdc "path=$tmp/left.raw,format=raw"
+run t server swap volume live vdc "path=$tmp/moved.raw,format=raw"
 is_eq "$rc $out$err" "0 " "and one that was put in its place is copied"
 run t server remove volume live vdc
 is_eq "$rc $out$err" "0 " "and goes"

@@ -133,7 +133,8 @@ mkdir -m 0777 open
 run f server snapshot volume web vdb "$tmp/open/over"
 is_rc 9 "in a folder that others write to"
 has "$err" "error FileNotTrusted core: no overlay is made in \"$tmp/open\": " "is refused"
-refused "of the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone" snapshot volume web vda "$tmp/over.qcow2"
+refused "of the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\" (root) goes with the server alone
+  its own disks are changed by 'server rebuild' and 'server resize'; virtloom server show web lists the volumes" snapshot volume web vda "$tmp/over.qcow2"
 must f server lock web
 run f server snapshot volume web vdb "$tmp/over.qcow2"
 has "$err" "error InstanceIsLocked " "of a locked server"
