@@ -17,7 +17,7 @@ trace=$tmp/lessee
 plugin lessee lessee-1/.libs/lessee lessee:lease
 printf '%s\n' '[settings]' "trace = $trace" >> "$config/plugins.d/lessee.conf"
 calls () { [ ! -e "$trace" ] || { sed 's/ lease=7.*//' "$trace" | paste -sd '|'; rm -f "$trace"; }; }
-stop_watchers () { kill -KILL ${watcher:+"$watcher"} ${follower:+"$follower"} ${other:+"$other"} 2> /dev/null; }
+stop_watchers () { kill -KILL ${watcher:+"$watcher"} ${follower:+"$follower"} ${other:+"$other"} ${reader:+"$reader"} 2> /dev/null; }
 CLEANUPS="stop_watchers $CLEANUPS"
 truncate -s 8M "$tmp/disk.raw"
 must () { run "$@"; [ "$rc" -eq 0 ] || bail "$*: $err"; }
@@ -187,7 +187,7 @@ with os.fdopen (r) as answers, open (sys.argv[1] + '/lines', 'w') as out:
 child.kill ()
 END
 python3 "$tmp/reader.py" "$tmp" "${cmd[@]}" server event list db -f -o json > "$tmp/ended" 2>&1 &
-other=$!
+reader=$!
 true_that "who stands still listens all the same" wait_for 300 tells_again before
 tells_again sixty || true_that "and goes on" wait_for 300 tells_again sixty
 touch "$tmp/read"
