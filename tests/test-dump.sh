@@ -56,11 +56,11 @@ is_eq "$rc $out$err" "0 " "its memory in a file"
 is_eq "$(stat -c '%a %u' "$own/memory") $(cat "$own/memory") $(ls -A "$own")" "600 $(id -u) the memory of guest $uuid memory" "which is the caller's alone"
 is_eq "$(history)" "dump|done|$own/memory" "and in the history"
 run f server dump create web --file "$own/memory"
-is_eq "$rc $err" "3 error FileExists core: \"$own/memory\" is there already; a dump takes no file's place
+is_eq "$rc $err" "3 error FileExists core: \"$own/memory\" is there already; the dump takes no file's place
   give the name of a new file" "no file's place is taken"
 ln -s "$tmp/elsewhere" "$own/link"
 run f server dump create web --file "$own/link"
-is_eq "$rc $err" "3 error FileExists core: \"$own/link\" is there already; a dump takes no file's place
+is_eq "$rc $err" "3 error FileExists core: \"$own/link\" is there already; the dump takes no file's place
   give the name of a new file" "nor is a link followed"
 run f server dump create web --file "$own/"
 is_eq "$rc $err" "2 error Invalid core: \"$own/\" names a folder, not a file for the dump" "a folder is none"

@@ -127,7 +127,8 @@ whole "mended" one.raw
 # ---- what is refused without one ----
 
 refused "unsnapshot" 3 "error InvalidVolume core: volume 'vdb' of server \"web\" has no snapshot; 'server snapshot volume' makes one" unsnapshot volume web vdb
-refused "over a file" 3 "error FileExists core: \"$tmp/two.raw\" is there already; an overlay takes no file's place" snapshot volume web vdb "$tmp/two.raw"
+refused "over a file" 3 "error FileExists core: \"$tmp/two.raw\" is there already; the overlay takes no file's place
+  give the name of a new file" snapshot volume web vdb "$tmp/two.raw"
 refused "a folder" 2 "error Invalid core: \"$tmp/\" names a folder, not a file for the overlay" snapshot volume web vdb "$tmp/"
 mkdir -m 0777 open
 run f server snapshot volume web vdb "$tmp/open/over"

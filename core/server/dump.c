@@ -7,6 +7,7 @@
 
 #include "server/hooks.h"
 #include "server/method.h"
+#include "server/new-file.h"
 #include "server/undo.h"
 
 #include "lib/file.h"
@@ -35,22 +36,9 @@ static int
 judge_path (struct dump *dump)
 {
   struct vl_call *call = dump->app->call;
-  VL_AUTOFREE char *folder = vl_file_folder (dump->path);
-  const char *name = strrchr (dump->path, '/') + 1;
-  struct vl_trust trust = { 0 };
-  int fd = *name ? vl_trust_open (call->arena, folder, O_PATH | O_DIRECTORY, &trust) : -1;
-  struct stat st;
 
-  if (*name == '\0')
-    return vl_refuse_as (call, VL_ERR_USAGE, "Invalid", NULL, NULL,
-                         "\"%s\" names a folder, not a file for the dump", dump->path);
-  if (fd < 0)
-    return vl_refuse_as (call, VL_ERR_NOT_PERMITTED, "FileNotTrusted", NULL, trust.hint,
-                         "the memory of a guest is not written into \"%s\": %s", folder, trust.why);
-  close (fd);
-  if (lstat (dump->path, &st) == 0)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, "give the name of a new file",
-                         "\"%s\" is there already; a dump takes no file's place", dump->path);
+  if (vl_new_file_judge (call, dump->path, "dump", "the memory of a guest is not written into") < 0)
+    return -1;
   dump->folder = vl_undo_folder_of (call, dump->path, dump->record.uuid);
   dump->inside = vl_printf (call, "%s/memory", dump->folder);
   return 0;

@@ -7,11 +7,14 @@
 #include "server/new-file.h"
 
 #include "lib/file.h"
+#include "lib/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int
@@ -19,6 +22,28 @@ refuse_there (struct vl_call *call, const char *path)
 {
   return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, "give a name that is free",
                        "\"%s\" is there already, and nothing is written over it", path);
+}
+
+int
+vl_new_file_judge (struct vl_call *call, const char *path, const char *noun, const char *otherwise)
+{
+  VL_AUTOFREE char *folder = vl_file_folder (path);
+  const char *name = strrchr (path, '/') + 1;
+  struct vl_trust trust = { 0 };
+  VL_AUTOCLOSE int fd =
+      *name ? vl_trust_open (call->arena, folder, O_PATH | O_DIRECTORY, &trust) : -1;
+  struct stat st;
+
+  if (*name == '\0')
+    return vl_refuse_as (call, VL_ERR_USAGE, "Invalid", NULL, NULL,
+                         "\"%s\" names a folder, not a file for the %s", path, noun);
+  if (fd < 0)
+    return vl_refuse_as (call, VL_ERR_NOT_PERMITTED, "FileNotTrusted", NULL, trust.hint,
+                         "%s \"%s\": %s", otherwise, folder, trust.why);
+  if (lstat (path, &st) == 0)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, "give the name of a new file",
+                         "\"%s\" is there already; the %s takes no file's place", path, noun);
+  return 0;
 }
 
 int

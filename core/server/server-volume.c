@@ -10,6 +10,7 @@
 #include "lib/file.h"
 #include "lib/text.h"
 #include "server/method.h"
+#include "server/new-file.h"
 #include "server/undo.h"
 #include "storage/storage.h"
 
@@ -136,22 +137,9 @@ static int
 judge_path (struct work *w)
 {
   struct vl_call *call = w->app->call;
-  VL_AUTOFREE char *folder = vl_file_folder (w->path);
-  const char *name = strrchr (w->path, '/') + 1;
-  struct vl_trust trust = { 0 };
-  VL_AUTOCLOSE int fd =
-      *name ? vl_trust_open (call->arena, folder, O_PATH | O_DIRECTORY, &trust) : -1;
-  struct stat st;
 
-  if (*name == '\0')
-    return vl_refuse_as (call, VL_ERR_USAGE, "Invalid", NULL, NULL,
-                         "\"%s\" names a folder, not a file for the overlay", w->path);
-  if (fd < 0)
-    return vl_refuse_as (call, VL_ERR_NOT_PERMITTED, "FileNotTrusted", NULL, trust.hint,
-                         "no overlay is made in \"%s\": %s", folder, trust.why);
-  if (lstat (w->path, &st) == 0)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, NULL,
-                         "\"%s\" is there already; an overlay takes no file's place", w->path);
+  if (vl_new_file_judge (call, w->path, "overlay", "no overlay is made in") < 0)
+    return -1;
   w->folder = vl_undo_folder_of (call, w->path, w->record.uuid);
   return 0;
 }
