@@ -11,7 +11,6 @@
 #include "server/undo.h"
 
 #include "lib/file.h"
-#include "lib/trust.h"
 
 #include <virtloom/virtloom.h>
 
