@@ -73,6 +73,21 @@ true_that "of a screen with something on it ($width, $height, $colours)" test "$
 run t server screenshot one --file one.png
 is_rc 3 "a second one takes no file's place"
 
+# In a browser: the first that QEMU says, and which kinds of security it has: one, none.
+if [ -x /usr/bin/websockify ] && [ -e /usr/share/novnc/vnc.html ]; then
+  t server vnc one --web > page.out 2> page.err 7>&- &
+  page=$!
+  true_that "its display has a page" wait_for 600 grep -q '^http://127' page.out
+  : | python3 "$top_srcdir/tests/vnc-viewer.py" view "$(cat page.out)" > view.out 2>&1
+  is_eq "$(cat view.out)" "RFB 003.008
+0101
+closed" "on which QEMU speaks with the viewer"
+  wait "$page"
+  is_eq "$? $(steady "$(cat page.err)")" "0 " "and which ends when the viewer closes"
+else
+  skip "noVNC or websockify is missing (Debian: novnc websockify)"
+fi
+
 run t server top --rounds 1 --delay 1 -o json
 is_eq "$rc $(jq -r '.servers[] | [.name, .power_state, .cpu >= 0, .memory_mb > 10, .read_bytes >= 0, .write_bytes >= 0] | map (tostring) | join (" ")' <<< "$out")" \
   "0 one RUNNING true true true true" "what it does, in a round"

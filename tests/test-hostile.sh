@@ -145,6 +145,7 @@ server screenshot live
 server top -n 1 -d 1
 server show live
 server url live
+server vnc live --web --timeout 1
 server wait live --status ACTIVE
 state backup
 state check
@@ -163,6 +164,8 @@ while read -r words; do
   run one "${words[@]}"
   case ${words[*]} in
     *unset*) is_rc 5 "${words[*]} goes on beside all of them" ;;
+    # As far as it goes without a viewer, or without Debian's noVNC.
+    *vnc*) true_that "${words[*]} goes on beside all of them" grep -qE '^error (WaitTimeout|ToolMissing) core: ' <<< "$err" ;;
     *console*) is_rc 4 "${words[*]} goes on beside all of them" ;;
     *) is_rc 0 "${words[*]} goes on beside all of them" ;;
   esac

@@ -85,6 +85,7 @@ static const struct option options[] = {
   { "vcpus", NULL, "N", "virtual CPUs" },
   { "volumes", NULL, NULL, "what guests have read of volumes and written to them" },
   { "volume", NULL, "VOLUME", "path=FILE,format=FORMAT[,bus=,boot_index=]" REPEATABLE },
+  { "web", NULL, NULL, "a page on loopback, which the address that is printed opens once" },
   { "wait", NULL, NULL, "wait for the guest, or another command on the server" },
 };
 #define N_OPTIONS (sizeof options / sizeof options[0])
@@ -122,6 +123,7 @@ static const struct {
   { "server",
     "screenshot",
     { "file", NULL, "FILE", "the new file that gets the picture; without it, or -: stdout" } },
+  { "server", "vnc", { "timeout", NULL, "SECONDS", "how long a viewer has to come; else no end" } },
   { "server", "stop", { "timeout", NULL, "SECONDS", SHUTDOWN } },
 };
 

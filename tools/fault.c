@@ -27,6 +27,7 @@
 /* In memory that the child shares. */
 static struct note {
   int finished;
+  int takes_stops; /* a signal that stops it is an end like another, with a code of its own */
   char plugin[32];
   char what[512]; /* "was killed by SIGSEGV in load (FILE)"; "": not known */
 } * note;
@@ -211,20 +212,31 @@ on_stop (int number)
     kill ((pid_t)child_of_ours, number);
 }
 
+void
+fault_on_stops (void (*handler) (int), int flags, sigset_t *set)
+{
+  static const int stops[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+  struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
+
+  if (set)
+    sigemptyset (set);
+  for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
+    struct sigaction now;
+
+    if (sigaction (stops[i], NULL, &now) < 0 || now.sa_handler == SIG_IGN)
+      continue;
+    sigaction (stops[i], &action, NULL);
+    if (set)
+      sigaddset (set, stops[i]);
+  }
+}
+
 /* WATCHES: such signals are handed on to CHILD.  Else they do again what they do by themselves. */
 static void
 hand_on (pid_t child, int watches)
 {
-  static const int stops[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-  struct sigaction action = { .sa_handler = watches ? on_stop : SIG_DFL, .sa_flags = SA_RESTART };
-
   child_of_ours = (sig_atomic_t)child;
-  for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
-    struct sigaction now;
-
-    if (sigaction (stops[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-      sigaction (stops[i], &action, NULL);
-  }
+  fault_on_stops (watches ? on_stop : SIG_DFL, SA_RESTART, NULL);
 }
 
 int
@@ -256,7 +268,7 @@ fault_fork (int *code, int endless)
       continue;
     if (endless)
       hand_on (-1, 0);
-    if (stopped_by)
+    if (stopped_by && ! note->takes_stops)
       raise (stopped_by);
     *code = WIFEXITED (status) ? WEXITSTATUS (status) : VL_ERR_FAILED;
     if (note->finished)
@@ -269,6 +281,13 @@ fault_fork (int *code, int endless)
       return 1;
     }
   }
+}
+
+void
+fault_takes_stops (void)
+{
+  if (note)
+    note->takes_stops = 1;
 }
 
 void

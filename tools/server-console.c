@@ -12,14 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -74,56 +70,6 @@ make_raw (struct tool *tool)
 
 /* ---- the guest's end ---- */
 
-/* The folder belongs to the user that QEMU runs as: a link in it is not followed. */
-static int
-connect_socket (const char *path)
-{
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  int named = open (path, O_PATH | O_NOFOLLOW | O_CLOEXEC), fd = -1, error = errno;
-  struct stat st;
-
-  if (named >= 0 && fstat (named, &st) == 0 && ! S_ISSOCK (st.st_mode))
-    error = ENOTSOCK;
-  else if (named >= 0) {
-    fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", named);
-    if (fd >= 0 && connect (fd, (struct sockaddr *)&address, sizeof address) < 0) {
-      error = errno;
-      close (fd);
-      fd = -1;
-    }
-  }
-  if (named >= 0)
-    close (named);
-  errno = error;
-  return fd;
-}
-
-static int
-connect_port (struct tool *tool, const struct vl_console *console)
-{
-  const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
-  const char *port = vl_printf (tool->call, "%d", (int)console->port);
-  struct addrinfo *list = NULL, *at;
-  int fd = -1, error = EADDRNOTAVAIL;
-
-  if (getaddrinfo (console->host ? console->host : "127.0.0.1", port, &wanted, &list) == 0)
-    for (at = list; at && fd < 0; at = at->ai_next) {
-      fd = socket (at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
-      if (fd >= 0 && connect (fd, at->ai_addr, at->ai_addrlen) < 0) {
-        error = errno;
-        close (fd);
-        fd = -1;
-      }
-    }
-  if (list)
-    freeaddrinfo (list);
-  if (fd >= 0)
-    fcntl (fd, F_SETFL, O_NONBLOCK);
-  errno = error;
-  return fd;
-}
-
 /* Of the guest's terminal nothing is read as if a person typed there. */
 static int
 open_tty (const char *path)
@@ -143,31 +89,15 @@ open_tty (const char *path)
   return -1;
 }
 
-/* "/dev/pts/3", "unix:/PATH", "127.0.0.1:5900". */
-static const char *
-address_of (struct tool *tool, const struct vl_console *console)
-{
-  const char *host = console->host ? console->host : "127.0.0.1";
-
-  if (console->tty)
-    return console->tty;
-  if (console->socket)
-    return vl_printf (tool->call, "unix:%s", console->socket);
-  return vl_printf (tool->call, strchr (host, ':') ? "[%s]:%d" : "%s:%d", host,
-                    (int)(console->port ? console->port : console->tls_port));
-}
-
 static int
 open_console (struct tool *tool, const char *server, const struct vl_console *console)
 {
-  int fd = console->tty      ? open_tty (console->tty)
-           : console->socket ? connect_socket (console->socket)
-                             : connect_port (tool, console);
+  int fd = console->tty ? open_tty (console->tty) : console_connect (tool, console);
 
   if (fd < 0)
     (void)vl_refuse_as (tool->call, VL_ERR_UNREACHABLE, "ConsoleNotAvailable", NULL, NULL,
                         "the serial console of server \"%s\" cannot be reached at %s: %m", server,
-                        address_of (tool, console));
+                        console_address (tool, console));
   return fd;
 }
 
@@ -282,7 +212,14 @@ attach (struct tool *tool, const char *server)
   return 0;
 }
 
-/* Follows the file without what asks a driver: others want their turn. */
+void
+server_let_go (struct tool *tool)
+{
+  vl_app_free (tool->app);
+  tool->app = vl_app_new (&(struct vl_app_options) { .quiet = 1 });
+  tool->call = vl_app_call (tool->app);
+}
+
 static int
 show_file (struct tool *tool, const char *server, const char *run_dir)
 {
@@ -292,9 +229,7 @@ show_file (struct tool *tool, const char *server, const char *run_dir)
   if (tool->json)
     json_put (tool->data, "file", path);
   else {
-    vl_app_free (tool->app);
-    tool->app = vl_app_new (&(struct vl_app_options) { .quiet = 1 });
-    tool->call = vl_app_call (tool->app);
+    server_let_go (tool);
     result = server_follow (tool, server, path);
   }
   free (path);
@@ -343,7 +278,7 @@ server_url (struct tool *tool)
     return -1;
   object = json_object ();
   json_put (object, "type", type);
-  json_put (object, "address", address_of (tool, &console));
+  json_put (object, "address", console_address (tool, &console));
   json_put (object, "socket", console.socket);
   json_put (object, "tty", console.tty);
   json_put (object, "host", console.port || console.tls_port ? console.host : NULL);

@@ -113,21 +113,6 @@ on_stop (int number)
   stopped = number;
 }
 
-static void
-on_stops (void (*handler) (int))
-{
-  static const int stops[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-  /* No SA_RESTART: a pause ends with it. */
-  struct sigaction action = { .sa_handler = handler };
-
-  for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
-    struct sigaction now;
-
-    if (sigaction (stops[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-      sigaction (stops[i], &action, NULL);
-  }
-}
-
 /* 0; over 0, an exit code, where the child has said in FILE why there is none; -1 after a finding.
  */
 static int
@@ -141,7 +126,7 @@ run_child (const struct top *top, FILE *file)
   if (child == 0) {
     int code;
 
-    on_stops (SIG_DFL);
+    fault_on_stops (SIG_DFL, 0, NULL);
     alarm (ROUND_SECONDS);
     code = measure (top, file);
     _exit (fflush (file) == 0 ? code : VL_ERR_FAILED);
@@ -428,7 +413,7 @@ server_top (struct tool *tool)
   if (read_options (&top) < 0)
     return -1;
   tool->printed = 1;
-  on_stops (on_stop);
+  fault_on_stops (on_stop, 0, NULL); /* a pause ends with it */
   if (top.terminal)
     say (SCREEN_BEGIN SCREEN_CLEAR);
   result = go_round (&top, &told);

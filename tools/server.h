@@ -9,6 +9,8 @@
 
 #include <virtloom/driver.h>
 
+#include <sys/types.h>
+
 #define DEFAULT_STOP 60 /* seconds, as Nova's shutdown_timeout */
 #define SERVER_WAIT 60  /* seconds, unless --timeout says otherwise */
 
@@ -74,6 +76,36 @@ int server_diagnostics (struct tool *tool, const char *server);
 int server_console (struct tool *tool);
 int server_url (struct tool *tool);
 int server_screenshot (struct tool *tool);
+/* Goes on without what asks a driver: others want their turn.  What came of the session is gone. */
+void server_let_go (struct tool *tool);
+/* connect.c: a console that is a socket or a port, not a terminal: a descriptor that does not
+ * block, or -1 with errno. */
+int console_connect (struct tool *tool, const struct vl_console *console);
+/* "/dev/pts/3", "unix:/PATH", "127.0.0.1:5900". */
+const char *console_address (struct tool *tool, const struct vl_console *console);
+/* server-vnc.c */
+int server_vnc (struct tool *tool);
+/* vnc-page.c: websockify, which serves the page of noVNC and takes its viewer to a socket. */
+#define VNC_PAGE_USER 65534 /* nobody, and its group, where root starts it */
+struct vnc_page {
+  pid_t pid;   /* and of its group */
+  int pidfd;   /* readable once it has ended */
+  int said_fd; /* what it says; -1 once nobody can say more */
+  char said[256];
+  size_t n_said;
+  int is_whole; /* of SAID: the line has ended */
+};
+/* Refuses where its programs are not installed.  0 or -1. */
+int vnc_page_need (struct tool *tool);
+/* Serves the socket LISTENING; a viewer's token is the name of a UNIX socket in FOLDER.  0, or -1
+ * after a finding. */
+int vnc_page_start (struct tool *tool, struct vnc_page *page, int listening, int folder);
+/* Takes what it says: its last line is kept. */
+void vnc_page_hear (struct vnc_page *page);
+/* Refuses because it has ended, with what it said.  -1. */
+int vnc_page_ended (struct tool *tool, struct vnc_page *page, const char *server);
+/* Ends it with all that it has started. */
+void vnc_page_end (struct vnc_page *page);
 /* server.c: prints the file of the console, PATH; --follow goes on with what comes. */
 int server_follow (struct tool *tool, const char *server, const char *path);
 /* server-show.c */

@@ -13,6 +13,7 @@
 #include "lib/text.h"
 
 #include <jansson.h>
+#include <signal.h>
 
 struct args;
 
@@ -171,6 +172,11 @@ int fault_fork (int *code, int endless);
 void fault_refuse (struct vl_app *app);
 void fault_loading (void *opaque, const char *plugin);
 void fault_finished (void);
+/* In the child of an endless command: it answers a signal that stops it by an exit code. */
+void fault_takes_stops (void);
+/* HANDLER, with FLAGS of sigaction(2), gets the signals that stop a command, but those that are
+ * ignored; all that it gets are in *SET, which may be NULL. */
+void fault_on_stops (void (*handler) (int), int flags, sigset_t *set);
 /* For a child of one's own: forgets what was noted; and, after the child that called
  * fault_watch is gone, what it died of: "was killed by SIGSEGV in load (FILE)", or "". */
 void fault_forget (void);

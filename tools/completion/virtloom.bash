@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap snapshot unsnapshot resize rescue unrescue rebuild shelve unshelve event dump image password wait pause unpause suspend resume log console url top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap snapshot unsnapshot resize rescue unrescue rebuild shelve unshelve event dump image password wait pause unpause suspend resume log console url vnc top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable" ;;
     plugin) echo "check new" ;;
@@ -52,6 +52,7 @@ _virtloom_options ()
     server-console) echo "--attach --follow --raw" ;;
     server-screenshot) echo "--file" ;;
     server-top) echo "--delay --rounds --sort --column --no-headings" ;;
+    server-vnc) echo "--web --timeout" ;;
     server-url) echo "--type --column --no-headings" ;;
     plan-*) echo "--flavor --image --network --volume --property --config-drive --request --timing" ;;
     audit-*) echo "--flavors --images" ;;
@@ -192,7 +193,7 @@ _virtloom ()
     case $word in
       --config=* | --state=* | --driver=* | --host=*) _virtloom_where+=("$word") ;;
       --config | --state | --driver | --host) _virtloom_where+=("$word" "${words[++i]}") ;;
-      --all | --no-headings | --force | --long | --wait | --dry-run | --config-drive | --hard | --update | --raw | --follow | --attach | --diagnostics | --volumes | --timing | --quiet | --verbose | --help | --version | --*=*) ;;
+      --all | --no-headings | --force | --long | --wait | --dry-run | --config-drive | --hard | --update | --raw | --follow | --attach | --diagnostics | --volumes | --web | --timing | --quiet | --verbose | --help | --version | --*=*) ;;
       -o | -c | -d | -n | --*) ((i++)) ;;
       -*) ;;
       *) if [[ -z $noun ]]; then noun=$word; elif [[ -z $verb ]]; then verb=$word; fi ;;
