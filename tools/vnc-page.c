@@ -49,10 +49,10 @@ vnc_page_need (struct tool *tool)
 static void
 must (const char *what, long result)
 {
-  if (result >= 0)
-    return;
-  dprintf (STDERR_FILENO, "%s: %s\n", what, strerror (errno));
-  _exit (127);
+  if (result < 0) {
+    dprintf (STDERR_FILENO, "%s: %m\n", what);
+    _exit (127);
+  }
 }
 
 /* Each descriptor at its place, whichever of them is at another's now. */
