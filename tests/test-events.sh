@@ -81,8 +81,13 @@ is_eq "$(calls)" "$all" "each once, in this order"
 
 must f server start web
 is_eq "$(seen | wc -l)" 9 "what a command does is not told twice"
+# While somebody works on the server nobody looks between the two.
+exec 8> "$state/servers/$uuid.lock"
+flock 8
 guest_is shutdown
 guest_is running
+rm "$state/servers/$uuid.lock"
+exec 8>&-
 tells agent disconnected
 true_that "a stop that is followed by a start" sees 'agent: disconnected'
 is_eq "$(seen | grep -c stopped)" 0 "is no stop"
