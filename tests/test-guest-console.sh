@@ -84,6 +84,19 @@ if [ -x /usr/bin/websockify ] && [ -e /usr/share/novnc/vnc.html ]; then
 closed" "on which QEMU speaks with the viewer"
   wait "$page"
   is_eq "$? $(steady "$(cat page.err)")" "0 " "and which ends when the viewer closes"
+  browser=/usr/bin/chromium-headless-shell
+  if [ -x $browser ] && python3 "$top_srcdir/tests/browser.py" $browser 2> browser.err; then
+    t server vnc one --web > page.out 2> page.err 7>&- &
+    page=$!
+    true_that "it has another one" wait_for 600 grep -q '^http://127' page.out
+    run python3 "$top_srcdir/tests/browser.py" $browser "$(cat page.out)"
+    is "$rc ${out% *}" "0 $width $height" "in Chromium it is as large as the picture that QEMU made"
+    true_that "and has something on it ($out)" test "${out##* }" -gt 1
+    wait "$page"
+    is_eq "$? $(steady "$(cat page.err)")" "0 " "and it ends with the browser"
+  else
+    skip "Chromium does not run here (Debian: chromium-headless-shell): $(cat browser.err 2> /dev/null)"
+  fi
 else
   skip "noVNC or websockify is missing (Debian: novnc websockify)"
 fi
