@@ -64,6 +64,11 @@ is_eq "$rc $err" "3 error FileExists core: \"$own/link\" is there already; the d
   give the name of a new file" "nor is a link followed"
 run f server dump create web --file "$own/"
 is_eq "$rc $err" "2 error Invalid core: \"$own/\" names a folder, not a file for the dump" "a folder is none"
+long=$(printf 'x%.0s' {1..218})
+run f server dump create web --file "$own/$long"
+is_eq "$rc $err" "3 error InvalidName core: the name of the dump is too long for the file system of \"$own\": \"$long\"
+  take a shorter name: it is made as \"$own/.$long.$uuid\" first" "nor a name that does not fit"
+is_eq "$(db 'SELECT count (*) FROM operation')" 0 "and nothing has begun"
 mkdir -m 1777 "$tmp/everybodys"
 run f server dump create web --file "$tmp/everybodys/memory"
 is_eq "$rc $err" "9 error FileNotTrusted core: the memory of a guest is not written into \"$tmp/everybodys\": '$tmp/everybodys' is writable by everyone (owner 0, group 0, mode 1777); accepted: owned by root or by the caller, and writable by nobody else

@@ -130,6 +130,25 @@ refused "unsnapshot" 3 "error InvalidVolume core: volume 'vdb' of server \"web\"
 refused "over a file" 3 "error FileExists core: \"$tmp/two.raw\" is there already; the overlay takes no file's place
   give the name of a new file" snapshot volume web vdb "$tmp/two.raw"
 refused "a folder" 2 "error Invalid core: \"$tmp/\" names a folder, not a file for the overlay" snapshot volume web vdb "$tmp/"
+long=$(printf 'x%.0s' {1..218})
+refused "a name that does not fit" 3 "error InvalidName core: the name of the overlay is too long for the file system of \"$tmp\": \"$long\"
+  take a shorter name: it is made as \"$tmp/.$long.$uuid\" first" snapshot volume web vdb "$tmp/$long"
+ln -s "$state/servers/$uuid" to-state
+for folder in "$state/servers/$uuid" "$tmp/to-state" "$state"; do
+  refused "in STATE" 3 "error ImageUnacceptable core: no overlay is made in \"$folder\": it lies in STATE and is virtloom's own
+  give the name of a file elsewhere" snapshot volume web vdb "$folder/over"
+done
+rm to-state
+if can_mount; then
+  mkdir -m 0755 still
+  # shellcheck disable=SC2016 # for the shell inside
+  run inside 'mount -t tmpfs -o ro,mode=755 none still; vl --driver fake server snapshot volume web vdb "$tmp/still/over"; code=$?; vl --driver fake server list -o value -c name; exit $code'
+  is_eq "$rc $out $err" "9 web error ReadOnly core: cannot make \"$tmp/still/.over.$uuid\": Read-only file system
+  see what made it so (dmesg), then mount it writable: mount -o remount,rw" "where nothing can be written: refused, and nothing waits to be mended"
+else
+  skip "no mount namespace here"
+fi
+whole "refused" one.raw
 mkdir -m 0777 open
 run f server snapshot volume web vdb "$tmp/open/over"
 is_rc 9 "in a folder that others write to"

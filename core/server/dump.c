@@ -36,11 +36,10 @@ judge_path (struct dump *dump)
 {
   struct vl_call *call = dump->app->call;
 
-  if (vl_new_file_judge (call, dump->path, "dump", "the memory of a guest is not written into") < 0)
-    return -1;
   dump->folder = vl_undo_folder_of (call, dump->path, dump->record.uuid);
   dump->inside = vl_printf (call, "%s/memory", dump->folder);
-  return 0;
+  return vl_new_file_judge (call, dump->path, dump->folder, "dump",
+                            "the memory of a guest is not written into");
 }
 
 static int

@@ -25,7 +25,8 @@ refuse_there (struct vl_call *call, const char *path)
 }
 
 int
-vl_new_file_judge (struct vl_call *call, const char *path, const char *noun, const char *otherwise)
+vl_new_file_judge (struct vl_call *call, const char *path, const char *beside, const char *noun,
+                   const char *otherwise)
 {
   VL_AUTOFREE char *folder = vl_file_folder (path);
   const char *name = strrchr (path, '/') + 1;
@@ -43,6 +44,11 @@ vl_new_file_judge (struct vl_call *call, const char *path, const char *noun, con
   if (lstat (path, &st) == 0)
     return vl_refuse_as (call, VL_ERR_REQUEST, "FileExists", NULL, "give the name of a new file",
                          "\"%s\" is there already; the %s takes no file's place", path, noun);
+  if (lstat (beside, &st) < 0 && errno == ENAMETOOLONG)
+    return vl_refuse_as (
+        call, VL_ERR_REQUEST, "InvalidName", NULL,
+        vl_printf (call, "take a shorter name: it is made as \"%s\" first", beside),
+        "the name of the %s is too long for the file system of \"%s\": \"%s\"", noun, folder, name);
   return 0;
 }
 

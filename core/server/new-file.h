@@ -13,10 +13,11 @@ struct vl_new_file {
   int fd;           /* to be written */
 };
 
-/* May a file that something else writes, NOUN ("dump"), come to be at PATH, an absolute one: in a folder
- * that is nobody else's to write to, and over nothing?  0, or -1 after a finding: Invalid, FileExists,
- * or FileNotTrusted, a sentence that begins with OTHERWISE and goes on with the folder. */
-int vl_new_file_judge (struct vl_call *call, const char *path, const char *noun,
+/* May a file that something else writes, NOUN ("dump"), come to be at PATH, an absolute one, from
+ * BESIDE in the same folder: that is nobody else's to write to, both names fit, and it takes no file's
+ * place?  0, or -1 after a finding: Invalid, InvalidName, FileExists, or FileNotTrusted, a sentence that
+ * begins with OTHERWISE and goes on with the folder. */
+int vl_new_file_judge (struct vl_call *call, const char *path, const char *beside, const char *noun,
                        const char *otherwise);
 /* Begins one at PATH, which must outlive it.  0, or -1 after a finding, FileExists where
  * something is there. */

@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 struct work {
@@ -132,16 +133,27 @@ next_request (const struct work *w)
 
 /* ---- may it be done? ---- */
 
-/* The overlay comes to a folder that is nobody else's to write to, and takes no file's place. */
+/* The overlay comes to a folder that is nobody else's to write to, nor goes with the server, and takes
+ * no file's place. */
 static int
 judge_path (struct work *w)
 {
   struct vl_call *call = w->app->call;
+  VL_AUTOFREE char *folder = vl_file_folder (w->path), *real = NULL;
+  VL_AUTOFREE char *state = realpath (vl_app_state_dir (w->app), NULL);
+  size_t length = state ? strlen (state) : 0;
 
-  if (vl_new_file_judge (call, w->path, "overlay", "no overlay is made in") < 0)
-    return -1;
   w->folder = vl_undo_folder_of (call, w->path, w->record.uuid);
-  return 0;
+  if (vl_new_file_judge (call, w->path, w->folder, "overlay", "no overlay is made in") < 0)
+    return -1;
+  real = realpath (folder, NULL);
+  if (state == NULL || real == NULL)
+    return vl_file_failed (call, "cannot look at", folder, errno);
+  if (! VL_STARTS (real, state) || (real[length] != '/' && real[length] != '\0'))
+    return 0;
+  return vl_refuse_as (
+      call, VL_ERR_REQUEST, "ImageUnacceptable", NULL, "give the name of a file elsewhere",
+      "no overlay is made in \"%s\": it lies in STATE and is virtloom's own", folder);
 }
 
 static int
