@@ -17,7 +17,8 @@ cd "$tmp" || exit 99
 f () { vl --driver fake "$@"; }
 viewer () { python3 "$top_srcdir/tests/vnc-viewer.py" "$@"; }
 page='' display=''
-cleanup_processes () { kill -KILL $page $display $looking 2> /dev/null; }
+tcp=()
+cleanup_processes () { kill -KILL $page $display $looking "${tcp[@]}" 2> /dev/null; }
 looking=''
 CLEANUPS=cleanup_processes
 
@@ -129,6 +130,22 @@ run f server vnc one --web -o json --timeout 1
 is_eq "$rc $(wc -l <<< "$out") $(jq -r '.url | sub ("[0-9a-f]{32}$"; "TOKEN") | sub (":[0-9]+/"; ":PORT/")' <<< "$out")" \
   "1 1 http://127.0.0.1:PORT/vnc.html?autoconnect=1&path=websockify%3Ftoken%3DTOKEN" "its address in JSON"
 
+# ---- where its address goes ----
+
+folders () { find /run/virtloom "/run/user/$(id -u)/virtloom" "${TMPDIR:-/tmp}" -maxdepth 1 -name 'vnc-*' 2> /dev/null | sort; }
+before=$(folders)
+run sh -c '"$@" > /dev/full' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web
+is_eq "$rc $err" "1 error Failed core: the page of server \"one\" cannot be shown: its address: No space left on device" "an address that cannot be written: nobody waits for a viewer"
+run sh -c '"$@" >&-' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web
+is_eq "$rc $err" "1 error Failed core: the page of server \"one\" cannot be shown: its address: Bad file descriptor" "nor one that goes nowhere"
+# Nobody reads: the other end is closed before the command begins.
+mkfifo unread
+exec 8<> unread 9> unread 8>&-
+run sh -c '"$@" >&9' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web
+exec 9>&-
+is_eq "$rc $err" "1 error Failed core: the page of server \"one\" cannot be shown: its address: Broken pipe" "nor one that nobody reads"
+is_eq "$(folders)" "$before" "no folder is left"
+
 # ---- one viewer ----
 
 show fake
@@ -204,4 +221,33 @@ show fake
 run viewer view "$url"
 is_eq "$rc $out" "1 nothing" "a display that is gone shows nothing"
 ended "8 error ConsoleNotAvailable core: the display of server \"one\" cannot be reached at unix:$socket: Connection refused" "it is told"
+
+# ---- a display that has a port ----
+
+tcp_display () { # WORD: its port is in $port
+  python3 "$top_srcdir/tests/vnc-viewer.py" display tcp "$1" > "$1.out" 2>&1 &
+  tcp+=($!)
+  true_that "a display $1 is there" wait_for 120 grep -q listens "$1.out"
+  port=$(sed -n 's/^listens //p' "$1.out")
+}
+# Which port it has is said by the hypervisor; here it is the test that does.
+guest=$state/fake/guests/$(f server show one -o json | jq -r .uuid)
+at_port () { sed -i -E "s|<graphics type=['\"]vnc['\"].*|<graphics type='vnc' port='$1' listen='127.0.0.1'/>|" "$guest"; }
+tcp_display theirs; theirs=$port
+tcp_display ours
+grep -A 1 '<graphics' "$guest" | grep -q '<listen' && sed -i '/<listen type=.socket/d; /<\/graphics>/d' "$guest"
+at_port "$theirs"
+is_eq "$(f server url one -o value -c port)" "$theirs" "a display by TCP"
+show fake
+at_port "$port"
+look "$url"
+is_eq "$(head -n 1 view.out) $(grep -c begin theirs.out)" "ours 0" "its port is asked for when the viewer comes: another guest may have that of before"
+leave
+ended "0 " "it ends"
+show fake
+f server stop one > /dev/null
+run viewer view "$url"
+is_eq "$rc $out" "1 nothing" "a guest that is off by then shows nothing"
+ended "3 error InstanceInvalidState core: server \"one\" is SHUTOFF; console is for servers that are ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR
+  virtloom server start one" "it is told, too"
 done_testing

@@ -8,6 +8,7 @@
 #   vnc-viewer.py view URL TOKEN     with another token
 #   vnc-viewer.py display SOCKET     a display at SOCKET: says its version, then what it hears, in
 #                                    capitals; one line on stdout for each connection's begin and end
+#   vnc-viewer.py display tcp WORD   the same at a port of loopback, which it prints; says WORD
 
 import base64
 import hashlib
@@ -85,9 +86,9 @@ def view(url, token):
     print("closed", flush=True)
 
 
-def serve(connection):
+def serve(connection, greeting):
     print("begin", flush=True)
-    connection.sendall(b"RFB 003.008\n")
+    connection.sendall(greeting.encode() + b"\n")
     while True:
         heard = connection.recv(4096)
         if not heard:
@@ -99,19 +100,19 @@ def serve(connection):
     print("end", flush=True)
 
 
-def display(path):
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(path)
+def display(path, greeting):
+    listening = socket.socket(socket.AF_INET if path == "tcp" else socket.AF_UNIX)
+    listening.bind(("127.0.0.1", 0) if path == "tcp" else path)
     listening.listen()
-    print("listens", flush=True)
+    print("listens", listening.getsockname()[1] if path == "tcp" else "", flush=True)
     while True:
-        threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+        threading.Thread(target=serve, args=(listening.accept()[0], greeting), daemon=True).start()
 
 
 def main():
     what, where = sys.argv[1:3]
     if what == "display":
-        display(where)
+        display(where, sys.argv[3] if len(sys.argv) > 3 else "RFB 003.008")
     url = urllib.parse.urlsplit(where)
     try:
         if what == "get":

@@ -56,6 +56,57 @@ cannot (const struct showing *showing, const char *what)
                     "the page of server \"%s\" cannot be shown: %s: %m", showing->server, what);
 }
 
+/* ---- the display ---- */
+
+static void
+forget_display (struct showing *showing)
+{
+  free ((char *)showing->console.socket);
+  free ((char *)showing->console.host);
+  showing->console = (struct vl_console) { 0 };
+}
+
+/* Who looks on holds nobody up: the driver is let go. */
+static int
+find_display (struct showing *showing)
+{
+  struct tool *tool = showing->tool;
+  struct vl_console found = { 0 };
+
+  forget_display (showing);
+  if (vl_server_console (tool->app, showing->server, "vnc", &found) < 0)
+    return -1;
+  showing->console = found;
+  showing->console.tty = NULL;
+  showing->console.socket = found.socket ? vl_xstrdup (found.socket) : NULL;
+  showing->console.host = found.host ? vl_xstrdup (found.host) : NULL;
+  findings_print (tool, tool->app, stderr);
+  server_let_go (tool);
+  return 0;
+}
+
+/* Connects to it.  While nobody was there another guest may have got its port. */
+static int
+connect_display (struct showing *showing)
+{
+  struct tool *tool = showing->tool;
+  int guest;
+
+  if (showing->console.socket == NULL) {
+    vl_app_free (tool->app);
+    tool->app = vl_app_new (&tool->options);
+    tool->call = vl_app_call (tool->app);
+    if (vl_app_load (tool->app) < 0 || find_display (showing) < 0)
+      return -1;
+  }
+  guest = console_connect (tool, &showing->console);
+  if (guest < 0)
+    return vl_refuse_as (tool->call, VL_ERR_UNREACHABLE, "ConsoleNotAvailable", NULL, NULL,
+                         "the display of server \"%s\" cannot be reached at %s: %m",
+                         showing->server, console_address (tool, &showing->console));
+  return guest;
+}
+
 /* ---- the door ---- */
 
 static int
@@ -167,9 +218,12 @@ open_page (struct showing *showing, uint16_t *port)
   return vnc_page_start (showing->tool, &showing->page, listening, showing->folder_fd);
 }
 
-static void
+/* Of an address that nobody gets to know there is no viewer. */
+static int
 tell_address (const struct showing *showing, uint16_t port)
 {
+  int bad;
+
   json_t *object = json_object ();
   char *url = vl_xasprintf ("http://127.0.0.1:%u/vnc.html?autoconnect=1&path="
                             "websockify%%3Ftoken%%3D%s",
@@ -187,9 +241,14 @@ tell_address (const struct showing *showing, uint16_t port)
     puts (url);
   if (! showing->tool->json && ! showing->tool->quiet && isatty (STDERR_FILENO))
     fprintf (stderr, "this address is for one viewer; ^C ends it\n");
-  fflush (NULL);
+  bad = fflush (stdout) != 0 || ferror (stdout);
   free (url);
   json_decref (object);
+  if (! bad)
+    return 0;
+  (void)cannot (showing, "its address");
+  clearerr (stdout);
+  return -1;
 }
 
 /* ---- until somebody ends it ---- */
@@ -311,38 +370,16 @@ show (struct showing *showing)
   uint16_t port = 0;
   int result;
 
-  if (open_page (showing, &port) < 0)
+  if (open_page (showing, &port) < 0 || tell_address (showing, port) < 0)
     return -1;
-  tell_address (showing, port);
   viewer = take_viewer (showing, &result);
   if (viewer < 0)
     return result;
-  guest = console_connect (showing->tool, &showing->console);
-  if (guest < 0)
-    return vl_refuse_as (showing->tool->call, VL_ERR_UNREACHABLE, "ConsoleNotAvailable", NULL, NULL,
-                         "the display of server \"%s\" cannot be reached at %s: %m",
-                         showing->server, console_address (showing->tool, &showing->console));
-  return relay (showing, viewer, guest);
+  guest = connect_display (showing);
+  return guest < 0 ? -1 : relay (showing, viewer, guest);
 }
 
 /* ---- the verb ---- */
-
-/* Who looks on holds nobody up: the driver is let go. */
-static int
-find_display (struct showing *showing)
-{
-  struct tool *tool = showing->tool;
-  struct vl_console *console = &showing->console;
-
-  if (vl_server_console (tool->app, showing->server, "vnc", console) < 0)
-    return -1;
-  console->tty = NULL;
-  console->socket = console->socket ? vl_xstrdup (console->socket) : NULL;
-  console->host = console->host ? vl_xstrdup (console->host) : NULL;
-  findings_print (tool, tool->app, stderr);
-  server_let_go (tool);
-  return 0;
-}
 
 int
 server_vnc (struct tool *tool)
@@ -367,6 +404,8 @@ server_vnc (struct tool *tool)
     return -1;
   if (args_has (tool->args, "timeout"))
     showing.due = vl_clock_ms () + (int64_t)seconds * 1000;
+  /* It has a folder to remove, also where nobody reads what it says. */
+  (void)signal (SIGPIPE, SIG_IGN);
   fault_takes_stops ();
   fault_on_stops (on_stop, 0, &stops);
   sigprocmask (SIG_BLOCK, &stops, &showing.waiting);
@@ -377,7 +416,6 @@ server_vnc (struct tool *tool)
     close (showing.folder_fd);
   if (*showing.folder)
     rmdir (showing.folder);
-  free ((char *)showing.console.socket);
-  free ((char *)showing.console.host);
+  forget_display (&showing);
   return result;
 }
