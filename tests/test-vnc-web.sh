@@ -134,14 +134,14 @@ is_eq "$rc $(wc -l <<< "$out") $(jq -r '.url | sub ("[0-9a-f]{32}$"; "TOKEN") | 
 
 folders () { find /run/virtloom "/run/user/$(id -u)/virtloom" "${TMPDIR:-/tmp}" -maxdepth 1 -name 'vnc-*' 2> /dev/null | sort; }
 before=$(folders)
-run sh -c '"$@" > /dev/full' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web
+run sh -c '"$@" > /dev/full' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web --timeout 100
 is_eq "$rc $err" "1 error Failed core: the page of server \"one\" cannot be shown: its address: No space left on device" "an address that cannot be written: nobody waits for a viewer"
-run sh -c '"$@" >&-' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web
+run sh -c '"$@" >&-' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web --timeout 100
 is_eq "$rc $err" "1 error Failed core: the page of server \"one\" cannot be shown: its address: Bad file descriptor" "nor one that goes nowhere"
 # Nobody reads: the other end is closed before the command begins.
 mkfifo unread
 exec 8<> unread 9> unread 8>&-
-run sh -c '"$@" >&9' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web
+run sh -c '"$@" >&9' sh "$VL_RUN" virtloom --config "$config" --state "$state" --driver fake server vnc one --web --timeout 100
 exec 9>&-
 is_eq "$rc $err" "1 error Failed core: the page of server \"one\" cannot be shown: its address: Broken pipe" "nor one that nobody reads"
 is_eq "$(folders)" "$before" "no folder is left"
