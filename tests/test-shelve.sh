@@ -100,6 +100,20 @@ f server delete web > /dev/null
 is_eq "$(images)" "img,web-shelved" "an image of that name that is its user's stays when the server goes"
 f image delete web-shelved
 new_web
+long=$(printf 'x%.0s' {1..248})
+f server set web --name "$long" > /dev/null
+refused "a shelve where the image's name would be too long" 3 "error InvalidName core: server \"$long\" is not shelved: its image would be called \"$long-shelved\", which is too long; accepted: 1 to 255 bytes
+  give the server a shorter name: virtloom server set --name NAME $long" shelve "$long"
+f server set "$long" --name web > /dev/null
+cp "$dir/disk" kept
+qemu-img resize -q -f qcow2 "$dir/disk" 100T
+boots=$(f server log web)
+run f server shelve web
+is_eq "$rc $(sed 's/[0-9]* are free/N are free/' <<< "$err")" "1 error DiskFull core: \"$dir/disk\" may become 109951162777600 bytes large, and N are free there
+  make room on the disk that holds the STATE folder, then try again" "a shelve where the image has no room is refused"
+is_eq "$(f server log web)" "$boots" "and its guest was not switched off for that"
+cat kept > "$dir/disk"
+whole "ACTIVE RUNNING img" "refused"
 setting vtpm 'swtpm_enabled = yes'
 f flavor create tpm --vcpus 1 --ram 128 --disk 1 --property hw:tpm_version=2.0 --property hw:tpm_model=tpm-crb > /dev/null
 f server create safe --flavor tpm --image img > /dev/null || bail "no server with a TPM"

@@ -117,6 +117,13 @@ qemu-img rebase -q -u -f qcow2 -F raw -b "$tmp/two.raw" over.qcow2
 refused "an overlay that names another file" 3 "error ImageUnacceptable core: volume \"$tmp/over.qcow2\" names backing file \"$tmp/two.raw\" instead of \"$tmp/one.raw\"" start web
 refused "which is not merged either" 3 "error ImageUnacceptable core: volume \"$tmp/over.qcow2\" names backing file \"$tmp/two.raw\" instead of \"$tmp/one.raw\"" unsnapshot volume web vdb
 cat kept > over.qcow2
+mv over.qcow2 lost
+refused "without the overlay" 5 "error DiskNotFound core: overlay \"$tmp/over.qcow2\" of volume 'vdb' of server \"web\" is not there
+  put it back; where it is lost, an empty one has what was on the volume before: qemu-img create -f qcow2 -F raw -b $tmp/one.raw $tmp/over.qcow2" unsnapshot volume web vdb
+qemu-img create -q -f qcow2 -F raw -b "$tmp/one.raw" "$tmp/over.qcow2"
+must f server unsnapshot volume web vdb
+whole "the overlay was lost" one.raw
+must f server snapshot volume web vdb "$tmp/over.qcow2"
 mv one.raw gone.raw
 refused "without the file below" 5 "error DiskNotFound core: volume \"$tmp/one.raw\" cannot be read: No such file or directory" start web
 mv gone.raw one.raw

@@ -189,6 +189,8 @@ int vl_snapshot_cold (const struct vl_hooks *hooks, struct vl_request *request,
 #define VL_STATUS_SHELVED "SHELVED_OFFLOADED"
 /* IMAGE gets name and uuid of the image that a server called NAME is shelved in. */
 void vl_shelved_image_name (struct vl_call *call, const char *name, struct vl_image_info *image);
+/* The same of a server that is to be shelved: -1 after a finding where no image can be called so. */
+int vl_shelved_image_judge (struct vl_call *call, const char *name, struct vl_image_info *image);
 /* Is IMAGE whole, and that of server UUID?  1, 0, -1. */
 int vl_shelved_image_made (struct vl_store *store, const char *uuid,
                            const struct vl_image_info *image);

@@ -149,8 +149,9 @@ judge_shelve (struct shelving *s)
   root = vl_root_device (s->request);
   if (root && vl_is_volume (root))
     return 0;
-  vl_shelved_image_name (t->app->call, t->record.name, &s->image);
-  return vl_snapshot_judge (&t->current, s->request, &s->image);
+  return vl_shelved_image_judge (t->app->call, t->record.name, &s->image) < 0
+             ? -1
+             : vl_snapshot_judge (&t->current, s->request, &s->image);
 }
 
 static int

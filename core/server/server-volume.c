@@ -172,13 +172,27 @@ judge_snapshot (struct work *w)
 static int
 judge_merge (struct work *w)
 {
-  w->below = below_of (w->app->call, &w->record, w->disk->source, &w->below_format);
+  struct vl_call *call = w->app->call;
+  struct stat st;
+
+  w->below = below_of (call, &w->record, w->disk->source, &w->below_format);
   w->path = w->disk->source;
-  return w->below ? 0
-                  : vl_refuse_as (w->app->call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
-                                  "volume '%s' of server \"%s\" has no snapshot; 'server snapshot "
-                                  "volume' makes one",
-                                  w->disk->dev, w->record.name);
+  if (w->below == NULL)
+    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
+                         "volume '%s' of server \"%s\" has no snapshot; 'server snapshot "
+                         "volume' makes one",
+                         w->disk->dev, w->record.name);
+  /* A guest that runs has it open, whatever became of its name. */
+  if (! VL_STREQ (w->record.status, "SHUTOFF") || lstat (w->path, &st) == 0 || errno != ENOENT)
+    return 0;
+  return vl_refuse_as (call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL,
+                       vl_printf (call,
+                                  "put it back; where it is lost, an empty one has what was on the "
+                                  "volume before: qemu-img create -f qcow2 -F %s -b %s %s",
+                                  w->below_format, vl_shell_word (call->arena, w->below),
+                                  vl_shell_word (call->arena, w->path)),
+                       "overlay \"%s\" of volume '%s' of server \"%s\" is not there", w->path,
+                       w->disk->dev, w->record.name);
 }
 
 /* The judge of the replacement: nothing changes but the disk. */

@@ -22,6 +22,24 @@ vl_shelved_image_name (struct vl_call *call, const char *name, struct vl_image_i
 }
 
 int
+vl_shelved_image_judge (struct vl_call *call, const char *name, struct vl_image_info *image)
+{
+  const char *problem;
+
+  vl_shelved_image_name (call, name, image);
+  problem = vl_server_name_problem (image->name);
+  if (problem == NULL)
+    return 0;
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidName", NULL,
+                       vl_printf (call,
+                                  "give the server a shorter name: virtloom server set --name NAME "
+                                  "%s",
+                                  vl_name_word (call->arena, name)),
+                       "server \"%s\" is not shelved: its image would be called \"%s\", which %s",
+                       name, image->name, problem);
+}
+
+int
 vl_shelved_image_made (struct vl_store *store, const char *uuid, const struct vl_image_info *image)
 {
   return vl_db_any (

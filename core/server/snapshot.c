@@ -265,7 +265,9 @@ vl_snapshot_judge (const struct vl_hooks *hooks, struct vl_request *request,
   if (find_disk (&s) < 0)
     return -1;
   describe (&s);
-  return vl_image_judge (s.app, &s.image);
+  /* Nobody's guest is switched off for an image that has no room. */
+  return vl_image_judge (s.app, &s.image) < 0 ? -1
+                                              : vl_file_room (s.app->call, s.disk->source, s.bytes);
 }
 
 int
