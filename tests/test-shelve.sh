@@ -114,6 +114,29 @@ is_eq "$rc $(sed 's/[0-9]* are free/N are free/' <<< "$err")" "1 error DiskFull 
 is_eq "$(f server log web)" "$boots" "and its guest was not switched off for that"
 cat kept > "$dir/disk"
 whole "ACTIVE RUNNING img" "refused"
+# A guest has open still what somebody has removed: it is not switched off for what cannot be done then.
+for words in 'rebuild web' 'rescue web' 'resize web --flavor m1' 'shelve web'; do
+  for file in disk disk.config; do
+    [ "$words $file" != 'rescue web disk.config' ] || continue
+    mv "$dir/$file" away
+    run f server $words
+    if [ "$words $file" = 'shelve web disk' ]; then
+      is_eq "$rc $err" "5 error DiskNotFound core: image file \"$dir/disk\" cannot be read: No such file or directory" "$words without $file is refused"
+    else
+      is_eq "$rc $err" "5 error DiskNotFound core: the disk \"$dir/$file\" is not there
+  put it back under that name; 'virtloom state check' shows what else is not there" "$words without $file is refused"
+    fi
+    is_eq "$(f server log web) $(f server list -o value -c status)" "$boots ACTIVE" "and its guest goes on"
+    mv away "$dir/$file"
+  done
+  [ "${words%% *}" != rescue ] && [ "${words%% *}" != shelve ] || continue
+  mv volume.raw away
+  run f server $words
+  is_eq "$rc $err" "5 error DiskNotFound core: volume \"$tmp/volume.raw\" cannot be read: No such file or directory" "$words without its volume is refused"
+  is_eq "$(f server log web) $(f server list -o value -c status)" "$boots ACTIVE" "and its guest goes on"
+  mv away volume.raw
+done
+whole "ACTIVE RUNNING img" "refused"
 setting vtpm 'swtpm_enabled = yes'
 f flavor create tpm --vcpus 1 --ram 128 --disk 1 --property hw:tpm_version=2.0 --property hw:tpm_model=tpm-crb > /dev/null
 f server create safe --flavor tpm --image img > /dev/null || bail "no server with a TPM"
@@ -223,6 +246,21 @@ f server delete other > /dev/null
 run f server unshelve first
 is_eq "$rc $err $(images)" "0  img" "until there is room"
 f server delete first > /dev/null
+
+# ---- its folder is gone ----
+
+f server create bare --flavor m0 --image img > /dev/null
+folder=$state/servers/$(db "SELECT uuid FROM server WHERE name = 'bare'")
+f server shelve bare > /dev/null
+mv "$folder" away
+run f server unshelve bare
+is_eq "$rc $err" "1 error StorageFailed core: cannot make \"$folder/unshelve\": No such file or directory
+error InstanceFaultRollback core: server \"bare\" was not unshelved; it is what it was" "without its folder a server is not unshelved"
+clean "without its folder"
+mv away "$folder"
+run f server unshelve bare
+is_eq "$rc $err" "0 " "with it, it is"
+f server delete bare > /dev/null
 
 # ---- what fails ----
 

@@ -10,6 +10,7 @@
 #include "lib/text.h"
 #include "server/method.h"
 #include "server/undo.h"
+#include "storage/storage.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -44,6 +45,27 @@ sync_folders (const struct vl_keeping *k)
   return vl_file_sync_folder (inside) == 0 && vl_file_sync_folder (kept (k, "x", "")) == 0
              ? 0
              : vl_file_failed (k->app->call, "cannot write", k->dir, errno);
+}
+
+int
+vl_keep_judge (struct vl_app *app, const char *dir, const struct vl_disk *disk)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+
+  return vl_keep_name (dir, disk) == NULL
+                 || (vl_server_disk_there (app, disk->source) == 0
+                     && vl_image_open (app->call, disk->source, &file) == 0)
+             ? 0
+             : -1;
+}
+
+int
+vl_keep_judge_all (struct vl_app *app, const char *dir, const struct vl_recorded *was)
+{
+  for (size_t i = 0; i < was->n_devices; i++)
+    if (! was->devices[i].is_nic && vl_keep_judge (app, dir, &was->devices[i].disk) < 0)
+      return -1;
+  return 0;
 }
 
 int

@@ -18,6 +18,11 @@ struct vl_keeping {
 
 /* The name of DISK in the server's folder DIR, NULL where it does not lie there. */
 const char *vl_keep_name (const char *dir, const struct vl_disk *disk);
+/* Is DISK there, and a file to be trusted, if it lies in the folder DIR?  Asked before a guest is
+ * switched off, which may have it open still.  0, or -1 after a finding. */
+int vl_keep_judge (struct vl_app *app, const char *dir, const struct vl_disk *disk);
+/* The same of all disks of WAS. */
+int vl_keep_judge_all (struct vl_app *app, const char *dir, const struct vl_recorded *was);
 /* Makes the folder, which must not be there. */
 int vl_keep_begin (const struct vl_keeping *keeping);
 /* Keeps each disk of WAS, which the server has. */

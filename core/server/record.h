@@ -92,6 +92,8 @@ const char *vl_fault_text (struct vl_call *call, size_t first);
  * STATEs are not told of the volumes.  0, or -1 after a finding. */
 int vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const char *xml,
                            struct vl_table *files);
+/* Is the disk PATH, one of ours, there?  0, or -1 after a finding. */
+int vl_server_disk_there (struct vl_app *app, const char *path);
 /* What RECORD's guest is made from, with document DOC, whose files are judged now.  0, or -1
  * after a finding. */
 int vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,

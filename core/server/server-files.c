@@ -277,6 +277,12 @@ judge_there (struct vl_app *app, const char *file, const char *what, const char 
                        file == disk ? "" : file, file == disk ? "" : "\",");
 }
 
+int
+vl_server_disk_there (struct vl_app *app, const char *path)
+{
+  return judge_there (app, path, "disk", path);
+}
+
 /* The images below DISK, whose first is BELOW: <backingStore>. */
 static int
 judge_backing (struct judging *j, const struct vl_xml *below, const char *disk)
@@ -342,7 +348,7 @@ judge_disk (struct judging *j, const struct vl_xml *disk)
     j->volumes[j->n_volumes++] = (struct volume) { path, vl_xml_find (disk, "shareable") != NULL };
     if (below && judge_below (j, below) < 0)
       return -1;
-  } else if (judge_there (j->app, path, "disk", path) < 0 || vl_image_open (call, path, &file) < 0
+  } else if (vl_server_disk_there (j->app, path) < 0 || vl_image_open (call, path, &file) < 0
              || (below && judge_backing (j, below, path) < 0))
     return -1;
   return vl_disk_verify (&file, format, below ? said (below, "source", "file") : NULL,

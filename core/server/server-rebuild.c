@@ -108,7 +108,12 @@ plan (struct rebuilding *r)
   r->after.image_uuid = vl_arena_strdup (arena, request->image.given ? request->image.uuid : NULL);
   r->turning->plan = vl_record_plan_of (app, &r->after, &r->turning->current.stored->was, request);
   if (r->turning->plan == NULL || ! r->turning->plan->ok
-      || vl_plan_check_critical (app, r->turning->plan) < 0 || judge_disks (r) < 0)
+      || vl_plan_check_critical (app, r->turning->plan) < 0 || judge_disks (r) < 0
+      || vl_plan_volumes_judge (app, r->turning->plan) < 0
+      || (r->turning->on
+          && vl_keep_judge_all (app, vl_server_dir (app, r->turning->record.uuid),
+                                &r->turning->current.stored->was)
+                 < 0))
     return -1;
   r->request = r->after.request = open_request (r, json);
   return r->request ? 0 : -1;

@@ -153,13 +153,16 @@ judge_disks (const struct vl_turning *r)
   const struct vl_guest *guest = r->plan->build.guest;
   const char *dir = vl_server_dir (r->app, r->record.uuid);
 
-  for (size_t i = 0; i < guest->n_disks; i++)
+  for (size_t i = 0; i < guest->n_disks; i++) {
+    if (! is_made (&guest->disks[i]) && vl_keep_judge (r->app, dir, &guest->disks[i]) < 0)
+      return -1;
     if (is_made (&guest->disks[i]) && vl_keep_name (dir, &guest->disks[i]) == NULL)
       return vl_refuse_as (r->app->call, VL_ERR_UNSUPPORTED, "InstanceNotRescuable", NULL, NULL,
                            "the rescue disk of server \"%s\" would be \"%s\", no file in its "
                            "folder; such servers are not rescued",
                            r->record.name, guest->disks[i].source);
-  return 0;
+  }
+  return vl_plan_volumes_judge (r->app, r->plan);
 }
 
 static int

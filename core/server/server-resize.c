@@ -224,7 +224,9 @@ resize (struct resizing *r, const char *const *accept_loss)
   r->after.flavor = r->flavor;
   r->after.request = vl_arena_strdup (app->call->arena, json);
   r->plan = vl_record_plan (app, &r->after, r->current.stored);
-  if (r->plan == NULL || ! r->plan->ok || judge_disks (r) < 0)
+  if (r->plan == NULL || ! r->plan->ok || judge_disks (r) < 0
+      || vl_plan_volumes_judge (app, r->plan) < 0
+      || vl_keep_judge_all (app, vl_server_dir (app, r->record.uuid), &r->current.stored->was) < 0)
     return -1;
   app->call->host = r->plan->build.host;
   vl_progress (app->call, "resize of \"%s\"", r->record.name);

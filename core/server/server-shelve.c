@@ -59,7 +59,8 @@ drop_disks (struct vl_app *app, const char *uuid, const char *role)
     if (! list[i].is_nic && goes (dir, &list[i].disk) && unlink (list[i].disk.source) < 0
         && errno != ENOENT)
       return vl_remove_failed (app->call, list[i].disk.source);
-  return vl_file_sync_folder (vl_printf (app->call, "%s/x", dir)) < 0
+  /* Where somebody has removed the folder nothing is left to be dropped. */
+  return vl_file_sync_folder (vl_printf (app->call, "%s/x", dir)) < 0 && errno != ENOENT
              ? vl_file_failed (app->call, "cannot write", dir, errno)
              : 0;
 }
@@ -75,7 +76,7 @@ is_accepted (const char *const *accepted, const char *id)
   return 0;
 }
 
-/* Each local disk lies where it is removed and made anew. */
+/* Each local disk lies where it is removed and made anew, and the one that stays is there. */
 static int
 judge_disks (const struct shelving *s)
 {
@@ -96,6 +97,9 @@ judge_disks (const struct shelving *s)
                            "disk '%s' of server \"%s\" is \"%s\", no file in its folder; servers "
                            "with such disks are not shelved",
                            disk->id, record->name, disk->source);
+    if (! was->devices[i].is_nic && ! goes (dir, disk)
+        && vl_keep_judge (s->turning->app, dir, disk) < 0)
+      return -1;
   }
   return 0;
 }
