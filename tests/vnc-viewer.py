@@ -47,6 +47,13 @@ def read_frame(stream):
     return first & 15, exactly(stream, length)
 
 
+def heard(stream):
+    opcode, data = read_frame(stream)
+    if opcode == 8:
+        raise EOFError
+    return data
+
+
 def get(url):
     connection = http.client.HTTPConnection(url.hostname, url.port, timeout=DEADLINE)
     connection.request("GET", url.path)
@@ -67,9 +74,9 @@ def view(url, token):
         head += exactly(stream, 1)
     accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
     assert b" 101 " in head.split(b"\r\n")[0] and accept in head, head
-    print(read_frame(stream)[1].decode().strip(), flush=True)
+    print(heard(stream).decode().strip(), flush=True)
     stream.sendall(frame(2, b"RFB 003.008\n"))
-    print(read_frame(stream)[1].hex(), flush=True)
+    print(heard(stream).hex(), flush=True)
     def on_line():
         sys.stdin.readline()
         try:
