@@ -39,7 +39,8 @@ lay_out (struct vl_call *c, struct vl_nic *nic)
   if (nic->source)
     return vl_host_is_live (c) ? check_bridge (c, nic) : 0;
   return vl_refuse (c, VL_ERR_REQUEST, NULL,
-                    "name it: \"bridge\": \"br0\"; or ask for \"type\": \"user\"",
+                    "name it: --network bridge=br0, in a request \"bridge\": \"br0\"; or ask for "
+                    "type user",
                     "$.networks[%d] has type bridge and no bridge", nic->index);
 }
 

@@ -111,7 +111,7 @@ is_rc 4 "neither is given twice"
 has "$err" "error ComputeResourcesUnavailable core: MAC address '52:54:00:00:00:0a' of 'nic0' is in use by server \"m\"
   give another one, or none to have one made" "the address, whatever its case"
 has "$err" "is in use by server \"m\"
-  detach it there, or delete that server; a volume is shared where each server's connection_info says \"multiattach\": true" \
+  take it away there ('virtloom server remove volume'), or delete that server; a volume is shared where each server's connection_info says \"multiattach\": true" \
   "the volume, whatever its name"
 run f server delete m
 run f server create n --flavor one --image img --network "user,mac=$mac" --volume "path=$tmp/same,format=raw"

@@ -201,7 +201,8 @@ no_file "plugin check" plugin check FILE
 no_file "state restore" state restore FILE
 touch "$tmp/nothing"
 run vl state restore "$tmp/nothing"
-is "$rc $err" "3 error BackupNotFound core: \"$tmp/nothing\" is no backup: it has nothing on record" "nothing is no backup"
+is "$rc $err" "3 error BackupNotFound core: \"$tmp/nothing\" is no backup: it has nothing on record
+  without FILE it is the last copy; STATE/backup has others" "nothing is no backup"
 run vl flavor list -c Name --no-headings
 has "$out" m0 "STATE is as it was"
 run vl plan --request <(echo '{}')

@@ -132,7 +132,8 @@ run f server add volume web "path=$tmp/one.raw,format=raw"
 is_rc 4 "a volume that it has"
 has "$err" "error ComputeResourcesUnavailable core: volume '$tmp/one.raw' of 'volume-" "is refused"
 has "$err" "is in use by this server already" "in words"
-refused "a name that is taken" 3 "error InvalidDevicePath core: device_name 'vdb' of \$.block_devices[1] is taken by another disk" \
+refused "a name that is taken" 3 "error InvalidDevicePath core: device_name 'vdb' of \$.block_devices[1] is taken by another disk
+  leave the name out, and a free one is taken" \
   add volume web "path=$tmp/two.raw,format=raw" --device vdb
 refused "a name that is none" 3 "error InvalidBDM core: \$.block_devices[1].device_name: 'a b' is no device name; accepted: names as 'vdb' or '/dev/vdb' (server \"web\")" \
   add volume web "path=$tmp/two.raw,format=raw" --device "a b"

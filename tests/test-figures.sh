@@ -93,7 +93,8 @@ done
 guest=$(f server show two -o json | jq -r .uuid)
 for name in spice spice-html5 serial; do
   run f server url two --type $name
-  is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$guest' has no console of type ${name%-html5}" "url --type $name of a guest without one"
+  is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$guest' has no console of type ${name%-html5}
+  virtloom server show $guest has its displays and its console" "url --type $name of a guest without one"
 done
 for name in rdp rdp-html5 webmks xvpvnc; do
   run f server url two --type $name
@@ -124,7 +125,8 @@ has "$err" "error ConsoleNotAvailable core: the serial console of server \"five\
 run f server url five
 is_rc 4 "a display whose port the hypervisor would have chosen is none here"
 run f server console two --attach
-is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$guest' has no console of type serial" "a guest that has no serial console"
+is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$guest' has no console of type serial
+  virtloom server show $guest has its displays and its console" "a guest that has no serial console"
 
 # ---- what is to be seen ----
 

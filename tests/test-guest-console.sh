@@ -63,7 +63,8 @@ has "$(value tty)" /dev/pts/ "its serial console is a terminal of QEMU's"
 run t server url one -c address -o value
 is_eq "$rc $out" "0 unix:$state/servers/$(field one uuid)/run/vnc" "its display is a socket"
 run t server url one --type spice
-is_eq "$rc $(steady "$err")" "4 error ConsoleTypeUnavailable qemu-tcg: guest '$(field one domain)' has no console of type spice" "it has no SPICE"
+is_eq "$rc $(steady "$err")" "4 error ConsoleTypeUnavailable qemu-tcg: guest '$(field one domain)' has no console of type spice
+  virtloom server show $(field one uuid) has its displays and its console" "it has no SPICE"
 
 must t server screenshot one --file one.png
 is_eq "$(head -c 8 one.png | od -An -tx1) $(stat -c %a one.png)" " 89 50 4e 47 0d 0a 1a 0a 600" "a picture of its display is a PNG of the caller's"

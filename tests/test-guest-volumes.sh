@@ -122,7 +122,7 @@ held () { # VOLUME WHAT
     # shellcheck disable=SC2086
     run o $verb --flavor tiny --image empty --volume "path=$1,format=raw"
     is_eq "$rc $(grep -v '^warning\|^advice' <<< "$err")" "4 error ComputeResourcesUnavailable core: volume '$1' is in use by server $uuid of another STATE, \"$state\"
-  detach it there, or delete that server: virtloom --state $state server delete $uuid" "$verb: $2"
+  take it away there ('server remove volume'), or delete that server: virtloom --state $state server delete $uuid" "$verb: $2"
   done
 }
 held "$volume" "the volume of a server of another STATE"

@@ -57,7 +57,8 @@ done
 is_eq "$(grep '^boots' "$state/fake/guests/$uuid") $(f server list -o value -c status)" "$boots PAUSED" "nothing was started for that"
 must f server unpause web
 run f server unset web --property quota:disk_read_bytes_sec
-is_eq "$rc $err" "5 error PropertyNotFound core: the server has no property \"quota:disk_read_bytes_sec\" of its own" "what is the flavor's is not the server's"
+is_eq "$rc $err" "5 error PropertyNotFound core: the server has no property \"quota:disk_read_bytes_sec\" of its own
+  'virtloom server show' has its own properties" "what is the flavor's is not the server's"
 run f server set web --property quota:disk_read_bytes_sec=much
 is_rc 3 "a quota that is none"
 is_eq "$(history)" "unpause|done|-" "is refused"

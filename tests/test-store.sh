@@ -350,8 +350,8 @@ is_eq "$rc $err" "5 error BackupNotFound core: the backup \"$tmp/nowhere\" canno
   'virtloom state backup' makes one, and so does the first command of a day that changes something" "a copy that is not there"
 echo "no database at all, but long enough to be taken for one by its size ......................." > "$tmp/bad.db"
 run f state restore "$tmp/bad.db"
-is_eq "$rc $err" "1 error StoreDamaged core: \"$tmp/bad.db\" is damaged: file is not a database
-  $hint" "or is none"
+is_eq "$rc $err" "3 error BackupNotFound core: \"$tmp/bad.db\" is no backup: it is no SQLite file
+  without FILE it is the last copy; STATE/backup has others" "or is none"
 cp "$kept" "$tmp/late.db"
 sqlite3 "$tmp/late.db" 'UPDATE schema SET version = 99'
 run f state restore "$tmp/late.db"

@@ -105,7 +105,8 @@ is_eq "$rc $err" "3 error InstanceInvalidState core: server \"off\" is SHUTOFF; 
 setting graphics 'spice_enabled = yes' 'vnc_enabled = no'
 f server create spice --flavor m1 --image img > /dev/null
 run f server vnc spice --web
-is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$(f server show spice -o json | jq -r .uuid)' has no console of type vnc" "a server with SPICE alone"
+is_eq "$rc $err" "4 error ConsoleTypeUnavailable fake: guest '$(f server show spice -o json | jq -r .uuid)' has no console of type vnc
+  virtloom server show $(f server show spice -o json | jq -r .uuid) has its displays and its console" "a server with SPICE alone"
 rm "$config/plugins.d/graphics.conf"
 
 if can_mount; then

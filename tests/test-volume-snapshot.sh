@@ -87,12 +87,12 @@ done
 must f server snapshot volume web vdb "$tmp/over.qcow2"
 mend="
   merge it first: virtloom server unsnapshot volume web vdb"
-for word in 'snapshot volume' 'swap volume' 'extend volume' 'detach volume'; do
+for word in 'snapshot volume' 'swap volume' 'extend volume' 'remove volume'; do
   case $word in
     snapshot*) words=(snapshot volume web vdb "$tmp/more.qcow2") ;;
     swap*) words=(swap volume web vdb "path=$tmp/two.raw,format=raw") ;;
     extend*) words=(extend volume web vdb --size 1) ;;
-    detach*) words=(remove volume web vdb) ;;
+    remove*) words=(remove volume web vdb) ;;
   esac
   refused "$word" 3 "error InvalidVolume core: volume 'vdb' of server \"web\" has a snapshot, \"$tmp/over.qcow2\"; '$word' is for volumes without one$mend" "${words[@]}"
 done

@@ -230,7 +230,7 @@ done
 run f server create w --flavor m1 --image img --volume "path=$tmp/twice,format=raw" --volume "path=$tmp/again,format=raw"
 is_eq "$rc" 4 "and by create"
 used="is in use by server \"v\"
-  detach it there, or delete that server; a volume is shared where each server's connection_info says \"multiattach\": true"
+  take it away there ('virtloom server remove volume'), or delete that server; a volume is shared where each server's connection_info says \"multiattach\": true"
 ln "$tmp/good.raw" "$tmp/good-too"
 run f plan --flavor m1 --image img --volume "path=$tmp/good-too,format=raw"
 has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$tmp/good-too' of 'volume-" "another server's volume is refused by a plan"

@@ -364,7 +364,7 @@ named (struct tool *tool, enum vl_kind kind)
                    info
                        ? vl_printf (tool->call, "virtloom %s show %s", kind_name (info->kind), name)
                    : spelling.best ? vl_printf (tool->call, "did you mean '%s'?", spelling.best)
-                                   : NULL,
+                                   : vl_printf (tool->call, "virtloom %s list", kind_name (kind)),
                    "there is no %s '%s'", kind_name (kind), name);
   return NULL;
 }

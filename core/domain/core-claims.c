@@ -127,8 +127,9 @@ claim_devices (struct vl_call *call)
       .member = disk->source,
       .shared = disk->shareable != 0,
       .what = "volume",
-      .hint = "detach it there, or delete that server; a volume is shared where each server's "
-              "connection_info says \"multiattach\": true"
+      .hint = "take it away there ('virtloom server remove volume'), or delete that server; a "
+              "volume is "
+              "shared where each server's connection_info says \"multiattach\": true"
     };
 
     if (! (bdm && vl_is_volume (bdm) && disk->source))

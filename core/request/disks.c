@@ -205,9 +205,9 @@ name_of (struct layout *l, const struct vl_block_device *bdm, const struct vl_of
   if (bdm == NULL || bdm->device_name == NULL)
     return name ? name : free_name (l, bus, id);
   if ((bus->prefix && ! VL_STARTS (name, bus->prefix)) || name_taken (l, name)) {
-    vl_refuse_as (l->call, VL_ERR_REQUEST, "InvalidDevicePath", NULL, NULL,
-                  "device_name '%s' of %s %s", bdm->device_name,
-                  vl_bdm_path (l->call, l->request, bdm),
+    vl_refuse_as (l->call, VL_ERR_REQUEST, "InvalidDevicePath", NULL,
+                  "leave the name out, and a free one is taken", "device_name '%s' of %s %s",
+                  bdm->device_name, vl_bdm_path (l->call, l->request, bdm),
                   name_taken (l, name) ? "is taken by another disk"
                                        : vl_printf (l->call, "does not fit bus '%s'", bus->name));
     return NULL;

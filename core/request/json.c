@@ -140,7 +140,8 @@ check_network (struct vl_reader *r, const json_t *object, const char *path, cons
       vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "%s.id", path), NULL,
                         "'%s' is the id of $.networks[%zu] too", own->id, k);
     if (own->address && vl_text_same (all[k].address, own->address))
-      vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "%s.address", path), NULL,
+      vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "%s.address", path),
+                        "give another one, or none to have one made",
                         "'%s' is the address of $.networks[%zu] too", own->address, k);
   }
 }

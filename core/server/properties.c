@@ -165,9 +165,12 @@ unset_one (struct vl_store *store, const struct vl_noun *noun, const char *id, c
                         "ss", id, key);
     vl_spell_offer (&spell, list[i].key);
   }
-  return vl_refuse_as (store->call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
-                       vl_did_you_mean (store->call, '"', spell.best, NULL),
-                       "the %s has no property \"%s\"", noun->word, key);
+  return vl_refuse_as (
+      store->call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
+      vl_did_you_mean (
+          store->call, '"', spell.best,
+          vl_printf (store->call, "'virtloom %s show' has its properties", noun->word)),
+      "the %s has no property \"%s\"", noun->word, key);
 }
 
 int

@@ -163,14 +163,14 @@ judge_elsewhere (struct vl_app *app, const char *path, int shared)
       unlink (file);
     else if (text && ! VL_ENDS (entry->d_name, own) && (slash = strstr (text, "/servers/"))
              && is_held (text, length, path, shared))
-      result = vl_refuse_as (
-          app->call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
-          vl_printf (
-              app->call,
-              "detach it there, or delete that server: virtloom --state %.*s server delete %s",
-              (int)(slash - text), text, slash + 9),
-          "volume '%s' is in use by server %s of another STATE, \"%.*s\"", path, slash + 9,
-          (int)(slash - text), text);
+      result = vl_refuse_as (app->call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
+                             vl_printf (app->call,
+                                        "take it away there ('server remove volume'), or delete "
+                                        "that server: virtloom --state "
+                                        "%.*s server delete %s",
+                                        (int)(slash - text), text, slash + 9),
+                             "volume '%s' is in use by server %s of another STATE, \"%.*s\"", path,
+                             slash + 9, (int)(slash - text), text);
   }
   if (dir)
     closedir (dir);

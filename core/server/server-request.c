@@ -96,6 +96,16 @@ struct option_key {
   int number;
 };
 
+/* What was meant: a key by another name, or else FIRST, which has none, as the first of KEYS. */
+static const char *
+hint_for (struct vl_call *call, const struct option_key *keys, const char *first,
+          const struct vl_spell *spell)
+{
+  if (spell->best)
+    return vl_printf (call, "did you mean \"%s=\"?", spell->best);
+  return first ? vl_printf (call, "did you mean \"%s=%s\"?", keys[0].key, first) : NULL;
+}
+
 /* Puts each part of SPEC from byte AT on into OBJECT.  OPTION names it in findings. */
 static int
 read_parts (struct vl_call *call, const char *option, const char *spec, size_t at,
@@ -120,10 +130,9 @@ read_parts (struct vl_call *call, const char *option, const char *spec, size_t a
         key = &keys[i];
     }
     if (key == NULL || equals[1] == '\0')
-      return vl_refuse (
-          call, VL_ERR_USAGE, NULL,
-          key == NULL && spell.best ? vl_printf (call, "did you mean \"%s=\"?", spell.best) : NULL,
-          "\"%s\" in %s \"%s\"; accepted: %s", part, option, spec, accepted.text);
+      return vl_refuse (call, VL_ERR_USAGE, NULL,
+                        hint_for (call, keys, part == copy && equals == NULL ? part : NULL, &spell),
+                        "\"%s\" in %s \"%s\"; accepted: %s", part, option, spec, accepted.text);
     if (json_object_get (object, key->member))
       return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
                         option, spec);

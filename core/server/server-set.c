@@ -179,9 +179,10 @@ unset (struct changing *c, json_t *properties, json_t *specs, const char *const 
       continue;
     json_object_foreach (properties, key, value) vl_spell_offer (&spell, key);
     if (json_object_del (properties, *keys) < 0)
-      bad = vl_refuse_as (call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
-                          vl_did_you_mean (call, '"', spell.best, NULL),
-                          "the server has no property \"%s\" of its own", *keys);
+      bad = vl_refuse_as (
+          call, VL_ERR_NOT_FOUND, "PropertyNotFound", NULL,
+          vl_did_you_mean (call, '"', spell.best, "'virtloom server show' has its own properties"),
+          "the server has no property \"%s\" of its own", *keys);
   }
   return bad;
 }

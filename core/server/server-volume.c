@@ -90,7 +90,7 @@ vl_volume_judge_snapshot (struct vl_call *call, const struct vl_record *record,
       vl_printf (call, "merge it first: virtloom server unsnapshot volume %s %s", name, disk->dev),
       "volume '%s' of server \"%s\" has a snapshot, \"%s\"; '%s' is for volumes "
       "without one",
-      disk->dev, record->name, disk->source, operation);
+      disk->dev, record->name, disk->source, vl_operation_verb (operation));
 }
 
 /* ---- what it is to be ---- */

@@ -127,6 +127,22 @@ put_away (struct vl_app *app, const char *path, const char *kept)
   return 0;
 }
 
+#define HINT_COPY "without FILE it is the last copy; STATE/backup has others"
+
+/* A copy that is none of ours is not called damaged: nothing mends it.  0, or -1 after a finding. */
+static int
+looks_like_copy (struct vl_call *call, const char *file)
+{
+  char head[16] = "";
+  VL_AUTOCLOSE int fd = open (file, O_RDONLY | O_CLOEXEC);
+  ssize_t got = fd < 0 ? -1 : read (fd, head, sizeof head);
+
+  if (got < (ssize_t)sizeof head || memcmp (head, "SQLite format 3", sizeof head) == 0)
+    return 0;
+  return vl_refuse_as (call, VL_ERR_REQUEST, "BackupNotFound", NULL, HINT_COPY,
+                       "\"%s\" is no backup: it is no SQLite file", file);
+}
+
 int
 vl_state_restore (struct vl_app *app, const char *file, const char **kept)
 {
@@ -150,9 +166,11 @@ vl_state_restore (struct vl_app *app, const char *file, const char **kept)
   if (stat (file, &st) == 0 && ! S_ISREG (st.st_mode))
     return vl_refuse (app->call, VL_ERR_REQUEST, NULL, NULL,
                       "the backup \"%s\" is not a regular file", file);
+  if (looks_like_copy (app->call, file) < 0)
+    return -1;
   from = vl_store_look (app->call, file, 0);
   if (from && vl_schema_of (from) == 0)
-    result = vl_refuse_as (app->call, VL_ERR_REQUEST, "BackupNotFound", NULL, NULL,
+    result = vl_refuse_as (app->call, VL_ERR_REQUEST, "BackupNotFound", NULL, HINT_COPY,
                            "\"%s\" is no backup: it has nothing on record", file);
   else
     result = from == NULL || vl_store_judge (from) < 0 ? -1 : vl_store_copy (from, copy);

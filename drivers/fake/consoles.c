@@ -30,8 +30,10 @@ answer (struct vl_call *call, const char *uuid, const char *type, int has, struc
 {
   if (has)
     return console_hand_out (console, found);
-  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ConsoleTypeUnavailable", NULL, NULL,
-                       "guest '%s' has no console of type %s", uuid, type);
+  return vl_refuse_as (
+      call, VL_ERR_UNSUPPORTED, "ConsoleTypeUnavailable", NULL,
+      vl_printf (call, "virtloom server show %s has its displays and its console", uuid),
+      "guest '%s' has no console of type %s", uuid, type);
 }
 
 static int

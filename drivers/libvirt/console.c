@@ -219,8 +219,10 @@ live_devices (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 static int
 unavailable (struct vl_call *call, const char *uuid, const char *type)
 {
-  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ConsoleTypeUnavailable", NULL, NULL,
-                       "guest '%s' has no console of type %s", virt_name_of (call, uuid), type);
+  return vl_refuse_as (
+      call, VL_ERR_UNSUPPORTED, "ConsoleTypeUnavailable", NULL,
+      vl_printf (call, "virtloom server show %s has its displays and its console", uuid),
+      "guest '%s' has no console of type %s", virt_name_of (call, uuid), type);
 }
 
 static int

@@ -368,7 +368,8 @@ START_TEST (claims_of_devices)
       "by server \"web\"\n  give another one, or none to have one made\n"
       "error ComputeResourcesUnavailable core: volume '/vol' of "
       "'volume-5a7a4d10-5a9b-4a6e-9d1f-000000000001' is in use by server \"web\"\n"
-      "  detach it there, or delete that server; a volume is shared where each server's "
+      "  take it away there ('virtloom server remove volume'), or delete that server; a volume is "
+      "shared where each server's "
       "connection_info says "
       "\"multiattach\": true\n");
 }

@@ -319,6 +319,7 @@ static const struct {
           "{\"address\":\"52-54-00-00-00-01\"}]"),
     "InvalidRequest $.networks[1].address: '52:54:00:00:00:01' is the address of $.networks[0] "
     "too\n"
+    "  give another one, or none to have one made\n"
     "InvalidRequest $.networks[2].address: '01:00:5e:00:00:01' is a multicast address; accepted: "
     "one whose first byte is even\n"
     "InvalidRequest $.networks[3].address: '00:00:00:00:00:00' is the zero address; accepted: any "
