@@ -442,7 +442,8 @@ run vl plugin new Acme
 is_rc 2 "a name that no plugin can have"
 run vl plugin new guest
 is_rc 2 "a name that the core keeps"
-is "$err" "error Usage core: the name 'guest' is reserved: the core's own values begin with it" "is refused for that"
+is "$err" "error Usage core: the name 'guest' is reserved: the core's own values begin with it
+  take another name" "is refused for that"
 run vl plugin new watchdog
 is_rc 6 "the name of a plugin that is there"
 has "$err" "error Conflict core: there is a plugin 'watchdog' (" "is refused for that"

@@ -342,7 +342,8 @@ f server start a
 run f server wait a --status active
 is_eq "$rc $out$err" "0 " "what is already is not waited for"
 run f server wait a c --status ACTIVE,PAUSED --timeout 0
-is_eq "$rc $err" "1 error WaitTimeout core: server 'c' is still SHUTOFF after 0 seconds" "a wait has an end"
+is_eq "$rc $err" "1 error WaitTimeout core: server 'c' is still SHUTOFF after 0 seconds
+  virtloom server event list c; --timeout SECONDS waits longer" "a wait has an end"
 run f server wait a
 is_eq "$rc $err" "2 error Usage core: 'server wait' needs --status STATUS, such as ACTIVE, or --console TEXT, which the guest writes" "and a status, or a text"
 run f server wait a --console ''
@@ -350,7 +351,8 @@ is_eq "$rc $err" "2 error Usage core: --console is empty; accepted: a text that 
 run f server wait a --console 'boot 1'
 is_eq "$rc $out$err" "0 " "what a guest has written is not waited for"
 run f server wait a --status ACTIVE --console 'boot 77' --timeout 0
-is_eq "$rc $err" "1 error WaitTimeout core: the guest of server 'a' has not written 'boot 77' to its console after 0 seconds" "what it does not write has an end"
+is_eq "$rc $err" "1 error WaitTimeout core: the guest of server 'a' has not written 'boot 77' to its console after 0 seconds
+  virtloom server log a; --timeout SECONDS waits longer" "what it does not write has an end"
 run f server wait zz --console x
 is_rc 5 "nor is one that was never there heard"
 n=$(f server log a | sed -n 's/^.*boot //p' | tail -n 1)

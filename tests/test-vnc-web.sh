@@ -126,7 +126,8 @@ else
 fi
 
 run f server vnc one --web --timeout 1
-is_eq "$rc $err" "1 error WaitTimeout core: nobody has opened the page of server \"one\" in time" "a page that nobody opens, with --timeout"
+is_eq "$rc $err" "1 error WaitTimeout core: nobody has opened the page of server \"one\" in time
+  say it again for a new address; without --timeout it waits until it is opened" "a page that nobody opens, with --timeout"
 run f server vnc one --web -o json --timeout 1
 is_eq "$rc $(wc -l <<< "$out") $(jq -r '.url | sub ("[0-9a-f]{32}$"; "TOKEN") | sub (":[0-9]+/"; ":PORT/")' <<< "$out")" \
   "1 1 http://127.0.0.1:PORT/vnc.html?autoconnect=1&path=websockify%3Ftoken%3DTOKEN" "its address in JSON"

@@ -20,7 +20,7 @@ static const struct option options[] = {
   { "help", "h", NULL, "this text" },
   { "plugin", NULL, "FILE", "load a module that is not installed, too" REPEATABLE },
   { "tree", NULL, "DIR", NULL },
-  { "version", "V", NULL, NULL },
+  { "version", "V", NULL, "the version" },
   { NULL, NULL, NULL, NULL },
   { "again", NULL, "FD", NULL },
   { "abandon", NULL, "PLUGIN", "give up what this plugin holds on the host" REPEATABLE },

@@ -90,7 +90,8 @@ make_folder (struct tool *tool, const char *path)
 {
   if (mkdir (path, 0755) == 0)
     return 0;
-  return vl_refuse (tool->call, errno == EEXIST ? VL_ERR_CONFLICT : VL_ERR_FAILED, NULL, NULL,
+  return vl_refuse (tool->call, errno == EEXIST ? VL_ERR_CONFLICT : VL_ERR_FAILED, NULL,
+                    errno == EEXIST ? "take another name, or move it away" : NULL,
                     "the folder '%s' cannot be made: %m", path);
 }
 

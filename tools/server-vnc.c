@@ -296,9 +296,10 @@ take_viewer (struct showing *showing, int *result)
       return viewer;
     }
     if (showing->due >= 0 && vl_clock_ms () >= showing->due) {
-      *result =
-          vl_refuse_as (showing->tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
-                        "nobody has opened the page of server \"%s\" in time", showing->server);
+      *result = vl_refuse_as (
+          showing->tool->call, VL_ERR_FAILED, "WaitTimeout", NULL,
+          "say it again for a new address; without --timeout it waits until it is opened",
+          "nobody has opened the page of server \"%s\" in time", showing->server);
       return -1;
     }
   }

@@ -6,6 +6,8 @@
 
 #include "server.h"
 
+#include "lib/text.h"
+
 #include <virtloom/ascii.h>
 
 #include <stdlib.h>
@@ -153,15 +155,25 @@ server_seconds (struct tool *tool, int64_t otherwise, uint32_t *seconds)
   return 0;
 }
 
+/* What helps when a wait for SERVER was too short: VERB has what it does. */
+static const char *
+longer (struct tool *tool, const char *verb, const char *server)
+{
+  VL_AUTOFREE char *word = vl_name_quote (server);
+
+  return vl_printf (tool->call, "virtloom server %s %s; --timeout SECONDS waits longer", verb,
+                    word);
+}
+
 int
 server_wait_on (struct tool *tool, const char *server, const char *status, struct vl_wait *wait)
 {
   wait->what = vl_printf (tool->call, "server '%s', which is %s", server, status);
   for (int i = 0; i < POLL_STEPS; i++)
     if (! vl_wait_more (tool->call, wait, -1))
-      return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
-                           "server '%s' is still %s after %u seconds", server, status,
-                           wait->ms / 1000);
+      return vl_refuse_as (
+          tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, longer (tool, "event list", server),
+          "server '%s' is still %s after %u seconds", server, status, wait->ms / 1000);
   return 0;
 }
 
@@ -200,7 +212,8 @@ wait_for_text (struct tool *tool, const char *server, const char *text, struct v
       return 0;
     for (int i = 0; i < POLL_STEPS; i++)
       if (! vl_wait_more (tool->call, wait, -1))
-        return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL, NULL,
+        return vl_refuse_as (tool->call, VL_ERR_FAILED, "WaitTimeout", NULL,
+                             longer (tool, "log", server),
                              "the guest of server '%s' has not written '%s' to its console after "
                              "%u seconds",
                              server, text, wait->ms / 1000);

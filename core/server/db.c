@@ -57,7 +57,7 @@ failed (struct vl_store *store, const char *what)
   switch (code & 0xff) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
-    return vl_refuse_as (call, VL_ERR_UNREACHABLE, "StoreBusy", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_UNREACHABLE, "StoreBusy", NULL, "try it again",
                          "\"%s\" was held by other virtloom commands for %u seconds", store->path,
                          store->wait.ms / 1000);
   case SQLITE_CORRUPT:

@@ -146,11 +146,11 @@ vl_plugins_check_name (struct vl_app *app, const char *name)
                       "small letters, digits and '-'",
                       name);
   if (vl_plugin_name_reserved (name))
-    return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL,
+    return vl_refuse (app->call, VL_ERR_USAGE, NULL, "take another name",
                       "the name '%s' is reserved: the core's own values begin with it", name);
   if (other)
-    return vl_refuse (app->call, VL_ERR_CONFLICT, NULL, NULL, "there is a plugin '%s' (%s)", name,
-                      other->conf);
+    return vl_refuse (app->call, VL_ERR_CONFLICT, NULL, "take another name",
+                      "there is a plugin '%s' (%s)", name, other->conf);
   return 0;
 }
 
