@@ -112,12 +112,13 @@ vl_cleanup_close (int *fd)
 
 struct block {
   struct block *next;
-  size_t used, size;
   max_align_t data[];
 };
 
 struct vl_arena {
   struct block *blocks;
+  char *rest; /* what is left of the block that small pieces are taken from */
+  size_t room;
 };
 
 struct vl_arena *
@@ -140,34 +141,37 @@ vl_arena_free (struct vl_arena *arena)
   free (arena);
 }
 
+static void *
+new_block (struct vl_arena *arena, size_t size)
+{
+  struct block *block = checked (malloc (sizeof *block + size));
+
+  block->next = arena->blocks;
+  arena->blocks = block;
+  return block->data;
+}
+
 /* As vl_arena_alloc, of memory that holds anything: zeroing blocks as a whole would
  * drive what is in use out of the processor's cache. */
 static void *
 take (struct vl_arena *arena, size_t size)
 {
-  struct block *block = arena->blocks;
-  void *p;
+  char *piece;
 
   if (size > SIZE_MAX / 2)
     vl_oom ();
   size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-  if (block == NULL || block->size - block->used < size) {
-    size_t room = size > BLOCK_SIZE / 4 ? size : BLOCK_SIZE;
-
-    block = checked (malloc (sizeof *block + room));
-    *block = (struct block) { .size = room };
-    /* A large allocation must not hide the half-empty block in front. */
-    if (room == size && arena->blocks) {
-      block->next = arena->blocks->next;
-      arena->blocks->next = block;
-    } else {
-      block->next = arena->blocks;
-      arena->blocks = block;
-    }
+  if (size > arena->room) {
+    /* What is large has a block of its own; what is left of the other one is not given up. */
+    if (size > BLOCK_SIZE / 4)
+      return new_block (arena, size);
+    arena->rest = new_block (arena, BLOCK_SIZE);
+    arena->room = BLOCK_SIZE;
   }
-  p = (char *)block->data + block->used;
-  block->used += size;
-  return p;
+  piece = arena->rest;
+  arena->rest += size;
+  arena->room -= size;
+  return piece;
 }
 
 void *
@@ -252,26 +256,26 @@ join_texts (char *text, size_t room, const char *fmt, va_list args)
   return (int)n;
 }
 
+/* The text is written where it stays, and taken once its length is known. */
 char *
 vl_arena_vprintf (struct vl_arena *arena, const char *fmt, va_list args)
 {
-  char buffer[256];
   va_list again;
   char *text;
   int n;
 
   va_copy (again, args);
-  n = join_texts (buffer, sizeof buffer, fmt, again);
+  n = join_texts (arena->rest, arena->room, fmt, again);
   va_end (again);
-  if (n < 0) {
-    va_copy (again, args);
-    n = vsnprintf (buffer, sizeof buffer, fmt, again);
-    va_end (again);
-  }
+  if (n >= 0)
+    return take (arena, (size_t)n + 1);
+  va_copy (again, args);
+  n = vsnprintf (arena->rest, arena->room, fmt, again);
+  va_end (again);
   if (n < 0)
     vl_oom ();
-  if ((size_t)n < sizeof buffer)
-    return vl_arena_copy (arena, buffer, (size_t)n + 1);
+  if ((size_t)n < arena->room)
+    return take (arena, (size_t)n + 1);
   text = take (arena, (size_t)n + 1);
   vsnprintf (text, (size_t)n + 1, fmt, args);
   return text;

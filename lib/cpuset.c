@@ -78,7 +78,8 @@ vl_cpuset_read (const char *text, struct vl_cpuset *set)
     if (*p == '\0')
       break;
   }
-  vl_cpuset_without (set, &out);
+  if (strchr (text, '^'))
+    vl_cpuset_without (set, &out);
   return vl_cpuset_next (set, 0) >= 0 ? NULL
                                       : "leaves no CPU over; accepted: at least one that is not "
                                         "taken out again";

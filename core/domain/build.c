@@ -128,9 +128,12 @@ run_phase (struct vl_build *build, enum vl_phase phase)
   call->phase = phase;
   for (size_t i = 0; i < n; i++) {
     struct vl_plugin *plugin = guest->registry->plugins[i];
-    build_fn fn = callback_of (&plugin->feature, phase);
+    build_fn fn;
 
-    if (fn == NULL || ! guest->active[i] || guest->failed[i])
+    if (! guest->active[i] || guest->failed[i])
+      continue;
+    fn = callback_of (&plugin->feature, phase);
+    if (fn == NULL)
       continue;
     failed[i] = call_plugin (build, plugin, fn) < 0;
     vl_call_as (call, NULL);

@@ -217,21 +217,37 @@ vl_name_is_good (const char *name, size_t length)
   return 1;
 }
 
-struct vl_shape *
-vl_shape_child (struct vl_doc *doc, struct vl_shape *shape, const char *name, size_t length)
+static struct vl_shape *
+find_shape (const struct vl_shape *shape, const char *name, size_t length)
 {
-  struct vl_shape *child;
+  struct vl_shape *child = shape->first;
 
-  for (child = shape->first; child; child = child->next)
-    if (*child->name == *name && strncmp (child->name, name, length) == 0
-        && child->name[length] == '\0')
-      return child;
-  child = vl_arena_alloc (doc->arena, sizeof *child);
+  while (
+      child
+      && (*child->name != *name || strncmp (child->name, name, length) != 0 || child->name[length]))
+    child = child->next;
+  return child;
+}
+
+static struct vl_shape *
+add_shape (struct vl_doc *doc, struct vl_shape *shape, const char *name, size_t length)
+{
+  struct vl_shape *child = vl_arena_alloc (doc->arena, sizeof *child);
+
   child->name = vl_arena_strndup (doc->arena, name, length);
   child->parent = shape;
   child->next = shape->first;
   shape->first = child;
+  vl_shape_rank (child);
   return child;
+}
+
+struct vl_shape *
+vl_shape_child (struct vl_doc *doc, struct vl_shape *shape, const char *name, size_t length)
+{
+  struct vl_shape *child = find_shape (shape, name, length);
+
+  return child ? child : add_shape (doc, shape, name, length);
 }
 
 /* Someone goes through ELEMENT without a right to it of their own. */
@@ -275,26 +291,28 @@ use_as (const struct making *m, struct vl_shape *shape, enum vl_element_kind kin
 }
 
 /* Walks to the element that holds the last name of PATH, making parents on the
- * way; *NAME is that last name.  NULL after a finding. */
+ * way; *LAST is the shape of that name in it.  NULL after a finding. */
 static struct vl_element *
-walk (const struct making *m, struct vl_element *element, const char *path, const char **name)
+walk (const struct making *m, struct vl_element *element, const char *path, struct vl_shape **last)
 {
   const char *whole = path;
 
   for (;;) {
     size_t length = (size_t)(strchrnul (path, '/') - path);
-    struct vl_shape *shape;
+    struct vl_shape *shape = find_shape (element->shape, path, length);
     struct vl_element *child;
 
-    if (! vl_name_is_good (path, length) || element->depth >= VL_DOC_MAX_DEPTH) {
+    if ((shape == NULL && ! vl_name_is_good (path, length)) || element->depth >= VL_DOC_MAX_DEPTH) {
       vl_doc_fault (m->call, NULL, m->why, NULL,
                     "%s: '%s' is not a path of element names, divided by '/'", m->verb, whole);
       return NULL;
     }
-    *name = path;
-    if (path[length] == '\0')
+    if (shape == NULL)
+      shape = add_shape (element->doc, element->shape, path, length);
+    if (path[length] == '\0') {
+      *last = shape;
       return element;
-    shape = vl_shape_child (element->doc, element->shape, path, length);
+    }
     if (vl_shape_right (shape, m->call->plugin) == VL_RIGHT_NONE) {
       vl_doc_outside (m->call, shape, NULL, m->why);
       return NULL;
@@ -316,12 +334,10 @@ make_below (const struct making *m, struct vl_element *element, const char *path
   struct vl_element *made = NULL;
   struct vl_shape *shape;
   enum vl_right right;
-  const char *name;
 
-  element = walk (m, element, path, &name);
+  element = walk (m, element, path, &shape);
   if (element == NULL)
     return NULL;
-  shape = vl_shape_child (doc, element->shape, name, strlen (name));
   right = vl_shape_right (shape, m->call->plugin);
   if (right == VL_RIGHT_NONE || (right == VL_RIGHT_THROUGH && m->kind != VL_ELEMENT_SINGLE)) {
     vl_doc_outside (m->call, shape, NULL, m->why);

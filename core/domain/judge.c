@@ -82,8 +82,10 @@ judge_slot (struct vl_call *call, const struct vl_element *node, struct vl_slot 
   const char *value;
   int twice = 0, weak = 0;
 
+  slot->plain = 0;
   if (slot->wishes->next == NULL) {
     slot->value = slot->wishes->value;
+    slot->plain = slot->wishes->plain;
     return;
   }
   sort_wishes (slot);

@@ -36,22 +36,28 @@ struct vl_shape {
   unsigned kinds;                            /* bits: as what it is used */
   const struct vl_plugin *asked;             /* whose right is kept here */
   int right;
+  int rank; /* where it stands among its siblings: by this, then by this name, then by its own */
+  const char *sort_name;
 };
 
 /* A value that someone wants. */
 struct vl_wish {
   const char *value;
+  size_t plain; /* its length, where it is written as it stands; else 0 */
   int weak;
   struct vl_owner *owners;
   struct vl_wish *next;
+  struct vl_owner first; /* room for one of OWNERS: hardly a wish has more */
 };
 
 /* An attribute, or (name NULL) the text of an element. */
 struct vl_slot {
   const char *name;
   const char *value; /* as judged; NULL: not yet */
+  size_t plain;      /* as of a wish */
   struct vl_wish *wishes;
   struct vl_slot *next;
+  struct vl_wish first; /* room for one of WISHES */
 };
 
 struct vl_element {
@@ -199,9 +205,14 @@ int vl_element_match (struct vl_element *element, const struct vl_step *steps, i
 
 /* ---- order.c ---- */
 void vl_element_sort (struct vl_element *element);
+/* Notes in SHAPE, which is new, where its elements stand. */
+void vl_shape_rank (struct vl_shape *shape);
 
 /* ---- render.c ---- */
 void vl_doc_render (const struct vl_doc *doc, struct vl_str *out);
+/* The length of TEXT where it is written as it stands; 0 where some of it has to be replaced,
+ * or may be nothing that XML can carry. */
+size_t vl_xml_plain (const char *text);
 /* Why XML cannot carry TEXT ("holds the control character 0x01"), or NULL. */
 const char *vl_xml_text_problem (struct vl_arena *arena, const char *text);
 

@@ -10,27 +10,34 @@
 #include "domain/node.h"
 
 static int
-head_rank (const struct vl_element *node)
+head_rank (const struct vl_shape *shape)
 {
   static const char *const head[] = { "uuid", "name", "genid" };
 
-  if (node->parent->parent)
+  if (shape->parent->parent)
     return 3;
   for (int i = 0; i < 3; i++)
-    if (VL_STREQ (node->shape->name, head[i]))
+    if (VL_STREQ (shape->name, head[i]))
       return i;
   return 3;
 }
 
 /* In <iotune> "read_bytes_sec" and "write_bytes_sec" stand together. */
 static const char *
-sort_name (const struct vl_element *node)
+sort_name (const struct vl_shape *shape)
 {
-  const char *name = node->shape->name;
+  const char *name = shape->name;
 
-  if (! VL_STREQ (node->parent->shape->name, "iotune"))
+  if (! VL_STREQ (shape->parent->name, "iotune"))
     return name;
   return VL_STARTS (name, "read_") || VL_STARTS (name, "write_") ? strchr (name, '_') : name;
+}
+
+void
+vl_shape_rank (struct vl_shape *shape)
+{
+  shape->rank = head_rank (shape);
+  shape->sort_name = sort_name (shape);
 }
 
 static int
@@ -60,9 +67,9 @@ compare_nodes (const struct vl_element *a, const struct vl_element *b)
   int order;
 
   if (a->shape != b->shape) {
-    order = head_rank (a) - head_rank (b);
+    order = a->shape->rank - b->shape->rank;
     if (order == 0)
-      order = strcmp (sort_name (a), sort_name (b));
+      order = strcmp (a->shape->sort_name, b->shape->sort_name);
     return order ? order : strcmp (a->shape->name, b->shape->name);
   }
   if (a->kind != b->kind)

@@ -27,18 +27,31 @@ reference_of (char c, int attribute)
                        : NULL;
 }
 
+/* Letters and digits are most of what is written: C stands for itself, wherever it is. */
+static int
+is_plain (char c)
+{
+  return (c > '>' && c <= '~') || (c > '\'' && c < '<') || c == ' ' || c == '=';
+}
+
+size_t
+vl_xml_plain (const char *text)
+{
+  const char *s = text;
+
+  while (is_plain (*s))
+    s++;
+  return *s ? 0 : (size_t)(s - text);
+}
+
 static void
 add_escaped (struct vl_str *out, const char *text, int attribute)
 {
   const char *plain = text;
 
   for (; *text; text++) {
-    const char *reference;
+    const char *reference = is_plain (*text) ? NULL : reference_of (*text, attribute);
 
-    /* Letters and digits are most of it. */
-    if (*text > '>' || (*text > '\'' && *text < '<'))
-      continue;
-    reference = reference_of (*text, attribute);
     if (reference == NULL)
       continue;
     vl_str_add_n (out, plain, (size_t)(text - plain));
@@ -46,6 +59,15 @@ add_escaped (struct vl_str *out, const char *text, int attribute)
     plain = text + 1;
   }
   vl_str_add_n (out, plain, (size_t)(text - plain));
+}
+
+static void
+add_value (struct vl_str *out, const struct vl_slot *slot)
+{
+  if (slot->plain)
+    vl_str_add_n (out, slot->value, slot->plain);
+  else
+    add_escaped (out, slot->value, slot->name != NULL);
 }
 
 static void
@@ -59,7 +81,8 @@ add_indent (struct vl_str *out, int depth)
 static void
 render_node (const struct vl_element *node, int depth, struct vl_str *out)
 {
-  const char *name = node->shape->name, *text = vl_element_value (node, NULL);
+  const struct vl_slot *text = node->text && node->text->value ? node->text : NULL;
+  const char *name = node->shape->name;
   size_t length = strlen (name);
 
   add_indent (out, depth);
@@ -71,7 +94,7 @@ render_node (const struct vl_element *node, int depth, struct vl_str *out)
     vl_str_add_n (out, " ", 1);
     vl_str_add (out, slot->name);
     vl_str_add_n (out, "='", 2);
-    add_escaped (out, slot->value, 1);
+    add_value (out, slot);
     vl_str_add_n (out, "'", 1);
   }
   if (text == NULL && node->first == NULL) {
@@ -80,7 +103,7 @@ render_node (const struct vl_element *node, int depth, struct vl_str *out)
   }
   vl_str_add_n (out, ">", 1);
   if (text)
-    add_escaped (out, text, 0);
+    add_value (out, text);
   if (node->first) {
     vl_str_add_n (out, "\n", 1);
     for (const struct vl_element *child = node->first; child; child = child->next)
@@ -95,6 +118,8 @@ render_node (const struct vl_element *node, int depth, struct vl_str *out)
 void
 vl_doc_render (const struct vl_doc *doc, struct vl_str *out)
 {
+  /* Hardly a document is longer. */
+  vl_str_reserve (out, 4096);
   render_node (doc->root, 0, out);
 }
 
@@ -130,18 +155,18 @@ vl_doc_part_xml (struct vl_call *call, const struct vl_doc *doc, const char *pat
 const char *
 vl_xml_text_problem (struct vl_arena *arena, const char *text)
 {
-  const char *s = text, *end = text + strlen (text);
+  const char *s = text;
   uint32_t point;
 
-  while (*s) {
+  for (;;) {
     size_t n;
 
     /* What is plain is most of it. */
-    if (*s >= ' ' && *s <= '~') {
+    while (*s >= ' ' && *s <= '~')
       s++;
-      continue;
-    }
-    n = vl_utf8_read (s, (size_t)(end - s), &point);
+    if (*s == '\0')
+      return NULL;
+    n = vl_utf8_read (s, strlen (s), &point);
     if (n == 0)
       return vl_arena_printf (arena, "is not UTF-8 at byte %zu", (size_t)(s - text) + 1);
     if ((point < 0x20 && point != '\t' && point != '\n' && point != '\r') || point == 0xfffe
@@ -149,5 +174,4 @@ vl_xml_text_problem (struct vl_arena *arena, const char *text)
       return vl_arena_printf (arena, "holds the character U+%04X, which XML cannot carry", point);
     s += n;
   }
-  return NULL;
 }

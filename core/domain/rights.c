@@ -21,12 +21,24 @@ shape_names (const struct vl_shape *shape, const char *names[VL_DOC_MAX_DEPTH])
   return n;
 }
 
-static int
-part_is (const char *part, size_t length, const char *name)
+/* What follows the first name of PATTERN, "" or "/...", where that is NAME, "*" or "[*]";
+ * NULL where it is another one. */
+static const char *
+behind_name (const char *pattern, const char *name)
 {
-  if ((length == 1 && part[0] == '*') || (length == 3 && strncmp (part, "[*]", 3) == 0))
-    return 1;
-  return strncmp (part, name, length) == 0 && name[length] == '\0';
+  const char *end = pattern;
+
+  if (*pattern == '*')
+    end = pattern + 1;
+  else if (VL_STARTS (pattern, "[*]"))
+    end = pattern + 3;
+  else {
+    for (; *name && *end == *name; name++)
+      end++;
+    if (*name)
+      return NULL;
+  }
+  return *end == '\0' || *end == '/' ? end : NULL;
 }
 
 /* How far PATTERN and the N names, with attribute ATTR or NULL, agree: ALL where
@@ -37,11 +49,9 @@ compare (const char *pattern, const char *const *names, size_t n, const char *at
   const char *part = pattern;
 
   for (size_t i = 0; i < n; i++) {
-    size_t length = strcspn (part, "/");
-
-    if (part[0] == '@' || ! part_is (part, length, names[i]))
+    part = behind_name (part, names[i]);
+    if (part == NULL)
       return VL_RIGHT_NONE;
-    part += length;
     if (*part == '\0')
       return VL_RIGHT_ALL;
     part++;

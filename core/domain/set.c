@@ -58,23 +58,30 @@ vl_element_wish (struct vl_call *call, struct vl_element *element, const char *a
                  const char *value, int weak, const char *why)
 {
   struct vl_arena *arena = element->doc->arena;
-  struct vl_wish **place = &add_slot (element, attr)->wishes;
-  const char *device = device_of (call, element, why);
+  struct vl_slot *slot = add_slot (element, attr);
+  struct vl_wish **place = &slot->wishes, *wish;
+  const char *device = device_of (call, element, why), *problem;
+  size_t plain;
 
   if (device)
     why = vl_arena_printf (arena, "%s@%s", why, device);
   while (*place && ((*place)->weak != weak || ! VL_STREQ ((*place)->value, value)))
     place = &(*place)->next;
-  if (*place == NULL) {
-    const char *problem = vl_xml_text_problem (arena, value);
-
-    if (problem)
-      return unfit (call, element, attr, problem, why);
-    *place = vl_arena_alloc (arena, sizeof **place);
-    (*place)->value = vl_arena_strdup (arena, value);
-    (*place)->weak = weak;
+  if (*place) {
+    vl_owner_add (arena, &(*place)->owners, call->plugin, why, 0);
+    return 0;
   }
-  vl_owner_add (arena, &(*place)->owners, call->plugin, why, 0);
+  plain = vl_xml_plain (value);
+  problem = plain ? NULL : vl_xml_text_problem (arena, value);
+  if (problem)
+    return unfit (call, element, attr, problem, why);
+  wish = slot->wishes ? vl_arena_alloc (arena, sizeof *wish) : &slot->first;
+  wish->value = plain ? vl_arena_strndup (arena, value, plain) : vl_arena_strdup (arena, value);
+  wish->plain = plain;
+  wish->weak = weak;
+  wish->first = (struct vl_owner) { .plugin = call->plugin, .why = why };
+  wish->owners = &wish->first;
+  *place = wish;
   return 0;
 }
 

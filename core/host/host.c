@@ -284,10 +284,13 @@ vl_host_find (const struct vl_host *host, const char *key)
   if (host == NULL || key == NULL)
     return NULL;
   settle (host);
-  i = lower_bound (host, key);
+  i = host->last;
+  if (i >= host->n || ! VL_STREQ (host->facts[i].key, key))
+    i = lower_bound (host, key);
   if (i == host->n || ! VL_STREQ (host->facts[i].key, key))
     return NULL;
   host->facts[i].used = 1;
+  ((struct vl_host *)host)->last = i;
   return &host->facts[i];
 }
 

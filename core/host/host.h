@@ -22,6 +22,7 @@ struct vl_cpu_map; /* cpumap.c */
 struct vl_host {
   struct vl_fact *facts; /* in byte order of the key once vl_host_sort ran */
   size_t n, size;
+  size_t last; /* where the last one that was found is: the next look-up is often of it, too */
   int sorted;
   int live;
   struct vl_cpu_map *cpu_map; /* NULL until asked for */

@@ -548,7 +548,7 @@ find_value (const struct vl_config *config, const char *key)
   const struct vl_prop *rows = vl_config_table (&n);
 
   for (size_t i = 0; i < n && config && config->base; i++)
-    if (VL_STREQ (rows[i].setting, key)) {
+    if (*rows[i].setting == *key && VL_STREQ (rows[i].setting, key)) {
       const struct vl_raw *raw =
           config->base[i].setting ? config->base[i].setting : config->base[i].deflt;
 

@@ -30,99 +30,98 @@ scope_of (struct vl_call *call, struct scope *scope)
   return call->host && scope->virt_type && scope->arch ? 0 : -1;
 }
 
-/* The key of fact WHAT of the domain capabilities of MACHINE. */
+/* What the keys of the domain capabilities of MACHINE begin with. */
 static const char *
-key_of (struct vl_call *call, const struct scope *scope, const char *machine, const char *what)
+prefix_of (struct vl_call *call, const struct scope *scope, const char *machine)
 {
-  return vl_printf (call, "caps.%s.%s.%s.%s", scope->virt_type, scope->arch, machine, what);
+  return vl_printf (call, "caps.%s.%s.%s.", scope->virt_type, scope->arch, machine);
 }
 
-static int
-has_caps (struct vl_call *call, const struct scope *scope, const char *machine)
-{
-  return vl_host_has_any (call->host, key_of (call, scope, machine, ""));
-}
-
-/* Another name of the machine for which there are domain capabilities, or the
- * machine's own name. */
+/* The same of the guest's own machine, by whichever of its names there are domain
+ * capabilities. */
 static const char *
-find_name (struct vl_call *call, const struct scope *scope)
+find_own (struct vl_call *call, const struct scope *scope)
 {
+  const char *own = prefix_of (call, scope, scope->machine), *aliases, *canonical, *prefix;
   const struct vl_host *host = call->host;
-  const char *aliases, *canonical;
   size_t first, n;
 
-  if (has_caps (call, scope, scope->machine))
-    return scope->machine;
+  if (vl_host_has_any (host, own))
+    return own;
   aliases = vl_printf (call, "guest.%s.canonical.", scope->arch);
   canonical = vl_host_str (host, vl_printf (call, "%s%s", aliases, scope->machine));
-  if (canonical && has_caps (call, scope, canonical))
-    return canonical;
-  if (canonical == NULL)
+  if (canonical) {
+    prefix = prefix_of (call, scope, canonical);
+    if (vl_host_has_any (host, prefix))
+      return prefix;
+  } else
     canonical = scope->machine;
   n = vl_host_range (host, aliases, &first);
-  for (size_t i = first; i < first + n; i++) {
-    const char *alias = host->facts[i].key + strlen (aliases);
-
-    if (host->facts[i].n == 1 && VL_STREQ (host->facts[i].values[0], canonical)
-        && has_caps (call, scope, alias))
-      return alias;
-  }
-  return scope->machine;
+  for (size_t i = first; i < first + n; i++)
+    if (host->facts[i].n == 1 && VL_STREQ (host->facts[i].values[0], canonical)) {
+      prefix = prefix_of (call, scope, host->facts[i].key + strlen (aliases));
+      if (vl_host_has_any (host, prefix))
+        return prefix;
+    }
+  return own;
 }
 
-/* The same, looked for once for each guest: what makes up its scope is settled, and
- * stays where it is. */
-static const char *
-known_name (struct vl_call *call, const struct scope *scope)
-{
-  struct vl_guest_work *work = call->guest->work;
-
-  if (work == NULL || work->caps_host != call->host || work->caps_arch != scope->arch
-      || work->caps_machine != scope->machine || work->caps_virt_type != scope->virt_type) {
-    const char *name = find_name (call, scope);
-
-    if (work == NULL)
-      return name;
-    work->caps_host = call->host;
-    work->caps_virt_type = scope->virt_type;
-    work->caps_arch = scope->arch;
-    work->caps_machine = scope->machine;
-    work->caps_name = name;
-  }
-  return work->caps_name;
-}
-
-/* The first machine of the guest's architecture whose domain capabilities are
+/* The same of the first machine of the guest's architecture whose domain capabilities are
  * known, or NULL. */
 static const char *
-any_machine (struct vl_call *call, const struct scope *scope)
+find_any (struct vl_call *call, const struct scope *scope)
 {
   const char *key = vl_printf (call, "guest.%s.machines", scope->arch);
   const struct vl_fact *machines = vl_host_find (call->host, key);
 
-  for (size_t i = 0; machines && i < machines->n; i++)
-    if (has_caps (call, scope, machines->values[i]))
-      return machines->values[i];
+  for (size_t i = 0; machines && i < machines->n; i++) {
+    const char *prefix = prefix_of (call, scope, machines->values[i]);
+
+    if (vl_host_has_any (call->host, prefix))
+      return prefix;
+  }
   return NULL;
+}
+
+/* Either, looked for once for each guest: what makes up its scope is settled, and stays
+ * where it is. */
+static const char *
+known_prefix (struct vl_call *call, const struct scope *scope,
+              const char *(*find) (struct vl_call *, const struct scope *))
+{
+  struct vl_guest_work *work = call->guest ? call->guest->work : NULL;
+  const char **known;
+
+  if (work == NULL)
+    return find (call, scope);
+  if (work->caps_host != call->host || work->caps_arch != scope->arch
+      || work->caps_machine != scope->machine || work->caps_virt_type != scope->virt_type) {
+    work->caps_host = call->host;
+    work->caps_virt_type = scope->virt_type;
+    work->caps_arch = scope->arch;
+    work->caps_machine = scope->machine;
+    work->caps_own = work->caps_any = NULL;
+  }
+  known = find == find_own ? &work->caps_own : &work->caps_any;
+  if (*known == NULL)
+    *known = vl_arena_strdup (call->guest->call->arena, find (call, scope));
+  return *known;
 }
 
 const char *
 vl_cap_key (struct vl_call *call, const char *what)
 {
   struct scope scope;
-  const char *machine = NULL;
+  const char *prefix = NULL;
 
   if (what == NULL) {
     vl_fault (call, "asks for a capability: NULL where a name is needed");
     return "?";
   }
   if (scope_of (call, &scope) == 0)
-    machine = scope.machine ? known_name (call, &scope) : any_machine (call, &scope);
+    prefix = known_prefix (call, &scope, scope.machine ? find_own : find_any);
   /* A key that no host has, and that reads well behind "does not say". */
-  if (machine == NULL)
-    return "what this guest's machine can do";
-  return key_of (call, &scope, machine, what);
+  return prefix ? vl_printf (call, "%s%s", prefix, what) : "what this guest's machine can do";
 }
 
 static int
@@ -175,12 +174,12 @@ vl_cap_any (struct vl_call *call, const char *what, const char *value)
 static const struct vl_fact *
 cpu_fact (struct vl_call *call, const char *what)
 {
-  const char *machine;
+  const char *prefix;
   struct scope scope;
 
-  if (scope_of (call, &scope) < 0 || (machine = any_machine (call, &scope)) == NULL)
+  if (scope_of (call, &scope) < 0 || (prefix = known_prefix (call, &scope, find_any)) == NULL)
     return NULL;
-  return vl_host_find (call->host, key_of (call, &scope, machine, what));
+  return vl_host_find (call->host, vl_printf (call, "%s%s", prefix, what));
 }
 
 static const struct vl_fact *

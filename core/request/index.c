@@ -197,8 +197,8 @@ add_addresses (struct vl_arena *arena, struct vl_plugin_slot *slot)
   for (size_t i = 0; i < slot->n_reads; i++) {
     size_t at = vl_address_place (slot, slot->reads[i].name);
 
-    if (slot->by_address[at] == NULL)
-      slot->by_address[at] = &slot->reads[i];
+    if (slot->by_address[at].name == NULL)
+      slot->by_address[at] = slot->reads[i];
   }
 }
 

@@ -43,22 +43,41 @@ find_for (struct vl_guest *guest, const struct vl_plugin_slot *slot, const char 
   return VL_NO_PROP;
 }
 
+/* The property that SLOT reads by this very NAME, wherever else that text stands; VL_NO_PROP
+ * where it has to be looked for. */
+static size_t
+find_by_address (const struct vl_prop_index *index, const struct vl_plugin_slot *slot,
+                 const char *name)
+{
+  const struct vl_read_slot *read = &slot->by_address[vl_address_place (slot, name)];
+
+  return read->name && read->prop < index->n_props ? read->prop : VL_NO_PROP;
+}
+
+/* The same for who may read everything. */
+static size_t
+find_any (const struct vl_prop_index *index, const char *name)
+{
+  size_t found = find_by_address (index, &index->plugins[index->n_plugins], name);
+
+  return found == VL_NO_PROP ? vl_index_find (index, name) : found;
+}
+
 static size_t
 locate (struct vl_guest *guest, const struct vl_plugin *reader, const char *name)
 {
   const struct vl_prop_index *index = guest->work ? guest->work->index : NULL;
   size_t number = vl_guest_number (guest, reader), found;
   const struct vl_plugin_slot *slot;
-  const struct vl_read_slot *read;
 
   if (index == NULL)
     return VL_NO_PROP;
-  slot = &index->plugins[number];
-  read = slot->by_address[vl_address_place (slot, name)];
-  if (read && read->prop < index->n_props)
-    return read->prop;
   if (number == guest->registry->n)
-    return vl_index_find (index, name);
+    return find_any (index, name);
+  slot = &index->plugins[number];
+  found = find_by_address (index, slot, name);
+  if (found != VL_NO_PROP)
+    return found;
   found = find_for (guest, slot, name);
   if (found == VL_NO_PROP && is_misspelt (guest, name))
     vl_fault (guest->call, "reads '%s', which no loaded feature has", name);
@@ -69,12 +88,13 @@ struct vl_guest_prop *
 vl_guest_find (const struct vl_guest *guest, const char *full_name)
 {
   /* "PROP@DEVICE" is PROP as one device has it. */
-  size_t length = strcspn (full_name, "@"), number;
-  VL_AUTOFREE char *name = full_name[length] ? vl_xstrndup (full_name, length) : NULL;
+  const char *at = strchr (full_name, '@');
+  VL_AUTOFREE char *name = at ? vl_xstrndup (full_name, (size_t)(at - full_name)) : NULL;
+  size_t number;
 
   if (guest->work == NULL)
     return NULL;
-  number = vl_index_find (guest->work->index, name ? name : full_name);
+  number = find_any (guest->work->index, name ? name : full_name);
   return number == VL_NO_PROP ? NULL : &guest->props[number];
 }
 
@@ -127,12 +147,11 @@ is_named (struct vl_call *call, const char *name)
 size_t
 vl_guest_locate (struct vl_call *call, const char *name)
 {
+  const struct vl_plugin *reader = vl_guest_reader (call);
   struct vl_guest *guest = call->guest;
-  size_t number = locate (guest, vl_guest_reader (call), name);
+  size_t number = locate (guest, reader, name);
 
-  return number == VL_NO_PROP || vl_guest_settle (guest, number, vl_guest_reader (call)) < 0
-             ? VL_NO_PROP
-             : number;
+  return number == VL_NO_PROP || vl_guest_settle (guest, number, reader) < 0 ? VL_NO_PROP : number;
 }
 
 /* Does the running code read a row of its own settings, or is there no guest? */

@@ -37,8 +37,8 @@ struct vl_plugin_slot {
   size_t first, n;            /* its properties in the template */
   struct vl_read_slot *reads; /* what it may read: its own rows, and what it says */
   size_t n_reads;
-  const struct vl_read_slot **by_address; /* READS by the hash of where their names are */
-  int address_bits;                       /* there are two to the power of it */
+  struct vl_read_slot *by_address; /* READS by the hash of where their names are */
+  int address_bits;                /* there are two to the power of it */
 };
 
 struct vl_prop_index {
@@ -64,7 +64,7 @@ vl_address_place (const struct vl_plugin_slot *slot, const char *name)
   size_t mask = ((size_t)1 << slot->address_bits) - 1;
   size_t at = (uint64_t)(uintptr_t)name * 0x9e3779b97f4a7c15 >> (64 - slot->address_bits);
 
-  while (slot->by_address[at] && slot->by_address[at]->name != name)
+  while (slot->by_address[at].name && slot->by_address[at].name != name)
     at = (at + 1) & mask;
   return at;
 }
@@ -108,10 +108,11 @@ struct vl_guest_work {
   size_t n_resources;
   const char **unanswered; /* keys of the image that are nothing to anyone */
   size_t n_unanswered;
-  /* caps.c's: the name of a machine that the host's domain capabilities have, and the
-   * scope that it was found for. */
+  /* caps.c's: what all keys of the guest's domain capabilities begin with, and those of any
+   * machine of its architecture; for the host, type, architecture and machine that follow. */
+  const char *caps_own, *caps_any;
   const struct vl_host *caps_host;
-  const char *caps_virt_type, *caps_arch, *caps_machine, *caps_name;
+  const char *caps_virt_type, *caps_arch, *caps_machine;
   struct vl_device_value *devices; /* devices.c's: the latest in front */
   /* readers + owner * words: which plugins read a property of OWNER. */
   uint64_t *readers;
