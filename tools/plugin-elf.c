@@ -201,6 +201,7 @@ static const char *const forbidden[] = {
   "pthread_setcancelstate",
   "pthread_setcanceltype",
   "prctl",
+  "syscall",
   "arch_prctl",
   "personality",
   "unshare",

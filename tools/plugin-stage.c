@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,6 +29,55 @@
 #define MEMORY_LIMIT ((rlim_t)4 << 30)
 
 int stage_written = -1;
+
+/* ---- a terminal ---- */
+
+/* The other end of the terminal that the children of a stage have, whose name is /dev/tty
+ * to them: nothing of theirs goes to the user's own, and what is written there is seen.  -1
+ * where there is none, which leaves them without. */
+static int terminal = -1;
+
+static void
+make_terminal (void)
+{
+  terminal = posix_openpt (O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (terminal >= 0 && (grantpt (terminal) < 0 || unlockpt (terminal) < 0)) {
+    close (terminal);
+    terminal = -1;
+  }
+}
+
+/* For the child, which keeps it open to its end. */
+static void
+take_terminal (void)
+{
+  char name[64];
+
+  setsid ();
+  if (terminal < 0)
+    return;
+  /* The first terminal that the first process of a session opens is its own. */
+  if (ptsname_r (terminal, name, sizeof name) == 0)
+    (void)! open (name, O_RDWR | O_CLOEXEC);
+  close (terminal);
+}
+
+/* What was written there, calloc; NULL: nothing. */
+static char *
+terminal_words (void)
+{
+  char text[64];
+  ssize_t n = terminal < 0 ? -1 : read (terminal, text, sizeof text - 1);
+
+  if (terminal >= 0)
+    close (terminal);
+  terminal = -1;
+  if (n <= 0)
+    return NULL;
+  text[n] = '\0';
+  text[strcspn (text, "\r\n")] = '\0';
+  return vl_text_clean (text);
+}
 
 /* ---- a child ---- */
 
@@ -54,7 +104,7 @@ begin_child (struct checking *c)
 {
   int nothing = open ("/dev/null", O_RDONLY | O_CLOEXEC);
 
-  setpgid (0, 0);
+  take_terminal ();
   dup2 (nothing, STDIN_FILENO);
   dup2 (stage_written, STDOUT_FILENO);
   dup2 (stage_written, STDERR_FILENO);
@@ -132,6 +182,7 @@ bad_end (const struct checking *c, int status, int in_time, int left)
 {
   const char *fault = fault_said (), *when = c->tap->finished ? " as the process ended" : "";
   int number = WIFSIGNALED (status) ? WTERMSIG (status) : 0;
+  VL_AUTOFREE char *shown = terminal_words ();
   char *words, *text = NULL;
 
   if (*fault)
@@ -148,6 +199,8 @@ bad_end (const struct checking *c, int status, int in_time, int left)
     free (words);
   } else if (left)
     text = vl_xasprintf ("it left processes behind: %d", left);
+  else if (shown)
+    text = vl_xasprintf ("it wrote '%s' to the terminal (/dev/tty)", shown);
   return text;
 }
 
@@ -163,6 +216,7 @@ stage_run (struct checking *c, const char *what, void (*run) (struct checking *)
   fflush (NULL);
   prctl (PR_SET_CHILD_SUBREAPER, 1);
   stage_written = memfd_create ("written", MFD_CLOEXEC);
+  make_terminal ();
   child = stage_written < 0 ? -1 : fork ();
   if (child == 0) {
     begin_child (c);
