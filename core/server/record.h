@@ -123,6 +123,11 @@ int vl_server_judge_free (struct vl_app *app, const char *uuid, const char *name
 char *vl_request_add (struct vl_app *app, const char *json, int nic, const char *spec,
                       const char *name, const char **id);
 char *vl_request_drop (struct vl_call *call, const char *json, int nic, const char *id);
+/* The text of REQUEST, of jansson's, whose DEVICE has been given another file; it is called what
+ * DISK, which it is, is called. */
+struct json_t;
+const char *vl_request_other_file (struct vl_call *call, struct json_t *request,
+                                   struct json_t *device, const struct vl_disk *disk);
 /* Request JSON with FLAVOR as it is today.  malloc; NULL after a finding. */
 char *vl_request_flavor (struct vl_app *app, const char *json, const char *flavor);
 /* The same with IMAGE, if that is not NULL, and with a config drive if CONFIG_DRIVE is not 0. */

@@ -509,6 +509,18 @@ vl_request_drop (struct vl_call *call, const char *json, int nic, const char *id
   return text;
 }
 
+const char *
+vl_request_other_file (struct vl_call *call, json_t *request, json_t *device,
+                       const struct vl_disk *disk)
+{
+  VL_AUTOFREE char *text = NULL;
+
+  /* What it is called was made of its file, where nobody had said it. */
+  json_object_set_new (device, "uuid", json_string (disk->id + strlen ("volume-")));
+  text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+  return vl_arena_strdup (call->arena, text);
+}
+
 char *
 vl_request_flavor (struct vl_app *app, const char *json, const char *flavor)
 {

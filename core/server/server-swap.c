@@ -83,15 +83,10 @@ request_with (const struct swapping *s, const char *spec)
         "accepted: path=, format=",
         spec);
   else {
-    VL_AUTOFREE char *text = NULL;
-
     json_object_set (device, "path", json_object_get (new, "path"));
     json_object_set (device, "format", json_object_get (new, "format"));
-    /* What it is called was made of its file, where nobody had said it. */
-    json_object_set_new (device, "uuid", json_string (s->disk->id + strlen ("volume-")));
     json_array_remove (list, json_array_size (list) - 1);
-    text = json_dumps (root, JSON_COMPACT | JSON_SORT_KEYS);
-    request = vl_arena_strdup (call->arena, text);
+    request = vl_request_other_file (call, root, device, s->disk);
   }
   json_decref (root);
   return request;

@@ -109,8 +109,6 @@ next_request (const struct work *w)
                   "snapshots here",
                   w->disk->dev, w->record.name);
   else {
-    VL_AUTOFREE char *text = NULL;
-
     if (w->way == VL_VOLUME_SNAPSHOT) {
       json_object_set_new (device, "path", json_string (w->path));
       json_object_set_new (device, "format", json_string ("qcow2"));
@@ -122,10 +120,7 @@ next_request (const struct work *w)
       json_object_del (device, "backing");
       json_object_del (device, "backing_format");
     }
-    /* What it is called was made of its file, where nobody had said it. */
-    json_object_set_new (device, "uuid", json_string (w->disk->id + strlen ("volume-")));
-    text = json_dumps (root, JSON_COMPACT | JSON_SORT_KEYS);
-    request = vl_arena_strdup (w->app->call->arena, text);
+    request = vl_request_other_file (w->app->call, root, device, w->disk);
   }
   json_decref (root);
   return request;

@@ -244,27 +244,32 @@ fill (void *opaque, const char *path)
 
 /* ---- of a server that is shelved ---- */
 
-/* The image of the root disk of HOOKS's server, of which IMAGE has name and uuid. */
-static struct snapshot
-cold (const struct vl_hooks *hooks, struct vl_request *request, const struct vl_image_info *image)
+/* Makes *S the image of the root disk of HOOKS's server, of which IMAGE has name and uuid.
+ * 0, or -1 after a finding. */
+static int
+begin_cold (const struct vl_hooks *hooks, struct vl_request *request,
+            const struct vl_image_info *image, struct snapshot *s)
 {
-  return (struct snapshot) { .app = hooks->app,
-                             .record = *hooks->record,
-                             .driver = hooks->driver,
-                             .hooks = *hooks,
-                             .request = request,
-                             .image = *image };
+  *s = (struct snapshot) { .app = hooks->app,
+                           .record = *hooks->record,
+                           .driver = hooks->driver,
+                           .hooks = *hooks,
+                           .request = request,
+                           .image = *image };
+  if (find_disk (s) < 0)
+    return -1;
+  describe (s);
+  return 0;
 }
 
 int
 vl_snapshot_judge (const struct vl_hooks *hooks, struct vl_request *request,
                    const struct vl_image_info *image)
 {
-  struct snapshot s = cold (hooks, request, image);
+  struct snapshot s;
 
-  if (find_disk (&s) < 0)
+  if (begin_cold (hooks, request, image, &s) < 0)
     return -1;
-  describe (&s);
   /* Nobody's guest is switched off for an image that has no room. */
   return vl_image_judge (s.app, &s.image) < 0 ? -1
                                               : vl_file_room (s.app->call, s.disk->source, s.bytes);
@@ -274,12 +279,10 @@ int
 vl_snapshot_cold (const struct vl_hooks *hooks, struct vl_request *request,
                   const struct vl_image_info *image)
 {
-  struct snapshot s = cold (hooks, request, image);
+  struct snapshot s;
 
-  if (find_disk (&s) < 0)
-    return -1;
-  describe (&s);
-  return vl_image_fill_in (s.app, &s.image, fill, &s);
+  return begin_cold (hooks, request, image, &s) < 0 ? -1
+                                                    : vl_image_fill_in (s.app, &s.image, fill, &s);
 }
 
 /* ---- the operation ---- */
