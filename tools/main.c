@@ -177,7 +177,7 @@ main (int argc, char **argv)
 {
   struct args args = { .noun = NULL };
   struct tool tool = { .app = NULL };
-  int code = 0;
+  int code = 0, waited = 0;
 
   environment_tame ();
   output_open ();
@@ -187,15 +187,16 @@ main (int argc, char **argv)
   } else if (args.version && ! args.bad) {
     printf ("virtloom %s\n", VL_VERSION);
   } else if (args.bad || ! (args.verb->flags & VERB_WATCHED)
-             || ! fault_fork (&code, args.verb->flags & VERB_ENDLESS)) {
+             || ! (waited = fault_fork (&code, args.verb->flags & VERB_ENDLESS))) {
     fault_watch ();
     start (&tool, &args);
     code = finish (&tool, run (&tool));
     fault_finished ();
   }
   args_free (&args);
-  /* Handlers and destructors of modules have no say in what the answer was. */
-  if (end_quickly || HAS_PLAIN_END) {
+  /* Handlers and destructors of modules have no say in what the answer was; and of what leaks, who
+     worked for it tells. */
+  if (end_quickly || waited || HAS_PLAIN_END) {
     fflush (NULL);
     _exit (code);
   }
