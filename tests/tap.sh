@@ -155,6 +155,30 @@ wait_for () {
   done
 }
 
+# kill_job PID: kills a command of the background, maybe one with a shell around it, and waits until all of
+# its processes have ended; answers what `wait` does.  Who works for a command that is killed ends a
+# moment later, and holds till then what the next command wants.
+kill_job () {
+  local each all code
+  all=$(job_pids "$1")
+  # shellcheck disable=SC2046 # numbers
+  [ "$(cat "/proc/$1/comm")" != bash ] || kill -KILL $(pgrep -P "$1")
+  kill -KILL "$1"
+  wait "$1"
+  code=$?
+  for each in $all; do wait_for 600 has_ended "$each" || return 1; done
+  return $code
+} 2> /dev/null
+job_pids () {
+  local each
+  for each in $(pgrep -P "$1"); do
+    echo "$each"
+    job_pids "$each"
+  done
+}
+# has_ended PID: it holds nothing any more, whether or not its parent has been told.
+has_ended () { ! grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"; }
+
 # lock_holder FILE: the process that has a lock on FILE by flock(2). The kernel gives out /proc/locks in
 # pieces, and what other processes take or let go between two of them can hide a line: so it is looked
 # for until it is there.

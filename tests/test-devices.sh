@@ -219,8 +219,7 @@ for kind in volume interface; do
     pid=$!
     true_that "$words is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep tach"
     is_eq "$(db "SELECT group_concat (role) FROM (SELECT role FROM document ORDER BY role)")" current,pending "both documents are there"
-    kill -KILL "$pid"
-    wait "$pid" 2> /dev/null
+    kill_job "$pid"
     setting fake
     run f server list
     is_eq "$rc $err" "0 " "the next command goes on"
@@ -240,8 +239,7 @@ setting fake 'delay_ms = attach_volume:3600000'
 "${cmd[@]}" server add volume odd "path=$tmp/three.raw,format=raw" > /dev/null 2>&1 &
 pid=$!
 true_that "an attach is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep tach"
-kill -KILL "$pid"
-wait "$pid" 2> /dev/null
+kill_job "$pid"
 setting fake
 run f server list
 is_eq "$rc $err" "0 " "the next command goes on"
@@ -252,8 +250,7 @@ setting fake 'delay_ms = attach_volume:3600000'
 "${cmd[@]}" server add volume web "path=$tmp/three.raw,format=raw" > /dev/null 2>&1 &
 pid=$!
 wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep tach"
-kill -KILL "$pid"
-wait "$pid" 2> /dev/null
+kill_job "$pid"
 setting fake 'fail = attach_volume'
 run f server list
 is_rc 0 "a killed attach that fails when it is finished"

@@ -95,7 +95,7 @@ setting fake 'delay_ms = dump_memory:600000'
 pid=$!
 true_that "a dump under way" wait_for 300 test -e "$own/.killed.$uuid/memory"
 is_eq "$(stat -c %a "$own/.killed.$uuid")" 700 "is nobody else's"
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+kill_job $pid
 setting fake
 run f server list
 is_eq "$rc $(history) $(ls -A "$own" | paste -sd ' ')" "0 dump|interrupted|the command that did it was killed; the next one undid it link memory" "that is killed leaves nothing"
@@ -115,7 +115,7 @@ killed_dump () {
   "${cmd[@]}" server dump create web --file "$own/killed" > /dev/null 2>&1 &
   pid=$!
   true_that "a dump of a guest that is $1" wait_for 300 test -e "$own/.killed.$uuid/memory"
-  { kill -KILL $pid; wait $pid; } 2> /dev/null
+  kill_job $pid
   stands_still
   setting fake
   run f server list
@@ -130,7 +130,7 @@ setting fake 'delay_ms = trigger_crash_dump:600000'
 pid=$!
 under_way () { [ "$(db "SELECT kind FROM operation")" = 'server dump' ]; }
 true_that "an interrupt under way" wait_for 300 under_way
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+kill_job $pid
 setting fake
 run f server list
 is_eq "$rc $(history)" "0 dump|interrupted|the command that did it was killed; the guest may have been interrupted" "that is killed is told"
@@ -143,7 +143,7 @@ setting fake 'delay_ms = dump_memory:600000'
 "${cmd[@]}" server dump create gone --file "$own/left" > /dev/null 2>&1 &
 pid=$!
 true_that "a dump" wait_for 300 test -e "$own/.left.$gone/memory"
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+kill_job $pid
 sed -i '1,/^$/s/^state .*$/state paused/' "$state/fake/guests/$gone"
 setting fake 'fail = unpause'
 run f server list
@@ -160,7 +160,7 @@ killed_reboot () {
   "${cmd[@]}" server reboot web > /dev/null 2>&1 &
   pid=$!
   wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep -q reboot"
-  { kill -KILL $pid; wait $pid; } 2> /dev/null
+  kill_job $pid
   setting fake
   sed -i '1,/^$/s/^state running$/state shutdown/' "$state/fake/guests/$uuid"
 }

@@ -121,8 +121,14 @@ run t server start web
 made "a start"
 host_virsh a reset "$domain"
 true_that "a reset is told" sees 'rebooted: by itself'
+# While somebody works on the server nobody looks between the two.
+lock=$state/servers/$(field web uuid).lock
+exec 8> "$lock"
+flock 8
 host_virsh a destroy "$domain" > /dev/null
 host_virsh a start "$domain" > /dev/null
+rm "$lock"
+exec 8>&-
 host_virsh a suspend "$domain" > /dev/null
 true_that "a guest that others pause" sees 'paused: null'
 is_eq "$(seen | grep -c stopped)" 0 "had not stopped when it was started at once"

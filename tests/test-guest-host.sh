@@ -134,7 +134,7 @@ cleanup_asked () { state=$asked cleanup_guests; }
 CLEANUPS="cleanup_asked $CLEANUPS"
 is_asked () { compgen -G "$asked/libvirt/lib/qemu/qmp-*/qmp.pid" > /dev/null; }
 left=''
-for try in 1 2 3 4 5 6 7 8 9 10; do
+for try in $(seq 50); do
   rm -rf "$asked"
   "$VL_RUN" virtloom --config "$config" --state "$asked" --driver qemu-tcg host show > "$tmp/.out" 2>&1 &
   child=$!

@@ -61,14 +61,16 @@ for round in 1 2; do
 done
 
 # Whoever reads the console goes on past the place where the log is rotated.
-(t server console one --follow > "$tmp/followed" 2>&1 & echo $! > "$tmp/follower"; wait)&
+"$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q server console one --follow > "$tmp/followed" 2>&1 &
+follower=$!
 true_that "a console is followed" wait_for 600 test -s "$tmp/followed"
 first=$(inode)
 true_that "the log is rotated once more" wait_for 600 is_another
 at=$(last)
 follows () { grep -q "^flood $((at + 5)) A" <(tr -d '\r' < "$tmp/followed"); }
 true_that "who follows the console follows that" wait_for 600 follows
-kill "$(cat "$tmp/follower")"
+kill "$follower"
+wait "$follower" 2> /dev/null
 
 # Stopped, it holds the guest up no longer than it is stopped; killed, not at all.
 kill -KILL "$writer"

@@ -294,9 +294,10 @@ for step in stop:power_off:SHUTOFF start:power_on:ACTIVE 'reboot --hard:reboot:A
     pid=$!
     if [ "$point" = "$method" ]; then
       wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep server"
-      kill -KILL "$pid"
+      kill_job "$pid"
+    else
+      wait "$pid" 2> /dev/null
     fi
-    wait "$pid" 2> /dev/null
     code=$?
     does
     setting fake
@@ -323,9 +324,10 @@ for point in permit prepare spawn event; do
   pid=$!
   if [ $point = spawn ]; then
     wait_for 300 grep -q prepare "$trace"
-    kill -KILL "$pid"
+    kill_job "$pid"
+  else
+    wait "$pid" 2> /dev/null
   fi
-  wait "$pid" 2> /dev/null
   does
   setting fake
   calls > /dev/null
@@ -351,9 +353,10 @@ for point in permit release destroy; do
   pid=$!
   if [ $point = destroy ]; then
     wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep 'server delete'"
-    kill -KILL "$pid"
+    kill_job "$pid"
+  else
+    wait "$pid" 2> /dev/null
   fi
-  wait "$pid" 2> /dev/null
   does delete=forbid
   setting fake
   run f server list

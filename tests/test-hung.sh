@@ -141,8 +141,10 @@ touch "$rig/a/run/wait-started"
 v server create c --flavor f --image i > /dev/null 2>&1 &
 pid=$!
 wait_for 300 test -e "$rig/a/run/waits-started"
+all=$(job_pids $pid)
 pkill -KILL -f -- "--state $state .*server create c "
 { wait $pid; } 2> /dev/null
+for each in $all; do wait_for 300 has_ended "$each"; done
 rm "$rig/a/run/wait-started"
 touch "$rig/a/run/wait-release"
 run_slow () { sleep 15; rm "$rig/a/run/wait-release"; }

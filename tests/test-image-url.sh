@@ -174,9 +174,7 @@ done
 
 half_there () { [ "$(stat -c %s "$state"/images/*.new/part-* 2> /dev/null | head -n 1)" = 1572864 ]; }
 stop_it () {
-  pkill -KILL -P "$pid" 2> /dev/null
-  kill -KILL "$pid" 2> /dev/null
-  wait "$pid" 2> /dev/null
+  kill_job "$pid"
 }
 # killed COMMAND...: it is, when half of the image is there.
 killed () {

@@ -95,7 +95,7 @@ kill -STOP "$(pgrep -f "^/usr/sbin/libvirtd --daemon" -P "$(host_init_pid b)")"
 "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q plan --flavor f --image i > "$tmp/asks" 2>&1 &
 asker=$!
 # Its child has a connection to who does not answer.
-true_that "another daemon is asked for itself" wait_for 300 sh -c "ls -l /proc/\$(cat /proc/$asker/task/$asker/children | tr -d ' ')/fd | grep -q socket:"
+true_that "another daemon is asked for itself" wait_for 300 sh -c "for child in \$(cat /proc/$asker/task/$asker/children); do ls -l /proc/\$child/fd; done | grep -q socket:"
 kill -KILL "$asker"
 wait "$asker" 2> /dev/null
 host_down b

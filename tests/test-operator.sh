@@ -450,8 +450,7 @@ f server pause web &
 pid=$!
 running () { f server event list web | grep -q 'pause .* running'; }
 true_that "what is under way is told" wait_for 120 running
-kill -9 "$(pgrep -P "$pid" | tail -n 1)" "$pid" 2> /dev/null
-{ wait "$pid"; } 2> /dev/null
+kill_job "$pid"
 rm -f "$config/plugins.d/fake.conf"
 run f server event list web
 has "$(sed 's/  */ /g' <<< "$out")" "pause $me interrupted the command that did it was killed before it was done" "and what came of it"

@@ -99,7 +99,7 @@ killed () {
   "${cmd[@]}" server set web --property quota:disk_read_bytes_sec="$1" > /dev/null 2>&1 &
   pid=$!
   true_that "it is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep 'set live'"
-  { kill -KILL $pid; wait $pid; } 2> /dev/null
+  kill_job $pid
 }
 killed 7000
 setting fake

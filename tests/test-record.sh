@@ -240,8 +240,7 @@ setting fake 'delay_ms = reboot:3600000'
 pid=$!
 true_that "an update is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep 'server update'"
 is_eq "$(db "SELECT group_concat (role) FROM (SELECT role FROM document WHERE server = '$(uuid_of shaky)' ORDER BY role)")" current,pending "both documents are there"
-kill -KILL "$pid"
-wait "$pid" 2> /dev/null
+kill_job "$pid"
 setting fake
 run f server list
 is_rc 0 "the next command mends it"

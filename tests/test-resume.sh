@@ -95,7 +95,7 @@ setting fake 'delay_ms = resume_state_on_host_boot:600000'
 pid=$!
 under_way () { [ "$(db "SELECT kind FROM operation")" = 'server start after a boot of the host' ]; }
 true_that "its start is under way" wait_for 300 under_way
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+kill_job $pid
 setting fake
 is_eq "$(powers)" "grown VERIFY_RESIZE SHUTDOWN
 idle VERIFY_RESIZE SHUTDOWN" "and is killed: it is off"

@@ -296,9 +296,7 @@ pid=$!
 true_that "a create is under way" wait_for 300 test -n "$(wait_for 300 sh -c "ls $state/servers/*/disk" && echo yes)"
 run f server list
 has "$out" BUILD "it shows as BUILD"
-pkill -KILL -P "$pid" 2> /dev/null
-kill -KILL "$pid" 2> /dev/null
-wait "$pid" 2> /dev/null
+kill_job "$pid"
 setting fake
 run f server delete killed
 is_rc 0 "a killed create can be deleted"
@@ -307,9 +305,7 @@ setting fake 'delay_ms = spawn:3600000'
 f server create killed --flavor m1 --image img > /dev/null 2>&1 &
 pid=$!
 wait_for 300 sh -c "ls $state/servers/*/disk"
-pkill -KILL -P "$pid" 2> /dev/null
-kill -KILL "$pid" 2> /dev/null
-wait "$pid" 2> /dev/null
+kill_job "$pid"
 setting fake
 run f server create next --flavor m1 --image img
 is_rc 0 "the next create undoes a killed one"
@@ -322,9 +318,7 @@ setting fake 'delay_ms = destroy:3600000'
 f server delete next > /dev/null 2>&1 &
 pid=$!
 wait_for 300 sh -c "$VL_RUN virtloom --config $config --state $state --driver fake server list | grep DELETING"
-pkill -KILL -P "$pid" 2> /dev/null
-kill -KILL "$pid" 2> /dev/null
-wait "$pid" 2> /dev/null
+kill_job "$pid"
 setting fake
 run f server create other --flavor m1 --image img
 is_rc 0 "the next command finishes a killed delete"

@@ -248,7 +248,7 @@ setting fake 'delay_ms = set_admin_password:600000'
 pid=$!
 under_way () { [ "$(db "SELECT kind FROM operation")" = 'server set password' ]; }
 true_that "one is under way" wait_for 300 under_way
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+kill_job $pid
 setting fake 'virt_type = lxc'
 run f server list
 is_eq "$(history)" "set password|interrupted|the command that did it was killed; the password may have been set" "killed: that is told"
@@ -288,7 +288,7 @@ setting fake 'delay_ms = snapshot:600000'
 "${cmd[@]}" server image create web --name x > /dev/null 2>&1 &
 pid=$!
 true_that "a copy under way" wait_for 300 test -e "$dir/snapshot"
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+kill_job $pid
 setting fake
 run f server list
 is_eq "$rc $err $(history)" "0  create image|interrupted|the command that did it was killed; the next one undid it" "that is killed is ended by the next command"

@@ -135,9 +135,7 @@ killed_create () {
   f server create half --flavor m1 --image img > /dev/null 2>&1 &
   pid=$!
   wait_for 300 half_has_disk
-  pkill -KILL -P "$pid" 2> /dev/null
-  kill -KILL "$pid" 2> /dev/null
-  wait "$pid" 2> /dev/null
+  kill_job "$pid"
   setting fake
   dir=$state/servers/$(uuid_of half)
 }

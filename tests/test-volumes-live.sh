@@ -130,7 +130,7 @@ killed_growing () {
   pid=$!
   is_growing () { db 'SELECT kind FROM operation' | grep -q extend; }
   true_that "$1 is under way to $2 GiB" wait_for 300 is_growing
-  { kill -KILL $pid; wait $pid; } 2> /dev/null
+  kill_job $pid
 }
 killed_growing vdb 6
 setting fake
@@ -261,7 +261,7 @@ pid=$!
 true_that "it is under way" wait_for 300 sh -c "sqlite3 '$state/state.db' 'SELECT kind FROM operation' | grep swap"
 run f server create two --flavor m1 --image img --volume "path=$tmp/old.raw,format=raw"
 is_rc 4 "meanwhile nobody else can have the new one"
-{ kill -KILL $pid; wait $pid; } 2> /dev/null
+kill_job $pid
 setting fake
 run f server list
 is_eq "$rc $err $(has_file) $(history)" "0  $id new.qcow2 qcow2 swap volume|interrupted|the command that did it was killed; the next one undid it" "a killed one is given up"

@@ -126,7 +126,8 @@ is_rc 0 "another one is deleted"
 # ---- libvirt's driver in other hands ----
 
 lock=$state/libvirt/virtloom.lock
-held () { grep -q . "$lock" && ! flock -n "$lock" true; }
+# By the process that it names, and which is what it shall be.
+held () { [ "$(cat "/proc/$(cat "$lock")/comm")" = sleep ] && ! flock -n "$lock" true; }
 hold () {
   : > "$lock"
   flock "$lock" sh -c "echo \$\$ > '$lock'; exec sleep 3000" &
