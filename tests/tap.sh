@@ -162,7 +162,7 @@ kill_job () {
   local each all code
   all=$(job_pids "$1")
   # shellcheck disable=SC2046 # numbers
-  [ "$(cat "/proc/$1/comm")" != bash ] || kill -KILL $(pgrep -P "$1")
+  ! [ "/proc/$1/exe" -ef "/proc/$$/exe" ] || kill -KILL $(pgrep -P "$1")
   kill -KILL "$1"
   wait "$1"
   code=$?

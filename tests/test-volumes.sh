@@ -265,8 +265,11 @@ free () {
   run f plan --flavor m1 --image img --volume "path=$1,format=raw"
   is_eq "$rc $err" "0 " "$2"
 }
-if device parted && let_go "$device" && device=$(losetup -fP --show parted) && loops="$loops $device" \
-    && wait_for 300 test -e "/sys/class/block/${device##*/}p2/dev"; then
+# The kernel has read the table when losetup is done, or cannot read any, and is told.
+partitions () {
+  [ -e "/sys/class/block/${1##*/}p2/dev" ] || { addpart "$1" 1 2048 8192 && addpart "$1" 2 16384 8192; } 2> /dev/null
+}
+if device parted && let_go "$device" && device=$(losetup -fP --show parted) && loops="$loops $device" && partitions "$device"; then
   for n in 1 2; do
     IFS=: read -r major minor < "/sys/class/block/${device##*/}p$n/dev"
     mknod -m 600 "$tmp/p$n" b "$major" "$minor"
