@@ -85,8 +85,15 @@ db () { sqlite3 -cmd '.timeout 60000' "$state/state.db" "$@"; }
 # can_kill: can a command be killed at a system call here?
 can_kill () { strace -f -o "$tmp/trace" true 2> /dev/null; }
 # kill_places STEP: at which of its system calls a command is killed, in turn, until it is not any more:
-# a sample, each STEPth, and every one with ./check --long.
-kill_places () { seq 1 "${VL_TEST_LONG:-$1}" 5000; }
+# a sample, each STEPth, and every one with ./check --long.  The sanitizers' build takes a third as many,
+# and others: what it is for is the code that cleans up, at any of them.
+kill_places () {
+  if [ -z "${VL_TEST_LONG:-}" ] && [ -n "${VL_SANITIZE:-}" ]; then
+    seq $((1 + $1 / 2)) $(($1 * 3)) 5000
+  else
+    seq 1 "${VL_TEST_LONG:-$1}" 5000
+  fi
+}
 # run_killed N CALLS COMMAND...: as run, but killed at the Nth of the system calls CALLS ("fsync,rename")
 # that one of its processes makes; not killed where none makes as many.  Leaks are not looked for, since
 # their finder wants to be where strace is.

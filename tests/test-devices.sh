@@ -301,7 +301,7 @@ if can_kill; then
         *) devices web | grep -q three || f server add volume web "path=$tmp/three.raw,format=raw" > /dev/null 2>&1 ;;
       esac
     done
-    is_eq "$bad" 0 "$words: killed at every third of $n calls, the server is whole"
+    is_eq "$bad" 0 "$words: killed at a sample of $n calls, the server is whole"
     true_that "and it was killed" test "$n" -gt 10 -a "$n" -lt 400
   done
 else

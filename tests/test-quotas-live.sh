@@ -128,7 +128,7 @@ if can_kill; then
     # Set, but not yet the guest's.
     [ -z "$(f server diff web)" ] || f server reboot --hard --update web --accept-loss "$quota" > /dev/null 2>&1
   done
-  is_eq "$bad" 0 "killed at every third of $n calls, guest and record are one"
+  is_eq "$bad" 0 "killed at a sample of $n calls, guest and record are one"
   true_that "and it was killed" test "$n" -gt 10 -a "$n" -lt 300
 else
   skip "no strace here (Debian: strace)"

@@ -257,7 +257,7 @@ if can_kill; then
           first=$(disks) ;;
       esac
     done
-    is_eq "$bad" 0 "$words: killed at every fifth of $n calls, the server is whole"
+    is_eq "$bad" 0 "$words: killed at a sample of $n calls, the server is whole"
     true_that "and it was killed" test "$n" -gt 8 -a "$n" -lt 400
     case $words in
       "web "*) [ "$(status web)" != "VERIFY_RESIZE RUNNING large" ] || f server resize revert web > /dev/null ;;

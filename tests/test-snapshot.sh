@@ -317,7 +317,7 @@ if can_kill; then
       esac
       [ "$code" -ne 0 ] || break
     done
-    is_eq "$bad" 0 "after $power: killed at every fifth of $n calls, all is whole"
+    is_eq "$bad" 0 "after $power: killed at a sample of $n calls, all is whole"
     true_that "and it was killed" test "$n" -gt 8 -a "$n" -lt 400
   done
 else

@@ -283,7 +283,7 @@ if can_kill; then
         fi
         [ "$code" -ne 0 ] || break
       done
-      is_eq "$bad" 0 "$status: $word volume is killed at every fourth of $n calls: it is done or was not"
+      is_eq "$bad" 0 "$status: $word volume is killed at a sample of $n calls: it is done or was not"
     done
   done
 else

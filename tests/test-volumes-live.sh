@@ -162,7 +162,7 @@ if can_kill; then
     esac
     [ "$code" -ne 0 ] || break
   done
-  is_eq "$bad" 0 "killed at every second of $n calls, the volume is what the history says"
+  is_eq "$bad" 0 "killed at a sample of $n calls, the volume is what the history says"
   true_that "and it was killed" test "$n" -gt 6 -a "$n" -lt 300
 else
   skip "no strace here (Debian: strace)"
@@ -281,7 +281,7 @@ if can_kill; then
     [ "$code" -ne 0 ] || break
     case $(has_file) in *huge*) break ;; esac
   done
-  is_eq "$bad" 0 "killed at every third of $n calls, the volume is the old one or the new one"
+  is_eq "$bad" 0 "killed at a sample of $n calls, the volume is the old one or the new one"
 else
   skip "no strace here (Debian: strace)"
 fi
