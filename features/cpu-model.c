@@ -33,6 +33,7 @@ static const struct vl_prop props[] = {
     .flags = VL_LOWER | VL_PUBLIC,
     .setting = "cpu_model_extra_flags",
     .nova = "libvirt.cpu_model_extra_flags",
+    .only = "mode!=none",
     .help = "CPU flags to add (flag or +flag) or to take away (-flag), in every mode but none",
     .since = "0.1.0" },
   { .name = "skip-compare",
@@ -40,6 +41,7 @@ static const struct vl_prop props[] = {
     .deflt = "false",
     .setting = "skip_cpu_compare_at_startup",
     .nova = "workarounds.skip_cpu_compare_at_startup",
+    .only = "models; mode!=none flags",
     .help = "take cpu_models and flags without asking whether the host can run them",
     .since = "0.1.0" },
   { .name = "model",
@@ -267,27 +269,16 @@ check_void (struct vl_call *c)
 {
   int on, result = 0;
 
-  if (vl_is (c, "mode", "none")) {
-    for (size_t i = 0; i < vl_count (c, "flags"); i++) {
-      const char *flag = flag_name (c, i, &on);
+  for (size_t i = 0; vl_is (c, "mode", "none") && i < vl_count (c, "flags"); i++) {
+    const char *flag = flag_name (c, i, &on);
 
-      if (! on)
-        result = vl_refuse_as (
-            c, VL_ERR_REFUSED, "Invalid", "flags",
-            "set another cpu_mode in cpu-model.conf, or take the flag out of "
-            "cpu_model_extra_flags",
-            "cpu_model_extra_flags takes '%s' away while cpu_mode is 'none', where guests keep it",
-            flag);
-    }
-    if (result == 0 && vl_count (c, "flags") > 0)
-      vl_warn (c, "flags", "set another cpu_mode in cpu-model.conf, or take the flags out",
-               "cpu_model_extra_flags has no effect: cpu_mode is 'none'");
+    if (! on)
+      result = vl_refuse_as (
+          c, VL_ERR_REFUSED, "Invalid", "flags",
+          "set another cpu_mode in cpu-model.conf, or take the flag out of cpu_model_extra_flags",
+          "cpu_model_extra_flags takes '%s' away while cpu_mode is 'none', where guests keep it",
+          flag);
   }
-  if (vl_bool (c, "skip-compare") && vl_count (c, "models") == 0
-      && (vl_is (c, "mode", "none") || vl_count (c, "flags") == 0))
-    vl_advise (c, "skip-compare", "take it out of cpu-model.conf",
-               "skip_cpu_compare_at_startup has no effect: there are no models and flags to "
-               "compare");
   return result;
 }
 

@@ -26,27 +26,33 @@ static const struct vl_prop props[] = {
   ROW ("vnc", "guests have a VNC display", .type = VL_BOOL, .flags = VL_PUBLIC, .deflt = "true",
        .setting = "vnc_enabled", .nova = "vnc.enabled"),
   ROW ("vnc-listen", "address that VNC displays listen on by TCP; unset: a UNIX socket",
-       .type = VL_STRING, .setting = "vnc_server_listen", .nova = "vnc.server_listen"),
+       .type = VL_STRING, .setting = "vnc_server_listen", .nova = "vnc.server_listen",
+       .only = "vnc=true"),
   ROW ("spice", "guests have a SPICE display", .type = VL_BOOL, .flags = VL_PUBLIC,
        .deflt = "false", .setting = "spice_enabled", .nova = "spice.enabled"),
   ROW ("spice-agent", "guests with SPICE have its agent's channel", .type = VL_BOOL,
        .flags = VL_PUBLIC, .deflt = "true", .setting = "spice_agent_enabled",
-       .nova = "spice.agent_enabled"),
+       .nova = "spice.agent_enabled", .only = "spice=true"),
   ROW ("spice-listen", "address that SPICE displays listen on by TCP; unset: a UNIX socket",
-       .type = VL_STRING, .setting = "spice_server_listen", .nova = "spice.server_listen"),
+       .type = VL_STRING, .setting = "spice_server_listen", .nova = "spice.server_listen",
+       .only = "spice=true"),
   ROW ("spice-secure", "every SPICE channel must be encrypted", .type = VL_BOOL, .deflt = "false",
-       .setting = "spice_require_secure", .nova = "spice.require_secure"),
+       .setting = "spice_require_secure", .nova = "spice.require_secure", .only = "spice=true"),
   ROW ("spice-image", "how SPICE compresses images; unset: its own default", .type = VL_CHOICE,
        .choices = image_modes, .setting = "spice_image_compression",
-       .nova = "spice.image_compression"),
+       .nova = "spice.image_compression", .only = "spice=true"),
   ROW ("spice-jpeg", "when SPICE uses JPEG; unset: its own default", .type = VL_CHOICE,
-       .choices = wan_modes, .setting = "spice_jpeg_compression", .nova = "spice.jpeg_compression"),
+       .choices = wan_modes, .setting = "spice_jpeg_compression", .nova = "spice.jpeg_compression",
+       .only = "spice=true"),
   ROW ("spice-zlib", "when SPICE uses zlib over glz; unset: its own default", .type = VL_CHOICE,
-       .choices = wan_modes, .setting = "spice_zlib_compression", .nova = "spice.zlib_compression"),
+       .choices = wan_modes, .setting = "spice_zlib_compression", .nova = "spice.zlib_compression",
+       .only = "spice=true"),
   ROW ("spice-playback", "SPICE compresses sound; unset: its own default", .type = VL_BOOL,
-       .setting = "spice_playback_compression", .nova = "spice.playback_compression"),
+       .setting = "spice_playback_compression", .nova = "spice.playback_compression",
+       .only = "spice=true"),
   ROW ("spice-streaming", "which video SPICE streams; unset: its own default", .type = VL_CHOICE,
-       .choices = stream_modes, .setting = "spice_streaming_mode", .nova = "spice.streaming_mode"),
+       .choices = stream_modes, .setting = "spice_streaming_mode", .nova = "spice.streaming_mode",
+       .only = "spice=true"),
 };
 
 static const struct vl_write writes[] = { { .path = "devices/channel" },
@@ -68,7 +74,7 @@ is_address (const char *text)
   return text[strspn (text, letters)] == '\0' || inet_pton (AF_INET6, text, &address) == 1;
 }
 
-/* Addresses that are none, and settings of a display that guests do not have. */
+/* Addresses that are none. */
 static int
 ready (struct vl_call *c)
 {
@@ -81,16 +87,6 @@ ready (struct vl_call *c)
                              "'%s' is no address to listen on; accepted: an IPv4 or IPv6 address, "
                              "or the name of a host",
                              vl_str (c, *row));
-  for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
-    const char *type = strncmp (props[i].name, "vnc-", 4) == 0     ? "vnc"
-                       : strncmp (props[i].name, "spice-", 6) == 0 ? "spice"
-                                                                   : NULL;
-
-    if (type && ! vl_bool (c, type) && vl_origin (c, props[i].name) == VL_LAYER_SETTING)
-      vl_advise (c, props[i].name,
-                 vl_printf (c, "take it out of graphics.conf, or set %s_enabled = yes", type),
-                 "%s has no effect: %s_enabled is no", props[i].setting, type);
-  }
   return result;
 }
 

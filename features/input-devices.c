@@ -32,6 +32,7 @@ static const struct vl_prop props[] = {
     .choices = pointers,
     .setting = "pointer_model",
     .nova = "DEFAULT.pointer_model",
+    .only = "graphics.vnc=true; graphics.spice=true graphics.spice-agent=false",
     .help = "pointer of guests whose image names none: a USB tablet, or the machine's own mouse",
     .since = "0.1.0" },
   { .name = "tablet",

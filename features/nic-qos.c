@@ -9,19 +9,24 @@
 
 #include <string.h>
 
-#define LIMIT(prop, key, what, measure)                                                            \
+#define LIMIT(prop, key, what, measure, ...)                                                       \
   {                                                                                                \
     .name = prop, .type = VL_INT, .min = 1, .max = UINT32_MAX, .unit = measure,                    \
-    .flavor_key = "quota:vif_" key, .help = what, .since = "0.1.0"                                 \
+    .flavor_key = "quota:vif_" key, .help = what, .since = "0.1.0", __VA_ARGS__                    \
   }
 
 static const struct vl_prop props[] = {
-  LIMIT ("inbound-average", "inbound_average", "average rate that an interface receives", "KiB/s"),
-  LIMIT ("inbound-burst", "inbound_burst", "how much may come in at peak rate", "KiB"),
-  LIMIT ("inbound-peak", "inbound_peak", "highest rate that an interface receives", "KiB/s"),
-  LIMIT ("outbound-average", "outbound_average", "average rate that an interface sends", "KiB/s"),
-  LIMIT ("outbound-burst", "outbound_burst", "how much may go out at peak rate", "KiB"),
-  LIMIT ("outbound-peak", "outbound_peak", "highest rate that an interface sends", "KiB/s"),
+  LIMIT ("inbound-average", "inbound_average", "average rate that an interface receives",
+         "KiB/s", ),
+  LIMIT ("inbound-burst", "inbound_burst", "how much may come in at peak rate", "KiB",
+         .only = "inbound-average"),
+  LIMIT ("inbound-peak", "inbound_peak", "highest rate that an interface receives", "KiB/s",
+         .only = "inbound-average"),
+  LIMIT ("outbound-average", "outbound_average", "average rate that an interface sends", "KiB/s", ),
+  LIMIT ("outbound-burst", "outbound_burst", "how much may go out at peak rate", "KiB",
+         .only = "outbound-average"),
+  LIMIT ("outbound-peak", "outbound_peak", "highest rate that an interface sends", "KiB/s",
+         .only = "outbound-average"),
 };
 
 static const struct vl_write writes[] = { { .path = "devices/interface/bandwidth" } };
@@ -40,17 +45,6 @@ active (struct vl_call *c)
 static int
 validate (struct vl_call *c)
 {
-  static const char *const averages[] = { "inbound-average", "outbound-average" };
-
-  for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
-    const char *name = props[i].name, *average = averages[name[0] == 'o'];
-
-    if (vl_has (c, name) && ! vl_has (c, average))
-      vl_warn (
-          c, name,
-          vl_printf (c, "set quota:vif_%s_average too", name[0] == 'o' ? "outbound" : "inbound"),
-          "a limit without an average has no effect");
-  }
   for (size_t i = 0; i < vl_n_nics (c); i++)
     if (strcmp (vl_nic (c, i)->type, "user") == 0)
       vl_warn (c, NULL, "connect it to a bridge",

@@ -24,6 +24,7 @@ static const struct vl_prop props[] = {
     .rule = VL_IMAGE_WINS,
     .flavor_key = "hw:cpu_realtime_mask",
     .image_key = "hw_cpu_realtime_mask",
+    .only = "enabled=true",
     .invalid_code = MASK_CODE,
     .help = "the realtime CPUs; '^0' is all but CPU 0; unset: all",
     .since = "0.1.0" },
@@ -65,12 +66,8 @@ resolve (struct vl_call *c)
   const char *mask = vl_str (c, "mask");
   struct vl_cpuset cpus;
 
-  if (! vl_bool (c, "enabled")) {
-    if (mask)
-      vl_advise (c, "mask", "add hw:cpu_realtime=yes to the flavor",
-                 "the guest has no realtime CPUs, so the mask has no effect");
+  if (! vl_bool (c, "enabled"))
     return 0;
-  }
   if (mask == NULL)
     return vl_put (c, "cpus", vl_printf (c, "0-%" PRId64, vcpus - 1), "enabled",
                    "all of the guest's CPUs");

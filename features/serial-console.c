@@ -43,6 +43,7 @@ static const struct vl_prop props[] = {
     .deflt = "10000:20000",
     .setting = "port_range",
     .nova = "serial_console.port_range",
+    .only = "tcp=true socket=false",
     .help = "the TCP ports that may be taken, FIRST:LAST",
     .since = "0.1.0" },
   { .name = "address",
@@ -50,6 +51,7 @@ static const struct vl_prop props[] = {
     .deflt = "127.0.0.1",
     .setting = "proxyclient_address",
     .nova = "serial_console.proxyclient_address",
+    .only = "tcp=true socket=false",
     .help = "the address that serial consoles listen on",
     .since = "0.1.0" },
   { .name = "socket",
@@ -85,25 +87,6 @@ read_range (struct vl_call *c, int64_t *first, int64_t *last)
 
   text = text && *text == ':' ? read_port (text + 1, last) : NULL;
   return text && *text == '\0' && *first <= *last ? 0 : -1;
-}
-
-/* Settings of TCP ports that guests do not have. */
-static int
-ready (struct vl_call *c)
-{
-  static const char *const of_tcp[] = { "ports", "address" };
-  const char *why = vl_bool (c, "socket") ? "serial_console_socket is yes"
-                    : vl_bool (c, "tcp")  ? NULL
-                                          : "serial_console_enabled is no";
-
-  for (size_t i = 0; why && i < sizeof of_tcp / sizeof of_tcp[0]; i++)
-    if (vl_origin (c, of_tcp[i]) == VL_LAYER_SETTING)
-      vl_advise (c, of_tcp[i],
-                 vl_bool (c, "socket") ? "take it out of serial-console.conf"
-                                       : "take it out of serial-console.conf, or set "
-                                         "serial_console_enabled = yes",
-                 "%s has no effect: %s", i ? "proxyclient_address" : "port_range", why);
-  return 0;
 }
 
 static int
@@ -252,5 +235,4 @@ contribute (struct vl_call *c)
 VL_FEATURE (serial_console, "serial-console", .version = VL_VERSION,
             .summary = "serial port with its log, or TCP serial consoles",
             .props = VL_TABLE (props), .writes = VL_TABLE (writes), .reads = VL_TABLE (reads),
-            .ready = ready, .resolve = resolve, .validate = validate, .claim = claim,
-            .contribute = contribute);
+            .resolve = resolve, .validate = validate, .claim = claim, .contribute = contribute);

@@ -28,6 +28,7 @@ static const struct vl_prop props[] = {
     .choices = models,
     .flavor_key = "hw:mem_encryption_model",
     .image_key = "hw_mem_encryption_model",
+    .only = "encryption=true; kind",
     .help = "how, where memory is encrypted; unset: amd-sev, or what a required trait says",
     .since = "0.1.0" },
   { .name = "kind",
@@ -120,12 +121,8 @@ resolve (struct vl_call *c)
     return vl_refuse_as (
         c, VL_ERR_REQUEST, "FlavorImageConflict", "encryption", "take out one of the two",
         "memory encryption is declined, and trait:%s=required asks for it", traits[trait].name);
-  if (! vl_bool (c, "encryption") && trait < 0) {
-    if (model >= 0)
-      vl_advise (c, "model", "add hw:mem_encryption=true to the flavor",
-                 "the memory is not encrypted, so the model has no effect");
+  if (! vl_bool (c, "encryption") && trait < 0)
     return 0;
-  }
   if (model >= 0 && trait > model)
     return vl_refuse_as (c, VL_ERR_REQUEST, "FlavorImageConflict", "model",
                          "take out one of the two",

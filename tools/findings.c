@@ -37,14 +37,14 @@ findings_print (const struct tool *tool, const struct vl_app *app, FILE *file)
       findings_print_one (vl_findings_get (app, i), file);
 }
 
-/* Has APP an error that says what FINDING does? */
+/* Has APP a finding that says what FINDING does, and as loudly? */
 static int
 is_told (const struct vl_app *app, const struct vl_finding *finding)
 {
   for (size_t i = 0; i < vl_findings_count (app); i++) {
     const struct vl_finding *told = vl_findings_get (app, i);
 
-    if (told->severity == VL_SEV_ERROR && vl_text_same (told->plugin, finding->plugin)
+    if (told->severity <= finding->severity && vl_text_same (told->plugin, finding->plugin)
         && vl_text_same (told->origin, finding->origin)
         && strcmp (told->message, finding->message) == 0)
       return 1;

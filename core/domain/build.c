@@ -9,6 +9,8 @@
 #include "domain/node.h"
 
 #include "lib/clock.h"
+#include "plugin/idle.h"
+#include "request/work.h"
 
 int64_t
 vl_build_time (struct vl_build *build, const char *phase, const char *plugin, int64_t since)
@@ -169,6 +171,12 @@ resolve (struct vl_build *build)
 }
 
 static void
+tell_idle (struct vl_build *build)
+{
+  vl_guest_tell_idle (build->guest);
+}
+
+static void
 begin (struct vl_build *build)
 {
   build->doc = vl_doc_new (build->call);
@@ -219,6 +227,7 @@ vl_build_run (struct vl_build *build)
   call->driver = build->guest->driver;
   run_core (build, VL_PHASE_RESOLVE, resolve);
   run_core (build, VL_PHASE_ACTIVATE, vl_build_activate);
+  run_core (build, VL_PHASE_ACTIVATE, tell_idle);
   run_phase (build, VL_PHASE_VALIDATE);
   run_phase (build, VL_PHASE_CLAIM);
   run_core (build, VL_PHASE_CLAIM, vl_core_claim);
@@ -267,13 +276,17 @@ vl_build_ready (struct vl_call *call, struct vl_registry *registry, struct vl_pl
   for (size_t i = 0; i < registry->n; i++) {
     struct vl_plugin *plugin = registry->plugins[i];
 
-    if (plugin->kind != VL_KIND_FEATURE || plugin->state != VL_PLUGIN_LOADED
-        || plugin->feature.ready == NULL)
+    if (plugin->state != VL_PLUGIN_LOADED)
       continue;
-    vl_call_as (call, plugin);
-    call->doing = "ready";
     errors_before = call->findings.n_errors;
-    result |= vl_said (call, plugin->feature.ready (call) ? -1 : 0, errors_before);
+    if (plugin->kind == VL_KIND_FEATURE && plugin->feature.ready) {
+      vl_call_as (call, plugin);
+      call->doing = "ready";
+      result |= vl_said (call, plugin->feature.ready (call) ? -1 : 0, errors_before);
+    }
+    if (call->findings.n_errors == errors_before
+        && (plugin->kind == VL_KIND_FEATURE || plugin == driver || driver == NULL))
+      vl_idle_rows (call, registry, plugin);
   }
   vl_call_as (call, caller);
   call->driver = driver_before;

@@ -21,7 +21,8 @@ static const char *const filesystems[] = { "ext2", "ext3", "ext4", "xfs", NULL }
     .help = __VA_ARGS__                                                                            \
   }
 #define NAMES(name, text) ROW (name, VL_LIST, NULL, NULL, text, .flags = VL_EMPTY_OK | VL_WORDS)
-#define RATIO(name, value, text) ROW (name, VL_DECIMAL, value, "DEFAULT." name, text)
+#define RATIO(name, value, text, ...)                                                              \
+  ROW (name, VL_DECIMAL, value, "DEFAULT." name, text, __VA_ARGS__)
 #define RESERVE(name, value, what, text)                                                           \
   ROW (name, VL_INT, value, "DEFAULT." name, text, .max = INT32_MAX, .unit = what)
 
@@ -44,12 +45,15 @@ static const struct vl_prop table[] = {
        "availability zone that config drives name"),
   ROW ("dhcp_domain", VL_STRING, NULL, "api.dhcp_domain",
        "domain that config drives append to the guest's host name"),
-  RATIO ("initial_cpu_allocation_ratio", "4.0", "CPUs for guests, for each of the host"),
-  RATIO ("initial_ram_allocation_ratio", "1.0", "memory for guests, in parts of the host's"),
-  RATIO ("initial_disk_allocation_ratio", "1.0", "disk space for guests, in parts of the host's"),
-  RATIO ("cpu_allocation_ratio", NULL, "unless 0: instead of initial_cpu_allocation_ratio"),
-  RATIO ("ram_allocation_ratio", NULL, "unless 0: instead of initial_ram_allocation_ratio"),
-  RATIO ("disk_allocation_ratio", NULL, "unless 0: instead of initial_disk_allocation_ratio"),
+  RATIO ("initial_cpu_allocation_ratio", "4.0", "CPUs for guests, for each of the host",
+         .only = "cpu_allocation_ratio=-|0|0.0"),
+  RATIO ("initial_ram_allocation_ratio", "1.0", "memory for guests, in parts of the host's",
+         .only = "ram_allocation_ratio=-|0|0.0"),
+  RATIO ("initial_disk_allocation_ratio", "1.0", "disk space for guests, in parts of the host's",
+         .only = "disk_allocation_ratio=-|0|0.0"),
+  RATIO ("cpu_allocation_ratio", NULL, "unless 0: instead of initial_cpu_allocation_ratio", ),
+  RATIO ("ram_allocation_ratio", NULL, "unless 0: instead of initial_ram_allocation_ratio", ),
+  RATIO ("disk_allocation_ratio", NULL, "unless 0: instead of initial_disk_allocation_ratio", ),
   RESERVE ("reserved_host_cpus", "0", NULL, "CPUs of the host that no guest gets"),
   RESERVE ("reserved_host_memory_mb", "512", "MiB", "memory of the host that no guest gets"),
   RESERVE ("reserved_host_disk_mb", "0", "MiB", "disk space of the host that no guest gets"),
@@ -57,9 +61,12 @@ static const struct vl_prop table[] = {
        "where disks are and how they are made: what a storage plugin answers for; default: by "
        "use_cow_images"),
   ROW ("storage.use_cow_images", VL_BOOL, "yes", "DEFAULT.use_cow_images",
-       "images_type = default means qcow2 (yes) or flat (no)"),
+       "images_type = default means qcow2 (yes) or flat (no)",
+       .only = "storage.images_type=default"),
   ROW ("storage.force_raw_images", VL_BOOL, "yes", "DEFAULT.force_raw_images",
-       "flat root disks are raw whatever the image's format"),
+       "flat root disks are raw whatever the image's format",
+       .only = "storage.images_type=flat|raw; storage.images_type=default "
+               "storage.use_cow_images=false"),
   ROW ("storage.preallocate_images", VL_CHOICE, "none", "DEFAULT.preallocate_images",
        "space: a disk's blocks are allocated when it is made", .choices = preallocations),
   ROW ("storage.config_drive_format", VL_CHOICE, "iso9660", "DEFAULT.config_drive_format",
@@ -71,7 +78,8 @@ static const struct vl_prop table[] = {
   ROW ("storage.vendordata_jsonfile_path", VL_STRING, NULL, "api.vendordata_jsonfile_path",
        "file with a JSON object that config drives tell every guest (vendor_data.json)"),
   ROW ("storage.config_drive_bus", VL_CHOICE, NULL, NULL,
-       "bus of config drives that are CD-ROMs, where the image names none", .choices = drive_buses),
+       "bus of config drives that are CD-ROMs, where the image names none", .choices = drive_buses,
+       .only = "storage.config_drive_format=iso9660"),
   ROW ("storage.force_config_drive", VL_BOOL, "no", "DEFAULT.force_config_drive",
        "every server gets a config drive"),
   ROW ("storage.rescue_image_id", VL_STRING, NULL, "libvirt.rescue_image_id",
@@ -95,7 +103,8 @@ static const struct vl_prop table[] = {
        "images that no server uses, and that can be fetched again, leave STATE"),
   ROW ("storage.remove_unused_original_minimum_age_seconds", VL_INT, "86400",
        "image_cache.remove_unused_original_minimum_age_seconds",
-       "how long no server must have used them", .max = INT32_MAX, .unit = "s"),
+       "how long no server must have used them", .max = INT32_MAX, .unit = "s",
+       .only = "storage.remove_unused_base_images=true"),
 };
 
 const struct vl_prop *

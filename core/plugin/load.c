@@ -10,6 +10,7 @@
 #include "plugin/load.h"
 
 #include "lib/text.h"
+#include "plugin/idle.h"
 
 #include <inttypes.h>
 #include <linux/capability.h>
@@ -226,6 +227,23 @@ check_keys (struct loading *l, const struct vl_prop *row)
     REFUSE (l, "its property '%s' has a request key; accepted of drivers: settings", row->name);
 }
 
+/* What the row has an effect beside: rows of its plugin, or of others, that are there or not. */
+static void
+check_only (struct loading *l, const struct vl_prop *row)
+{
+  const char *rest = row->only, *words, *word;
+  struct vl_only only;
+
+  while (rest && (words = vl_only_next (l->call, &rest, 1)) != NULL)
+    while ((word = vl_only_next (l->call, &words, 0)) != NULL)
+      if (vl_only_read (l->call, word, &only) < 0
+          || (strchr (only.name, '.') == NULL && vl_plugin_row (l->plugin, only.name) == NULL))
+        REFUSE (l,
+                "its property '%s' has an effect only where '%s'; accepted: NAME, NAME=VALUE or "
+                "NAME!=VALUE, with the name of one of its rows or PLUGIN.NAME",
+                row->name, word);
+}
+
 static void
 check_prop (struct loading *l, const struct vl_prop *row)
 {
@@ -245,6 +263,7 @@ check_prop (struct loading *l, const struct vl_prop *row)
             row->of);
   if (row->fills && ! is_slot (row->fills))
     REFUSE (l, "its property '%s' fills '%s', which is no slot", row->name, row->fills);
+  check_only (l, row);
 }
 
 static void

@@ -231,6 +231,10 @@ vl_guest_number (const struct vl_guest *guest, const struct vl_plugin *plugin)
              : registry->n;
 }
 
+/* idle.c */
+/* Tells of what the request asks that changes nothing beside the rest of it. */
+void vl_guest_tell_idle (struct vl_guest *guest);
+
 /* cause.c */
 /* "key=value, layer[, file:line]". */
 const char *vl_raw_origin (struct vl_arena *arena, const struct vl_raw *raw, enum vl_layer layer);

@@ -12,6 +12,7 @@
 #include "lib/file.h"
 #include "lib/text.h"
 #include "lib/trust.h"
+#include "plugin/idle.h"
 #include "server/db.h"
 
 #include <errno.h>
@@ -127,6 +128,8 @@ vl_app_load (struct vl_app *app)
   vl_trust_remember (1);
   vl_registry_load_all (app->call, app->registry, &app->places);
   vl_trust_remember (0);
+  if (app->options.strict && app->config)
+    vl_idle_files (app->call, app->registry, app->config, vl_driver_wanted (app));
   if (! app->options.strict)
     vl_soften (app->call, first);
   return vl_registry_given_loaded (app->call, app->registry) < 0 ? -1 : result;

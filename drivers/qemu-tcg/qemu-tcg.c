@@ -36,6 +36,7 @@ static const struct vl_prop props[] = {
     .max = 86400,
     .unit = "s",
     .setting = "open_timeout",
+    .only = "connection-uri=qemu:///embed",
     .help = "how long a command waits for another one that has the guests open",
     .since = "0.1" },
   { .name = "console-log-bytes",
@@ -45,6 +46,7 @@ static const struct vl_prop props[] = {
     .max = 1073741824,
     .unit = "B",
     .setting = "console_log_bytes",
+    .only = "connection-uri=qemu:///embed",
     .help = "how much is kept of what a guest writes on its console, where no virtlogd does that",
     .since = "0.1" },
 };

@@ -164,6 +164,10 @@ struct vl_prop {
   const char *help;           /* one line */
   const char *since;          /* virtloom version */
   /* New members go below this line only. */
+  /* Where it has an effect, if not everywhere: "NAME", "NAME=VALUE|VALUE" or "NAME!=VALUE" of
+   * its own rows or PLUGIN.NAME; with blanks between them all must hold, with ';' one.  '-' is
+   * the value of what is unset. */
+  const char *only;
 };
 
 /* A subtree of the document: "a/b" (the element and all below it), "a/b/@x" (one

@@ -21,6 +21,11 @@ static const struct vl_prop props[] = {
     .since = "0.1" },
   { .name = "settled", .type = VL_STRING, .setting = "none", .help = "none", .since = "0.1" },
   { .name = "settled", .type = VL_STRING, .help = "twice", .since = "0.1" },
+  { .name = "beside",
+    .type = VL_STRING,
+    .only = "settled=yes; !gone nowhere",
+    .help = "beside what there is not",
+    .since = "0.1" },
 };
 
 static const struct vl_tool_row tools[] = {
