@@ -62,6 +62,15 @@ crowd () {
   is_eq "$(guest_pids)" "" "$1: and nothing runs"
 }
 crowd embedded
+# Without the setting a guest that hears nothing is waited for, for two minutes.
+setting qemu-tcg 'wait_soft_reboot_seconds = 1'
+must v server create last --flavor f --image i
+pid=$(guest_pids)
+run vl --driver qemu-tcg server reboot last
+is_rc 0 "a guest that hears nothing is rebooted all the same"
+has "$err" 'did not shut down in 1 s; the plug was pulled' "after as long as wait_soft_reboot_seconds says"
+true_that "and runs anew" test -n "$(guest_pids)" -a "$(guest_pids)" != "$pid"
+must v server delete last
 all_gone
 hosts_or_skip
 host_up a

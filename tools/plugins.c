@@ -147,6 +147,7 @@ props_json (struct tool *tool, const struct vl_plugin_info *info)
     json_put (object, "flavor", row->flavor_key);
     json_put (object, "image", row->image_key);
     json_put (object, "setting", row->setting);
+    json_put (object, "only", row->only);
     json_put (object, "value", row->setting ? info->values[i].text : NULL);
     json_put (object, "origin", row->setting ? info->values[i].origin : NULL);
     json_put (object, "nova", row->nova);

@@ -450,9 +450,10 @@ type_main (struct vl_call *call, struct vl_config *config)
   return bad;
 }
 
-/* The items of `traits` are names, with a '-' in front or not. */
+/* What types do not say: the items of `traits` are names, with a '-' in front or not; a server
+ * without disks is none. */
 static int
-check_traits (struct vl_call *call, const struct vl_config *config)
+check_values (struct vl_call *call, const struct vl_config *config)
 {
   const struct vl_conf_entry *entry = vl_config_find (config, MAIN_FILE, "virtloom", "traits");
   const char *const *traits;
@@ -465,6 +466,10 @@ check_traits (struct vl_call *call, const struct vl_config *config)
                           "traits: '%s'; accepted: capital letters, digits and '_', with a '-' in "
                           "front where the host has it not",
                           *traits);
+  entry = vl_config_find (config, MAIN_FILE, "storage", "max_disk_devices_to_attach");
+  if (entry && vl_config_int (config, "storage.max_disk_devices_to_attach") == 0)
+    bad = vl_ini_error (call, NULL, entry->path, entry->line, NULL,
+                        "max_disk_devices_to_attach = 0; accepted: 1 to 1024, or -1 for no limit");
   return bad;
 }
 
@@ -526,7 +531,7 @@ vl_config_read (struct vl_call *call, struct vl_config *config, const struct vl_
     qsort (config->entries, config->n, sizeof *config->entries, compare_entries);
   if (config->n_files > 1)
     qsort (config->files, config->n_files, sizeof *config->files, compare_files);
-  return type_main (call, config) | check_traits (call, config) | bad ? -1 : 0;
+  return type_main (call, config) | check_values (call, config) | bad ? -1 : 0;
 }
 
 const struct vl_conf_entry *
