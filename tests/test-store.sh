@@ -206,6 +206,8 @@ f image create img --file "$tmp/disk.raw" --disk-format raw > /dev/null
 if [ -c /dev/full ]; then
   err=$(f server create web --flavor m1 --image img 2>&1 > /dev/full) rc=$?
   is_eq "$rc $err" "1 error Failed core: what was asked for was done, but the answer cannot be written: No space left on device" "an answer that cannot be written is told from what was not done"
+  err=$(f server list -o json 2>&1 > /dev/full) rc=$?
+  is_eq "$rc $err" "1 error Failed core: what was asked for was done, but the answer cannot be written: No space left on device" "and so is one in JSON, on stderr then"
   run f server delete web
   is_eq "$rc $err" "0 " "the server is there"
 fi

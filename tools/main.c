@@ -154,6 +154,8 @@ run (struct tool *tool)
 static int
 finish (struct tool *tool, int code)
 {
+  int told = tool->json && ! tool->printed;
+
   output_wipe ();
   if (tool->json && ! tool->printed) {
     json_object_set_new (tool->data, "findings", json_findings (tool->app));
@@ -164,8 +166,9 @@ finish (struct tool *tool, int code)
     (void)vl_refuse (tool->call, VL_ERR_FAILED, NULL, NULL, "%sthe answer cannot be written: %m",
                      code ? "" : "what was asked for was done, but ");
     code = code ? code : VL_ERR_FAILED;
+    told = 0;
   }
-  if (! tool->json || tool->printed)
+  if (! told)
     findings_print (tool, tool->app, stderr);
   json_decref (tool->data);
   vl_app_free (tool->app);
