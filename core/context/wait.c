@@ -107,3 +107,13 @@ vl_patience (struct vl_call *call, unsigned ms)
 
   return left < 1 ? 1 : left < (int64_t)ms ? (unsigned)left : ms;
 }
+
+void
+vl_spare (struct vl_call *call)
+{
+  void (*spare) (void) = call->spare;
+
+  call->spare = NULL;
+  if (spare)
+    spare ();
+}

@@ -38,9 +38,8 @@ static void VL_PRINTF (2, 3) ignore (void *opaque, const char *fmt, ...)
 }
 
 static xmlRelaxNGPtr
-load (struct vl_call *call, const char *name)
+load (const char *path)
 {
-  VL_AUTOFREE char *path = vl_xasprintf ("%s/%s.rng", VL_LIBVIRT_SCHEMAS, name);
   xmlRelaxNGParserCtxtPtr parser = NULL;
   xmlRelaxNGPtr rng = NULL;
 
@@ -55,39 +54,64 @@ load (struct vl_call *call, const char *name)
     xmlRelaxNGFreeParserCtxt (parser);
     xmlKeepBlanksDefault (keep);
   }
-  if (rng)
-    return rng;
-  vl_refuse_as (call, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
-                "install libvirt's schemas (Debian: apt-get install libvirt0)",
-                "libvirt's schema '%s' cannot be read", path);
-  return NULL;
+  return rng;
 }
 
+static char *
+path_of (const char *name)
+{
+  return vl_xasprintf ("%s/%s.rng", VL_LIBVIRT_SCHEMAS, name);
+}
+
+/* The schema NAME, read where it has not been; NULL where it cannot be. */
 static struct schema *
-find (struct vl_call *call, const char *name)
+get (const char *name)
 {
   struct schema *schema = schemas;
+  VL_AUTOFREE char *path = path_of (name);
   xmlRelaxNGPtr rng;
 
   while (schema && ! VL_STREQ (schema->name, name))
     schema = schema->next;
-  if (schema)
+  if (schema || (rng = load (path)) == NULL)
     return schema;
-  if (strlen (name) >= sizeof schema->name
-      || strspn (name, "abcdefghijklmnopqrstuvwxyz") != strlen (name)) {
-    vl_refuse_as (call, VL_ERR_FAILED, "SchemaUnavailable", NULL, NULL, "there is no schema '%s'",
-                  name);
-    return NULL;
-  }
-  rng = load (call, name);
-  if (rng == NULL)
-    return NULL;
   schema = VL_NEW (struct schema);
   strcpy (schema->name, name);
   schema->rng = rng;
   schema->next = schemas;
   schemas = schema;
   return schema;
+}
+
+static struct schema *
+find (struct vl_call *call, const char *name)
+{
+  struct schema *schema;
+  VL_AUTOFREE char *path = NULL;
+
+  if (strlen (name) >= sizeof schema->name
+      || strspn (name, "abcdefghijklmnopqrstuvwxyz") != strlen (name)) {
+    vl_refuse_as (call, VL_ERR_FAILED, "SchemaUnavailable", NULL, NULL, "there is no schema '%s'",
+                  name);
+    return NULL;
+  }
+  schema = get (name);
+  if (schema)
+    return schema;
+  path = path_of (name);
+  vl_refuse_as (call, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
+                "install libvirt's schemas (Debian: apt-get install libvirt0)",
+                "libvirt's schema '%s' cannot be read", path);
+  return NULL;
+}
+
+/* Where it cannot be read, whoever needs it is told. */
+void
+vl_schema_prepare (void)
+{
+  pthread_mutex_lock (&lock);
+  get ("domain");
+  pthread_mutex_unlock (&lock);
 }
 
 /* A validator is used again only after a valid document: libxml2 does not say in which

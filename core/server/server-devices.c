@@ -399,9 +399,11 @@ on_server (struct vl_app *app, const char *server, enum vl_device_kind of, int g
   if (w.what == operations + N_OPERATIONS)
     return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no kind of device %d",
                       (int)of);
+  app->call->spare = vl_schema_prepare;
   if (vl_server_take (app, server, vl_lock_seconds (app), &w.record, &w.driver, &lock) == 0
       && has_calls (&w) && load (&w) == 0)
     result = fn (&w, arg);
+  app->call->spare = NULL;
   app->call->op_device = NULL;
   if (result == 0 && id)
     *id = w.device;

@@ -20,15 +20,9 @@
 #include "lib/text.h"
 #include "virt.h"
 
-#define MAX_GROUPS 64
 #define MAX_DEPTH 64
-
-/* Who QEMU runs as. */
-struct user {
-  uid_t uid;
-  gid_t groups[MAX_GROUPS]; /* the first is its own */
-  int n_groups;
-};
+/* Who guests run as changes when a daemon is started anew: it is not asked again for so long. */
+#define USER_MS 1000
 
 /* The label that libvirt gives guests: "+UID:+GID". */
 static const char *
@@ -52,41 +46,58 @@ label_of (const struct vl_xml *capabilities, const char *type)
   return NULL;
 }
 
-/* 1 and *USER; 0 where QEMU runs as the user of the daemon, or as root; -1 after a finding. */
-static int
-find_user (struct vl_call *call, struct vl_conn *conn, struct user *user)
+/* The user that LABEL names, with its groups. */
+static struct virt_user
+user_of (const char *label)
 {
-  VIRT_AUTOTEXT char *xml = conn->guest_uid ? NULL : virConnectGetCapabilities (conn->virt);
-  const struct vl_xml *root;
-  const char *label;
+  struct virt_user user = { .found = -1 };
   struct passwd entry, *found = NULL;
   char text[4096];
   unsigned uid, gid;
 
-  if (conn->guest_uid) {
-    *user = (struct user) { .uid = conn->guest_uid, .groups = { conn->guest_gid }, .n_groups = 1 };
-    return 1;
-  }
+  if (label == NULL || sscanf (label, "+%u:+%u", &uid, &gid) != 2 || uid == 0)
+    return user;
+  user =
+      (struct virt_user) { .found = 1, .uid = uid, .groups = { gid }, .n_groups = VIRT_MAX_GROUPS };
+  if (getpwuid_r (uid, &entry, text, sizeof text, &found) != 0 || found == NULL
+      || getgrouplist (entry.pw_name, gid, user.groups, &user.n_groups) < 0)
+    user.n_groups = 1;
+  return user;
+}
+
+/* Is conn->user true still? */
+static int
+is_known (struct vl_conn *conn)
+{
+  if (conn->guest_uid)
+    conn->user = (struct virt_user) {
+      .found = 1, .uid = conn->guest_uid, .groups = { conn->guest_gid }, .n_groups = 1
+    };
+  return conn->guest_uid || (conn->user.found && vl_clock_ms () - conn->user.at < USER_MS);
+}
+
+int
+virt_find_user (struct vl_call *call, struct vl_conn *conn)
+{
+  VIRT_AUTOTEXT char *xml = NULL;
+  const struct vl_xml *root;
+
+  if (is_known (conn))
+    return 0;
+  xml = virConnectGetCapabilities (conn->virt);
   if (xml == NULL)
     return virt_error (call, "cannot ask libvirt which user it runs QEMU as");
   root = vl_xml_read (call, xml, strlen (xml));
   if (root == NULL)
     return -1;
-  label = label_of (root, conn->type);
-  if (label == NULL || sscanf (label, "+%u:+%u", &uid, &gid) != 2 || uid == 0)
-    return 0;
-  user->uid = uid;
-  user->groups[0] = gid;
-  user->n_groups = MAX_GROUPS;
-  if (getpwuid_r (uid, &entry, text, sizeof text, &found) != 0 || found == NULL
-      || getgrouplist (entry.pw_name, gid, user->groups, &user->n_groups) < 0)
-    user->n_groups = 1;
-  return 1;
+  conn->user = user_of (label_of (root, conn->type));
+  conn->user.at = vl_clock_ms ();
+  return 0;
 }
 
 /* May USER pass through the folder?  An access list is taken to say so. */
 static int
-may_pass (const struct user *user, int fd, const struct stat *st)
+may_pass (const struct virt_user *user, int fd, const struct stat *st)
 {
   if (fgetxattr (fd, "system.posix_acl_access", NULL, 0) > 0)
     return 1;
@@ -99,7 +110,7 @@ may_pass (const struct user *user, int fd, const struct stat *st)
 }
 
 static int
-refuse_folder (struct vl_call *call, const struct user *user, const char *folder)
+refuse_folder (struct vl_call *call, const struct virt_user *user, const char *folder)
 {
   VL_AUTOFREE char *word = vl_shell_quote (folder);
 
@@ -113,7 +124,7 @@ refuse_folder (struct vl_call *call, const struct user *user, const char *folder
 
 /* OURS: the folder is STATE or below it. */
 static int
-open_way (struct vl_call *call, const struct user *user, const char *folder, int ours)
+open_way (struct vl_call *call, const struct virt_user *user, const char *folder, int ours)
 {
   int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (ours ? O_NOFOLLOW : 0));
   struct stat st;
@@ -143,7 +154,7 @@ open_way (struct vl_call *call, const struct user *user, const char *folder, int
 
 /* The folders above STATE have to let USER pass: they are not ours to change. */
 static int
-open_way_above (struct vl_call *call, const struct user *user, const char *state)
+open_way_above (struct vl_call *call, const struct virt_user *user, const char *state)
 {
   for (const char *slash = strchr (state + 1, '/'); slash; slash = strchr (slash + 1, '/'))
     if (open_way (call, user, vl_printf (call, "%.*s", (int)(slash - state), state), 0) < 0)
@@ -153,7 +164,7 @@ open_way_above (struct vl_call *call, const struct user *user, const char *state
 
 /* Opens the way to PATH, which lies below STATE, from STATE on. */
 static int
-open_way_to (struct vl_call *call, const struct vl_conn *conn, const struct user *user,
+open_way_to (struct vl_call *call, const struct vl_conn *conn, const struct virt_user *user,
              const char *path)
 {
   for (const char *slash = path + strlen (conn->state_dir); slash; slash = strchr (slash + 1, '/'))
@@ -193,7 +204,7 @@ remove_links (int fd)
 /* Gives what is at PATH to USER: with FOLDER the folder of sockets and logs, else a log that
  * is kept elsewhere, which is made where it is not there. */
 static int
-give (struct vl_call *call, const struct user *user, const char *path, int folder)
+give (struct vl_call *call, const struct virt_user *user, const char *path, int folder)
 {
   int kind = folder ? O_RDONLY | O_DIRECTORY : O_WRONLY | O_CREAT | O_NONBLOCK;
   int fd = open (path, kind | O_NOFOLLOW | O_CLOEXEC, 0600), error = 0;
@@ -219,7 +230,7 @@ give (struct vl_call *call, const struct user *user, const char *path, int folde
 
 /* Every file, folder and socket of the document that lies below STATE. */
 static int
-walk (struct vl_call *call, const struct vl_conn *conn, const struct user *user,
+walk (struct vl_call *call, const struct vl_conn *conn, const struct virt_user *user,
       const char *run_dir, const struct vl_xml *node, int depth)
 {
   static const char *const attributes[] = { "file", "path", "dir", "dev", "socket" };
@@ -249,7 +260,7 @@ walk (struct vl_call *call, const struct vl_conn *conn, const struct user *user,
 int
 virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *folder)
 {
-  struct user user = { .uid = uid, .groups = { gid }, .n_groups = 1 };
+  struct virt_user user = { .uid = uid, .groups = { gid }, .n_groups = 1 };
   const char *state = vl_printf (call, "%.*s", (int)(strrchr (folder, '/') - folder), folder);
 
   if (open_way_above (call, &user, state) < 0 || open_way (call, &user, state, 1) < 0)
@@ -258,27 +269,33 @@ virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *fold
 }
 
 static int
-write_owner (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+write_user (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  struct user user;
-  int found = find_user (call, conn, &user);
-
   (void)job;
-  if (found > 0)
-    fprintf (answer, "%u %u", (unsigned)user.uid, (unsigned)user.groups[0]);
-  return found < 0 ? -1 : 0;
+  if (virt_find_user (call, conn) < 0)
+    return -1;
+  fwrite (&conn->user, sizeof conn->user, 1, answer);
+  return 0;
 }
 
 int
 virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *uid, int64_t *gid)
 {
   struct virt_job job = { 0 };
-  const char *owner;
+  const char *answer;
+  size_t length;
 
-  if (virt_ask (call, conn, write_owner, &job, &owner) < 0)
-    return -1;
-  if (sscanf (owner, "%" SCNd64 " %" SCNd64, uid, gid) != 2)
-    *uid = *gid = -1;
+  *uid = *gid = -1;
+  if (! is_known (conn)) {
+    if (virt_ask_bytes (call, conn, write_user, &job, &answer, &length) < 0)
+      return -1;
+    if (conn->apart && length == sizeof conn->user)
+      memcpy (&conn->user, answer, sizeof conn->user);
+  }
+  if (conn->user.found > 0) {
+    *uid = conn->user.uid;
+    *gid = conn->user.groups[0];
+  }
   return 0;
 }
 
@@ -287,15 +304,16 @@ virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const struct vl_sp
 {
   const char *state = conn->state_dir, *xml = vl_doc_xml (spawn->doc);
   const struct vl_xml *root;
-  struct user user;
-  int found = find_user (call, conn, &user);
+  const struct virt_user *user = &conn->user;
 
-  if (found <= 0)
-    return found;
-  if (open_way_above (call, &user, state) < 0)
+  if (virt_find_user (call, conn) < 0)
+    return -1;
+  if (user->found < 0)
+    return 0;
+  if (open_way_above (call, user, state) < 0)
     return -1;
   root = vl_xml_read (call, xml, strlen (xml));
-  if (root == NULL || walk (call, conn, &user, spawn->run_dir, root, 0) < 0)
+  if (root == NULL || walk (call, conn, user, spawn->run_dir, root, 0) < 0)
     return -1;
-  return geteuid () == 0 ? give (call, &user, spawn->run_dir, 1) : 0;
+  return geteuid () == 0 ? give (call, user, spawn->run_dir, 1) : 0;
 }

@@ -44,8 +44,13 @@ write_seen (struct vl_call *call, struct vl_conn *conn, const struct virt_job *j
 {
   struct virt_seen seen = { 0 };
 
-  if (job->uuid && ! job->blind && virt_see (call, conn, job->uuid, &seen) == 0)
-    fwrite (&seen, sizeof seen, 1, answer);
+  if (job->uuid == NULL || job->blind || virt_see (call, conn, job->uuid, &seen) < 0)
+    return;
+  /* Where it cannot be found out, whoever needs it will be told. */
+  if (job->user && virt_asks_first (conn))
+    virt_find_user (call, conn);
+  seen.user = conn->user;
+  fwrite (&seen, sizeof seen, 1, answer);
 }
 
 int
@@ -152,6 +157,7 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
   int fd = (int)syscall (SYS_pidfd_open, child, 0), error = errno, status, in_time = 0;
   int64_t deadline = vl_clock_ms () + ms, left;
 
+  vl_spare (call);
   while (fd >= 0 && ! in_time && (left = deadline - vl_clock_ms ()) > 0) {
     struct pollfd event = { .fd = fd, .events = POLLIN };
 
@@ -188,8 +194,13 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
 {
   int fd = memfd_create ("virtloom", MFD_CLOEXEC), result = -1;
   FILE *file = fd < 0 ? NULL : fdopen (fd, "w+");
-  pid_t parent = getpid (), child = file ? fork () : -1;
+  pid_t parent = getpid (), child = -1;
 
+  /* Each child would do it anew; a failure it will be told again. */
+  if (virt_asks_first (conn) && virInitialize () < 0)
+    virResetLastError ();
+  if (file)
+    child = fork ();
   if (child == 0) {
     prctl (PR_SET_PDEATHSIG, SIGKILL);
     /* The terminal's ^Z is for the command: stopped, this would hold up all others. */
@@ -340,6 +351,8 @@ do_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
   if (result == 0 && length == sizeof conn->seen) {
     memcpy (&conn->seen, answer, sizeof conn->seen);
     conn->seen_at = vl_clock_ms ();
+    if (conn->seen.user.found)
+      conn->user = conn->seen.user;
   }
   return result;
 }
@@ -432,7 +445,9 @@ virt_is_hasty (struct vl_call *call)
 int
 virt_look_at (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct virt_seen *seen)
 {
-  struct virt_job job = { .uuid = uuid, .work_ms = VIRT_QUICK_MS, .looks = 1 };
+  struct virt_job job = {
+    .uuid = uuid, .work_ms = VIRT_QUICK_MS, .looks = 1, .user = ! virt_is_hasty (call)
+  };
   int result;
 
   if (! conn->apart)

@@ -7,13 +7,19 @@
 
 #include <config.h>
 
+#include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "virt.h"
 
-/* Between two looks at a guest that was asked to let go. */
+/* Between two looks at a guest that was asked to let go; where libvirt says when it has, between
+ * two that find out that it will not say so any more. */
 #define LOOK_MS 20
+#define DEAF_LOOK_MS 500
 /* So long the embedded driver is kept for it: most guests let go at once, and libvirt that opens at
  * the moment in which a disk goes takes the guest for broken and kills it. */
 #define HOLD_MS 5000
@@ -200,7 +206,7 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
     if (before == NULL)
       return virt_error (call, "cannot read the definition of guest '%s'", change->after->domain);
   }
-  domain = virt_define (call, conn, change->after);
+  domain = virt_define_judged (call, conn, change->after);
   if (domain == NULL)
     return -1;
   runs = virt_read_live (call, domain, &live, &xml);
@@ -215,7 +221,7 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
 static int
 attach (struct vl_call *call, struct vl_conn *conn, const struct vl_device_change *change)
 {
-  struct virt_job job = { .uuid = change->after->uuid, .change = change };
+  struct virt_job job = { .uuid = change->after->uuid, .blind = 1, .change = change };
 
   return virt_do_awake (call, conn, &job, attach_guest);
 }
@@ -252,23 +258,113 @@ has_settled (virDomainPtr domain)
   return n >= 0 || ! virt_alive (domain);
 }
 
+/* ---- that a device has gone ---- */
+
+/* The descriptor that becomes readable then is OPAQUE itself. */
+static void
+on_removed (virConnectPtr virt, virDomainPtr domain, const char *alias, void *opaque)
+{
+  const uint64_t one = 1;
+
+  (void)virt;
+  (void)domain;
+  (void)alias;
+  if (write ((int)(intptr_t)opaque, &one, sizeof one) < 0)
+    return; /* the next look sees it */
+}
+
+static void
+forget_removed (void *opaque)
+{
+  close ((int)(intptr_t)opaque);
+}
+
+struct removed {
+  int fd; /* -1: libvirt does not say it */
+  int id; /* of the listener */
+};
+
+/* Listens before the guest is asked, so that nothing is missed. */
+static struct removed
+listen_for_removed (const struct vl_conn *conn, virDomainPtr domain)
+{
+  struct removed removed = { .fd = conn->own_loop ? -1 : eventfd (0, EFD_CLOEXEC), .id = -1 };
+  int other = removed.fd < 0 ? -1 : dup (removed.fd);
+
+  if (other >= 0)
+    removed.id = virConnectDomainEventRegisterAny (
+        conn->virt, domain, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+        VIR_DOMAIN_EVENT_CALLBACK (on_removed), (void *)(intptr_t)other, forget_removed);
+  if (removed.id >= 0)
+    return removed;
+  virResetLastError ();
+  if (other >= 0)
+    close (other);
+  if (removed.fd >= 0)
+    close (removed.fd);
+  removed.fd = -1;
+  return removed;
+}
+
+static void
+listen_no_more (const struct vl_conn *conn, const struct removed *removed)
+{
+  if (removed->fd < 0)
+    return;
+  if (virConnectDomainEventDeregisterAny (conn->virt, removed->id) < 0)
+    virResetLastError ();
+  close (removed->fd);
+}
+
+/* Waits for the event, until DEADLINE at most. */
+static void
+await_removed (const struct removed *removed, int64_t deadline)
+{
+  struct pollfd event = { .fd = removed->fd, .events = POLLIN };
+  int64_t left = deadline - vl_clock_ms (), most = removed->fd < 0 ? LOOK_MS : DEAF_LOOK_MS;
+  uint64_t times;
+
+  if (poll (&event, 1,
+            (int)(left < 0      ? 0
+                  : left < most ? left
+                                : most))
+          == 1
+      && read (removed->fd, &times, sizeof times) < 0)
+    return;
+}
+
 /* Asks the guest for the first part and waits up to MS milliseconds: how many parts it has then. */
 static int
-ask_and_wait (struct vl_call *call, const struct virt_job *job, virDomainPtr domain, unsigned ms)
+ask_and_wait (struct vl_call *call, const struct vl_conn *conn, const struct virt_job *job,
+              virDomainPtr domain, unsigned ms)
 {
+  struct removed removed = listen_for_removed (conn, domain);
   int64_t deadline = vl_clock_ms () + ms;
   int left = count_left (call, job, domain, 1), now = left;
 
   while (now > 0 && now == left && vl_clock_ms () < deadline) {
-    virt_sleep (LOOK_MS);
+    await_removed (&removed, deadline);
     now = count_left (call, job, domain, 0);
   }
+  listen_no_more (conn, &removed);
   for (deadline += HOLD_MS; now >= 0 && now < left && ! has_settled (domain);) {
     if (vl_clock_ms () >= deadline)
       break;
     virt_sleep (LOOK_MS);
   }
   return now;
+}
+
+/* LEFT, and where nothing is left the guest's definition is without it, too. */
+static int
+end_if_gone (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, int left)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = NULL;
+
+  if (left)
+    return left;
+  domain = virt_define_judged (call, conn, job->change->after);
+  return domain ? 0 : -1;
 }
 
 static int
@@ -281,7 +377,8 @@ ask_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
     return -1;
   if (domain && virt_hears (call, conn, domain, job->uuid) < 0)
     return -1;
-  return ask_and_wait (call, job, domain, job->hold_ms);
+  return end_if_gone (call, conn, job,
+                      domain ? ask_and_wait (call, conn, job, domain, job->hold_ms) : 0);
 }
 
 static int
@@ -294,16 +391,7 @@ look_at_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
     return -1;
   if (domain)
     virt_settle (conn, domain, VIRT_ACT_MS);
-  return count_left (call, job, domain, 0);
-}
-
-static int
-define_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
-{
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_define (call, conn, job->change->after);
-
-  (void)answer;
-  return domain ? 0 : -1;
+  return end_if_gone (call, conn, job, count_left (call, job, domain, 0));
 }
 
 static int
@@ -334,7 +422,8 @@ detach (struct vl_call *call, struct vl_conn *conn, const struct vl_device_chang
     .uuid = change->after->uuid, .blind = 1, .change = change, .hold_ms = hold
   };
   /* What is taken back may never have come, and then QEMU need not be asked. */
-  int left = change->once ? virt_do (call, conn, look_at_guest, &job) : (int)change->parts.count;
+  int left = change->once || change->parts.count == 0 ? virt_do (call, conn, look_at_guest, &job)
+                                                      : (int)change->parts.count;
 
   while (left > 0) {
     struct vl_wait wait = { .what = vl_printf (call, "guest '%s' to let go of a device, up to %u s",
@@ -352,7 +441,7 @@ detach (struct vl_call *call, struct vl_conn *conn, const struct vl_device_chang
     if (left > 0 && asked == attempts)
       return refuse_held (call, change, attempts, seconds);
   }
-  return left < 0 ? -1 : virt_do (call, conn, define_guest, &job);
+  return left;
 }
 
 const struct vl_devices_calls virt_devices_calls = {

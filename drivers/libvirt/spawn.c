@@ -139,8 +139,9 @@ labelled (struct vl_call *call, const struct vl_conn *conn, const char *xml)
                     end);
 }
 
-virDomainPtr
-virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+/* FLAGS are libvirt's. */
+static virDomainPtr
+define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn, unsigned flags)
 {
   VIRT_AUTODOMAIN virDomainPtr old = NULL;
   VIRT_AUTOTEXT char *before = NULL;
@@ -157,8 +158,8 @@ virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
   }
   if (virt_let_qemu_in (call, conn, spawn) < 0 || virt_note_guest (call, conn, spawn->uuid) < 0)
     return NULL;
-  domain = virDomainDefineXMLFlags (conn->virt, labelled (call, conn, vl_doc_xml (spawn->doc)),
-                                    VIR_DOMAIN_DEFINE_VALIDATE);
+  domain =
+      virDomainDefineXMLFlags (conn->virt, labelled (call, conn, vl_doc_xml (spawn->doc)), flags);
   if (domain == NULL) {
     virt_error (call, "libvirt does not accept guest '%s'", spawn->domain);
     if (old == NULL)
@@ -173,6 +174,18 @@ virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *
     return NULL;
   }
   return domain;
+}
+
+virDomainPtr
+virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  return define (call, conn, spawn, VIR_DOMAIN_DEFINE_VALIDATE);
+}
+
+virDomainPtr
+virt_define_judged (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
+{
+  return define (call, conn, spawn, 0);
 }
 
 /* libvirt looks for a free display port and QEMU binds it a moment later; another

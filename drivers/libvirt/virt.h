@@ -17,12 +17,24 @@
 
 #include "lib/clock.h"
 
+#define VIRT_MAX_GROUPS 64
+
+/* Who QEMU runs as. */
+struct virt_user {
+  int found; /* 1; 0: it is not known; -1: the user of the daemon, or root */
+  uid_t uid;
+  gid_t groups[VIRT_MAX_GROUPS]; /* the first is its own */
+  int n_groups;
+  int64_t at; /* when it was found out */
+};
+
 /* A guest as it was seen. */
 struct virt_seen {
   char uuid[VIR_UUID_STRING_BUFLEN]; /* "": none */
   int known;                         /* there is one */
   int deaf;                          /* its QEMU does not answer */
   struct vl_info info;
+  struct virt_user user; /* who guests run as, where that was found out */
 };
 
 struct vl_conn {
@@ -46,6 +58,7 @@ struct vl_conn {
   int no_room;           /* errno: why libvirt was not opened */
   struct virt_seen seen; /* what a child has seen last */
   int64_t seen_at;
+  struct virt_user user; /* of all guests */
   uint32_t given;  /* milliseconds, to the work that was done last */
   uint32_t waited; /* milliseconds, in vain, for libvirt that another command has */
   int deaf;        /* the guest that was looked at last does not answer */
@@ -201,6 +214,7 @@ struct virt_job {
   uint32_t work_ms; /* how long libvirt may take, 0: VIRT_WORK_MS */
   uint32_t hear_ms; /* how long QEMU has to answer before the work begins, 0: it is not asked */
   int looks;        /* changes nothing, so that it may be cut short for who is in haste */
+  int user;         /* who guests run as will be asked for next */
   uint32_t hold_ms; /* how long the work may wait for the guest */
 };
 typedef int (*virt_fn) (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
@@ -370,6 +384,8 @@ int virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const struct v
  * after a finding. */
 int virt_let_user_pass (struct vl_call *call, uid_t uid, gid_t gid, const char *folder);
 
+/* Finds out who guests run as, which is conn->user then.  0, or -1 after a finding. */
+int virt_find_user (struct vl_call *call, struct vl_conn *conn);
 int virt_get_guest_owner (struct vl_call *call, struct vl_conn *conn, int64_t *uid, int64_t *gid);
 
 /* files.c: does QEMU, whose guest has the live document XML, have open what was judged, all of it
@@ -422,6 +438,10 @@ int virt_judge_guests (struct vl_call *call, const struct virt_driver *driver,
  * findings; what this call defined it also undefined, and a definition that
  * stood before stands again. */
 virDomainPtr virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
+/* The same of a document that was judged by the installed libvirt's schema when it was planned, which
+ * a daemon would read anew for it. */
+virDomainPtr virt_define_judged (struct vl_call *call, struct vl_conn *conn,
+                                 const struct vl_spawn *spawn);
 /* Starts a defined domain.  FLAGS are libvirt's create flags; without
  * VIR_DOMAIN_START_FORCE_BOOT, saved memory is restored.  No instruction of the guest runs
  * before the live XML was read back.  On failure it is off; one whose memory was restored

@@ -492,6 +492,9 @@ VL_EXPORT const char *vl_wait_holder (struct vl_call *c, const char *holder);
 /* MS milliseconds, or what the caller has left to wait for others, if that is less; at
  * least 1.  Who only wants to see waits a second or two. */
 VL_EXPORT uint32_t vl_patience (struct vl_call *c, uint32_t ms);
+/* To be called where another process has been set to work and will be waited for: what the core
+ * will need then is made meanwhile, which takes some milliseconds. */
+VL_EXPORT void vl_spare (struct vl_call *c);
 /* Opens (O_PATH) the program NAME that is installed with virtloom for its own use, if nobody but
  * root and the caller can write to it.  A descriptor, or -1 after a finding (ToolFailed). */
 VL_EXPORT int vl_program_open (struct vl_call *c, const char *name);
