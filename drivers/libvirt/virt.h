@@ -59,9 +59,9 @@ struct vl_conn {
   struct virt_seen seen; /* what a child has seen last */
   int64_t seen_at;
   struct virt_user user; /* of all guests */
-  uint32_t given;  /* milliseconds, to the work that was done last */
-  uint32_t waited; /* milliseconds, in vain, for libvirt that another command has */
-  int deaf;        /* the guest that was looked at last does not answer */
+  uint32_t given;        /* milliseconds, to the work that was done last */
+  uint32_t waited;       /* milliseconds, in vain, for libvirt that another command has */
+  int deaf;              /* the guest that was looked at last does not answer */
   char asked[VIR_UUID_STRING_BUFLEN]; /* the guest that was asked to shut down last */
   int64_t asked_at;
 };
