@@ -124,6 +124,7 @@ vl_plan_again (struct vl_app *app, struct vl_plan *plan)
 {
   struct vl_plan *fresh = vl_plan_new (app);
   const struct vl_guest *guest = plan->build.guest;
+  int anew;
 
   fresh->request = plan->request;
   fresh->build.host = plan->build.host;
@@ -133,13 +134,17 @@ vl_plan_again (struct vl_app *app, struct vl_plan *plan)
   fresh->call->told = NULL;
   fresh->call->answers = NULL;
   fresh->call->deadline = 0;
+  /* What was judged is judged again where it is not the same. */
+  fresh->build.check_schema = plan->build.check_schema;
+  anew = fresh->ok && plan->ok && plan->build.check_schema
+         && ! VL_STREQ (vl_doc_xml (fresh->build.doc), vl_doc_xml (plan->build.doc));
   vl_findings_drop (app->call, plan->told_first, plan->told_end);
   free_build (plan);
   *plan = *fresh;
   plan->call->build = &plan->build;
   free (fresh);
   tell_findings (app, plan);
-  return plan->ok ? 0 : -1;
+  return plan->ok && (! anew || vl_plan_check_schema (app, plan) == 0) ? 0 : -1;
 }
 
 int
