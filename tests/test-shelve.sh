@@ -152,7 +152,15 @@ is_eq "$rc $out$err" "0 " "shelve"
 shelved "shelved"
 run f image delete web-shelved
 is_eq "$rc $err" '3 error ImageInUse core: image "web-shelved" is used by 1 server: "web"
-  delete those servers first' "its image is not deleted"
+  virtloom server unshelve web takes it out' "its image is not deleted"
+f server create beside --flavor m1 --image web-shelved > "$tmp/.out" 2>&1
+run f image delete web-shelved
+is_eq "$rc $err" '3 error ImageInUse core: image "web-shelved" is used by 2 servers: "beside", "web"
+  delete the servers that are not shelved; then virtloom server unshelve web takes it out' "of which another server was made"
+f server delete beside
+run f image delete img
+is_eq "$rc $err" '3 error ImageInUse core: image "img" is used by 1 server: "web"
+  delete those servers first' "nor the one that it was made of"
 main_setting storage 'remove_unused_original_minimum_age_seconds = 0'
 run f image cache manage
 is_eq "$rc $(uses)" "0 img,web-shelved" "nor does it leave the cache"

@@ -19,6 +19,13 @@ status () { run f server show s -o value -c status; }
 run "$top_srcdir/build-aux/states" "$top_srcdir"
 is "$rc $err" "0 " "the page can be made"
 is "$out" "$(cat "$top_srcdir/docs/states.md")" "and is as made: build-aux/states > docs/states.md"
+# What `permit` is asked of: each name of the header that the core says, in its order.
+asked=$(sed -n 's/^  \(VL_OP_[A-Z_]*\) = .*/\1/p' "$top_srcdir/include/virtloom/feature.h" | while read -r op; do
+  ! grep -qw "$op" "$top_srcdir"/core/server/*.c || tr '[:upper:]' '[:lower:]' <<< "${op#VL_OP_}"
+done)
+told=$(tr '\n' ' ' < "$top_srcdir/docs/virtloom-feature.pod" \
+  | sed 's/.*of which this version has \(.*delete\)), of the active features.*/\1/; s/ ([^)]*)//g; s/ and /, /; s/, /\n/g')
+is_eq "$told" "$asked" "docs/virtloom-feature.pod names what permit is asked of"
 pairs=$("$top_srcdir/build-aux/states" --pairs "$top_srcdir")
 
 # In $words the command that does operation $1 to server s.

@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "server/record.h"
+#include "server/hooks.h"
 #include "server/undo.h"
 
 #include "lib/text.h"
@@ -141,26 +141,49 @@ vl_image_change (struct vl_app *app, const char *name, const struct vl_property 
 
 /* ---- delete ---- */
 
+/* Is IMAGE the root disk of the server called NAME, which is STATUS? */
+static int
+is_shelved_as (struct vl_call *call, const char *name, const char *status,
+               const struct vl_image_info *image)
+{
+  struct vl_image_info shelved = { 0 };
+
+  vl_shelved_image_name (call, name, &shelved);
+  return VL_STREQ (status, VL_STATUS_SHELVED) && VL_STREQ (shelved.uuid, image->uuid);
+}
+
 static int
 refuse_use (struct vl_store *store, const struct vl_image_info *image)
 {
-  VL_AUTOQUERY sqlite3_stmt *stmt =
-      vl_db_query (store,
-                   "SELECT server.name FROM server_image JOIN server ON server.uuid = server "
-                   "WHERE server_image.image = ? ORDER BY server.name",
-                   "s", image->uuid);
+  VL_AUTOQUERY sqlite3_stmt *stmt = vl_db_query (
+      store,
+      "SELECT server.name, status FROM server_image JOIN server ON server.uuid = server "
+      "WHERE server_image.image = ? ORDER BY server.name",
+      "s", image->uuid);
   VL_AUTOSTR struct vl_str names = { NULL, 0, 0 };
+  const char *hint = "delete those servers first", *shelved = NULL;
   size_t n = 0;
   int got;
 
-  while ((got = vl_db_step (store, stmt)) == 1)
+  while ((got = vl_db_step (store, stmt)) == 1) {
+    const char *name = vl_db_text (stmt, 0);
+
     if (++n <= 10)
-      vl_str_printf (&names, "%s\"%s\"", n > 1 ? ", " : "", vl_db_text (stmt, 0));
+      vl_str_printf (&names, "%s\"%s\"", n > 1 ? ", " : "", name);
+    if (is_shelved_as (store->call, name, vl_db_text (stmt, 1), image))
+      shelved = vl_printf (store->call, "virtloom server unshelve %s",
+                           vl_name_word (store->call->arena, name));
+  }
   if (got < 0 || n == 0)
     return got;
-  return vl_refuse_as (store->call, VL_ERR_REQUEST, "ImageInUse", NULL,
-                       "delete those servers first", "image \"%s\" is used by %zu server%s: %s%s",
-                       image->name, n, n > 1 ? "s" : "", names.text, n > 10 ? " ..." : "");
+  if (shelved)
+    hint = n == 1 ? vl_printf (store->call, "%s takes it out", shelved)
+                  : vl_printf (store->call,
+                               "delete the servers that are not shelved; then %s takes it out",
+                               shelved);
+  return vl_refuse_as (store->call, VL_ERR_REQUEST, "ImageInUse", NULL, hint,
+                       "image \"%s\" is used by %zu server%s: %s%s", image->name, n,
+                       n > 1 ? "s" : "", names.text, n > 10 ? " ..." : "");
 }
 
 /* Who has it keeps it; else it is being deleted from here on. */
