@@ -85,7 +85,82 @@ is_rc 0 "hard reboot with UEFI"
 true_that "boots again" says signed "guest: report ends"
 is_eq "$(tells signed secure boot)" 1 "secure boot is still on"
 
-run t server delete signed unsigned
+
+# What libvirt chose at the first start stays, whatever firmware this host describes later.  Only
+# commands below `today` see that.
+kept () { db "SELECT loader FROM server WHERE name = '$1'"; }
+live_loader () { tr '\0' '\n' < "/proc/$(pid_of "$1")/cmdline" | sed -n 's/.*"driver":"file","filename":"\([^"]*\)".*pflash0.*/\1/p'; }
+pid_of () { for pid in $(guest_pids); do tr '\0' ' ' < "/proc/$pid/cmdline" | grep -qF "$(field "$1" uuid)" && echo "$pid"; done; }
+has "$(kept signed)" "secure=yes" "the loader that was chosen is on record"
+if [ "$(id -u)" = 0 ] && unshare -m true 2> /dev/null; then
+  must t server delete unsigned
+  must t server create lasts --flavor f --image plain
+  first=$(kept lasts)
+  is_eq "$(live_loader lasts)" "$(field lasts firmware)" "server show has the loader"
+  mkdir "$tmp/described" "$tmp/new"
+  chmod 755 "$tmp/new"
+  cp /usr/share/qemu/firmware/* "$tmp/described/"
+  cp -L /usr/share/OVMF/OVMF_CODE_4M*.fd /usr/share/OVMF/OVMF_VARS_4M*.fd "$tmp/new/"
+  sed -i "s#/usr/share/OVMF#$tmp/new#" "$tmp"/described/*
+  today () {
+    unshare -m bash -c 'mount --bind "$0" /usr/share/qemu/firmware && exec "$@"' "$tmp/described" \
+      "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q "$@"
+  }
+  must t flavor create g --vcpus 1 --ram 576 --disk 1
+  for words in "reboot lasts --hard" "reboot lasts --hard --update" "rebuild lasts --timeout=0" "stop lasts --timeout=0" \
+      "start lasts" "resize lasts --flavor g --timeout=0" "resize revert lasts --timeout=0" "shelve lasts --timeout=0" "unshelve lasts"; do
+    # shellcheck disable=SC2086
+    run today server $words
+    is_eq "$rc $(kept lasts)" "0 $first" "${words%% *}: the same firmware"
+    case $words in
+      stop* | shelve*) ;;
+      *) is_eq "$(live_loader lasts)" "$(field lasts firmware)" "which the guest has" ;;
+    esac
+  done
+  run t server diff lasts
+  is_eq "$rc $out" "0 " "that is no difference of its document"
+  run today server reboot signed --hard
+  is_eq "$rc $(kept signed | grep -c "$tmp")" "0 0" "and the one with secure boot"
+  true_that "which boots again" says signed "guest: report ends"
+  is_eq "$(tells signed secure boot)" 1 "secure boot is still on"
+
+  # Chosen anew.
+  says lasts "guest: report ends"
+  run today server unset lasts --firmware
+  is_eq "$rc $err" "0 advice Note core: the firmware is chosen anew when the guest is started next" "other firmware is to be chosen"
+  is_eq "$(field lasts firmware)" "" "which is not known yet"
+  run today server reboot lasts --hard
+  is_eq "$rc $(grep -c "^warning FirmwareVariablesAnew qemu-tcg: the firmware's variables of guest '$(field lasts domain)' were made anew, since other firmware was chosen for it$" <<< "$err")" \
+    "0 1" "the next start chooses, and variables are those of its template"
+  is_eq "$(live_loader lasts)" "$(field lasts firmware)" "the guest has it"
+  has "$(kept lasts)" "loader=$tmp/new/" "it is on record"
+  true_that "the guest boots" says lasts "guest: report ends"
+
+  # Gone.
+  mv "$tmp/new" "$tmp/gone"
+  gone="error FirmwareGone core: the firmware's file \"$(field lasts firmware)\", which was chosen when server \"lasts\" was started first, is not there any more
+  install it again, or let other firmware be chosen at the next start: virtloom server unset lasts --firmware"
+  for words in "reboot lasts --hard" "reboot lasts --hard --update" "rebuild lasts" "resize lasts --flavor g" "rescue lasts"; do
+    # shellcheck disable=SC2086
+    run t server $words
+    is_eq "$rc $err" "1 $gone" "${words%% *}: firmware that is gone is told"
+  done
+  is_eq "$(power lasts)" RUNNING "before anything is done"
+  must t server stop lasts --timeout=0
+  run t server start lasts
+  is_eq "$rc $err" "1 $gone" "start: the same"
+  must t server unset lasts --firmware
+  run t server unset lasts --firmware
+  is_eq "$err" 'advice Note core: server "lasts" has that already; nothing was changed' "chosen anew, once"
+  run t server start lasts
+  is_eq "$rc $(kept lasts)" "0 $first" "then the next start chooses what there is"
+  must t server delete lasts
+else
+  skip "firmware that this host describes later: that takes root, and a file system of its own (unshare -m)"
+  must t server delete unsigned
+fi
+
+run t server delete signed
 is_rc 0 "delete"
 is_eq "$(find "$state/libvirt" -name '*VARS*' 2> /dev/null)" "" "no variable store is left"
 all_gone

@@ -156,6 +156,7 @@ Host name -
 SSH keys id
 Config drive yes
 Driver fake
+Firmware -
 Created TIME
 Displays vnc unix:STATE/servers/UUID/run/vnc
 Console STATE/servers/UUID/run/console.log
@@ -458,6 +459,7 @@ f server delete web
 # A store of before.
 f server create old --flavor m1 --image img > "$tmp/.out"
 sqlite3 "$state/state.db" 'DROP TABLE action; DROP TABLE resize; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description;
+  ALTER TABLE server DROP COLUMN loader;
   DROP TRIGGER image_taken; DROP TRIGGER image_left; DROP TRIGGER image_copied; DROP TRIGGER image_forgotten;
   ALTER TABLE image DROP COLUMN url; ALTER TABLE image DROP COLUMN url_format; ALTER TABLE image DROP COLUMN url_checksum;
   ALTER TABLE image DROP COLUMN used; UPDATE schema SET version = 3'

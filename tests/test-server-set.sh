@@ -28,7 +28,7 @@ before=$(cat "$guest")
 run f server set web1
 is_eq "$rc $err" "2 error Usage core: 'server set' needs --name, --description, --property or --status" "set what?"
 run f server unset web1
-is_eq "$rc $err" "2 error Usage core: 'server unset' needs --property KEY" "unset what?"
+is_eq "$rc $err" "2 error Usage core: 'server unset' needs --property KEY or --firmware" "unset what?"
 run f server set web1 --property hw_watchdog_action=rezet
 is_eq "$rc $err" "3 error InvalidWatchdogAction watchdog: 'rezet' is not among the choices; accepted: none pause poweroff reset disabled; did you mean 'reset'? (hw_watchdog_action=rezet, request)" "a value that is none"
 run f server set web1 --property hw_watchdog_action=pause --property hw_watchdog_action=reset

@@ -46,6 +46,7 @@ static const struct option options[] = {
   { "follow", "f", NULL, "go on with what comes, until interrupted" },
   { "force", NULL, NULL, "although a plugin forbids it; that is recorded" },
   { "hard", NULL, NULL, "pull the plug and make the guest anew" },
+  { "firmware", NULL, NULL, "the next start has libvirt choose the firmware anew" },
   { "update", NULL, NULL, "with --hard: from a plan of today, not from what is on record" },
   { "all", NULL, NULL, "all servers that it can be done to" },
   { "hostname", NULL, "NAME", "the guest's host name; otherwise made of its name" },

@@ -43,10 +43,12 @@ int
 server_unset (struct tool *tool)
 {
   const char *const *keys = args_list (tool->args, "property");
-  struct vl_server_change what = { .unset = keys };
+  struct vl_server_change what = { .unset = *keys ? keys : NULL,
+                                   .choose_loader = args_has (tool->args, "firmware") };
 
-  if (*keys == NULL)
-    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "'server unset' needs --property KEY");
+  if (*keys == NULL && ! what.choose_loader)
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
+                      "'server unset' needs --property KEY or --firmware");
   return change (tool, &what);
 }
 

@@ -34,6 +34,7 @@ static const struct column head_columns[] = {
   { "public_keys", "SSH keys" },
   { "config_drive", "Config drive" },
   { "driver", "Driver" },
+  { "firmware", "Firmware" },
   { "created", "Created" },
   { "displays", "Displays" },
   { "console", "Console" },

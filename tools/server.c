@@ -52,6 +52,7 @@ server_json (const struct vl_server_info *server)
   json_put (object, "overruled", server->overruled);
   json_put (object, "locked", server->locked);
   json_put (object, "description", server->description);
+  json_put (object, "firmware", server->loader);
   return object;
 }
 
@@ -382,8 +383,9 @@ static const struct verb verbs[] = {
   { "set", "SERVER", 1, 1, "name description property status wait", "table json",
     "changes what is on record of a server; its guest goes on as it is",
     "virtloom server set web1 --property hw_watchdog_action=reset", 0, server_set },
-  { "unset", "SERVER", 1, 1, "property wait", "table json",
-    "takes properties of the server's own away; --property is the key alone",
+  { "unset", "SERVER", 1, 1, "property firmware wait", "table json",
+    "takes properties of the server's own away (--property is the key alone), or the firmware that "
+    "was chosen for it",
     "virtloom server unset web1 --property hw_watchdog_action", 0, server_unset },
   { "lock", "SERVER...", 1, -1, "reason wait", "table json",
     "lets nothing be done to servers until they are unlocked",

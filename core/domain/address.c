@@ -9,6 +9,21 @@
 #include "request/recorded.h"
 
 void
+vl_address_keep (struct vl_call *call, const char *id, const char *text)
+{
+  struct vl_address *seen = call->addresses;
+
+  while (seen && ! VL_STREQ (seen->device, id))
+    seen = seen->next;
+  if (seen == NULL) {
+    seen = vl_arena_alloc (call->arena, sizeof *seen);
+    *seen = (struct vl_address) { vl_arena_strdup (call->arena, id), NULL, call->addresses };
+    call->addresses = seen;
+  }
+  seen->text = vl_arena_strdup (call->arena, text);
+}
+
+void
 vl_address_note (struct vl_call *call, const char *id, const struct vl_xml *xml)
 {
   /* What libvirt writes into <address>, whatever its type. */
@@ -19,7 +34,6 @@ vl_address_note (struct vl_call *call, const char *id, const struct vl_xml *xml)
   const struct vl_xml *address = vl_xml_child (xml, "address");
   const char *type = address ? vl_xml_attr (address, "type") : NULL;
   VL_AUTOSTR struct vl_str text = { 0 };
-  struct vl_address *seen;
 
   if (type == NULL)
     return;
@@ -30,15 +44,7 @@ vl_address_note (struct vl_call *call, const char *id, const struct vl_xml *xml)
     if (value)
       vl_str_printf (&text, " %s=%s", names[i], value);
   }
-  for (seen = call->addresses; seen; seen = seen->next)
-    if (VL_STREQ (seen->device, id)) {
-      seen->text = vl_arena_strdup (call->arena, text.text);
-      return;
-    }
-  seen = vl_arena_alloc (call->arena, sizeof *seen);
-  *seen = (struct vl_address) { vl_arena_strdup (call->arena, id),
-                                vl_arena_strdup (call->arena, text.text), call->addresses };
-  call->addresses = seen;
+  vl_address_keep (call, id, text.text);
 }
 
 /* Does property NAME have the value that is on record? */

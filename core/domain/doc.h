@@ -71,6 +71,14 @@ void vl_doc_difference (struct vl_call *call, const struct vl_doc *a,
  * arena memory of CALL; NULL where there is none. */
 const char *vl_doc_part_xml (struct vl_call *call, const struct vl_doc *doc, const char *path);
 
+/* loader.c: under what device's name call->addresses has the loader, and what a record of one
+ * begins with that shall be chosen anew. */
+#define VL_LOADER_DEVICE " loader"
+#define VL_LOADER_LEFT "left "
+/* What LOADER, a record of one or NULL, says of NAME ("loader", "template"), or NULL. */
+const char *vl_loader_value (struct vl_call *call, const char *loader, const char *name);
+int vl_loader_is_left (const char *loader);
+
 /* The core's own contributions; CALL in phase begin, plugin NULL. */
 void vl_begin_write (struct vl_call *call);
 void vl_disks_write (struct vl_call *call, const struct vl_guest *guest);

@@ -210,14 +210,14 @@ same_machine (const struct vl_reading *r, const struct vl_element *node, const c
   return canonical && VL_STREQ (canonical, got);
 }
 
-/* A running guest has the file that libvirt chose instead of the wish for it. */
+/* A guest that was started has the file that libvirt chose instead of the wish for it. */
 static const struct vl_xml *
-live_loader (const struct vl_reading *r)
+chosen_loader (const struct vl_reading *r)
 {
-  const struct vl_xml *loader = r->live ? vl_xml_find (r->domain, "os/loader") : NULL;
+  const struct vl_xml *loader = vl_xml_find (r->domain, "os/loader");
   const char *type = vl_xml_attr (loader, "type");
 
-  return type && VL_STREQ (type, "pflash") ? loader : NULL;
+  return type && VL_STREQ (type, "pflash") && *vl_xml_text (loader) ? loader : NULL;
 }
 
 static int
@@ -314,7 +314,7 @@ absent_means (const struct vl_reading *r, const struct vl_element *node, const c
 {
   if (is_default (node, name, want))
     return 1;
-  return attr_is (node, name, "os/@firmware") && live_loader (r);
+  return attr_is (node, name, "os/@firmware") && chosen_loader (r);
 }
 
 int
@@ -339,7 +339,7 @@ vl_same_value (const struct vl_reading *r, const struct vl_element *node, const 
 int
 vl_meant_anyway (const struct vl_reading *r, const struct vl_element *node)
 {
-  const struct vl_xml *loader = live_loader (r);
+  const struct vl_xml *loader = chosen_loader (r);
 
   if (shape_is (node->shape, "cpu/feature"))
     return feature_meant (r, node);

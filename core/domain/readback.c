@@ -178,5 +178,7 @@ vl_doc_read_back (struct vl_call *call, const struct vl_doc *doc, const char *xm
     return vl_refuse_as (call, VL_ERR_FAILED, "ReadBackMismatch", NULL, NULL,
                          "the hypervisor gave a '%s' where a domain was asked for",
                          vl_xml_name (r.domain));
+  if (live)
+    vl_loader_note (call, doc, r.domain);
   return match_node (&r, doc->root, r.domain, 1) == 0 ? 0 : -1;
 }

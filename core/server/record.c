@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 int
 vl_domain_is_ours (const char *uuid, const char *domain)
@@ -51,7 +52,7 @@ vl_record_load (struct vl_store *store, const char *server, struct vl_record *re
       store, record,
       "SELECT uuid, name, domain, status, flavor, image, image_uuid, driver, created, "
       "fault, request, coalesce ((SELECT xml FROM document WHERE server = uuid "
-      "AND role = 'current'), xml), properties, locked, description FROM server "
+      "AND role = 'current'), xml), properties, locked, description, loader FROM server "
       "WHERE name = ?1 OR uuid = lower (?1) ORDER BY name = ?1 DESC",
       "s", server);
 }
@@ -189,10 +190,36 @@ vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struc
                                .uuid = record->uuid,
                                .domain = record->domain,
                                .run_dir = vl_server_run_dir (app, record->uuid),
-                               .doc = doc };
+                               .doc = doc,
+                               .loader = record->loader };
   return spawn->run_dir == NULL
              ? -1
              : vl_server_files_judge (app, record, vl_doc_xml (doc), &spawn->files);
+}
+
+int
+vl_record_loader_judge (struct vl_call *call, const struct vl_record *record, int anew)
+{
+  static const char *const names[] = { "loader", "template" };
+  const char *name = vl_name_word (call->arena, record->name);
+
+  if (record->loader == NULL || vl_loader_is_left (record->loader))
+    return 0;
+  for (int i = 0; i <= (anew != 0); i++) {
+    const char *path = vl_loader_value (call, record->loader, names[i]);
+
+    if (path && access (path, F_OK) < 0 && errno == ENOENT)
+      return vl_refuse_as (
+          call, VL_ERR_FAILED, "FirmwareGone", NULL,
+          vl_printf (call,
+                     "install it again, or let other firmware be chosen at the next start: "
+                     "virtloom server unset %s --firmware",
+                     name),
+          "the firmware's file \"%s\", which was chosen when server \"%s\" was started first, is "
+          "not there any more",
+          path, record->name);
+  }
+  return 0;
 }
 
 const char *

@@ -21,6 +21,7 @@ struct vl_record {
   const char *properties; /* JSON, of a server of an earlier schema */
   const char *locked;     /* why nothing is done to it, "" without a reason; NULL: not locked */
   const char *description;
+  const char *loader; /* which the hypervisor chose (vl_spawn), NULL: none that is on record */
 };
 
 /* Is the guest UUID called DOMAIN as ours are? */
@@ -98,6 +99,10 @@ int vl_server_disk_there (struct vl_app *app, const char *path);
  * after a finding. */
 int vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
                      struct vl_spawn *spawn);
+
+/* Are the loader that was chosen for RECORD's guest and, with ANEW, the template of its variables
+ * there still?  To be asked before a guest is started.  0, or -1 after FirmwareGone. */
+int vl_record_loader_judge (struct vl_call *call, const struct vl_record *record, int anew);
 
 /* Why the guest of server UUID is in the state that INFO tells: the driver's word, with what there
  * is to see of a guest that ended by itself.  NULL where nothing is. */

@@ -166,6 +166,9 @@ static const char *const to_6[] = {
   USES ("image_left", "DELETE ON server_image", "OLD.image"),
   USES ("image_copied", "INSERT ON server", "NEW.image_uuid"),
   USES ("image_forgotten", "DELETE ON server", "OLD.image_uuid"),
+
+  /* Which loader the hypervisor chose for the guest when it was started first. */
+  "ALTER TABLE server ADD COLUMN loader TEXT",
   NULL,
 };
 

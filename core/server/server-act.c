@@ -272,7 +272,9 @@ begin (struct act *act)
 {
   struct vl_store *store = act->app->store;
 
-  if (check_state (act) < 0 || load_record (act) < 0 || vl_db_begin (store) < 0)
+  if (check_state (act) < 0
+      || (actions[act->what].boots && vl_record_loader_judge (act->app->call, &act->record, 0) < 0)
+      || load_record (act) < 0 || vl_db_begin (store) < 0)
     return -1;
   return vl_db_finish (
       store, vl_undo_begin (store, act->record.uuid,
@@ -468,7 +470,8 @@ update (struct act *act, const char *const *accept_loss)
   };
   size_t first;
 
-  if (check_state (act) < 0 || vl_hooks_load (&act->hooks, app, &act->record, VL_ROLE_CURRENT) < 0
+  if (check_state (act) < 0 || vl_record_loader_judge (app->call, &act->record, 0) < 0
+      || vl_hooks_load (&act->hooks, app, &act->record, VL_ROLE_CURRENT) < 0
       || vl_hooks_permit (&act->hooks, VL_OP_UPDATE, 1) < 0)
     return -1;
   act->plan = vl_record_plan (app, &act->record, act->hooks.stored);

@@ -271,7 +271,8 @@ rebuild (struct vl_turning *turning)
   if (vl_guest_files_check (app->call, turning->options->files, turning->options->n_files) < 0
       || VL_HAS_CALL (app->call, turning->driver, power, rebuild) < 0
       || VL_HAS_CALL (app->call, turning->driver, migration, finish_revert_migration) < 0
-      || vl_turn_load (turning, "rebuild") < 0 || plan (&r) < 0)
+      || vl_turn_load (turning, "rebuild") < 0
+      || vl_record_loader_judge (app->call, &turning->record, 1) < 0 || plan (&r) < 0)
     return -1;
   r.runs = ! VL_STREQ (turning->record.status, "SHUTOFF");
   how.request = r.request;

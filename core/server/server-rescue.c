@@ -329,7 +329,7 @@ rescue (struct vl_turning *r)
 
   if (VL_HAS_CALL (call, r->driver, power, rescue) < 0
       || VL_HAS_CALL (call, r->driver, power, unrescue) < 0 || vl_turn_load (r, "rescue") < 0
-      || plan (r) < 0)
+      || vl_record_loader_judge (call, &r->record, 0) < 0 || plan (r) < 0)
     return -1;
   call->host = r->plan->build.host;
   if (vl_db_begin (store) < 0 || vl_db_finish (store, begin (r)) < 0)

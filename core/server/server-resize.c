@@ -218,7 +218,8 @@ resize (struct resizing *r, const char *const *accept_loss)
   };
   VL_AUTOFREE char *json = NULL;
 
-  if (load (r) < 0 || (json = vl_request_flavor (app, r->record.request, r->flavor)) == NULL)
+  if (load (r) < 0 || (r->runs && vl_record_loader_judge (app->call, &r->record, 0) < 0)
+      || (json = vl_request_flavor (app, r->record.request, r->flavor)) == NULL)
     return -1;
   r->after = r->record;
   r->after.flavor = r->flavor;

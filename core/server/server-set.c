@@ -271,6 +271,12 @@ write_change (struct changing *c, const struct vl_server_change *change)
                                VL_STREQ (change->status, "ERROR") ? "set by the operator" : NULL)
              < 0)
     return -1;
+  if (change->choose_loader && c->record.loader && ! vl_loader_is_left (c->record.loader)
+      && vl_db_run (store,
+                    "UPDATE server SET loader = '" VL_LOADER_LEFT "' || loader WHERE uuid = ?", "s",
+                    uuid)
+             < 0)
+    return -1;
   return change->description == NULL
              ? 0
              : vl_db_run (store, "UPDATE server SET description = nullif (?, '') WHERE uuid = ?",
@@ -284,7 +290,9 @@ is_so (const struct changing *c, const struct vl_server_change *change)
   const char *description = c->record.description ? c->record.description : "";
   json_t *was = json_loads (c->record.request, 0, NULL);
   json_t *is = json_loads (c->request, 0, NULL);
+  const char *loader = c->record.loader;
   int same = change->status == NULL
+             && (! change->choose_loader || loader == NULL || vl_loader_is_left (loader))
              && (change->description == NULL || VL_STREQ (change->description, description))
              && json_equal (was, is);
 
@@ -306,6 +314,8 @@ told (struct vl_call *call, const struct vl_server_change *change)
     vl_str_printf (&text, "%sdescription", text.length ? ", " : "");
   if (change->status)
     vl_str_printf (&text, "%sstatus %s", text.length ? ", " : "", change->status);
+  if (change->choose_loader)
+    vl_str_printf (&text, "%sno loader", text.length ? ", " : "");
   for (size_t i = 0; i < change->n_set; i++)
     vl_str_printf (&text, "%s%s", text.length ? ", " : "", change->set[i].key);
   for (const char *const *key = change->unset; key && *key; key++)
@@ -322,7 +332,8 @@ may_change (const struct changing *c, const struct vl_server_change *change)
                          change->status ? "set status" : "set")
       < 0)
     return -1;
-  if (change->name || change->description || change->n_set || change->unset)
+  if (change->name || change->description || change->n_set || change->unset
+      || change->choose_loader)
     return vl_record_unlocked (c->app->call, &c->record);
   return 0;
 }
@@ -420,6 +431,8 @@ vl_server_change (struct vl_app *app, const char *server, const struct vl_server
                c.record.name);
   else if (result == 0 && (change.name || change.n_set || change.unset))
     tell_guest (&c, &change);
+  if (result == 0 && change.choose_loader)
+    vl_advise (app->call, NULL, NULL, "the firmware is chosen anew when the guest is started next");
   vl_lock_drop (&c.lock);
   vl_events_tell (app);
   return result < 0 ? -1 : 0;

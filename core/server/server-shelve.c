@@ -521,7 +521,8 @@ do_unshelve (struct shelving *s)
                                 .take = take };
 
   if (VL_HAS_CALL (t->app->call, t->driver, migration, finish_migration) < 0
-      || vl_turn_load (t, "unshelve") < 0 || plan (s) < 0)
+      || vl_turn_load (t, "unshelve") < 0
+      || vl_record_loader_judge (t->app->call, &t->record, 0) < 0 || plan (s) < 0)
     return -1;
   how.request = s->after.request;
   t->app->call->host = t->plan->build.host;

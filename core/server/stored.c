@@ -501,10 +501,15 @@ vl_addresses_write (struct vl_store *store, const char *server)
   struct vl_call *call = store->call;
 
   for (; call->addresses; call->addresses = call->addresses->next)
-    if (vl_db_run (store,
-                   "UPDATE device SET address = ? WHERE server = ? AND role = 'current' AND id = ?",
-                   "sss", call->addresses->text, server, call->addresses->device)
-        < 0)
+    if (VL_STREQ (call->addresses->device, VL_LOADER_DEVICE)
+            ? vl_db_run (store, "UPDATE server SET loader = ? WHERE uuid = ?", "ss",
+                         call->addresses->text, server)
+                  < 0
+            : vl_db_run (
+                  store,
+                  "UPDATE device SET address = ? WHERE server = ? AND role = 'current' AND id = ?",
+                  "sss", call->addresses->text, server, call->addresses->device)
+                  < 0)
       return -1;
   return 0;
 }

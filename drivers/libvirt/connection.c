@@ -118,11 +118,38 @@ virt_last_code (void)
   return error ? error->code : 0;
 }
 
+/* The error that a name was asked for to tell it; libvirt itself keeps one for each thread, too. */
+static _Thread_local virErrorPtr aside;
+
+const char *
+virt_domain_name (virDomainPtr domain)
+{
+  virFreeError (aside);
+  aside = virt_last_code () == VIR_ERR_OK ? NULL : virSaveLastError ();
+  return virDomainGetName (domain);
+}
+
+static virErrorPtr
+last_error (void)
+{
+  virErrorPtr error = virGetLastError ();
+
+  return error ? error : aside;
+}
+
+static void
+forget_error (void)
+{
+  virResetLastError ();
+  virFreeError (aside);
+  aside = NULL;
+}
+
 /* libvirt's message on one line: it may carry what QEMU printed. */
 static const char *
 last_message (char *text, size_t size)
 {
-  virErrorPtr error = virGetLastError ();
+  virErrorPtr error = last_error ();
   size_t i, n;
 
   snprintf (text, size, "%s", error && error->message ? error->message : "no reason given");
@@ -139,7 +166,7 @@ last_message (char *text, size_t size)
 static enum vl_err
 classify (const char **code)
 {
-  virErrorPtr error = virGetLastError ();
+  virErrorPtr error = last_error ();
 
   *code = NULL;
   if (error == NULL)
@@ -212,7 +239,8 @@ int
 virt_error (struct vl_call *call, const char *fmt, ...)
 {
   char what[256], reason[1024];
-  const char *code, *meaning, *mend = virt_remedy (call, virGetLastErrorMessage (), &meaning);
+  const char *code, *meaning,
+      *mend = virt_remedy (call, last_error () ? last_error ()->message : "", &meaning);
   enum vl_err err = classify (&code);
   va_list args;
 
@@ -220,7 +248,7 @@ virt_error (struct vl_call *call, const char *fmt, ...)
   vsnprintf (what, sizeof what, fmt, args);
   va_end (args);
   last_message (reason, sizeof reason);
-  virResetLastError ();
+  forget_error ();
   if (strstr (reason, " lock") && strstr (reason, LOCKED_AS))
     return refuse_locked (call, what, reason);
   if (meaning)
@@ -243,7 +271,7 @@ virt_warning (struct vl_call *call, const char *fmt, ...)
   vsnprintf (what, sizeof what, fmt, args);
   va_end (args);
   vl_warn (call, NULL, NULL, "%s: %s", what, last_message (reason, sizeof reason));
-  virResetLastError ();
+  forget_error ();
 }
 
 /* The lowest processor that this thread may run on, alone. */

@@ -34,7 +34,7 @@ virt_undefine (struct vl_call *call, virDomainPtr domain, int keep)
     virResetLastError ();
     return 0;
   }
-  return virt_error (call, "cannot remove the definition of guest '%s'", virDomainGetName (domain));
+  return virt_error (call, "cannot remove the definition of guest '%s'", virt_domain_name (domain));
 }
 
 /* Waits until the guest is gone.  1: gone, 0: it runs under another number, so
@@ -76,7 +76,7 @@ virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
                              "guest '%s' does not let itself be killed in time",
                              virDomainGetName (domain));
       if (code != VIR_ERR_NO_DOMAIN && (code != VIR_ERR_OPERATION_INVALID || virt_alive (domain)))
-        return virt_error (call, "cannot kill guest '%s'", virDomainGetName (domain));
+        return virt_error (call, "cannot kill guest '%s'", virt_domain_name (domain));
       virResetLastError ();
     }
     gone = wait_gone (call, domain, id);
@@ -120,7 +120,7 @@ virt_put_back (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, 
   old = virDomainDefineXML (conn->virt, before);
   if (old == NULL)
     virt_warning (call, "cannot put back the former definition of guest '%s'",
-                  virDomainGetName (domain));
+                  virt_domain_name (domain));
 }
 
 /* The document with the label that has libvirt run the guest as its own user and give it
@@ -158,8 +158,8 @@ define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn
   }
   if (virt_let_qemu_in (call, conn, spawn) < 0 || virt_note_guest (call, conn, spawn->uuid) < 0)
     return NULL;
-  domain =
-      virDomainDefineXMLFlags (conn->virt, labelled (call, conn, vl_doc_xml (spawn->doc)), flags);
+  domain = virDomainDefineXMLFlags (
+      conn->virt, labelled (call, conn, vl_doc_xml_chosen (call, spawn->doc, spawn->loader)), flags);
   if (domain == NULL) {
     virt_error (call, "libvirt does not accept guest '%s'", spawn->domain);
     if (old == NULL)
@@ -225,6 +225,35 @@ prove_files (struct vl_call *call, const struct vl_spawn *spawn, virDomainPtr do
   return virt_prove_files (call, spawn, xml, "it was killed before it ran");
 }
 
+/* Are the variables of the paused guest those of firmware that it does not have any more, since
+ * other firmware was chosen?  1, 0, or -1 after a finding. */
+static int
+has_strange_variables (struct vl_call *call, const struct vl_spawn *spawn, virDomainPtr domain,
+                       unsigned flags)
+{
+  VIRT_AUTOTEXT char *xml = NULL;
+
+  if (! (flags & VIR_DOMAIN_START_FORCE_BOOT) || (flags & VIR_DOMAIN_START_RESET_NVRAM))
+    return 0;
+  xml = virDomainGetXMLDesc (domain, 0);
+  return xml ? vl_loader_differs (call, spawn->doc, spawn->loader, xml)
+             : virt_error (call, "cannot read guest '%s' back", spawn->domain);
+}
+
+/* The same start with variables that are made from the template of today's firmware. */
+static int
+start_with_new (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
+                virDomainPtr domain, unsigned flags)
+{
+  if (virt_kill (call, conn, domain) < 0)
+    return -1;
+  vl_warn_as (call, "FirmwareVariablesAnew", NULL, NULL,
+              "the firmware's variables of guest '%s' were made anew, since other firmware was "
+              "chosen for it",
+              spawn->domain);
+  return virt_start (call, conn, spawn, domain, flags | VIR_DOMAIN_START_RESET_NVRAM);
+}
+
 /* The saved memory is gone from the disk once it is restored; the guest has it now. */
 static int
 leave_paused (struct vl_call *call, const struct vl_spawn *spawn)
@@ -241,7 +270,7 @@ int
 virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
             virDomainPtr domain, unsigned flags)
 {
-  int logs, started,
+  int logs, started, strange,
       restored =
           ! (flags & VIR_DOMAIN_START_FORCE_BOOT) && virDomainHasManagedSaveImage (domain, 0) > 0;
 
@@ -253,8 +282,11 @@ virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *s
     close (logs);
   if (started < 0)
     return virt_error (call, "cannot start guest '%s'", spawn->domain);
+  strange = has_strange_variables (call, spawn, domain, flags);
+  if (strange > 0)
+    return start_with_new (call, conn, spawn, domain, flags);
   /* Saved memory or not: what has a strange file open must never run. */
-  if (prove_files (call, spawn, domain) < 0) {
+  if (strange < 0 || prove_files (call, spawn, domain) < 0) {
     virt_kill (call, conn, domain);
     return -1;
   }

@@ -196,6 +196,8 @@ int virt_error (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 void virt_warning (struct vl_call *call, const char *fmt, ...) VL_PRINTF (2, 3);
 /* libvirt's last error code of this thread, 0 for none. */
 int virt_last_code (void);
+/* The name of DOMAIN, for virt_error: virDomainGetName makes libvirt forget its last error. */
+const char *virt_domain_name (virDomainPtr domain);
 
 /* remedies.c: what mends that of which libvirt says MESSAGE, or NULL where that is not known.
  * *MEANING is what to tell instead of the message, or NULL. */

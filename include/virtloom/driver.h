@@ -62,6 +62,9 @@ struct vl_spawn {
   /* `rebuild`: a folder for what the driver makes anew; `finish_revert_migration` after one that failed:
    * the same, where what is in it is put back; else NULL.  Files that begin with its libvirt name. */
   const char *kept;
+  /* Which loader the hypervisor chose when the guest was started first, for vl_doc_xml_chosen; NULL:
+   * it has chosen none. */
+  const char *loader;
 };
 
 /* A file or block device that was judged under PATH.  The hypervisor must have this very
@@ -461,6 +464,16 @@ struct vl_driver {
 
 /* The sealed document as text, borrowed from DOC. */
 VL_EXPORT const char *vl_doc_xml (const struct vl_doc *doc);
+
+/* The same with LOADER (vl_spawn) in place of the wish for one, where it is what DOC asks for and
+ * nobody wanted another to be chosen; lives as long as the call.  What the hypervisor has
+ * chosen vl_doc_read_back sees in a running domain. */
+VL_EXPORT const char *vl_doc_xml_chosen (struct vl_call *c, const struct vl_doc *doc,
+                                         const char *loader);
+/* Has the domain XML, which was started from DOC, another template for its variables than
+ * LOADER says, because it was chosen anew? */
+VL_EXPORT int vl_loader_differs (struct vl_call *c, const struct vl_doc *doc, const char *loader,
+                                 const char *xml);
 
 /* Is all that was contributed to DOC in XML, the hypervisor's own rendering, by
  * meaning?  LIVE is 1 for the XML of a running domain.  0, or -1 after one

@@ -113,6 +113,9 @@ struct vl_server_info {
   const char *overruled;
   const char *locked;      /* why nothing is done to it, "" without a reason; NULL: not locked */
   const char *description; /* or NULL */
+  /* The firmware's file that the hypervisor chose when the guest was started first, or NULL where the
+   * next start chooses; server show only. */
+  const char *loader;
 };
 
 /* What is on record of a server's current document.  Texts all, NULL where there is none. */
@@ -333,6 +336,7 @@ struct vl_server_change {
                                   * its flavor; judged one by one */
   size_t n_set;
   const char *const *unset; /* keys that the server itself has; NULL-terminated */
+  int choose_loader;        /* 1: at the next start the hypervisor chooses firmware anew */
 };
 /* A guest that runs gets what its driver can change while it does, where nothing else changes; else
  * it goes on as it is: vl_server_diff shows what its next document will have, and vl_server_update

@@ -26,7 +26,7 @@ _virtloom_options ()
     flavor-create) echo "--vcpus --ram --disk --ephemeral --swap --property" ;;
     flavor-set | flavor-unset | image-set | image-unset) echo "--property" ;;
     server-set) echo "--name --description --property --status --wait" ;;
-    server-unset) echo "--property --wait" ;;
+    server-unset) echo "--firmware --property --wait" ;;
     server-lock) echo "--reason --wait" ;;
     server-unlock) echo "--wait" ;;
     image-save) echo "--file" ;;
