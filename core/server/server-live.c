@@ -213,7 +213,11 @@ change (struct live *l, const char **told)
   app->call->host = l->plan->build.host;
   if (vl_document_replace (app, &l->record, l->current.stored, l->plan, &how) == 0)
     return 1;
-  l->why = "it could not be changed while it runs";
+  l->why =
+      vl_db_any (app->store, "SELECT 1 FROM operation WHERE object = ?", "s", l->record.uuid) > 0
+          ? "it could neither be changed while it runs nor put back, which the next command "
+            "tries again"
+          : "it could not be changed while it runs";
   return 0;
 }
 

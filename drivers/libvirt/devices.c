@@ -76,7 +76,7 @@ virt_read_live (struct vl_call *call, virDomainPtr domain, const struct vl_xml *
     return 0;
   text = virDomainGetXMLDesc (domain, 0);
   if (text == NULL)
-    return virt_error (call, "cannot read guest '%s'", virDomainGetName (domain));
+    return virt_error (call, "cannot read guest '%s'", virt_domain_name (domain));
   *xml = vl_printf (call, "%s", text);
   *live = vl_xml_read (call, *xml, strlen (*xml));
   return *live ? 1 : -1;
@@ -166,7 +166,7 @@ ask_for (struct vl_call *call, virDomainPtr domain, const struct vl_xml *found)
     virResetLastError ();
     return 0;
   }
-  return virt_error (call, "cannot detach '%s' from guest '%s'", alias, virDomainGetName (domain));
+  return virt_error (call, "cannot detach '%s' from guest '%s'", alias, virt_domain_name (domain));
 }
 
 /* Asks for all that was brought, without waiting, and puts the definition back that was BEFORE. */

@@ -185,7 +185,7 @@ read_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int
   if (virDomainGetState (domain, &state, &reason, 0) == 0)
     return (int)virt_state_of (call, conn, domain, state, reason);
   if (virt_last_code () != VIR_ERR_NO_DOMAIN)
-    return virt_error (call, "cannot read the state of guest '%s'", virDomainGetName (domain));
+    return virt_error (call, "cannot read the state of guest '%s'", virt_domain_name (domain));
   virResetLastError ();
   return GONE;
 }
@@ -213,7 +213,7 @@ list_one (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int64
   if (state < 0)
     return -1;
   if (virDomainGetUUIDString (domain, uuid) < 0)
-    return virt_error (call, "cannot read the uuid of guest '%s'", virDomainGetName (domain));
+    return virt_error (call, "cannot read the uuid of guest '%s'", virt_domain_name (domain));
   if (state == VL_STATE_RUNNING || state == VL_STATE_PAUSED)
     virt_log_judge (call, conn, uuid);
   return fn (opaque, uuid, virDomainGetName (domain), (enum vl_state)state);
@@ -238,7 +238,7 @@ list_watched (struct vl_call *call, struct vl_conn *conn, vl_instance_fn fn, voi
     (void)virTypedParamsGetInt (record->params, record->nparams, "state.reason", &reason);
     answer = virDomainGetUUIDString (record->dom, uuid) < 0
                  ? virt_error (call, "cannot read the uuid of guest '%s'",
-                               virDomainGetName (record->dom))
+                               virt_domain_name (record->dom))
                  : fn (opaque, uuid, virDomainGetName (record->dom),
                        virt_state_of (call, conn, record->dom, state, reason));
   }

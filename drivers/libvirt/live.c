@@ -105,10 +105,12 @@ tune (struct vl_call *call, virDomainPtr domain, const struct vl_device_part *pa
     return -1;
   result = strcmp (vl_xml_name (node), "disk") == 0 ? tune_disk (domain, node, &p)
                                                     : tune_nic (call, domain, node, &p);
+  /* virTypedParamsFree makes libvirt forget why. */
+  if (result < 0)
+    virt_error (call, "cannot change '%s' of guest '%s' while it runs", part->id,
+                virt_domain_name (domain));
   virTypedParamsFree (p.list, p.n);
-  return result < 0 ? virt_error (call, "cannot change '%s' of guest '%s' while it runs", part->id,
-                                  virDomainGetName (domain))
-                    : 0;
+  return result < 0 ? -1 : 0;
 }
 
 /* A guest that has ended meanwhile has its definition, and begins with that. */

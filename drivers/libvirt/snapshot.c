@@ -23,7 +23,7 @@ live_of (struct vl_call *call, virDomainPtr domain)
 
   if (xml)
     return vl_xml_read (call, xml, strlen (xml));
-  virt_error (call, "cannot read the document of guest '%s'", virDomainGetName (domain));
+  virt_error (call, "cannot read the document of guest '%s'", virt_domain_name (domain));
   return NULL;
 }
 

@@ -41,7 +41,7 @@ extend_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
           < 0
       || virDomainGetBlockInfo (domain, volume->target, &info, 0) < 0)
     return virt_error (call, "cannot grow disk '%s' of guest '%s'", volume->target,
-                       virDomainGetName (domain));
+                       virt_domain_name (domain));
   if (info.capacity >= (unsigned long long)volume->bytes)
     return 0;
   return vl_refuse_as (call, VL_ERR_FAILED, "VolumeExtendFailed", NULL, NULL,
@@ -95,7 +95,7 @@ look (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *sw
   const char *ready;
 
   if (text == NULL)
-    return virt_error (call, "cannot read guest '%s'", virDomainGetName (domain));
+    return virt_error (call, "cannot read guest '%s'", virt_domain_name (domain));
   root = vl_xml_read (call, text, strlen (text));
   disk = root ? find_disk (root, swap->target) : NULL;
   if (disk == NULL)
@@ -316,7 +316,7 @@ snapshot_xml (struct vl_call *call, virDomainPtr domain, const struct vl_volume_
   const char *disks = "";
 
   if (root == NULL) {
-    virt_error (call, "cannot read guest '%s'", virDomainGetName (domain));
+    virt_error (call, "cannot read guest '%s'", virt_domain_name (domain));
     return NULL;
   }
   for (; disk; disk = vl_xml_next (disk, "disk")) {
