@@ -213,7 +213,7 @@ vl_record_loader_judge (struct vl_call *call, const struct vl_record *record, in
           call, VL_ERR_FAILED, "FirmwareGone", NULL,
           vl_printf (call,
                      "install it again, or let other firmware be chosen at the next start: "
-                     "virtloom server unset %s --firmware",
+                     "virtloom server unset --firmware %s",
                      name),
           "the firmware's file \"%s\", which was chosen when server \"%s\" was started first, is "
           "not there any more",
