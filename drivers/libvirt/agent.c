@@ -63,13 +63,16 @@ ask (virDomainPtr domain, int thaw)
   return result < 0 ? -1 : 0;
 }
 
+/* What of libvirt's words is told: a part of them is the agent's. */
+#define REASON_BYTES 300
+
 /* The reason of libvirt's last error, which is forgotten. */
 static const char *
 reason (struct vl_call *call)
 {
   const char *text = virt_last_code () == VIR_ERR_AGENT_UNRESPONSIVE
                          ? "it does not answer"
-                         : vl_printf (call, "%s", virGetLastErrorMessage ());
+                         : vl_printf (call, "%.*s", REASON_BYTES, virGetLastErrorMessage ());
 
   virResetLastError ();
   return text;
