@@ -159,7 +159,8 @@ define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn
   if (virt_let_qemu_in (call, conn, spawn) < 0 || virt_note_guest (call, conn, spawn->uuid) < 0)
     return NULL;
   domain = virDomainDefineXMLFlags (
-      conn->virt, labelled (call, conn, vl_doc_xml_chosen (call, spawn->doc, spawn->loader)), flags);
+      conn->virt, labelled (call, conn, vl_doc_xml_chosen (call, spawn->doc, spawn->loader)),
+      flags);
   if (domain == NULL) {
     virt_error (call, "libvirt does not accept guest '%s'", spawn->domain);
     if (old == NULL)
