@@ -400,9 +400,12 @@ server_vnc (struct tool *tool)
                       "in a browser: --web; its address for a viewer of your own: virtloom server "
                       "url SERVER --type vnc",
                       "'server vnc' needs --web");
-  if (server_seconds (tool, 0, &seconds) < 0 || find_display (&showing) < 0
-      || vnc_page_need (tool) < 0)
+  if (server_seconds (tool, 0, &seconds) < 0 || find_display (&showing) < 0)
     return -1;
+  if (vnc_page_need (tool) < 0) {
+    forget_display (&showing);
+    return -1;
+  }
   if (args_has (tool->args, "timeout"))
     showing.due = vl_clock_ms () + (int64_t)seconds * 1000;
   /* It has a folder to remove, also where nobody reads what it says. */
