@@ -128,8 +128,7 @@ claim_devices (struct vl_call *call)
       .shared = disk->shareable != 0,
       .what = "volume",
       .hint = "take it away there ('virtloom server remove volume'), or delete that server; a "
-              "volume is "
-              "shared where each server's connection_info says \"multiattach\": true"
+              "volume is shared where each server's connection_info says \"multiattach\": true"
     };
 
     if (! (bdm && vl_is_volume (bdm) && disk->source))

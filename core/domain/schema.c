@@ -37,9 +37,16 @@ static void VL_PRINTF (2, 3) ignore (void *opaque, const char *fmt, ...)
   (void)fmt;
 }
 
-static xmlRelaxNGPtr
-load (const char *path)
+static char *
+path_of (const char *name)
 {
+  return vl_xasprintf ("%s/%s.rng", VL_LIBVIRT_SCHEMAS, name);
+}
+
+static xmlRelaxNGPtr
+load (const char *name)
+{
+  VL_AUTOFREE char *path = path_of (name);
   xmlRelaxNGParserCtxtPtr parser = NULL;
   xmlRelaxNGPtr rng = NULL;
 
@@ -57,23 +64,16 @@ load (const char *path)
   return rng;
 }
 
-static char *
-path_of (const char *name)
-{
-  return vl_xasprintf ("%s/%s.rng", VL_LIBVIRT_SCHEMAS, name);
-}
-
 /* The schema NAME, read where it has not been; NULL where it cannot be. */
 static struct schema *
 get (const char *name)
 {
   struct schema *schema = schemas;
-  VL_AUTOFREE char *path = path_of (name);
   xmlRelaxNGPtr rng;
 
   while (schema && ! VL_STREQ (schema->name, name))
     schema = schema->next;
-  if (schema || (rng = load (path)) == NULL)
+  if (schema || (rng = load (name)) == NULL)
     return schema;
   schema = VL_NEW (struct schema);
   strcpy (schema->name, name);

@@ -21,8 +21,8 @@ static const char *const filesystems[] = { "ext2", "ext3", "ext4", "xfs", NULL }
     .help = __VA_ARGS__                                                                            \
   }
 #define NAMES(name, text) ROW (name, VL_LIST, NULL, NULL, text, .flags = VL_EMPTY_OK | VL_WORDS)
-#define RATIO(name, value, text, ...)                                                              \
-  ROW (name, VL_DECIMAL, value, "DEFAULT." name, text, __VA_ARGS__)
+#define RATIO(name, value, where, text)                                                            \
+  ROW (name, VL_DECIMAL, value, "DEFAULT." name, text, .only = where)
 #define RESERVE(name, value, what, text)                                                           \
   ROW (name, VL_INT, value, "DEFAULT." name, text, .max = INT32_MAX, .unit = what)
 
@@ -45,15 +45,15 @@ static const struct vl_prop table[] = {
        "availability zone that config drives name"),
   ROW ("dhcp_domain", VL_STRING, NULL, "api.dhcp_domain",
        "domain that config drives append to the guest's host name"),
-  RATIO ("initial_cpu_allocation_ratio", "4.0", "CPUs for guests, for each of the host",
-         .only = "cpu_allocation_ratio=-|0|0.0"),
-  RATIO ("initial_ram_allocation_ratio", "1.0", "memory for guests, in parts of the host's",
-         .only = "ram_allocation_ratio=-|0|0.0"),
-  RATIO ("initial_disk_allocation_ratio", "1.0", "disk space for guests, in parts of the host's",
-         .only = "disk_allocation_ratio=-|0|0.0"),
-  RATIO ("cpu_allocation_ratio", NULL, "unless 0: instead of initial_cpu_allocation_ratio", ),
-  RATIO ("ram_allocation_ratio", NULL, "unless 0: instead of initial_ram_allocation_ratio", ),
-  RATIO ("disk_allocation_ratio", NULL, "unless 0: instead of initial_disk_allocation_ratio", ),
+  RATIO ("initial_cpu_allocation_ratio", "4.0", "cpu_allocation_ratio=-|0|0.0",
+         "CPUs for guests, for each of the host"),
+  RATIO ("initial_ram_allocation_ratio", "1.0", "ram_allocation_ratio=-|0|0.0",
+         "memory for guests, in parts of the host's"),
+  RATIO ("initial_disk_allocation_ratio", "1.0", "disk_allocation_ratio=-|0|0.0",
+         "disk space for guests, in parts of the host's"),
+  RATIO ("cpu_allocation_ratio", NULL, NULL, "unless 0: instead of initial_cpu_allocation_ratio"),
+  RATIO ("ram_allocation_ratio", NULL, NULL, "unless 0: instead of initial_ram_allocation_ratio"),
+  RATIO ("disk_allocation_ratio", NULL, NULL, "unless 0: instead of initial_disk_allocation_ratio"),
   RESERVE ("reserved_host_cpus", "0", NULL, "CPUs of the host that no guest gets"),
   RESERVE ("reserved_host_memory_mb", "512", "MiB", "memory of the host that no guest gets"),
   RESERVE ("reserved_host_disk_mb", "0", "MiB", "disk space of the host that no guest gets"),
