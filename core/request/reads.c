@@ -45,7 +45,7 @@ find_for (struct vl_guest *guest, const struct vl_plugin_slot *slot, const char 
 
 /* The property that SLOT reads by this very NAME, wherever else that text stands; VL_NO_PROP
  * where it has to be looked for. */
-static size_t
+static inline size_t
 find_by_address (const struct vl_prop_index *index, const struct vl_plugin_slot *slot,
                  const char *name)
 {
@@ -54,34 +54,34 @@ find_by_address (const struct vl_prop_index *index, const struct vl_plugin_slot 
   return read->name && read->prop < index->n_props ? read->prop : VL_NO_PROP;
 }
 
-/* The same for who may read everything. */
+/* The same by what NAME says; WHO as below. */
 static size_t
-find_any (const struct vl_prop_index *index, const char *name)
+find_by_text (struct vl_guest *guest, size_t who, const char *name)
 {
-  size_t found = find_by_address (index, &index->plugins[index->n_plugins], name);
+  const struct vl_prop_index *index = guest->work->index;
+  size_t found;
 
-  return found == VL_NO_PROP ? vl_index_find (index, name) : found;
-}
-
-static size_t
-locate (struct vl_guest *guest, const struct vl_plugin *reader, const char *name)
-{
-  const struct vl_prop_index *index = guest->work ? guest->work->index : NULL;
-  size_t number = vl_guest_number (guest, reader), found;
-  const struct vl_plugin_slot *slot;
-
-  if (index == NULL)
-    return VL_NO_PROP;
-  if (number == guest->registry->n)
-    return find_any (index, name);
-  slot = &index->plugins[number];
-  found = find_by_address (index, slot, name);
-  if (found != VL_NO_PROP)
-    return found;
-  found = find_for (guest, slot, name);
+  if (who >= index->n_plugins)
+    return vl_index_find (index, name);
+  found = find_for (guest, &index->plugins[who], name);
   if (found == VL_NO_PROP && is_misspelt (guest, name))
     vl_fault (guest->call, "reads '%s', which no loaded feature has", name);
   return found < index->n_props ? found : VL_NO_PROP;
+}
+
+/* The number of property NAME as WHO may read it: a plugin's number in the registry, or any
+ * behind the last for who may read everything. */
+static inline size_t
+locate (struct vl_guest *guest, size_t who, const char *name)
+{
+  const struct vl_prop_index *index = guest->work ? guest->work->index : NULL;
+  size_t found;
+
+  if (index == NULL)
+    return VL_NO_PROP;
+  found = find_by_address (index, &index->plugins[who < index->n_plugins ? who : index->n_plugins],
+                           name);
+  return found == VL_NO_PROP ? find_by_text (guest, who, name) : found;
 }
 
 struct vl_guest_prop *
@@ -94,7 +94,7 @@ vl_guest_find (const struct vl_guest *guest, const char *full_name)
 
   if (guest->work == NULL)
     return NULL;
-  number = find_any (guest->work->index, name ? name : full_name);
+  number = locate ((struct vl_guest *)guest, SIZE_MAX, name ? name : full_name);
   return number == VL_NO_PROP ? NULL : &guest->props[number];
 }
 
@@ -144,14 +144,20 @@ is_named (struct vl_call *call, const char *name)
   return 0;
 }
 
+static inline size_t
+locate_settled (struct vl_call *call, const char *name)
+{
+  struct vl_guest *guest = call->guest;
+  size_t who = vl_guest_number (guest, call->plugin);
+  size_t number = locate (guest, who, name);
+
+  return number == VL_NO_PROP || vl_guest_settle (guest, number, who) < 0 ? VL_NO_PROP : number;
+}
+
 size_t
 vl_guest_locate (struct vl_call *call, const char *name)
 {
-  const struct vl_plugin *reader = vl_guest_reader (call);
-  struct vl_guest *guest = call->guest;
-  size_t number = locate (guest, reader, name);
-
-  return number == VL_NO_PROP || vl_guest_settle (guest, number, reader) < 0 ? VL_NO_PROP : number;
+  return locate_settled (call, name);
 }
 
 /* Does the running code read a row of its own settings, or is there no guest? */
@@ -173,7 +179,7 @@ find_value (struct vl_call *call, const char *name)
     return NULL;
   if (reads_base (call, name))
     return find_base (call, name);
-  number = vl_guest_locate (call, name);
+  number = locate_settled (call, name);
   return number != VL_NO_PROP && call->guest->props[number].value.set
              ? &call->guest->props[number].value
              : NULL;
@@ -247,7 +253,7 @@ find_layer (struct vl_call *call, const char *name, enum vl_layer layer)
 
   if (! is_named (call, name) || (unsigned)layer >= VL_N_LAYERS || guest == NULL)
     return NULL;
-  number = locate (guest, reader, name);
+  number = locate (guest, vl_guest_number (guest, reader), name);
   if (number == VL_NO_PROP)
     return NULL;
   prop = &guest->props[number];

@@ -58,10 +58,11 @@ vl_guest_spoilt (struct vl_guest *guest, const struct vl_plugin *plugin)
 
 /* ---- chain and cycles ---- */
 
-/* NAME is asked for while it is being resolved. */
+/* NAME is asked for, by WHO, while it is being resolved. */
 static void
-report_cycle (struct vl_guest *guest, const char *name, const struct vl_plugin *reader)
+report_cycle (struct vl_guest *guest, const char *name, size_t who)
 {
+  const struct vl_plugin *reader = who < guest->registry->n ? guest->registry->plugins[who] : NULL;
   struct vl_report report = { .severity = VL_SEV_ERROR,
                               .err = VL_ERR_CONFLICT,
                               .code = "PropertyCycle",
@@ -171,7 +172,7 @@ resolve_slot (struct vl_guest *guest, struct vl_guest_prop *slot)
 
   slot->state = VL_RESOLVING;
   guest->chain[guest->n_chain++] = slot->name;
-  if (filler && vl_guest_settle (guest, slot->filler - 1, NULL) == 0 && filler->value.set) {
+  if (filler && vl_guest_settle (guest, slot->filler - 1, guest->registry->n) == 0 && filler->value.set) {
     slot->value = filler->value;
     slot->origin = filler->origin;
     slot->why = filler->name;
@@ -197,43 +198,38 @@ note_reader (struct vl_guest *guest, size_t owner, size_t reader)
 }
 
 static int
-settle_core (struct vl_guest *guest, struct vl_guest_prop *prop, const struct vl_plugin *reader)
+settle_core (struct vl_guest *guest, struct vl_guest_prop *prop, size_t who)
 {
-  size_t number = vl_guest_number (guest, reader);
   size_t owner = prop->filler ? guest->props[prop->filler - 1].owner : guest->registry->n;
 
   if (prop->row->fills && prop->state == VL_UNRESOLVED && ! guest->frozen)
     resolve_slot (guest, prop);
   else if (prop->state == VL_RESOLVING) {
-    report_cycle (guest, prop->name, reader);
-    taint (guest, number);
+    report_cycle (guest, prop->name, who);
+    taint (guest, who);
     return -1;
   }
-  note_reader (guest, owner, number);
+  note_reader (guest, owner, who);
   if (prop->state == VL_FAILED || (owner < guest->registry->n && guest->failed[owner])) {
-    taint (guest, number);
+    taint (guest, who);
     return -1;
   }
   return 0;
 }
 
 int
-vl_guest_settle (struct vl_guest *guest, size_t number, const struct vl_plugin *reader)
+vl_guest_settle_other (struct vl_guest *guest, size_t number, size_t who)
 {
   struct vl_guest_prop *prop = &guest->props[number];
-  size_t i, who;
+  size_t i = prop->owner;
 
   if (prop->plugin == NULL)
-    return settle_core (guest, prop, reader);
-  if (prop->plugin == reader)
-    return 0;
-  i = prop->owner;
-  who = vl_guest_number (guest, reader);
+    return settle_core (guest, prop, who);
   note_reader (guest, i, who);
   if (guest->resolution[i] == VL_UNRESOLVED && ! guest->frozen && ! guest->failed[i])
     resolve_feature (guest, i);
   else if (guest->resolution[i] == VL_RESOLVING) {
-    report_cycle (guest, prop->plugin->name, reader);
+    report_cycle (guest, prop->plugin->name, who);
     taint (guest, who);
     return -1;
   }
@@ -263,7 +259,7 @@ vl_guest_settle_list (struct vl_guest *guest, int disks, const struct vl_plugin 
       vl_refuse (guest->call, VL_ERR_UNSUPPORTED, NULL, NULL,
                  "%s cannot be laid out for this kind of guest", name);
   } else if (*state == VL_RESOLVING)
-    report_cycle (guest, name, reader);
+    report_cycle (guest, name, vl_guest_number (guest, reader));
   if (*state == VL_RESOLVED)
     return 0;
   taint (guest, vl_guest_number (guest, reader));

@@ -213,10 +213,18 @@ int vl_core_ready (struct vl_call *call, struct vl_registry *registry,
  * ROW.  0, or -1 with *WRONG. */
 int vl_row_take (struct vl_arena *arena, const struct vl_prop *row, const char *text,
                  struct vl_value *value, const char **wrong);
-/* Makes sure that property NUMBER has its value; READER is who asks, NULL: the
- * core.  0, or -1 where it failed. */
-int vl_guest_settle (struct vl_guest *guest, size_t number, const struct vl_plugin *reader);
-/* The same for the list of all DISKS, 0: NICs. */
+/* Makes sure that property NUMBER has its value; WHO asks is the number of a plugin, the
+ * registry's n: the core.  0, or -1 where it failed. */
+int vl_guest_settle_other (struct vl_guest *guest, size_t number, size_t who);
+static inline int
+vl_guest_settle (struct vl_guest *guest, size_t number, size_t who)
+{
+  const struct vl_guest_prop *prop = &guest->props[number];
+
+  /* With its own a feature may do what it likes. */
+  return prop->plugin && prop->owner == who ? 0 : vl_guest_settle_other (guest, number, who);
+}
+/* The same for the list of all DISKS, 0: NICs, that READER asks for, NULL: the core. */
 int vl_guest_settle_list (struct vl_guest *guest, int disks, const struct vl_plugin *reader);
 /* The number of PLUGIN in the registry; its n for NULL and for drivers. */
 static inline size_t
