@@ -123,7 +123,7 @@ run_phase (struct vl_build *build, enum vl_phase phase)
 {
   struct vl_call *call = build->call;
   struct vl_guest *guest = build->guest;
-  size_t first = call->findings.n, n = guest->registry->n;
+  size_t first = call->findings.n, n = guest->registry->n, n_failed = 0;
   VL_AUTOFREE char *failed = vl_xcalloc (n, 1);
   int64_t since = vl_build_time (build, NULL, NULL, 0);
 
@@ -138,11 +138,12 @@ run_phase (struct vl_build *build, enum vl_phase phase)
     if (fn == NULL)
       continue;
     failed[i] = call_plugin (build, plugin, fn) < 0;
+    n_failed += (size_t)failed[i];
     vl_call_as (call, NULL);
     since = vl_build_time (build, vl_phase_name (phase), plugin->name, since);
     check_deadline (build);
   }
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; n_failed && i < n; i++)
     if (failed[i])
       vl_guest_fail (guest, guest->registry->plugins[i]);
   vl_findings_sort (call, first);

@@ -561,7 +561,7 @@ vl_registry_offers (const struct vl_registry *registry, struct vl_arena *arena,
   list = vl_arena_alloc (arena, most * sizeof *list);
   *n = 0;
   for (size_t p = 0; p < registry->n; p++)
-    if (registry->plugins[p]->kind == VL_KIND_FEATURE)
+    if (registry->plugins[p]->n_offers && registry->plugins[p]->kind == VL_KIND_FEATURE)
       *n += add_offers (registry->plugins[p], slot, virt, list + *n);
   if (*n == 0 && driver)
     *n = add_offers (driver, slot, virt, list);

@@ -9,7 +9,6 @@
 
 #include "request/disks.h"
 
-#include <inttypes.h>
 
 #define IMAGE_ARCH "guest.image-arch"
 #define EMULATED_ARCH "guest.emulated-arch"
@@ -145,7 +144,9 @@ refuse (struct vl_guest *guest, const char *name, enum vl_err err, const char *c
 static const char *
 number (struct vl_guest *guest, int64_t n)
 {
-  return vl_printf (guest->call, "%" PRId64, n);
+  char buffer[24];
+
+  return vl_arena_strdup (guest->call->arena, vl_decimal (buffer, n));
 }
 
 /* ---- architecture ---- */
@@ -409,11 +410,11 @@ storage_entry (struct vl_guest *guest, const char *key)
   return guest->config ? vl_config_find (guest->config, "virtloom.conf", "storage", key) : NULL;
 }
 
-/* What KEY of section [storage] is; OTHERWISE where there is no configuration. */
+/* What NAME, "storage.KEY", is; OTHERWISE where there is no configuration. */
 static const char *
-storage_text (struct vl_guest *guest, const char *key, const char *otherwise)
+storage_text (struct vl_guest *guest, const char *name, const char *otherwise)
 {
-  const char *text = vl_config_str (guest->config, vl_printf (guest->call, "storage.%s", key));
+  const char *text = vl_config_str (guest->config, name);
 
   return text ? text : otherwise;
 }
@@ -479,7 +480,7 @@ set_config_drive_bus (struct vl_guest *guest)
   const char *bus = vl_config_str (guest->config, "storage.config_drive_bus");
 
   if (bus && guest->request->config_drive
-      && VL_STREQ (storage_text (guest, "config_drive_format", ""), "iso9660")
+      && VL_STREQ (storage_text (guest, "storage.config_drive_format", ""), "iso9660")
       && ! (slot->filler && guest->props[slot->filler - 1].value.set))
     put_storage (guest, VL_STORAGE_CONFIG_DRIVE_BUS, bus, "config_drive_bus", bus);
 }
@@ -488,17 +489,17 @@ static void
 set_storage (struct vl_guest *guest)
 {
   static const char *const plain[][3] = {
-    { VL_STORAGE_COW, "use_cow_images", "true" },
-    { VL_STORAGE_RAW, "force_raw_images", "true" },
-    { VL_STORAGE_PREALLOCATE, "preallocate_images", "none" },
+    { VL_STORAGE_COW, "storage.use_cow_images", "true" },
+    { VL_STORAGE_RAW, "storage.force_raw_images", "true" },
+    { VL_STORAGE_PREALLOCATE, "storage.preallocate_images", "none" },
   };
   const char *kind = guest->request->disk_kind;
-  const char *said = storage_text (guest, "images_type", "default"), *type;
+  const char *said = storage_text (guest, "storage.images_type", "default"), *type;
 
   for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
     const char *text = storage_text (guest, plain[i][1], plain[i][2]);
 
-    put_storage (guest, plain[i][0], text, plain[i][1], text);
+    put_storage (guest, plain[i][0], text, plain[i][1] + strlen ("storage."), text);
   }
   type =
       images_type (guest->call, guest->registry, kind ? NULL : guest->config, kind ? kind : said);

@@ -18,15 +18,15 @@ enum vl_resolution { VL_UNRESOLVED = 0, VL_RESOLVING, VL_RESOLVED, VL_FAILED };
 struct vl_guest_prop {
   const char *name; /* full */
   const struct vl_prop *row;
-  struct vl_plugin *plugin;              /* NULL: the core's own */
-  size_t owner;                          /* the plugin's number in the registry; its n: the core */
-  const struct vl_raw *raw[VL_N_LAYERS]; /* NULL: nothing was said there */
+  struct vl_plugin *plugin;        /* NULL: the core's own */
+  const struct vl_raw *const *raw; /* by layer; NULL: nothing was said there */
   struct vl_value value;
+  const char *why;    /* property or fact it was derived from, or NULL */
+  const char *reason; /* how, or NULL */
   enum vl_layer origin;
-  const char *why;          /* property or fact it was derived from, or NULL */
-  const char *reason;       /* how, or NULL */
-  size_t filler;            /* of slots: 1 + the number of the property that fills it */
   enum vl_resolution state; /* of the core's own */
+  uint32_t owner;           /* the plugin's number in the registry; its n: the core */
+  uint32_t filler;          /* of slots: 1 + the number of the property that fills it */
 };
 
 struct vl_recorded; /* recorded.h */

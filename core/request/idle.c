@@ -52,10 +52,12 @@ asked_in (const struct vl_guest_prop *prop)
 void
 vl_guest_tell_idle (struct vl_guest *guest)
 {
-  for (size_t i = 0; guest->work && i < guest->work->index->n_props; i++) {
-    const struct vl_guest_prop *prop = &guest->props[i];
+  const struct vl_prop_index *index = guest->work ? guest->work->index : NULL;
+
+  for (size_t i = 0; index && i < index->n_conditional; i++) {
+    const struct vl_guest_prop *prop = &guest->props[index->conditional[i]];
     struct place place = { guest, prop->plugin };
-    enum vl_layer layer = prop->plugin && prop->row->only ? asked_in (prop) : VL_LAYER_DEFAULT;
+    enum vl_layer layer = asked_in (prop);
     struct vl_only failed;
     const char *name;
     struct vl_report report = { .severity = VL_SEV_WARNING, .code = VL_NO_EFFECT };

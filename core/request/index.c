@@ -54,7 +54,7 @@ add_props (struct vl_arena *arena, struct vl_prop_index *index, struct vl_plugin
         plugin ? vl_arena_printf (arena, "%s.%s", plugin->name, rows[i].name) : rows[i].name;
     prop->row = &rows[i];
     prop->plugin = plugin;
-    prop->owner = owner;
+    prop->owner = (uint32_t)owner;
     prop->value.type = rows[i].type;
   }
 }
@@ -75,6 +75,10 @@ add_all_props (struct vl_registry *registry, struct vl_prop_index *index)
       add_props (registry->arena, index, registry->plugins[i], i, registry->plugins[i]->props,
                  registry->plugins[i]->n_props);
   qsort (index->props, index->n_props, sizeof *index->props, compare_props);
+  index->conditional = vl_arena_alloc (registry->arena, n * sizeof *index->conditional);
+  for (size_t i = 0; i < n; i++)
+    if (index->props[i].plugin && index->props[i].row->only)
+      index->conditional[index->n_conditional++] = i;
   for (index->table_size = 64; index->table_size < 2 * index->n_props;)
     index->table_size *= 2;
   index->table = vl_arena_alloc (registry->arena, index->table_size * sizeof *index->table);
@@ -85,23 +89,25 @@ add_all_props (struct vl_registry *registry, struct vl_prop_index *index)
 /* ---- the lowest layers, and slots ---- */
 
 static void
-add_lowest_layers (struct vl_prop_index *index)
+add_lowest_layers (struct vl_arena *arena, struct vl_prop_index *index)
 {
   for (size_t i = 0; i < index->n_props; i++) {
     struct vl_guest_prop *prop = &index->props[i];
     const struct vl_raw *raw = prop->plugin ? vl_plugin_base (prop->plugin, prop->row) : NULL;
     size_t slot =
         prop->plugin && prop->row->fills ? vl_index_find (index, prop->row->fills) : VL_NO_PROP;
+    const struct vl_raw **layers = vl_arena_alloc (arena, VL_N_LAYERS * sizeof (void *));
     const struct vl_base *base;
 
+    prop->raw = layers;
     if (slot != VL_NO_PROP)
-      index->props[slot].filler = i + 1;
+      index->props[slot].filler = (uint32_t)i + 1;
     if (raw == NULL)
       continue;
     base = &prop->plugin->base[prop->row - prop->plugin->props];
     prop->origin = raw == base->setting ? VL_LAYER_SETTING : VL_LAYER_DEFAULT;
-    prop->raw[VL_LAYER_DEFAULT] = base->deflt;
-    prop->raw[prop->origin] = raw;
+    layers[VL_LAYER_DEFAULT] = base->deflt;
+    layers[prop->origin] = raw;
     prop->value = raw->value;
   }
 }
@@ -270,7 +276,7 @@ vl_index_get (struct vl_registry *registry)
     return registry->prop_index;
   index = vl_arena_alloc (registry->arena, sizeof *index);
   add_all_props (registry, index);
-  add_lowest_layers (index);
+  add_lowest_layers (registry->arena, index);
   add_keys (registry->arena, index);
   add_plugins (registry, index);
   registry->prop_index = index;

@@ -364,13 +364,15 @@ parse_prop (struct vl_guest *guest, const struct vl_said *said, size_t n)
 {
   struct vl_guest_prop *prop = &guest->props[said->prop];
   size_t errors = guest->call->findings.n_errors, end;
+  const struct vl_raw **layers =
+      vl_arena_copy (guest->call->arena, prop->raw, VL_N_LAYERS * sizeof *layers);
 
+  prop->raw = layers;
   for (size_t i = 0; i < n; i = end) {
     for (end = i + 1; end < n && said[end].layer == said[i].layer;)
       end++;
-    prop->raw[said[i].layer] = prop->row->flags & VL_INDEXED
-                                   ? parse_indexed (guest, said + i, end - i)
-                                   : parse_plain (guest, said + i, end - i);
+    layers[said[i].layer] = prop->row->flags & VL_INDEXED ? parse_indexed (guest, said + i, end - i)
+                                                          : parse_plain (guest, said + i, end - i);
   }
   if (guest->call->findings.n_errors == errors)
     apply_rule (guest, prop);

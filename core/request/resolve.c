@@ -87,14 +87,17 @@ resolve_feature (struct vl_guest *guest, size_t i)
   struct vl_call *call = guest->call;
   struct vl_plugin *plugin = guest->registry->plugins[i], *caller = call->plugin;
   size_t first = call->findings.n;
-  int result = 0, said = 0, spoilt;
+  int result, said = 0, spoilt;
 
+  if (plugin->feature.resolve == NULL) {
+    guest->resolution[i] = guest->failed[i] ? VL_FAILED : VL_RESOLVED;
+    return;
+  }
   guest->resolution[i] = VL_RESOLVING;
   guest->chain[guest->n_chain++] = plugin->name;
   vl_call_as (call, plugin);
   call->doing = "resolve";
-  if (plugin->feature.resolve)
-    result = plugin->feature.resolve (call);
+  result = plugin->feature.resolve (call);
   vl_call_as (call, caller);
   guest->n_chain--;
   spoilt = vl_guest_spoilt (guest, plugin);
@@ -172,7 +175,8 @@ resolve_slot (struct vl_guest *guest, struct vl_guest_prop *slot)
 
   slot->state = VL_RESOLVING;
   guest->chain[guest->n_chain++] = slot->name;
-  if (filler && vl_guest_settle (guest, slot->filler - 1, guest->registry->n) == 0 && filler->value.set) {
+  if (filler && vl_guest_settle (guest, slot->filler - 1, guest->registry->n) == 0
+      && filler->value.set) {
     slot->value = filler->value;
     slot->origin = filler->origin;
     slot->why = filler->name;
@@ -272,6 +276,7 @@ void
 vl_guest_resolve (struct vl_guest *guest)
 {
   struct vl_plugin *caller = guest->call->plugin;
+  const struct vl_plugin_slot *core = &guest->work->index->plugins[guest->work->index->n_plugins];
 
   for (size_t i = 0; i < guest->registry->n; i++) {
     const struct vl_plugin *plugin = guest->registry->plugins[i];
@@ -281,10 +286,12 @@ vl_guest_resolve (struct vl_guest *guest)
       resolve_feature (guest, i);
   }
   vl_call_as (guest->call, NULL);
-  for (size_t i = 0; i < guest->n_props; i++)
-    if (guest->props[i].plugin == NULL && guest->props[i].row->fills
-        && guest->props[i].state == VL_UNRESOLVED)
-      resolve_slot (guest, &guest->props[i]);
+  for (size_t i = 0; i < core->n_reads; i++) {
+    struct vl_guest_prop *prop = &guest->props[core->reads[i].prop];
+
+    if (prop->row->fills && prop->state == VL_UNRESOLVED)
+      resolve_slot (guest, prop);
+  }
   vl_guest_settle_list (guest, 1, NULL);
   vl_guest_settle_list (guest, 0, NULL);
   vl_call_as (guest->call, caller);

@@ -44,6 +44,8 @@ struct vl_plugin_slot {
 struct vl_prop_index {
   struct vl_guest_prop *props; /* in byte order of the name */
   size_t n_props;
+  size_t *conditional; /* the numbers of those that have an effect only under a condition */
+  size_t n_conditional;
   uint32_t *table; /* 1 + the number of a property, by the hash of its name; 0: empty */
   size_t table_size;
   struct vl_key_slot *keys; /* flavor keys, then image keys, each in byte order */
