@@ -85,15 +85,23 @@ struct vl_str {
 #define VL_AUTOSTR __attribute__ ((cleanup (vl_str_free)))
 /* Makes room for N more bytes and the end of the text. */
 void vl_str_reserve (struct vl_str *str, size_t n);
-static inline void
-vl_str_add_n (struct vl_str *str, const char *text, size_t n)
+/* Makes the text N bytes longer; the answer is where they are, which the caller writes. */
+static inline char *
+vl_str_room (struct vl_str *str, size_t n)
 {
   if (str->size <= str->length || n >= str->size - str->length)
     vl_str_reserve (str, n);
-  if (n)
-    memcpy (str->text + str->length, text, n);
   str->length += n;
   str->text[str->length] = '\0';
+  return str->text + str->length - n;
+}
+static inline void
+vl_str_add_n (struct vl_str *str, const char *text, size_t n)
+{
+  char *to = vl_str_room (str, n);
+
+  if (n)
+    memcpy (to, text, n);
 }
 void vl_str_add (struct vl_str *str, const char *text);
 void vl_str_printf (struct vl_str *str, const char *fmt, ...)

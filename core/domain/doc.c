@@ -9,6 +9,8 @@
 
 #include "lib/text.h"
 
+#include <limits.h>
+
 /* ---- handles ---- */
 
 /* Swallows what is written to it; the same one for every document. */
@@ -203,18 +205,17 @@ vl_doc_outside (struct vl_call *call, const struct vl_shape *shape, const char *
 int
 vl_name_is_good (const char *name, size_t length)
 {
-  static const char more[] = "_-.:";
+  enum { INNER = 1, FIRST = 2 };
+  static const char places[UCHAR_MAX + 1] = {
+    ['-'] = INNER,         ['.'] = INNER,         [':'] = INNER, ['0' ... '9'] = INNER,
+    ['A' ... 'Z'] = FIRST, ['a' ... 'z'] = FIRST, ['_'] = FIRST,
+  };
 
-  if (length == 0 || length > 64)
+  if (length == 0 || length > 64 || places[(unsigned char)*name] != FIRST)
     return 0;
-  for (size_t i = 0; i < length; i++) {
-    if ((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z'))
-      continue;
-    if (i == 0 ? name[i] != '_'
-               : ! (name[i] >= '0' && name[i] <= '9') && ! memchr (more, name[i], sizeof more - 1))
-      return 0;
-  }
-  return 1;
+  while (length > 0 && places[(unsigned char)name[length - 1]])
+    length--;
+  return length == 0;
 }
 
 static struct vl_shape *
@@ -269,7 +270,7 @@ struct making {
   const char *verb, *why;
   enum vl_element_kind kind;
   unsigned weak;
-  struct vl_pair keys[VL_MAX_KEYS]; /* sorted by name */
+  struct vl_pair *keys; /* sorted by name; room for VL_MAX_KEYS */
   size_t n_keys;
 };
 
@@ -491,7 +492,8 @@ struct vl_node *
 vl_keyed (struct vl_call *c, const char *path, const char *why, const char *attr, const char *value,
           ...)
 {
-  struct making m = { .call = c, .verb = "vl_keyed", .why = why };
+  struct vl_pair keys[VL_MAX_KEYS];
+  struct making m = { .call = c, .verb = "vl_keyed", .why = why, .keys = keys };
   struct vl_node *node;
   va_list args;
 
@@ -505,7 +507,8 @@ struct vl_node *
 vl_keyed_weak (struct vl_call *c, const char *path, const char *why, const char *attr,
                const char *value, ...)
 {
-  struct making m = { .call = c, .verb = "vl_keyed_weak", .why = why, .weak = 1 };
+  struct vl_pair keys[VL_MAX_KEYS];
+  struct making m = { .call = c, .verb = "vl_keyed_weak", .why = why, .weak = 1, .keys = keys };
   struct vl_node *node;
   va_list args;
 
@@ -518,7 +521,8 @@ vl_keyed_weak (struct vl_call *c, const char *path, const char *why, const char 
 struct vl_node *
 vl_keyed_in (struct vl_node *node, const char *path, const char *attr, const char *value, ...)
 {
-  struct making m = { .call = node->call, .verb = "vl_keyed_in", .why = node->why };
+  struct vl_pair keys[VL_MAX_KEYS];
+  struct making m = { .call = node->call, .verb = "vl_keyed_in", .why = node->why, .keys = keys };
   struct vl_node *made;
   va_list args;
 

@@ -10,6 +10,8 @@
 
 #include "lib/text.h"
 
+#include <limits.h>
+
 /* What stands for C, or NULL where that is C itself.  Line ends and tabs in an attribute
  * become references: a reader turns raw ones into blanks. */
 static const char *
@@ -31,7 +33,14 @@ reference_of (char c, int attribute)
 static int
 is_plain (char c)
 {
-  return (c > '>' && c <= '~') || (c > '\'' && c < '<') || c == ' ' || c == '=';
+  static const char plain[UCHAR_MAX + 1] = {
+    [' '] = 1,
+    ['(' ... ';'] = 1,
+    ['='] = 1,
+    ['?' ... '~'] = 1,
+  };
+
+  return plain[(unsigned char)c];
 }
 
 size_t
@@ -62,20 +71,27 @@ add_escaped (struct vl_str *out, const char *text, int attribute)
 }
 
 static void
-add_value (struct vl_str *out, const struct vl_slot *slot)
+add_text (struct vl_str *out, const struct vl_slot *slot)
 {
   if (slot->plain)
     vl_str_add_n (out, slot->value, slot->plain);
   else
-    add_escaped (out, slot->value, slot->name != NULL);
+    add_escaped (out, slot->value, 0);
 }
 
 static void
-add_indent (struct vl_str *out, int depth)
+add_attribute (struct vl_str *out, const struct vl_slot *slot)
 {
-  static const char blanks[] = "                                                                ";
+  size_t n = strlen (slot->name);
+  char *to = vl_str_room (out, n + 3 + slot->plain);
 
-  vl_str_add_n (out, blanks, (size_t)(2 * depth));
+  *to = ' ';
+  memcpy (to + 1, slot->name, n);
+  memcpy (to + 1 + n, "='", 2);
+  memcpy (to + 3 + n, slot->value, slot->plain);
+  if (slot->plain == 0)
+    add_escaped (out, slot->value, 1);
+  vl_str_add_n (out, "'", 1);
 }
 
 static void
@@ -83,36 +99,33 @@ render_node (const struct vl_element *node, int depth, struct vl_str *out)
 {
   const struct vl_slot *text = node->text && node->text->value ? node->text : NULL;
   const char *name = node->shape->name;
-  size_t length = strlen (name);
+  size_t length = strlen (name), indent = 2 * (size_t)depth;
+  char *to = vl_str_room (out, indent + 1 + length);
 
-  add_indent (out, depth);
-  vl_str_add_n (out, "<", 1);
-  vl_str_add_n (out, name, length);
-  for (const struct vl_slot *slot = node->slots; slot; slot = slot->next) {
-    if (slot->value == NULL)
-      continue;
-    vl_str_add_n (out, " ", 1);
-    vl_str_add (out, slot->name);
-    vl_str_add_n (out, "='", 2);
-    add_value (out, slot);
-    vl_str_add_n (out, "'", 1);
-  }
+  memset (to, ' ', indent);
+  to[indent] = '<';
+  memcpy (to + indent + 1, name, length);
+  for (const struct vl_slot *slot = node->slots; slot; slot = slot->next)
+    if (slot->value)
+      add_attribute (out, slot);
   if (text == NULL && node->first == NULL) {
     vl_str_add_n (out, "/>\n", 3);
     return;
   }
   vl_str_add_n (out, ">", 1);
   if (text)
-    add_value (out, text);
-  if (node->first) {
+    add_text (out, text);
+  if (node->first)
     vl_str_add_n (out, "\n", 1);
-    for (const struct vl_element *child = node->first; child; child = child->next)
-      render_node (child, depth + 1, out);
-    add_indent (out, depth);
-  }
-  vl_str_add_n (out, "</", 2);
-  vl_str_add_n (out, name, length);
-  vl_str_add_n (out, ">\n", 2);
+  else
+    indent = 0;
+  for (const struct vl_element *child = node->first; child; child = child->next)
+    render_node (child, depth + 1, out);
+  to = vl_str_room (out, indent + length + 4);
+  memset (to, ' ', indent);
+  memcpy (to + indent, "</", 2);
+  memcpy (to + indent + 2, name, length);
+  memcpy (to + indent + 2 + length, ">\n", 2);
 }
 
 void
