@@ -9,7 +9,6 @@
 
 #include "request/disks.h"
 
-
 #define IMAGE_ARCH "guest.image-arch"
 #define EMULATED_ARCH "guest.emulated-arch"
 #define VM_MODE "guest.vm-mode"
