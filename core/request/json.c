@@ -321,6 +321,10 @@ complete (struct vl_request *request)
     vl_uuid_from_text (canonical, uuid);
     request->uuid = vl_arena_strdup (request->arena, uuid);
   }
+  if (request->image.name) {
+    vl_uuid_from_text (request->image.name, uuid);
+    request->image.stored_as = vl_arena_strdup (request->arena, uuid);
+  }
   for (size_t i = 0; i < request->n_networks; i++)
     if (request->networks[i].mac == NULL)
       request->networks[i].mac = request->networks[i].address;

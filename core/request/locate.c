@@ -264,8 +264,10 @@ image_path (struct vl_call *call, const struct vl_request_image *image)
 
   if (image->file)
     return image->file;
-  vl_uuid_from_text (image->name ? image->name : "", id);
-  return vl_printf (call, "%s/images/%s", above_run_dir (call, 3), id);
+  if (image->stored_as == NULL)
+    vl_uuid_from_text (image->name ? image->name : "", id);
+  return vl_printf (call, "%s/images/%s", above_run_dir (call, 3),
+                    image->stored_as ? image->stored_as : id);
 }
 
 /* Is SOURCE what the document can be made of? */

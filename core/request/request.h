@@ -46,6 +46,7 @@ struct vl_block_device {
 
 struct vl_request_image {
   const char *name, *uuid, *disk_format, *status, *kernel, *ramdisk;
+  const char *stored_as;           /* the uuid of an image of this name in STATE, or NULL */
   const char *file;                /* the copy in STATE, or NULL: plan only */
   int64_t size, min_ram, min_disk; /* bytes, MiB, GiB */
   int64_t virtual_size;            /* bytes, 0: not known */

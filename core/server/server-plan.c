@@ -15,8 +15,7 @@ struct vl_request *
 vl_stored_request (struct vl_app *app, const char *json, const char *origin)
 {
   struct vl_request *request = vl_request_read (app->call, json, strlen (json), origin);
-  const char *state = vl_app_state_dir (app);
-  char uuid[37];
+  const char *state = vl_app_state_dir (app), *uuid;
 
   if (request == NULL || state == NULL) {
     vl_request_free (request);
@@ -27,7 +26,7 @@ vl_stored_request (struct vl_app *app, const char *json, const char *origin)
     struct vl_store *store;
     const char *file;
 
-    vl_uuid_from_text (request->image.name, uuid);
+    uuid = request->image.stored_as;
     file = vl_image_path (app, uuid);
     if (vl_app_store_if_any (app, &store) == 0 && store
         && (access (file, F_OK) == 0
@@ -36,7 +35,7 @@ vl_stored_request (struct vl_app *app, const char *json, const char *origin)
                           "AND checksum <> ''",
                           "s", uuid)
                    > 0)) {
-      request->image.uuid = vl_arena_strdup (request->arena, uuid);
+      request->image.uuid = uuid;
       request->image.file = vl_arena_strdup (request->arena, file);
       if (vl_db_number (store, &request->image.virtual_size,
                         "SELECT virtual_size FROM image WHERE uuid = ?", "s", uuid)
