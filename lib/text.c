@@ -172,6 +172,24 @@ clean_of (const char *text, size_t length, int name)
   return clean.text;
 }
 
+#define INTERFACE_BYTES 15 /* IFNAMSIZ less the NUL */
+
+const char *
+vl_interface_problem (const char *name)
+{
+  size_t n = strlen (name);
+
+  if (n == 0 || n > INTERFACE_BYTES)
+    return "is no name of a network interface; accepted: 1 to 15 bytes";
+  if (name[0] == '-' || VL_STREQ (name, ".") || VL_STREQ (name, ".."))
+    return "is no name of a network interface; accepted: names as 'br0', without a leading '-'";
+  for (; *name; name++)
+    if ((unsigned char)*name <= ' ' || (unsigned char)*name >= 0x7f || *name == '/' || *name == ':')
+      return "is no name of a network interface; accepted: printable ASCII without blank, '/' and "
+             "':'";
+  return NULL;
+}
+
 char *
 vl_text_clean_n (const char *text, size_t length)
 {

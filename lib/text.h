@@ -23,6 +23,8 @@ const char *vl_text_problem (const char *text, size_t length);
  * not drawn, no blank but U+0020, and none around it either.  Nova's rule for names
  * (api/validation/parameter_types.py) lets other blanks pass. */
 const char *vl_name_problem (const char *text, size_t length);
+/* The same for a network interface of the host. */
+const char *vl_interface_problem (const char *name);
 /* TEXT by the same rule, each byte of what is not printable as "\x1b".  The
  * caller frees. */
 char *vl_text_clean (const char *text);

@@ -54,6 +54,27 @@ vl_registry_answers (const struct vl_registry *registry, struct vl_arena *arena,
   return vl_arena_printf (arena, " %s", all);
 }
 
+const char *const *
+vl_registry_details (const struct vl_registry *registry, struct vl_arena *arena)
+{
+  VL_AUTOSTRV struct vl_strv names = { 0 };
+  const char **list;
+  size_t n = 0;
+
+  for (size_t i = 0; i < registry->n; i++) {
+    const char *const *name = VL_GROUP_FN (registry->plugins[i], network, details);
+
+    for (; name && *name && registry->plugins[i]->state == VL_PLUGIN_LOADED; name++)
+      vl_strv_add (&names, *name);
+  }
+  vl_strv_sort (&names);
+  list = vl_arena_alloc (arena, (names.n + 1) * sizeof *list);
+  for (size_t i = 0; i < names.n; i++)
+    if (i == 0 || ! VL_STREQ (names.items[i], names.items[i - 1]))
+      list[n++] = vl_arena_strdup (arena, names.items[i]);
+  return list;
+}
+
 struct vl_plugin *
 vl_registry_default (struct vl_call *call, const struct vl_registry *registry)
 {

@@ -123,6 +123,7 @@ static const struct vl_member network_rows[] = {
   OF_NETWORK (vnic_type, TEXT, ANY_TEXT),
   OF_NETWORK (model, TEXT, ANY_TEXT),
   OF_NETWORK (tag, TEXT, .problem = vl_tag_problem),
+  OF_NETWORK (details, JSON),
   OF_NETWORK (properties, ENTRIES, OF_LIST (struct vl_network, properties),
               .layer = VL_LAYER_REQUEST),
 };
@@ -368,7 +369,7 @@ vl_network_member (struct vl_call *call, const struct vl_network *network, const
                ? vl_printf (call, "%lld", (long long)*(const int64_t *)at)
                : NULL;
   }
-  return NULL;
+  return vl_detail (call, network->details, name);
 }
 
 struct vl_request *

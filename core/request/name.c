@@ -15,8 +15,7 @@
 
 #define TAG_BYTES 60
 #define NAME_BYTES 255
-#define INTERFACE_BYTES 15 /* IFNAMSIZ less the NUL */
-#define PATH_BYTES 4095    /* PATH_MAX less the NUL */
+#define PATH_BYTES 4095 /* PATH_MAX less the NUL */
 
 const char *
 vl_server_name_problem (const char *name)
@@ -71,22 +70,6 @@ vl_nic_id_problem (const char *id)
   if (VL_STARTS (id, "nic") && strlen (id) <= 64 && id[strspn (id, letters)] == '\0')
     return NULL;
   return "is no id of a NIC; accepted: 'nic', then letters, digits and '-'";
-}
-
-const char *
-vl_interface_problem (const char *name)
-{
-  size_t n = strlen (name);
-
-  if (n == 0 || n > INTERFACE_BYTES)
-    return "is no name of a network interface; accepted: 1 to 15 bytes";
-  if (name[0] == '-' || VL_STREQ (name, ".") || VL_STREQ (name, ".."))
-    return "is no name of a network interface; accepted: names as 'br0', without a leading '-'";
-  for (; *name; name++)
-    if ((unsigned char)*name <= ' ' || (unsigned char)*name >= 0x7f || *name == '/' || *name == ':')
-      return "is no name of a network interface; accepted: printable ASCII without blank, '/' and "
-             "':'";
-  return NULL;
 }
 
 /* Is a component of PATH ".."? */

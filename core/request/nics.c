@@ -30,6 +30,18 @@ id_of (struct vl_call *call, const struct vl_request *request, size_t i)
   return id;
 }
 
+/* The port's own where the id has it, as "nic-UUID". */
+static const char *
+port_of (struct vl_call *call, const char *id)
+{
+  char uuid[37];
+
+  if (VL_STARTS (id, "nic-") && vl_uuid_problem (id + 4) == NULL)
+    return id + 4;
+  vl_uuid_from_text (vl_printf (call, "%s nic %s", vl_str (call, VL_GUEST_UUID), id), uuid);
+  return vl_arena_strdup (call->arena, uuid);
+}
+
 /* What no other server's interface has, and a NIC keeps. */
 static const char *
 tap_name (struct vl_call *call, const char *id)
@@ -116,6 +128,8 @@ lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *
                       (int)network->mtu, LEAST_MTU);
   if (plugin == NULL || check_model (call, guest, network->model, i) < 0)
     return -1;
+  if (vl_details_judge (call, network->details, plugin->feature.network->details, i) < 0)
+    return -1;
   nic->id = id_of (call, guest->request, i);
   nic->model = network->model ? network->model : vl_str (call, VL_NIC_MODEL);
   if (vl_text_same (nic->model, NO_MODEL))
@@ -127,6 +141,7 @@ lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *
   nic->mtu = (int32_t)network->mtu;
   nic->index = (int32_t)i;
   nic->tap = was && was->nic.tap ? was->nic.tap : tap_name (call, nic->id);
+  nic->port = port_of (call, nic->id);
   nic->why = vl_printf (call, "$.networks[%zu] (request)", i);
   if (settle) {
     vl_call_as (call, plugin);

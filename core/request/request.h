@@ -24,6 +24,7 @@ struct vl_network {
   const char *id; /* the NIC's, NULL: by its place */
   const char *type, *bridge, *address, *vnic_type, *model, *mac;
   const char *tag;             /* by which the guest finds it in its config drive, or NULL */
+  const char *details;         /* what its type has besides, an object's JSON text; or NULL */
   int64_t mtu;                 /* 0: not given */
   struct vl_entry *properties; /* image keys for this interface alone */
   size_t n_properties;
@@ -98,7 +99,15 @@ const char *vl_image_qemu_format (const char *format);
  * are converted when the image is made. */
 const char *vl_image_kept_format (const char *format);
 
-/* Member NAME of NETWORK as text, NULL where it is not given; arena memory of CALL. */
+/* Member NAME of DETAILS, JSON text of an object or NULL, as text: a text, number or boolean;
+ * NULL where it is not there.  Arena memory of CALL. */
+const char *vl_detail (struct vl_call *call, const char *details, const char *name);
+/* The I-th network's DETAILS are among KNOWN (NULL: none), have values that are texts, numbers or
+ * booleans, and each text is printable.  0, or -1 after findings. */
+int vl_details_judge (struct vl_call *call, const char *details, const char *const *known,
+                      size_t i);
+/* Member NAME of NETWORK, or of its details, as text; NULL where it is not given; arena memory
+ * of CALL. */
 const char *vl_network_member (struct vl_call *call, const struct vl_network *network,
                                const char *name);
 
@@ -130,8 +139,6 @@ const char *vl_hostname_problem (const char *name);
 const char *vl_text_name_problem (const char *text);
 /* What a NIC is called for ever: "nic0". */
 const char *vl_nic_id_problem (const char *id);
-/* A network interface of the host: a bridge. */
-const char *vl_interface_problem (const char *name);
 /* An absolute path without "..". */
 const char *vl_path_problem (const char *path);
 /* A kernel or ramdisk: an absolute path, or the name of another image. */

@@ -371,13 +371,12 @@ network_data (const struct drive *d)
 
   for (size_t i = 0; i < d->guest->n_nics; i++) {
     const struct vl_nic *nic = &d->guest->nics[i];
-    char vif[37], network[37];
+    char network[37];
 
-    vl_uuid_from_text (vl_printf (d->call, "%s nic %s", d->request->uuid, nic->id), vif);
     vl_uuid_from_text (
         vl_printf (d->call, "network %s %s", nic->type, nic->source ? nic->source : ""), network);
     json_array_append_new (links, json_pack ("{s:s, s:s, s:s, s:s, s:o}", "id", nic->id, "vif_id",
-                                             vif, "type", nic->source ? "bridge" : "phy",
+                                             nic->port, "type", nic->source ? "bridge" : "phy",
                                              "ethernet_mac_address", nic->mac, "mtu",
                                              nic->mtu ? json_integer (nic->mtu) : json_null ()));
     json_array_append_new (networks,

@@ -144,43 +144,71 @@ read_parts (struct vl_call *call, const char *option, const char *spec, size_t a
   return 0;
 }
 
-static int
-add_network (struct vl_call *call, json_t *list, const char *option, const char *spec)
+/* Moves what the N KEYS from AT on name from OBJECT to its details. */
+static void
+gather_details (json_t *object, const struct option_key *keys, size_t at, size_t n)
 {
-  static const struct option_key keys[] = {
+  json_t *details = json_object (), *value;
+
+  for (; at < n; at++)
+    if ((value = json_object_get (object, keys[at].member))) {
+      json_object_set (details, keys[at].member, value);
+      json_object_del (object, keys[at].member);
+    }
+  if (json_object_size (details))
+    json_object_set (object, "details", details);
+  json_decref (details);
+}
+
+static int
+add_network (struct vl_app *app, json_t *list, const char *option, const char *spec)
+{
+  static const struct option_key own[] = {
     { "type", "type", 0 },   { "bridge", "bridge", 0 }, { "vnic_type", "vnic_type", 0 },
     { "model", "model", 0 }, { "mac", "address", 0 },   { "mtu", "mtu", 1 },
     { "tag", "tag", 0 },
   };
+  enum { N_OWN = sizeof own / sizeof own[0] };
+  struct vl_call *call = app->call;
   VL_AUTOFREE char *first = vl_xstrndup (spec, strcspn (spec, ","));
+  const char *const *details = vl_registry_details (app->registry, call->arena);
   json_t *object = json_object ();
-  size_t at = 0;
+  struct option_key *keys;
+  size_t at = 0, n = N_OWN;
 
+  while (details[n - N_OWN])
+    n++;
+  keys = vl_arena_alloc (call->arena, n * sizeof *keys);
+  memcpy (keys, own, sizeof own);
+  for (size_t i = N_OWN; i < n; i++)
+    keys[i] = (struct option_key) { details[i - N_OWN], details[i - N_OWN], 0 };
   json_array_append_new (list, object);
   /* A first word that is no pair is the type. */
   if (strchr (first, '=') == NULL) {
     put (object, "type", first);
     at = strlen (first) + (spec[strlen (first)] == ',');
   }
-  if (read_parts (call, option, spec, at, keys, sizeof keys / sizeof keys[0], object) < 0)
+  if (read_parts (call, option, spec, at, keys, n, object) < 0)
     return -1;
+  gather_details (object, keys, N_OWN, n);
   if (json_object_get (object, "bridge") || json_object_get (object, "type"))
     return 0;
   return vl_refuse (
       call, VL_ERR_USAGE, NULL, NULL,
       "network \"%s\"; accepted: bridge=NAME or a type, each with model=, mac=, mtu=, "
-      "vnic_type=, tag=",
+      "vnic_type=, tag=, and what its type has",
       spec);
 }
 
 static int
-add_volume (struct vl_call *call, json_t *list, const char *option, const char *spec)
+add_volume (struct vl_app *app, json_t *list, const char *option, const char *spec)
 {
   static const struct option_key keys[] = { { "path", "path", 0 },
                                             { "format", "format", 0 },
                                             { "bus", "disk_bus", 0 },
                                             { "boot_index", "boot_index", 1 },
                                             { "tag", "tag", 0 } };
+  struct vl_call *call = app->call;
   json_t *object = json_object ();
   const char *path;
 
@@ -204,9 +232,9 @@ add_volume (struct vl_call *call, json_t *list, const char *option, const char *
 }
 
 static int
-add_list (struct vl_call *call, json_t *request, const char *member, const char *option,
+add_list (struct vl_app *app, json_t *request, const char *member, const char *option,
           const char *const *specs,
-          int (*add) (struct vl_call *, json_t *, const char *, const char *))
+          int (*add) (struct vl_app *, json_t *, const char *, const char *))
 {
   json_t *list;
   int bad = 0;
@@ -216,7 +244,7 @@ add_list (struct vl_call *call, json_t *request, const char *member, const char 
   list = json_array ();
   json_object_set_new (request, member, list);
   for (; *specs; specs++)
-    bad |= add (call, list, option, *specs);
+    bad |= add (app, list, option, *specs);
   return bad;
 }
 
@@ -366,8 +394,8 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
     bad |= object ? json_object_set_new (request, "image", object) : -1;
   } else if (options->image == NULL)
     bad |= settle_image (app, request, options->origin);
-  bad |= add_list (app->call, request, "networks", "--network", options->networks, add_network);
-  bad |= add_list (app->call, request, "block_devices", "--volume", options->volumes, add_volume);
+  bad |= add_list (app, request, "networks", "--network", options->networks, add_network);
+  bad |= add_list (app, request, "block_devices", "--volume", options->volumes, add_volume);
   bad |= add_pairs (app->call, request, "properties", "property", options->properties);
   bad |= add_pairs (app->call, request, "metadata", "metadata", options->metadata);
   bad |= add_pairs (app->call, request, "public_keys", "public key", options->public_keys);
@@ -471,8 +499,7 @@ vl_request_add (struct vl_app *app, const char *json, int nic, const char *spec,
   json_t *list = list_of (request, nic ? "networks" : "block_devices");
   char *text = NULL;
 
-  if ((nic ? add_network (app->call, list, "network", spec)
-           : add_volume (app->call, list, "volume", spec))
+  if ((nic ? add_network (app, list, "network", spec) : add_volume (app, list, "volume", spec))
       == 0) {
     device = json_array_get (list, json_array_size (list) - 1);
     put (device, "device_name", name);

@@ -185,6 +185,8 @@ struct vl_nic {
   const char *why;
   const char *tap;    /* a name for its tap device, that no other server's NIC has */
   const char *plugin; /* the network plugin that reaches it */
+  const char *port;   /* while the guest is built: the uuid of its port, which its id has
+                         ("nic-UUID"), or that is made of server and id */
   /* New members go below this line only. */
 };
 VL_EXPORT size_t vl_n_nics (struct vl_call *c);

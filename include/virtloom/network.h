@@ -31,10 +31,13 @@ struct vl_network_calls {
   int (*plug) (struct vl_call *, const struct vl_nic *);
   int (*unplug) (struct vl_call *, const struct vl_nic *);
   /* New members go below this line only. */
+  /* What the `details` of its networks may have, NULL-terminated; NULL: nothing.  Texts,
+   * whole numbers and booleans. */
+  const char *const *details;
 };
 
-/* Member NAME of the request's network that NIC is of ("bridge"), as text; NULL where it
- * is not given.  While the guest is built. */
+/* Member NAME of the request's network that NIC is of ("bridge"), or of its `details`, as
+ * text; NULL where it is not given.  While the guest is built. */
 VL_EXPORT const char *vl_nic_info (struct vl_call *c, const struct vl_nic *nic, const char *name);
 
 #ifdef __cplusplus
