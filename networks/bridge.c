@@ -4,22 +4,19 @@
 
 #include <config.h>
 
-#include <virtloom/network.h>
-
-#include <unistd.h>
+#include "local.h"
 
 /* Networks that name no type are on a bridge too. */
 static const char *const types[] = { "bridge", "", NULL };
+static const char *const details[] = { "filter", NULL };
 static const struct vl_write writes[] = { { .path = "devices/interface" } };
 
-/* Asked whenever a guest is planned: bridges come and go while facts are kept. */
 static int
 check_bridge (struct vl_call *c, const struct vl_nic *nic)
 {
-  const char *device = vl_printf (c, "/sys/class/net/%s", nic->source);
-  int there = access (device, F_OK) == 0;
+  int there = local_has (c, nic->source, NULL);
 
-  if (access (vl_printf (c, "%s/bridge", device), F_OK) == 0)
+  if (local_has (c, nic->source, "bridge"))
     return 0;
   return vl_refuse_as (
       c, VL_ERR_UNSUPPORTED, "NoValidHost", NULL,
@@ -47,13 +44,13 @@ lay_out (struct vl_call *c, struct vl_nic *nic)
 static int
 describe (struct vl_call *c, const struct vl_nic *nic, struct vl_node *node)
 {
-  (void)c;
+  local_filter (c, nic, node);
   vl_set (vl_ensure_in (node, "source"), "bridge", nic->source);
   return vl_set (vl_ensure_in (node, "target"), "dev", nic->tap);
 }
 
 static const struct vl_network_calls calls = {
-  .size = sizeof calls, .types = types, .lay_out = lay_out, .describe = describe
+  .size = sizeof calls, .types = types, .lay_out = lay_out, .describe = describe, .details = details
 };
 
 VL_FEATURE (bridge, "bridge", .version = VL_VERSION, .summary = "interfaces on a bridge",

@@ -11,7 +11,8 @@
 
 extern const struct vl_feature block_LTX_virtloom_module, bridge_LTX_virtloom_module,
     file_LTX_virtloom_module, flat_LTX_virtloom_module, qcow2_LTX_virtloom_module,
-    rbd_LTX_virtloom_module, user_LTX_virtloom_module;
+    libvirt_network_LTX_virtloom_module, macvtap_LTX_virtloom_module, ovs_LTX_virtloom_module,
+    rbd_LTX_virtloom_module, tap_LTX_virtloom_module, user_LTX_virtloom_module;
 
 void
 groups_add (struct vl_call *call, struct vl_registry *registry)
@@ -20,9 +21,16 @@ groups_add (struct vl_call *call, struct vl_registry *registry)
     const char *name;
     const void *body;
   } modules[] = {
-    { "block", &block_LTX_virtloom_module }, { "bridge", &bridge_LTX_virtloom_module },
-    { "file", &file_LTX_virtloom_module },   { "flat", &flat_LTX_virtloom_module },
-    { "qcow2", &qcow2_LTX_virtloom_module }, { "rbd", &rbd_LTX_virtloom_module },
+    { "block", &block_LTX_virtloom_module },
+    { "bridge", &bridge_LTX_virtloom_module },
+    { "file", &file_LTX_virtloom_module },
+    { "flat", &flat_LTX_virtloom_module },
+    { "libvirt-network", &libvirt_network_LTX_virtloom_module },
+    { "macvtap", &macvtap_LTX_virtloom_module },
+    { "ovs", &ovs_LTX_virtloom_module },
+    { "tap", &tap_LTX_virtloom_module },
+    { "qcow2", &qcow2_LTX_virtloom_module },
+    { "rbd", &rbd_LTX_virtloom_module },
     { "user", &user_LTX_virtloom_module },
   };
 
