@@ -10,7 +10,7 @@ VL_GUEST_PACKAGES="libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qem
   busybox-static syslinux syslinux-common syslinux-efi mtools cpio gzip qemu-guest-agent"
 VL_TEST_PACKAGES="ccache check locales clang libclang-rt-dev clang-format python3 shellcheck
   curl openssl genisoimage dosfstools jq ovmf libvirt-clients socat strace sqlite3 libxml2-utils procps iproute2 util-linux
-  libvirt-daemon swtpm swtpm-tools mmdebstrap dnsmasq-base novnc websockify virtinst prometheus-libvirt-exporter chromium-headless-shell"
+  libvirt-daemon openvswitch-switch swtpm swtpm-tools mmdebstrap dnsmasq-base novnc websockify virtinst prometheus-libvirt-exporter chromium-headless-shell"
 
 # What ./check nested puts into a host of its own, beside what make-debian puts in any.
 VL_NESTED_PACKAGES="apparmor libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils jq procps kmod
@@ -35,9 +35,23 @@ vl_packages () {
   [ -n "${vl_updated:-}" ] || apt-get -qq update
   vl_updated=1
   # shellcheck disable=SC2086 # a list of names
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends \
-    install $missing > /dev/null
+  vl_idle_services apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends install $missing > /dev/null
 }
+
+# vl_idle_services COMMAND...: runs it, and no service of a package that it installs is started
+# meanwhile: tests run what they need themselves, in namespaces of their own.
+vl_idle_services () (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+  fi
+  DEBIAN_FRONTEND=noninteractive
+  export DEBIAN_FRONTEND
+  "$@"
+)
 
 # As root, libvirt's QEMU driver opens only where Debian's user for guests is
 # known; libvirt-daemon-system makes it, and brings a system daemon that
