@@ -42,14 +42,11 @@ port_of (struct vl_call *call, const char *id)
   return vl_arena_strdup (call->arena, uuid);
 }
 
-/* What no other server's interface has, and a NIC keeps. */
+/* Nova's name for the tap of a port: no other server's interface has it, and a NIC keeps it. */
 static const char *
-tap_name (struct vl_call *call, const char *id)
+tap_name (struct vl_call *call, const char *port)
 {
-  char uuid[37];
-
-  vl_uuid_from_text (vl_printf (call, "%s port %s", vl_str (call, VL_GUEST_UUID), id + 3), uuid);
-  return vl_printf (call, "tap%.*s", TAP_NAME_BYTES - 3, uuid);
+  return vl_printf (call, "tap%.*s", TAP_NAME_BYTES - 3, port);
 }
 
 /* The plugin that serves the I-th network, its type and port in NIC; NULL after a
@@ -140,8 +137,8 @@ lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *
   nic->mac = was && network->address == NULL ? was->nic.mac : network->mac;
   nic->mtu = (int32_t)network->mtu;
   nic->index = (int32_t)i;
-  nic->tap = was && was->nic.tap ? was->nic.tap : tap_name (call, nic->id);
   nic->port = port_of (call, nic->id);
+  nic->tap = was && was->nic.tap ? was->nic.tap : tap_name (call, nic->port);
   nic->why = vl_printf (call, "$.networks[%zu] (request)", i);
   if (settle) {
     vl_call_as (call, plugin);
