@@ -197,6 +197,9 @@ int vl_shelved_image_made (struct vl_store *store, const char *uuid,
 /* *IMAGE is the uuid of the image that RECORD's server is shelved in, or NULL. */
 int vl_shelved_image_find (struct vl_store *store, const struct vl_record *record,
                            const char **image);
+/* The image, with checksum, format and file, must be what was written: it is the only copy of a disk,
+ * and goes once the disk is made of it.  0, or -1 after ImageDamaged. */
+int vl_shelved_image_prove (struct vl_call *call, const struct vl_image_info *image);
 /* Inside a transaction: SERVER needs IMAGE, which it was shelved in, no more.  *GONE is what
  * vl_shelved_image_remove is to be called with after it: NULL where other servers use the image. */
 int vl_shelved_image_leave (struct vl_store *store, const char *server, const char *image,

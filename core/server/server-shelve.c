@@ -361,6 +361,9 @@ find_image (struct shelving *s)
   struct vl_turning *t = s->turning;
   const struct vl_block_device *root;
   struct vl_image_info image = { 0 };
+  struct {
+    const char *format, *checksum;
+  } row;
 
   s->request = request_of (s);
   if (s->request == NULL)
@@ -369,8 +372,9 @@ find_image (struct shelving *s)
   if (root && vl_is_volume (root))
     return 0;
   vl_shelved_image_name (t->app->call, t->record.name, &image);
-  if (vl_db_row (t->app->store, &image.disk_format,
-                 "SELECT disk_format FROM image JOIN server_image ON image = uuid WHERE uuid = ? "
+  if (vl_db_row (t->app->store, &row,
+                 "SELECT disk_format, checksum FROM image JOIN server_image ON image = uuid WHERE "
+                 "uuid = ? "
                  "AND server = ? AND status = 'active'",
                  "ss", image.uuid, t->record.uuid)
       != 1)
@@ -378,6 +382,8 @@ find_image (struct shelving *s)
                          "image \"%s\", which is the root disk of server \"%s\", is not on record",
                          image.name, t->record.name);
   s->image = image;
+  s->image.disk_format = row.format;
+  s->image.checksum = row.checksum;
   s->image.file = vl_image_path (t->app, image.uuid);
   return 0;
 }
@@ -522,7 +528,8 @@ do_unshelve (struct shelving *s)
 
   if (VL_HAS_CALL (t->app->call, t->driver, migration, finish_migration) < 0
       || vl_turn_load (t, "unshelve") < 0
-      || vl_record_loader_judge (t->app->call, &t->record, 0) < 0 || plan (s) < 0)
+      || vl_record_loader_judge (t->app->call, &t->record, 0) < 0 || plan (s) < 0
+      || (s->image.uuid && vl_shelved_image_prove (t->app->call, &s->image) < 0))
     return -1;
   how.request = s->after.request;
   t->app->call->host = t->plan->build.host;

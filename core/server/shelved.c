@@ -10,6 +10,7 @@
 #include "lib/text.h"
 #include "server/method.h"
 #include "server/undo.h"
+#include "storage/storage.h"
 
 void
 vl_shelved_image_name (struct vl_call *call, const char *name, struct vl_image_info *image)
@@ -69,6 +70,19 @@ vl_shelved_image_find (struct vl_store *store, const struct vl_record *record, c
   if (is == 1)
     *image = shelved.uuid;
   return is < 0 ? -1 : 0;
+}
+
+int
+vl_shelved_image_prove (struct vl_call *call, const struct vl_image_info *image)
+{
+  if (*image->checksum == '\0')
+    return 0;
+  return vl_image_prove (
+      call, image->file, image->checksum,
+      vl_printf (call,
+                 "see dmesg; put the file back from a backup, or make an image of what is left: "
+                 "virtloom image create NAME --disk-format %s --file %s",
+                 image->disk_format, vl_shell_word (call->arena, image->file)));
 }
 
 int

@@ -202,18 +202,26 @@ pour (const struct vl_image_file *file, int fd)
   return 0;
 }
 
-/* The open FILE must be what CHECKSUM says. */
+/* The open FILE must be what CHECKSUM says; else HINT is what to do. */
 static int
-prove (const struct vl_image_file *file, const char *checksum)
+prove (const struct vl_image_file *file, const char *checksum, const char *hint)
 {
   const char *is = digest (file, "sha256");
 
   if (is == NULL || VL_STREQ (is, checksum))
     return is ? 0 : -1;
   return vl_refuse_as (file->call, VL_ERR_FAILED, "ImageDamaged", NULL,
-                       "the disk may be failing: see dmesg",
+                       hint ? hint : "the disk may be failing: see dmesg",
                        "\"%s\" is not what is on record: its checksum is %s instead of %s",
                        file->path, is, checksum);
+}
+
+int
+vl_image_prove (struct vl_call *call, const char *path, const char *checksum, const char *hint)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+
+  return vl_image_open (call, path, &file) < 0 ? -1 : prove (&file, checksum, hint);
 }
 
 int
@@ -226,11 +234,11 @@ vl_image_write (struct vl_call *call, const char *path, const char *checksum, in
   if (vl_image_open (call, path, &file) < 0)
     return -1;
   if (target == NULL)
-    return prove (&file, checksum) < 0 ? -1 : pour (&file, fd);
+    return prove (&file, checksum, NULL) < 0 ? -1 : pour (&file, fd);
   copy = file;
   copy.fd = fd;
   copy.path = target;
-  return fill (&file, target, fd) < 0 ? -1 : prove (&copy, checksum);
+  return fill (&file, target, fd) < 0 ? -1 : prove (&copy, checksum, NULL);
 }
 
 /* The open IMAGE, a disk of BYTES, as format TO in FD, an empty file at TARGET. */

@@ -90,6 +90,9 @@ int vl_image_copy (struct vl_call *call, const char *path, const char *target,
 /* The digest of the file PATH by KIND, "sha256" or "sha512": "sha256:HEX" in arena memory; NULL
  * after a finding. */
 const char *vl_image_digest (struct vl_call *call, const char *path, const char *kind);
+/* 0 if the image PATH is what CHECKSUM, "sha256:HEX", says, else -1 after ImageDamaged with HINT, or
+ * with one of our own where that is NULL. */
+int vl_image_prove (struct vl_call *call, const char *path, const char *checksum, const char *hint);
 /* Writes the image PATH to FD, an empty file that TARGET names; with TARGET NULL to FD, whatever
  * that is, once it has proven to be what CHECKSUM says.  0, or -1 after a finding (ImageDamaged
  * where it is not). */
