@@ -302,12 +302,12 @@ cp -p "$file" kept
 printf 'x' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") - 100)) conv=notrunc 2> /dev/null
 refused "an unshelve whose image is damaged" 1 "error ImageDamaged core: \"$file\" is not what is on record: its checksum is sha256:$(sha256sum "$file" | cut -d ' ' -f 1) instead of $sum
   see dmesg; put the file back from a backup, or make an image of what is left: virtloom image create NAME --disk-format qcow2 --file $file" unshelve web
-shelved "refused for what its image is"
 run f image create left --disk-format qcow2 --file "$file"
 is_eq "$rc $err" "0 " "what is left of it becomes another image, as the hint says"
 f image delete left > /dev/null
 cat kept > "$file"
 is_eq "$(sha256sum < "$file")" "$kept" "its bytes are put back"
+shelved "refused for what its image was"
 run f server unshelve web
 is_eq "$rc $err" "0 " "with which it is unshelved"
 unshelved "after all"

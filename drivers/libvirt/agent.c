@@ -66,13 +66,17 @@ ask (virDomainPtr domain, int thaw)
 /* What of libvirt's words is told: a part of them is the agent's. */
 #define REASON_BYTES 300
 
-/* The reason of libvirt's last error, which is forgotten. */
+/* The reason of libvirt's last error, which is forgotten: its first line.  What follows is the
+ * agent's own, or a drawing of where its answer is no JSON. */
 static const char *
 reason (struct vl_call *call)
 {
-  const char *text = virt_last_code () == VIR_ERR_AGENT_UNRESPONSIVE
-                         ? "it does not answer"
-                         : vl_printf (call, "%.*s", REASON_BYTES, virGetLastErrorMessage ());
+  const char *said = virGetLastErrorMessage ();
+  size_t length = strcspn (said, "\n");
+  const char *text =
+      virt_last_code () == VIR_ERR_AGENT_UNRESPONSIVE
+          ? "it does not answer"
+          : vl_printf (call, "%.*s", (int)(length < REASON_BYTES ? length : REASON_BYTES), said);
 
   virResetLastError ();
   return text;
