@@ -306,6 +306,21 @@ run vl feature enable watchdog
 is_rc 0 "feature enable"
 run vl feature show watchdog -o json
 is "$(value state)" loaded "it is loaded again"
+run vl feature disable watchdog rgn
+is "$rc $err" "5 error NotFound core: there is no feature 'rgn'
+  did you mean 'rng'?" "of several names one is wrong"
+run vl feature show watchdog -o json
+is "$(value state)" loaded "and nothing is changed"
+run vl feature disable watchdog rng
+is "$rc $out$err" "0 feature watchdog is disabled in $config/plugins.d/watchdog.conf
+feature rng is disabled in $config/plugins.d/rng.conf" "several are disabled at once"
+run vl feature enable watchdog rng -o json
+is "$rc $(jq -r .done <<< "$out")" "0 feature watchdog is enabled in $config/plugins.d/watchdog.conf
+feature rng is enabled in $config/plugins.d/rng.conf" "and enabled"
+run vl driver disable qemu-tcg fake
+is "$rc $out" "0 driver qemu-tcg is disabled in $config/plugins.d/qemu-tcg.conf
+driver fake is disabled in $config/plugins.d/fake.conf" "drivers, too"
+rm "$config/plugins.d/qemu-tcg.conf" "$config/plugins.d/fake.conf" "$config/plugins.d/rng.conf"
 run vl config show
 has "$out" "$config/plugins.d/watchdog.conf:" "config show says where each value is from"
 run vl config check

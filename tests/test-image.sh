@@ -170,6 +170,21 @@ is_eq "$rc $err" "3 error ImageUnacceptable core: image file \"sparse.raw\" is a
 1099511627776, the max_image_size of [storage]
   where such images are wanted, set a larger max_image_size in virtloom.conf" "is refused before it is read"
 
+# ---- files may not grow (ulimit -f) ----
+
+head -c 4M /dev/urandom > grows.raw
+before=$(find "$state/images" | sort)
+small () { (ulimit -f 512 && exec "$VL_RUN" virtloom --driver fake --config "$config" --state "$state" "$@"); }
+run small image create grows --file grows.raw --disk-format raw
+is_eq "$rc $out" "1 " "an image is larger than a file may be"
+true_that "which is told" grep -q "^error ToolFailed core: the program \"cp\" failed: .*: File too large\$" <<< "$err"
+is_eq "$(find "$state/images" | sort)" "$before" "and leaves nothing"
+small () { (ulimit -f 1 && exec "$VL_RUN" virtloom --driver fake --config "$config" --state "$state" "$@"); }
+run small flavor create tiny --vcpus 1 --ram 128 --disk 1
+is_eq "$rc $out $err" "1  error StoreFailed core: cannot use \"$state/state.db\": disk I/O error (File too large)" "no record may grow"
+run f flavor create tiny --vcpus 1 --ram 128 --disk 1
+is_eq "$rc $err" "0 " "which is whole"
+
 # ---- a full disk ----
 
 if unshare -rm true 2> /dev/null; then

@@ -37,10 +37,12 @@ static const struct verb verbs[] = {
   { "show", "DRIVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
     "shows what a driver declares, and its settings", "virtloom driver show qemu-tcg", VERB_WATCHED,
     driver_show },
-  { "enable", "DRIVER", 1, 1, NULL, "table json", "writes enabled = yes into the operator's layer",
-    "virtloom driver enable qemu-tcg", VERB_READ, driver_enable },
-  { "disable", "DRIVER", 1, 1, NULL, "table json", "writes enabled = no into the operator's layer",
-    "virtloom driver disable qemu-tcg", VERB_READ, driver_disable },
+  { "enable", "DRIVER...", 1, -1, NULL, "table json",
+    "writes enabled = yes into the operator's layer", "virtloom driver enable qemu-tcg", VERB_READ,
+    driver_enable },
+  { "disable", "DRIVER...", 1, -1, NULL, "table json",
+    "writes enabled = no into the operator's layer", "virtloom driver disable qemu-tcg", VERB_READ,
+    driver_disable },
   { .run = NULL },
 };
 

@@ -135,6 +135,8 @@ fault_watch (void)
   sigaltstack (&other, NULL);
   for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
     sigaction (signals[i], &action, NULL);
+  /* A file that may not grow (ulimit -f) is an error to speak of, and to undo what was begun for. */
+  signal (SIGXFSZ, SIG_IGN);
 }
 
 /* ---- in a child ---- */

@@ -40,10 +40,12 @@ static const struct verb verbs[] = {
   { "which", "KEY", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
     "shows which plugin answers for a key, setting, trait or property",
     "virtloom feature which hw:watchdog_action", VERB_WATCHED, plugins_which },
-  { "enable", "FEATURE", 1, 1, NULL, "table json", "writes enabled = yes into the operator's layer",
-    "virtloom feature enable watchdog", VERB_READ, feature_enable },
-  { "disable", "FEATURE", 1, 1, NULL, "table json", "writes enabled = no into the operator's layer",
-    "virtloom feature disable watchdog", VERB_READ, feature_disable },
+  { "enable", "FEATURE...", 1, -1, NULL, "table json",
+    "writes enabled = yes into the operator's layer", "virtloom feature enable watchdog", VERB_READ,
+    feature_enable },
+  { "disable", "FEATURE...", 1, -1, NULL, "table json",
+    "writes enabled = no into the operator's layer", "virtloom feature disable watchdog", VERB_READ,
+    feature_disable },
   { .run = NULL },
 };
 

@@ -348,11 +348,10 @@ show_tables (struct tool *tool, const json_t *object)
   show_section (tool, object, "programs", programs);
 }
 
-/* The plugin that the command line names; NULL after a finding. */
+/* The plugin NAME, which the command line names; NULL after a finding. */
 static const struct vl_plugin_info *
-named (struct tool *tool, enum vl_kind kind)
+named (struct tool *tool, enum vl_kind kind, const char *name)
 {
-  const char *name = tool->args->words[0];
   const struct vl_plugin_info *info = vl_plugins_find (tool->app, name);
   struct vl_spell spelling = { .wanted = name };
 
@@ -373,7 +372,7 @@ named (struct tool *tool, enum vl_kind kind)
 int
 plugins_show (struct tool *tool, enum vl_kind kind)
 {
-  const struct vl_plugin_info *info = named (tool, kind);
+  const struct vl_plugin_info *info = named (tool, kind, tool->args->words[0]);
   json_t *object;
 
   if (info == NULL)
@@ -517,12 +516,25 @@ plugins_which (struct tool *tool)
 int
 plugins_switch (struct tool *tool, enum vl_kind kind, int on)
 {
-  const struct vl_plugin_info *info = named (tool, kind);
-  const char *file = NULL;
+  const struct args *args = tool->args;
+  const char *file = NULL, *text = NULL;
+  int result = 0;
 
-  if (info == NULL || vl_plugins_enable (tool->app, info->name, on, &file) < 0)
-    return -1;
-  tool_done (tool, "%s %s is %s in %s", kind_name (kind), info->name, on ? "enabled" : "disabled",
-             file);
-  return 0;
+  /* A name that is wrong changes nothing of the others. */
+  for (size_t i = 0; i < args->n_words; i++)
+    if (named (tool, kind, args->words[i]) == NULL)
+      result = -1;
+  for (size_t i = 0; result == 0 && i < args->n_words; i++) {
+    const char *done;
+
+    result = vl_plugins_enable (tool->app, args->words[i], on, &file);
+    if (result < 0)
+      break;
+    done = vl_printf (tool->call, "%s %s is %s in %s", kind_name (kind), args->words[i],
+                      on ? "enabled" : "disabled", file);
+    tool_done (tool, "%s", done);
+    text = text ? vl_printf (tool->call, "%s\n%s", text, done) : done;
+  }
+  json_put (tool->data, "done", text);
+  return result;
 }
