@@ -174,13 +174,13 @@ is_eq "$rc $err" "3 error ImageUnacceptable core: image file \"sparse.raw\" is a
 
 head -c 4M /dev/urandom > grows.raw
 before=$(find "$state/images" | sort)
-small () { (ulimit -f 512 && exec "$VL_RUN" virtloom --driver fake --config "$config" --state "$state" "$@"); }
-run small image create grows --file grows.raw --disk-format raw
+# limited KIB WORD...: the command, where a file has at most so much.
+limited () { (ulimit -f "$1" && shift && exec "$VL_RUN" virtloom --driver fake --config "$config" --state "$state" "$@"); }
+run limited 512 image create grows --file grows.raw --disk-format raw
 is_eq "$rc $out" "1 " "an image is larger than a file may be"
 true_that "which is told" grep -q "^error ToolFailed core: the program \"cp\" failed: .*: File too large\$" <<< "$err"
 is_eq "$(find "$state/images" | sort)" "$before" "and leaves nothing"
-small () { (ulimit -f 1 && exec "$VL_RUN" virtloom --driver fake --config "$config" --state "$state" "$@"); }
-run small flavor create tiny --vcpus 1 --ram 128 --disk 1
+run limited 1 flavor create tiny --vcpus 1 --ram 128 --disk 1
 is_eq "$rc $out $err" "1  error StoreFailed core: cannot use \"$state/state.db\": disk I/O error (File too large)" "no record may grow"
 run f flavor create tiny --vcpus 1 --ram 128 --disk 1
 is_eq "$rc $err" "0 " "which is whole"
