@@ -157,7 +157,8 @@ refused "a file that is not there" 5 "error DiskNotFound core: volume \"$tmp/non
 run f server add volume web "path=$tmp/one.raw,format=raw"
 is_rc 4 "a volume that it has"
 has "$err" "error ComputeResourcesUnavailable core: volume '$tmp/one.raw' of 'volume-" "is refused"
-has "$err" "is in use by this server already" "in words"
+has "$err" "is in use by this server already
+  name each volume once: another path or link to a file is the same volume" "in words, and without 'delete that server'"
 refused "a name that is taken" 3 "error InvalidDevicePath core: device_name 'vdb' of \$.block_devices[1] is taken by another disk
   leave the name out, and a free one is taken" \
   add volume web "path=$tmp/two.raw,format=raw" --device vdb

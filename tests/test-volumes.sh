@@ -232,7 +232,8 @@ ln -s twice link
 for second in twice again link; do
   run f plan --flavor m1 --image img --volume "path=$tmp/twice,format=raw" --volume "path=$tmp/$second,format=raw"
   has "$rc $err" "4 error ComputeResourcesUnavailable core: volume '$tmp/$second' of 'volume-" "the same volume twice is refused by a plan: $second"
-  has "$err" "is in use by this server already" "in words"
+  has "$err" "is in use by this server already
+  name each volume once: another path or link to a file is the same volume" "in words, and nobody is told to take it away elsewhere"
 done
 run f server create w --flavor m1 --image img --volume "path=$tmp/twice,format=raw" --volume "path=$tmp/again,format=raw"
 is_eq "$rc" 4 "and by create"

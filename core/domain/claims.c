@@ -371,7 +371,8 @@ vl_claim_member (struct vl_call *call, const struct vl_wanted_member *want)
                              want->same ? want->same : same_text);
 
   if (who)
-    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL, want->hint,
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
+                         *who == '\0' && want->own_hint ? want->own_hint : want->hint,
                          "%s '%s' of '%s' is in use by %s", want->what, want->member, want->holder,
                          *who ? vl_printf (call, "server \"%s\"", who) : "this server already");
   add_member (call, want->pool, want->holder, want->member, NULL)->amount = ! want->shared;

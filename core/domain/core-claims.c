@@ -128,7 +128,8 @@ claim_devices (struct vl_call *call)
       .shared = disk->shareable != 0,
       .what = "volume",
       .hint = "take it away there ('virtloom server remove volume'), or delete that server; a "
-              "volume is shared where each server's connection_info says \"multiattach\": true"
+              "volume is shared where each server's connection_info says \"multiattach\": true",
+      .own_hint = "name each volume once: another path or link to a file is the same volume"
     };
 
     if (! (bdm && vl_is_volume (bdm) && disk->source))

@@ -94,6 +94,7 @@ struct vl_wanted_member {
   int shared;
   int (*same) (const char *, const char *); /* do both name one thing?  NULL: by their text */
   const char *what, *hint;                  /* for the refusal where somebody has it */
+  const char *own_hint;                     /* where that is this server; NULL: HINT */
 };
 int vl_claim_member (struct vl_call *call, const struct vl_wanted_member *want);
 /* An AMOUNT of the core; a TOTAL of -1 is not known, and is not judged. */
