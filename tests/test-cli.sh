@@ -134,6 +134,27 @@ done
 is "$told" "" "what is repeatable may be given again"
 # Of audit they are many hosts; of plugin new --driver is another spelling of --kind driver.
 is "$silent" " audit  --host plugin new --driver" "what takes one value is refused a second one"
+# A file that an option takes and that cannot be read is refused by the option's name, with every verb.
+verbs () {
+  local noun
+  for noun in $("$VL_RUN" virtloom --help | awk '/^$/ { on = 0 } on { print $1 } /^Nouns:/ { on = 1 }'); do
+    "$VL_RUN" virtloom "$noun" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z -]*[a-z]\)  .*/'"$noun"' \1/p' | grep . || echo "$noun"
+  done
+}
+unnamed='' named='' ends='cannot be read: No such file or directory; accepted: a file'
+while read -r verb; do
+  # shellcheck disable=SC2086 # noun and verb
+  help=$("$VL_RUN" virtloom $verb --help)
+  words=$(sed -nE "1s/^virtloom $verb( \[OPTIONS\])?([^:]*):.*/\2/p" <<< "$help" | sed 's/\[.*//; s/[^ ][^ ]*/x/g')
+  while read -r option value; do
+    # shellcheck disable=SC2086 # noun, verb and as many words as it takes
+    run vl $verb $words "$option" "${value%FILE}$tmp/nowhere"
+    [[ "$err" == *"error NotFound core: $option '$tmp/nowhere' $ends"* ]] && named="$named$option " || unnamed="$unnamed$verb $option, "
+  done < <(sed -nE '/ the new file |--host /d; s/^  (-., |    )(--[a-z-]+) ([A-Z=]*FILE) .*$/\2 \3/p' <<< "$help")
+done < <(verbs)
+is "$unnamed" "" "a file that is not there is refused by its option's name"
+is "$(tr ' ' '\n' <<< "$named" | sort -u | paste -sd ' ')" \
+  " --capabilities --domcapabilities --file --flavors --images --password --plugin --request --ssh-key --user-data" "by each of these"
 
 run vl flavor create bare
 run vl plan --flavor bare
@@ -234,7 +255,7 @@ number timeout 86401 "0 to 86400 seconds" server stop x
 run vl plan
 is "$err" "error Usage core: 'plan' needs one request, not none
   --request FILE, or --flavor FLAVOR with --image IMAGE" "plan needs something to plan"
-run vl explain web1 --request x
+run vl explain web1 --request /dev/null
 has "$err" "'explain' needs one request, not several" "explain takes one request"
 
 # ---- options anywhere ----

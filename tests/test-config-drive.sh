@@ -143,7 +143,7 @@ refused () {
 }
 refused "error Usage core: --file 'motd'; accepted: GUEST=FILE, the path in the guest and a file of this machine
   --file /etc/motd=motd.txt" 2 --file motd
-refused "error NotFound core: '$tmp/none' cannot be read: No such file or directory" 5 --file "/a=$tmp/none"
+refused "error NotFound core: --file '$tmp/none' cannot be read: No such file or directory; accepted: a file" 5 --file "/a=$tmp/none"
 refused "error Invalid core: file 'etc/motd' of the guest is no absolute path; accepted: '/' and what follows" 3 --file "etc/motd=$tmp/motd"
 refused "error Invalid core: file '/a/../b' of the guest has a '..' in it; accepted: a path without" 3 --file "/a/../b=$tmp/motd"
 for each in / /a/ /a/.; do

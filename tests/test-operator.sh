@@ -68,7 +68,7 @@ refused 'error Usage core: the public key key "id" is given twice
   give each key once' 2 --ssh-key "$tmp/id.pub" --ssh-key "$tmp/id.pub"
 refused "error Invalid core: the first line of --password '$tmp/empty' is empty; accepted: 1 to 255 bytes" 3 --password "$tmp/empty"
 refused "error Invalid core: the first line of --password '$tmp/tab' has a control character; accepted: printable text" 3 --password "$tmp/tab"
-refused "error NotFound core: '$tmp/none' cannot be read: No such file or directory" 5 --password "$tmp/none"
+refused "error NotFound core: --password '$tmp/none' cannot be read: No such file or directory; accepted: a file" 5 --password "$tmp/none"
 for name in -a a- a..b .a a_b ''; do
   refused "error InvalidRequest core: \$.hostname: '$name' is no host name; accepted: letters, digits and '-' in labels of 1 to 63 with '.' between them, at most 253 in all (the command line)" 3 "--hostname=$name"
 done

@@ -92,7 +92,7 @@ is_rc 3 "a request that is cut off"
 has "$err" "$tmp/cut.json" "the finding names the file"
 run plan --request "$tmp/none.json"
 is_rc 5 "a request file that is not there"
-is "$err" "error NotFound core: '$tmp/none.json' cannot be read: No such file or directory" "said once"
+is "$err" "error NotFound core: --request '$tmp/none.json' cannot be read: No such file or directory; accepted: a file" "said once"
 
 # ---- explain ----
 

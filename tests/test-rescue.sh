@@ -226,7 +226,7 @@ printf '#!/bin/sh\r\n# \x7f new\n' > user-data
 first=$(disks)
 told () { isoinfo -J -x /openstack/latest/user_data -i "$dir/disk.config" | cmp -s - user-data; }
 own () { f server show web -o json | jq -rc '[.metadata, .request_properties]'; }
-refused "user data that is none" 5 "error NotFound core: user data \"$tmp/none\": No such file or directory" rebuild web --user-data "$tmp/none"
+refused "user data that is none" 5 "error NotFound core: --user-data '$tmp/none' cannot be read: No such file or directory; accepted: a file" rebuild web --user-data "$tmp/none"
 refused "a property without a value" 2 'error Usage core: property "hw_watchdog_action"; accepted: KEY=VALUE' rebuild web --property hw_watchdog_action
 refused "metadata twice" 2 'error Usage core: the metadata key "a" is given twice
   give each key once' rebuild web --metadata a=1 --metadata a=2

@@ -13,7 +13,7 @@ static const struct option options[] = {
   { "config", NULL, "DIR", "a configuration folder above those of the system" },
   { "state", NULL, "DIR", "where records, images and disks are" },
   { "driver", NULL, "NAME", "the driver that acts, or that plans are made for" },
-  { "host", NULL, "FILE", "plan for a recorded host: a file, or a name" },
+  { "host", NULL, "FILE", "plan for a recorded host: a file, or a name", 1 },
   { "output", "o", "FORMAT", "form of the answer" },
   { "quiet", "q", NULL, "no progress, no advice" },
   { "verbose", "v", NULL, "say more" },
@@ -102,12 +102,12 @@ static const struct {
   const char *noun, *verb;
   struct option option;
 } meanings[] = {
-  { "image", "save", { "file", NULL, "FILE", "the new file to write, - for stdout" } },
+  { "image", "save", { "file", NULL, "FILE", "the new file to write, - for stdout", 1 } },
   { "server", "add volume", { "dry-run", NULL, NULL, "show what it would be called; do nothing" } },
   { "server", "create", GUEST_FILE },
   { "server",
     "dump create",
-    { "file", NULL, "FILE", "the new file that gets the guest's memory" } },
+    { "file", NULL, "FILE", "the new file that gets the guest's memory", 1 } },
   { "server",
     "image create",
     { "name", NULL, "IMAGE", "the new image; else called as the server" } },
@@ -123,7 +123,7 @@ static const struct {
   { "server", "resize revert", { "timeout", NULL, "SECONDS", SHUTDOWN } },
   { "server",
     "screenshot",
-    { "file", NULL, "FILE", "the new file that gets the picture; without it, or -: stdout" } },
+    { "file", NULL, "FILE", "the new file that gets the picture; without it, or -: stdout", 1 } },
   { "server", "vnc", { "timeout", NULL, "SECONDS", "how long a viewer has to come; else no end" } },
   { "server", "stop", { "timeout", NULL, "SECONDS", SHUTDOWN } },
 };

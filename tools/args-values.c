@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *
 args_value (const struct args *args, const char *name)
@@ -102,6 +103,31 @@ args_properties (struct tool *tool, const char *name, struct vl_property **list,
     }
     (*list)[*n].key = vl_printf (tool->call, "%.*s", (int)(equals - *texts), *texts);
     (*list)[(*n)++].value = equals + 1;
+  }
+  return bad;
+}
+
+int
+args_check_files (struct tool *tool)
+{
+  const struct args *args = tool->args;
+  int bad = 0;
+
+  for (size_t i = 0; i < args->n_given; i++) {
+    const struct option *option = args_meaning (args->noun, args->verb, args->given[i].option);
+    const char *path = args->given[i].value;
+
+    if (option->value == NULL || ! VL_ENDS (option->value, "FILE") || option->maybe)
+      continue;
+    /* GUEST=FILE; what is no such pair is refused where it is read. */
+    if (strchr (option->value, '='))
+      path = strchr (path, '=') ? strchr (path, '=') + 1 : "";
+    if (*path == '\0' || tool_is_lent (path))
+      continue;
+    if (access (path, R_OK) < 0)
+      bad = vl_refuse (tool->call, errno == EACCES ? VL_ERR_NOT_PERMITTED : VL_ERR_NOT_FOUND, NULL,
+                       NULL, "--%s '%s' cannot be read: %s; accepted: a file", option->name, path,
+                       strerror (errno));
   }
   return bad;
 }

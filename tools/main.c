@@ -136,7 +136,9 @@ run (struct tool *tool)
     (void)vl_refuse (tool->call, VL_ERR_USAGE, NULL, tool->args->hint, "%s", tool->args->message);
     return VL_ERR_USAGE;
   }
-  result = load (tool);
+  result = args_check_files (tool);
+  if (result == 0)
+    result = load (tool);
   if (result == 0)
     result = tool->args->verb->run (tool);
   if (result > 0)

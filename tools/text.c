@@ -12,9 +12,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Does PATH name what was opened for the command: a pipe, then, is what is meant? */
-static int
-is_lent (const char *path)
+int
+tool_is_lent (const char *path)
 {
   return strcmp (path, "-") == 0 || strcmp (path, "/dev/stdin") == 0
          || strncmp (path, "/dev/fd/", 8) == 0 || strncmp (path, "/proc/self/fd/", 14) == 0;
@@ -23,7 +22,7 @@ is_lent (const char *path)
 char *
 tool_read (struct tool *tool, const char *path, size_t limit, size_t *length)
 {
-  int is_stdin = strcmp (path, "-") == 0, lent = is_lent (path);
+  int is_stdin = strcmp (path, "-") == 0, lent = tool_is_lent (path);
   VL_AUTOCLOSE int file = ! lent || is_stdin ? -1 : open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   const char *why = strerror (errno);
   char *text = NULL;

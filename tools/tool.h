@@ -36,6 +36,7 @@ struct option {
   const char *name, *letter; /* "output", "o" or NULL */
   const char *value;         /* what is behind it ("DIR"), NULL: nothing */
   const char *help;          /* NULL: hidden; ends with REPEATABLE where it may be given again */
+  int maybe;                 /* what is called FILE need not be there: a new one, or a name */
 };
 #define REPEATABLE "; repeatable"
 
@@ -87,6 +88,8 @@ struct args {
 /* What ARGV says.  Mistakes are in BAD: reported once there is a context. */
 void args_parse (struct args *args, int argc, char **argv);
 void args_free (struct args *args);
+/* Refuses what is given to an option as a file and cannot be read, by the option's name. */
+int args_check_files (struct tool *tool);
 /* The last value of option NAME, NULL where it was not given. */
 const char *args_value (const struct args *args, const char *name);
 int args_has (const struct args *args, const char *name);
@@ -208,6 +211,8 @@ void findings_print_one (const struct vl_finding *finding, FILE *file);
 
 /* ---- text.c ---- */
 
+/* Does PATH name what was opened for the command: a pipe, then, is what is meant? */
+int tool_is_lent (const char *path);
 /* Reads a whole file, "-" being stdin, of at most LIMIT bytes; NUL-terminated,
  * the caller frees.  NULL after a finding. */
 char *tool_read (struct tool *tool, const char *path, size_t limit, size_t *length);
