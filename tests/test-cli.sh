@@ -454,17 +454,17 @@ is "$rc $err" "5 error HostFileNotFound core: the host file 'nothing.like.it' ca
 
 cd "$tmp" || exit 99
 run vl plugin new acme-test
-is "$out" "acme-test: now \`make -C acme-test check\`" "plugin new"
+is "$out" "acme-test: now \`make -C acme-test VIRTLOOM_TREE=$top_builddir check\`" "plugin new"
 is "$(ls acme-test)" "Makefile
 acme-test.c
 acme-test.conf
 acme-test.pod
 tests" "its files"
 run vl plugin new acme-engine --kind driver
-is "$out" "acme-engine: now \`make -C acme-engine check\`" "plugin new of a driver"
+is "$out" "acme-engine: now \`make -C acme-engine VIRTLOOM_TREE=$top_builddir check\`" "plugin new of a driver"
 for kind in feature driver storage network; do
   run vl plugin new "acme-$kind" --$kind
-  is "$out" "acme-$kind: now \`make -C acme-$kind check\`" "plugin new --$kind"
+  is "$out" "acme-$kind: now \`make -C acme-$kind VIRTLOOM_TREE=$top_builddir check\`" "plugin new --$kind"
   true_that "which is one" grep -q "kind *= $([ $kind = driver ] && echo driver || echo feature)\$" "acme-$kind/acme-$kind.conf"
 done
 true_that "of storage" grep -q 'vl_storage_calls' acme-storage/acme-storage.c
@@ -489,6 +489,16 @@ if command -v "${CC:-gcc}" > /dev/null && [ -e "$top_builddir/core/.libs/libvirt
     -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -L"$top_builddir/core/.libs" -lvirtloom
   if [ "$rc" -eq 0 ]; then
     ok "the new plugin builds without a warning"
+    # What was printed is done, by this tree alone: no virtloom has to be installed.
+    if command -v make > /dev/null && command -v pkg-config > /dev/null && [ -z "${VL_PROGRAM:-}" ]; then
+      for kind in feature storage driver; do
+        run env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CFLAGS -u VIRTLOOM -u PKG_CONFIG_PATH PATH=/usr/bin:/bin make -C "acme-$kind" "VIRTLOOM_TREE=$top_builddir" check
+        is_rc 0 "make VIRTLOOM_TREE=... check of a new $kind"
+        lacks "$out" "not ok" "which builds and conforms"
+      done
+    else
+      skip "make or pkg-config is missing"
+    fi
     run vl plugin check acme-test/acme-test.so
     is_rc 0 "and conforms"
     has "$out" "model: each value makes a plan, or is refused with a reason" "its choices were tried"

@@ -120,6 +120,19 @@ write_files (struct tool *tool, const struct marks *marks)
                          marks);
 }
 
+/* What builds and checks the plugin NAME: with a tree that is not installed, by that tree. */
+static int
+tell_next (struct tool *tool, const char *name)
+{
+  const char *tree = tool->options.tree_dir;
+  VL_AUTOFREE char *whole = tree ? realpath (tree, NULL) : NULL;
+  VL_AUTOFREE char *word = whole ? vl_shell_quote (whole) : NULL;
+
+  tool_done (tool, "%s: now `make -C %s%s%s check`", name, name, word ? " VIRTLOOM_TREE=" : "",
+             word ? word : "");
+  return 0;
+}
+
 int
 plugin_new (struct tool *tool)
 {
@@ -151,6 +164,5 @@ plugin_new (struct tool *tool)
     return -1;
   if (write_files (tool, &marks) < 0)
     return -1;
-  tool_done (tool, "%s: now `make -C %s check`", name, name);
-  return 0;
+  return tell_next (tool, name);
 }
