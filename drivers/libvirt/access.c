@@ -109,14 +109,19 @@ may_pass (const struct virt_user *user, int fd, const struct stat *st)
   return (st->st_mode & S_IXOTH) != 0;
 }
 
-static int
-refuse_folder (struct vl_call *call, const struct virt_user *user, const char *folder)
+static const char *
+way_hint (struct vl_call *call, const char *folder)
 {
   VL_AUTOFREE char *word = vl_shell_quote (folder);
 
+  return vl_printf (call, "chmod o+x %s, or give another STATE with --state DIR", word);
+}
+
+static int
+refuse_folder (struct vl_call *call, const struct virt_user *user, const char *folder)
+{
   return vl_refuse (
-      call, VL_ERR_NOT_PERMITTED, NULL,
-      vl_printf (call, "chmod o+x %s, or give another STATE with --state DIR", word),
+      call, VL_ERR_NOT_PERMITTED, NULL, way_hint (call, folder),
       "folder '%s' does not let user %u pass, as whom libvirt runs QEMU: guests would not reach "
       "their disks below STATE",
       folder, (unsigned)user->uid);
@@ -139,8 +144,9 @@ open_way (struct vl_call *call, const struct virt_user *user, const char *folder
     else if (fchmod (fd, (st.st_mode & 07777) | S_IXGRP | S_IXOTH) == 0)
       answer = 0;
     else
-      vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot let user %u pass through folder '%s': %s",
-                 (unsigned)user->uid, folder, strerror (errno));
+      vl_refuse (call, VL_ERR_FAILED, NULL, way_hint (call, folder),
+                 "cannot let user %u pass through folder '%s': %s", (unsigned)user->uid, folder,
+                 strerror (errno));
   } else if (ours) {
     vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot open folder '%s': %s", folder,
                strerror (errno));
@@ -223,7 +229,8 @@ give (struct vl_call *call, const struct virt_user *user, const char *path, int 
     close (fd);
   if (error == 0)
     return 0;
-  return vl_refuse (call, VL_ERR_FAILED, NULL, NULL,
+  return vl_refuse (call, VL_ERR_FAILED, NULL,
+                    "files there need owners: give a STATE on another file system with --state DIR",
                     "cannot give '%s' to user %u, as whom QEMU runs: %s", path, (unsigned)user->uid,
                     strerror (error));
 }

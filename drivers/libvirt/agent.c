@@ -139,10 +139,12 @@ find_with_agent (struct vl_call *call, struct vl_conn *conn, const char *uuid)
   if (state == VL_STATE_RUNNING && channel_state (call, domain))
     return domain;
   if (state >= 0 && state != VL_STATE_RUNNING)
-    vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+    vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL,
+                  vl_printf (call, "virtloom server start %s", uuid),
                   "guest '%s' does not run, and its agent does not either", uuid);
   else if (state >= 0)
-    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "QemuGuestAgentNotEnabled", NULL, NULL,
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "QemuGuestAgentNotEnabled", NULL,
+                  "the image of a guest that has one says hw_qemu_guest_agent=yes",
                   "guest '%s' has no channel for a guest agent", uuid);
   virt_cleanup_domain (&domain);
   return NULL;
@@ -159,7 +161,9 @@ quiesce_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
   if (domain == NULL)
     return -1;
   why = job->more ? virt_thaw (call, domain) : virt_freeze (call, domain, &late);
-  return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+  return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL,
+                             job->more ? VIRT_THAW_HINT
+                                       : "in the guest the agent's own log may say more",
                              "the agent of guest '%s' has not %s its file systems: %s", job->uuid,
                              job->more ? "thawed" : "frozen", why)
              : 0;

@@ -169,7 +169,8 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
     kill (child, SIGKILL);
   while (waitpid (child, &status, 0) < 0)
     if (errno != EINTR)
-      return vl_refuse (call, VL_ERR_FAILED, NULL, NULL,
+      return vl_refuse (call, VL_ERR_FAILED, NULL,
+                        "virtloom server list finds what became of the guest",
                         "what became of libvirt's process is not known: %s", strerror (errno));
   if (fd < 0)
     return vl_file_failed (call, "cannot watch libvirt's process",
@@ -182,9 +183,11 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
     return NOT_HEARD;
   if (WIFEXITED (status) && WEXITSTATUS (status) == 0)
     return read_answer (call, file, answer, length);
-  return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "libvirt's process %s%s",
-                    WIFSIGNALED (status) ? "died: " : "did not end well",
-                    WIFSIGNALED (status) ? strsignal (WTERMSIG (status)) : "");
+  return vl_refuse (
+      call, VL_ERR_FAILED, NULL,
+      "virtloom server list finds what became of the guest; of a crash the host's own log tells",
+      "libvirt's process %s%s", WIFSIGNALED (status) ? "died: " : "did not end well",
+      WIFSIGNALED (status) ? strsignal (WTERMSIG (status)) : "");
 }
 
 /* LOCK is the child's from then on: it goes when that ends, also where this process is stopped. */
@@ -215,8 +218,9 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
   if (child > 0)
     result = be_parent (call, child, ms, file, answer, length);
   else
-    vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot make a process for libvirt: %s",
-               strerror (errno));
+    vl_refuse (call, VL_ERR_FAILED, NULL,
+               "is there memory left, and may this user have more processes? (ulimit -u)",
+               "cannot make a process for libvirt: %s", strerror (errno));
   if (file)
     fclose (file);
   else if (fd >= 0)

@@ -80,7 +80,7 @@ virt_get_host_cpu_stats (struct vl_call *call, struct vl_conn *conn, struct vl_h
     fclose (file);
   }
   if (got != 7)
-    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL,
+    return vl_refuse (call, VL_ERR_FAILED, NULL, "mount it: mount -t proc proc /proc",
                       "the kernel does not say what its processors did: '/proc/stat' cannot be "
                       "read");
   cpu->user = (int64_t)(user + nice) * tick;

@@ -203,7 +203,8 @@ live_devices (struct vl_call *call, struct vl_conn *conn, const char *uuid)
       if (! virt_is_known (call, conn, uuid))
         virt_not_found (call, uuid);
       else
-        vl_refuse_as (call, VL_ERR_REQUEST, "InstanceNotRunning", NULL, NULL,
+        vl_refuse_as (call, VL_ERR_REQUEST, "InstanceNotRunning", NULL,
+                      vl_printf (call, "virtloom server start %s", uuid),
                       "guest '%s' does not run, and has no console then",
                       virt_name_of (call, uuid));
       return NULL;
@@ -310,7 +311,8 @@ write_picture (struct vl_call *call, struct vl_conn *conn, const struct virt_job
   if (type == NULL)
     result = virt_error (call, "cannot take a picture of guest '%s'", job->uuid);
   else if (strcmp (type, "image/png") != 0)
-    result = vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ScreenshotNotSupported", NULL, NULL,
+    result = vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ScreenshotNotSupported", NULL,
+                           "install QEMU 7.1 or later",
                            "this QEMU writes pictures as '%s' alone; a PNG needs QEMU 7.1", type);
   else
     result = receive (call, job, stream, answer);
@@ -329,7 +331,8 @@ virt_screenshot (struct vl_call *call, struct vl_conn *conn, const char *uuid, c
   if (devices == NULL)
     return -1;
   if (! console_has_display (devices))
-    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ConsoleTypeUnavailable", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ConsoleTypeUnavailable", NULL,
+                         "vnc_enabled = yes in plugins.d/graphics.conf gives guests one",
                          "guest '%s' has no display to take a picture of",
                          virt_name_of (call, uuid));
   if (virt_ask_bytes (call, conn, write_picture, &job, &answer, length) < 0)

@@ -196,7 +196,8 @@ virt_state (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
   int state = read_state (call, conn, domain, settle_until (call, VIRT_HEAR_MS));
 
   if (state == GONE)
-    return vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_NOT_FOUND, "InstanceNotFound", NULL,
+                         "virtloom server list tells what became of it",
                          "guest '%s' went away meanwhile", virDomainGetName (domain));
   return state;
 }

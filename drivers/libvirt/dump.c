@@ -21,7 +21,8 @@ dump_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *j
   if (virt_last_code () != VIR_ERR_OPERATION_INVALID)
     return virt_error (call, "cannot write the memory of guest '%s'", job->uuid);
   virResetLastError ();
-  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL,
+                       vl_printf (call, "virtloom server start %s", job->uuid),
                        "guest '%s' has no memory to write: it is not running", job->uuid);
 }
 

@@ -266,8 +266,9 @@ fork_source (struct vl_call *call, struct vl_conn *conn, const int *fds)
     _exit (VL_ERR_FAILED);
   }
   if (child < 0)
-    vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot make a process for libvirt: %s",
-               strerror (errno));
+    vl_refuse (call, VL_ERR_FAILED, NULL,
+               "is there memory left, and may this user have more processes? (ulimit -u)",
+               "cannot make a process for libvirt: %s", strerror (errno));
   return child;
 }
 
@@ -367,7 +368,8 @@ virt_listen (struct vl_call *call, struct vl_conn *conn, vl_guest_event_fn fn, v
   if (virt_do (call, conn, virt_is_there, &job) < 0)
     return -1;
   if (pipe2 (fds, O_CLOEXEC) < 0)
-    return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "cannot make a pipe: %s", strerror (errno));
+    return vl_refuse (call, VL_ERR_FAILED, NULL, "allow a process more open files: ulimit -n",
+                      "cannot make a pipe: %s", strerror (errno));
   /* Without it there is less room. */
   fcntl (fds[0], F_SETPIPE_SZ, PIPE_BYTES);
   result = conn->apart ? listen_apart (call, conn, fds, fn, opaque)

@@ -28,7 +28,8 @@
 static int
 refuse_state (struct vl_call *call, const char *uuid, const char *verb, const char *needed)
 {
-  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL,
+                       vl_printf (call, "virtloom server show %s tells what it is", uuid),
                        "guest '%s' cannot be %s: it is not %s", uuid, verb, needed);
 }
 
@@ -438,7 +439,8 @@ interrupt_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_j
     return 0;
   if (strstr (virGetLastErrorMessage (), "does not provide NMIs")) {
     virResetLastError ();
-    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "NMINotSupported", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "NMINotSupported", NULL,
+                         "machines of x86_64, ppc64 and s390x have one (hw_machine_type)",
                          "the machine of guest '%s' has no non-maskable interrupt", uuid);
   }
   switch (virt_last_code ()) {

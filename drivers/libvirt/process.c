@@ -207,10 +207,11 @@ virt_process_kill (struct vl_call *call, const struct vl_conn *conn, const char 
     ;
   ended = virt_process_ended (fd);
   close (fd);
-  return ended ? 0
-               : vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, NULL,
-                               "guest '%s' was killed, but is still there after %d s", name,
-                               GONE_MS / 1000);
+  return ended
+             ? 0
+             : vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, VIRT_STUCK_HINT,
+                             "guest '%s' was killed, but is still there after %d s", name,
+                             GONE_MS / 1000);
 }
 
 int

@@ -53,8 +53,9 @@ backup_xml (struct vl_call *call, virDomainPtr domain, const struct vl_snapshot 
   if (found)
     return vl_printf (call, "<domainbackup mode='push'><disks>%s</disks></domainbackup>", disks);
   if (root)
-    vl_refuse_as (call, VL_ERR_FAILED, "DiskNotFound", NULL, NULL, "guest '%s' has no disk \"%s\"",
-                  snapshot->uuid, snapshot->source);
+    vl_refuse_as (call, VL_ERR_FAILED, "DiskNotFound", NULL,
+                  "virtloom server reboot --hard gives it the disks on record",
+                  "guest '%s' has no disk \"%s\"", snapshot->uuid, snapshot->source);
   return NULL;
 }
 
@@ -151,7 +152,7 @@ virt_do_frozen (struct vl_call *call, virDomainPtr domain, const char *uuid,
   why = frozen ? virt_thaw (call, domain) : NULL;
   if (why)
     result =
-        vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+        vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, VIRT_THAW_HINT,
                       "the agent of guest '%s' has not thawed its file systems: %s", uuid, why);
   return result;
 }
@@ -198,8 +199,9 @@ copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
   if (domain == NULL)
     return -1;
   if (! virt_alive (domain))
-    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
-                         "guest '%s' is not running any more", job->uuid);
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL,
+                         "start it, then do it again", "guest '%s' is not running any more",
+                         job->uuid);
   if (job_of (call, domain, snapshot->target))
     return vl_refuse_as (
         call, VL_ERR_FAILED, "StorageFailed", NULL, "wait for it, or end it: virsh domjobabort",
@@ -245,7 +247,7 @@ end_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job
     why = virt_thaw (call, domain);
   if (abort_job (call, conn, domain, snapshot) < 0)
     return -1;
-  return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+  return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, VIRT_THAW_HINT,
                              "the agent of guest '%s' has not thawed its file systems: %s",
                              job->uuid, why)
              : 0;

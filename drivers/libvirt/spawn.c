@@ -50,7 +50,7 @@ wait_gone (struct vl_call *call, virDomainPtr domain, unsigned id)
     if (now != (unsigned)-1 && now != id)
       return 0;
     if (vl_clock_ms () >= deadline)
-      return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, NULL,
+      return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, VIRT_STUCK_HINT,
                            "guest '%s' was killed, but is still there after %d s",
                            virDomainGetName (domain), GONE_MS / 1000);
     virt_sleep (20);
@@ -72,7 +72,7 @@ virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
 
       /* "not running" is what was wanted, whoever did it */
       if (code == VIR_ERR_OPERATION_TIMEOUT)
-        return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, NULL,
+        return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, VIRT_STUCK_HINT,
                              "guest '%s' does not let itself be killed in time",
                              virDomainGetName (domain));
       if (code != VIR_ERR_NO_DOMAIN && (code != VIR_ERR_OPERATION_INVALID || virt_alive (domain)))
@@ -84,7 +84,8 @@ virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain)
       return -1;
   }
   if (! gone)
-    return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstancePowerOffFailure", NULL,
+                         "another program starts it: stop that one, then do it again",
                          "guest '%s' was killed %d times and started again each time",
                          virDomainGetName (domain), KILLS);
   /* What this process started libvirt tidies up itself. */
@@ -312,7 +313,8 @@ spawn_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *
   if (virt_look (call, conn, spawn->uuid, &domain) < 0)
     return -1;
   if (domain)
-    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceExists", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceExists", NULL,
+                         "virtloom host check tells which guests are there without a record",
                          "guest '%s' is there already", spawn->uuid);
   domain = virt_define (call, conn, spawn);
   if (domain == NULL)

@@ -452,6 +452,11 @@ int virt_start (struct vl_call *call, struct vl_conn *conn, const struct vl_spaw
                 virDomainPtr domain, unsigned flags);
 /* Pulls the plug and waits until the guest is gone; 0 where it was off. */
 int virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain);
+/* What to do about one that does not go. */
+#define VIRT_STUCK_HINT                                                                            \
+  "its QEMU may wait for storage that does not answer ('ps' shows it in state D): mend that, "     \
+  "then "                                                                                          \
+  "do it again"
 /* Puts the definition BEFORE of the guest back, NULL: it had none. */
 void virt_put_back (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
                     const char *before);
@@ -509,6 +514,9 @@ void virt_forget_groups (struct vl_call *call, const char *name);
  * freeze them. */
 const char *virt_freeze (struct vl_call *call, virDomainPtr domain, int *late);
 const char *virt_thaw (struct vl_call *call, virDomainPtr domain);
+/* What to do about one that has not. */
+#define VIRT_THAW_HINT                                                                             \
+  "thaw them in the guest (fsfreeze --unfreeze), or virtloom server reboot --hard"
 /* Has the guest an agent that has its channel open, for all that libvirt knows? */
 int virt_agent_hears (struct vl_call *call, virDomainPtr domain);
 

@@ -44,7 +44,8 @@ extend_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
                        virt_domain_name (domain));
   if (info.capacity >= (unsigned long long)volume->bytes)
     return 0;
-  return vl_refuse_as (call, VL_ERR_FAILED, "VolumeExtendFailed", NULL, NULL,
+  return vl_refuse_as (call, VL_ERR_FAILED, "VolumeExtendFailed", NULL,
+                       "virtloom server reboot --hard shows it what the file has",
                        "disk '%s' of guest '%s' has %llu bytes after it was to grow to %" PRId64,
                        volume->target, virDomainGetName (domain), info.capacity, volume->bytes);
 }
@@ -99,7 +100,8 @@ look (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *sw
   root = vl_xml_read (call, text, strlen (text));
   disk = root ? find_disk (root, swap->target) : NULL;
   if (disk == NULL)
-    return vl_refuse_as (call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL,
+                         "virtloom server reboot --hard gives it the disks on record",
                          "guest '%s' has no disk '%s'", virDomainGetName (domain), swap->target);
   if (strcmp (attr_below (disk, "source", "file"), swap->source) == 0)
     return SWAP_NEW;
@@ -113,7 +115,8 @@ look (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *sw
 static int
 refuse_ended (struct vl_call *call, const struct vl_volume_swap *swap)
 {
-  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL, NULL,
+  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceNotRunning", NULL,
+                       "its disk is as it was: start it, then do it again",
                        "guest '%s' ended before its disk '%s' was copied", swap->after->domain,
                        swap->target);
 }
@@ -395,7 +398,7 @@ settle_overlay (struct vl_call *call, struct vl_conn *conn, const struct virt_jo
     return -1;
   why = runs && virt_agent_hears (call, domain) ? virt_thaw (call, domain) : NULL;
   if (why)
-    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, NULL,
+    return vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL, VIRT_THAW_HINT,
                          "the agent of guest '%s' has not thawed its file systems: %s", job->uuid,
                          why);
   return settle (call, conn, job, answer);
