@@ -35,7 +35,7 @@ run v server pause b
 is_rc 1 "pause"
 folder=$state/libvirt/run/qemu
 is "$err" "error DiskFull qemu-tcg: libvirt is not opened, since it stops guests whose state it cannot write to \"$folder\": No space left on device
-  make room on the disk that holds the STATE folder, then try again" "it is refused, with the reason"
+  make room in the file system at \"$state\", then try again" "it is refused, with the reason"
 both "pause"
 run v server list
 is_rc 0 "list"
@@ -49,7 +49,7 @@ for command in "server show a" "server suspend b" "server unpause b" "server reb
 done
 run v host check
 is "$rc $(grep -A1 "^FAIL  state folder" <<< "$out")" "4 FAIL  state folder: nothing can be written to \"$state\": No space left on device
-      make room on the disk that holds the STATE folder, then try again" "host check says so"
+      make room in the file system at \"$state\", then try again" "host check says so"
 run v server delete b
 is_rc 0 "a server is deleted all the same"
 true_that "its guest is gone" eval "! runs $b"
@@ -65,7 +65,7 @@ is_rc 0 "and the last one goes"
 # ---- room for libvirt, and none for what it is to do ----
 
 full="No space left on device
-  make room on the disk that holds the STATE folder, then try again"
+  make room on the disk that is full ('df' shows which), then try again"
 # As much as is to be left, in KiB.
 leave () {
   mount -o "remount,size=$(($(df --output=used -k "$state" | tail -n 1) + $1))k" "$state" || bail "no remount"
@@ -82,7 +82,8 @@ leave 80
 run v server reboot --hard a
 is_rc 1 "no room to start a guest again"
 has "$err" "error DiskFull qemu-tcg: " "is told"
-has "$err" "$full" "with what to do"
+has "$err" "No space left on device
+  make room in the file system at \"$state\", then try again" "with what to do"
 true_that "before it is ended" runs "$a"
 mount -o remount,size=4g "$state"
 must v server stop --timeout=0 a

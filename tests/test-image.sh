@@ -205,7 +205,7 @@ END
     is_rc 1 "an image that does not fit"
     has "$err" 'error DiskFull core: ' "is called so"
     has "$(sed 's/, and [0-9]* are/, and N are/' <<< "$err")" "/image\" may become 41943040 bytes large, and N are free there
-  make room on the disk that holds the STATE folder, then try again" "in words, before anything is written"
+  make room in the file system at \"$tmp/full\", then try again" "in words, before anything is written"
     lacks "$out" LEFT "and leaves nothing"
     # Small files that are large disks, each a bomb when it is converted.
     truncate -s 1G huge.raw

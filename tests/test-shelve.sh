@@ -110,7 +110,7 @@ qemu-img resize -q -f qcow2 "$dir/disk" 100T
 boots=$(f server log web)
 run f server shelve web
 is_eq "$rc $(sed 's/[0-9]* are free/N are free/' <<< "$err")" "1 error DiskFull core: \"$dir/disk\" may become 109951162777600 bytes large, and N are free there
-  make room on the disk that holds the STATE folder, then try again" "a shelve where the image has no room is refused"
+  make room in the file system at \"$(stat -c %m "$dir")\", then try again" "a shelve where the image has no room is refused"
 is_eq "$(f server log web)" "$boots" "and its guest was not switched off for that"
 cat kept > "$dir/disk"
 whole "ACTIVE RUNNING img" "refused"

@@ -136,7 +136,7 @@ for power in start stop; do
   run f server image create web --name x
   where=$([ $power = start ] && echo "$dir/disk" || echo "$state/images/UUID.new/image")
   is_eq "$rc $(sed 's/[0-9]* are free/N are free/; s|images/[-0-9a-f]*|images/UUID|' <<< "$err")" "1 error DiskFull core: \"$where\" may become 109951162777600 bytes large, and N are free there
-  make room on the disk that holds the STATE folder, then try again" "a disk that has no room ($power)"
+  make room in the file system at \"$(stat -c %m "$dir")\", then try again" "a disk that has no room ($power)"
   true_that "leaves nothing" tidy
 done
 cp "$tmp/disk" "$dir/disk"

@@ -28,7 +28,7 @@ can_mount || skip_all "nothing can be mounted here"
 rm -rf "$state"
 mkdir -m 700 "$state"
 fill='dd if=/dev/zero of="$state/fill" bs=1k status=none 2> /dev/null; df --output=avail "$state" | tail -n 1 | tr -d " "'
-room="make room on the disk that holds the STATE folder, then try again; servers and images can be deleted all the same"
+room="make room in the file system at \"$state\", then try again; servers and images can be deleted all the same"
 small "$fill"'
   for noun in server image flavor; do run f $noun list; echo "$rc $err $(grep -c . <<< "$out")"; done
   run f server show one -o json; echo "$rc $err"

@@ -14,6 +14,7 @@
 #include "lib/trust.h"
 #include "plugin/idle.h"
 #include "server/db.h"
+#include "storage/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -298,12 +299,15 @@ vl_app_state_dir (struct vl_app *app)
 static int
 make_folder (struct vl_call *call, const char *path)
 {
-  if (vl_file_mkdirs (path, 0700) == 0)
+  int error = vl_file_mkdirs (path, 0700) == 0 ? 0 : errno;
+
+  if (error == 0)
     return 0;
   return vl_refuse_as (call,
-                       errno == EACCES || errno == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED,
-                       errno == ENOSPC ? "DiskFull" : "StateUnusable", NULL, NULL,
-                       "cannot make \"%s\": %s", path, strerror (errno));
+                       error == EACCES || error == EROFS ? VL_ERR_NOT_PERMITTED : VL_ERR_FAILED,
+                       error == ENOSPC ? "DiskFull" : "StateUnusable", NULL,
+                       error == ENOSPC ? vl_make_room (call, path) : NULL, "cannot make \"%s\": %s",
+                       path, strerror (error));
 }
 
 const char *

@@ -53,7 +53,7 @@ failed (struct vl_store *store, const char *what)
   struct vl_errno_said said;
 
   store->cause = cause_of (store, code);
-  said = vl_errno_said (store->cause);
+  said = vl_errno_said (call, store->path, store->cause);
   switch (code & 0xff) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
@@ -67,9 +67,8 @@ failed (struct vl_store *store, const char *what)
   }
   if (said.code)
     return vl_refuse_as (call, said.err, said.code, NULL,
-                         store->cause == ENOSPC ? VL_MAKE_ROOM
-                             "; servers and images can be deleted "
-                             "all the same"
+                         store->cause == ENOSPC ? vl_printf (
+                             call, "%s; servers and images can be deleted all the same", said.hint)
                                                 : said.hint,
                          "%s \"%s\": %s", what, store->path, strerror (store->cause));
   return vl_refuse_as (

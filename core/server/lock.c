@@ -70,7 +70,7 @@ vl_lock_take (struct vl_app *app, const char *kind, const char *uuid, unsigned w
     return 0;
   if (result < 0) {
     int error = errno;
-    struct vl_errno_said said = vl_errno_said (error);
+    struct vl_errno_said said = vl_errno_said (app->call, lock->path, error);
 
     vl_refuse_as (app->call, said.code ? said.err : VL_ERR_NOT_PERMITTED,
                   said.code ? said.code : "StoreFailed", NULL, said.hint, "cannot lock \"%s\": %s",

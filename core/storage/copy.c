@@ -15,13 +15,54 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+/* *ST gets what is at PATH, or at the nearest folder above that is there.  The length of that one's
+ * name in PATH, 0 where there is none. */
+static size_t
+nearest (const char *path, struct stat *st)
+{
+  size_t length = strlen (path);
+  VL_AUTOFREE char *name = vl_xstrndup (path, length);
+
+  while (length > 0 && stat (name, st) < 0) {
+    while (length > 0 && name[length - 1] != '/')
+      length--;
+    while (length > 1 && name[length - 1] == '/')
+      length--;
+    name[length] = '\0';
+  }
+  return length;
+}
+
+const char *
+vl_make_room (struct vl_call *call, const char *path)
+{
+  struct stat st, above;
+  VL_AUTOFREE char *real = path ? vl_xstrndup (path, nearest (path, &st)) : NULL;
+  VL_AUTOFREE char *name = real && *real ? realpath (real, NULL) : NULL;
+
+  if (name == NULL)
+    return "make room on the disk that is full ('df' shows which), then try again";
+  /* It is mounted at the last folder on the way up that is on the same device. */
+  for (char *slash; (slash = strrchr (name, '/')) && name[1];) {
+    char *end = slash == name ? name + 1 : slash, old = *end;
+
+    *end = '\0';
+    if (stat (name, &above) < 0 || above.st_dev != st.st_dev) {
+      *end = old;
+      break;
+    }
+  }
+  return vl_printf (call, "make room in the file system at \"%s\", then try again",
+                    vl_shown (call->arena, name));
+}
+
 struct vl_errno_said
-vl_errno_said (int error)
+vl_errno_said (struct vl_call *call, const char *path, int error)
 {
   switch (error) {
   case ENOSPC:
   case EDQUOT:
-    return (struct vl_errno_said) { VL_ERR_FAILED, "DiskFull", VL_MAKE_ROOM };
+    return (struct vl_errno_said) { VL_ERR_FAILED, "DiskFull", vl_make_room (call, path) };
   case EROFS:
     return (struct vl_errno_said) {
       VL_ERR_NOT_PERMITTED, "ReadOnly",
@@ -45,7 +86,7 @@ vl_errno_said (int error)
 int
 vl_file_failed (struct vl_call *call, const char *what, const char *path, int error)
 {
-  struct vl_errno_said said = vl_errno_said (error);
+  struct vl_errno_said said = vl_errno_said (call, path, error);
 
   if (what == NULL)
     return vl_fault (call, "vl_file_failed is called with NULL where a text is needed");
@@ -67,7 +108,7 @@ vl_file_room (struct vl_call *call, const char *path, int64_t bytes)
   room = (int64_t)(fs.f_bavail * fs.f_frsize);
   if (bytes <= room)
     return 0;
-  return vl_refuse_as (call, VL_ERR_FAILED, "DiskFull", NULL, VL_MAKE_ROOM,
+  return vl_refuse_as (call, VL_ERR_FAILED, "DiskFull", NULL, vl_make_room (call, path),
                        "\"%s\" may become %" PRId64 " bytes large, and %" PRId64 " are free there",
                        path, bytes, room);
 }

@@ -12,6 +12,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/text.h"
+#include "storage/storage.h"
 #include "storage/tool.h"
 
 #include <errno.h>
@@ -242,9 +243,9 @@ refuse_size (const struct fetching *f)
   int64_t most = vl_image_most (f->call);
 
   if (f->most < most)
-    return vl_refuse_as (f->call, VL_ERR_FAILED, "DiskFull", NULL, VL_MAKE_ROOM,
-                         "\"%s\" has more bytes than the %" PRId64 " that are free for it",
-                         f->shown, f->most);
+    return vl_refuse_as (
+        f->call, VL_ERR_FAILED, "DiskFull", NULL, vl_make_room (f->call, f->d->path),
+        "\"%s\" has more bytes than the %" PRId64 " that are free for it", f->shown, f->most);
   return vl_refuse_as (f->call, VL_ERR_REQUEST, "ImageUnacceptable", NULL,
                        "where such images are wanted, set a larger max_image_size in virtloom.conf",
                        "\"%s\" has more than %" PRId64
@@ -261,8 +262,9 @@ refuse (const struct fetching *f, const struct vl_tool_result *result)
   if (status == CURL_TOO_LARGE || (status == CURL_WRITE && f->have >= f->most))
     return refuse_size (f);
   if (status == CURL_WRITE)
-    return vl_refuse_as (f->call, VL_ERR_FAILED, "StorageFailed", NULL, VL_MAKE_ROOM,
-                         "\"%s\" cannot be written", f->d->path);
+    return vl_refuse_as (f->call, VL_ERR_FAILED, "StorageFailed", NULL,
+                         vl_make_room (f->call, f->d->path), "\"%s\" cannot be written",
+                         f->d->path);
   if (status == CURL_HTTP && (code == 404 || code == 410))
     return vl_refuse_as (f->call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
                          "there is no \"%s\": its server answers %ld", f->shown, code);

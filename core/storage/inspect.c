@@ -72,7 +72,7 @@ vl_image_refuse (const struct vl_image_file *file, const char *hint, const char 
 int
 vl_image_unread (const struct vl_image_file *file, int error)
 {
-  struct vl_errno_said said = vl_errno_said (error);
+  struct vl_errno_said said = vl_errno_said (file->call, file->path, error);
 
   if (error == ENOENT || error == ENOTDIR)
     said = (struct vl_errno_said) { VL_ERR_NOT_FOUND, "DiskNotFound", NULL };

@@ -54,13 +54,16 @@ int vl_image_check (struct vl_image_file *file, const char *format);
 int vl_image_format_check (struct vl_call *call, const char *name, const char *format);
 /* How many bytes an image, and the disk that it is, may have: max_image_size. */
 int64_t vl_image_most (struct vl_call *call);
-/* What an errno of a file stands for that is nobody's request: its exit code, its code (NULL:
+/* What an errno of the file PATH (or NULL) stands for that is nobody's request: its exit code, its code (NULL:
  * none of its own) and what mends it (or NULL). */
 struct vl_errno_said {
   enum vl_err err;
   const char *code, *hint;
 };
-struct vl_errno_said vl_errno_said (int error);
+struct vl_errno_said vl_errno_said (struct vl_call *call, const char *path, int error);
+/* The hint of DiskFull: in which file system, being that of PATH, which need not be there yet; NULL:
+ * that is not known. */
+const char *vl_make_room (struct vl_call *call, const char *path);
 /* A disk of a server, that its guest may have written to: the open FILE must be what we
  * made it, an overlay over BACKING of BACKING_FORMAT, or with BACKING NULL a
  * disk of FORMAT that names no other file. */

@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include "storage/storage.h"
 #include "storage/tool.h"
 
 #include "confine/job.h"
@@ -285,6 +286,17 @@ add_list (struct vl_str *job, const char *const *list)
   return n;
 }
 
+/* The I-th of FILES, whose rows may be shorter than ours. */
+static struct vl_tool_file
+file_at (const struct vl_table *files, uint32_t i)
+{
+  struct vl_tool_file file = { .fd = -1 };
+
+  memcpy (&file, (const char *)files->rows + i * files->row_size,
+          files->row_size < sizeof file ? files->row_size : sizeof file);
+  return file;
+}
+
 /* Opens the files, whose names become part of TEXTS. */
 static int
 add_files (struct run *run, const struct vl_table *files, struct vl_confine_job *job,
@@ -295,12 +307,9 @@ add_files (struct run *run, const struct vl_table *files, struct vl_confine_job 
     return -1;
   }
   for (uint32_t i = 0; i < files->count; i++) {
-    struct vl_tool_file file = { .fd = -1 };
-    const char *name;
+    struct vl_tool_file file = file_at (files, i);
+    const char *name = file.path ? file.path : "a file";
 
-    memcpy (&file, (const char *)files->rows + i * files->row_size,
-            files->row_size < sizeof file ? files->row_size : sizeof file);
-    name = file.path ? file.path : "a file";
     if (put (run, VL_CONFINE_FILE_0 + (int)i,
              file.fd >= 0 ? dup (file.fd)
                           : open (file.path ? file.path : "", O_PATH | O_NOFOLLOW | O_CLOEXEC),
@@ -452,6 +461,19 @@ vl_tool_try (struct vl_call *call, const struct vl_tool_row *row, const char *pr
 
 /* ---- running with findings ---- */
 
+/* The first of FILES that is written to, NULL where none is. */
+static const char *
+written (const struct vl_table *files)
+{
+  for (uint32_t i = 0; i < files->count; i++) {
+    struct vl_tool_file file = file_at (files, i);
+
+    if (file.write)
+      return file.path;
+  }
+  return NULL;
+}
+
 static int
 run_row (struct vl_call *call, const struct vl_tool_row *row, const struct vl_tool *given,
          struct vl_tool_result *answer)
@@ -475,8 +497,8 @@ run_row (struct vl_call *call, const struct vl_tool_row *row, const struct vl_to
   full = strstr (result.said, "No space left on device")
          || strstr (result.said, "Disk quota exceeded");
   return vl_refuse_as (call, VL_ERR_FAILED, full ? "DiskFull" : "ToolFailed", NULL,
-                       full ? VL_MAKE_ROOM : NULL, "the program \"%s\" failed: %s",
-                       strrchr (program, '/') + 1, result.problem);
+                       full ? vl_make_room (call, written (&tool.files)) : NULL,
+                       "the program \"%s\" failed: %s", strrchr (program, '/') + 1, result.problem);
 }
 
 int

@@ -24,7 +24,5 @@ const char *vl_tool_need (struct vl_call *call, const char *name, const char *pa
 
 /* A deadline in milliseconds for reading or writing BYTES once. */
 unsigned vl_tool_time_for (int64_t bytes);
-/* The hint of DiskFull. */
-#define VL_MAKE_ROOM "make room on the disk that holds the STATE folder, then try again"
 
 #endif

@@ -212,9 +212,13 @@ copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
   if (virt_let_go (conn) < 0 || result < 0)
     return -1;
   why = outcome (call, domain);
-  return why ? vl_refuse_as (call, VL_ERR_FAILED,
-                             strstr (why, "No space left") ? "DiskFull" : "StorageFailed", NULL,
-                             NULL, "the disk of guest '%s' was not copied: %s", job->uuid, why)
+  if (why && strstr (why, "No space left"))
+    return vl_refuse_as (call, VL_ERR_FAILED, "DiskFull", NULL,
+                         "make room in the file system of that folder, then try again",
+                         "the disk of guest '%s' was not copied to \"%s\": %s", job->uuid,
+                         snapshot->target, why);
+  return why ? vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL, NULL,
+                             "the disk of guest '%s' was not copied: %s", job->uuid, why)
              : 0;
 }
 

@@ -484,7 +484,7 @@ START_TEST (disk_full)
   vl_call_as (call, NULL);
   ck_assert_str_eq (rig_findings (&rig),
                     "error DiskFull acme: the program \"sh\" failed: x: No space left on device\n"
-                    "  make room on the disk that holds the STATE folder, then try again\n");
+                    "  make room on the disk that is full ('df' shows which), then try again\n");
 }
 END_TEST
 
