@@ -193,6 +193,35 @@ ended "0 " "the viewer closes"
 true_that "the display's connection is closed" wait_for 120 grep -q end display.out
 true_that "no token is on record" sh -c "! grep -raqF '$token' '$state'"
 
+# ---- how many there may be ----
+
+# Whoever reaches loopback can open connections, each of which is a process.
+show fake
+port=${url#http://127.0.0.1:} port=${port%%/*}
+python3 - "$port" "$tmp/many" << 'END' &
+import socket, sys, time
+held = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(60)]
+for each in held[32:]:
+    each.settimeout(300)
+    try: each.recv(1)
+    except ConnectionResetError: pass
+open(sys.argv[2], "w").write("closed")
+time.sleep(600)
+END
+many=$!
+tcp+=($many)
+true_that "of sixty connections those that are too many are closed" wait_for 300 [ -s "$tmp/many" ]
+most=$(proxies "$proxy" | wc -l)
+true_that "the page has $most processes, 33 at most" [ "$most" -le 33 ]
+true_that "more than a browser's six" [ "$most" -gt 6 ]
+kill_job "$many"
+few () { [ "$(proxies "$proxy" | wc -l)" -le 6 ]; }
+true_that "which end with their connections" wait_for 120 few
+look "$url"
+is_eq "$(head -n 1 view.out)" "RFB 003.008" "then a viewer comes in"
+leave
+ended "0 " "it ends"
+
 # ---- other ends ----
 
 show fake

@@ -30,6 +30,9 @@
 #define PAGE PAGES "/vnc.html"
 #define FOLDER "/proc/self/fd/3"
 #define FIRST_FREE 4
+/* It makes a process for each connection; a browser has six at most. */
+#define MOST_PROCESSES 32
+#define ANY_PROCESSES (1u << 22)
 
 int
 vnc_page_need (struct tool *tool)
@@ -89,6 +92,42 @@ drop_privileges (pid_t parent)
     _exit (127);
 }
 
+/* May the user whom this is have one more process, where LIMIT is what it may have in all? */
+static int
+has_room (rlim_t most, rlim_t limit)
+{
+  pid_t child;
+
+  must ("its limits", setrlimit (RLIMIT_NPROC, &(struct rlimit) { limit, most }));
+  child = fork ();
+  if (child == 0)
+    _exit (0);
+  while (child > 0 && waitpid (child, NULL, 0) < 0 && errno == EINTR)
+    continue;
+  return child > 0;
+}
+
+/* The kernel counts all processes of a user, of which not all need be seen from here: the least limit
+ * that lets one more be made tells how many there are. */
+static void
+limit_processes (void)
+{
+  struct rlimit limit;
+  rlim_t low = 0, high;
+
+  must ("its limits", getrlimit (RLIMIT_NPROC, &limit));
+  high = limit.rlim_cur < ANY_PROCESSES ? limit.rlim_cur : ANY_PROCESSES;
+  while (high - low > 1) {
+    rlim_t middle = low + (high - low) / 2;
+
+    *(has_room (limit.rlim_max, middle) ? &high : &low) = middle;
+  }
+  high += MOST_PROCESSES - 1;
+  if (high > limit.rlim_cur)
+    high = limit.rlim_cur;
+  must ("its limits", setrlimit (RLIMIT_NPROC, &(struct rlimit) { high, high }));
+}
+
 static _Noreturn void
 become_page (int listening, int said, int folder, pid_t parent)
 {
@@ -112,6 +151,7 @@ become_page (int listening, int said, int folder, pid_t parent)
   must ("its limits", setrlimit (RLIMIT_CORE, &(struct rlimit) { 0, 0 }));
   must ("the folder above all", chdir ("/"));
   drop_privileges (parent);
+  limit_processes ();
   must ("it cannot be started", execve (PROGRAM, (char *const *)argv, (char *const *)environment));
   _exit (127);
 }
