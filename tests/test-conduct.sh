@@ -135,8 +135,8 @@ for name in ends-well says-goodbye; do
   is "$out" "" "and nothing else is said"
 done
 run vl plan --driver fake --plugin "$tmp/none.so" --request "$tmp/request.json"
-is_rc 7 "a module that is not there is an error"
-has "$err" "module '$tmp/none.so' cannot be opened" "in words"
+is_rc 5 "a module that is not there is an error"
+has "$err" "--plugin '$tmp/none.so' cannot be read: No such file or directory" "in words"
 run vl plan --driver fake --plugin "$tmp/request.json" --request "$tmp/request.json"
 has "$err" "module '$tmp/request.json' is not a module's name; accepted: NAME.so" "and so is another name"
 done_testing

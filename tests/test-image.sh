@@ -54,7 +54,7 @@ refuse link qcow2 3 'is a symbolic link' "a symbolic link"
 refuse . raw 3 'is a folder' "a folder"
 refuse /dev/zero raw 3 'is a device' "a device"
 refuse cut.qcow2 qcow2 3 'ends inside its header' "a cut header"
-refuse nothing raw 5 'No such file' "a missing file" DiskNotFound
+refuse nothing raw 5 "cannot be read: No such file" "a missing file" NotFound
 refuse good.qcow2 qcow3 3 'is not one of raw, qcow2' "an unknown format"
 if [ "$(id -u)" -ne 0 ]; then
   cp good.qcow2 unreadable

@@ -207,8 +207,12 @@ run f server reboot --hard --update guarded
 is_eq "$rc $err" "3 error GuardedLoss keeper: '/domain/devices/panic[1]' guards server \"guarded\" and would go
   see what made it go with: virtloom server diff guarded; if it shall go: --accept-loss '/domain/devices/panic[1]'" "it does not go by itself"
 is_eq "$(guest guarded)" "$guarded" "the guest is not touched"
-run f server reboot --hard --update guarded --accept-loss /domain/devices/tpm
-is_rc 3 "nor with another consent"
+run f server reboot --hard --update guarded --accept-loss /domain/devices/memballoon
+is_eq "$rc $(grep -c GuardedLoss <<< "$err")" "3 1" "nor with another consent"
+run f server reboot --hard --update guarded --accept-loss /domain/devices/panik --accept-loss /domain/devices/panic
+is_eq "$rc $err" "3 error Invalid core: --accept-loss '/domain/devices/panik' is nothing that server \"guarded\" has; accepted: a path of its document, as diff shows them
+  did you mean '/domain/devices/panic[1]'?" "nor with one that is misspelt, although there is a right one"
+is_eq "$(guest guarded)" "$guarded" "the guest is not touched by that either"
 run f server reboot --hard --update guarded --accept-loss /domain/devices/panic
 is_eq "$rc $err" "0 " "with consent it goes"
 lacks "$(guest guarded)" panic "and is gone"

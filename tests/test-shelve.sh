@@ -220,6 +220,8 @@ refused "a shelve that would lose a disk" 3 'error GuardedLoss core: disks of se
   copy what is on them; if they shall go: --accept-loss ephemeral0' shelve web
 refused "one that accepts another loss" 3 'error GuardedLoss core: disks of server "web" would be in no image, and what is on them would be gone: ephemeral0
   copy what is on them; if they shall go: --accept-loss ephemeral0' shelve web --accept-loss swap
+refused "one that accepts what there is not" 3 'error Invalid core: --accept-loss '"'ephemeral'"' is nothing that server "web" has; accepted: the id of a disk, as show has them
+  did you mean '"'ephemeral0'?"'' shelve web --accept-loss ephemeral
 whole "ACTIVE RUNNING img" "nothing was lost"
 run f server shelve web --accept-loss ephemeral0
 is_eq "$rc $err" '0 warning DisksDropped core: disks of server "web" are in no image, and what was on them is gone: ephemeral0' "where that is accepted it is told"

@@ -116,6 +116,12 @@ void vl_stored_difference (struct vl_app *app, const struct vl_stored *stored,
 int vl_changes_judge (struct vl_app *app, const struct vl_record *record,
                       const struct vl_change *changes, size_t n, const char *const *accepted,
                       const char *see);
+/* Is each of ACCEPTED (NULL-terminated, or NULL) a path of STORED, or above one?  That of a shelve: is
+ * it the id of a disk?  0, or -1 after a refusal for each, with the nearest. */
+int vl_losses_check (struct vl_app *app, const struct vl_record *record,
+                     const struct vl_stored *stored, const char *const *accepted);
+int vl_losses_check_disks (struct vl_app *app, const struct vl_record *record,
+                           const struct vl_stored *stored, const char *const *accepted);
 /* How a document takes the place of another. */
 struct vl_replacement {
   const char *kind;            /* of the operation that begins */

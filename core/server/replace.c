@@ -21,15 +21,23 @@ is_kept_address (const struct vl_change *change)
   return change->was == NULL && change->is->cause && VL_STREQ (change->is->cause, VL_WHY_ADDRESS);
 }
 
+/* The parts of STORED, *N of them. */
+static const struct vl_provenance *
+rows_of (struct vl_app *app, const struct vl_stored *stored, size_t *n)
+{
+  *n = stored->n_rows;
+  return stored->rows ? stored->rows
+                      : vl_doc_provenance (app->call, stored->doc, app->registry, NULL, 1, n);
+}
+
 void
 vl_stored_difference (struct vl_app *app, const struct vl_stored *stored,
                       const struct vl_plan *plan, struct vl_change **changes, size_t *n)
 {
-  const struct vl_provenance *old = stored->rows, *now;
+  const struct vl_provenance *old, *now;
   size_t rows, kept = 0;
 
-  if (old == NULL)
-    old = vl_doc_provenance (app->call, stored->doc, app->registry, NULL, 1, &rows);
+  old = rows_of (app, stored, &rows);
   now = vl_doc_provenance (plan->call, plan->build.doc, app->registry, plan->build.guest, 1, &rows);
   vl_doc_difference (app->call, stored->doc, old, plan->build.doc, now, changes, n);
   for (size_t i = 0; i < *n; i++)
@@ -83,6 +91,58 @@ is_accepted (const char *path, const char *const *accepted)
     if (is_below (path, *accepted))
       return 1;
   return 0;
+}
+
+/* Refuses WORD, which nothing of the server is called that SPELL was offered. */
+static int
+refuse_unknown (struct vl_app *app, const struct vl_record *record, const struct vl_spell *spell,
+                const char *what)
+{
+  return vl_refuse (app->call, VL_ERR_REQUEST, NULL,
+                    spell->best ? vl_printf (app->call, "did you mean '%s'?", spell->best) : NULL,
+                    "--accept-loss '%s' is nothing that server \"%s\" has; accepted: %s",
+                    spell->wanted, record->name, what);
+}
+
+int
+vl_losses_check (struct vl_app *app, const struct vl_record *record, const struct vl_stored *stored,
+                 const char *const *accepted)
+{
+  const struct vl_provenance *rows;
+  size_t n = 0;
+  int result = 0;
+
+  rows = accepted && *accepted ? rows_of (app, stored, &n) : NULL;
+  for (; accepted && *accepted; accepted++) {
+    struct vl_spell spell = { .wanted = *accepted };
+    int known = 0;
+
+    for (size_t i = 0; i < n && ! known; i++) {
+      known = is_below (rows[i].path, *accepted);
+      vl_spell_offer (&spell, rows[i].path);
+    }
+    if (! known)
+      result = refuse_unknown (app, record, &spell, "a path of its document, as diff shows them");
+  }
+  return result;
+}
+
+int
+vl_losses_check_disks (struct vl_app *app, const struct vl_record *record,
+                       const struct vl_stored *stored, const char *const *accepted)
+{
+  int result = 0;
+
+  for (; accepted && *accepted; accepted++) {
+    struct vl_spell spell = { .wanted = *accepted };
+
+    for (size_t i = 0; i < stored->was.n_devices; i++)
+      if (! stored->was.devices[i].is_nic)
+        vl_spell_offer (&spell, stored->was.devices[i].disk.id);
+    if (vl_stored_disk (stored, *accepted) == NULL)
+      result = refuse_unknown (app, record, &spell, "the id of a disk, as show has them");
+  }
+  return result;
 }
 
 static void
@@ -256,7 +316,7 @@ vl_document_replace (struct vl_app *app, const struct vl_record *record,
   size_t first;
   int done;
 
-  if (vl_db_begin (store) < 0
+  if (vl_losses_check (app, record, stored, how->accepted) < 0 || vl_db_begin (store) < 0
       || vl_db_finish (store, write_pending (app, record, stored, plan, how)) < 0)
     return -1;
   first = app->call->findings.n;

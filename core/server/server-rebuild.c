@@ -262,9 +262,12 @@ static int
 rebuild (struct vl_turning *turning)
 {
   struct rebuilding r = { .turning = turning, .after = turning->record };
-  struct vl_replacement how = {
-    .kind = VL_OP_SERVER_REBUILD, .judge = judge, .act = act, .opaque = &r, .take = take
-  };
+  struct vl_replacement how = { .kind = VL_OP_SERVER_REBUILD,
+                                .accepted = turning->options->accept_loss,
+                                .judge = judge,
+                                .act = act,
+                                .opaque = &r,
+                                .take = take };
   struct vl_app *app = turning->app;
   const char *lost;
 

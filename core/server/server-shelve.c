@@ -143,7 +143,8 @@ judge_shelve (struct shelving *s)
 
   if (VL_HAS_CALL (t->app->call, t->driver, migration, finish_migration) < 0
       || VL_HAS_CALL (t->app->call, t->driver, migration, finish_revert_migration) < 0
-      || vl_turn_load (t, "shelve") < 0)
+      || vl_turn_load (t, "shelve") < 0
+      || vl_losses_check_disks (t->app, &t->record, t->current.stored, t->options->accept_loss) < 0)
     return -1;
   t->app->call->host = t->current.host;
   s->request = vl_stored_request (t->app, t->record.request,
