@@ -290,6 +290,34 @@ rm "$config/plugins.d/fake.conf"
 run f server list
 is_eq "$rc $err" "0 " "is brought back by the next command"
 whole "ACTIVE RUNNING img" "rebuild undone"
+
+# ---- a disk that is gone ----
+
+refused_gone () { has "$rc $err" "5 error DiskNotFound core: the disk \"$dir/disk\" is not there" "$1"; }
+f server stop web > /dev/null
+mv "$dir/disk" lost
+run f server start web
+refused_gone "a server that is off and lost its disk does not start"
+setting fake 'fail = rebuild'
+run f server rebuild web --image rescue
+is_eq "$rc $err" "1 error PlannedFailure fake: method 'rebuild' fails as planned by setting 'fail'
+error InstanceFaultRollback core: server \"web\" was not rebuilt; it is what it was, with its disks" "a rebuild of it that fails is taken back"
+setting fake 'fail = rebuild, finish_revert_migration'
+run f server rebuild web --image rescue
+is_rc 1 "one that cannot be taken back at once"
+rm "$config/plugins.d/fake.conf"
+run f server list
+is_eq "$rc $err" "0 " "is so by the next command"
+clean "taken back"
+is_eq "$(names) $(status web)" "disk.config,disk.local,disk.swap SHUTOFF SHUTDOWN img" "and its disk is gone, as it was"
+run f server rebuild web
+is_eq "$rc $err" "0 warning DisksRebuilt core: disks of server \"web\" were made anew, and what was on them is gone: root, ephemeral0, swap" "a rebuild makes it anew"
+clean "made anew"
+is_eq "$(names) $(status web)" "disk,disk.config,disk.local,disk.swap SHUTOFF SHUTDOWN img" "all disks are there"
+run f server start web
+is_eq "$rc $err" "0 " "and it starts"
+f server delete web > /dev/null
+new_web
 setting fake 'shutdown_seconds = 90'
 run f server rescue web --timeout 1
 is_eq "$rc $err" '0 warning ShutdownTimeout core: the guest of server "web" did not shut down in 1 s; the plug was pulled' "a guest that does not shut down is told"

@@ -18,6 +18,8 @@
 
 /* What a new disk is called until it takes its place. */
 #define SUFFIX ".new"
+/* What says of a disk that it was gone before. */
+#define LOST ".lost"
 
 /* ---- disks ---- */
 
@@ -76,6 +78,15 @@ vl_keep_begin (const struct vl_keeping *k)
   return mkdir (folder, 0700) < 0 ? vl_file_failed (k->app->call, "cannot make", folder, errno) : 0;
 }
 
+static int
+keep_disk (const struct vl_keeping *k, const char *source, const char *name)
+{
+  if (link (source, kept (k, name, "")) == 0
+      || (k->anew && errno == ENOENT && vl_file_write (kept (k, name, LOST), "", 0, 0600) == 0))
+    return 0;
+  return vl_file_failed (k->app->call, "cannot keep", source, errno);
+}
+
 int
 vl_keep_disks (const struct vl_keeping *k, const struct vl_recorded *was)
 {
@@ -83,8 +94,8 @@ vl_keep_disks (const struct vl_keeping *k, const struct vl_recorded *was)
 
   for (size_t i = 0; i < was->n_devices; i++)
     if (! was->devices[i].is_nic && (name = vl_keep_name (k->dir, &was->devices[i].disk))
-        && link (was->devices[i].disk.source, kept (k, name, "")) < 0)
-      return vl_file_failed (k->app->call, "cannot keep", was->devices[i].disk.source, errno);
+        && keep_disk (k, was->devices[i].disk.source, name) < 0)
+      return -1;
   return sync_folders (k);
 }
 
@@ -124,7 +135,7 @@ vl_keep_switch (const struct vl_keeping *k, const struct vl_recorded *was,
 
   for (size_t i = 0; i < was->n_devices; i++)
     if (! was->devices[i].is_nic && vl_keep_name (k->dir, &was->devices[i].disk)
-        && unlink (was->devices[i].disk.source) < 0)
+        && unlink (was->devices[i].disk.source) < 0 && ! (k->anew && errno == ENOENT))
       return vl_remove_failed (call, was->devices[i].disk.source);
   for (size_t i = 0; i < guest->n_disks; i++)
     if ((name = vl_keep_name (k->dir, &guest->disks[i]))
@@ -164,6 +175,11 @@ vl_keep_bring_back (const struct vl_keeping *keeping, const char *old, const cha
   for (size_t i = 0; i < n_was; i++) {
     if (was[i].is_nic || (name = vl_keep_name (keeping->dir, &was[i].disk)) == NULL)
       continue;
+    if (access (kept (keeping, name, LOST), F_OK) == 0) {
+      if (unlink (was[i].disk.source) < 0 && errno != ENOENT)
+        return vl_remove_failed (call, was[i].disk.source);
+      continue;
+    }
     /* Of two names of one file rename leaves both. */
     if (rename (kept (keeping, name, ""), was[i].disk.source) < 0 && errno != ENOENT)
       return vl_file_failed (call, "cannot move", was[i].disk.source, errno);
@@ -270,7 +286,10 @@ vl_guest_become (const struct vl_hooks *hooks, const struct vl_record *record, i
 
   if (runs && (vl_server_devices_connect (app, record) < 0 || vl_hooks_prepare (hooks) < 0))
     return -1;
-  if (vl_record_spawn (app, record, hooks->stored->doc, &spawn) < 0)
+  /* What stays off, as it was, may lack a disk, as it did; it is judged when it is started. */
+  if (how == VL_BECOME_UNBUILT && ! runs
+          ? vl_record_spawn_off (app, record, hooks->stored->doc, &spawn) < 0
+          : vl_record_spawn (app, record, hooks->stored->doc, &spawn) < 0)
     return -1;
   spawn.power_on = (uint32_t)runs;
   if (how == VL_BECOME_REBUILT || how == VL_BECOME_UNBUILT)

@@ -14,6 +14,7 @@
 struct vl_keeping {
   struct vl_app *app;
   const char *server, *dir, *folder;
+  int anew; /* all disks are made anew: one that is gone is not missed */
 };
 
 /* The name of DISK in the server's folder DIR, NULL where it does not lie there. */

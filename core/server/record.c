@@ -182,19 +182,26 @@ vl_guest_reason (struct vl_app *app, const char *uuid, const struct vl_info *inf
 }
 
 int
-vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
-                 struct vl_spawn *spawn)
+vl_record_spawn_off (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
+                     struct vl_spawn *spawn)
 {
   *spawn = (struct vl_spawn) { .size = sizeof *spawn,
-                               .power_on = 1,
                                .uuid = record->uuid,
                                .domain = record->domain,
                                .run_dir = vl_server_run_dir (app, record->uuid),
                                .doc = doc,
                                .loader = record->loader };
-  return spawn->run_dir == NULL
-             ? -1
-             : vl_server_files_judge (app, record, vl_doc_xml (doc), &spawn->files);
+  return spawn->run_dir ? 0 : -1;
+}
+
+int
+vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
+                 struct vl_spawn *spawn)
+{
+  if (vl_record_spawn_off (app, record, doc, spawn) < 0)
+    return -1;
+  spawn->power_on = 1;
+  return vl_server_files_judge (app, record, vl_doc_xml (doc), &spawn->files);
 }
 
 int

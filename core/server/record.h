@@ -99,6 +99,9 @@ int vl_server_disk_there (struct vl_app *app, const char *path);
  * after a finding. */
 int vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
                      struct vl_spawn *spawn);
+/* The same of a guest that is not started: none of its files is judged. */
+int vl_record_spawn_off (struct vl_app *app, const struct vl_record *record,
+                         const struct vl_doc *doc, struct vl_spawn *spawn);
 
 /* Are the loader that was chosen for RECORD's guest and, with ANEW, the template of its variables
  * there still?  To be asked before a guest is started.  0, or -1 after FirmwareGone. */

@@ -25,7 +25,7 @@ struct rebuilding {
 static struct vl_keeping
 keeping (struct vl_app *app, const char *server)
 {
-  return (struct vl_keeping) { app, server, vl_server_dir (app, server), VL_KEPT_REBUILT };
+  return (struct vl_keeping) { app, server, vl_server_dir (app, server), VL_KEPT_REBUILT, 1 };
 }
 
 /* ---- may it be done? ---- */
