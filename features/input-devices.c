@@ -11,11 +11,17 @@ static const char *const buses[] = { "usb", "virtio", NULL };
 static const char *const image_pointers[] = { "usbtablet", NULL };
 static const char *const pointers[] = { "usbtablet", "ps2mouse", NULL };
 
+/* Where a guest has a display, and where a pointer of it. */
+#define GUEST "guest.virt-type!=lxc "
+#define DISPLAY GUEST "graphics.vnc=true; " GUEST "graphics.spice=true"
+#define POINTER GUEST "graphics.vnc=true; " GUEST "graphics.spice=true graphics.spice-agent=false"
+
 static const struct vl_prop props[] = {
   { .name = "bus",
     .type = VL_CHOICE,
     .choices = buses,
     .image_key = "hw_input_bus",
+    .only = DISPLAY,
     .invalid_code = "InvalidRequest",
     .help = "bus of both tablet and keyboard",
     .since = "0.1.0" },
@@ -23,6 +29,7 @@ static const struct vl_prop props[] = {
     .type = VL_CHOICE,
     .choices = image_pointers,
     .image_key = "hw_pointer_model",
+    .only = POINTER,
     .invalid_code = "InvalidRequest",
     .help = "pointer of the guest, where no bus is given",
     .since = "0.1.0" },
@@ -96,14 +103,9 @@ active (struct vl_call *c)
 static int
 validate (struct vl_call *c)
 {
-  const char *asked = vl_has (c, "bus") ? "bus" : "pointer";
-
-  if (vl_has (c, "tablet") || ! vl_has (c, asked))
-    return 0;
-  if (vl_bool (c, "graphics.display"))
-    vl_warn (c, asked, NULL, "no tablet is made: the SPICE agent moves the pointer");
-  else
-    vl_advise (c, asked, NULL, "it has no effect: guests have no display on this host");
+  /* The bus is the keyboard's, too. */
+  if (vl_bool (c, "graphics.display") && vl_has (c, "bus") && ! vl_has (c, "tablet"))
+    vl_warn (c, "bus", NULL, "no tablet is made: the SPICE agent moves the pointer");
   return 0;
 }
 

@@ -13,6 +13,7 @@ static const struct vl_prop props[] = {
   { .name = "command-line",
     .type = VL_STRING,
     .image_key = "os_command_line",
+    .only = "guest.kernel guest.virt-type!=lxc",
     .invalid_code = "InvalidRequest",
     .help = "command line of the kernel that the image comes with",
     .since = "0.1.0" },
@@ -48,12 +49,7 @@ resolve (struct vl_call *c)
 {
   const char *root;
 
-  if (! active (c)) {
-    if (vl_has (c, "command-line"))
-      vl_advise (c, "command-line", NULL, "it has no effect: the image comes with no kernel");
-    return 0;
-  }
-  if (vl_has (c, "command-line"))
+  if (! active (c) || vl_has (c, "command-line"))
     return 0;
   root = root_device (c);
   return vl_put (c, "command-line",

@@ -14,11 +14,15 @@
 static const char *const models[] = { "bochs", "cirrus", "gop",   "none", "qxl",
                                       "vga",   "virtio", "vmvga", "xen",  NULL };
 
+/* Where a guest has a display. */
+#define DISPLAY "guest.virt-type!=lxc graphics.vnc=true; guest.virt-type!=lxc graphics.spice=true"
+
 static const struct vl_prop props[] = {
   { .name = "model",
     .type = VL_CHOICE,
     .choices = models,
     .image_key = "hw_video_model",
+    .only = DISPLAY,
     .invalid_code = "InvalidRequest",
     .help = "model of the display adapter",
     .since = "0.1.0" },
@@ -28,6 +32,7 @@ static const struct vl_prop props[] = {
     .max = MOST_MIB,
     .unit = "MiB",
     .image_key = "hw_video_ram",
+    .only = DISPLAY,
     .invalid_code = "InvalidRequest",
     .help = "video memory",
     .since = "0.1.0" },
@@ -92,11 +97,8 @@ validate (struct vl_call *c)
   const char *model = vl_str (c, "model");
   int64_t ram = vl_int (c, "ram"), most = vl_int (c, "ram-max");
 
-  if (! vl_bool (c, "graphics.display")) {
-    vl_advise (c, vl_has (c, "ram") ? "ram" : "model", NULL,
-               "it has no effect: guests have no display on this host");
+  if (! vl_bool (c, "graphics.display"))
     return 0;
-  }
   if (ram > most)
     return vl_refuse_as (
         c, VL_ERR_REQUEST, "RequestedVRamTooHigh", "ram",

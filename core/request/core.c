@@ -35,7 +35,7 @@ static const struct vl_prop rows[] = {
   ROW (VL_GUEST_BOOT_FROM_VOLUME, VL_BOOL),
   ROW (VL_GUEST_FLAVOR, VL_STRING),
   ROW (VL_GUEST_IMAGE, VL_STRING),
-  ROW (VL_GUEST_KERNEL, VL_STRING),
+  { .name = VL_GUEST_KERNEL, .type = VL_STRING, .help = "kernel_id of the image" },
   ROW (VL_GUEST_MEMORY, VL_INT),
   ROW (VL_GUEST_NAME, VL_STRING),
   ROW (VL_GUEST_RAMDISK, VL_STRING),

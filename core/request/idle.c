@@ -34,7 +34,9 @@ shown (const struct vl_prop *row, const char *name)
          : row->flavor_key ? row->flavor_key
          : row->image_key  ? row->image_key
          : row->setting    ? row->setting
-                           : name;
+         /* One of the core's, whose help says who sets it. */
+         : strchr (row->name, '.') && row->help ? row->help
+                                                : name;
 }
 
 /* The layer of a request that PROP's value is of, or VL_LAYER_DEFAULT. */
