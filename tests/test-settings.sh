@@ -10,7 +10,8 @@ needs jq jq
 
 list=$top_srcdir/tests/settings.list
 conf=$tmp/conf
-f () { vl --config "$conf" --driver fake --host kvm-x86_64 "$@"; }
+host=kvm-x86_64
+f () { vl --config "$conf" --driver fake --host "$host" "$@"; }
 
 # settings PLUGIN.KEY=VALUE...: a configuration folder that says so, each in a file of its own kind.
 settings () {
@@ -64,6 +65,7 @@ request () {
     case $word in
     f:*) jq --arg k "$(key=${word#f:}; echo "${key%=*}")" --arg v "${word##*=}" '.flavor.extra_specs[$k] = $v' "$tmp/request" ;;
     i:*) jq --arg k "$(key=${word#i:}; echo "${key%=*}")" --arg v "${word##*=}" '.image.properties[$k] = $v' "$tmp/request" ;;
+    d:*) jq --arg k "$(key=${word#d:}; echo "${key%=*}")" --argjson v "${word##*=}" '.flavor[$k] = $v' "$tmp/request" ;;
     n:bridge) jq '.networks += [{"type": "bridge", "bridge": "br0", "address": "52:54:00:00:00:01"}]' "$tmp/request" ;;
     n:*) jq --arg t "${word#n:}" '.networks += [{"type": $t, "address": "52:54:00:00:00:01"}]' "$tmp/request" ;;
     esac > "$tmp/request.new"
@@ -81,17 +83,59 @@ plan () {
   fi
 }
 
+# made SETTING...: what comes of a server that is made with them: the exit code, findings, and its config drive, its files'
+# names, too.
+made () {
+  local rc drive
+  settings
+  [ -e "$tmp/i.qcow2" ] || qemu-img create -q -f qcow2 "$tmp/i.qcow2" 1M
+  f image show i > /dev/null 2>&1 || f image create i --file "$tmp/i.qcow2" --disk-format qcow2 > /dev/null
+  settings "$@"
+  f server create web --request "$tmp/request" --config-drive 2>&1
+  rc=$?
+  drive=$(find "$state/servers" -name disk.config)
+  if [ -n "$drive" ]; then
+    isoinfo -J -f -i "$drive"
+    tr -d '\0' < "$drive"
+  fi
+  settings
+  f server delete web > /dev/null 2>&1
+  return $rc
+}
+
+# stored SETTING...: what comes of an image of 3 MiB.
+stored () {
+  local rc
+  settings "$@"
+  f image create three --file "$tmp/three.raw" --disk-format raw 2>&1
+  rc=$?
+  settings
+  f image delete three > /dev/null 2>&1
+  return $rc
+}
+truncate -s 3M "$tmp/three.raw"
+echo '{"vendor": "settled"}' > "$tmp/vendor.json"
+
 # judge SETTING VALUE BESIDE WHAT
 judge () {
-  local setting=$1 value=$2 live='' with without rc plain
+  local setting=$1 value=${2//TMP/$tmp} live='' with without rc plain try=plan host=$host
   local -a beside=() words=()
   [ -z "$3" ] || beside=("$3")
   set -f
   # shellcheck disable=SC2086 # words
   set -- $4
   set +f
-  while [[ $1 == [fin]:* ]]; do words+=("$1"); shift; done
-  if [ "$1" = live ]; then live=yes; shift; fi
+  while [[ $1 == [dfin]:* ]]; do words+=("$1"); shift; done
+  case $1 in
+  live) live=yes ;;
+  made | stored)
+    try=$1
+    for program in qemu-img isoinfo genisoimage; do
+      PATH=$PATH:/sbin command -v $program > /dev/null || { skip "$setting: $program is missing"; return; }
+    done ;;
+  host:*) host=${1#host:} ;;
+  *) false ;;
+  esac && shift
   local how=$1 text
   shift
   text=$*
@@ -110,7 +154,7 @@ judge () {
     return
   fi
   request "${words[@]}"
-  without=$(plan "${beside[@]}")
+  without=$($try "${beside[@]}")
   plain=$?
   if [ -n "$live" ] && [ $plain -ne 0 ]; then skip "$setting: no plan can be made for this host"; return; fi
   if [ "$how" = allow ]; then
@@ -118,7 +162,7 @@ judge () {
   else
     true_that "$setting: a plan without it" test $plain -eq 0
   fi
-  with=$(plan "${beside[@]}" "$setting=$value")
+  with=$($try "${beside[@]}" "$setting=$value")
   rc=$?
   case $how in
   plan) has "$with" "$text" "$setting: is seen"; lacks "$without" "$text" "$setting: and not without it" ;;
