@@ -25,7 +25,9 @@ struct checking {
   int mend;
   int (*fn) (void *, const struct vl_state_fault *);
   void *opaque;
-  int result; /* of FN, or -1 after a finding */
+  int result;       /* of FN, or -1 after a finding */
+  const char **ids; /* in order, what was on record when that was asked first; NULL: it was not */
+  size_t n_ids;
 };
 
 /* Tells of a fault of ID, NULL where it cannot be mended here.  LOSS is what mending takes,
@@ -76,17 +78,47 @@ note (struct checking *c, int result)
   vl_findings_drop (call, last, call->findings.n);
 }
 
+static int
+compare_ids (const void *id, const void *member)
+{
+  return strcmp (id, *(const char *const *)member);
+}
+
+/* Was ID on record when all that is was read?  A thousand are asked about. */
+static int
+was_known (struct checking *c, const char *id)
+{
+  size_t first = c->app->call->findings.n;
+
+  if (c->ids == NULL
+      && vl_db_rows (c->store, &c->ids, &c->n_ids,
+                     "SELECT uuid FROM server UNION SELECT uuid FROM image UNION SELECT object "
+                     "FROM operation ORDER BY 1",
+                     "")
+             < 0) {
+    static const char *none;
+
+    /* Whoever asks for a row that is damaged is told. */
+    vl_findings_drop (c->app->call, first, c->app->call->findings.n);
+    c->ids = &none;
+    c->n_ids = 0;
+  }
+  return bsearch (id, c->ids, c->n_ids, sizeof *c->ids, compare_ids) != NULL;
+}
+
 /* Is ID a server or image on record, or the object of an operation? */
 static int
 is_known (struct checking *c, const char *id)
 {
-  int known = c->store
-                  ? vl_db_any (c->store,
-                               "SELECT 1 FROM server WHERE uuid = ?1 UNION SELECT 1 FROM image "
-                               "WHERE uuid = ?1 UNION SELECT 1 FROM operation WHERE object = ?1",
-                               "s", id)
-                  : 0;
+  int known = 0;
 
+  if (c->store && was_known (c, id))
+    return 1;
+  if (c->store)
+    known = vl_db_any (c->store,
+                       "SELECT 1 FROM server WHERE uuid = ?1 UNION SELECT 1 FROM image "
+                       "WHERE uuid = ?1 UNION SELECT 1 FROM operation WHERE object = ?1",
+                       "s", id);
   if (known < 0)
     c->result = -1;
   return known != 0;
