@@ -151,6 +151,17 @@ vl_name_problem (const char *text, size_t length)
   return problem;
 }
 
+/* How many bytes of TEXT, from its first on, are ASCII that is seen: most of what there is. */
+static size_t
+plain_run (const char *text, size_t length)
+{
+  size_t n = 0;
+
+  while (n < length && text[n] >= ' ' && text[n] <= '~')
+    n++;
+  return n;
+}
+
 /* Each byte of what is not seen as "\x1b": with NAME also of what values may have. */
 static char *
 clean_of (const char *text, size_t length, int name)
@@ -160,7 +171,10 @@ clean_of (const char *text, size_t length, int name)
 
   vl_str_add (&clean, "");
   for (size_t i = 0, n, end; i < length; i = end) {
-    n = vl_utf8_read (text + i, length - i, &code);
+    n = plain_run (text + i, length - i);
+    code = ' ';
+    if (n == 0)
+      n = vl_utf8_read (text + i, length - i, &code);
     end = i + (n ? n : 1);
     if (n && ! is_control (code)
         && (name ? hidden_where (code) < 0 : hidden_where (code) != ANYWHERE))
