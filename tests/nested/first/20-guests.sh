@@ -75,6 +75,8 @@ true_that "the guest sees it" says nests "guest: sees ${sees%.} vdc=4096."
 run k server remove volume nests vdc
 is_eq "$rc $out" "0 " "remove volume"
 true_that "the guest does not see it any more" says nests "guest: sees $sees" 2
+run k server image create nests --name shot
+is_eq "$rc $err $(power nests)" "0  RUNNING" "an image of its disk, while it runs"
 run k server pause nests
 is_eq "$rc $err $(power nests)" "0  PAUSED" "pause"
 run k server unpause nests
@@ -88,8 +90,8 @@ is_rc 0 "which is confirmed"
 
 # ---- one that does not, and shall not know what it runs on ----
 
-run k server create hidden --flavor hidden --image linux --volume "path=$work/other.disk,format=raw" --network bridge=br0
-made "a guest without nesting and without a PMU, with limits of its disk and interface"
+run k server create hidden --flavor hidden --image shot --volume "path=$work/other.disk,format=raw" --network bridge=br0
+made "a guest of that image, without nesting and without a PMU, with limits of its disk and interface"
 pid=$(pgrep -of "guest=$(field hidden domain),")
 has "$(tr '\0' ' ' < "/proc/$pid/cmdline")" ",pmu=off " "QEMU gives it no PMU"
 is "$(domain hidden '<pmu [^>]*>|<total_iops_sec>[0-9]*|<inbound [^>]*>' | sort)" "<inbound average='1024'/>
