@@ -23,6 +23,10 @@ is "$("$top_srcdir/tests/no-hint" "$tmp/some.c" | sed "s,^$tmp/,,")" 'some.c:3: 
 some.c:6: "two"
 some.c:8: "four"' "what has no hint and says nothing that is accepted"
 
+# ---- what is copied into a shell ----
+
+is "$(grep -rnE '"[^"]*\b(qemu-img|findmnt|ln -s|chmod|chown|mount|rm|mv|cp|virtloom [a-z]+|--[a-z-]+)[^"]* \\"%' "$top_srcdir"/{confine,core,drivers,features,lib,machine,networks,storage,tools} --include='*.c')" "" "no hint has a command with a name in double quotes: vl_shell_word says it"
+
 # ---- how many there are ----
 
 listed=0

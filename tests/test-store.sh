@@ -34,7 +34,7 @@ for name in here there; do
 done
 cp -a "$fresh.2" "$fresh.copy"
 copied="error StateMoved core: the STATE folder \"$fresh.copy\" is a copy of \"$fresh.2\", which its servers' disks are named by
-  use that: --state \"$fresh.2\""
+  use that: --state $fresh.2"
 for words in 'server start here' 'server reboot --hard here' 'server delete here' 'server list' 'server show here' \
   'image list' 'flavor list' 'image delete img' 'server create more --flavor m1 --image img' 'host resume' 'state backup'; do
   setting='resume_guests_state_on_host_boot = yes'
@@ -51,7 +51,7 @@ is_eq "$(find "$fresh.2/servers" -name disk | wc -l)" 2 "the disks are there"
 mv "$fresh.2" "$fresh.3"
 run g "$fresh.3" server delete here
 is_eq "$rc $err" "1 error StateMoved core: the STATE folder \"$fresh.3\" was moved from \"$fresh.2\", which its servers' disks are named by
-  move it back, or: ln -s \"$fresh.3\" \"$fresh.2\"" "as is one that was moved"
+  move it back, or: ln -s $fresh.3 $fresh.2" "as is one that was moved"
 ln -s "$fresh.3" "$fresh.2"
 run g "$fresh.3" server stop here
 is_eq "$rc $err" "0 " "a link does"
@@ -115,7 +115,7 @@ if can_mount; then
       if ['" $place = folder"' ]; then mkdir m; mount --bind "$tmp/x" m; else touch m; mount --bind "$tmp/x/file" m; fi
       run f server delete mounted; echo "$rc $err"; test -s disk && cat "$tmp/x/file"' > "$tmp/said"
     is_eq "$(cat "$tmp/said")" "1 error StorageFailed core: cannot remove \"$state/servers/$uuid\": something is mounted there, or below it; nothing of it was removed
-  unmount it: findmnt -R \"$state/servers/$uuid\" shows it
+  unmount it: findmnt -R $state/servers/$uuid shows it
 precious" "with a $place mounted in its folder nothing of it is removed"
     run f server list
     is_eq "$rc $err" "0 " "the next command finishes"

@@ -350,14 +350,16 @@ judge_place (struct vl_app *app, int writing)
     return writing ? vl_db_run (app->store, "INSERT OR REPLACE INTO setting VALUES ('folder', ?)",
                                 "s", state)
                    : 0;
-  return servers < 0
-             ? -1
-             : vl_refuse_as (
-                 app->call, VL_ERR_FAILED, "StateMoved", NULL,
-                 gone ? vl_printf (app->call, "move it back, or: ln -s \"%s\" \"%s\"", state, place)
-                      : vl_printf (app->call, "use that: --state \"%s\"", place),
-                 "the STATE folder \"%s\" %s \"%s\", which its servers' disks are named by", state,
-                 gone ? "was moved from" : "is a copy of", place);
+  return servers < 0 ? -1
+                     : vl_refuse_as (
+                         app->call, VL_ERR_FAILED, "StateMoved", NULL,
+                         gone ? vl_printf (app->call, "move it back, or: ln -s %s %s",
+                                           vl_shell_word (app->call->arena, state),
+                                           vl_shell_word (app->call->arena, place))
+                              : vl_printf (app->call, "use that: --state %s",
+                                           vl_shell_word (app->call->arena, place)),
+                         "the STATE folder \"%s\" %s \"%s\", which its servers' disks are named by",
+                         state, gone ? "was moved from" : "is a copy of", place);
 }
 
 /* The same STORE, or NULL, closed, where it is in no place to be used. */

@@ -239,11 +239,12 @@ vl_remove_failed (struct vl_call *call, const char *path)
 {
   if (errno != EXDEV)
     return vl_file_failed (call, "cannot remove", path, errno);
-  return vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL,
-                       vl_printf (call, "unmount it: findmnt -R \"%s\" shows it", path),
-                       "cannot remove \"%s\": something is mounted there, or below it; nothing of "
-                       "it was removed",
-                       path);
+  return vl_refuse_as (
+      call, VL_ERR_FAILED, "StorageFailed", NULL,
+      vl_printf (call, "unmount it: findmnt -R %s shows it", vl_shell_word (call->arena, path)),
+      "cannot remove \"%s\": something is mounted there, or below it; nothing of "
+      "it was removed",
+      path);
 }
 
 int

@@ -325,8 +325,8 @@ vl_image_check (struct vl_image_file *file, const char *format)
     return vl_image_refuse (
         file,
         vl_printf (file->call,
-                   "where you trust that file: qemu-img convert -f %1$s -O %1$s \"%2$s\" NEW", qemu,
-                   file->path),
+                   "where you trust that file: qemu-img convert -f %1$s -O %1$s %2$s NEW", qemu,
+                   vl_shell_word (file->call->arena, file->path)),
         "names a backing file \"%s\"; accepted: an image that stands alone", file->backing);
   return 0;
 }
