@@ -209,7 +209,7 @@ open(sys.argv[2], "w").write("closed")
 time.sleep(600)
 END
 many=$!
-tcp+=($many)
+tcp+=("$many")
 true_that "of sixty connections those that are too many are closed" wait_for 300 [ -s "$tmp/many" ]
 most=$(proxies "$proxy" | wc -l)
 true_that "the page has $most processes, 33 at most" [ "$most" -le 33 ]
