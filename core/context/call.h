@@ -116,7 +116,7 @@ struct vl_call {
   void *on_fact_opaque;
   void (*spare) (void *); /* what vl_spare does, once, or NULL */
   void *spare_opaque;
-  int64_t patience;     /* vl_clock_ms, until which is waited for others; 0: as settings say */
+  int64_t patience; /* vl_clock_ms, until which is waited for others; 0: as settings say */
 };
 
 struct vl_call *vl_call_new (void);
