@@ -172,6 +172,18 @@ refused "the root disk" 3 "error InvalidVolume core: disk 'vda' of server \"web\
 nic=$(f server show web -o json | jq -r '.networks[0].mac')
 refused "an interface that is none of it" 5 "error PortNotFound core: server \"web\" has no interface \"nic7\"; accepted: nic0 ($nic)" remove network web nic7
 f server suspend web > /dev/null 2>&1
+# Nova's VIF objects are kept as a request's networks are, by the uuid of the port.
+vif () { printf '{"id": "%s", "type": "user", "address": "%s", "devname": null, "active": true, "preserve_on_delete": true, "profile": {}, "network": {"bridge": null, "meta": {"mtu": null}}}' "$1" "$2"; }
+port=0a4f3e9c-8b5c-4eeb-8f00-d84eaa0aaa4f
+run f server create ported --request - << END
+{"flavor": {"vcpus": 1, "ram": 64, "disk": 0}, "image": {"name": "img"}, "networks": [$(vif "$port" fa:16:3e:00:00:01), $(vif "1${port#0}" fa:16:3e:00:00:02)]}
+END
+is_eq "$rc $err" "0 " "a server of two VIF objects"
+is_eq "$(devices ported)" "nic-$port fa:16:3e:00:00:01,nic-1${port#0} fa:16:3e:00:00:02" "their ports are on record"
+run f server remove network ported "nic-$port"
+is_eq "$rc $(devices ported)" "0 nic-1${port#0} fa:16:3e:00:00:02" "one goes by its port"
+f server delete ported > /dev/null
+
 for words in "add volume web path=$tmp/two.raw,format=raw" "remove volume web vdb" "add network web user" "remove network web nic0"; do
   case $words in add\ v*) kind="add volume" ;; remove\ v*) kind="remove volume" ;; add*) kind="add network" ;; *) kind="remove network" ;; esac
   # shellcheck disable=SC2086

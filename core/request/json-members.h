@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#define VL_MOST_MTU 65535
+
 /* One reading of a request. */
 struct vl_reader {
   struct vl_call *call;
@@ -72,5 +74,9 @@ const char *vl_text_read (struct vl_reader *r, const json_t *value, const char *
                           const struct vl_member *member);
 /* How many items VALUE at PATH has; 0 where it is NULL or null, and after an error. */
 size_t vl_list_size (struct vl_reader *r, const json_t *value, const char *path);
+
+/* Nova's VIF objects among the networks of REQUEST become what a request's networks are: their
+ * ids, and what is in `network`.  What Nova keeps for itself is left out. */
+void vl_vifs_translate (struct vl_reader *r, json_t *request);
 
 #endif

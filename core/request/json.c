@@ -118,17 +118,20 @@ static const struct vl_member network_rows[] = {
   OF_NETWORK (id, TEXT, .problem = vl_nic_id_problem),
   OF_NETWORK (type, TEXT, ANY_TEXT),
   OF_NETWORK (bridge, TEXT, .problem = vl_interface_problem),
-  OF_NETWORK (mtu, NUMBER, .max = 65535),
+  OF_NETWORK (mtu, NUMBER, .max = VL_MOST_MTU),
   OF_NETWORK (address, TEXT, .problem = vl_mac_problem, .lower = 1),
   OF_NETWORK (vnic_type, TEXT, ANY_TEXT),
   OF_NETWORK (model, TEXT, ANY_TEXT),
   OF_NETWORK (tag, TEXT, .problem = vl_tag_problem),
   OF_NETWORK (details, JSON),
+  OF_NETWORK (profile, JSON),
+  OF_NETWORK (devname, TEXT, .problem = vl_interface_problem),
+  OF_NETWORK (ovs_interfaceid, TEXT, .problem = vl_uuid_problem, .lower = 1),
   OF_NETWORK (properties, ENTRIES, OF_LIST (struct vl_network, properties),
               .layer = VL_LAYER_REQUEST),
 };
 
-/* No two networks have one id or address. */
+/* No two networks have one id, address or tap device. */
 static void
 check_network (struct vl_reader *r, const json_t *object, const char *path, const void *list,
                size_t i)
@@ -144,6 +147,10 @@ check_network (struct vl_reader *r, const json_t *object, const char *path, cons
       vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "%s.address", path),
                         "give another one, or none to have one made",
                         "'%s' is the address of $.networks[%zu] too", own->address, k);
+    if (own->devname && vl_text_same (all[k].devname, own->devname))
+      vl_reader_refuse (r, NULL, vl_arena_printf (r->arena, "%s.devname", path),
+                        "give another one, or none to have one made",
+                        "'%s' is the devname of $.networks[%zu] too", own->devname, k);
   }
 }
 static const struct vl_members network_members =
@@ -354,6 +361,21 @@ vl_request_to_json (const struct vl_request *request)
   return text;
 }
 
+char *
+vl_request_plain (struct vl_call *call, const char *text, size_t length)
+{
+  struct vl_reader r = { .call = call, .arena = call->arena, .origin = "" };
+  json_t *root = parse (&r, text, length);
+  char *plain;
+
+  if (root == NULL)
+    return NULL;
+  vl_vifs_translate (&r, root);
+  plain = json_dumps (root, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref (root);
+  return plain;
+}
+
 const char *
 vl_network_member (struct vl_call *call, const struct vl_network *network, const char *name)
 {
@@ -363,13 +385,16 @@ vl_network_member (struct vl_call *call, const struct vl_network *network, const
 
     if (! VL_STREQ (member->name, name))
       continue;
-    if (member->kind == VL_MEMBER_TEXT)
+    if (member->kind == VL_MEMBER_TEXT && *(const char *const *)at)
       return *(const char *const *)at;
+    if (member->kind == VL_MEMBER_TEXT)
+      break;
     return member->kind == VL_MEMBER_NUMBER && *(const int64_t *)at
                ? vl_printf (call, "%lld", (long long)*(const int64_t *)at)
                : NULL;
   }
-  return vl_detail (call, network->details, name);
+  return VL_STARTS (name, "profile.") ? vl_detail (call, network->profile, name + 8)
+                                      : vl_detail (call, network->details, name);
 }
 
 struct vl_request *
@@ -381,6 +406,7 @@ vl_request_read (struct vl_call *call, const char *text, size_t length, const ch
 
   request->arena = r.arena;
   if (root) {
+    vl_vifs_translate (&r, root);
     vl_members_read (&r, root, "$", &request_members, request);
     read_macs (&r, json_object_get (root, "macs"), request);
   }

@@ -138,7 +138,9 @@ lay_out (struct vl_call *call, struct vl_guest *guest, size_t i, struct vl_nic *
   nic->mtu = (int32_t)network->mtu;
   nic->index = (int32_t)i;
   nic->port = port_of (call, nic->id);
-  nic->tap = was && was->nic.tap ? was->nic.tap : tap_name (call, nic->port);
+  nic->tap = was && was->nic.tap ? was->nic.tap
+             : network->devname  ? network->devname
+                                 : tap_name (call, nic->port);
   nic->why = vl_printf (call, "$.networks[%zu] (request)", i);
   if (settle) {
     vl_call_as (call, plugin);

@@ -25,6 +25,9 @@ struct vl_network {
   const char *type, *bridge, *address, *vnic_type, *model, *mac;
   const char *tag;             /* by which the guest finds it in its config drive, or NULL */
   const char *details;         /* what its type has besides, an object's JSON text; or NULL */
+  const char *profile;         /* Neutron's binding profile, likewise */
+  const char *devname;         /* of its tap device, or NULL: made */
+  const char *ovs_interfaceid; /* or NULL */
   int64_t mtu;                 /* 0: not given */
   struct vl_entry *properties; /* image keys for this interface alone */
   size_t n_properties;
@@ -106,8 +109,8 @@ const char *vl_detail (struct vl_call *call, const char *details, const char *na
  * booleans, and each text is printable.  0, or -1 after findings. */
 int vl_details_judge (struct vl_call *call, const char *details, const char *const *known,
                       size_t i);
-/* Member NAME of NETWORK, or of its details, as text; NULL where it is not given; arena memory
- * of CALL. */
+/* Member NAME of NETWORK, or of its details ("profile.NAME": of its profile), as text; NULL
+ * where it is not given; arena memory of CALL. */
 const char *vl_network_member (struct vl_call *call, const struct vl_network *network,
                                const char *name);
 
@@ -121,6 +124,10 @@ void vl_request_free (struct vl_request *request);
 /* The canonical JSON (sorted, compact, with uuid and macs where given or
  * derived); reading it again gives the same plan.  Caller frees. */
 char *vl_request_to_json (const struct vl_request *request);
+
+/* TEXT, a request that was read without findings, with networks as all but Nova writes them.
+ * Caller frees. */
+char *vl_request_plain (struct vl_call *call, const char *text, size_t length);
 
 /* A version 5 uuid of TEXT in virtloom's namespace; OUT has room for 37. */
 void vl_uuid_from_text (const char *text, char *out);

@@ -408,17 +408,17 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   return bad;
 }
 
-/* The request of OPTIONS as it stands in its file, once the reader of requests takes it; NULL
- * after findings. */
+/* The request of OPTIONS, once the reader of requests takes it; NULL after findings. */
 static json_t *
 read_request (struct vl_call *call, const struct vl_create_options *options)
 {
   struct vl_request *request =
       vl_request_read (call, options->request, options->length, options->origin);
-  int good = request != NULL;
+  VL_AUTOFREE char *plain =
+      request ? vl_request_plain (call, options->request, options->length) : NULL;
 
   vl_request_free (request);
-  return good ? json_loadb (options->request, options->length, 0, NULL) : NULL;
+  return plain ? json_loads (plain, 0, NULL) : NULL;
 }
 
 char *

@@ -36,8 +36,9 @@ struct vl_network_calls {
   const char *const *details;
 };
 
-/* Member NAME of the request's network that NIC is of ("bridge"), or of its `details`, as
- * text; NULL where it is not given.  While the guest is built. */
+/* Member NAME of the request's network that NIC is of ("bridge"), or of its `details`, or
+ * ("profile.NAME") of Neutron's binding profile, as text; NULL where it is not given.  While
+ * the guest is built. */
 VL_EXPORT const char *vl_nic_info (struct vl_call *c, const struct vl_nic *nic, const char *name);
 
 #ifdef __cplusplus

@@ -304,7 +304,7 @@ static const struct {
     "InvalidRequest $.networks[4].mtu: 65536 is out of range; accepted: a whole number from 0 to "
     "65535\n"
     "InvalidRequest $.networks[5].adress: unknown member; accepted: id type bridge mtu address "
-    "vnic_type model tag details properties\n"
+    "vnic_type model tag details profile devname ovs_interfaceid properties\n"
     "  did you mean 'address'?" },
   { WITH ("\"networks\":[{\"tag\":\"a,b\"},{\"tag\":\"\"}],\"block_devices\":[{\"source_type\":"
           "\"blank\",\"tag\":\"a/b\"}]"),
