@@ -42,13 +42,21 @@ active (struct vl_call *c)
   return 0;
 }
 
+/* Of interfaces that the host's kernel never sees. */
+static int
+is_unlimited (const char *type)
+{
+  return strcmp (type, "user") == 0 || strcmp (type, "vhostuser") == 0;
+}
+
 static int
 validate (struct vl_call *c)
 {
   for (size_t i = 0; i < vl_n_nics (c); i++)
-    if (strcmp (vl_nic (c, i)->type, "user") == 0)
+    if (is_unlimited (vl_nic (c, i)->type))
       vl_warn (c, NULL, "connect it to a bridge",
-               "network %zu is of type 'user', whose traffic cannot be limited", i);
+               "network %zu is of type '%s', whose traffic cannot be limited", i,
+               vl_nic (c, i)->type);
   return 0;
 }
 
@@ -56,7 +64,7 @@ static int
 limit_nic (struct vl_call *c, struct vl_node *node, void *opaque)
 {
   (void)opaque;
-  if (strcmp (vl_get (node, "@type"), "user") == 0)
+  if (is_unlimited (vl_get (node, "@type")))
     return 0;
   for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
     const char *name = props[i].name, *dash = strchr (name, '-');

@@ -106,12 +106,28 @@ active (struct vl_call *c)
              || vl_has (c, "tx-size"));
 }
 
+/* Is NIC served by another process? */
+static int
+is_vhostuser (const struct vl_nic *nic)
+{
+  return strcmp (nic->type, "vhostuser") == 0;
+}
+
+static int
+has_vhostuser (struct vl_call *c)
+{
+  for (size_t i = 0; i < vl_n_nics (c); i++)
+    if (is_vhostuser (vl_nic (c, i)))
+      return 1;
+  return 0;
+}
+
 static int
 validate (struct vl_call *c)
 {
   if (vl_bool (c, "multiqueue") && ! vl_has (c, "queues"))
     vl_advise (c, "multiqueue", NULL, "each interface has one queue: more need KVM and two vCPUs");
-  if (vl_has (c, "tx-size"))
+  if (vl_has (c, "tx-size") && ! has_vhostuser (c))
     vl_advise (c, "tx-size", NULL,
                "transmit queues keep their length: the guest has no vhost-user or "
                "vDPA interface");
@@ -134,26 +150,31 @@ tune_nic (struct vl_call *c, struct vl_node *node, void *opaque)
 {
   const struct vl_nic *nic = nic_of (c, vl_node_device (node));
   struct vl_node *driver;
-  int kernel;
+  int kernel, process;
 
   (void)opaque;
   if (nic == NULL || nic->model == NULL || strcmp (nic->model, "virtio") != 0)
     return 0;
-  kernel = strcmp (nic->type, "user") != 0 && vl_is (c, VL_GUEST_VIRT_TYPE, "kvm");
+  process = is_vhostuser (nic);
+  kernel = ! process && strcmp (nic->type, "user") != 0 && vl_is (c, VL_GUEST_VIRT_TYPE, "kvm");
   if (vl_bool (c, "packed")) {
     driver = vl_ensure_in (vl_because (node, "packed"), "driver");
     vl_set (driver, "packed", "on");
   }
-  if (kernel && vl_has (c, "queues")) {
+  if ((kernel || process) && vl_has (c, "queues")) {
     driver = vl_ensure_in (vl_because (node, "queues"), "driver");
-    vl_set (driver, "name", "vhost");
+    if (kernel)
+      vl_set (driver, "name", "vhost");
     vl_set_from (driver, "queues", "queues");
   }
-  if (kernel && vl_has (c, "rx-size")) {
+  if ((kernel || process) && vl_has (c, "rx-size")) {
     driver = vl_ensure_in (vl_because (node, "rx-size"), "driver");
-    vl_set (driver, "name", "vhost");
+    if (kernel)
+      vl_set (driver, "name", "vhost");
     vl_set_from (driver, "rx_queue_size", "rx-size");
   }
+  if (process && vl_has (c, "tx-size"))
+    vl_set_from (vl_ensure_in (vl_because (node, "tx-size"), "driver"), "tx_queue_size", "tx-size");
   return 0;
 }
 

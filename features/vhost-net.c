@@ -23,11 +23,12 @@ static const struct vl_write writes[] = { { .path = "devices/interface/driver" }
 
 static const struct vl_name reads[] = { { .name = VL_GUEST_NIC }, { .name = VL_GUEST_VIRT_TYPE } };
 
-/* An interface of type user is served by QEMU alone. */
+/* An interface of type user is served by QEMU alone, one of vhostuser by another process. */
 static int
 could_use_vhost (const struct vl_nic *nic)
 {
-  return nic->model && strcmp (nic->model, "virtio") == 0 && strcmp (nic->type, "user");
+  return nic->model && strcmp (nic->model, "virtio") == 0 && strcmp (nic->type, "user")
+         && strcmp (nic->type, "vhostuser");
 }
 
 static int

@@ -173,7 +173,7 @@ is "$err" "error ImageUnacceptable core: image file \"$tmp/bytes\" cannot be kep
 
 run vl flavor create net
 run vl plan --flavor net --network user,modell=virtio
-is "$rc $err" "2 error Usage core: \"modell\" in --network \"user,modell=virtio\"; accepted: type=, bridge=, vnic_type=, model=, mac=, mtu=, tag=, bridge_name=, datapath_type=, dev=, filter=, macvtap_mode=, macvtap_source=, network=, ovs_hybrid_plug=, ovs_interfaceid=, portgroup=, vlan=
+is "$rc $err" "2 error Usage core: \"modell\" in --network \"user,modell=virtio\"; accepted: type=, bridge=, vnic_type=, model=, mac=, mtu=, tag=, bridge_name=, datapath_type=, dev=, filter=, macvtap_mode=, macvtap_source=, network=, ovs_hybrid_plug=, ovs_interfaceid=, portgroup=, vhostuser_fp_plug=, vhostuser_mode=, vhostuser_ovs_plug=, vhostuser_socket=, vhostuser_vrouter_plug=, vlan=
   did you mean \"model=\"?" "--network is shown as it was typed"
 run vl flavor delete net
 

@@ -414,7 +414,7 @@ static const struct {
     "error UnsupportedHardware user: $.networks[0]: an interface of type user has no mtu\n"
     "  leave the mtu out, or use a bridge\n" },
   { "{\"type\": \"loom\"}", "error UnsupportedHardware core: $.networks[0]: type 'loom' is not "
-                            "supported; accepted: bridge macvtap network ovs tap user\n"
+                            "supported; accepted: bridge macvtap network ovs tap user vhostuser\n"
                             "  $.networks[0] is the first interface; 'virtloom server create "
                             "--help' has how --network is written\n" },
   { "{\"type\": \"user\", \"model\": \"loom\"}",

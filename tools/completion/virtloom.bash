@@ -138,7 +138,7 @@ _virtloom_behind ()
     --property)
       if [[ $cur == *=* ]]; then _virtloom_words "$(_virtloom_values "${cur%%=*}")"; else _virtloom_words "$(_virtloom_keys)"; fi
       ;;
-    --network) _virtloom_words user bridge= macvtap, network, ovs, tap ;;
+    --network) _virtloom_words user bridge= macvtap, network, ovs, tap vhostuser, ;;
     --status) _virtloom_words BUILD ACTIVE SHUTOFF PAUSED SUSPENDED VERIFY_RESIZE RESCUE ERROR DELETING ;;
     --disk-format) _virtloom_words qcow2 raw vmdk vdi vhdx iso ;;
     --kind) _virtloom_words feature driver storage network ;;
