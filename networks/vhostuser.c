@@ -104,8 +104,8 @@ check_socket (struct vl_call *c, const struct vl_nic *nic)
 
   if (strlen (path) >= sizeof ((struct sockaddr_un *)NULL)->sun_path)
     return vl_refuse (c, VL_ERR_REQUEST, NULL, NULL,
-                      "$.networks[%d]: the path of a socket has at most %zu bytes, not %zu",
-                      nic->index, sizeof ((struct sockaddr_un *)NULL)->sun_path - 1, strlen (path));
+                      "$.networks[%d]: vhostuser_socket has %zu bytes; accepted: at most %zu",
+                      nic->index, strlen (path), sizeof ((struct sockaddr_un *)NULL)->sun_path - 1);
   for (size_t i = 0; i < vl_count (c, "directories"); i++) {
     if (is_in (path, vl_item (c, "directories", i)))
       return 0;
