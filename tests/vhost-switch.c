@@ -33,7 +33,8 @@ enum {
   HEADER = 12,   /* of a frame, as virtio 1.0 has it */
   MOST_FRAME = 65562,
   MOST_REGIONS = 8,
-  NEXT = 1, /* flags of a descriptor */
+  NEXT = 1,         /* flags of a descriptor */
+  LOOK_AGAIN = 100, /* ms between two looks for a socket that QEMU has not made yet */
 };
 /* VIRTIO_NET_F_MRG_RXBUF, CTRL_VQ, CTRL_RX, GUEST_ANNOUNCE, VHOST_USER_F_PROTOCOL_FEATURES,
  * VIRTIO_F_VERSION_1: as other switches do. */
@@ -362,7 +363,7 @@ main (int argc, char **argv)
       polled[3 * i + 1] = (struct pollfd) { sides[i].fd, POLLIN, 0 };
       polled[3 * i + 2] = (struct pollfd) { sides[i].rings[1].kick, POLLIN, 0 };
     }
-    if (poll (polled, 6, 100) < 0 && errno != EINTR)
+    if (poll (polled, 6, LOOK_AGAIN) < 0 && errno != EINTR)
       return 1;
     for (int i = 0; i < 2; i++) {
       if (polled[3 * i].revents)
