@@ -214,6 +214,34 @@ is "$rc $err" "1 error InstanceResumeFailure qemu-tcg: the saved memory of guest
 run v server reboot --hard c
 is_rc 0 "but booted"
 
+# libvirt removes a file whose head it cannot read, and boots the guest.
+saved=$state/libvirt/lib/qemu/save/$(field c domain).save
+must v server suspend c
+mv "$saved" "$tmp/saved"
+# unread WHY WHAT: the resume is refused, and the file stays.
+unread () {
+  cp "$saved" "$tmp/before"
+  run v server resume c
+  is "$rc $err" "1 error InstanceResumeFailure qemu-tcg: the saved memory of guest '$(field c domain)' cannot be read; it is not resumed, and nothing is removed: $1
+  put the file back if there is a copy of it; virtloom server reboot --hard boots it anew and loses that memory" "$2"
+  true_that "which stays" cmp "$saved" "$tmp/before"
+  is "$(power c)" "SUSPENDED" "the guest is suspended"
+}
+: > "$saved"
+unread "operation failed: failed to read qemu header" "memory that is cut off"
+{ printf LibvirtQemudPart; tail -c +17 "$tmp/saved"; } > "$saved"
+unread "operation failed: save image is incomplete" "memory of which libvirt wrote a part"
+{ printf LibvirtQemudSaxe; tail -c +17 "$tmp/saved"; } > "$saved"
+unread "operation failed: image magic is incorrect" "what is no memory"
+head -c $(($(stat -c %s "$tmp/saved") / 2)) "$tmp/saved" > "$saved"
+cp "$saved" "$tmp/before"
+run v server resume c
+is "$rc $(power c)" "1 SUSPENDED" "half of the memory is not resumed"
+true_that "and stays" cmp "$saved" "$tmp/before"
+mv "$tmp/saved" "$saved"
+run v server resume c
+is "$rc $err $(power c)" "0  RUNNING" "what was put back is resumed"
+
 # What was left of a memory beside a guest that runs is not restored later.
 : > "$state/libvirt/lib/qemu/save/$(field c domain).save"
 run v server stop --timeout=0 c

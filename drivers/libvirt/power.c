@@ -304,6 +304,29 @@ suspend_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
   return 0;
 }
 
+/* Can what libvirt saved of the guest be read?  Memory whose head it cannot read it removes when it
+ * starts the guest, which then boots anew; asked for the document in it, it leaves it.  0, or -1
+ * after a finding. */
+static int
+prove_saved (struct vl_call *call, const struct vl_spawn *spawn, virDomainPtr domain)
+{
+  VIRT_AUTOTEXT char *xml = virDomainManagedSaveGetXMLDesc (domain, 0);
+  const char *why;
+
+  if (xml)
+    return 0;
+  if (virt_last_code () != VIR_ERR_OPERATION_FAILED)
+    return virt_error (call, "cannot read the saved memory of guest '%s'", spawn->domain);
+  why = vl_printf (call, "%s", virGetLastErrorMessage ());
+  virResetLastError ();
+  return vl_refuse_as (call, VL_ERR_FAILED, "InstanceResumeFailure", NULL,
+                       "put the file back if there is a copy of it; virtloom server reboot --hard "
+                       "boots it anew and loses that memory",
+                       "the saved memory of guest '%s' cannot be read; it is not resumed, and "
+                       "nothing is removed: %s",
+                       spawn->domain, why);
+}
+
 static int
 resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
@@ -321,7 +344,8 @@ resume_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
                          "virtloom server reboot --hard boots it anew",
                          "the saved memory of guest '%s' is gone; it is not resumed",
                          job->spawn->domain);
-  if (virt_start (call, conn, job->spawn, domain, 0) < 0)
+  if (prove_saved (call, job->spawn, domain) < 0
+      || virt_start (call, conn, job->spawn, domain, 0) < 0)
     return -1;
   set_guest_time (call, domain);
   return 0;
