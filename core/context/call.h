@@ -114,9 +114,8 @@ struct vl_call {
   void *on_wait_opaque;
   void (*on_fact) (void *, const char *plugin, const char *key); /* a plugin asks for a fact */
   void *on_fact_opaque;
-  void (*spare) (void *); /* what vl_spare does, once, or NULL */
-  void *spare_opaque;
-  int64_t patience; /* vl_clock_ms, until which is waited for others; 0: as settings say */
+  void (*spare) (void); /* what vl_spare does, once, or NULL */
+  int64_t patience;     /* vl_clock_ms, until which is waited for others; 0: as settings say */
 };
 
 struct vl_call *vl_call_new (void);

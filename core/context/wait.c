@@ -111,9 +111,9 @@ vl_patience (struct vl_call *call, unsigned ms)
 void
 vl_spare (struct vl_call *call)
 {
-  void (*spare) (void *) = call->spare;
+  void (*spare) (void) = call->spare;
 
   call->spare = NULL;
   if (spare)
-    spare (call->spare_opaque);
+    spare ();
 }

@@ -39,7 +39,7 @@ void vl_doc_end_adjust (struct vl_build *build);
 void vl_doc_check_able (struct vl_build *build);
 /* The Relax-NG check, with the culprit named. */
 void vl_doc_check_schema (struct vl_build *build);
-/* Reads the schema that it takes, if it has not been: work for a spare moment. */
+/* Reads the schema that it takes, if it has not been: for call->spare. */
 void vl_schema_prepare (void);
 /* The text is made; after it nothing can be written. */
 void vl_doc_seal (struct vl_build *build);

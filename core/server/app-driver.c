@@ -298,20 +298,6 @@ vl_app_host_of (struct vl_app *app, struct vl_plugin *driver)
   return host_of (app, driver, 0);
 }
 
-void
-vl_app_host_ahead (struct vl_app *app, struct vl_plugin *driver)
-{
-  struct vl_open_driver *slot = slot_of (app, driver);
-  size_t first = app->call->findings.n, errors = app->call->findings.n_errors;
-
-  if (slot->host || app->options.host_file || driver->driver.host_file)
-    return;
-  slot->host = vl_facts_recall (app, driver);
-  /* Who needs it looks again, and is told. */
-  if (app->call->findings.n_errors > errors)
-    vl_findings_forget (app, first);
-}
-
 const struct vl_host *
 vl_app_host (struct vl_app *app)
 {

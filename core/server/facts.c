@@ -114,30 +114,17 @@ look (struct vl_app *app, struct vl_host *host, const char *state)
   return result;
 }
 
-/* What is kept, and with ASKS what the driver says where that is nothing; NULL: neither is known. */
-static struct vl_host *
-find (struct vl_app *app, struct vl_plugin *driver, int anew, int asks)
+struct vl_host *
+vl_facts_probe (struct vl_app *app, struct vl_plugin *driver, int anew)
 {
   const char *state = vl_app_state_dir (app);
   VL_AUTOFREE char *stamp = state && ! anew ? stamp_of (app, driver, state) : NULL;
   struct vl_host *host = stamp ? recall (app, driver, stamp) : NULL;
 
-  if (host == NULL && state && asks)
+  if (host == NULL && state)
     host = ask (app, driver, state);
   if (host && look (app, host, state) == 0)
     return host;
   vl_host_free (host);
   return NULL;
-}
-
-struct vl_host *
-vl_facts_probe (struct vl_app *app, struct vl_plugin *driver, int anew)
-{
-  return find (app, driver, anew, 1);
-}
-
-struct vl_host *
-vl_facts_recall (struct vl_app *app, struct vl_plugin *driver)
-{
-  return find (app, driver, 0, 0);
 }

@@ -389,22 +389,6 @@ replace (struct work *w, char *json)
   return vl_document_replace (app, &w->record, w->current.stored, w->plan, &how);
 }
 
-/* Is done while the driver looks at the guest. */
-static void
-make_ahead (void *opaque)
-{
-  const struct work *w = opaque;
-  struct vl_call *call = w->app->call;
-  const char *doing = call->doing;
-
-  /* It is the core's work, though the driver gives the time for it. */
-  vl_call_as (call, NULL);
-  vl_app_host_ahead (w->app, w->driver);
-  vl_schema_prepare ();
-  vl_call_as (call, w->driver);
-  call->doing = doing;
-}
-
 /* Finds SERVER and has FN do OPERATION to it. */
 static int
 on_server (struct vl_app *app, const char *server, enum vl_device_kind of, int gone,
@@ -419,15 +403,11 @@ on_server (struct vl_app *app, const char *server, enum vl_device_kind of, int g
   if (w.what == operations + N_OPERATIONS)
     return vl_refuse (app->call, VL_ERR_USAGE, NULL, NULL, "there is no kind of device %d",
                       (int)of);
+  app->call->spare = vl_schema_prepare;
   if (vl_server_take (app, server, vl_lock_seconds (app), &w.record, &w.driver, &lock) == 0
-      && has_calls (&w)) {
-    app->call->spare = make_ahead;
-    app->call->spare_opaque = &w;
-    result = load (&w);
-    app->call->spare = NULL;
-    if (result == 0)
-      result = fn (&w, arg);
-  }
+      && has_calls (&w) && load (&w) == 0)
+    result = fn (&w, arg);
+  app->call->spare = NULL;
   app->call->op_device = NULL;
   if (result == 0 && id)
     *id = w.device;

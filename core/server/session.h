@@ -76,8 +76,6 @@ struct vl_plugin *vl_app_driver_named (struct vl_app *app, const char *name);
 /* Opens the driver on STATE; one connection is kept per application. */
 struct vl_conn *vl_app_conn (struct vl_app *app, struct vl_plugin *driver);
 struct vl_host *vl_app_host_of (struct vl_app *app, struct vl_plugin *driver);
-/* Makes it ready where nobody has to be asked for it: work for a spare moment. */
-void vl_app_host_ahead (struct vl_app *app, struct vl_plugin *driver);
 /* Closes every connection. */
 void vl_app_disconnect (struct vl_app *app);
 /* The candidates of `auto`, best first; the first usable one, or NULL, *WHY
@@ -92,8 +90,6 @@ const char *vl_driver_wanted (struct vl_app *app);
  * rests on has changed; ANEW 1: it is asked all the same.  The rest is looked
  * at each time.  The caller frees; NULL after a finding. */
 struct vl_host *vl_facts_probe (struct vl_app *app, struct vl_plugin *driver, int anew);
-/* The same, or NULL, without a finding, where the hypervisor would have to be asked. */
-struct vl_host *vl_facts_recall (struct vl_app *app, struct vl_plugin *driver);
 
 /* ---- lock.c ---- */
 struct vl_lock {

@@ -23,22 +23,13 @@
 #define KEEPALIVE_SECONDS 2
 #define KEEPALIVE_TIMES 3
 
-/* A call to a daemon is told of by the thread that waits for it, to the loop, which is woken twice for
- * that: as long as nothing comes but answers, which is so for most pieces of work, it does not run. */
-#define LOOP_MS 300
-
 static struct {
   pthread_mutex_t lock;
   pthread_t thread;
   unsigned users;
   int registered;
   atomic_int stop;
-  pthread_mutex_t wanted_lock;
-  pthread_cond_t is_wanted;
-  int wanted; /* it is to run now */
-} loop = { .lock = PTHREAD_MUTEX_INITIALIZER,
-           .wanted_lock = PTHREAD_MUTEX_INITIALIZER,
-           .is_wanted = PTHREAD_COND_INITIALIZER };
+} loop = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void
 virt_cleanup_domain (virDomainPtr *domain)
@@ -72,33 +63,14 @@ wake (int timer, void *opaque)
 static void *
 run_loop (void *opaque)
 {
-  struct timespec until;
-
   (void)opaque;
-  clock_gettime (CLOCK_REALTIME, &until);
-  until.tv_nsec += LOOP_MS * 1000000L;
-  until.tv_sec += until.tv_nsec / 1000000000L;
-  until.tv_nsec %= 1000000000L;
-  pthread_mutex_lock (&loop.wanted_lock);
-  while (! loop.wanted && pthread_cond_timedwait (&loop.is_wanted, &loop.wanted_lock, &until) == 0)
-    ;
-  pthread_mutex_unlock (&loop.wanted_lock);
   while (! atomic_load (&loop.stop))
     virEventRunDefaultImpl ();
   return NULL;
 }
 
-void
-virt_want_events (void)
-{
-  pthread_mutex_lock (&loop.wanted_lock);
-  loop.wanted = 1;
-  pthread_cond_signal (&loop.is_wanted);
-  pthread_mutex_unlock (&loop.wanted_lock);
-}
-
-/* The loop has to be there before the first open, but runs only after some time, or once events are
- * wanted.  Signals are left to the threads of the application. */
+/* The loop has to be there before the first open.  Signals are left to the
+ * threads of the application. */
 static int
 start_loop (void)
 {
@@ -131,9 +103,7 @@ stop_loop (void)
 
     atomic_store (&loop.stop, 1);
     timer = virEventAddTimeout (0, wake, NULL, NULL);
-    virt_want_events ();
     pthread_join (loop.thread, NULL);
-    loop.wanted = 0;
     if (timer >= 0)
       virEventRemoveTimeout (timer);
   }
@@ -378,8 +348,6 @@ virt_connect (struct vl_call *call, struct vl_conn *conn)
     set_environment (conn);
   if (! conn->own_loop && start_loop () < 0)
     return virt_error (call, "cannot start libvirt's event loop");
-  if (! conn->own_loop && conn->embedded)
-    virt_want_events ();
   virt_give_room (call, conn);
   conn->virt = connect_quietly (conn);
   if (conn->virt == NULL) {

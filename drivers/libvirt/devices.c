@@ -295,10 +295,8 @@ listen_for_removed (const struct vl_conn *conn, virDomainPtr domain)
     removed.id = virConnectDomainEventRegisterAny (
         conn->virt, domain, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
         VIR_DOMAIN_EVENT_CALLBACK (on_removed), (void *)(intptr_t)other, forget_removed);
-  if (removed.id >= 0) {
-    virt_want_events ();
+  if (removed.id >= 0)
     return removed;
-  }
   virResetLastError ();
   if (other >= 0)
     close (other);

@@ -241,7 +241,6 @@ be_source (struct vl_call *call, struct vl_conn *conn, struct source *source)
 
   signal (SIGPIPE, SIG_DFL);
   alarm (VIRT_QUICK_MS / 1000);
-  virt_want_events ();
   if (virt_connect (call, conn) == 0 && register_all (conn->virt, source, ids) == 0
       && write (source->fd, &begun, sizeof begun) == (ssize_t)sizeof begun) {
     alarm (0);

@@ -188,8 +188,6 @@ struct virt_open {
 /* Connects, and starts the event loop, unless that is the application's: 0, or -1 after a
  * finding, with exit 8 where libvirt cannot be reached. */
 int virt_connect (struct vl_call *call, struct vl_conn *conn);
-/* Has the event loop run from now on: who waits for events of a daemon says so. */
-void virt_want_events (void);
 /* Makes a connection; with APART nothing is connected yet.  0, or -1 after a finding. */
 int virt_open (struct vl_call *call, const struct virt_open *how, struct vl_conn **conn);
 void virt_close (struct vl_conn *conn);
