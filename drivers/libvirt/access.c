@@ -46,35 +46,23 @@ label_of (const struct vl_xml *capabilities, const char *type)
   return NULL;
 }
 
-/* The user that LABEL names. */
+/* The user that LABEL names, with its groups. */
 static struct virt_user
 user_of (const char *label)
 {
   struct virt_user user = { .found = -1 };
-  unsigned uid, gid;
-
-  if (label && sscanf (label, "+%u:+%u", &uid, &gid) == 2 && uid)
-    user = (struct virt_user) { .found = 1, .uid = uid, .groups = { gid } };
-  return user;
-}
-
-/* Is USER in group GID?  Its groups are found out when that is asked first. */
-static int
-is_in_group (struct virt_user *user, gid_t gid)
-{
   struct passwd entry, *found = NULL;
   char text[4096];
+  unsigned uid, gid;
 
-  if (user->n_groups == 0) {
-    user->n_groups = VIRT_MAX_GROUPS;
-    if (getpwuid_r (user->uid, &entry, text, sizeof text, &found) != 0 || found == NULL
-        || getgrouplist (entry.pw_name, user->groups[0], user->groups, &user->n_groups) < 0)
-      user->n_groups = 1;
-  }
-  for (int i = 0; i < user->n_groups; i++)
-    if (gid == user->groups[i])
-      return 1;
-  return 0;
+  if (label == NULL || sscanf (label, "+%u:+%u", &uid, &gid) != 2 || uid == 0)
+    return user;
+  user =
+      (struct virt_user) { .found = 1, .uid = uid, .groups = { gid }, .n_groups = VIRT_MAX_GROUPS };
+  if (getpwuid_r (uid, &entry, text, sizeof text, &found) != 0 || found == NULL
+      || getgrouplist (entry.pw_name, gid, user.groups, &user.n_groups) < 0)
+    user.n_groups = 1;
+  return user;
 }
 
 /* Is conn->user true still? */
@@ -109,15 +97,16 @@ virt_find_user (struct vl_call *call, struct vl_conn *conn)
 
 /* May USER pass through the folder?  An access list is taken to say so. */
 static int
-may_pass (struct virt_user *user, int fd, const struct stat *st)
+may_pass (const struct virt_user *user, int fd, const struct stat *st)
 {
-  int group = (st->st_mode & S_IXGRP) != 0, others = (st->st_mode & S_IXOTH) != 0;
-
   if (fgetxattr (fd, "system.posix_acl_access", NULL, 0) > 0)
     return 1;
   if (st->st_uid == user->uid)
     return (st->st_mode & S_IXUSR) != 0;
-  return group == others ? group : is_in_group (user, st->st_gid) ? group : others;
+  for (int i = 0; i < user->n_groups; i++)
+    if (st->st_gid == user->groups[i])
+      return (st->st_mode & S_IXGRP) != 0;
+  return (st->st_mode & S_IXOTH) != 0;
 }
 
 static const char *
@@ -140,7 +129,7 @@ refuse_folder (struct vl_call *call, const struct virt_user *user, const char *f
 
 /* OURS: the folder is STATE or below it. */
 static int
-open_way (struct vl_call *call, struct virt_user *user, const char *folder, int ours)
+open_way (struct vl_call *call, const struct virt_user *user, const char *folder, int ours)
 {
   int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (ours ? O_NOFOLLOW : 0));
   struct stat st;
@@ -171,7 +160,7 @@ open_way (struct vl_call *call, struct virt_user *user, const char *folder, int 
 
 /* The folders above STATE have to let USER pass: they are not ours to change. */
 static int
-open_way_above (struct vl_call *call, struct virt_user *user, const char *state)
+open_way_above (struct vl_call *call, const struct virt_user *user, const char *state)
 {
   for (const char *slash = strchr (state + 1, '/'); slash; slash = strchr (slash + 1, '/'))
     if (open_way (call, user, vl_printf (call, "%.*s", (int)(slash - state), state), 0) < 0)
@@ -181,7 +170,7 @@ open_way_above (struct vl_call *call, struct virt_user *user, const char *state)
 
 /* Opens the way to PATH, which lies below STATE, from STATE on. */
 static int
-open_way_to (struct vl_call *call, const struct vl_conn *conn, struct virt_user *user,
+open_way_to (struct vl_call *call, const struct vl_conn *conn, const struct virt_user *user,
              const char *path)
 {
   for (const char *slash = path + strlen (conn->state_dir); slash; slash = strchr (slash + 1, '/'))
@@ -248,8 +237,8 @@ give (struct vl_call *call, const struct virt_user *user, const char *path, int 
 
 /* Every file, folder and socket of the document that lies below STATE. */
 static int
-walk (struct vl_call *call, const struct vl_conn *conn, struct virt_user *user, const char *run_dir,
-      const struct vl_xml *node, int depth)
+walk (struct vl_call *call, const struct vl_conn *conn, const struct virt_user *user,
+      const char *run_dir, const struct vl_xml *node, int depth)
 {
   static const char *const attributes[] = { "file", "path", "dir", "dev", "socket" };
   const char *text = vl_xml_text (node);
@@ -322,7 +311,7 @@ virt_let_qemu_in (struct vl_call *call, struct vl_conn *conn, const struct vl_sp
 {
   const char *state = conn->state_dir, *xml = vl_doc_xml (spawn->doc);
   const struct vl_xml *root;
-  struct virt_user *user = &conn->user;
+  const struct virt_user *user = &conn->user;
 
   if (virt_find_user (call, conn) < 0)
     return -1;

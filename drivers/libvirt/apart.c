@@ -11,10 +11,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -35,8 +33,6 @@
 #define NOT_LET_IN (-5)
 /* A guest's QEMU has not answered in the time that it has before the work begins. */
 #define NOT_HEARD (-6)
-/* How long a child that has answered may take to take its leave of a daemon. */
-#define LEAVE_MS 3000
 /* Who only looks waits for a daemon so long, as there is nothing else to look at. */
 #define LOOK_MS 10000u
 /* How long work waits for another command that can as well be done later. */
@@ -72,8 +68,6 @@ virt_ping (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
     virDomainIOThreadInfoFree (threads[i]);
   free (threads);
   virResetLastError ();
-  conn->heard = domain;
-  domain = NULL;
   return 0;
 }
 
@@ -101,11 +95,10 @@ hear (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job)
   return result;
 }
 
-/* Into FILE go the result, what was recorded, and the answer.  DONE is told when they are there,
- * which is before this process has ended, where nobody waits for what it holds. */
+/* Into FILE go the result, what was recorded, and the answer. */
 static void
 be_child (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
-          FILE *file, int done)
+          FILE *file)
 {
   sigset_t alarm_alone;
   size_t first = vl_records_count (call), length = 0;
@@ -126,19 +119,13 @@ be_child (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
     result = fn (call, conn, job, answer);
   if (result == 0)
     write_seen (call, conn, job, answer);
-  virt_cleanup_domain (&conn->heard);
-  if (conn->embedded)
-    virConnectClose (conn->virt);
+  virConnectClose (conn->virt);
   if (answer == NULL || fclose (answer) != 0)
     result = vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
   fwrite (&result, sizeof result, 1, file);
   vl_records_write (call, first, file);
   fwrite (text, 1, length, file);
-  if (fflush (file) != 0)
-    _exit (VL_ERR_FAILED);
-  if (! conn->embedded && write (done, &(uint64_t) { 1 }, sizeof (uint64_t)) > 0)
-    virConnectClose (conn->virt);
-  _exit (0);
+  _exit (fflush (file) == 0 ? 0 : VL_ERR_FAILED);
 }
 
 static int
@@ -161,50 +148,20 @@ read_answer (struct vl_call *call, FILE *file, const char **answer, size_t *leng
   return result;
 }
 
-/* Waits MS milliseconds at most until FD or OTHER, which may be -1, is readable: 1, 0: it is not. */
+/* VIRT_LATE where the child has not ended within MS milliseconds: it is killed then, as one is
+ * whose end cannot be seen. */
 static int
-wait_for_either (int fd, int other, int64_t ms)
+be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char **answer,
+           size_t *length)
 {
-  struct pollfd events[] = { { .fd = fd, .events = POLLIN }, { .fd = other, .events = POLLIN } };
+  int fd = (int)syscall (SYS_pidfd_open, child, 0), error = errno, status, in_time = 0;
   int64_t deadline = vl_clock_ms () + ms, left;
 
-  while ((left = deadline - vl_clock_ms ()) > 0)
-    if (poll (events, 2, left < INT_MAX ? (int)left : INT_MAX) > 0)
-      return 1;
-  return 0;
-}
-
-void
-virt_see_off (struct vl_conn *conn)
-{
-  int status;
-
-  if (conn->leaving == 0)
-    return;
-  if (! wait_for_either (conn->leaving_fd, -1, LEAVE_MS))
-    kill (conn->leaving, SIGKILL);
-  while (waitpid (conn->leaving, &status, 0) < 0 && errno == EINTR)
-    ;
-  close (conn->leaving_fd);
-  conn->leaving = 0;
-}
-
-/* VIRT_LATE where the child has not done its work, which DONE tells, within MS milliseconds: it is
- * killed then, as one is whose end cannot be seen. */
-static int
-be_parent (struct vl_call *call, struct vl_conn *conn, pid_t child, int64_t ms, FILE *file,
-           int done, const char **answer, size_t *length)
-{
-  int fd = (int)syscall (SYS_pidfd_open, child, 0), error = errno, status, in_time;
-  int64_t deadline = vl_clock_ms () + ms;
-  uint64_t times;
-
   vl_spare (call);
-  in_time = fd >= 0 && wait_for_either (fd, done, deadline - vl_clock_ms ());
-  if (in_time && read (done, &times, sizeof times) > 0) {
-    conn->leaving = child;
-    conn->leaving_fd = fd;
-    return read_answer (call, file, answer, length);
+  while (fd >= 0 && ! in_time && (left = deadline - vl_clock_ms ()) > 0) {
+    struct pollfd event = { .fd = fd, .events = POLLIN };
+
+    in_time = poll (&event, 1, left < INT_MAX ? (int)left : INT_MAX) == 1;
   }
   if (fd >= 0)
     close (fd);
@@ -239,15 +196,13 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
            const struct virt_job *job, const char **answer, size_t *length)
 {
   int fd = memfd_create ("virtloom", MFD_CLOEXEC), result = -1;
-  int done = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   FILE *file = fd < 0 ? NULL : fdopen (fd, "w+");
   pid_t parent = getpid (), child = -1;
 
   /* Each child would do it anew; a failure it will be told again. */
   if (virt_asks_first (conn) && virInitialize () < 0)
     virResetLastError ();
-  virt_see_off (conn);
-  if (file && done >= 0)
+  if (file)
     child = fork ();
   if (child == 0) {
     prctl (PR_SET_PDEATHSIG, SIGKILL);
@@ -255,19 +210,17 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
     setpgid (0, 0);
     conn->parent = parent;
     if (getppid () == parent)
-      be_child (call, conn, fn, job, file, done);
+      be_child (call, conn, fn, job, file);
     _exit (VL_ERR_FAILED);
   }
   if (lock >= 0)
     close (lock);
   if (child > 0)
-    result = be_parent (call, conn, child, ms, file, done, answer, length);
+    result = be_parent (call, child, ms, file, answer, length);
   else
     vl_refuse (call, VL_ERR_FAILED, NULL,
                "is there memory left, and may this user have more processes? (ulimit -u)",
                "cannot make a process for libvirt: %s", strerror (errno));
-  if (done >= 0)
-    close (done);
   if (file)
     fclose (file);
   else if (fd >= 0)

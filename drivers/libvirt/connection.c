@@ -415,7 +415,6 @@ virt_close (struct vl_conn *conn)
 {
   if (conn == NULL)
     return;
-  virt_see_off (conn);
   if (conn->virt) {
     virConnectClose (conn->virt);
     if (! conn->own_loop)

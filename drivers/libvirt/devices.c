@@ -206,7 +206,7 @@ attach_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
     if (before == NULL)
       return virt_error (call, "cannot read the definition of guest '%s'", change->after->domain);
   }
-  domain = virt_define_judged (call, conn, change->after, before);
+  domain = virt_define_judged (call, conn, change->after);
   if (domain == NULL)
     return -1;
   runs = virt_read_live (call, domain, &live, &xml);
@@ -363,7 +363,7 @@ end_if_gone (struct vl_call *call, struct vl_conn *conn, const struct virt_job *
 
   if (left)
     return left;
-  domain = virt_define_judged (call, conn, job->change->after, NULL);
+  domain = virt_define_judged (call, conn, job->change->after);
   return domain ? 0 : -1;
 }
 

@@ -29,15 +29,6 @@ virt_sleep (unsigned ms)
 int
 virt_look (struct vl_call *call, struct vl_conn *conn, const char *uuid, virDomainPtr *domain)
 {
-  char heard[VIR_UUID_STRING_BUFLEN] = "";
-
-  if (conn->heard)
-    (void)virDomainGetUUIDString (conn->heard, heard);
-  if (strcmp (heard, uuid) == 0) {
-    *domain = conn->heard;
-    conn->heard = NULL;
-    return 0;
-  }
   *domain = virDomainLookupByUUIDString (conn->virt, uuid);
   if (*domain)
     return 0;

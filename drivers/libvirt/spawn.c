@@ -140,29 +140,23 @@ labelled (struct vl_call *call, const struct vl_conn *conn, const char *xml)
                     end);
 }
 
-/* *BEFORE is what libvirt has as the definition of the guest, NULL where it has none; the caller frees
- * it.  0, or -1 after a finding. */
-static int
-read_definition (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
-                 char **before)
+/* FLAGS are libvirt's. */
+static virDomainPtr
+define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn, unsigned flags)
 {
   VIRT_AUTODOMAIN virDomainPtr old = NULL;
-
-  if (virt_look (call, conn, spawn->uuid, &old) < 0)
-    return -1;
-  if (old == NULL)
-    return 0;
-  *before = virDomainGetXMLDesc (old, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
-  return *before ? 0 : virt_error (call, "cannot read the definition of guest '%s'", spawn->domain);
-}
-
-/* FLAGS are libvirt's; BEFORE is the definition that stands, or NULL. */
-static virDomainPtr
-define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn, unsigned flags,
-        const char *before)
-{
+  VIRT_AUTOTEXT char *before = NULL;
   virDomainPtr domain;
 
+  if (virt_look (call, conn, spawn->uuid, &old) < 0)
+    return NULL;
+  if (old) {
+    before = virDomainGetXMLDesc (old, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    if (before == NULL) {
+      virt_error (call, "cannot read the definition of guest '%s'", spawn->domain);
+      return NULL;
+    }
+  }
   if (virt_let_qemu_in (call, conn, spawn) < 0 || virt_note_guest (call, conn, spawn->uuid) < 0)
     return NULL;
   domain = virDomainDefineXMLFlags (
@@ -170,13 +164,13 @@ define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn
       flags);
   if (domain == NULL) {
     virt_error (call, "libvirt does not accept guest '%s'", spawn->domain);
-    if (before == NULL)
+    if (old == NULL)
       virt_forget_guest (call, conn, spawn->uuid);
     return NULL;
   }
   if (read_back (call, spawn, domain, 0) < 0) {
     virt_put_back (call, conn, domain, before);
-    if (before == NULL)
+    if (old == NULL)
       virt_forget_guest (call, conn, spawn->uuid);
     virDomainFree (domain);
     return NULL;
@@ -187,22 +181,13 @@ define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn
 virDomainPtr
 virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
-  VIRT_AUTOTEXT char *before = NULL;
-
-  return read_definition (call, conn, spawn, &before) < 0
-             ? NULL
-             : define (call, conn, spawn, VIR_DOMAIN_DEFINE_VALIDATE, before);
+  return define (call, conn, spawn, VIR_DOMAIN_DEFINE_VALIDATE);
 }
 
 virDomainPtr
-virt_define_judged (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn,
-                    const char *before)
+virt_define_judged (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
-  VIRT_AUTOTEXT char *found = NULL;
-
-  return before == NULL && read_definition (call, conn, spawn, &found) < 0
-             ? NULL
-             : define (call, conn, spawn, 0, before ? before : found);
+  return define (call, conn, spawn, 0);
 }
 
 /* libvirt looks for a free display port and QEMU binds it a moment later; another

@@ -24,8 +24,8 @@ struct virt_user {
   int found; /* 1; 0: it is not known; -1: the user of the daemon, or root */
   uid_t uid;
   gid_t groups[VIRT_MAX_GROUPS]; /* the first is its own */
-  int n_groups;                  /* 0: the others have not been looked up */
-  int64_t at;                    /* when it was found out */
+  int n_groups;
+  int64_t at; /* when it was found out */
 };
 
 /* A guest as it was seen. */
@@ -48,8 +48,6 @@ struct vl_conn {
   int embedded;    /* libvirt's own driver, not a daemon's */
   int apart;       /* it is opened in a child process for each piece of work */
   pid_t parent;    /* in such a child: the process that waits for it */
-  pid_t leaving;   /* the child that has answered last and has yet to end, or 0 */
-  int leaving_fd;  /* its pidfd */
   uid_t guest_uid; /* whom each guest runs as, 0: as libvirt says */
   gid_t guest_gid;
   int64_t log_bytes; /* what is kept of a guest's console, 0: for virtlogd to say */
@@ -64,7 +62,6 @@ struct vl_conn {
   uint32_t given;        /* milliseconds, to the work that was done last */
   uint32_t waited;       /* milliseconds, in vain, for libvirt that another command has */
   int deaf;              /* the guest that was looked at last does not answer */
-  virDomainPtr heard;    /* in a child: the guest whose QEMU has just answered, for virt_look */
   char asked[VIR_UUID_STRING_BUFLEN]; /* the guest that was asked to shut down last */
   int64_t asked_at;
 };
@@ -240,8 +237,6 @@ int virt_ask_bytes (struct vl_call *call, struct vl_conn *conn, virt_fn fn,
  * not done in time. */
 int virt_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
                 const char **answer, size_t *length);
-/* Waits for the end of the child that has answered last. */
-void virt_see_off (struct vl_conn *conn);
 /* RESULT, or -1 after the finding that VIRT_BUSY or VIRT_LATE stands for. */
 int virt_busy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, int result);
 /* As virt_do, for what takes an answer of the guest's QEMU: it is asked for one first, where FN
@@ -446,9 +441,9 @@ int virt_judge_guests (struct vl_call *call, const struct virt_driver *driver,
  * stood before stands again. */
 virDomainPtr virt_define (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn);
 /* The same of a document that was judged by the installed libvirt's schema when it was planned, which
- * a daemon would read anew for it.  BEFORE is the definition that stands, NULL: it is asked for. */
+ * a daemon would read anew for it. */
 virDomainPtr virt_define_judged (struct vl_call *call, struct vl_conn *conn,
-                                 const struct vl_spawn *spawn, const char *before);
+                                 const struct vl_spawn *spawn);
 /* Starts a defined domain.  FLAGS are libvirt's create flags; without
  * VIR_DOMAIN_START_FORCE_BOOT, saved memory is restored.  No instruction of the guest runs
  * before the live XML was read back.  On failure it is off; one whose memory was restored
