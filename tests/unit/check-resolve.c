@@ -200,7 +200,7 @@ START_TEST (a_cycle_names_its_chain)
                     "  turn one of these features off; the cycle is a fault of theirs");
   ck_assert_int_eq (vl_findings_exit (s.call, 0), VL_ERR_CONFLICT);
   for (size_t i = 0; i < s.registry->n; i++)
-    if (s.registry->plugins[i]->feature.resolve)
+    if (s.registry->plugins[i]->feature.resolve && s.registry->plugins[i]->feature.network == NULL)
       ck_assert_int_eq (s.guest->failed[i], 1);
 }
 END_TEST
