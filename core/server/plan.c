@@ -230,10 +230,9 @@ vl_plan_finish (struct vl_app *app, struct vl_plan *plan, const char *name)
   int bad = plan->call->here ? vl_server_judge_free (app, plan->request->uuid, name) : 0;
 
   plan->ok = plan->ok && bad == 0;
-  if (vl_plan_check_critical (app, plan) < 0 || vl_plan_volumes_judge (app, plan) < 0)
-    return -1;
-  vl_plan_volumes_tell (plan->call, plan, NULL);
-  return tell_choices (app, plan);
+  return vl_plan_check_critical (app, plan) < 0 || vl_plan_volumes_judge (app, plan) < 0
+             ? -1
+             : tell_choices (app, plan);
 }
 
 int

@@ -41,9 +41,6 @@ int vl_plan_again (struct vl_app *app, struct vl_plan *plan);
 /* Opens the volumes of PLAN that are on this machine, and judges them as each start of a server
  * does.  0, or -1 with findings, and PLAN has failed. */
 int vl_plan_volumes_judge (struct vl_app *app, struct vl_plan *plan);
-/* Warns CALL of volumes of PLAN that are on this machine and look like no raw ones; ONLY: of the one with
- * that id, NULL: of all. */
-void vl_plan_volumes_tell (struct vl_call *call, const struct vl_plan *plan, const char *only);
 /* The end of a PLAN of which no server is made: judges critical plugins, volumes, and whether uuid
  * and NAME (NULL: not asked) are free, and advises that what was chosen is not kept for it.  0, or
  * -1 where the plan has failed. */

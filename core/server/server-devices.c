@@ -360,11 +360,7 @@ plan_with (struct work *w, const char *request)
   w->after = w->record;
   w->after.request = request;
   w->plan = vl_record_plan (w->app, &w->after, w->current.stored);
-  if (w->plan == NULL || ! w->plan->ok || judge_plan (w) < 0)
-    return -1;
-  /* One that goes is not in the plan any more. */
-  vl_plan_volumes_tell (w->app->call, w->plan, w->device);
-  return 0;
+  return w->plan && w->plan->ok ? judge_plan (w) : -1;
 }
 
 /* Takes JSON, the request with or without the device. */

@@ -159,8 +159,6 @@ connect_volume (struct disk_work *w)
     return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidBDM", NULL,
                          "give its connection_info, or a file with --volume path=FILE,format=raw",
                          "%s does not say where the volume is", w->disk->why);
-  if (w->source->path)
-    vl_volume_tell (call, w->source->path, w->disk->format);
   return 0;
 }
 

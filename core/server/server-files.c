@@ -465,17 +465,3 @@ vl_plan_volumes_judge (struct vl_app *app, struct vl_plan *plan)
   plan->ok = plan->ok && result == 0;
   return result;
 }
-
-void
-vl_plan_volumes_tell (struct vl_call *call, const struct vl_plan *plan, const char *only)
-{
-  const struct vl_guest *guest = plan->build.guest;
-
-  for (size_t i = 0; plan->call->here && i < guest->n_disks; i++) {
-    const struct vl_disk *disk = &guest->disks[i];
-
-    if (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i]) && guest->sources[i].path
-        && (only == NULL || VL_STREQ (disk->id, only)))
-      vl_volume_tell (call, guest->sources[i].path, disk->format);
-  }
-}

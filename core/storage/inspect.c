@@ -249,36 +249,6 @@ is_vmdk_text (const struct vl_image_file *file)
   return end - p > 8 && memcmp (p, "version=", 8) == 0;
 }
 
-void
-vl_volume_tell (struct vl_call *call, const char *path, const char *format)
-{
-  VL_AUTOIMAGE struct vl_image_file file = {
-    .call = call, .fd = -1, .path = path, .noun = "volume"
-  };
-  VL_AUTOCLOSE int where = VL_STREQ (format, "raw") ? open (path, O_PATH | O_CLOEXEC) : -1;
-  size_t first = call->findings.n;
-  const char *looks = NULL;
-  struct stat st;
-
-  if (where < 0 || fstat (where, &st) < 0 || take (&file, where, S_ISBLK (st.st_mode)) < 0) {
-    vl_findings_drop (call, first, call->findings.n);
-    return;
-  }
-  for (size_t i = 0; i < sizeof magics / sizeof magics[0] && looks == NULL; i++)
-    if (! VL_STREQ (magics[i].format, "iso") && ! VL_STREQ (magics[i].format, "luks")
-        && has_magic (&file, i))
-      looks = magics[i].format;
-  if (looks)
-    vl_warn_as (
-        call, "VolumeFormat", NULL,
-        VL_STREQ (looks, "qcow2")
-            ? "if it is one for the host: format=qcow2; if its guest wrote it: all is well"
-            : "if its guest did not write it, convert it: qemu-img convert -O raw OLD NEW",
-        "volume \"%s\" was given as raw, but its bytes are those of %s, and so the guest sees "
-        "them",
-        path, looks);
-}
-
 /* Compares what the bytes look like with what the user said. */
 static int
 judge_magic (const struct vl_image_file *file, const char *format)

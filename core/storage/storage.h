@@ -44,9 +44,6 @@ void vl_image_close (struct vl_image_file *file);
  * and every folder above it may be written by root, the caller and GUESTS alone. */
 int vl_volume_open (struct vl_call *call, const char *path, int block,
                     const struct vl_trust_guests *guests, struct vl_image_file *file);
-/* Warns where the volume PATH is given as FORMAT raw and its bytes are those of another format: whether
- * a guest wrote them itself only its user knows.  What cannot be read is told elsewhere. */
-void vl_volume_tell (struct vl_call *call, const char *path, const char *format);
 /* 0 if the bytes are what FORMAT says and name no other file, else -1 after
  * ImageUnacceptable.  Only our own parsers. */
 int vl_image_check (struct vl_image_file *file, const char *format);
