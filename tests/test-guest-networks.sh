@@ -42,15 +42,13 @@ ip link set br-taps up
 ip tuntap add dev tap-blue mode tap
 ip link set tap-blue master br-taps up
 END
-# Where the host has a /dev of its own no macvtap appears in it by itself, as udev lets it.
-cat > "$rig/nodes" << 'END'
-while sleep 0.1; do
-  for tap in /run/sys/class/macvtap/tap*; do
-    [ ! -e "$tap/dev" ] || [ -e "/dev/${tap##*/}" ] || mknod -m 600 "/dev/${tap##*/}" c "$(cut -d: -f1 "$tap/dev")" "$(cut -d: -f2 "$tap/dev")"
-  done
-done
+# The kernel makes the device of a macvtap, before its link is there, in the machine's own /dev alone.
+host_run a bash -e << 'END' > "$tmp/devices" 2>&1 || bail "devices of macvtaps: $(cat "$tmp/devices")"
+[ "$(findmnt -n -o FSTYPE /dev)" != devtmpfs ] || exit 0
+mkdir /run/devices
+mount -t devtmpfs devtmpfs /run/devices
+for n in $(seq 200); do ln -sf "/run/devices/tap$n" "/dev/tap$n"; done
 END
-host_run a setsid -f bash "$rig/nodes" > "$tmp/nodes" 2>&1 < /dev/null
 cat > "$rig/blue.xml" << 'END'
 <network><name>blue</name><forward mode='open'/><bridge name='br-blue'/>
 <ip address='192.168.91.1' netmask='255.255.255.0'><dhcp><range start='192.168.91.10' end='192.168.91.50'/></dhcp></ip></network>
