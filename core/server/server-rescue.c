@@ -41,6 +41,7 @@ copy_image (struct vl_arena *arena, const struct vl_request_image *image)
   copy.status = vl_arena_strdup (arena, image->status);
   copy.kernel = vl_arena_strdup (arena, image->kernel);
   copy.ramdisk = vl_arena_strdup (arena, image->ramdisk);
+  copy.stored_as = vl_arena_strdup (arena, image->stored_as);
   copy.file = vl_arena_strdup (arena, image->file);
   return copy;
 }
