@@ -116,7 +116,7 @@ create one tap,dev=tap-blue $port
 create two tap 09b11c53-8b5c-4eeb-8f00-d84eaa0aaa50
 run t server create three --flavor small --image guest --network tap,dev=tap-blue
 is_rc 4 "a tap that a server has"
-has "$err" "error ComputeResourcesUnavailable tap: nothing of 'TAP' is free for 'nic0'" "goes to no second one"
+has "$err" "error ComputeResourcesUnavailable tap: TAP 'tap-blue' of 'nic0' is in use by server \"one\"" "goes to no second one, and who has it is named"
 # tap SERVER N: the N-th interface on the host.
 tap_of () { host_virsh a domiflist "$(field "$1" domain)" | awk 'NF && $1 != "Interface" && $1 !~ /^-/ { print $1 }' | sed -n "$(($2 + 1))p"; }
 run host_run a ip link set "$(tap_of two 2)" master br-taps up

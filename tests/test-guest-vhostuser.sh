@@ -57,7 +57,7 @@ run t server create two --flavor small --image guest --volume "$(volume two)" --
 made "the switch comes to a guest"
 run t server create three --flavor small --image guest --network "vhostuser,vhostuser_socket=$sockets/two"
 is_rc 4 "a socket that a server has"
-has "$err" "error ComputeResourcesUnavailable vhostuser: nothing of 'VHOSTUSER' is free for 'nic0'" "goes to no second one"
+has "$err" "error ComputeResourcesUnavailable vhostuser: VHOSTUSER '$sockets/two' of 'nic0' is in use by server \"two\"" "goes to no second one, and who has it is named"
 for server in one two; do
   true_that "$server reaches the other" says "$server" 'guest: reaches'
   true_that "$server has an answer to large ones" says "$server" 'guest: large ones too'

@@ -364,6 +364,16 @@ add_member (struct vl_call *call, const char *pool, const char *holder, const ch
   return claim;
 }
 
+/* Refuses MEMBER of WHAT for HOLDER, since WHO, as who_has says, has it. */
+static int
+refuse_used (struct vl_call *call, const char *what, const char *member, const char *holder,
+             const char *who, const char *why, const char *hint)
+{
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", why, hint,
+                       "%s '%s' of '%s' is in use by %s", what, member, holder,
+                       *who ? vl_printf (call, "server \"%s\"", who) : "this server already");
+}
+
 int
 vl_claim_member (struct vl_call *call, const struct vl_wanted_member *want)
 {
@@ -371,10 +381,8 @@ vl_claim_member (struct vl_call *call, const struct vl_wanted_member *want)
                              want->same ? want->same : same_text);
 
   if (who)
-    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", NULL,
-                         *who == '\0' && want->own_hint ? want->own_hint : want->hint,
-                         "%s '%s' of '%s' is in use by %s", want->what, want->member, want->holder,
-                         *who ? vl_printf (call, "server \"%s\"", who) : "this server already");
+    return refuse_used (call, want->what, want->member, want->holder, who, NULL,
+                        *who == '\0' && want->own_hint ? want->own_hint : want->hint);
   add_member (call, want->pool, want->holder, want->member, NULL)->amount = ! want->shared;
   return 0;
 }
@@ -384,7 +392,7 @@ choose (struct vl_call *call, const char *function, const char *pool, const char
         const struct candidates *from, const char *why)
 {
   const struct vl_claim_info *made;
-  const char *had;
+  const char *had, *who = NULL;
   char text[24];
 
   if (! may_claim (call, function, pool) || ! may_claim (call, function, holder))
@@ -407,14 +415,19 @@ choose (struct vl_call *call, const char *function, const char *pool, const char
     const char *member = candidate (from, i, text);
     struct vl_claim_info *claim;
 
-    if (who_has (call, pool, holder, member, 0, same_text))
+    who = who_has (call, pool, holder, member, 0, same_text);
+    if (who)
       continue;
     claim = add_member (call, pool, holder, member, why);
     claim->provisional = from->n > 1;
     return claim->member;
   }
-  vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", why, MEND,
-                "nothing of '%s' is free for '%s'", pool, holder);
+  if (from->n == 1)
+    refuse_used (call, pool, candidate (from, 0, text), holder, who, why,
+                 "ask for another one, or take it away where it is");
+  else
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "ComputeResourcesUnavailable", why, MEND,
+                  "nothing of '%s' is free for '%s'", pool, holder);
   return NULL;
 }
 
