@@ -149,12 +149,11 @@ tune (struct vl_call *c, const struct vl_disk *disk, struct vl_node *driver)
 static int
 tune_disk (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const char *id = vl_node_device (node);
+  const struct vl_disk *disk = vl_node_disk (node);
 
   (void)opaque;
-  for (size_t i = 0; id && i < vl_n_disks (c); i++)
-    if (strcmp (vl_disk (c, i)->id, id) == 0)
-      tune (c, vl_disk (c, i), vl_ensure_in (node, "driver"));
+  if (disk)
+    tune (c, disk, vl_ensure_in (node, "driver"));
   return 0;
 }
 

@@ -99,12 +99,11 @@ limit (struct vl_call *c, struct vl_node *disk)
 static int
 limit_disk (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const char *id = vl_node_device (node);
+  const struct vl_disk *disk = vl_node_disk (node);
 
   (void)opaque;
-  for (size_t i = 0; id && i < vl_n_disks (c); i++)
-    if (strcmp (vl_disk (c, i)->id, id) == 0 && vl_disk (c, i)->serial == NULL)
-      limit (c, node);
+  if (disk && disk->serial == NULL)
+    limit (c, node);
   return 0;
 }
 

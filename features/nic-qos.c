@@ -42,18 +42,11 @@ active (struct vl_call *c)
   return 0;
 }
 
-/* Of interfaces that the host's kernel never sees. */
-static int
-is_unlimited (const char *type)
-{
-  return strcmp (type, "user") == 0 || strcmp (type, "vhostuser") == 0;
-}
-
 static int
 validate (struct vl_call *c)
 {
   for (size_t i = 0; i < vl_n_nics (c); i++)
-    if (is_unlimited (vl_nic (c, i)->type))
+    if (vl_nic (c, i)->carrier != VL_CARRIER_HOST)
       vl_warn (c, NULL, "connect it to a bridge",
                "network %zu is of type '%s', whose traffic cannot be limited", i,
                vl_nic (c, i)->type);
@@ -63,8 +56,10 @@ validate (struct vl_call *c)
 static int
 limit_nic (struct vl_call *c, struct vl_node *node, void *opaque)
 {
+  const struct vl_nic *nic = vl_node_nic (node);
+
   (void)opaque;
-  if (is_unlimited (vl_get (node, "@type")))
+  if (nic == NULL || nic->carrier != VL_CARRIER_HOST)
     return 0;
   for (size_t i = 0; i < sizeof props / sizeof props[0]; i++) {
     const char *name = props[i].name, *dash = strchr (name, '-');

@@ -106,18 +106,12 @@ active (struct vl_call *c)
              || vl_has (c, "tx-size"));
 }
 
-/* Is NIC served by another process? */
+/* Does another process serve one of the interfaces? */
 static int
-is_vhostuser (const struct vl_nic *nic)
-{
-  return strcmp (nic->type, "vhostuser") == 0;
-}
-
-static int
-has_vhostuser (struct vl_call *c)
+has_vhost_user (struct vl_call *c)
 {
   for (size_t i = 0; i < vl_n_nics (c); i++)
-    if (is_vhostuser (vl_nic (c, i)))
+    if (vl_nic (c, i)->carrier == VL_CARRIER_PROCESS)
       return 1;
   return 0;
 }
@@ -127,36 +121,25 @@ validate (struct vl_call *c)
 {
   if (vl_bool (c, "multiqueue") && ! vl_has (c, "queues"))
     vl_advise (c, "multiqueue", NULL, "each interface has one queue: more need KVM and two vCPUs");
-  if (vl_has (c, "tx-size") && ! has_vhostuser (c))
+  if (vl_has (c, "tx-size") && ! has_vhost_user (c))
     vl_advise (c, "tx-size", NULL,
                "transmit queues keep their length: the guest has no vhost-user or "
                "vDPA interface");
   return 0;
 }
 
-static const struct vl_nic *
-nic_of (struct vl_call *c, const char *id)
-{
-  for (size_t i = 0; id && i < vl_n_nics (c); i++)
-    if (strcmp (vl_nic (c, i)->id, id) == 0)
-      return vl_nic (c, i);
-  return NULL;
-}
-
-/* An interface that QEMU serves by itself ("user") has one queue pair, and none
- * that vhost could serve. */
 static int
 tune_nic (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const struct vl_nic *nic = nic_of (c, vl_node_device (node));
+  const struct vl_nic *nic = vl_node_nic (node);
   struct vl_node *driver;
   int kernel, process;
 
   (void)opaque;
   if (nic == NULL || nic->model == NULL || strcmp (nic->model, "virtio") != 0)
     return 0;
-  process = is_vhostuser (nic);
-  kernel = ! process && strcmp (nic->type, "user") != 0 && vl_is (c, VL_GUEST_VIRT_TYPE, "kvm");
+  process = nic->carrier == VL_CARRIER_PROCESS;
+  kernel = nic->carrier == VL_CARRIER_HOST && vl_is (c, VL_GUEST_VIRT_TYPE, "kvm");
   if (vl_bool (c, "packed")) {
     driver = vl_ensure_in (vl_because (node, "packed"), "driver");
     vl_set (driver, "packed", "on");

@@ -135,15 +135,11 @@ free_unit (struct vl_call *c, int unit)
 static int
 place_disk (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const char *id = vl_node_device (node);
+  const struct vl_disk *disk = vl_node_disk (node);
   int from_volume = vl_bool (c, VL_GUEST_BOOT_FROM_VOLUME), unit = kept_unit (node), boots;
   int *next = opaque;
-  const struct vl_disk *disk = NULL;
   struct vl_node *address;
 
-  for (size_t i = 0; id && i < vl_n_disks (c); i++)
-    if (strcmp (vl_disk (c, i)->id, id) == 0)
-      disk = vl_disk (c, i);
   if (disk == NULL || strcmp (disk->bus, "scsi") != 0)
     return 0;
   boots = from_volume && disk->boot == 1 && disk->serial;

@@ -23,12 +23,10 @@ static const struct vl_write writes[] = { { .path = "devices/interface/driver" }
 
 static const struct vl_name reads[] = { { .name = VL_GUEST_NIC }, { .name = VL_GUEST_VIRT_TYPE } };
 
-/* An interface of type user is served by QEMU alone, one of vhostuser by another process. */
 static int
 could_use_vhost (const struct vl_nic *nic)
 {
-  return nic->model && strcmp (nic->model, "virtio") == 0 && strcmp (nic->type, "user")
-         && strcmp (nic->type, "vhostuser");
+  return nic->model && strcmp (nic->model, "virtio") == 0 && nic->carrier == VL_CARRIER_HOST;
 }
 
 static int
@@ -74,12 +72,12 @@ validate (struct vl_call *c)
 static int
 forbid_vhost (struct vl_call *c, struct vl_node *node, void *opaque)
 {
-  const char *id = vl_node_device (node);
+  const struct vl_nic *nic = vl_node_nic (node);
 
+  (void)c;
   (void)opaque;
-  for (size_t i = 0; id && i < vl_n_nics (c); i++)
-    if (strcmp (vl_nic (c, i)->id, id) == 0 && could_use_vhost (vl_nic (c, i)))
-      vl_set (vl_ensure_in (vl_because (node, "used"), "driver"), "name", "qemu");
+  if (nic && could_use_vhost (nic))
+    vl_set (vl_ensure_in (vl_because (node, "used"), "driver"), "name", "qemu");
   return 0;
 }
 

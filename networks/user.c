@@ -20,6 +20,7 @@ static const struct vl_prop props[] = {
 static int
 lay_out (struct vl_call *c, struct vl_nic *nic)
 {
+  nic->carrier = VL_CARRIER_QEMU;
   if (nic->mtu == 0)
     return 0;
   return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,

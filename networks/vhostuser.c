@@ -67,6 +67,7 @@ check_plugs (struct vl_call *c, const struct vl_nic *nic)
 static int
 lay_out (struct vl_call *c, struct vl_nic *nic)
 {
+  nic->carrier = VL_CARRIER_PROCESS;
   nic->source = vl_nic_info (c, nic, "vhostuser_socket");
   if (nic->source == NULL)
     return vl_refuse_as (c, VL_ERR_REQUEST, "VifDetailsMissingVhostuserSockPath", NULL,

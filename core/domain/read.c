@@ -48,6 +48,28 @@ vl_node_device (const struct vl_node *node)
   return node->element ? vl_element_device (node->element) : NULL;
 }
 
+const struct vl_disk *
+vl_node_disk (const struct vl_node *node)
+{
+  const char *id = vl_node_device (node);
+
+  for (size_t i = 0; id && i < vl_n_disks (node->call); i++)
+    if (VL_STREQ (vl_disk (node->call, i)->id, id))
+      return vl_disk (node->call, i);
+  return NULL;
+}
+
+const struct vl_nic *
+vl_node_nic (const struct vl_node *node)
+{
+  const char *id = vl_node_device (node);
+
+  for (size_t i = 0; id && i < vl_n_nics (node->call); i++)
+    if (VL_STREQ (vl_nic (node->call, i)->id, id))
+      return vl_nic (node->call, i);
+  return NULL;
+}
+
 static int
 keep_element (struct vl_element *element, void *opaque)
 {

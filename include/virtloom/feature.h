@@ -173,6 +173,13 @@ struct vl_disk {
 VL_EXPORT size_t vl_n_disks (struct vl_call *c);
 VL_EXPORT const struct vl_disk *vl_disk (struct vl_call *c, size_t i);
 
+/* Who moves the frames of an interface. */
+enum vl_carrier {
+  VL_CARRIER_HOST = 0, /* the host's kernel: limits, and vhost, are its own */
+  VL_CARRIER_QEMU,     /* QEMU by itself, in one queue pair */
+  VL_CARRIER_PROCESS,  /* another process, which maps the guest's memory (vhost-user) */
+};
+
 struct vl_nic {
   const char *id;     /* never changes and is used once in a server: "nic-..." */
   const char *type;   /* what a network plugin answers for */
@@ -187,6 +194,7 @@ struct vl_nic {
   const char *plugin; /* the network plugin that reaches it */
   const char *port;   /* while the guest is built: the uuid of its port, which its id has
                          ("nic-UUID"), or that is made of server and id */
+  uint32_t carrier;   /* enum vl_carrier, as the network plugin lays it out */
   /* New members go below this line only. */
 };
 VL_EXPORT size_t vl_n_nics (struct vl_call *c);
@@ -296,6 +304,9 @@ VL_EXPORT const char *vl_node_name (const struct vl_node *node);
 /* The id of the disk or NIC that the element describes or is part of, NULL for
  * others. */
 VL_EXPORT const char *vl_node_device (const struct vl_node *node);
+/* That disk or NIC itself; NULL where the element is of none. */
+VL_EXPORT const struct vl_disk *vl_node_disk (const struct vl_node *node);
+VL_EXPORT const struct vl_nic *vl_node_nic (const struct vl_node *node);
 /* Calls FN for each element that PATH matches ('*' is any one element) below the
  * domain, in document order; stops at and answers with the first answer that is
  * not 0. */
