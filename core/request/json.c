@@ -376,6 +376,9 @@ vl_request_plain (struct vl_call *call, const char *text, size_t length)
   return plain;
 }
 
+/* Before what is in the profile, not in the details. */
+#define PROFILE "profile."
+
 const char *
 vl_network_member (struct vl_call *call, const struct vl_network *network, const char *name)
 {
@@ -393,8 +396,8 @@ vl_network_member (struct vl_call *call, const struct vl_network *network, const
                ? vl_printf (call, "%lld", (long long)*(const int64_t *)at)
                : NULL;
   }
-  return VL_STARTS (name, "profile.") ? vl_detail (call, network->profile, name + 8)
-                                      : vl_detail (call, network->details, name);
+  return VL_STARTS (name, PROFILE) ? vl_detail (call, network->profile, name + strlen (PROFILE))
+                                   : vl_detail (call, network->details, name);
 }
 
 struct vl_request *

@@ -190,6 +190,14 @@ be_parent (struct vl_call *call, pid_t child, int64_t ms, FILE *file, const char
       WIFSIGNALED (status) ? strsignal (WTERMSIG (status)) : "");
 }
 
+void
+virt_no_process (struct vl_call *call)
+{
+  vl_refuse (call, VL_ERR_FAILED, NULL,
+             "is there memory left, and may this user have more processes? (ulimit -u)",
+             "cannot make a process for libvirt: %s", strerror (errno));
+}
+
 /* LOCK is the child's from then on: it goes when that ends, also where this process is stopped. */
 static int
 run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, virt_fn fn,
@@ -218,9 +226,7 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
   if (child > 0)
     result = be_parent (call, child, ms, file, answer, length);
   else
-    vl_refuse (call, VL_ERR_FAILED, NULL,
-               "is there memory left, and may this user have more processes? (ulimit -u)",
-               "cannot make a process for libvirt: %s", strerror (errno));
+    virt_no_process (call);
   if (file)
     fclose (file);
   else if (fd >= 0)

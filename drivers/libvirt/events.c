@@ -266,9 +266,7 @@ fork_source (struct vl_call *call, struct vl_conn *conn, const int *fds)
     _exit (VL_ERR_FAILED);
   }
   if (child < 0)
-    vl_refuse (call, VL_ERR_FAILED, NULL,
-               "is there memory left, and may this user have more processes? (ulimit -u)",
-               "cannot make a process for libvirt: %s", strerror (errno));
+    virt_no_process (call);
   return child;
 }
 

@@ -237,6 +237,8 @@ int virt_ask_bytes (struct vl_call *call, struct vl_conn *conn, virt_fn fn,
  * not done in time. */
 int virt_apart (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct virt_job *job,
                 const char **answer, size_t *length);
+/* Refuses, where fork has failed with errno. */
+void virt_no_process (struct vl_call *call);
 /* RESULT, or -1 after the finding that VIRT_BUSY or VIRT_LATE stands for. */
 int virt_busy (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, int result);
 /* As virt_do, for what takes an answer of the guest's QEMU: it is asked for one first, where FN
@@ -455,8 +457,7 @@ int virt_kill (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain);
 /* What to do about one that does not go. */
 #define VIRT_STUCK_HINT                                                                            \
   "its QEMU may wait for storage that does not answer ('ps' shows it in state D): mend that, "     \
-  "then "                                                                                          \
-  "do it again"
+  "then do it again"
 /* Puts the definition BEFORE of the guest back, NULL: it had none. */
 void virt_put_back (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
                     const char *before);
