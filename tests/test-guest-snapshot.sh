@@ -28,6 +28,7 @@ if [ -n "$port" ]; then
   chmod +x /run/hook /bin/chpasswd
   killall -9 qemu-ga 2> /dev/null; sleep 1
   /bin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run -F/run/hook > /dev/null 2>&1 &
+  until ls -l /proc/[0-9]*/fd 2> /dev/null | grep -q "/dev/${port##*/}"; do sleep 1; done
 fi
 n=100000
 while :; do
@@ -54,6 +55,8 @@ printf '#!/bin/sh\n[ "$1" = thaw ] || sleep 75\necho "guest: hook $1" > /dev/con
 chmod +x /run/hook
 killall -9 qemu-ga 2> /dev/null; sleep 1
 /bin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run -F/run/hook > /dev/null 2>&1 &
+# libvirt asks only one that has its channel open.
+until ls -l /proc/[0-9]*/fd 2> /dev/null | grep -q "/dev/${port##*/}"; do sleep 1; done
 echo "guest: is slow"
 END
 # What is copied takes its time.
