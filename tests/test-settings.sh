@@ -126,21 +126,21 @@ judge () {
   set -- $4
   set +f
   while [[ $1 == [dfin]:* ]]; do words+=("$1"); shift; done
-  case $1 in
-  live) live=yes ;;
-  made | stored)
-    try=$1
-    for program in qemu-img isoinfo genisoimage; do
-      PATH=$PATH:/sbin command -v $program > /dev/null || { skip "$setting: $program is missing"; return; }
-    done ;;
-  host:*) host=${1#host:} ;;
-  *) false ;;
-  esac && shift
+  while case $1 in
+    live) live=yes ;;
+    made | stored)
+      try=$1
+      for program in qemu-img isoinfo genisoimage; do
+        PATH=$PATH:/sbin command -v $program > /dev/null || { skip "$setting: $program is missing"; return; }
+      done ;;
+    host:*) host=${1#host:} ;;
+    *) false ;;
+    esac; do shift; done
   local how=$1 text
   shift
   text=$*
   if [ "$how" = in ]; then
-    true_that "$setting: $text sets it" grep -rqE -- "(^|[^a-z_])${setting##*.}( *=|[^a-z_])" "$top_srcdir/tests/$text"
+    true_that "$setting: $text sets it" grep -rqE -- "(^|[^a-z_])${setting##*.} ?= ?" "$top_srcdir/tests/$text"
     return
   fi
   if [ "$how" = limit ]; then
@@ -176,6 +176,27 @@ grep -v '^#' "$list" > "$tmp/list"
 while IFS='|' read -r setting value beside what void; do
   judge "$setting" "$value" "$beside" "$what"
 done < "$tmp/list"
+
+# ---- those that no plan shows ----
+
+settings "virtloom.state_dir=$tmp/elsewhere" virtloom.driver=fake
+run program --config "$conf" flavor create f --vcpus 1 --ram 64
+is_eq "$rc $(find "$tmp/elsewhere" -maxdepth 1 -name state.db)" "0 $tmp/elsewhere/state.db" "virtloom.state_dir: STATE is there"
+program --config "$conf" image create i --file "$tmp/three.raw" --disk-format raw > "$tmp/.out" 2>&1
+run program --config "$conf" server create web --flavor f --image i
+is_eq "$(program --config "$conf" server show web -o json | jq -r .driver)" fake "virtloom.driver: new servers get it"
+settings "fake.host=$top_srcdir/tests/hosts/aarch64.json"
+is_eq "$(vl --config "$conf" --driver fake host show -o json | jq -r '.facts."host.arch"')" aarch64 "fake.host: the host is that one"
+# said SETTING OPTION: how many findings a plan tells that has a warning, an advice, and one that is debug text.
+said () {
+  settings "$1" nic-queues.tx_queue_size=512
+  f ${2:-} plan --request "$tmp/request" 2>&1 > /dev/null | grep -cE '^(error|warning|advice) '
+}
+request i:a_note=x n:user
+for level in error:0 warning:1 info:2 debug:3; do
+  is_eq "$(said "virtloom.log_level=${level%:*}")" "${level#*:}" "virtloom.log_level: ${level%:*}"
+done
+is_eq "$(said virtloom.log_level=debug -q) $(said virtloom.log_level=error -v)" "1 3" "virtloom.log_level: options stand above it"
 
 # ---- and is told where it cannot ----
 

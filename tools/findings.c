@@ -30,10 +30,10 @@ findings_print_one (const struct vl_finding *finding, FILE *file)
 }
 
 void
-findings_print (const struct tool *tool, const struct vl_app *app, FILE *file)
+findings_print (const struct vl_app *app, FILE *file)
 {
   for (size_t i = 0; i < vl_findings_count (app); i++)
-    if (! tool->quiet || vl_findings_get (app, i)->severity != VL_SEV_ADVICE)
+    if (vl_findings_get (app, i)->severity <= vl_app_told (app))
       findings_print_one (vl_findings_get (app, i), file);
 }
 

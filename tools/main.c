@@ -171,7 +171,7 @@ finish (struct tool *tool, int code)
     told = 0;
   }
   if (! told)
-    findings_print (tool, tool->app, stderr);
+    findings_print (tool->app, stderr);
   json_decref (tool->data);
   vl_app_free (tool->app);
   return code;

@@ -95,7 +95,7 @@ measure (const struct top *top, FILE *file)
   if (vl_server_diagnostics (sampling.app, NULL, add_guest, &sampling) < 0) {
     int code = vl_findings_exit_code (sampling.app);
 
-    findings_print (top->tool, sampling.app, file);
+    findings_print (sampling.app, file);
     return code ? code : VL_ERR_FAILED;
   }
   sample = json_object ();

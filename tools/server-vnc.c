@@ -80,7 +80,7 @@ find_display (struct showing *showing)
   showing->console.tty = NULL;
   showing->console.socket = found.socket ? vl_xstrdup (found.socket) : NULL;
   showing->console.host = found.host ? vl_xstrdup (found.host) : NULL;
-  findings_print (tool, tool->app, stderr);
+  findings_print (tool->app, stderr);
   server_let_go (tool);
   return 0;
 }

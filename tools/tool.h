@@ -203,8 +203,8 @@ int output_is_deaf (void);
 
 /* ---- findings.c ---- */
 
-/* Those of APP; no advice where TOOL is to be quiet. */
-void findings_print (const struct tool *tool, const struct vl_app *app, FILE *file);
+/* Those of APP that a user is to be told (vl_app_told). */
+void findings_print (const struct vl_app *app, FILE *file);
 /* The findings of FROM that are LEAST or worse become TO's. */
 void findings_copy (struct vl_app *to, const struct vl_app *from, enum vl_severity least);
 void findings_print_one (const struct vl_finding *finding, FILE *file);

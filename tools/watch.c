@@ -64,7 +64,7 @@ watch_apart (struct watch *watch, void (*fn) (struct vl_app *app, void *opaque),
     alarm (WORK_SECONDS);
     app = new_session (watch);
     fn (app, opaque);
-    findings_print (watch->tool, app, stderr);
+    findings_print (app, stderr);
     vl_app_free (app);
     fflush (NULL);
     _exit (0);
@@ -227,7 +227,7 @@ say_lost (struct watch *watch, struct vl_app *app, int reached)
     return;
   watch->told = 1;
   if (! reached)
-    findings_print (watch->tool, app, stderr);
+    findings_print (app, stderr);
   fprintf (stderr, "the hypervisor has gone; it is tried again until it is there\n");
 }
 

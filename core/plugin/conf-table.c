@@ -33,7 +33,7 @@ static const struct vl_prop table[] = {
   NAMES ("ignored_properties", "globs of image properties that are known and passed over"),
   NAMES ("ignored_extra_specs", "globs of extra specs of flavors that are known and passed over"),
   NAMES ("traits", "traits that this host has (NAME) or has not (-NAME), whatever its facts say"),
-  ROW ("log_level", VL_CHOICE, "warning", NULL, "what is logged", .choices = log_levels),
+  ROW ("log_level", VL_CHOICE, "info", NULL, "what commands say on stderr", .choices = log_levels),
   ROW ("resume_guests_state_on_host_boot", VL_BOOL, "no",
        "DEFAULT.resume_guests_state_on_host_boot",
        "'virtloom host resume' starts the guests that ran before the host's boot"),

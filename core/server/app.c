@@ -69,6 +69,7 @@ vl_app_new (const struct vl_app_options *options)
   app->options.wait = options->wait;
   app->call->quiet = options->quiet;
   app->call->verbose = options->verbose;
+  app->told = options->quiet ? VL_SEV_WARNING : VL_SEV_ADVICE;
   return app;
 }
 
@@ -91,6 +92,27 @@ vl_app_free (struct vl_app *app)
   free (app);
 }
 
+/* Options stand above the setting. */
+static void
+say_as_much (struct vl_app *app)
+{
+  const char *level = vl_config_str (app->config, "log_level");
+
+  if (app->options.quiet || app->options.verbose)
+    return;
+  app->call->verbose = VL_STREQ (level, "debug");
+  app->told = VL_STREQ (level, "error")     ? VL_SEV_ERROR
+              : VL_STREQ (level, "warning") ? VL_SEV_WARNING
+                                            : VL_SEV_ADVICE;
+  app->call->quiet = app->told < VL_SEV_ADVICE;
+}
+
+enum vl_severity
+vl_app_told (const struct vl_app *app)
+{
+  return app->told;
+}
+
 int
 vl_app_read (struct vl_app *app)
 {
@@ -107,6 +129,7 @@ vl_app_read (struct vl_app *app)
   /* Who asks for all that is wrong hears of the plugins' files, too. */
   if (result < 0 && ! app->options.strict)
     return -1;
+  say_as_much (app);
   app->call->image_limits.seconds =
       (unsigned)vl_config_int (app->config, "storage.images_cpu_time_limit");
   app->call->image_limits.gib =

@@ -30,6 +30,7 @@ struct vl_app {
   const char *state_dir;  /* NULL until asked for */
   struct vl_store *store; /* NULL until asked for */
   int recovered;          /* dead operations were looked for */
+  enum vl_severity told;  /* the least of the findings that a user is told */
   const char *accepted;   /* the object of which what is not proven is removed, or NULL */
   void (*on_process) (void *, const struct vl_process *); /* or NULL */
   void *process_opaque;
