@@ -36,9 +36,15 @@ keep_cache () {
 }
 cleanup_short () { rm -rf "$short"; }
 
-# Nothing of this test outlives it, however it ends.
+# Nothing of this test outlives it, however it ends; where it failed, QEMU's logs tell why a guest
+# was off.
 cleanup_guests () {
-  local pid
+  local pid log
+  for log in "$state"/libvirt/log/qemu/*.log; do
+    [ "$failures" -gt 0 ] && [ -e "$log" ] || continue
+    diag "${log##*/} ends with:"
+    diag "$(grep -v '^-\|^[A-Z_]*=' "$log" | tail -n 8 | cut -c 1-300)"
+  done
   for pid in $(guest_pids); do kill -KILL "$pid" 2> /dev/null; done
 }
 # The QEMU processes of this test's servers.
