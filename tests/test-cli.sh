@@ -395,6 +395,10 @@ printf '[storage]\nimages_type = rdb\n' > "$tmp/alone/virtloom.conf"
 alone
 is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'rdb'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
   enable the storage plugin that answers for it" "disks that no plugin makes"
+printf '[storage]\nimages_type = qcow\n' > "$tmp/alone/virtloom.conf"
+alone
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'qcow'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
+  did you mean 'qcow2'?" "the nearest is named"
 printf '[storage]\nimages_type = rbd\n' > "$tmp/alone/virtloom.conf"
 alone
 is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'rbd'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)

@@ -37,6 +37,19 @@ vl_registry_answer (const struct vl_registry *registry, enum vl_answers what, co
 }
 
 const char *
+vl_registry_meant (struct vl_call *call, const struct vl_registry *registry, enum vl_answers what,
+                   const char *name, const char *otherwise)
+{
+  struct vl_spell spell = { .wanted = name };
+
+  for (size_t i = 0; i < registry->n; i++)
+    for (const char *const *answer = vl_plugin_answers (registry->plugins[i], what); *answer;
+         answer++)
+      vl_spell_offer (&spell, *answer);
+  return vl_did_you_mean (call, '\'', spell.best, otherwise);
+}
+
+const char *
 vl_registry_answers (const struct vl_registry *registry, struct vl_arena *arena,
                      enum vl_answers what)
 {

@@ -438,7 +438,9 @@ images_type (struct vl_call *call, struct vl_registry *registry, const struct vl
 {
   struct vl_report report = { .severity = VL_SEV_ERROR,
                               .err = VL_ERR_REFUSED,
-                              .hint = "enable the storage plugin that answers for it" };
+                              .hint = vl_registry_meant (
+                                  call, registry, VL_ANSWER_IMAGES, text,
+                                  "enable the storage plugin that answers for it") };
   const struct vl_conf_entry *entry =
       config ? vl_config_find (config, "virtloom.conf", "storage", "images_type") : NULL;
   struct vl_plugin *plugin;

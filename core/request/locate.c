@@ -355,7 +355,8 @@ connected_source (struct vl_call *call, const struct vl_block_device *bdm, struc
   plugin = vl_registry_answer (call->guest->registry, VL_ANSWER_VOLUMES, volume->type);
   if (plugin == NULL)
     return vl_refuse_as (
-        call, VL_ERR_UNSUPPORTED, "VolumeDriverNotFound", NULL, NULL,
+        call, VL_ERR_UNSUPPORTED, "VolumeDriverNotFound", NULL,
+        vl_registry_meant (call, call->guest->registry, VL_ANSWER_VOLUMES, volume->type, NULL),
         "%s: volumes of type '%s' cannot be attached; accepted:%s", volume->where, volume->type,
         vl_registry_answers (call->guest->registry, call->arena, VL_ANSWER_VOLUMES));
   format = vl_info (call, volume, "data.format");
