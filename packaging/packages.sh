@@ -10,7 +10,7 @@ VL_GUEST_PACKAGES="libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qem
   busybox-static syslinux syslinux-common syslinux-efi mtools cpio gzip qemu-guest-agent"
 VL_TEST_PACKAGES="ccache check locales clang libclang-rt-dev clang-format python3 shellcheck
   curl openssl genisoimage dosfstools jq ovmf libvirt-clients socat strace sqlite3 libxml2-utils procps iproute2 util-linux
-  libvirt-daemon openvswitch-switch swtpm swtpm-tools mmdebstrap dnsmasq-base novnc websockify virtinst prometheus-libvirt-exporter chromium-headless-shell"
+  libvirt-daemon openvswitch-switch swtpm swtpm-tools tgt nbdkit qemu-block-extra mmdebstrap dnsmasq-base novnc websockify virtinst prometheus-libvirt-exporter chromium-headless-shell"
 
 # What ./check nested puts into a host of its own, beside what make-debian puts in any.
 VL_NESTED_PACKAGES="apparmor libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils jq procps kmod

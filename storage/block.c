@@ -6,8 +6,7 @@
 
 #include <virtloom/storage.h>
 
-static const char *const volume_types[] = { "fibre_channel", "iscsi",  "iser",
-                                            "local",         "nvmeof", NULL };
+static const char *const volume_types[] = { "fibre_channel", "iser", "local", "nvmeof", NULL };
 
 static int
 locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *source)

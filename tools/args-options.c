@@ -85,7 +85,8 @@ static const struct option options[] = {
   { "user-data", NULL, "FILE", "user data for the config drive" },
   { "vcpus", NULL, "N", "virtual CPUs" },
   { "volumes", NULL, NULL, "what guests have read of volumes and written to them" },
-  { "volume", NULL, "VOLUME", "path=FILE,format=FORMAT[,bus=,boot_index=]" REPEATABLE },
+  { "volume", NULL, "VOLUME",
+    "path=FILE,format=FORMAT[,bus=,boot_index=], or TYPE:WHERE[,KEY=VALUE]" REPEATABLE },
   { "web", NULL, NULL, "a page on loopback, which the address that is printed opens once" },
   { "wait", NULL, NULL, "wait for the guest, or another command on the server" },
 };

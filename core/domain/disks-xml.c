@@ -31,17 +31,36 @@ set_if (struct vl_node *node, const char *attr, const char *value)
 }
 
 static void
+write_encryption (const struct vl_source *from, struct vl_node *source)
+{
+  struct vl_node *encryption, *secret;
+
+  if (from->luks_secret == NULL)
+    return;
+  encryption = vl_ensure_in (source, "encryption");
+  vl_set (encryption, "format", "luks");
+  secret = vl_ensure_in (encryption, "secret");
+  vl_set (secret, "type", "passphrase");
+  vl_set (secret, "uuid", from->luks_secret);
+}
+
+static void
 write_source (const struct vl_source *from, struct vl_node *disk)
 {
   const struct vl_endpoint *hosts = from->hosts.rows;
   struct vl_node *source = vl_ensure_in (disk, "source"), *part;
 
+  write_encryption (from, source);
   if (! VL_STREQ (from->type, "network")) {
     vl_set (source, VL_STREQ (from->type, "block") ? "dev" : "file", from->path);
     return;
   }
   vl_set (source, "protocol", from->protocol);
-  vl_set (source, "name", from->name);
+  set_if (source, "name", from->name);
+  if (from->tls_host) {
+    vl_set (source, "tls", "yes");
+    set_if (source, "tlsHostname", from->tls_host[0] ? from->tls_host : NULL);
+  }
   for (size_t i = 0; i < from->hosts.count; i++) {
     part = vl_append_in (source, "host");
     set_if (part, "name", hosts[i].name);
@@ -130,6 +149,9 @@ write_disk (struct vl_call *call, const struct vl_guest *guest, size_t i)
   part = vl_ensure_in (node, "driver");
   vl_set_why (part, "name", "qemu", VL_GUEST_VIRT_TYPE);
   vl_set (part, "type", disk->format);
+  /* Of a local disk the settings say it. */
+  if (vl_text_same (vl_info (call, &guest->volumes[i], "data.discard"), "true"))
+    vl_set (part, "discard", "unmap");
   write_source (&guest->sources[i], node);
   write_backing (guest->sources[i].backing, node);
   part = vl_ensure_in (node, "target");

@@ -88,6 +88,26 @@ vl_registry_details (const struct vl_registry *registry, struct vl_arena *arena)
   return list;
 }
 
+const char *
+vl_registry_volume_forms (const struct vl_registry *registry, struct vl_arena *arena)
+{
+  VL_AUTOSTRV struct vl_strv forms = { 0 };
+  VL_AUTOFREE char *all = NULL;
+
+  for (size_t i = 0; i < registry->n; i++) {
+    const struct vl_plugin *plugin = registry->plugins[i];
+    const char *const *keys = VL_GROUP_FN (plugin, storage, volume_keys);
+
+    if (plugin->state != VL_PLUGIN_LOADED || keys == NULL || keys[0] == NULL)
+      continue;
+    for (const char *const *type = vl_plugin_answers (plugin, VL_ANSWER_VOLUMES); *type; type++)
+      vl_strv_add (&forms, vl_arena_printf (arena, " %s:%s", *type, keys[0]));
+  }
+  vl_strv_sort (&forms);
+  all = vl_strv_join (&forms, "");
+  return vl_arena_strdup (arena, all);
+}
+
 struct vl_plugin *
 vl_registry_default (struct vl_call *call, const struct vl_registry *registry)
 {

@@ -147,6 +147,8 @@ const char *vl_registry_meant (struct vl_call *call, const struct vl_registry *r
 /* What details networks of any loaded feature may have, sorted and each once, NULL-terminated; in
  * ARENA. */
 const char *const *vl_registry_details (const struct vl_registry *registry, struct vl_arena *arena);
+/* " nbd:server": how --volume names volumes that plugins reach, in byte order; memory of ARENA. */
+const char *vl_registry_volume_forms (const struct vl_registry *registry, struct vl_arena *arena);
 /* The loaded feature that images_type = default stands for; NULL after a finding. */
 struct vl_plugin *vl_registry_default (struct vl_call *call, const struct vl_registry *registry);
 

@@ -326,6 +326,13 @@ lay_out_disk (struct layout *l, const struct vl_wanted_disk *want)
   file = describe (l, want, disk);
   if (check_id (l, want, disk->id) < 0 || vl_disk_locate (l->call, l->n, want, file, disk) < 0)
     return -1;
+  if (VL_STREQ (disk->device, "lun") && VL_STREQ (disk->type, "network")
+      && ! l->guest->sources[l->n].is_scsi)
+    return vl_refuse_as (l->call, VL_ERR_REQUEST, "InvalidBDM", NULL,
+                         "leave device_type out, and it is a disk",
+                         "%s is a volume that is no SCSI device, and no lun of a guest; accepted: "
+                         "disk, cdrom",
+                         disk->why);
   bus = VL_STREQ (want->role, "rescue") ? bus_of_rescue (l, disk->device)
         : want->bdm && ! local_root     ? bus_of_bdm (l, want->bdm, disk->device)
                                         : bus_of_device (l, disk->device, disk->role);

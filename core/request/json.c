@@ -187,6 +187,9 @@ static const struct vl_member device_rows[] = {
   OF_DEVICE (properties, ENTRIES, OF_LIST (struct vl_block_device, properties),
              .layer = VL_LAYER_REQUEST),
   { .name = "delete_on_termination", .kind = VL_MEMBER_IDLE },
+  OF_DEVICE (encrypted, BOOL),
+  OF_DEVICE (encryption_format, TEXT, .what = "format of encryption", .among = "luks"),
+  OF_DEVICE (encryption_secret_uuid, TEXT, .problem = vl_uuid_problem, .lower = 1),
   OF_DEVICE (tag, TEXT, .problem = vl_tag_problem),
   { .name = "volume_type", .kind = VL_MEMBER_IDLE },
 };

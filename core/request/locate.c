@@ -151,7 +151,7 @@ refuse_info (struct vl_call *call, const struct vl_volume *volume, const char *w
     .err = VL_ERR_REQUEST,
     .code = "InvalidBDM",
     .path = volume->where,
-    .hint = "give {\"driver_volume_type\": \"iscsi\", \"data\": {\"device_path\": \"/dev/...\"}}"
+    .hint = "give {\"driver_volume_type\": \"local\", \"data\": {\"device_path\": \"/dev/...\"}}"
   };
 
   return vl_report (call, &report, "%s: connection_info %s", volume->where, what);
@@ -277,7 +277,7 @@ is_whole (const struct vl_source *source)
   if (source->type == NULL || source->format == NULL)
     return 0;
   if (VL_STREQ (source->type, "network"))
-    return source->protocol && source->name
+    return source->protocol && (source->name || source->identity)
            && (source->hosts.count == 0 || source->hosts.row_size == sizeof (struct vl_endpoint));
   return (VL_STREQ (source->type, "file") || VL_STREQ (source->type, "block")) && source->path
          && source->path[0] == '/' && (source->backing == NULL || is_whole (source->backing));
@@ -298,7 +298,8 @@ locate (struct vl_call *call, struct vl_plugin *plugin, const struct vl_volume *
   if (result == 0 && ! is_whole (source))
     result = vl_fault (call,
                        "locate of disk '%s' answers no whole source; accepted: format and type, "
-                       "for file and block an absolute path, for network protocol and name",
+                       "for file and block an absolute path, for network protocol and name or "
+                       "identity",
                        disk->id);
   vl_call_as (call, NULL);
   return result;
@@ -340,6 +341,37 @@ local_source (struct vl_call *call, const struct vl_wanted_disk *want, struct vl
 }
 
 static int
+check_mode (struct vl_call *call, const struct vl_volume *volume)
+{
+  const char *mode = vl_info (call, volume, "data.access_mode");
+
+  if (mode == NULL || VL_STREQ (mode, "rw") || VL_STREQ (mode, "ro"))
+    return 0;
+  return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidVolumeAccessMode", NULL, NULL,
+                       "%s: connection_info has '%s' as data.access_mode; accepted: rw, ro",
+                       volume->where, mode);
+}
+
+/* What is in a request is on record, and goes to whoever is shown that. */
+static int
+check_passwords (struct vl_call *call, const struct vl_volume *volume)
+{
+  static const char *const members[] = { "data.auth_password", "data.discovery_auth_password",
+                                         "data.keyring" };
+  const char *text;
+
+  for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+    if ((text = vl_info (call, volume, members[i])) && *text)
+      return vl_refuse_as (
+          call, VL_ERR_REQUEST, "InvalidBDM", NULL,
+          "give it to libvirt as a secret (virsh secret-define, virsh secret-set-value), and that "
+          "one's uuid as data.secret_uuid",
+          "%s: connection_info has a password as %s, which would be on record; accepted: none",
+          volume->where, members[i]);
+  return 0;
+}
+
+static int
 connected_source (struct vl_call *call, const struct vl_block_device *bdm, struct vl_volume *volume,
                   struct vl_source *source, struct vl_disk *disk)
 {
@@ -349,7 +381,8 @@ connected_source (struct vl_call *call, const struct vl_block_device *bdm, struc
   volume->connection = bdm->connection_info;
   volume->where =
       vl_printf (call, "%s.connection_info", vl_bdm_path (call, call->guest->request, bdm));
-  if (vl_connection_check (call, volume) < 0)
+  if (vl_connection_check (call, volume) < 0 || check_mode (call, volume) < 0
+      || check_passwords (call, volume) < 0)
     return -1;
   volume->type = vl_info (call, volume, "driver_volume_type");
   plugin = vl_registry_answer (call->guest->registry, VL_ANSWER_VOLUMES, volume->type);
@@ -392,6 +425,49 @@ volume_source (struct vl_call *call, const struct vl_block_device *bdm, struct v
     vl_advise (call, NULL, "give its connection_info, or a file with --volume path=FILE,format=raw",
                "%s has no connection_info; the plan assumes '%s'",
                vl_bdm_path (call, call->guest->request, bdm), source->path);
+  return 0;
+}
+
+/* What opens the volume, where that is encrypted: a passphrase that libvirt keeps, since what is
+ * in a request is on record. */
+static int
+find_secret (struct vl_call *call, const struct vl_block_device *bdm,
+             const struct vl_volume *volume, struct vl_source *source)
+{
+  const char *where = vl_bdm_path (call, call->guest->request, bdm);
+  const char *secret = bdm->encryption_secret_uuid, *format;
+
+  if (secret == NULL)
+    secret = vl_info (call, volume, "data.encryption_secret_uuid");
+  if (secret == NULL && ! bdm->encrypted
+      && ! vl_text_same (vl_info (call, volume, "data.encrypted"), "true"))
+    return 0;
+  if (secret == NULL || vl_uuid_problem (secret))
+    return vl_refuse_as (
+        call, VL_ERR_REQUEST, "InvalidBDM", NULL,
+        "give libvirt its passphrase as a secret (virsh secret-define, virsh secret-set-value), "
+        "and "
+        "that one's uuid as encryption_secret_uuid, or with --volume ...,luks=UUID",
+        "%s is an encrypted volume, and %s", where,
+        secret ? vl_printf (call, "'%s' is no uuid of a secret", secret)
+               : "no secret is named that opens it");
+  format = vl_info (call, volume, "data.encryption_format");
+  if (format && ! VL_STREQ (format, "luks"))
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "InvalidBDM", NULL, NULL,
+                         "%s is encrypted in format '%s'; accepted: luks", where, format);
+  if (! VL_STREQ (source->format, "raw"))
+    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidBDM", NULL, NULL,
+                         "%s is an encrypted volume of format \"%s\"; accepted: raw, which is LUKS",
+                         where, source->format);
+  if (! vl_bool (call, VL_DRIVER_SECRETS))
+    return vl_refuse (
+        call, VL_ERR_UNSUPPORTED, NULL,
+        vl_printf (call, "set connection_uri = qemu:///system in plugins.d/%s.conf",
+                   vl_str (call, VL_DRIVER_NAME)),
+        "%s is opened with a secret of libvirt's, and libvirt's embedded driver starts "
+        "no guest that needs one",
+        where);
+  source->luks_secret = secret;
   return 0;
 }
 
@@ -441,11 +517,12 @@ vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *wan
     return -1;
   if (is_volume) {
     look_at_volume (call, source);
-    if (vl_volume_check (call, source->type, source->format, disk->why) < 0)
+    if (vl_volume_check (call, source->type, source->format, disk->why) < 0
+        || find_secret (call, want->bdm, volume, source) < 0)
       return -1;
   }
   disk->type = source->type;
-  disk->source = source->path ? source->path : source->name;
+  disk->source = source->path ? source->path : source->identity ? source->identity : source->name;
   disk->format = source->format;
   disk->readonly = source->readonly;
   disk->shareable = source->shareable;

@@ -43,8 +43,10 @@ struct vl_block_device {
   const char *path, *format;   /* a local file given with --volume */
   /* The file that it lies over, of a volume that has a snapshot; or NULL. */
   const char *backing, *backing_format;
-  const char *tag;             /* by which the guest finds it in its config drive, or NULL */
-  struct vl_entry *properties; /* image keys for this disk alone */
+  const char *tag; /* by which the guest finds it in its config drive, or NULL */
+  int encrypted;
+  const char *encryption_format, *encryption_secret_uuid; /* or NULL */
+  struct vl_entry *properties;                            /* image keys for this disk alone */
   size_t n_properties;
 };
 

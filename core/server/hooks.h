@@ -233,10 +233,12 @@ int vl_volume_change_mend (const struct vl_hooks *current, const struct vl_hooks
 int vl_volume_change_judge (struct vl_call *call, const struct vl_record *record,
                             const char *operation, const char *id, const struct vl_change *changes,
                             size_t n);
-/* Is DISK of RECORD's server a file that is the server's alone?  0, or -1 after a finding: such volumes
- * OTHERWISE. */
-int vl_volume_judge_kind (struct vl_call *call, const struct vl_record *record,
-                          const struct vl_disk *disk, const char *otherwise);
+/* Is volume DISK of the server of HOOKS encrypted, so that its bytes are not those of its file? */
+int vl_volume_is_encrypted (const struct vl_hooks *hooks, const struct vl_disk *disk);
+/* Is DISK of the server of HOOKS a file that is the server's alone, and not encrypted?  0, or -1 after a
+ * finding: such volumes OTHERWISE. */
+int vl_volume_judge_kind (const struct vl_hooks *hooks, const struct vl_disk *disk,
+                          const char *otherwise);
 /* ---- server-volume.c ---- */
 /* Refuses OPERATION of a volume DISK of RECORD's server that has a snapshot. */
 int vl_volume_judge_snapshot (struct vl_call *call, const struct vl_record *record,

@@ -62,6 +62,10 @@ judge_kind (const struct extending *e)
   if (VL_STREQ (disk->type, "network"))
     return refuse_volume (e, "ExtendVolumeNotSupported", NULL,
                           "is reached over the network, so that nobody here sees its size");
+  if (vl_volume_is_encrypted (&e->hooks, disk))
+    return refuse_volume (e, "ExtendVolumeNotSupported", NULL,
+                          "is encrypted, so that its guest has less of it than it has bytes; such "
+                          "volumes do not grow");
   if (disk->readonly)
     return refuse_volume (e, "InvalidVolume", NULL, "is read-only; such volumes do not grow");
   if (disk->shareable)

@@ -10,23 +10,13 @@
 #include "lib/file.h"
 #include "lib/text.h"
 #include "request/request.h"
+#include "server/options.h"
 
 #include <errno.h>
 #include <jansson.h>
 
 /* As in a request file. */
 #define USER_DATA_LIMIT ((size_t)65535)
-
-/* Numbers of requests are small and exact; what is no number goes in as text,
- * for the reader of requests to refuse in its own words. */
-static json_t *
-number_or_text (const char *text)
-{
-  char *end;
-  long long number = strtoll (text, &end, 10);
-
-  return *text && *end == '\0' ? json_integer (number) : json_string (text);
-}
 
 static void
 put (json_t *object, const char *key, const char *text)
@@ -89,147 +79,7 @@ image_json (struct vl_app *app, const struct vl_image_info *image)
   return object;
 }
 
-/* ---- "key=value,key=value" ---- */
-
-struct option_key {
-  const char *key, *member;
-  int number;
-};
-
-/* What was meant: a key by another name, or else FIRST, which has none, as the first of KEYS. */
-static const char *
-hint_for (struct vl_call *call, const struct option_key *keys, const char *first,
-          const struct vl_spell *spell)
-{
-  if (spell->best)
-    return vl_printf (call, "did you mean \"%s=\"?", spell->best);
-  return first ? vl_printf (call, "did you mean \"%s=%s\"?", keys[0].key, first) : NULL;
-}
-
-/* Puts each part of SPEC from byte AT on into OBJECT.  OPTION names it in findings. */
-static int
-read_parts (struct vl_call *call, const char *option, const char *spec, size_t at,
-            const struct option_key *keys, size_t n_keys, json_t *object)
-{
-  VL_AUTOFREE char *copy = vl_xstrdup (spec + at);
-  VL_AUTOSTR struct vl_str accepted = { NULL, 0, 0 };
-  char *state = NULL;
-
-  for (size_t i = 0; i < n_keys; i++)
-    vl_str_printf (&accepted, "%s%s=", i ? ", " : "", keys[i].key);
-  for (char *part = strtok_r (copy, ",", &state); part; part = strtok_r (NULL, ",", &state)) {
-    char *equals = strchr (part, '=');
-    const struct option_key *key = NULL;
-    struct vl_spell spell = { .wanted = part };
-
-    if (equals)
-      *equals = '\0';
-    for (size_t i = 0; equals && i < n_keys; i++) {
-      vl_spell_offer (&spell, keys[i].key);
-      if (VL_STREQ (keys[i].key, part))
-        key = &keys[i];
-    }
-    if (key == NULL || equals[1] == '\0')
-      return vl_refuse (call, VL_ERR_USAGE, NULL,
-                        hint_for (call, keys, part == copy && equals == NULL ? part : NULL, &spell),
-                        "\"%s\" in %s \"%s\"; accepted: %s", part, option, spec, accepted.text);
-    if (json_object_get (object, key->member))
-      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
-                        option, spec);
-    if (json_object_set_new (object, key->member,
-                             key->number ? number_or_text (equals + 1) : json_string (equals + 1))
-        < 0)
-      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s is not UTF-8", part, option);
-  }
-  return 0;
-}
-
-/* Moves what the N KEYS from AT on name from OBJECT to its details. */
-static void
-gather_details (json_t *object, const struct option_key *keys, size_t at, size_t n)
-{
-  json_t *details = json_object (), *value;
-
-  for (; at < n; at++)
-    if ((value = json_object_get (object, keys[at].member))) {
-      json_object_set (details, keys[at].member, value);
-      json_object_del (object, keys[at].member);
-    }
-  if (json_object_size (details))
-    json_object_set (object, "details", details);
-  json_decref (details);
-}
-
-static int
-add_network (struct vl_app *app, json_t *list, const char *option, const char *spec)
-{
-  static const struct option_key own[] = {
-    { "type", "type", 0 },   { "bridge", "bridge", 0 }, { "vnic_type", "vnic_type", 0 },
-    { "model", "model", 0 }, { "mac", "address", 0 },   { "mtu", "mtu", 1 },
-    { "tag", "tag", 0 },
-  };
-  enum { N_OWN = sizeof own / sizeof own[0] };
-  struct vl_call *call = app->call;
-  VL_AUTOFREE char *first = vl_xstrndup (spec, strcspn (spec, ","));
-  const char *const *details = vl_registry_details (app->registry, call->arena);
-  json_t *object = json_object ();
-  struct option_key *keys;
-  size_t at = 0, n = N_OWN;
-
-  while (details[n - N_OWN])
-    n++;
-  keys = vl_arena_alloc (call->arena, n * sizeof *keys);
-  memcpy (keys, own, sizeof own);
-  for (size_t i = N_OWN; i < n; i++)
-    keys[i] = (struct option_key) { details[i - N_OWN], details[i - N_OWN], 0 };
-  json_array_append_new (list, object);
-  /* A first word that is no pair is the type. */
-  if (strchr (first, '=') == NULL) {
-    put (object, "type", first);
-    at = strlen (first) + (spec[strlen (first)] == ',');
-  }
-  if (read_parts (call, option, spec, at, keys, n, object) < 0)
-    return -1;
-  gather_details (object, keys, N_OWN, n);
-  if (json_object_get (object, "bridge") || json_object_get (object, "type"))
-    return 0;
-  return vl_refuse (
-      call, VL_ERR_USAGE, NULL, NULL,
-      "network \"%s\"; accepted: bridge=NAME or a type, each with model=, mac=, mtu=, "
-      "vnic_type=, tag=, and what its type has",
-      spec);
-}
-
-static int
-add_volume (struct vl_app *app, json_t *list, const char *option, const char *spec)
-{
-  static const struct option_key keys[] = { { "path", "path", 0 },
-                                            { "format", "format", 0 },
-                                            { "bus", "disk_bus", 0 },
-                                            { "boot_index", "boot_index", 1 },
-                                            { "tag", "tag", 0 } };
-  struct vl_call *call = app->call;
-  json_t *object = json_object ();
-  const char *path;
-
-  json_array_append_new (list, object);
-  put (object, "source_type", "volume");
-  put (object, "destination_type", "volume");
-  if (read_parts (call, option, spec, 0, keys, sizeof keys / sizeof keys[0], object) < 0)
-    return -1;
-  path = json_string_value (json_object_get (object, "path"));
-  if (path == NULL || json_object_get (object, "format") == NULL)
-    return vl_refuse (call, VL_ERR_USAGE, NULL, NULL,
-                      "volume \"%s\" needs both path=FILE and format=FORMAT (raw or qcow2)", spec);
-  if (path[0] != '/') {
-    VL_AUTOFREE char *whole = canonicalize_file_name (path);
-
-    if (whole == NULL)
-      return vl_refuse (call, VL_ERR_NOT_FOUND, NULL, NULL, "volume file \"%s\": %m", path);
-    put (object, "path", whole);
-  }
-  return 0;
-}
+/* ---- options ---- */
 
 static int
 add_list (struct vl_app *app, json_t *request, const char *member, const char *option,
@@ -394,8 +244,8 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
     bad |= object ? json_object_set_new (request, "image", object) : -1;
   } else if (options->image == NULL)
     bad |= settle_image (app, request, options->origin);
-  bad |= add_list (app, request, "networks", "--network", options->networks, add_network);
-  bad |= add_list (app, request, "block_devices", "--volume", options->volumes, add_volume);
+  bad |= add_list (app, request, "networks", "--network", options->networks, vl_option_network);
+  bad |= add_list (app, request, "block_devices", "--volume", options->volumes, vl_option_volume);
   bad |= add_pairs (app->call, request, "properties", "property", options->properties);
   bad |= add_pairs (app->call, request, "metadata", "metadata", options->metadata);
   bad |= add_pairs (app->call, request, "public_keys", "public key", options->public_keys);
@@ -499,7 +349,8 @@ vl_request_add (struct vl_app *app, const char *json, int nic, const char *spec,
   json_t *list = list_of (request, nic ? "networks" : "block_devices");
   char *text = NULL;
 
-  if ((nic ? add_network (app, list, "network", spec) : add_volume (app, list, "volume", spec))
+  if ((nic ? vl_option_network (app, list, "network", spec)
+           : vl_option_volume (app, list, "volume", spec))
       == 0) {
     device = json_array_get (list, json_array_size (list) - 1);
     put (device, "device_name", name);

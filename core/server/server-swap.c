@@ -95,13 +95,27 @@ request_with (const struct swapping *s, const char *spec)
 /* ---- may it be done? ---- */
 
 int
-vl_volume_judge_kind (struct vl_call *call, const struct vl_record *record,
-                      const struct vl_disk *disk, const char *otherwise)
+vl_volume_is_encrypted (const struct vl_hooks *hooks, const struct vl_disk *disk)
 {
-  const char *why = disk->readonly                    ? "is read-only"
-                    : disk->shareable                 ? "is shared with other servers"
-                    : ! VL_STREQ (disk->type, "file") ? "is no file"
-                                                      : NULL;
+  const struct vl_stored *stored = hooks->stored;
+  const char *xml =
+      vl_doc_part_xml (hooks->app->call, stored->doc, vl_stored_path (stored, disk->id));
+  const struct vl_xml *root = xml ? vl_xml_read (hooks->app->call, xml, strlen (xml)) : NULL;
+
+  return root && vl_xml_find (root, "source/encryption") != NULL;
+}
+
+int
+vl_volume_judge_kind (const struct vl_hooks *hooks, const struct vl_disk *disk,
+                      const char *otherwise)
+{
+  const struct vl_record *record = hooks->record;
+  struct vl_call *call = hooks->app->call;
+  const char *why = disk->readonly                         ? "is read-only"
+                    : disk->shareable                      ? "is shared with other servers"
+                    : ! VL_STREQ (disk->type, "file")      ? "is no file"
+                    : vl_volume_is_encrypted (hooks, disk) ? "is encrypted"
+                                                           : NULL;
 
   return why == NULL ? 0
                      : vl_refuse_as (call, VL_ERR_UNSUPPORTED, "InvalidVolume", NULL, NULL,
@@ -201,7 +215,7 @@ load (struct swapping *s, const char *volume, const char *spec)
     return -1;
   id = vl_device_named (call, &s->record, &s->current.stored->was, 0, volume);
   s->disk = id ? vl_stored_disk (s->current.stored, id) : NULL;
-  if (s->disk == NULL || vl_volume_judge_kind (call, &s->record, s->disk, "are not swapped") < 0
+  if (s->disk == NULL || vl_volume_judge_kind (&s->current, s->disk, "are not swapped") < 0
       || vl_volume_judge_snapshot (call, &s->record, s->disk, SWAP) < 0)
     return -1;
   call->op_device = id;

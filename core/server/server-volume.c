@@ -232,8 +232,7 @@ load (struct work *w, const char *volume)
     return -1;
   id = vl_device_named (call, &w->record, &w->current.stored->was, 0, volume);
   w->disk = id ? vl_stored_disk (w->current.stored, id) : NULL;
-  if (w->disk == NULL
-      || vl_volume_judge_kind (call, &w->record, w->disk, "have no snapshots here") < 0)
+  if (w->disk == NULL || vl_volume_judge_kind (&w->current, w->disk, "have no snapshots here") < 0)
     return -1;
   call->host = w->current.host;
   call->op_device = id;

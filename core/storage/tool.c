@@ -494,6 +494,8 @@ run_row (struct vl_call *call, const struct vl_tool_row *row, const struct vl_to
   }
   if (fd < 0 || result.problem == NULL || call->findings.n_errors > errors)
     return fd >= 0 && result.problem == NULL ? 0 : -1;
+  if (tool.quiet && result.end != VL_TOOL_UNKNOWN && result.end != VL_TOOL_NOT_STARTED)
+    return -1;
   full = strstr (result.said, "No space left on device")
          || strstr (result.said, "Disk quota exceeded");
   return vl_refuse_as (call, VL_ERR_FAILED, full ? "DiskFull" : "ToolFailed", NULL,

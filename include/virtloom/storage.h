@@ -34,6 +34,14 @@ struct vl_source {
   uint32_t readonly, shareable;
   const struct vl_source *backing; /* what lies below; NULL: nothing does */
   /* New members go below this line only. */
+  const char *identity; /* network: by which no two volumes are one, "10.0.0.1:10809/disk"; NULL: by
+                              NAME, which else may be NULL */
+  const char
+      *luks_secret; /* the secret of libvirt's that opens it, filled by the core; NULL: it is not
+                              encrypted */
+  const char
+      *tls_host;    /* network: the name in the server's certificate, "": its own; NULL: no TLS */
+  uint32_t is_scsi; /* network: 1: a guest may have it as a lun */
 };
 
 /* A disk of a server as it is asked for.  Members that do not apply are NULL or 0. */
@@ -102,6 +110,9 @@ struct vl_storage_calls {
   int (*disconnect) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
   int (*extend) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
   /* New members go below this line only. */
+  /* Members of connection_info's data that the command line gives as --volume
+   * TYPE:FIRST,KEY=VALUE,...: the first, then the keys.  NULL-terminated, or NULL: none. */
+  const char *const *volume_keys;
 };
 
 /* What connection_info of VOLUME says at PATH: "driver_volume_type", "data.name",

@@ -59,6 +59,7 @@ struct vl_tool {
   const void *input;       /* INPUT_LENGTH bytes of standard input; NULL: /dev/null */
   size_t input_length;
   /* New members go below this line only. */
+  uint32_t quiet; /* 1: that it ran and did not exit with 0 is no finding, RESULT says it */
 };
 
 /* How a program ended.  What is not known is not success. */

@@ -33,12 +33,13 @@ kvm_or_skip () {
 
 # host_up NAME [kvm]: starts the host and waits for its libvirtd, whose socket is then
 # $rig/NAME/run/libvirt-sock, for everybody on this machine.  With "kvm" it has /dev/kvm.
+# What a test has put into $rig/NAME/etc before is in its /etc/libvirt.
 host_up () {
   local at=$rig/$1 folder
   known=$top_builddir/tests/tmp/libvirtd-cache${2:+-$2}
   mkdir -p "$at"
   chmod 711 "$at"
-  for folder in etc run log cache own; do mkdir "$at/$folder"; done
+  for folder in etc run log cache own; do mkdir -p "$at/$folder"; done
   # What libvirt found out about QEMU, which takes it some seconds, is kept for the
   # next test of this build tree; it sees by itself when that is stale.
   [ ! -d "$known" ] || cp -a "$known/." "$at/cache/"

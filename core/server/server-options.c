@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * --network and --volume: "key=value,key=value", to the members of a request. */
+
+#include <config.h>
+
+#include "server/options.h"
+
+#include "lib/text.h"
+#include "plugin/registry.h"
+#include "server/record.h"
+
+#include <stdlib.h>
+
+/* Numbers of requests are small and exact; what is no number goes in as text,
+ * for the reader of requests to refuse in its own words. */
+static json_t *
+number_or_text (const char *text)
+{
+  char *end;
+  long long number = strtoll (text, &end, 10);
+
+  return *text && *end == '\0' ? json_integer (number) : json_string (text);
+}
+
+static void
+put (json_t *object, const char *key, const char *text)
+{
+  if (text)
+    json_object_set_new (object, key, json_string (text));
+}
+
+/* ---- "key=value,key=value" ---- */
+
+struct option_key {
+  const char *key, *member;
+  int number;
+};
+
+/* What was meant: a key by another name, or else FIRST, which has none, as the first of KEYS. */
+static const char *
+hint_for (struct vl_call *call, const struct option_key *keys, const char *first,
+          const struct vl_spell *spell)
+{
+  if (spell->best)
+    return vl_printf (call, "did you mean \"%s=\"?", spell->best);
+  return first ? vl_printf (call, "did you mean \"%s=%s\"?", keys[0].key, first) : NULL;
+}
+
+/* Puts each part of SPEC from byte AT on into OBJECT.  OPTION names it in findings. */
+static int
+read_parts (struct vl_call *call, const char *option, const char *spec, size_t at,
+            const struct option_key *keys, size_t n_keys, json_t *object)
+{
+  VL_AUTOFREE char *copy = vl_xstrdup (spec + at);
+  VL_AUTOSTR struct vl_str accepted = { NULL, 0, 0 };
+  char *state = NULL;
+
+  for (size_t i = 0; i < n_keys; i++)
+    vl_str_printf (&accepted, "%s%s=", i ? ", " : "", keys[i].key);
+  for (char *part = strtok_r (copy, ",", &state); part; part = strtok_r (NULL, ",", &state)) {
+    char *equals = strchr (part, '=');
+    const struct option_key *key = NULL;
+    struct vl_spell spell = { .wanted = part };
+
+    if (equals)
+      *equals = '\0';
+    for (size_t i = 0; equals && i < n_keys; i++) {
+      vl_spell_offer (&spell, keys[i].key);
+      if (VL_STREQ (keys[i].key, part))
+        key = &keys[i];
+    }
+    if (key == NULL || equals[1] == '\0')
+      return vl_refuse (call, VL_ERR_USAGE, NULL,
+                        hint_for (call, keys, part == copy && equals == NULL ? part : NULL, &spell),
+                        "\"%s\" in %s \"%s\"; accepted: %s", part, option, spec, accepted.text);
+    if (json_object_get (object, key->member))
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" is given twice in %s \"%s\"", part,
+                        option, spec);
+    if (json_object_set_new (object, key->member,
+                             key->number ? number_or_text (equals + 1) : json_string (equals + 1))
+        < 0)
+      return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s\" in %s is not UTF-8", part, option);
+  }
+  return 0;
+}
+
+/* Moves what the N KEYS from AT on name from OBJECT to its details. */
+static void
+gather_details (json_t *object, const struct option_key *keys, size_t at, size_t n)
+{
+  json_t *details = json_object (), *value;
+
+  for (; at < n; at++)
+    if ((value = json_object_get (object, keys[at].member))) {
+      json_object_set (details, keys[at].member, value);
+      json_object_del (object, keys[at].member);
+    }
+  if (json_object_size (details))
+    json_object_set (object, "details", details);
+  json_decref (details);
+}
+
+int
+vl_option_network (struct vl_app *app, json_t *list, const char *option, const char *spec)
+{
+  static const struct option_key own[] = {
+    { "type", "type", 0 },   { "bridge", "bridge", 0 }, { "vnic_type", "vnic_type", 0 },
+    { "model", "model", 0 }, { "mac", "address", 0 },   { "mtu", "mtu", 1 },
+    { "tag", "tag", 0 },
+  };
+  enum { N_OWN = sizeof own / sizeof own[0] };
+  struct vl_call *call = app->call;
+  VL_AUTOFREE char *first = vl_xstrndup (spec, strcspn (spec, ","));
+  const char *const *details = vl_registry_details (app->registry, call->arena);
+  json_t *object = json_object ();
+  struct option_key *keys;
+  size_t at = 0, n = N_OWN;
+
+  while (details[n - N_OWN])
+    n++;
+  keys = vl_arena_alloc (call->arena, n * sizeof *keys);
+  memcpy (keys, own, sizeof own);
+  for (size_t i = N_OWN; i < n; i++)
+    keys[i] = (struct option_key) { details[i - N_OWN], details[i - N_OWN], 0 };
+  json_array_append_new (list, object);
+  /* A first word that is no pair is the type. */
+  if (strchr (first, '=') == NULL) {
+    put (object, "type", first);
+    at = strlen (first) + (spec[strlen (first)] == ',');
+  }
+  if (read_parts (call, option, spec, at, keys, n, object) < 0)
+    return -1;
+  gather_details (object, keys, N_OWN, n);
+  if (json_object_get (object, "bridge") || json_object_get (object, "type"))
+    return 0;
+  return vl_refuse (
+      call, VL_ERR_USAGE, NULL, NULL,
+      "network \"%s\"; accepted: bridge=NAME or a type, each with model=, mac=, mtu=, "
+      "vnic_type=, tag=, and what its type has",
+      spec);
+}
+
+static const struct option_key volume_keys[] = { { "path", "path", 0 },
+                                                 { "format", "format", 0 },
+                                                 { "bus", "disk_bus", 0 },
+                                                 { "boot_index", "boot_index", 1 },
+                                                 { "tag", "tag", 0 },
+                                                 { "luks", "encryption_secret_uuid", 0 },
+                                                 /* of volumes that are connected */
+                                                 { "device", "device_type", 0 },
+                                                 { "serial", "serial", 0 },
+                                                 { "access_mode", "access_mode", 0 },
+                                                 { "multiattach", "multiattach", 0 },
+                                                 { "discard", "discard", 0 } };
+#define N_PATH_KEYS 6
+#define N_VOLUME_KEYS (sizeof volume_keys / sizeof volume_keys[0])
+
+/* Moves member NAME of FROM to TO, where it is; "yes" and "no" as what they mean. */
+static int
+move_member (struct vl_call *call, json_t *from, json_t *to, const char *name, int is_bool)
+{
+  const char *text = json_string_value (json_object_get (from, name));
+  int result = 0;
+
+  if (text && is_bool && ! VL_STREQ (text, "yes") && ! VL_STREQ (text, "no"))
+    result = vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "%s=%s; accepted: yes, no", name, text);
+  else if (text)
+    json_object_set_new (to, name,
+                         is_bool ? json_boolean (VL_STREQ (text, "yes")) : json_string (text));
+  json_object_del (from, name);
+  return result;
+}
+
+/* "TYPE:FIRST,KEY=VALUE": a volume that the plugin for TYPE reaches, which says what the keys are. */
+static int
+add_connected (struct vl_app *app, json_t *object, const char *option, const char *spec,
+               const char *type)
+{
+  const struct vl_registry *registry = app->registry;
+  struct vl_call *call = app->call;
+  struct vl_plugin *plugin = vl_registry_answer (registry, VL_ANSWER_VOLUMES, type);
+  const char *const *names = plugin ? VL_GROUP_FN (plugin, storage, volume_keys) : NULL;
+  VL_AUTOFREE char *first =
+      vl_xstrndup (spec + strlen (type) + 1, strcspn (spec + strlen (type) + 1, ","));
+  struct option_key *keys;
+  json_t *info, *data;
+  size_t n = 0, at = strlen (type) + 1 + strlen (first);
+  int bad;
+
+  if (names == NULL)
+    return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "VolumeDriverNotFound", NULL,
+                         vl_registry_meant (call, registry, VL_ANSWER_VOLUMES, type, NULL),
+                         "%s \"%s\": %s; accepted: path=FILE,format=FORMAT%s", option, spec,
+                         plugin ? "volumes of that type are given in a request alone"
+                                : "nobody answers for volumes of that type",
+                         vl_registry_volume_forms (registry, call->arena));
+  while (names[n])
+    n++;
+  keys = vl_arena_alloc (call->arena, (n + N_VOLUME_KEYS) * sizeof *keys);
+  for (size_t i = 1; i < n; i++)
+    keys[i - 1] = (struct option_key) { names[i], names[i], 0 };
+  /* All but the first two, path and format. */
+  memcpy (keys + n - 1, volume_keys + 2, (N_VOLUME_KEYS - 2) * sizeof *keys);
+  info = json_object ();
+  data = json_object ();
+  json_object_set_new (info, "driver_volume_type", json_string (type));
+  json_object_set_new (info, "data", data);
+  json_object_set_new (data, names[0], json_string (first));
+  bad = read_parts (call, option, spec, at + (spec[at] == ','), keys, n - 1 + N_VOLUME_KEYS - 2,
+                    object);
+  for (size_t i = 1; i < n; i++)
+    bad |= move_member (call, object, data, names[i], 0);
+  bad |= move_member (call, object, data, "access_mode", 0);
+  bad |= move_member (call, object, data, "discard", 1);
+  bad |= move_member (call, object, info, "serial", 0);
+  bad |= move_member (call, object, info, "multiattach", 1);
+  json_object_set_new (object, "connection_info", info);
+  return bad;
+}
+
+int
+vl_option_volume (struct vl_app *app, json_t *list, const char *option, const char *spec)
+{
+  size_t type = strcspn (spec, ":,=");
+  struct vl_call *call = app->call;
+  json_t *object = json_object ();
+  const char *path;
+
+  json_array_append_new (list, object);
+  put (object, "source_type", "volume");
+  put (object, "destination_type", "volume");
+  if (spec[type] == ':')
+    return add_connected (app, object, option, spec, vl_printf (call, "%.*s", (int)type, spec));
+  if (read_parts (call, option, spec, 0, volume_keys, N_PATH_KEYS, object) < 0)
+    return -1;
+  path = json_string_value (json_object_get (object, "path"));
+  if (path == NULL || json_object_get (object, "format") == NULL)
+    return vl_refuse (call, VL_ERR_USAGE, NULL, NULL,
+                      "volume \"%s\" needs both path=FILE and format=FORMAT (raw or qcow2)", spec);
+  if (path[0] != '/') {
+    VL_AUTOFREE char *whole = canonicalize_file_name (path);
+
+    if (whole == NULL)
+      return vl_refuse (call, VL_ERR_NOT_FOUND, NULL, NULL, "volume file \"%s\": %m", path);
+    put (object, "path", whole);
+  }
+  return 0;
+}
