@@ -495,11 +495,20 @@ if command -v "${CC:-gcc}" > /dev/null && [ -e "$top_builddir/core/.libs/libvirt
     ok "the new plugin builds without a warning"
     # What was printed is done, by this tree alone: no virtloom has to be installed.
     if command -v make > /dev/null && command -v pkg-config > /dev/null && [ -z "${VL_PROGRAM:-}" ]; then
-      for kind in feature storage driver; do
+      for kind in feature storage network driver; do
         run env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CFLAGS -u VIRTLOOM -u PKG_CONFIG_PATH PATH=/usr/bin:/bin make -C "acme-$kind" "VIRTLOOM_TREE=$top_builddir" check
         is_rc 0 "make VIRTLOOM_TREE=... check of a new $kind"
         lacks "$out" "not ok" "which builds and conforms"
       done
+      truncate -s 1M acme.raw
+      run vl --driver fake flavor create acme --vcpus 1 --ram 64 --disk 0
+      run vl --driver fake image create acme --file acme.raw --disk-format raw
+      run vl --driver fake plan --flavor acme --image acme --plugin ./acme-storage/acme-storage.so --volume "acme-storage:$tmp/acme.raw"
+      is_rc 0 "a volume of the new plugin is given on the command line"
+      has "$out" "<source file='$tmp/acme.raw'/>" "and is in the plan"
+      run vl --driver fake plan --flavor acme --image acme --plugin ./acme-network/acme-network.so --network acme-network,bridge=br-acme
+      is_rc 0 "and so is a network of the new plugin for those"
+      has "$out" "<source bridge='br-acme'/>" "which is in the plan, too"
     else
       skip "make or pkg-config is missing"
     fi
