@@ -70,7 +70,10 @@ read_parts (struct vl_call *call, const char *option, const char *spec, size_t a
       if (VL_STREQ (keys[i].key, part))
         key = &keys[i];
     }
-    if (key == NULL || equals[1] == '\0')
+    if (key && equals[1] == '\0')
+      return vl_refuse (call, VL_ERR_USAGE, NULL, "leave it out, or say what it is to be",
+                        "\"%s=\" in %s \"%s\" has no value", part, option, spec);
+    if (key == NULL)
       return vl_refuse (call, VL_ERR_USAGE, NULL,
                         hint_for (call, keys, part == copy && equals == NULL ? part : NULL, &spell),
                         "\"%s\" in %s \"%s\"; accepted: %s", part, option, spec, accepted.text);
