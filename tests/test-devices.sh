@@ -125,7 +125,7 @@ f server add volume web "path=$tmp/one.raw,format=raw" > /dev/null
 id=$(f server show web -o json | jq -r '.disks[-1].id')
 refused "no such server" 5 "error InstanceNotFound core: there is no server \"wob\"
   did you mean \"web\"?" add volume wob "path=$tmp/two.raw,format=raw"
-refused "words that are none" 2 "error Usage core: \"size\" in volume \"size=3\"; accepted: path=, format=, bus=, boot_index=, tag=" add volume web size=3
+refused "words that are none" 2 "error Usage core: \"size\" in volume \"size=3\"; accepted: path=, format=, bus=, boot_index=, tag=, luks=" add volume web size=3
 refused "a file that is not there" 5 "error DiskNotFound core: volume \"$tmp/none\" cannot be read: No such file or directory" \
   add volume web "path=$tmp/none,format=raw"
 run f server add volume web "path=$tmp/one.raw,format=raw"
