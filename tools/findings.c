@@ -33,7 +33,7 @@ void
 findings_print (const struct vl_app *app, FILE *file)
 {
   for (size_t i = 0; i < vl_findings_count (app); i++)
-    if (vl_findings_get (app, i)->severity <= vl_app_told (app))
+    if (vl_findings_get (app, i)->severity <= vl_app_least_told (app))
       findings_print_one (vl_findings_get (app, i), file);
 }
 

@@ -203,7 +203,7 @@ int output_is_deaf (void);
 
 /* ---- findings.c ---- */
 
-/* Those of APP that a user is to be told (vl_app_told). */
+/* Those of APP that a user is to be told (vl_app_least_told). */
 void findings_print (const struct vl_app *app, FILE *file);
 /* The findings of FROM that are LEAST or worse become TO's. */
 void findings_copy (struct vl_app *to, const struct vl_app *from, enum vl_severity least);

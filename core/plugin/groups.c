@@ -37,8 +37,8 @@ vl_registry_answer (const struct vl_registry *registry, enum vl_answers what, co
 }
 
 const char *
-vl_registry_meant (struct vl_call *call, const struct vl_registry *registry, enum vl_answers what,
-                   const char *name, const char *otherwise)
+vl_registry_nearest (struct vl_call *call, const struct vl_registry *registry, enum vl_answers what,
+                     const char *name, const char *otherwise)
 {
   struct vl_spell spell = { .wanted = name };
 

@@ -142,8 +142,8 @@ struct vl_plugin *vl_registry_answer (const struct vl_registry *registry, enum v
 const char *vl_registry_answers (const struct vl_registry *registry, struct vl_arena *arena,
                                  enum vl_answers what);
 /* The hint for NAME, for which no plugin answers: the nearest for which one does, or OTHERWISE. */
-const char *vl_registry_meant (struct vl_call *call, const struct vl_registry *registry,
-                               enum vl_answers what, const char *name, const char *otherwise);
+const char *vl_registry_nearest (struct vl_call *call, const struct vl_registry *registry,
+                                 enum vl_answers what, const char *name, const char *otherwise);
 /* What details networks of any loaded feature may have, sorted and each once, NULL-terminated; in
  * ARENA. */
 const char *const *vl_registry_details (const struct vl_registry *registry, struct vl_arena *arena);

@@ -438,7 +438,7 @@ images_type (struct vl_call *call, struct vl_registry *registry, const struct vl
 {
   struct vl_report report = { .severity = VL_SEV_ERROR,
                               .err = VL_ERR_REFUSED,
-                              .hint = vl_registry_meant (
+                              .hint = vl_registry_nearest (
                                   call, registry, VL_ANSWER_IMAGES, text,
                                   "enable the storage plugin that answers for it") };
   const struct vl_conf_entry *entry =

@@ -389,7 +389,7 @@ connected_source (struct vl_call *call, const struct vl_block_device *bdm, struc
   if (plugin == NULL)
     return vl_refuse_as (
         call, VL_ERR_UNSUPPORTED, "VolumeDriverNotFound", NULL,
-        vl_registry_meant (call, call->guest->registry, VL_ANSWER_VOLUMES, volume->type, NULL),
+        vl_registry_nearest (call, call->guest->registry, VL_ANSWER_VOLUMES, volume->type, NULL),
         "%s: volumes of type '%s' cannot be attached; accepted:%s", volume->where, volume->type,
         vl_registry_answers (call->guest->registry, call->arena, VL_ANSWER_VOLUMES));
   format = vl_info (call, volume, "data.format");

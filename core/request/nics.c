@@ -63,10 +63,10 @@ plugin_of (struct vl_call *call, const struct vl_guest *guest, size_t i, struct 
 
   if (plugin == NULL) {
     vl_refuse_as (call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
-                  vl_registry_meant (call, guest->registry, VL_ANSWER_NETWORKS,
-                                     network->type ? network->type : "",
-                                     "$.networks[0] is the first interface; 'virtloom server "
-                                     "create --help' has how --network is written"),
+                  vl_registry_nearest (call, guest->registry, VL_ANSWER_NETWORKS,
+                                       network->type ? network->type : "",
+                                       "$.networks[0] is the first interface; 'virtloom server "
+                                       "create --help' has how --network is written"),
                   "$.networks[%zu]: type '%s' is not supported; accepted:%s", i,
                   network->type ? network->type : "",
                   vl_registry_answers (guest->registry, call->arena, VL_ANSWER_NETWORKS));

@@ -94,7 +94,7 @@ vl_app_free (struct vl_app *app)
 
 /* Options stand above the setting. */
 static void
-say_as_much (struct vl_app *app)
+apply_log_level (struct vl_app *app)
 {
   const char *level = vl_config_str (app->config, "log_level");
 
@@ -108,7 +108,7 @@ say_as_much (struct vl_app *app)
 }
 
 enum vl_severity
-vl_app_told (const struct vl_app *app)
+vl_app_least_told (const struct vl_app *app)
 {
   return app->told;
 }
@@ -129,7 +129,7 @@ vl_app_read (struct vl_app *app)
   /* Who asks for all that is wrong hears of the plugins' files, too. */
   if (result < 0 && ! app->options.strict)
     return -1;
-  say_as_much (app);
+  apply_log_level (app);
   app->call->image_limits.seconds =
       (unsigned)vl_config_int (app->config, "storage.images_cpu_time_limit");
   app->call->image_limits.gib =

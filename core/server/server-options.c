@@ -193,7 +193,7 @@ add_connected (struct vl_app *app, json_t *object, const char *option, const cha
 
   if (names == NULL)
     return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "VolumeDriverNotFound", NULL,
-                         vl_registry_meant (call, registry, VL_ANSWER_VOLUMES, type, NULL),
+                         vl_registry_nearest (call, registry, VL_ANSWER_VOLUMES, type, NULL),
                          "%s \"%s\": %s; accepted: path=FILE,format=FORMAT%s", option, spec,
                          plugin ? "volumes of that type are given in a request alone"
                                 : "nobody answers for volumes of that type",

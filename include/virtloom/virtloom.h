@@ -82,7 +82,7 @@ VL_EXPORT struct vl_call *vl_app_call (struct vl_app *app);
 VL_EXPORT const char *vl_app_state_dir (struct vl_app *app);
 /* The least of the findings that a user is to be told: -q's warnings, or what log_level in
  * virtloom.conf says, once that was read; all else.  What is kept, and -o json, has all. */
-VL_EXPORT enum vl_severity vl_app_told (const struct vl_app *app);
+VL_EXPORT enum vl_severity vl_app_least_told (const struct vl_app *app);
 /* Called with each progress text; NULL: none. */
 VL_EXPORT void vl_app_on_progress (struct vl_app *app, void (*fn) (void *, const char *),
                                    void *opaque);
