@@ -171,18 +171,6 @@ done
 run vl image create x --file "$tmp/bytes" --disk-format nonesuch
 is "$err" "error ImageUnacceptable core: image file \"$tmp/bytes\" cannot be kept: disk format \"nonesuch\" is not one of raw, qcow2, iso, vmdk, vdi, vhd, vpc, vhdx, ami, aki, ari" "one that nobody has"
 
-run vl flavor create net
-run vl plan --flavor net --network user,modell=virtio
-is "$rc $err" "2 error Usage core: \"modell\" in --network \"user,modell=virtio\"; accepted: type=, bridge=, vnic_type=, model=, mac=, mtu=, tag=, bridge_name=, datapath_type=, dev=, filter=, macvtap_mode=, macvtap_source=, network=, ovs_hybrid_plug=, ovs_interfaceid=, portgroup=, vhostuser_fp_plug=, vhostuser_mode=, vhostuser_ovs_plug=, vhostuser_socket=, vhostuser_vrouter_plug=, vlan=
-  did you mean \"model=\"?" "--network is shown as it was typed"
-for pair in network:user,model= volume:path= volume:path=/v,format=; do
-  run vl plan --flavor net "--${pair%%:*}" "${pair#*:}"
-  key=${pair##*[:,]}
-  is "$rc $err" "2 error Usage core: \"$key\" in --${pair%%:*} \"${pair#*:}\" has no value
-  leave it out, or say what it is to be" "$pair has no value"
-done
-run vl flavor delete net
-
 # ---- whatever is read is a file ----
 
 # A FIFO that nobody writes to would be waited for, a device read for ever: each option and word

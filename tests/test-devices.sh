@@ -22,6 +22,20 @@ f flavor create m1 --vcpus 1 --ram 128 --disk 1 > /dev/null
 f image create img --file disk.raw --disk-format raw > /dev/null
 f server create web --flavor m1 --image img --network user > /dev/null || bail "no server"
 
+# ---- what is typed ----
+
+run f plan --flavor m1 --network user,modell=virtio
+is "$rc $err" "2 error Usage core: \"modell\" in --network \"user,modell=virtio\"; accepted: type=, bridge=, vnic_type=, model=, mac=, mtu=, tag=, bridge_name=, datapath_type=, dev=, filter=, macvtap_mode=, macvtap_source=, network=, ovs_hybrid_plug=, ovs_interfaceid=, portgroup=, vhostuser_fp_plug=, vhostuser_mode=, vhostuser_ovs_plug=, vhostuser_socket=, vhostuser_vrouter_plug=, vlan=
+  did you mean \"model=\"?" "--network is shown as it was typed"
+for pair in network:user,model= volume:path= volume:path=/v,format=; do
+  run f plan --flavor m1 "--${pair%%:*}" "${pair#*:}"
+  key=${pair##*[:,]}
+  is "$rc $err" "2 error Usage core: \"$key\" in --${pair%%:*} \"${pair#*:}\" has no value
+  leave it out, or say what it is to be" "$pair has no value"
+done
+
+# ---- what comes and goes ----
+
 # devices SERVER: "vdb one.raw" of each volume, "nic1" of each interface; of record, guest, claims.
 devices () {
   f server show "$1" -o json | jq -r '(.disks[] | select (.id | startswith ("volume")) | "\(.target) \(.source)"),
