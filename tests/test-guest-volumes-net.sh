@@ -193,7 +193,7 @@ done << END
 nbb:x|4 error VolumeDriverNotFound core: --volume "nbb:x": nobody answers for volumes of that type; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server
 rbd:p/v|4 error VolumeDriverNotFound core: --volume "rbd:p/v": volumes of that type are given in a request alone; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server
 nbd:h,exprt=x|2 error Usage core: "exprt" in --volume "nbd:h,exprt=x"; accepted: export=, tls=, tls_hostname=, bus=, boot_index=, tag=, luks=, device=, serial=, access_mode=, multiattach=, discard=
-nbd:h,multiattach=maybe|2 error Usage core: multiattach=maybe; accepted: yes, no
+nbd:h,multiattach=maybe|2 error Usage core: "multiattach=maybe" in --volume "nbd:h,multiattach=maybe"; accepted: yes, no
 END
 has "$(t plan --flavor small --image linux --volume nbb:x 2>&1)" "
   did you mean 'nbd'?" "the hint says what is nearest"

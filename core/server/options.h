@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+/* Sets KEY of OBJECT to TEXT, unless that is NULL. */
+void vl_put_text (json_t *object, const char *key, const char *text);
 /* Adds SPEC, which OPTION has, to LIST.  0, or -1 after a finding. */
 int vl_option_network (struct vl_app *app, json_t *list, const char *option, const char *spec);
 /* SPEC is path=FILE,format=FORMAT, or TYPE:WHERE of a storage plugin. */

@@ -23,8 +23,8 @@ number_or_text (const char *text)
   return *text && *end == '\0' ? json_integer (number) : json_string (text);
 }
 
-static void
-put (json_t *object, const char *key, const char *text)
+void
+vl_put_text (json_t *object, const char *key, const char *text)
 {
   if (text)
     json_object_set_new (object, key, json_string (text));
@@ -129,7 +129,7 @@ vl_option_network (struct vl_app *app, json_t *list, const char *option, const c
   json_array_append_new (list, object);
   /* A first word that is no pair is the type. */
   if (strchr (first, '=') == NULL) {
-    put (object, "type", first);
+    vl_put_text (object, "type", first);
     at = strlen (first) + (spec[strlen (first)] == ',');
   }
   if (read_parts (call, option, spec, at, keys, n, object) < 0)
@@ -159,20 +159,31 @@ static const struct option_key volume_keys[] = { { "path", "path", 0 },
 #define N_PATH_KEYS 6
 #define N_VOLUME_KEYS (sizeof volume_keys / sizeof volume_keys[0])
 
-/* Moves member NAME of FROM to TO, where it is; "yes" and "no" as what they mean. */
+/* Moves member NAME of FROM to TO, where it is. */
+static void
+move_member (json_t *from, json_t *to, const char *name)
+{
+  json_t *value = json_object_get (from, name);
+
+  if (value)
+    json_object_set (to, name, value);
+  json_object_del (from, name);
+}
+
+/* The same of one that is "yes" or "no", as what that means.  OPTION, which has SPEC, in findings. */
 static int
-move_member (struct vl_call *call, json_t *from, json_t *to, const char *name, int is_bool)
+move_switch (struct vl_call *call, json_t *from, json_t *to, const char *name, const char *option,
+             const char *spec)
 {
   const char *text = json_string_value (json_object_get (from, name));
-  int result = 0;
 
-  if (text && is_bool && ! VL_STREQ (text, "yes") && ! VL_STREQ (text, "no"))
-    result = vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "%s=%s; accepted: yes, no", name, text);
-  else if (text)
-    json_object_set_new (to, name,
-                         is_bool ? json_boolean (VL_STREQ (text, "yes")) : json_string (text));
+  if (text && ! VL_STREQ (text, "yes") && ! VL_STREQ (text, "no"))
+    return vl_refuse (call, VL_ERR_USAGE, NULL, NULL, "\"%s=%s\" in %s \"%s\"; accepted: yes, no",
+                      name, text, option, spec);
+  if (text)
+    json_object_set_new (to, name, json_boolean (VL_STREQ (text, "yes")));
   json_object_del (from, name);
-  return result;
+  return 0;
 }
 
 /* "TYPE:FIRST,KEY=VALUE": a volume that the plugin for TYPE reaches, which says what the keys are. */
@@ -213,11 +224,11 @@ add_connected (struct vl_app *app, json_t *object, const char *option, const cha
   bad = read_parts (call, option, spec, at + (spec[at] == ','), keys, n - 1 + N_VOLUME_KEYS - 2,
                     object);
   for (size_t i = 1; i < n; i++)
-    bad |= move_member (call, object, data, names[i], 0);
-  bad |= move_member (call, object, data, "access_mode", 0);
-  bad |= move_member (call, object, data, "discard", 1);
-  bad |= move_member (call, object, info, "serial", 0);
-  bad |= move_member (call, object, info, "multiattach", 1);
+    move_member (object, data, names[i]);
+  move_member (object, data, "access_mode");
+  move_member (object, info, "serial");
+  bad |= move_switch (call, object, data, "discard", option, spec);
+  bad |= move_switch (call, object, info, "multiattach", option, spec);
   json_object_set_new (object, "connection_info", info);
   return bad;
 }
@@ -231,8 +242,8 @@ vl_option_volume (struct vl_app *app, json_t *list, const char *option, const ch
   const char *path;
 
   json_array_append_new (list, object);
-  put (object, "source_type", "volume");
-  put (object, "destination_type", "volume");
+  vl_put_text (object, "source_type", "volume");
+  vl_put_text (object, "destination_type", "volume");
   if (spec[type] == ':')
     return add_connected (app, object, option, spec, vl_printf (call, "%.*s", (int)type, spec));
   if (read_parts (call, option, spec, 0, volume_keys, N_PATH_KEYS, object) < 0)
@@ -246,7 +257,7 @@ vl_option_volume (struct vl_app *app, json_t *list, const char *option, const ch
 
     if (whole == NULL)
       return vl_refuse (call, VL_ERR_NOT_FOUND, NULL, NULL, "volume file \"%s\": %m", path);
-    put (object, "path", whole);
+    vl_put_text (object, "path", whole);
   }
   return 0;
 }

@@ -18,20 +18,13 @@
 /* As in a request file. */
 #define USER_DATA_LIMIT ((size_t)65535)
 
-static void
-put (json_t *object, const char *key, const char *text)
-{
-  if (text)
-    json_object_set_new (object, key, json_string (text));
-}
-
 static json_t *
 flavor_json (const struct vl_flavor_info *flavor)
 {
   json_t *specs = json_object ();
 
   for (size_t i = 0; i < flavor->n_properties; i++)
-    put (specs, flavor->properties[i].key, flavor->properties[i].value);
+    vl_put_text (specs, flavor->properties[i].key, flavor->properties[i].value);
   return json_pack ("{s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "name", flavor->name, "vcpus",
                     (json_int_t)flavor->vcpus, "ram", (json_int_t)flavor->ram, "disk",
                     (json_int_t)flavor->disk, "ephemeral", (json_int_t)flavor->ephemeral, "swap",
@@ -50,7 +43,7 @@ put_companion (struct vl_app *app, json_t *object, const struct vl_image_info *i
 
       if (other == NULL || vl_image_was_whole (app->call, other) < 0)
         return -1;
-      put (object, member, other->file);
+      vl_put_text (object, member, other->file);
     }
   return 0;
 }
@@ -70,7 +63,7 @@ image_json (struct vl_app *app, const struct vl_image_info *image)
   for (size_t i = 0; i < image->n_properties; i++)
     if (! VL_STREQ (image->properties[i].key, "kernel_id")
         && ! VL_STREQ (image->properties[i].key, "ramdisk_id"))
-      put (properties, image->properties[i].key, image->properties[i].value);
+      vl_put_text (properties, image->properties[i].key, image->properties[i].value);
   if (put_companion (app, object, image, "kernel_id", "kernel") < 0
       || put_companion (app, object, image, "ramdisk_id", "ramdisk") < 0) {
     json_decref (object);
@@ -250,7 +243,7 @@ fill (struct vl_app *app, const struct vl_create_options *options, json_t *reque
   bad |= add_pairs (app->call, request, "metadata", "metadata", options->metadata);
   bad |= add_pairs (app->call, request, "public_keys", "public key", options->public_keys);
   bad |= add_user_data (app->call, request, options->user_data);
-  put (request, "hostname", options->hostname);
+  vl_put_text (request, "hostname", options->hostname);
   bad |= vl_guest_files_check (app->call, options->files, options->n_files);
   if (options->config_drive || options->password || options->n_files
       || vl_config_bool (app->config, "storage.force_config_drive"))
@@ -282,9 +275,9 @@ vl_create_request (struct vl_app *app, const struct vl_create_options *options, 
     json_decref (request);
     return NULL;
   }
-  put (request, "name", options->name);
+  vl_put_text (request, "name", options->name);
   if (json_object_get (request, "uuid") == NULL)
-    put (request, "uuid", uuid);
+    vl_put_text (request, "uuid", uuid);
   if (fill (app, options, request) == 0)
     text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
   json_decref (request);
@@ -332,12 +325,13 @@ name_device (struct vl_call *call, json_t *list, json_t *device, int nic)
 
   vl_uuid_random (uuid);
   if (! nic) {
-    put (device, "uuid", uuid);
+    vl_put_text (device, "uuid", uuid);
     return vl_printf (call, "volume-%s", uuid);
   }
-  put (device, "id", id);
+  vl_put_text (device, "id", id);
   if (json_object_get (device, "address") == NULL)
-    put (device, "address", vl_printf (call, "52:54:00:%.2s:%.2s:%.2s", uuid, uuid + 2, uuid + 4));
+    vl_put_text (device, "address",
+                 vl_printf (call, "52:54:00:%.2s:%.2s:%.2s", uuid, uuid + 2, uuid + 4));
   return id;
 }
 
@@ -353,7 +347,7 @@ vl_request_add (struct vl_app *app, const char *json, int nic, const char *spec,
            : vl_option_volume (app, list, "volume", spec))
       == 0) {
     device = json_array_get (list, json_array_size (list) - 1);
-    put (device, "device_name", name);
+    vl_put_text (device, "device_name", name);
     *id = name_device (app->call, list, device, nic);
     text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
   }
