@@ -134,12 +134,8 @@ validate (struct vl_call *c)
     return vl_refuse (c, VL_ERR_UNSUPPORTED, "version",
                       "set swtpm_enabled = yes in section [settings] of plugins.d/vtpm.conf",
                       "guests of this host get no TPM: swtpm_enabled is off");
-  if (! vl_bool (c, VL_DRIVER_SECRETS))
-    return vl_refuse (c, VL_ERR_UNSUPPORTED, "version",
-                      vl_printf (c, "set connection_uri = qemu:///system in plugins.d/%s.conf",
-                                 vl_str (c, VL_DRIVER_NAME)),
-                      "the TPM's state is encrypted with a secret of libvirt's, and libvirt's "
-                      "embedded driver starts no guest that needs one");
+  if (vl_need_secrets (c, "version", "the TPM's state is encrypted with a secret of libvirt's") < 0)
+    return -1;
   return result < 0 ? -1 : validate_host (c);
 }
 

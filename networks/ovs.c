@@ -43,18 +43,6 @@ vlan_of (const char *vlan)
   return strlen (vlan) <= 4 && vlan[strspn (vlan, "0123456789")] == '\0' ? atoi (vlan) : 0;
 }
 
-/* As libvirt wants the id of an interface. */
-static int
-is_uuid (const char *text)
-{
-  size_t n = strlen (text);
-
-  for (size_t i = 0; n == 36 && i < n; i++)
-    if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-' : ! vl_ascii_is_xdigit (text[i]))
-      n = 0;
-  return n == 36;
-}
-
 /* What the details say besides the bridge. */
 static int
 check_details (struct vl_call *c, const struct vl_nic *nic)
@@ -66,7 +54,7 @@ check_details (struct vl_call *c, const struct vl_nic *nic)
     return vl_refuse (c, VL_ERR_REQUEST, NULL, "leave it out to have what the bridge does",
                       "$.networks[%d]: '%s' is no VLAN; accepted: 1 to %d", nic->index, vlan,
                       LAST_VLAN);
-  if (id && ! is_uuid (id))
+  if (id && ! vl_is_uuid (id))
     return vl_refuse (c, VL_ERR_REQUEST, NULL, "leave it out to have the port's uuid",
                       "$.networks[%d]: ovs_interfaceid '%s' is no uuid; accepted: 8-4-4-4-12 "
                       "hexadecimal digits",

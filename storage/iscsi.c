@@ -71,9 +71,9 @@ read_auth (struct vl_call *c, const struct vl_volume *volume, struct place *plac
         "secret-set-value), and that one's uuid as data.secret_uuid",
         "%s: connection_info asks for CHAP, and has no %s", volume->where,
         place->secret ? "data.auth_username" : "data.secret_uuid");
-  if (! net_is_uuid (place->secret))
+  if (! vl_is_uuid (place->secret))
     return net_refuse (c, volume, "data.secret_uuid", place->secret, "the uuid of a secret");
-  return net_need_secrets (c, "CHAP");
+  return vl_need_secrets (c, NULL, "the volume takes a secret of libvirt's (CHAP)");
 }
 
 static int

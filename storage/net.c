@@ -142,27 +142,3 @@ net_probe (struct vl_call *c, const char *where, const char *options, const char
   return vl_refuse_as (c, VL_ERR_FAILED, "VolumeUnreachable", NULL, hint_of (said),
                        "the server of volume \"%s\" does not serve it: %s", where, said);
 }
-
-/* ---- secrets ---- */
-
-int
-net_need_secrets (struct vl_call *c, const char *why)
-{
-  if (vl_bool (c, VL_DRIVER_SECRETS))
-    return 0;
-  return vl_refuse (c, VL_ERR_UNSUPPORTED, NULL,
-                    vl_printf (c, "set connection_uri = qemu:///system in plugins.d/%s.conf",
-                               vl_str (c, VL_DRIVER_NAME)),
-                    "the volume takes a secret of libvirt's (%s), and libvirt's embedded driver "
-                    "starts no guest that needs one",
-                    why);
-}
-
-int
-net_is_uuid (const char *text)
-{
-  for (size_t i = 0; i < 36; i++)
-    if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-' : ! vl_ascii_is_xdigit (text[i]))
-      return 0;
-  return text[36] == '\0';
-}

@@ -34,9 +34,4 @@ const char *net_option (struct vl_call *c, const char *text);
  * a refusal.  An answer that has LIVES in it is one. */
 int net_probe (struct vl_call *c, const char *where, const char *options, const char *lives);
 
-/* Guests of this host may have a secret: 0, or -1 after a refusal, in which WHY says for what. */
-int net_need_secrets (struct vl_call *c, const char *why);
-/* Is TEXT a uuid, as libvirt writes it? */
-int net_is_uuid (const char *text);
-
 #endif

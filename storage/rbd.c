@@ -42,12 +42,8 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
     source->auth_user = vl_info (c, volume, "data.auth_username");
     source->auth_type = "ceph";
     source->secret_uuid = vl_info (c, volume, "data.secret_uuid");
-    if (! vl_bool (c, VL_DRIVER_SECRETS))
-      return vl_refuse (c, VL_ERR_UNSUPPORTED, NULL,
-                        vl_printf (c, "set connection_uri = qemu:///system in plugins.d/%s.conf",
-                                   vl_str (c, VL_DRIVER_NAME)),
-                        "the volume takes a secret of libvirt's (auth_enabled), and libvirt's "
-                        "embedded driver starts no guest that needs one");
+    if (vl_need_secrets (c, NULL, "the volume takes a secret of libvirt's (auth_enabled)") < 0)
+      return -1;
   }
   return add_hosts (c, volume, source);
 }

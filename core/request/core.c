@@ -313,6 +313,19 @@ vl_driver_secrets (struct vl_call *call, const struct vl_plugin *driver)
   return text && VL_STREQ (text, "false") ? "false" : "true";
 }
 
+int
+vl_need_secrets (struct vl_call *call, const char *prop, const char *what)
+{
+  if (what == NULL)
+    return vl_fault (call, "vl_need_secrets: NULL where a sentence is needed");
+  if (vl_bool (call, VL_DRIVER_SECRETS))
+    return 0;
+  return vl_refuse (call, VL_ERR_UNSUPPORTED, prop,
+                    vl_printf (call, "set connection_uri = qemu:///system in plugins.d/%s.conf",
+                               vl_str (call, VL_DRIVER_NAME)),
+                    "%s, and libvirt's embedded driver starts no guest that needs one", what);
+}
+
 static void
 set_virt_type (struct vl_guest *guest)
 {

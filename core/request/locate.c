@@ -442,12 +442,11 @@ find_secret (struct vl_call *call, const struct vl_block_device *bdm,
   if (secret == NULL && ! bdm->encrypted
       && ! vl_text_same (vl_info (call, volume, "data.encrypted"), "true"))
     return 0;
-  if (secret == NULL || vl_uuid_problem (secret))
+  if (secret == NULL || ! vl_is_uuid (secret))
     return vl_refuse_as (
         call, VL_ERR_REQUEST, "InvalidBDM", NULL,
         "give libvirt its passphrase as a secret (virsh secret-define, virsh secret-set-value), "
-        "and "
-        "that one's uuid as encryption_secret_uuid, or with --volume ...,luks=UUID",
+        "and that one's uuid as encryption_secret_uuid, or with --volume ...,luks=UUID",
         "%s is an encrypted volume, and %s", where,
         secret ? vl_printf (call, "'%s' is no uuid of a secret", secret)
                : "no secret is named that opens it");
@@ -459,14 +458,10 @@ find_secret (struct vl_call *call, const struct vl_block_device *bdm,
     return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidBDM", NULL, NULL,
                          "%s is an encrypted volume of format \"%s\"; accepted: raw, which is LUKS",
                          where, source->format);
-  if (! vl_bool (call, VL_DRIVER_SECRETS))
-    return vl_refuse (
-        call, VL_ERR_UNSUPPORTED, NULL,
-        vl_printf (call, "set connection_uri = qemu:///system in plugins.d/%s.conf",
-                   vl_str (call, VL_DRIVER_NAME)),
-        "%s is opened with a secret of libvirt's, and libvirt's embedded driver starts "
-        "no guest that needs one",
-        where);
+  if (vl_need_secrets (call, NULL,
+                       vl_printf (call, "%s is opened with a secret of libvirt's", where))
+      < 0)
+    return -1;
   source->luks_secret = secret;
   return 0;
 }

@@ -126,6 +126,12 @@ vl_uuid_problem (const char *text)
                                       : "is no uuid; accepted: 8-4-4-4-12 hexadecimal digits";
 }
 
+int
+vl_is_uuid (const char *text)
+{
+  return text && vl_uuid_problem (text) == NULL;
+}
+
 const char *
 vl_mac_problem (const char *text)
 {

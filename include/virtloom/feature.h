@@ -173,6 +173,13 @@ struct vl_disk {
 VL_EXPORT size_t vl_n_disks (struct vl_call *c);
 VL_EXPORT const struct vl_disk *vl_disk (struct vl_call *c, size_t i);
 
+/* Refuses, where the driver starts no guest that needs a secret of libvirt's: PROP or NULL, and
+ * WHAT needs one, as a sentence without its end.  0, or -1 after that.  The plugin reads
+ * VL_DRIVER_SECRETS and VL_DRIVER_NAME. */
+VL_EXPORT int vl_need_secrets (struct vl_call *c, const char *prop, const char *what);
+/* Is TEXT a uuid, of 8-4-4-4-12 hexadecimal digits? */
+VL_EXPORT int vl_is_uuid (const char *text);
+
 /* Who moves the frames of an interface. */
 enum vl_carrier {
   VL_CARRIER_HOST = 0, /* the host's kernel: limits, and vhost, are its own */

@@ -34,14 +34,14 @@ struct vl_source {
   uint32_t readonly, shareable;
   const struct vl_source *backing; /* what lies below; NULL: nothing does */
   /* New members go below this line only. */
-  const char *identity; /* network: by which no two volumes are one, "10.0.0.1:10809/disk"; NULL: by
-                              NAME, which else may be NULL */
-  const char
-      *luks_secret; /* the secret of libvirt's that opens it, filled by the core; NULL: it is not
-                              encrypted */
-  const char
-      *tls_host;    /* network: the name in the server's certificate, "": its own; NULL: no TLS */
-  uint32_t is_scsi; /* network: 1: a guest may have it as a lun */
+  /* Of a network volume: by which no two volumes are one, "10.0.0.1:10809/disk"; NULL: by its name,
+   * which may be NULL only where this is not. */
+  const char *identity;
+  /* The secret of libvirt's that opens it, which the core fills in; NULL: it is not encrypted. */
+  const char *luks_secret;
+  /* Of a network volume: the name in the server's certificate, "": its host's; NULL: no TLS. */
+  const char *tls_host;
+  uint32_t is_scsi; /* of a network volume, 1: a guest may have it as a lun */
 };
 
 /* A disk of a server as it is asked for.  Members that do not apply are NULL or 0. */
