@@ -151,7 +151,11 @@ refuse_info (struct vl_call *call, const struct vl_volume *volume, const char *w
     .err = VL_ERR_REQUEST,
     .code = "InvalidBDM",
     .path = volume->where,
-    .hint = "give {\"driver_volume_type\": \"local\", \"data\": {\"device_path\": \"/dev/...\"}}"
+    .hint = call->plugin_name
+                ? vl_printf (call, "virtloom-feature-%s(7) has what such a volume takes",
+                             call->plugin_name)
+                : "give {\"driver_volume_type\": \"local\", \"data\": {\"device_path\": "
+                  "\"/dev/...\"}}"
   };
 
   return vl_report (call, &report, "%s: connection_info %s", volume->where, what);
