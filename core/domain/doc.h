@@ -78,6 +78,9 @@ const char *vl_doc_part_xml (struct vl_call *call, const struct vl_doc *doc, con
 /* What LOADER, a record of one or NULL, says of NAME ("loader", "template"), or NULL. */
 const char *vl_loader_value (struct vl_call *call, const char *loader, const char *name);
 int vl_loader_is_left (const char *loader);
+/* What the guest whose XML is DOMAIN got for DOC, which leaves it to the hypervisor, is noted as the
+ * address of VL_LOADER_DEVICE. */
+void vl_loader_note (struct vl_call *call, const struct vl_doc *doc, const struct vl_xml *domain);
 
 /* The core's own contributions; CALL in phase begin, plugin NULL. */
 void vl_begin_write (struct vl_call *call);

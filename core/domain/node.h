@@ -164,11 +164,6 @@ void vl_address_note (struct vl_call *call, const char *id, const struct vl_xml 
 /* Notes TEXT of device ID in place of what was noted of it. */
 void vl_address_keep (struct vl_call *call, const char *id, const char *text);
 
-/* ---- loader.c ---- */
-/* Notes what the running DOMAIN has, where DOC leaves it to the hypervisor, as the address of
- * VL_LOADER_DEVICE. */
-void vl_loader_note (struct vl_call *call, const struct vl_doc *doc, const struct vl_xml *domain);
-
 /* ---- rights.c ---- */
 enum vl_right { VL_RIGHT_NONE = 0, VL_RIGHT_THROUGH = 1, VL_RIGHT_ALL = 2 };
 /* How far the N ROWS cover SHAPE or, with ATTR, that attribute of it: wholly, or

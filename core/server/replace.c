@@ -356,6 +356,7 @@ boot_again (const struct vl_hooks *hooks)
       || vl_record_spawn (app, hooks->record, hooks->stored->doc, &spawn) < 0)
     return -1;
   app->call->host = hooks->host;
+  app->call->addresses = NULL;
   return VL_CALL (app, hooks->driver, power, reboot, &spawn, VL_REBOOT_HARD, 0);
 }
 
@@ -410,8 +411,10 @@ vl_document_mend (struct vl_app *app, struct vl_store *store, const char *server
   else if (result == 0 && (result = boot_again (&hooks)) == 0)
     result = vl_db_begin (store) < 0
                  ? -1
-                 : vl_db_finish (store, vl_document_drop (store, server, VL_ROLE_PENDING,
-                                                          "interrupted", VL_WAS_KILLED));
+                 : vl_db_finish (store, vl_addresses_write (store, server) < 0
+                                            ? -1
+                                            : vl_document_drop (store, server, VL_ROLE_PENDING,
+                                                                "interrupted", VL_WAS_KILLED));
   vl_hooks_free (&hooks);
   return result;
 }

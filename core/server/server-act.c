@@ -417,9 +417,9 @@ vl_server_act_mend (struct vl_app *app, const char *uuid, const char *kind)
     return -1;
   act.driver = vl_app_driver_named (app, act.record.driver);
   if (act.driver == NULL || vl_server_look (app, act.driver, uuid, &info) < 0
+      || vl_loader_look (app, act.driver, &act.record, VL_ROLE_CURRENT) < 0
       || vl_db_begin (app->store) < 0)
     return -1;
-  app->call->addresses = NULL;
   return vl_db_finish (app->store, write_found (&act, &info));
 }
 

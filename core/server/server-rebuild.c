@@ -316,11 +316,11 @@ finish (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *re
                          "what server \"%s\" was rebuilt as is not on record", record->name);
   request = vl_stored_request (app, json, record->name);
   if (request && vl_keep_forget (&kept) == 0
-      && vl_server_look (app, driver, record->uuid, &info) == 0 && vl_db_begin (app->store) == 0) {
-    app->call->addresses = NULL;
+      && vl_server_look (app, driver, record->uuid, &info) == 0
+      && vl_loader_look (app, driver, record, VL_ROLE_PENDING) == 0
+      && vl_db_begin (app->store) == 0)
     result = vl_db_finish (app->store, write_end (app, record, &request->image,
                                                   vl_status_of ("ACTIVE", info.state, 1)));
-  }
   vl_request_free (request);
   return result;
 }
@@ -338,10 +338,12 @@ vl_server_rebuild_mend (struct vl_app *app, const char *uuid)
     return -1;
   if (turn && VL_STREQ (turn, "done"))
     return finish (app, driver, &record);
-  if (put_back (app, &record, turn) < 0 || vl_db_begin (store) < 0)
+  if (put_back (app, &record, turn) < 0
+      || vl_loader_look (app, driver, &record, VL_ROLE_CURRENT) < 0 || vl_db_begin (store) < 0)
     return -1;
   return vl_db_finish (
       store, vl_record_set_status (store, uuid, record.status, NULL) < 0
+                     || vl_addresses_write (store, uuid) < 0
                  ? -1
                  : vl_document_drop (store, uuid, VL_ROLE_PENDING, "interrupted", VL_WAS_KILLED));
 }

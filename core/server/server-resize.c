@@ -372,10 +372,11 @@ mend_resize (struct vl_app *app, struct vl_plugin *driver, const struct vl_recor
   if (vl_server_look (app, driver, record->uuid, &info) < 0
       || ((vl_keep_there (&kept) || info.state != VL_STATE_RUNNING)
           && put_back (app, record, VL_ROLE_CURRENT, VL_ROLE_PENDING, 0, runs) < 0)
-      || vl_db_begin (app->store) < 0)
+      || vl_loader_look (app, driver, record, VL_ROLE_CURRENT) < 0 || vl_db_begin (app->store) < 0)
     return -1;
   return vl_db_finish (app->store,
                        vl_record_set_status (app->store, record->uuid, record->status, NULL) < 0
+                               || vl_addresses_write (app->store, record->uuid) < 0
                            ? -1
                            : vl_document_drop (app->store, record->uuid, VL_ROLE_PENDING,
                                                "interrupted", VL_WAS_KILLED));

@@ -588,7 +588,8 @@ vl_server_unshelve_mend (struct vl_app *app, const char *uuid)
   if (turn ? ! on && start_again (app, &record) < 0 : take_back (app, driver, &record) < 0)
     return -1;
   app->call->addresses = NULL;
-  if (vl_db_begin (store) < 0
+  if ((turn && vl_loader_look (app, driver, &record, VL_ROLE_PENDING) < 0)
+      || vl_db_begin (store) < 0
       || vl_db_finish (store, turn ? write_unshelved (store, &record, &gone)
                                    : vl_document_drop (store, uuid, VL_ROLE_PENDING, "interrupted",
                                                        VL_WAS_KILLED))

@@ -8,6 +8,7 @@
 #include "server/stored.h"
 
 #include "request/work.h"
+#include "server/method.h"
 
 #include <jansson.h>
 
@@ -493,6 +494,38 @@ vl_stored_path (const struct vl_stored *stored, const char *id)
       return row->path;
   }
   return NULL;
+}
+
+int
+vl_loader_look (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record,
+                const char *role)
+{
+  struct vl_info info = { .size = sizeof info, .with_xml = 1 };
+  struct vl_call *call = app->call;
+  const char *was = record->loader;
+  const struct vl_xml *domain;
+  struct vl_stored *stored;
+  int known;
+
+  call->addresses = NULL;
+  known = VL_CALL (app, driver, inventory, instance_exists, record->uuid);
+  if (known <= 0)
+    return known;
+  if (VL_CALL (app, driver, inventory, get_info, record->uuid, &info) < 0)
+    return -1;
+  domain = info.xml ? vl_xml_read (call, info.xml, strlen (info.xml)) : NULL;
+  if (domain == NULL || vl_xml_find (domain, "os/loader") == NULL)
+    return 0;
+  stored = vl_stored_load (app, record, role);
+  if (stored == NULL)
+    return -1;
+  vl_loader_note (call, stored->doc, domain);
+  /* One that is to be chosen anew may be that of before, since the guest was not started. */
+  if (call->addresses && was && vl_loader_is_left (was)
+      && VL_STREQ (was + strlen (VL_LOADER_LEFT), call->addresses->text))
+    call->addresses = NULL;
+  vl_stored_free (stored);
+  return 0;
 }
 
 int

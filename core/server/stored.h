@@ -32,6 +32,10 @@ int vl_stored_write (struct vl_store *store, const char *server, const char *rol
 /* The addresses that were seen when the guest of SERVER was read back are written down
  * with the devices of its current document. */
 int vl_addresses_write (struct vl_store *store, const char *server);
+/* For the end of what a killed command began: which loader the guest of RECORD, which has its document
+ * ROLE, was started with is what vl_addresses_write will write.  0, or -1 after a finding. */
+int vl_loader_look (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record,
+                    const char *role);
 /* The devices of document ROLE of SERVER, whatever became of the document: *N in
  * arena memory.  0, or -1 after a finding. */
 int vl_stored_devices (struct vl_store *store, const char *server, const char *role,

@@ -55,6 +55,12 @@ static const struct vl_prop props[] = {
     .setting = "shutdown_seconds",
     .help = "how long a guest takes to shut down when it is asked, as if; nobody waits for it",
     .since = "0.1" },
+  { .name = "loader",
+    .type = VL_STRING,
+    .setting = "loader",
+    .help =
+        "the firmware's file that it chooses for a guest whose document leaves the choice to it",
+    .since = "0.1" },
 };
 
 static const char *

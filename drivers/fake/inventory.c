@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
 
@@ -70,6 +71,10 @@ fake_get_info (struct vl_call *call, struct vl_conn *conn, const char *uuid, str
       guest.state == VL_STATE_RUNNING || guest.state == VL_STATE_PAUSED ? (int32_t)guest.id : -1;
   answer.memory = answer.max_memory = guest.memory;
   answer.vcpus = (int32_t)guest.vcpus;
+  if (info->size >= offsetof (struct vl_info, xml) + sizeof info->xml && info->with_xml) {
+    answer.with_xml = 1;
+    answer.xml = guest.xml;
+  }
   if (info->size < answer.size)
     answer.size = info->size;
   memcpy (info, &answer, answer.size);

@@ -59,10 +59,31 @@ count_in (const struct vl_xml *domain, const char *name)
   return node ? strtoll (vl_xml_text (node), NULL, 10) : 0;
 }
 
+/* The document of SPAWN with the firmware that was chosen before, or that setting `loader` names. */
+static const char *
+with_loader (struct vl_call *call, const struct vl_spawn *spawn)
+{
+  const char *xml = vl_doc_xml (spawn->doc), *path = vl_str (call, "loader");
+  const char *chosen = vl_doc_xml_chosen (call, spawn->doc, spawn->loader);
+  const struct vl_xml *domain;
+  const char *machine, *secure;
+
+  if (path == NULL || *path == '\0' || strcmp (xml, chosen) != 0)
+    return chosen;
+  domain = vl_xml_read (call, xml, strlen (xml));
+  machine = domain ? vl_xml_attr (vl_xml_find (domain, "os/type"), "machine") : NULL;
+  secure = domain ? vl_xml_attr (vl_xml_find (domain, "os/loader"), "secure") : NULL;
+  return vl_doc_xml_chosen (
+      call, spawn->doc,
+      vl_printf (call, "loader=%s readonly=yes%s type=pflash template=%s machine=%s", path,
+                 secure && strcmp (secure, "yes") == 0 ? " secure=yes" : "", path,
+                 machine ? machine : "-"));
+}
+
 int
 fake_take_document (struct vl_call *call, const struct vl_spawn *spawn, struct fake_guest *guest)
 {
-  const char *xml = vl_doc_xml (spawn->doc);
+  const char *xml = with_loader (call, spawn);
   const struct vl_xml *domain;
 
   if (vl_bool (call, "validate") && vl_xml_validate (call, "domain", xml) < 0)

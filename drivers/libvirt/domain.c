@@ -8,6 +8,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -359,6 +360,18 @@ virt_instance_exists (struct vl_call *call, struct vl_conn *conn, const char *uu
 }
 
 static int
+write_xml (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTOTEXT char *xml = domain ? virDomainGetXMLDesc (domain, 0) : NULL;
+
+  if (xml == NULL)
+    return domain ? virt_error (call, "cannot read guest '%s'", job->uuid) : -1;
+  fputs (xml, answer);
+  return 0;
+}
+
+static int
 virt_get_info (struct vl_call *call, struct vl_conn *conn, const char *uuid, struct vl_info *info)
 {
   uint32_t size = info->size;
@@ -374,6 +387,13 @@ virt_get_info (struct vl_call *call, struct vl_conn *conn, const char *uuid, str
     virt_log_judge (call, conn, uuid);
   if (seen.info.state == VL_STATE_CRASHED)
     seen.info.reason = virt_crash (call, conn, uuid);
+  if (size >= offsetof (struct vl_info, xml) + sizeof info->xml && info->with_xml) {
+    const struct virt_job job = { .uuid = uuid, .blind = 1, .looks = 1 };
+
+    seen.info.with_xml = 1;
+    if (virt_ask (call, conn, write_xml, &job, &seen.info.xml) < 0)
+      return -1;
+  }
   memcpy (info, &seen.info, size);
   info->size = size;
   return 0;

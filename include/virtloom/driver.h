@@ -82,6 +82,8 @@ struct vl_info {
   int64_t cpu_time;           /* ns */
   int32_t vcpus;
   const char *reason; /* why and when it came into this state, or NULL; lives as long as the call */
+  uint32_t with_xml;  /* given: 1 asks for XML */
+  const char *xml; /* its domain as the hypervisor renders it, or NULL; lives as long as the call */
 };
 
 enum vl_reboot { VL_REBOOT_SOFT = 1, VL_REBOOT_HARD = 2 };
