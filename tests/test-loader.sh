@@ -38,7 +38,7 @@ is_eq "$rc $(kept) $(guest)" "0 $(words "$tmp/first.fd") $tmp/first.fd" "and sta
 can_kill || { skip "strace cannot trace here"; done_testing; }
 lost=0 found=0 wrong=''
 for n in $(kill_places 1); do
-  f server stop web --timeout 0 > /dev/null 2>&1
+  f server stop web --timeout=0 > /dev/null 2>&1
   db 'UPDATE server SET loader = NULL'
   run_killed "$n" fsync,fdatasync,rename "${cmd[@]}" server start web
   [ "$rc" -ne 0 ] || break
@@ -57,7 +57,7 @@ true_that "of a guest that ran without one on record, too" test "$lost" -gt 0
 
 # To be chosen anew: one that was not started has the old one, which is not taken for the choice.
 chosen "$tmp/third.fd"
-f server stop web --timeout 0 > /dev/null 2>&1
+f server stop web --timeout=0 > /dev/null 2>&1
 f server start web > /dev/null
 must=$(kept)
 f server unset web --firmware > /dev/null

@@ -207,6 +207,23 @@ is_eq "$(stat -c %s volume.raw)" 1048576 "its volume is not touched"
 is_eq "$(guest)" "$(document)" "its guest is the one on record"
 is_eq "$(meta disk.config | jq -r '.admin_pass, .files[0].path' | paste -sd ,)" "geheim-1,/etc/motd" "the config drive has password and file"
 kept_out geheim-1 "and nothing else has the password"
+rebuilt='warning DisksRebuilt core: disks of server "web" were made anew, and what was on them is gone: root, ephemeral0, swap'
+dropped () { echo "warning ConfigDriveRebuilt core: the config drive of server \"web\" was made anew, without what it was given before and nothing else keeps: $1"; }
+setting fake 'fail = rebuild'
+f server rebuild web > /dev/null 2>&1
+rm "$config/plugins.d/fake.conf"
+is_eq "$(meta disk.config | jq -r '.admin_pass, .files[0].path' | paste -sd ,)" "geheim-1,/etc/motd" "a rebuild that fails leaves them there"
+run f server rebuild web --password password --file "/srv/a b=$tmp/motd"
+is_eq "$rc $err" "0 $rebuilt
+$(dropped "file /etc/motd")
+  give it again: virtloom server rebuild --file '/etc/motd=FILE' web" "a file that is not given again is named"
+run f server rebuild web
+is_eq "$rc $err" "0 $rebuilt
+$(dropped "the administrator's password, file /srv/a b")
+  give it again: virtloom server rebuild --password FILE --file '/srv/a b=FILE' web" "and so is a password"
+is_eq "$(meta disk.config | jq -r '.admin_pass, .files' | paste -sd ,)" "null,null" "both are gone"
+run f server rebuild web
+is_eq "$rc $err" "0 $rebuilt" "what was not there is not missed"
 is_eq "$(images)" "rescue" "its image is the other one"
 clean "rebuilt"
 run f image delete img

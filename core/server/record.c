@@ -204,6 +204,19 @@ vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struc
   return vl_server_files_judge (app, record, vl_doc_xml (doc), &spawn->files);
 }
 
+const char *
+vl_record_given (struct vl_call *call, const char *password, const struct vl_guest_file *files,
+                 size_t n)
+{
+  VL_AUTOSTR struct vl_str text = { 0 };
+
+  if (password)
+    vl_str_add (&text, VL_GIVEN_PASSWORD "\n");
+  for (size_t i = 0; i < n; i++)
+    vl_str_printf (&text, "%s\n", files[i].path);
+  return text.length ? vl_arena_strdup (call->arena, text.text) : NULL;
+}
+
 int
 vl_record_loader_judge (struct vl_call *call, const struct vl_record *record, int anew)
 {

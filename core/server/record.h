@@ -103,6 +103,11 @@ int vl_record_spawn (struct vl_app *app, const struct vl_record *record, const s
 int vl_record_spawn_off (struct vl_app *app, const struct vl_record *record,
                          const struct vl_doc *doc, struct vl_spawn *spawn);
 
+/* What FILES and PASSWORD put on a config drive, as column `given` has it: the names of files, and that
+ * there is a password.  NULL: nothing. */
+#define VL_GIVEN_PASSWORD "password"
+const char *vl_record_given (struct vl_call *call, const char *password,
+                             const struct vl_guest_file *files, size_t n);
 /* Are the loader that was chosen for RECORD's guest and, with ANEW, the template of its variables
  * there still?  To be asked before a guest is started.  0, or -1 after FirmwareGone. */
 int vl_record_loader_judge (struct vl_call *call, const struct vl_record *record, int anew);

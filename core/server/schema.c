@@ -169,6 +169,10 @@ static const char *const to_6[] = {
 
   /* Which loader the hypervisor chose for the guest when it was started first. */
   "ALTER TABLE server ADD COLUMN loader TEXT",
+
+  /* What stands on its config drive that is not on record: VL_GIVEN_PASSWORD, paths in the guest; each
+   * ends with a new line. */
+  "ALTER TABLE server ADD COLUMN given TEXT",
   NULL,
 };
 

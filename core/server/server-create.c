@@ -77,7 +77,10 @@ insert_record (struct creation *c)
     return -1;
   vl_request_forget_secrets (c->plan->build.guest, request);
   json = vl_request_to_json (request);
-  return vl_db_run (c->store, "UPDATE server SET request = ? WHERE uuid = ?", "ss", json, c->uuid);
+  return vl_db_run (
+      c->store, "UPDATE server SET request = ?, given = ? WHERE uuid = ?", "sss", json,
+      vl_record_given (c->app->call, request->admin_pass, request->files, request->n_files),
+      c->uuid);
 }
 
 static int

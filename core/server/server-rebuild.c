@@ -121,6 +121,45 @@ plan (struct rebuilding *r)
 
 /* ---- the way there ---- */
 
+/* What the config drive had and has no more is told: it is on no record, but that it was there is.
+ * GIVEN is what was. */
+static void
+tell_dropped (const struct rebuilding *r, const char *given)
+{
+  const struct vl_rebuild_options *options = r->turning->options;
+  struct vl_call *call = r->turning->app->call;
+  VL_AUTOSTR struct vl_str what = { 0 }, how = { 0 };
+  const char *end;
+
+  for (; given && *given; given = end + 1) {
+    size_t length = strcspn (given, "\n"), i = 0;
+    const char *each = vl_printf (call, "%.*s", (int)length, given);
+    int password = VL_STREQ (each, VL_GIVEN_PASSWORD);
+
+    end = given + length;
+    while (i < options->n_files && ! VL_STREQ (options->files[i].path, each))
+      i++;
+    if (password ? options->password == NULL : i == options->n_files) {
+      vl_str_printf (&what, "%s%s%s", what.length ? ", " : "",
+                     password ? "the administrator's password" : "file ", password ? "" : each);
+      vl_str_printf (
+          &how, " %s",
+          password ? "--password FILE"
+                   : vl_printf (call, "--file %s",
+                                vl_shell_word (call->arena, vl_printf (call, "%s=FILE", each))));
+    }
+    if (*end == '\0')
+      break;
+  }
+  if (what.length)
+    vl_warn_as (call, "ConfigDriveRebuilt", NULL,
+                vl_printf (call, "give it again: virtloom server rebuild%s %s", how.text,
+                           vl_name_word (call->arena, r->turning->record.name)),
+                "the config drive of server \"%s\" was made anew, without what it was given before "
+                "and nothing else keeps: %s",
+                r->turning->record.name, what.text);
+}
+
 /* The disks that are made anew, "root, swap". */
 static const char *
 lost_disks (const struct rebuilding *r)
@@ -139,12 +178,17 @@ lost_disks (const struct rebuilding *r)
 static int
 move (const struct rebuilding *r, const struct vl_hooks *next)
 {
+  const struct vl_rebuild_options *options = r->turning->options;
+  const char *given =
+      vl_record_given (r->turning->app->call, options->password, options->files, options->n_files);
   const struct vl_recorded *was = &r->turning->current.stored->was;
   struct vl_keeping kept = keeping (r->turning->app, r->turning->record.uuid);
   struct vl_store *store = r->turning->app->store;
 
   /* Until all is there that can be made, the guest goes on as it is. */
-  return vl_keep_begin (&kept) < 0 || vl_keep_make (&kept, next, r->turning->plan, was, 1) < 0
+  return (given && vl_undo_plan (store, r->turning->record.uuid, VL_MADE_GIVEN, given) < 0)
+                 || vl_keep_begin (&kept) < 0
+                 || vl_keep_make (&kept, next, r->turning->plan, was, 1) < 0
                  || vl_undo_plan (store, r->turning->record.uuid, VL_MADE_TURN,
                                   r->turning->on ? "on" : "off")
                         < 0
@@ -225,6 +269,12 @@ write_end (struct vl_app *app, const struct vl_record *record, const struct vl_r
                                    "sss", image->name, image->uuid, uuid)
                             < 0)
                  || vl_record_set_status (store, uuid, status, NULL) < 0
+                 || vl_db_run (
+                        store,
+                        "UPDATE server SET given = (SELECT name FROM undo WHERE object = uuid "
+                        "AND kind = '" VL_MADE_GIVEN "') WHERE uuid = ?",
+                        "s", uuid)
+                        < 0
                  || vl_document_take (store, uuid, VL_EVENT_REBOOTED) < 0
              ? -1
              : vl_server_images_leave (store, uuid);
@@ -269,13 +319,16 @@ rebuild (struct vl_turning *turning)
                                 .opaque = &r,
                                 .take = take };
   struct vl_app *app = turning->app;
-  const char *lost;
+  const char *lost, *given;
 
   if (vl_guest_files_check (app->call, turning->options->files, turning->options->n_files) < 0
       || VL_HAS_CALL (app->call, turning->driver, power, rebuild) < 0
       || VL_HAS_CALL (app->call, turning->driver, migration, finish_revert_migration) < 0
       || vl_turn_load (turning, "rebuild") < 0
-      || vl_record_loader_judge (app->call, &turning->record, 1) < 0 || plan (&r) < 0)
+      || vl_record_loader_judge (app->call, &turning->record, 1) < 0 || plan (&r) < 0
+      || vl_db_row (app->store, &given, "SELECT given FROM server WHERE uuid = ?", "s",
+                    turning->record.uuid)
+             < 0)
     return -1;
   r.runs = ! VL_STREQ (turning->record.status, "SHUTOFF");
   how.request = r.request;
@@ -288,6 +341,7 @@ rebuild (struct vl_turning *turning)
     vl_warn_as (app->call, "DisksRebuilt", NULL, NULL,
                 "disks of server \"%s\" were made anew, and what was on them is gone: %s",
                 turning->record.name, lost);
+  tell_dropped (&r, given);
   return 0;
 }
 

@@ -32,11 +32,11 @@ vl_undo_begin (struct vl_store *store, const char *object, const char *kind, con
                     "ssss", object, kind, driver, vl_now_text (store->call));
 }
 
-/* Is what is planned of KIND a name?  A request may have any character. */
+/* Is what is planned of KIND a name?  A request may have any character, and a list has new lines. */
 static int
 is_name (const char *kind)
 {
-  return ! VL_STREQ (kind, VL_MADE_REQUEST);
+  return ! VL_STREQ (kind, VL_MADE_REQUEST) && ! VL_STREQ (kind, VL_MADE_GIVEN);
 }
 
 int

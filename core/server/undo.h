@@ -63,6 +63,7 @@
  * "1f:2a", a blank, its path.  Until then the operation goes on when its document is the current one. */
 #define VL_MADE_MERGED "merged"
 #define VL_MADE_REQUEST "request" /* what the server will be asked as: JSON */
+#define VL_MADE_GIVEN "given"     /* what will be on its config drive: server.given */
 #define VL_MADE_STILL "still"     /* that a guest stands still which ran */
 /* Nothing that is made: how far an operation has come that replaces a guest.  "on" or "off": it
  * begins, with a guest that was that; "done", which is before these in the alphabet: the guest is
