@@ -78,6 +78,69 @@ is_eq "$rc $err" "3 error Invalid core: the description is too long; accepted: u
 run f server set web1 --description $'a\eb'
 is_rc 3 "one with an escape"
 
+# ---- what a plan refuses ----
+
+# Each of these is one that a flavor may have; a plan on this host refuses it.
+shares="error UnsupportedHostCPUControlPolicy cpu-quota: '1' is out of the range of this host's cgroups, whose version is 2; accepted: 2 to 10000 (quota:cpu_shares=1, flavor)
+  10000 is the most that every host takes"
+run f flavor create few --ram 128 --property quota:cpu_shares=1
+is_rc 0 "a flavor may have what this host does not take"
+run f plan --flavor few --image img
+is_eq "$rc $err" "4 $shares" "which a plan refuses"
+last=$(history web1) request=$(db "SELECT request FROM server")
+run f server set web1 --property quota:cpu_shares=1 --description "never written"
+is_eq "$rc $err" "4 $shares" "so does set, in the plan's words"
+is_eq "$(db "SELECT request FROM server") $(db "SELECT coalesce (description, '-') FROM server")" "$request -" "and nothing of it is written"
+is_eq "$(history web1)" "$last" "nor told"
+run f server diff web1
+is_eq "$rc" 0 "a plan is made as before"
+run f server set web1 --property hw:cpu_thread_policy=require
+is_rc 3 "what needs another property"
+threads=$err
+has "$threads" "hw:cpu_thread_policy" "is refused alone"
+run f server set web1 --property hw:cpu_policy=dedicated --property hw:cpu_thread_policy=prefer
+is_rc 0 "and taken with that"
+run f server unset web1 --property hw:cpu_policy
+is_eq "$rc" 3 "which is not taken away alone"
+run f server unset web1 --property hw:cpu_policy --property hw:cpu_thread_policy
+is_rc 0 "but with it"
+
+# Where a plan of what it is fails, too, a change is judged by what it adds, so that it may mend it.
+db "UPDATE server SET request = json_set (request, '\$.flavor.extra_specs.quota:cpu_shares', '1') WHERE name = 'web1'"
+run f server diff web1
+is_eq "$rc $err" "4 $shares" "a server that no plan takes any more"
+run f server set web1 --property hw_rng_model=virtio
+is_rc 0 "gets what is no fault"
+run f server set web1 --property quota:cpu_shares=20000
+is_rc 4 "and not what is one of its own"
+has "$err" "(quota:cpu_shares=20000, flavor)" "which is told"
+lacks "$err" "quota:cpu_shares=1," "without the old one"
+run f server unset web1 --property quota:cpu_shares --property hw_rng_model
+is_rc 0 "what stood in the way is unset"
+run f server diff web1
+is_rc 0 "and a plan is made again"
+
+# Every key of a flavor and of an image with what is accepted and what is next to that, and with odd numbers.
+for feature in $(cd "$top_srcdir/features" && echo *.c); do
+  vl feature show "${feature%.c}" -o json | awk '
+    /"accepted": / { accepted = ""; if (split($0, part, "\"") > 3) accepted = part[4] }
+    /"(flavor|image)": "/ { split($0, part, "\""); print part[4], accepted }'
+done > "$tmp/keys"
+while read -r key accepted; do
+  key=${key/%.N/.0}
+  for value in 0 1 4096 yes ${accepted//,/ }; do
+    echo "$key=$value"
+    [[ ! $value =~ ^-?[0-9]{1,18}$ ]] || printf '%s\n' "$key=$((value + 1))" "$key=$((value - 1))"
+  done
+done < "$tmp/keys" | sort -u > "$tmp/each"
+run f server create each --flavor m1 --image img --config-drive
+is_rc 0 "a server for each property"
+run "$top_builddir/tests/set-each" "$top_builddir" "$config" "$state" each < "$tmp/each"
+is_eq "$rc" 0 "each that is set is one that a plan takes"
+diag "$out"
+true_that "of many both" awk '/ taken, / && $1 > 100 && $3 > 100 { ok = 1 } END { exit !ok }' <<< "$out"
+f server delete each > /dev/null
+
 # ---- another name ----
 
 run f server create web2 --flavor m1 --image img

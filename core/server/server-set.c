@@ -23,10 +23,12 @@ struct changing {
   struct vl_app *app;
   struct vl_record record;
   struct vl_lock lock;
-  const char *request; /* JSON, that the server has now */
+  const char *request;      /* JSON, that the server has now */
+  struct vl_stored *stored; /* its document; NULL: there is none to be read */
+  struct vl_plan *plan;     /* of today, of that request; NULL: none was made */
 };
 
-/* The guest is not touched yet, so no driver is opened. */
+/* The guest is not touched yet, so no driver is looked for before the server is. */
 static int
 begin (struct changing *c, const char *server)
 {
@@ -110,7 +112,7 @@ vl_server_unlock (struct vl_app *app, const char *server)
 /* ---- name, description, properties ---- */
 
 /* Are SET properties that an image or a flavor could have?  They are judged by themselves, and again
- * with all others in the next plan. */
+ * with all others in a plan. */
 static int
 check_properties (struct vl_app *app, const struct vl_server_change *change)
 {
@@ -247,25 +249,64 @@ check_name (struct changing *c, const char *name)
   return there > 0 ? vl_exists (store->call, &vl_noun_server, name) : there;
 }
 
+/* Does CHANGE have anything that a plan is made of? */
+static int
+is_planned_of (const struct vl_server_change *change)
+{
+  return change->name || change->n_set || change->unset;
+}
+
+/* A plan of today of REQUEST; NULL after findings, which are told in any case. */
+static struct vl_plan *
+plan_of (const struct changing *c, const char *request)
+{
+  struct vl_record record = c->record;
+
+  record.request = request;
+  return vl_record_plan (c->app, &record, c->stored);
+}
+
+/* Makes the plan of the request that the server is to have, which each later start is made of: what
+ * that refuses is not taken.  What is refused of the server as it is, too (of another host, of an image
+ * that is gone), is no fault of the change, which may mend it.  0, or -1 after what the plan found. */
+static int
+judge_plan (struct changing *c)
+{
+  struct vl_call *call = c->app->call;
+  const struct vl_findings *all = &call->findings;
+  size_t first = all->n, fresh, kept;
+
+  c->stored = vl_stored_load (c->app, &c->record, VL_ROLE_CURRENT);
+  c->plan = c->stored ? plan_of (c, c->request) : NULL;
+  vl_findings_drop (call, first, all->n);
+  if (c->stored == NULL || (c->plan && c->plan->ok))
+    return 0;
+  /* What is found twice is kept once: what the plan of the new request adds is its own. */
+  vl_plan_free (plan_of (c, c->record.request));
+  kept = fresh = all->n;
+  vl_plan_free (plan_of (c, c->request));
+  while (kept < all->n)
+    if (all->items[kept].severity == VL_SEV_ERROR)
+      kept++;
+    else
+      vl_findings_drop (call, kept, kept + 1);
+  vl_findings_drop (call, first, fresh);
+  return all->n > first ? -1 : 0;
+}
+
 /* Inside a transaction. */
 static int
 write_change (struct changing *c, const struct vl_server_change *change)
 {
   struct vl_store *store = c->app->store;
   const char *uuid = c->record.uuid;
-  VL_AUTOFREE char *request = NULL;
 
-  c->request = NULL;
-  if (change->name && check_name (c, change->name) < 0)
-    return -1;
-  request = changed_request (c, change);
-  if (request == NULL
+  if ((change->name && check_name (c, change->name) < 0)
       || vl_db_run (store,
                     "UPDATE server SET request = ?, name = coalesce (?, name) WHERE uuid = ?",
-                    "sss", request, change->name, uuid)
+                    "sss", c->request, change->name, uuid)
              < 0)
     return -1;
-  c->request = vl_arena_strdup (c->app->call->arena, request);
   if (change->status
       && vl_record_set_status (store, uuid, change->status,
                                VL_STREQ (change->status, "ERROR") ? "set by the operator" : NULL)
@@ -332,8 +373,7 @@ may_change (const struct changing *c, const struct vl_server_change *change)
                          change->status ? "set status" : "set")
       < 0)
     return -1;
-  if (change->name || change->description || change->n_set || change->unset
-      || change->choose_loader)
+  if (is_planned_of (change) || change->description || change->choose_loader)
     return vl_record_unlocked (c->app->call, &c->record);
   return 0;
 }
@@ -357,18 +397,12 @@ settable_status (struct vl_call *call, const char *status)
 static int
 is_planned (const struct changing *c)
 {
-  struct vl_app *app = c->app;
-  struct vl_record after = c->record;
-  size_t first = app->call->findings.n;
-  struct vl_stored *stored = vl_stored_load (app, &c->record, VL_ROLE_CURRENT);
-  int same;
+  struct vl_change *changes;
+  size_t n = 1;
 
-  after.request = c->request;
-  same = stored && ! vl_record_drifts (app, &after, stored);
-  /* What a plan has to say is said when it is taken. */
-  vl_findings_drop (app->call, first, app->call->findings.n);
-  vl_stored_free (stored);
-  return same;
+  if (c->plan && c->plan->ok)
+    vl_stored_difference (c->app, c->stored, c->plan, &changes, &n);
+  return n == 0;
 }
 
 /* Properties have changed: a guest that runs gets that where its driver can do it; the result tells
@@ -396,16 +430,16 @@ tell_guest (struct changing *c, const struct vl_server_change *change)
 static int
 write_down (struct changing *c, const struct vl_server_change *change)
 {
-  int result;
+  VL_AUTOFREE char *request = changed_request (c, change);
 
-  if (vl_db_begin (c->app->store) < 0)
+  if (request == NULL)
     return -1;
-  result = write_change (c, change);
-  if (result == 0 && is_so (c, change)) {
-    (void)vl_db_finish (c->app->store, -1);
+  c->request = vl_arena_strdup (c->app->call->arena, request);
+  if (is_so (c, change))
     return 1;
-  }
-  return end (c, "set", told (c->app->call, change), result);
+  if ((is_planned_of (change) && judge_plan (c) < 0) || vl_db_begin (c->app->store) < 0)
+    return -1;
+  return end (c, "set", told (c->app->call, change), write_change (c, change));
 }
 
 int
@@ -429,10 +463,12 @@ vl_server_change (struct vl_app *app, const char *server, const struct vl_server
   if (result > 0)
     vl_advise (app->call, NULL, NULL, "server \"%s\" has that already; nothing was changed",
                c.record.name);
-  else if (result == 0 && (change.name || change.n_set || change.unset))
+  else if (result == 0 && is_planned_of (&change))
     tell_guest (&c, &change);
   if (result == 0 && change.choose_loader)
     vl_advise (app->call, NULL, NULL, "the firmware is chosen anew when the guest is started next");
+  vl_plan_free (c.plan);
+  vl_stored_free (c.stored);
   vl_lock_drop (&c.lock);
   vl_events_tell (app);
   return result < 0 ? -1 : 0;

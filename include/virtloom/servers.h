@@ -333,14 +333,15 @@ struct vl_server_change {
   const char *description;       /* up to 255 bytes; "": none */
   const char *status;            /* "active" or "error", where the one on record is wrong */
   const struct vl_property *set; /* image keys, above what the image says, and keys of
-                                  * its flavor; judged one by one */
+                                  * its flavor */
   size_t n_set;
   const char *const *unset; /* keys that the server itself has; NULL-terminated */
   int choose_loader;        /* 1: at the next start the hypervisor chooses firmware anew */
 };
 /* A guest that runs gets what its driver can change while it does, where nothing else changes; else
  * it goes on as it is: vl_server_diff shows what its next document will have, and vl_server_update
- * takes that.  An advice says which.  0; -1 after a finding, and nothing is changed. */
+ * takes that.  An advice says which.  What a plan of the server with the change refuses, but for what it
+ * refuses without it, is refused.  0; -1 after a finding, and nothing is changed. */
 VL_EXPORT int vl_server_change (struct vl_app *app, const char *server,
                                 const struct vl_server_change *change);
 /* From now on nothing is done to SERVER (InstanceIsLocked) but what looks at it, what
