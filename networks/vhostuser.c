@@ -38,7 +38,9 @@ static const char *const modes[] = { "client", "server", NULL };
 static const struct vl_write writes[] = { { .path = "devices/interface" },
                                           { .path = "memoryBacking/access" },
                                           { .path = "memoryBacking/source" } };
-static const struct vl_name reads[] = { { .name = VL_GUEST_NIC }, { .name = VL_GUEST_VIRT_TYPE } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_NIC },
+                                        { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = "file-memory.mib", .flags = VL_OPTIONAL } };
 
 /* What QEMU is to the switch. */
 static const char *
@@ -150,11 +152,12 @@ validate (struct vl_call *c)
   return result;
 }
 
-/* Memory that another process can map; huge pages, where the guest has them, are memfd's too. */
+/* Memory that another process can map; huge pages, where the guest has them, are memfd's too.  That in files
+ * is as it is. */
 static int
 contribute (struct vl_call *c)
 {
-  if (! vl_has (c, "shared"))
+  if (! vl_has (c, "shared") || vl_int (c, "file-memory.mib") > 0)
     return 0;
   vl_set (vl_ensure (c, "memoryBacking/source", "shared"), "type", "memfd");
   return vl_set (vl_ensure (c, "memoryBacking/access", "shared"), "mode", "shared");

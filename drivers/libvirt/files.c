@@ -21,6 +21,8 @@
 #include "virt.h"
 
 #define MAX_DEPTH 64
+/* So many characters of a guest's name libvirt takes for the names of folders. */
+#define SHORT_NAME 20
 
 struct proof {
   struct vl_call *call;
@@ -82,6 +84,26 @@ is_pid_file (const struct proof *proof, const char *link, const char *name)
          && strspn (text, "0123456789\n") == (size_t)got;
 }
 
+/* Does NAME lie in the folder that libvirt makes for the memory of the guest, ".../3-vl-1465c070/pc.ram", and
+ * does the guest have its memory there?  libvirt cuts the guest's name. */
+static int
+is_memory_file (const struct proof *proof, const char *name)
+{
+  const struct vl_xml *backing = vl_xml_child (proof->live, "memoryBacking");
+  const struct vl_xml *source = backing ? vl_xml_child (backing, "source") : NULL;
+  const char *type = source ? vl_xml_attr (source, "type") : NULL;
+  const char *domain = proof->spawn->domain, *base = strrchr (name, '/'), *at = base;
+  size_t digits, length = strlen (domain) < SHORT_NAME ? strlen (domain) : SHORT_NAME;
+
+  if (type == NULL || strcmp (type, "file") != 0 || base == NULL)
+    return 0;
+  while (at > name && at[-1] != '/')
+    at--;
+  digits = strspn (at, "0123456789");
+  return digits > 0 && at[digits] == '-' && at + digits + 1 + length == base
+         && strncmp (at + digits + 1, domain, length) == 0;
+}
+
 /* Is ST, which is open as LINK and whose name is NAME, a part of QEMU itself? */
 static int
 is_part (const struct proof *proof, const char *link, const char *name, const struct stat *st)
@@ -95,6 +117,8 @@ is_part (const struct proof *proof, const char *link, const char *name, const st
     return 1;
   /* Its logs, which only this guest's QEMU writes to. */
   if (strncmp (name, proof->spawn->run_dir, length) == 0 && name[length] == '/')
+    return 1;
+  if (is_memory_file (proof, name))
     return 1;
   /* Its memory: huge pages, or pages of the kernel's without a file. */
   if (statfs (link, &fs) < 0)
