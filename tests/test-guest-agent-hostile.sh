@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # A guest whose agent lies: wrong ids, control characters, bytes that are no text, answers that are cut, of
-# another type, too deep, too long, or without an end.  Each request ends, says so in one sentence that
-# harms no terminal and no record, leaves the guest as it was, and the next one is as
+# another type, too deep, too long, without an end, or late.  Each request ends, says so in one sentence that
+# harms no terminal and no record, leaves the guest as it was and holds nobody up, and the next one is as
 # good as the agent is then.
 
 # shellcheck source=tests/tap.sh
@@ -55,6 +55,7 @@ while :; do
     number*) answer '{"return":-99999999999999999999}' ;;
     nest*) printf '{"return":' >&3; many 2 '['; printf '\n' >&3 ;;
     long*) printf '{"error":{"class":"GenericError","desc":"' >&3; many 32 B; printf '"}}\n' >&3 ;;
+    late*) sleep 45; answer '{"return":{}}'; mode=$(look) ;;
     *freeze* | *thaw*) answer '{"return":1}' ;;
     *) answer '{"return":{}}' ;;
   esac
@@ -75,6 +76,8 @@ must t image create i --file "$image" --disk-format qcow2 --property hw_qemu_gue
 must t image create plain --file "$image" --disk-format qcow2
 run t server create s --flavor f --image i --volume "$(volume liar)"
 made "a guest"
+run t server create other --flavor f --image plain
+made "another guest"
 true_that "the agent of the first one lies" says s "guest: has a liar"
 uuid=$(field s uuid)
 # The same name for what is said of the guest, whatever its uuid.
@@ -116,7 +119,38 @@ error InstanceQuiesceFailed qemu-tcg: the agent of guest 'UUID' has not thawed i
   is_eq "$(find "$state/servers" -name snapshot; find "$state/images" -name '*.new'; t image list -o value -c name | sort | paste -sd ,)" "i,plain" "and no image is left"
 done
 
-run t server delete s
+# ---- late: nobody else waits for it ----
+
+is_so late
+turned late
+"${asks[@]}" password set s --password password > late 2>&1 &
+pid=$!
+
+run t server pause other
+is_eq "$rc $(steady "$err")" "0 " "another guest is paused meanwhile"
+run t server list -o json
+is_eq "$rc $(steady "$err")" "0 " "and all are listed"
+wait $pid
+is_eq "$? $(sed "s/$uuid/UUID/g" late)" "1 ${unset_password}it does not answer
+  $user_hint" "late: that is told"
+is_so good
+true_that "late: the next request is heard" wait_for 600 good
+
+# ---- what need not be answered ----
+
+is_so wrong
+turned wrong
+run t server pause s
+is_eq "$rc $(steady "$err")" "0 " "one that lies is paused"
+run timeout 300 "${asks[@]}" unpause s
+is_eq "$rc" 0 "and goes on, whatever it says of its clock"
+diag "$err"
+true_that "which is said in plain words" plain "$err"
+run timeout 300 "${asks[@]}" stop s --timeout 5
+is_eq "$rc $(field s status)" "0 SHUTOFF" "and is stopped"
+true_that "which is said in plain words" plain "$err"
+diag "$err"
+run t server delete s other
 is_rc 0 "deleted"
 all_gone
 done_testing

@@ -18,8 +18,11 @@
 /* How often one that is frozen is asked to go on, and for what time in all. */
 #define THAW_PAUSE_MS 500u
 #define THAW_MS 30000u
-/* The same for one that was still to freeze when it was waited for no longer. */
+/* The same for one that was still to freeze when it was waited for no longer, and where others wait
+ * for libvirt: how long they have it between two requests, and how long one of these takes. */
 #define LATE_MS 300000u
+#define LATE_PAUSE_MS 5000u
+#define LATE_SECONDS 5
 
 /* What libvirt says of the agent's channel, NULL: the guest has none. */
 static const char *
@@ -50,11 +53,11 @@ virt_agent_hears (struct vl_call *call, virDomainPtr domain)
 }
 
 static int
-ask (virDomainPtr domain, int thaw)
+ask_for (virDomainPtr domain, int thaw, int seconds)
 {
   int result;
 
-  (void)virDomainAgentSetResponseTimeout (domain, FREEZE_SECONDS, 0);
+  (void)virDomainAgentSetResponseTimeout (domain, seconds, 0);
   result = thaw ? virDomainFSThaw (domain, NULL, 0, 0) : virDomainFSFreeze (domain, NULL, 0, 0);
   if (result >= 0) {
     (void)virDomainAgentSetResponseTimeout (domain, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK, 0);
@@ -63,8 +66,16 @@ ask (virDomainPtr domain, int thaw)
   return result < 0 ? -1 : 0;
 }
 
+static int
+ask (virDomainPtr domain, int thaw)
+{
+  return ask_for (domain, thaw, FREEZE_SECONDS);
+}
+
 /* What of libvirt's words is told: a part of them is the agent's. */
 #define REASON_BYTES 300
+
+#define SILENT "it does not answer"
 
 /* The reason of libvirt's last error, which is forgotten: its first line.  What follows is the
  * agent's own, or a drawing of where its answer is no JSON. */
@@ -75,7 +86,7 @@ reason (struct vl_call *call)
   size_t length = strcspn (said, "\n");
   const char *text =
       virt_last_code () == VIR_ERR_AGENT_UNRESPONSIVE
-          ? "it does not answer"
+          ? SILENT
           : vl_printf (call, "%.*s", (int)(length < REASON_BYTES ? length : REASON_BYTES), said);
 
   virResetLastError ();
@@ -106,12 +117,14 @@ virt_thaw (struct vl_call *call, virDomainPtr domain)
 }
 
 const char *
-virt_freeze (struct vl_call *call, virDomainPtr domain, int *late)
+virt_freeze (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, int *late)
 {
   int64_t begun = vl_clock_ms ();
   const char *why;
 
   *late = 0;
+  if (conn->gave_up)
+    return SILENT;
   if (ask (domain, 0) == 0)
     return NULL;
   why = reason (call);
@@ -120,11 +133,66 @@ virt_freeze (struct vl_call *call, virDomainPtr domain, int *late)
   /* libvirt gives up after 5 s on an agent that says nothing at all: this one was told to freeze, does
    * it when it can, and hears nothing before. */
   if (vl_clock_ms () - begun >= (FREEZE_SECONDS - 1) * 1000)
-    *late = thaw (call, domain, LATE_MS) != NULL;
+    *late = conn->embedded && conn->apart && ! virt_is_left (conn)
+                ? VIRT_FREEZES
+                : thaw (call, domain, LATE_MS) != NULL;
   /* It may have been done all the same. */
   else if (ask (domain, 1) < 0)
     virResetLastError ();
   return why;
+}
+
+/* One request of an agent that has not answered: 1 where it is to be said again. */
+static int
+thaw_once (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
+{
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  int asked = domain ? ask_for (domain, 1, LATE_SECONDS) : -1;
+
+  (void)answer;
+  if (domain == NULL)
+    return -1;
+  virResetLastError ();
+  return asked < 0 && virt_alive (domain);
+}
+
+/* Waits, without libvirt, until those who want it have had it. */
+static void
+stand_aside (struct vl_call *call)
+{
+  struct vl_wait pause = { .what = "others", .told = 1, .ms = LATE_PAUSE_MS };
+
+  while (vl_wait_more (call, &pause, -1))
+    continue;
+}
+
+int
+virt_do_freezing (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                  virt_fn fn)
+{
+  struct vl_wait wait = { .what = vl_printf (call, "the agent of guest '%s'", job->uuid),
+                          .ms = LATE_MS };
+  struct virt_job once = { .uuid = job->uuid };
+  int result = virt_do_awake (call, conn, job, fn), thawed = 1;
+
+  if (result != VIRT_FREEZES)
+    return result;
+  while (thawed == 1 && vl_wait_more (call, &wait, -1)) {
+    stand_aside (call);
+    thawed = virt_do_awake (call, conn, &once, thaw_once);
+  }
+  if (thawed != 0)
+    return thawed < 0
+               ? -1
+               : vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL,
+                               "see in the guest whether qemu-guest-agent runs, or stop the "
+                               "server first",
+                               "the agent of guest '%s' has not frozen its file systems: " SILENT,
+                               job->uuid);
+  conn->gave_up = 1;
+  result = virt_do_awake (call, conn, job, fn);
+  conn->gave_up = 0;
+  return result;
 }
 
 /* ---- the calls ---- */
@@ -160,7 +228,9 @@ quiesce_guest (struct vl_call *call, struct vl_conn *conn, const struct virt_job
   (void)answer;
   if (domain == NULL)
     return -1;
-  why = job->more ? virt_thaw (call, domain) : virt_freeze (call, domain, &late);
+  why = job->more ? virt_thaw (call, domain) : virt_freeze (call, conn, domain, &late);
+  if (why && ! job->more && late == VIRT_FREEZES)
+    return late;
   return why ? vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL,
                              job->more ? VIRT_THAW_HINT
                                        : "in the guest the agent's own log may say more",
@@ -174,7 +244,7 @@ virt_quiesce (struct vl_call *call, struct vl_conn *conn, const char *uuid)
 {
   struct virt_job job = { .uuid = uuid };
 
-  return virt_do_awake (call, conn, &job, quiesce_guest);
+  return virt_do_freezing (call, conn, &job, quiesce_guest);
 }
 
 static int

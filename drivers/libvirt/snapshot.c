@@ -130,13 +130,15 @@ begin_job (struct vl_call *call, virDomainPtr domain, const void *opaque)
 }
 
 int
-virt_do_frozen (struct vl_call *call, virDomainPtr domain, const char *uuid,
+virt_do_frozen (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, const char *uuid,
                 enum vl_quiesce quiesce, int (*fn) (struct vl_call *, virDomainPtr, const void *),
                 const void *opaque)
 {
   int late = 0, frozen, result;
-  const char *why = quiesce ? virt_freeze (call, domain, &late) : NULL;
+  const char *why = quiesce ? virt_freeze (call, conn, domain, &late) : NULL;
 
+  if (why && late == VIRT_FREEZES)
+    return late;
   frozen = quiesce && why == NULL;
   if (why && (late || quiesce == VL_QUIESCE_MUST))
     return vl_refuse_as (call, VL_ERR_FAILED, "InstanceQuiesceFailed", NULL,
@@ -177,7 +179,7 @@ copy (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
       const struct vl_snapshot *snapshot)
 {
   int result =
-      virt_do_frozen (call, domain, snapshot->uuid, snapshot->quiesce, begin_job, snapshot);
+      virt_do_frozen (call, conn, domain, snapshot->uuid, snapshot->quiesce, begin_job, snapshot);
 
   if (result == 0)
     result = wait_for_job (call, conn, domain, snapshot->target, 0);
@@ -210,7 +212,7 @@ copy_disk (struct vl_call *call, struct vl_conn *conn, const struct virt_job *jo
     return -1;
   result = copy (call, conn, domain, snapshot);
   if (virt_let_go (conn) < 0 || result < 0)
-    return -1;
+    return result == VIRT_FREEZES ? result : -1;
   why = outcome (call, domain);
   if (why && strstr (why, "No space left"))
     return vl_refuse_as (call, VL_ERR_FAILED, "DiskFull", NULL,
@@ -227,7 +229,7 @@ virt_snapshot (struct vl_call *call, struct vl_conn *conn, const struct vl_snaps
 {
   struct virt_job job = { .uuid = snapshot->uuid, .more = snapshot };
 
-  return virt_do_awake (call, conn, &job, copy_disk);
+  return virt_do_freezing (call, conn, &job, copy_disk);
 }
 
 /* ---- what is left of one ---- */

@@ -64,6 +64,7 @@ struct vl_conn {
   int deaf;              /* the guest that was looked at last does not answer */
   char asked[VIR_UUID_STRING_BUFLEN]; /* the guest that was asked to shut down last */
   int64_t asked_at;
+  int gave_up; /* on an agent that was to freeze its guest: the work goes on without that */
 };
 
 /* Cleanup attributes for what libvirt gives. */
@@ -172,6 +173,8 @@ struct virt_open {
 #define VIRT_BUSY (-2)
 /* libvirt did not end its work in time. */
 #define VIRT_LATE (-4)
+/* The guest's agent may still freeze its file systems; there is no finding. */
+#define VIRT_FREEZES (-7)
 /* How long libvirt may take for one piece of work; to save the memory of a large guest
  * takes its time. */
 #define VIRT_WORK_MS (4u * 3600 * 1000)
@@ -500,8 +503,8 @@ int virt_volume_snapshot_delete (struct vl_call *call, struct vl_conn *conn,
                                  const struct vl_volume_swap *swap);
 
 /* snapshot.c: calls FN with OPAQUE, of guest UUID that is frozen for that moment if it is to be. */
-int virt_do_frozen (struct vl_call *call, virDomainPtr domain, const char *uuid,
-                    enum vl_quiesce quiesce,
+int virt_do_frozen (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
+                    const char *uuid, enum vl_quiesce quiesce,
                     int (*fn) (struct vl_call *, virDomainPtr, const void *), const void *opaque);
 
 /* groups.c: removes what is left of the control groups of the guest with this
@@ -511,13 +514,18 @@ void virt_forget_groups (struct vl_call *call, const char *name);
 /* ---- agent.c: with libvirt connected ---- */
 
 /* Freezes the file systems of the guest, or thaws them: NULL, or why that was not done.  To thaw is
- * tried for some time; what was not frozen, or ended meanwhile, is success.  LATE: the agent may still
- * freeze them. */
-const char *virt_freeze (struct vl_call *call, virDomainPtr domain, int *late);
+ * tried for some time; what was not frozen, or ended meanwhile, is success.  LATE, where the agent may
+ * still freeze them: 1, or VIRT_FREEZES, which the work then has to end with. */
+const char *virt_freeze (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain,
+                         int *late);
 const char *virt_thaw (struct vl_call *call, virDomainPtr domain);
 /* What to do about one that has not. */
 #define VIRT_THAW_HINT                                                                             \
   "thaw them in the guest (fsfreeze --unfreeze), or virtloom server reboot --hard"
+/* As virt_do_awake, of work that calls virt_freeze.  While an agent is waited for that freezes too
+ * late, other commands have libvirt. */
+int virt_do_freezing (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
+                      virt_fn fn);
 /* Has the guest an agent that has its channel open, for all that libvirt knows? */
 int virt_agent_hears (struct vl_call *call, virDomainPtr domain);
 

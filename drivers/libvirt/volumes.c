@@ -372,9 +372,10 @@ take_overlay (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
     if (virt_hold (conn) < 0)
       return -1;
     result =
-        virt_do_frozen (call, domain, job->uuid, (enum vl_quiesce)swap->quiesce, put_overlay, swap);
+        virt_do_frozen (call, conn, domain, job->uuid, (enum vl_quiesce)swap->quiesce, put_overlay,
+                        swap);
     if (virt_let_go (conn) < 0 || result < 0)
-      return -1;
+      return result == VIRT_FREEZES ? result : -1;
   } else if (state != SWAP_NEW)
     return state < 0 ? -1
                      : vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL,
@@ -412,7 +413,8 @@ virt_volume_snapshot_create (struct vl_call *call, struct vl_conn *conn,
 
   if (swap->off)
     return virt_do (call, conn, define_after, &job);
-  return virt_do_awake (call, conn, &job, swap->settle ? settle_overlay : take_overlay);
+  return swap->settle ? virt_do_awake (call, conn, &job, settle_overlay)
+                      : virt_do_freezing (call, conn, &job, take_overlay);
 }
 
 int
