@@ -104,6 +104,39 @@ is_eq "$(sums_of data.raw)" "$sums" "all is in the volume"
 tell 5 unpaused
 unchanged "merged"
 
+# ---- several ----
+
+for n in 1 2 3; do
+  must t server snapshot volume live vdc "$tmp/over$n.qcow2"
+  tell $n layer$n
+done
+is_eq "$(open_files)" "data.raw over1.qcow2 over2.qcow2 over3.qcow2" "QEMU has four files"
+unchanged "three snapshots"
+run t server unsnapshot volume live vdc --overlay "$tmp/over1.qcow2"
+is_eq "$rc $out$err" "0 " "one below is merged"
+is_eq "$(open_files) $(find . -name over1.qcow2)" "data.raw over2.qcow2 over3.qcow2 " "QEMU has let it go, and it is gone"
+unchanged "merged below"
+tell 4 below
+is_eq "$(sums_of over3.qcow2)" "$sums" "nothing is lost"
+run t server unsnapshot volume live vdc --pull --base "$tmp/data.raw"
+is_eq "$rc $out$err" "0 " "what is above the file is pulled"
+is_eq "$(open_files) $(find . -name over2.qcow2 -printf %f)" "data.raw over3.qcow2 over2.qcow2" "QEMU has let the other go, and it stays"
+unchanged "pulled"
+tell 5 pulled
+is_eq "$(sums_of over3.qcow2)" "$sums" "nothing is lost"
+must t server pause live
+run t server unsnapshot volume live vdc --pull
+is_eq "$rc $out$err $(open_files)" "0  over3.qcow2" "all is pulled, while it is paused"
+must t server unpause live
+unchanged "pulled, all"
+tell 0 alone
+is_eq "$(sums_of over3.qcow2)" "$sums" "nothing is lost"
+must t server reboot --hard live
+true_that "it is rebooted, with all that it wrote" says live "guest: begins $sums"
+rm over2.qcow2
+must t server swap volume live vdc "path=$tmp/data.raw,format=raw"
+is_eq "$(sums_of data.raw)" "$sums" "and copied back"
+
 # ---- killed while QEMU knows more than libvirt ----
 
 # killed_when COMMAND...: libvirt takes three seconds for each note of what QEMU has done, and virtloom is
@@ -129,8 +162,9 @@ killed_when () {
   ended () { t server list > /dev/null 2>&1; [ -z "$(sqlite3 "$state/state.db" 'SELECT * FROM operation')" ]; }
   true_that "ends it, or the one after" wait_for 300 ended
   unchanged killed
-  is_eq "$(find . -name over.qcow2 -printf %f)" "$(on_record | grep over)" "the overlay is there if the record has it"
+  [ -n "$stays" ] || is_eq "$(find . -name over.qcow2 -printf %f)" "$(on_record | grep over)" "the overlay is there if the record has it"
 }
+stays=
 if can_kill && command -v sqlite3 > /dev/null; then
   killed_when has_overlay server snapshot volume live vdc "$tmp/over.qcow2"
   [ "$(on_record)" = over.qcow2 ] || must t server snapshot volume live vdc "$tmp/over.qcow2"
@@ -143,6 +177,22 @@ if can_kill && command -v sqlite3 > /dev/null; then
   killed_when has_noted server unsnapshot volume live vdc
   tell 3 copied
   is_eq "$(sums_of "$(on_record)")" "$sums" "nothing is lost"
+  # The first file stays what it is.
+  stays=1
+  [ "$(on_record)" = over.qcow2 ] || must t server snapshot volume live vdc "$tmp/over.qcow2"
+  for words in "--overlay $tmp/over.qcow2" --pull; do
+    [ "$(on_record)" = top.qcow2 ] || must t server snapshot volume live vdc "$tmp/top.qcow2"
+    for when in has_noted has_no_overlay; do
+      has_overlay || continue
+      # shellcheck disable=SC2086
+      killed_when $when server unsnapshot volume live vdc $words
+      tell 4 "killed${words:2:1}$when"
+      is_eq "$(sums_of top.qcow2)" "$sums" "nothing is lost"
+    done
+    has_overlay && continue
+    rm -f over.qcow2
+    [ "$words" = --pull ] || { must t server unsnapshot volume live vdc; must t server snapshot volume live vdc "$tmp/over.qcow2"; }
+  done
 else
   skip "no strace or sqlite3 here (Debian: strace sqlite3)"
 fi

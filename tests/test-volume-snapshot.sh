@@ -87,9 +87,8 @@ done
 must f server snapshot volume web vdb "$tmp/over.qcow2"
 mend="
   merge it first: virtloom server unsnapshot volume web vdb"
-for word in 'snapshot volume' 'swap volume' 'extend volume' 'remove volume'; do
+for word in 'swap volume' 'extend volume' 'remove volume'; do
   case $word in
-    snapshot*) words=(snapshot volume web vdb "$tmp/more.qcow2") ;;
     swap*) words=(swap volume web vdb "path=$tmp/two.raw,format=raw") ;;
     extend*) words=(extend volume web vdb --size 1) ;;
     remove*) words=(remove volume web vdb) ;;
@@ -216,6 +215,104 @@ must f server delete web
 must f server create web --flavor m1 --image img --volume "path=$tmp/one.raw,format=raw"
 uuid=$(db "SELECT uuid FROM server WHERE name = 'web'")
 
+# ---- several ----
+
+# fill FILE N: N MiB/16, one byte that says who wrote it, into the N-th part of it.
+fill () { qemu-io -f qcow2 -c "write -q -P $2 $(($2 * 64))k 64k" "$1" > /dev/null || bail "qemu-io $1"; }
+# holds FORMAT FILE N...: the parts N have what was written to them.
+holds () {
+  local format=$1 file=$2 n words=()
+  shift 2
+  for n; do words+=(-c "read -q -P $n $((n * 64))k 64k"); done
+  is_eq "$(qemu-io -r -f "$format" "${words[@]}" "$file" 2>&1)" "" "$file has parts $*"
+}
+# four: the volume has three overlays, each with what was written while it was the first; the server is off.
+four () {
+  local n
+  truncate -s 0 one.raw
+  truncate -s 1M one.raw
+  rm -f over?.qcow2
+  for n in 1 2 3; do
+    must f server snapshot volume web vdb "$tmp/over$n.qcow2"
+    [ "$(f server show web -o value -c status)" = SHUTOFF ] || must f server stop web
+    fill over$n.qcow2 $n
+  done
+}
+# Guest and record are one, with the files $2, and these overlays are there: $3.
+chained () {
+  true_that "$1: guest and record are one" same
+  is_eq "$(chain)|$(claimed)|$(left)" "$2|$(tr ' ' '\n' <<< "$2" | sort | paste -sd ' ')|000" "$1: the files are those of the volume, and nothing is under way"
+  is_eq "$(overlays | tr ' ' '\n' | sort | paste -sd ' ')" "$3" "$1: the overlays that are there"
+  run f server diff web
+  is_eq "$rc $out$err" "0 " "$1: a plan of today is no other"
+}
+# as_qemu: the files name one another as the record says, which this driver's guests do not do.
+as_qemu () {
+  local file was=
+  for file in $(chain); do
+    [ -z "$was" ] || qemu-img rebase -q -u -f qcow2 -F "${file##*.}" -b "$tmp/$file" "$was"
+    was=$file
+  done
+  [ "${was##*.}" = raw ] || qemu-img rebase -q -u -f qcow2 -b '' "$was"
+}
+must f server stop web
+four
+all="over1.qcow2 over2.qcow2 over3.qcow2"
+chained "three overlays" "over3.qcow2 over2.qcow2 over1.qcow2 one.raw" "$all"
+must f server start web
+must f server stop web
+run f server unsnapshot volume web vdb
+is_eq "$rc $out$err" "0 " "off: the first one is merged"
+chained "merged into an overlay" "over2.qcow2 over1.qcow2 one.raw" "over1.qcow2 over2.qcow2"
+holds qcow2 over2.qcow2 1 2 3
+run f server unsnapshot volume web vdb --overlay "$tmp/over1.qcow2"
+is_eq "$rc $out$err" "0 " "off: one that another lies over is merged"
+chained "merged below" "over2.qcow2 one.raw" "over2.qcow2"
+holds raw one.raw 1
+holds qcow2 over2.qcow2 1 2 3
+must f server start web
+must f server unsnapshot volume web vdb
+chained "all merged" one.raw ""
+must f server stop web
+four
+run f server unsnapshot volume web vdb --pull
+is_eq "$rc $out$err" "0 " "off: all is pulled"
+chained "pulled" over3.qcow2 "$all"
+holds qcow2 over3.qcow2 1 2 3
+is_eq "$(qemu-img info --output json over3.qcow2 | jq -r '."backing-filename" // "-"')" - "it stands alone"
+must f server start web
+must f server swap volume web vdb "path=$tmp/one.raw,format=raw"
+must f server stop web
+four
+must f server start web
+for words in "--overlay $tmp/over2.qcow2" "--pull --base $tmp/one.raw"; do
+  # shellcheck disable=SC2086
+  run f server unsnapshot volume web vdb $words
+  is_eq "$rc $out$err" "0 " "on: $words"
+  as_qemu
+done
+chained "merged and pulled" "over3.qcow2 one.raw" "over1.qcow2 over3.qcow2"
+refused "nothing to pull" 3 "error InvalidVolume core: there is nothing to pull: volume 'vdb' of server \"web\" has no file between \"$tmp/over3.qcow2\" and \"$tmp/one.raw\"" \
+  unsnapshot volume web vdb --pull --base "$tmp/one.raw"
+refused "what is no overlay" 5 "error InvalidVolume core: \"$tmp/one.raw\" is no overlay of volume 'vdb' of server \"web\"; it has: \"$tmp/over3.qcow2\"" unsnapshot volume web vdb --overlay "$tmp/one.raw"
+refused "what is no file" 5 "error InvalidVolume core: \"$tmp/two.raw\" is no file of volume 'vdb' of server \"web\"
+  name one that is to stay below, or none: then nothing is" unsnapshot volume web vdb --pull --base "$tmp/two.raw"
+refused "both" 2 "error Usage core: --overlay and --pull exclude each other
+  --overlay: that one into the file below; --pull: the files below into the first one" unsnapshot volume web vdb --pull --overlay x
+refused "a base alone" 2 "error Usage core: --base is for --pull" unsnapshot volume web vdb --base x
+rm over1.qcow2
+must f server snapshot volume web vdb "$tmp/over1.qcow2"
+must f server stop web
+refused "a part, of one that is off" 3 "error InvalidVolume core: server \"web\" is off; of a part of the files below only QEMU pulls, and none has volume 'vdb' open
+  start it first, or pull all: without --base" unsnapshot volume web vdb --pull --base "$tmp/one.raw"
+must f server start web
+for n in $(seq 9); do must f server snapshot volume web vdb "$tmp/over.$n"; done
+refused "too many" 3 "error InvalidVolume core: volume 'vdb' of server \"web\" has 11 snapshots; accepted: at most 11
+  merge one: virtloom server unsnapshot volume web vdb" snapshot volume web vdb "$tmp/over.10"
+must f server reboot --hard web
+for n in $(seq 11); do must f server unsnapshot volume web vdb; done
+chained "all merged" one.raw ""
+
 # ---- what fails, and is killed ----
 
 setting fake 'fail = volume_snapshot_create:1'
@@ -284,6 +381,40 @@ if can_kill; then
         [ "$code" -ne 0 ] || break
       done
       is_eq "$bad" 0 "$status: $word volume is killed at a sample of $n calls: it is done or was not"
+    done
+  done
+  # Of several.
+  for status in ACTIVE SHUTOFF; do
+    for words in "--overlay $tmp/over2.qcow2" --pull; do
+      bad=0
+      for n in $(kill_places 6); do
+        rm -f written
+        [ $status = SHUTOFF ] || as_qemu
+        [ "$(f server show web -o value -c status)" = SHUTOFF ] || must f server stop web
+        while [ "$(chain)" != one.raw ]; do
+          case $(chain) in
+            over3.qcow2) must f server swap volume web vdb "path=$tmp/one.raw,format=raw" ;;
+            *) must f server unsnapshot volume web vdb ;;
+          esac
+        done
+        four
+        [ $status = SHUTOFF ] || must f server start web
+        # shellcheck disable=SC2086
+        run_killed "$n" $calls "${cmd[@]}" server unsnapshot volume web vdb $words
+        code=$rc
+        run f server list
+        [ "$rc$err" = 0 ] || { bad=1; diag "killed at call $n: $rc $err"; }
+        [ "$(left)" = 000 ] || { bad=1; diag "killed at call $n: something is left"; }
+        same || { bad=1; diag "killed at call $n: guest and record differ"; }
+        if [ $status = SHUTOFF ]; then
+          said=$(qemu-io -r -f qcow2 -c 'read -q -P 1 64k 64k' -c 'read -q -P 2 128k 64k' -c 'read -q -P 3 192k 64k' over3.qcow2 2>&1)
+          [ -z "$said" ] || { bad=1; diag "killed at call $n: $said"; }
+          run f server start web
+          [ "$rc" = 0 ] || { bad=1; diag "killed at call $n: $err"; }
+        fi
+        [ "$code" -ne 0 ] || break
+      done
+      is_eq "$bad" 0 "$status: unsnapshot volume ${words%% *} is killed at a sample of $n calls: it is done or was not"
     done
   done
 else

@@ -92,7 +92,19 @@ server_snapshot_volume (struct tool *tool)
 int
 server_unsnapshot_volume (struct tool *tool)
 {
-  return vl_server_volume_unsnapshot (tool->app, tool->args->words[0], tool->args->words[1]);
+  const char *server = tool->args->words[0], *volume = tool->args->words[1];
+  const char *overlay = args_value (tool->args, "overlay"), *base = args_value (tool->args, "base");
+
+  if (overlay && args_has (tool->args, "pull"))
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                      "--overlay: that one into the file below; --pull: the files below into the "
+                      "first one",
+                      "--overlay and --pull exclude each other");
+  if (base && ! args_has (tool->args, "pull"))
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--base is for --pull");
+  return args_has (tool->args, "pull")
+             ? vl_server_volume_pull (tool->app, server, volume, base)
+             : vl_server_volume_unsnapshot (tool->app, server, volume, overlay);
 }
 
 int

@@ -423,8 +423,9 @@ static const struct verb verbs[] = {
   { "snapshot volume", "SERVER VOLUME NEW", 3, 3, "wait", "table json",
     "keeps what a volume is; the guest writes to an overlay, a new file, from then on",
     "virtloom server snapshot volume web1 vdb /srv/data.overlay", 0, server_snapshot_volume },
-  { "unsnapshot volume", "SERVER VOLUME", 2, 2, "wait", "table json",
-    "merges the overlay of a volume into the file below, and removes it",
+  { "unsnapshot volume", "SERVER VOLUME", 2, 2, "overlay pull base wait", "table json",
+    "merges an overlay of a volume into the file below, and removes it; --pull: the other way "
+    "round",
     "virtloom server unsnapshot volume web1 vdb", 0, server_unsnapshot_volume },
   { "resize confirm", "SERVER", 1, 1, "wait", "table json",
     "keeps the new flavor of a server, and lets its old disks go",

@@ -306,8 +306,12 @@ is_part (const struct vl_call *call, const struct vl_held *held, const char *hol
   size_t length = strlen (holder) < strlen (held->holder) ? strlen (holder) : strlen (held->holder);
   const char *rest = holder[length] ? holder + length : held->holder + length;
 
-  return strncmp (holder, held->holder, length) == 0 && VL_STREQ (rest, VL_HOLDER_BELOW)
-         && VL_STREQ (held->plugin, claimant (call));
+  if (*rest == '\0' || strncmp (holder, held->holder, length) != 0
+      || ! VL_STREQ (held->plugin, claimant (call)))
+    return 0;
+  while (VL_STARTS (rest, VL_HOLDER_BELOW))
+    rest += strlen (VL_HOLDER_BELOW);
+  return *rest == '\0';
 }
 
 /* What HOLDER of this server has of POOL on record, or NULL. */

@@ -139,12 +139,12 @@ claim_devices (struct vl_call *call)
       want.same = same_volume;
     vl_claim_member (call, &want);
     /* What lies below it is the server's as well. */
-    if (guest->sources[i].backing) {
-      want.member = guest->sources[i].backing->path;
-      want.holder = vl_printf (call, "%s" VL_HOLDER_BELOW, disk->id);
+    for (const struct vl_source *below = guest->sources[i].backing; below; below = below->backing) {
+      want.member = below->path;
+      want.holder = vl_printf (call, "%s" VL_HOLDER_BELOW, want.holder);
       vl_claim_member (call, &want);
-      want.holder = disk->id;
     }
+    want.holder = disk->id;
     /* One volume may be reached by several paths, or portals. */
     want.pool = "VOLUME_UUID";
     want.member = bdm->uuid;

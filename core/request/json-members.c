@@ -303,7 +303,8 @@ read_list (struct vl_reader *r, const json_t *value, const char *path, const str
     const char *where = vl_arena_printf (r->arena, "%s[%zu]", path, i);
 
     vl_members_read (r, json_array_get (value, i), where, of, (char *)*list + i * of->size);
-    of->check (r, json_array_get (value, i), where, *list, i);
+    if (of->check)
+      of->check (r, json_array_get (value, i), where, *list, i);
   }
 }
 

@@ -169,6 +169,14 @@ device_name_problem (const char *text)
 
 #define SOURCES "blank image snapshot volume"
 
+static const struct vl_member link_rows[] = {
+  MEMBER (struct vl_link, "path", TEXT, path, .problem = vl_path_problem, .required = 1,
+          .code = "InvalidBDM"),
+  MEMBER (struct vl_link, "format", TEXT, format, .what = "format of a volume",
+          .among = "qcow2 raw", .required = 1, .code = "InvalidBDM"),
+};
+static const struct vl_members link_members = ITEMS (link_rows, struct vl_link, NULL);
+
 static const struct vl_member device_rows[] = {
   OF_DEVICE (source_type, TEXT, .what = "source", .among = SOURCES),
   OF_DEVICE (destination_type, TEXT, .what = "destination", .among = "local volume"),
@@ -184,6 +192,8 @@ static const struct vl_member device_rows[] = {
   OF_DEVICE (format, TEXT, .what = "format of a volume", .among = "qcow2 raw"),
   OF_DEVICE (backing, TEXT, .problem = vl_path_problem),
   OF_DEVICE (backing_format, TEXT, .what = "format of a volume", .among = "qcow2 raw"),
+  MEMBER (struct vl_block_device, "backing_chain", LIST, chain,
+          OF_LIST (struct vl_block_device, chain), .of = &link_members, .code = "InvalidBDM"),
   OF_DEVICE (properties, ENTRIES, OF_LIST (struct vl_block_device, properties),
              .layer = VL_LAYER_REQUEST),
   { .name = "delete_on_termination", .kind = VL_MEMBER_IDLE },
@@ -193,6 +203,27 @@ static const struct vl_member device_rows[] = {
   OF_DEVICE (tag, TEXT, .problem = vl_tag_problem),
   { .name = "volume_type", .kind = VL_MEMBER_IDLE },
 };
+
+/* What a volume lies over. */
+static void
+check_chain (struct vl_reader *r, const char *path, const struct vl_block_device *device)
+{
+  int raw = device->n_chain > 0 && ! vl_text_same (device->backing_format, "qcow2");
+
+  if (device->n_chain && device->backing == NULL)
+    vl_reader_refuse (r, "InvalidBDM", path, "give the file that is nearest as backing",
+                      "has backing_chain, but no backing");
+  if (device->n_chain + 2 > VL_CHAIN_MOST)
+    vl_reader_refuse (r, "InvalidBDM", path, "merge some of them",
+                      "is a volume of %zu files; accepted: at most %d", device->n_chain + 2,
+                      VL_CHAIN_MOST);
+  for (size_t i = 0; i + 1 < device->n_chain; i++)
+    raw |= ! vl_text_same (device->chain[i].format, "qcow2");
+  if (raw)
+    vl_reader_refuse (r, "InvalidBDM", path, NULL,
+                      "has a raw file that lies over another one; accepted: qcow2, and raw for the "
+                      "last file alone");
+}
 
 /* null is not given; a text that was refused has its finding already. */
 static void
@@ -212,6 +243,8 @@ check_device (struct vl_reader *r, const json_t *object, const char *path, const
                       "give path, format, backing and backing_format, or neither of the last two",
                       "lies over another file; accepted: a path of format qcow2, with backing and "
                       "backing_format");
+  if (device->n_chain)
+    check_chain (r, path, device);
 }
 static const struct vl_members device_members =
     ITEMS (device_rows, struct vl_block_device, check_device);

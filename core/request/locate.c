@@ -404,6 +404,21 @@ connected_source (struct vl_call *call, const struct vl_block_device *bdm, struc
   return locate (call, plugin, volume, source, disk);
 }
 
+/* The I-th of the files that the volume BDM lies over, and all below it. */
+static const struct vl_source *
+source_below (struct vl_call *call, const struct vl_block_device *bdm, size_t i)
+{
+  struct vl_source *below = vl_arena_alloc (call->arena, sizeof *below);
+
+  *below = (struct vl_source) { .size = sizeof *below,
+                                .type = "file",
+                                .format = i ? bdm->chain[i - 1].format : bdm->backing_format,
+                                .path = i ? bdm->chain[i - 1].path : bdm->backing };
+  if (i < bdm->n_chain)
+    below->backing = source_below (call, bdm, i + 1);
+  return below;
+}
+
 /* Where nothing says where a volume's bytes are, the plan names the place that
  * its id would have; a server cannot be made of it. */
 static int
@@ -417,14 +432,8 @@ volume_source (struct vl_call *call, const struct vl_block_device *bdm, struct v
   source->path =
       bdm->path ? bdm->path : vl_printf (call, "/dev/disk/by-id/virtio-%.20s", disk->serial);
   source->type = VL_STARTS (source->path, "/dev/") ? "block" : "file";
-  if (bdm->backing) {
-    struct vl_source *below = vl_arena_alloc (call->arena, sizeof *below);
-
-    *below = (struct vl_source) {
-      .size = sizeof *below, .type = "file", .format = bdm->backing_format, .path = bdm->backing
-    };
-    source->backing = below;
-  }
+  if (bdm->backing)
+    source->backing = source_below (call, bdm, 0);
   if (bdm->path == NULL)
     vl_advise (call, NULL, "give its connection_info, or a file with --volume path=FILE,format=raw",
                "%s has no connection_info; the plan assumes '%s'",

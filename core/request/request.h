@@ -33,6 +33,13 @@ struct vl_network {
   size_t n_properties;
 };
 
+/* A file that a volume lies over. */
+struct vl_link {
+  const char *path, *format;
+};
+/* So many files a volume may be. */
+#define VL_CHAIN_MOST 12
+
 struct vl_block_device {
   const char *source_type, *destination_type; /* image volume snapshot blank / local volume */
   int64_t boot_index;                         /* -1: none */
@@ -43,6 +50,8 @@ struct vl_block_device {
   const char *path, *format;   /* a local file given with --volume */
   /* The file that it lies over, of a volume that has a snapshot; or NULL. */
   const char *backing, *backing_format;
+  struct vl_link *chain; /* what that lies over, the nearest first */
+  size_t n_chain;
   const char *tag; /* by which the guest finds it in its config drive, or NULL */
   int encrypted;
   const char *encryption_format, *encryption_secret_uuid; /* or NULL */

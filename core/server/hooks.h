@@ -218,16 +218,31 @@ int vl_shelved_image_remove (struct vl_app *app, const char *gone);
 struct vl_image_file;
 int vl_volume_measure (struct vl_app *app, struct vl_plugin *driver, const struct vl_disk *disk,
                        struct vl_image_file *file, int64_t *has);
+/* The same of one that lies over BELOW, which is not looked at; NULL: over nothing. */
+struct vl_link;
+int vl_volume_measure_over (struct vl_app *app, struct vl_plugin *driver,
+                            const struct vl_disk *disk, const struct vl_link *below,
+                            struct vl_image_file *file, int64_t *has);
 /* How a volume gets another file: what is on it is copied, or is left below the new one, or is merged
  * into the one below. */
 enum vl_volume_way { VL_VOLUME_SWAPS, VL_VOLUME_SNAPSHOT, VL_VOLUME_MERGES };
-/* Has the driver give the volume ID of BEFORE's guest the file that AFTER has; QUIESCE: of an enum
- * vl_quiesce.  As vl_replacement's act answers. */
+struct vl_volume_how {
+  enum vl_volume_way way;
+  int quiesce;      /* an enum vl_quiesce */
+  const char *top;  /* of what merges: the overlay, where others lie over that, */
+  int pulls;        /* or what is below is copied into the first file, */
+  const char *base; /* down to this one, NULL: all of it */
+  int64_t bytes;    /* of a volume that is not swapped */
+  int off;          /* the guest is off by now, whatever is on record */
+};
+/* Has the driver give the volume ID of BEFORE's guest the files that AFTER has.  As vl_replacement's act
+ * answers. */
 int vl_volume_change (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
-                      enum vl_volume_way way, int quiesce);
-/* The same, given up unless it is done, where a command died that did it. */
+                      const struct vl_volume_how *how);
+/* The same, given up unless it is done, where a command died that did it.  ID, NULL: the volume whose
+ * first file is to be another. */
 int vl_volume_change_mend (const struct vl_hooks *current, const struct vl_hooks *next,
-                           enum vl_volume_way way);
+                           const char *id, const struct vl_volume_how *how);
 /* May documents differ by these CHANGES where OPERATION is about device ID of RECORD's server alone?
  * 0, or -1 after GuestWouldChange. */
 int vl_volume_change_judge (struct vl_call *call, const struct vl_record *record,

@@ -368,18 +368,19 @@ mend_device (const struct vl_hooks *hooks, const char *kind)
   size_t first = app->call->findings.n;
   const char *server = hooks->record->uuid;
   enum vl_event event = VL_EVENT_CHANGED;
+  const struct vl_volume_how swaps = { .way = VL_VOLUME_SWAPS };
   struct vl_hooks next;
   const char *why = VL_WAS_KILLED;
   int done = vl_hooks_load (&next, app, hooks->record, VL_ROLE_PENDING);
 
   app->call->addresses = NULL;
   if (done == 0)
-    done =
-        VL_STREQ (kind, VL_OP_SERVER_LIVE)   ? vl_live_change (hooks, &next)
-        : VL_STREQ (kind, VL_OP_SERVER_SWAP) ? vl_volume_change_mend (hooks, &next, VL_VOLUME_SWAPS)
-        : VL_STREQ (kind, VL_OP_SERVER_VOLUME_SNAPSHOT) ? vl_volume_snapshot_mend (hooks, &next)
-        : VL_STREQ (kind, VL_OP_SERVER_VOLUME_MERGE)    ? vl_volume_merge_mend (hooks, &next)
-                                                     : vl_device_mend (hooks, &next, kind, &event);
+    done = VL_STREQ (kind, VL_OP_SERVER_LIVE)   ? vl_live_change (hooks, &next)
+           : VL_STREQ (kind, VL_OP_SERVER_SWAP) ? vl_volume_change_mend (hooks, &next, NULL, &swaps)
+           : VL_STREQ (kind, VL_OP_SERVER_VOLUME_SNAPSHOT) ? vl_volume_snapshot_mend (hooks, &next)
+           : VL_STREQ (kind, VL_OP_SERVER_VOLUME_MERGE)
+               ? vl_volume_merge_mend (hooks, &next)
+               : vl_device_mend (hooks, &next, kind, &event);
   vl_hooks_free (&next);
   if (done > 0 || app->call->findings.n > first)
     why = vl_printf (app->call, "%s: %s", VL_WAS_KILLED, vl_fault_text (app->call, first));

@@ -31,8 +31,8 @@ struct extending {
 /* ---- the volume ---- */
 
 int
-vl_volume_measure (struct vl_app *app, struct vl_plugin *driver, const struct vl_disk *disk,
-                   struct vl_image_file *file, int64_t *has)
+vl_volume_measure_over (struct vl_app *app, struct vl_plugin *driver, const struct vl_disk *disk,
+                        const struct vl_link *below, struct vl_image_file *file, int64_t *has)
 {
   struct vl_trust_guests guests = { -1, -1 };
 
@@ -40,10 +40,19 @@ vl_volume_measure (struct vl_app *app, struct vl_plugin *driver, const struct vl
       && VL_CALL (app, driver, inventory, get_guest_owner, &guests.uid, &guests.gid) < 0)
     return -1;
   if (vl_volume_open (app->call, disk->source, VL_STREQ (disk->type, "block"), &guests, file) < 0
-      || vl_disk_verify (file, disk->format, NULL, NULL) < 0)
+      || vl_disk_verify (file, disk->format, below ? below->path : NULL,
+                         below ? below->format : NULL)
+             < 0)
     return -1;
   *has = VL_STREQ (disk->format, "raw") ? (int64_t)file->size : file->virtual_size;
   return 0;
+}
+
+int
+vl_volume_measure (struct vl_app *app, struct vl_plugin *driver, const struct vl_disk *disk,
+                   struct vl_image_file *file, int64_t *has)
+{
+  return vl_volume_measure_over (app, driver, disk, NULL, file, has);
 }
 
 static int

@@ -301,18 +301,22 @@ judge_backing (struct judging *j, const struct vl_xml *below, const char *disk)
              : note (j, &file, 1);
 }
 
-/* The file below a volume, which is no image but the server's own as the volume is, and stands
- * alone. */
+/* The files below a volume, which are no images but the server's own as the volume is; the last one
+ * stands alone. */
 static int
 judge_below (struct judging *j, const struct vl_xml *below)
 {
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
   const char *path = said (below, "source", "file"), *format = said (below, "format", "type");
+  const struct vl_xml *next = vl_xml_child (below, "backingStore");
+  const char *next_path = next ? said (next, "source", "file") : NULL;
 
   if (path == NULL || format == NULL)
     return 0;
   if (vl_volume_open (j->app->call, path, 0, &j->guests, &file) < 0 || judge_place (j, &file, 0) < 0
-      || vl_disk_verify (&file, format, NULL, NULL) < 0)
+      || vl_disk_verify (&file, format, next_path, next_path ? said (next, "format", "type") : NULL)
+             < 0
+      || (next_path && judge_below (j, next) < 0))
     return -1;
   j->volumes[j->n_volumes++] = (struct volume) { path, 0 };
   return note (j, &file, 0);
@@ -394,8 +398,8 @@ vl_server_files_judge (struct vl_app *app, const struct vl_record *record, const
     return -1;
   for (disk = vl_xml_find (domain, "devices/disk"); disk; disk = vl_xml_next (disk, "disk"))
     n++;
-  /* Each may lie over another file. */
-  j.volumes = vl_arena_alloc (app->call->arena, (2 * n + 1) * sizeof *j.volumes);
+  /* Each may lie over other files. */
+  j.volumes = vl_arena_alloc (app->call->arena, (VL_CHAIN_MOST * n + 1) * sizeof *j.volumes);
   for (disk = vl_xml_find (domain, "devices/disk"); disk; disk = vl_xml_next (disk, "disk"))
     if (judge_disk (&j, disk) < 0)
       return -1;
@@ -416,12 +420,17 @@ static int
 judge_planned_below (struct judging *j, const struct vl_source *below)
 {
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  const struct vl_source *next = below->backing;
 
   return vl_volume_open (j->app->call, below->path, 0, &j->guests, &file) < 0
                  || judge_place (j, &file, 0) < 0
                  || (j->guests_are_real && judge_elsewhere (j->app, below->path, 0) < 0)
+                 || vl_disk_verify (&file, below->format, next ? next->path : NULL,
+                                    next ? next->format : NULL)
+                        < 0
              ? -1
-             : vl_disk_verify (&file, below->format, NULL, NULL);
+         : next ? judge_planned_below (j, next)
+                : 0;
 }
 
 /* Volume DISK with SOURCE, as it will be judged when its server is started.  Who guests run

@@ -18,6 +18,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <string.h>
 
 #define SWAP "swap volume" /* in the state machine */
 
@@ -226,25 +227,49 @@ load (struct swapping *s, const char *volume, const char *spec)
 
 /* ---- doing it ---- */
 
+/* The guest will have no file open that the document of SPAWN does not name. */
+static void
+leave_out (struct vl_call *call, struct vl_spawn *spawn)
+{
+  const struct vl_judged *files = spawn->files.rows;
+  struct vl_judged *kept = vl_arena_alloc (call->arena, (spawn->files.count + 1) * sizeof *kept);
+  const char *xml = vl_doc_xml (spawn->doc);
+  uint32_t n = 0;
+
+  for (uint32_t i = 0; i < spawn->files.count; i++)
+    if (strstr (xml, vl_printf (call, "'%s'", files[i].path)))
+      kept[n++] = files[i];
+  spawn->files.rows = kept;
+  spawn->files.count = n;
+}
+
 static int
 call_driver (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
-             enum vl_volume_way way, int quiesce, int settle)
+             const struct vl_volume_how *how, int settle)
 {
   const struct vl_disk *disk = vl_stored_disk (after->stored, id);
   struct vl_app *app = before->app;
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  int off = how->off || VL_STREQ (before->record->status, "SHUTOFF");
+  /* Of a guest that runs the files are what they were until the hypervisor has changed them. */
+  int deep = (how->pulls || how->top) && ! off;
   struct vl_spawn spawn;
   struct vl_volume_swap swap = { .size = sizeof swap,
                                  .settle = (uint32_t)settle,
-                                 .off = VL_STREQ (before->record->status, "SHUTOFF"),
+                                 .off = (uint32_t)off,
                                  .id = id,
                                  .target = disk->dev,
                                  .source = disk->source,
+                                 .bytes = how->bytes,
                                  .after = &spawn,
-                                 .quiesce = (uint32_t)quiesce };
+                                 .quiesce = (uint32_t)how->quiesce,
+                                 .pulls = (uint32_t)how->pulls,
+                                 .top = how->top,
+                                 .base = how->base };
+  enum vl_volume_way way = how->way;
 
-  /* Of what is only to be settled the new file may be gone; an overlay has no bytes to copy. */
-  if (! settle && way != VL_VOLUME_SNAPSHOT
+  /* Of what is only to be settled the new file may be gone. */
+  if (! settle && way == VL_VOLUME_SWAPS
       && vl_volume_measure (app, before->driver, disk, &file, &swap.bytes) < 0)
     return -1;
   if (settle)
@@ -253,8 +278,11 @@ call_driver (const struct vl_hooks *before, const struct vl_hooks *after, const 
                                 .domain = before->record->domain,
                                 .run_dir = vl_server_run_dir (app, before->record->uuid),
                                 .doc = after->stored->doc };
-  else if (vl_record_spawn (app, before->record, after->stored->doc, &spawn) < 0)
+  else if (vl_record_spawn (app, before->record, (deep ? before : after)->stored->doc, &spawn) < 0)
     return -1;
+  spawn.doc = after->stored->doc;
+  if (deep)
+    leave_out (app->call, &spawn);
   swap.xml = vl_doc_part_xml (app->call, after->stored->doc, vl_stored_path (after->stored, id));
   app->call->host = after->host;
   app->call->addresses = NULL;
@@ -269,21 +297,21 @@ call_driver (const struct vl_hooks *before, const struct vl_hooks *after, const 
  * answers. */
 static int
 settle (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
-        enum vl_volume_way way)
+        const struct vl_volume_how *how)
 {
-  int result = call_driver (before, after, id, way, VL_QUIESCE_TRY, 1);
+  int result = call_driver (before, after, id, how, 1);
 
   return result == 0 ? 0 : result > 0 ? -1 : VL_UNFINISHED;
 }
 
 int
 vl_volume_change (const struct vl_hooks *before, const struct vl_hooks *after, const char *id,
-                  enum vl_volume_way way, int quiesce)
+                  const struct vl_volume_how *how)
 {
   int result = 0;
 
-  if (call_driver (before, after, id, way, quiesce, 0) < 0) {
-    result = settle (before, after, id, way);
+  if (call_driver (before, after, id, how, 0) < 0) {
+    result = settle (before, after, id, how);
     result = result == 0 ? 1 : result;
   }
   return result;
@@ -292,6 +320,7 @@ vl_volume_change (const struct vl_hooks *before, const struct vl_hooks *after, c
 static int
 act (void *opaque)
 {
+  const struct vl_volume_how how = { .way = VL_VOLUME_SWAPS };
   const struct swapping *s = opaque;
   struct vl_hooks next;
   int result = vl_hooks_load (&next, s->app, &s->after, VL_ROLE_PENDING);
@@ -299,7 +328,7 @@ act (void *opaque)
   if (result == 0)
     result = vl_hooks_permit (&next, VL_OP_SWAP_VOLUME, 0);
   if (result == 0)
-    result = vl_volume_change (&s->current, &next, s->disk->id, VL_VOLUME_SWAPS, 0);
+    result = vl_volume_change (&s->current, &next, s->disk->id, &how);
   vl_hooks_free (&next);
   return result;
 }
@@ -350,10 +379,10 @@ find_swapped (const struct vl_stored *before, const struct vl_stored *after)
 /* A copy is not waited for, since whoever mends it may only want to look: it is given up, unless
  * the guest has the new one already. */
 int
-vl_volume_change_mend (const struct vl_hooks *current, const struct vl_hooks *next,
-                       enum vl_volume_way way)
+vl_volume_change_mend (const struct vl_hooks *current, const struct vl_hooks *next, const char *id,
+                       const struct vl_volume_how *how)
 {
-  const char *id = find_swapped (current->stored, next->stored);
-
-  return id ? settle (current, next, id, way) : 0;
+  if (id == NULL)
+    id = find_swapped (current->stored, next->stored);
+  return id ? settle (current, next, id, how) : 0;
 }

@@ -9,6 +9,7 @@
 
 #include "lib/file.h"
 #include "lib/text.h"
+#include "server/chain.h"
 #include "server/method.h"
 #include "server/new-file.h"
 #include "server/undo.h"
@@ -33,57 +34,26 @@ struct work {
   struct vl_plugin *driver;
   struct vl_hooks current;
   struct vl_plan *plan;
-  const struct vl_disk *disk;       /* as it is on record */
-  const char *below, *below_format; /* the file under it, or NULL */
-  const char *path;                 /* the overlay that comes, or goes */
-  const char *folder;               /* where it is made */
-  int64_t bytes;                    /* of the volume */
+  const struct vl_disk *disk; /* as it is on record, */
+  struct vl_chain chain;      /* and its files */
+  const char *named;          /* an overlay that is merged, or a file that stays below what pulls */
+  int pulls;
+  size_t at;        /* the number of the overlay that is merged, or of the first file that stays */
+  const char *path; /* the overlay that comes, or goes, or pulls */
+  const char *folder; /* where it is made */
+  int64_t bytes;      /* of the volume */
   int quiesce;
   int acted; /* the driver was about to be called, after which the journal says what is to be done */
 };
-
-/* ---- what is on record ---- */
-
-/* The block device of the request ROOT whose file is PATH, or NULL. */
-static json_t *
-device_of (const json_t *root, const char *path)
-{
-  json_t *device;
-  size_t i;
-
-  json_array_foreach (json_object_get (root, "block_devices"), i, device)
-  {
-    if (vl_text_same (json_string_value (json_object_get (device, "path")), path))
-      return device;
-  }
-  return NULL;
-}
-
-/* What the volume PATH of RECORD's server lies over, in the memory of CALL: NULL, nothing. */
-static const char *
-below_of (struct vl_call *call, const struct vl_record *record, const char *path,
-          const char **format)
-{
-  json_t *root = path ? json_loads (record->request, 0, NULL) : NULL;
-  const json_t *device = root ? device_of (root, path) : NULL;
-  const char *below = json_string_value (json_object_get (device, "backing"));
-
-  if (below) {
-    *format = vl_arena_strdup (call->arena,
-                               json_string_value (json_object_get (device, "backing_format")));
-    below = vl_arena_strdup (call->arena, below);
-  }
-  json_decref (root);
-  return below;
-}
 
 int
 vl_volume_judge_snapshot (struct vl_call *call, const struct vl_record *record,
                           const struct vl_disk *disk, const char *operation)
 {
-  const char *format, *name = vl_name_word (call->arena, record->name);
+  struct vl_chain chain = vl_chain_read (call, record->request, disk->source);
+  const char *name = vl_name_word (call->arena, record->name);
 
-  if (below_of (call, record, disk->source, &format) == NULL)
+  if (chain.n < 2)
     return 0;
   return vl_refuse_as (
       call, VL_ERR_REQUEST, "InvalidVolume", NULL,
@@ -93,36 +63,29 @@ vl_volume_judge_snapshot (struct vl_call *call, const struct vl_record *record,
       disk->dev, record->name, disk->source, vl_operation_verb (operation));
 }
 
+/* Is the file that the guest writes to the same before and after? */
+static int
+is_deep (const struct work *w)
+{
+  return w->way == VL_VOLUME_MERGES && (w->pulls || w->at > 0);
+}
+
 /* ---- what it is to be ---- */
 
 /* The request with the volume as it is to be; NULL after a finding. */
 static const char *
 next_request (const struct work *w)
 {
-  json_t *root = json_loads (w->record.request, 0, NULL);
-  json_t *device = device_of (root, w->disk->source);
-  const char *request = NULL;
+  struct vl_chain next = w->way == VL_VOLUME_SNAPSHOT ? vl_chain_over (&w->chain, w->path)
+                         : w->pulls                   ? vl_chain_without (&w->chain, 1, w->at - 1)
+                                                      : vl_chain_without (&w->chain, w->at, 1);
+  const char *request = vl_chain_write (w->app->call, w->record.request, w->disk, &next);
 
-  if (device == NULL)
+  if (request == NULL)
     vl_refuse_as (w->app->call, VL_ERR_UNSUPPORTED, "InvalidVolume", NULL, NULL,
                   "volume '%s' of server \"%s\" was not given as a file; such volumes have no "
                   "snapshots here",
                   w->disk->dev, w->record.name);
-  else {
-    if (w->way == VL_VOLUME_SNAPSHOT) {
-      json_object_set_new (device, "path", json_string (w->path));
-      json_object_set_new (device, "format", json_string ("qcow2"));
-      json_object_set_new (device, "backing", json_string (w->disk->source));
-      json_object_set_new (device, "backing_format", json_string (w->disk->format));
-    } else {
-      json_object_set_new (device, "path", json_string (w->below));
-      json_object_set_new (device, "format", json_string (w->below_format));
-      json_object_del (device, "backing");
-      json_object_del (device, "backing_format");
-    }
-    request = vl_request_other_file (w->app->call, root, device, w->disk);
-  }
-  json_decref (root);
   return request;
 }
 
@@ -151,40 +114,100 @@ judge_path (struct work *w)
       "no overlay is made in \"%s\": it lies in STATE and is virtloom's own", folder);
 }
 
+/* How large it is, which its first file says. */
 static int
-judge_snapshot (struct work *w)
+measure (struct work *w)
 {
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
 
-  if (vl_volume_judge_snapshot (w->app->call, &w->record, w->disk, w->word) < 0
-      || judge_path (w) < 0
+  return vl_volume_measure_over (w->app, w->driver, w->disk,
+                                 w->chain.n > 1 ? &w->chain.of[1] : NULL, &file, &w->bytes);
+}
+
+static int
+judge_snapshot (struct work *w)
+{
+  if (w->chain.n >= VL_CHAIN_MOST)
+    return vl_refuse_as (
+        w->app->call, VL_ERR_REQUEST, "InvalidVolume", NULL,
+        vl_printf (w->app->call, "merge one: virtloom server unsnapshot volume %s %s",
+                   vl_name_word (w->app->call->arena, w->record.name), w->disk->dev),
+        "volume '%s' of server \"%s\" has %zu snapshots; accepted: at most %d", w->disk->dev,
+        w->record.name, w->chain.n - 1, VL_CHAIN_MOST - 1);
+  if (judge_path (w) < 0
       || (! VL_STREQ (w->record.status, "SHUTOFF")
           && vl_quiesce_judge (&w->current, &w->quiesce) < 0))
     return -1;
-  return vl_volume_measure (w->app, w->driver, w->disk, &file, &w->bytes);
+  return measure (w);
+}
+
+/* Which overlay is merged: that which is named, or the first. */
+static int
+find_overlay (struct work *w)
+{
+  if (w->named == NULL)
+    return 0;
+  w->at = vl_chain_find (&w->chain, w->named);
+  if (w->at + 1 < w->chain.n)
+    return 0;
+  return vl_refuse_as (w->app->call, VL_ERR_NOT_FOUND, "InvalidVolume", NULL, NULL,
+                       "\"%s\" is no overlay of volume '%s' of server \"%s\"; it has: %s", w->named,
+                       w->disk->dev, w->record.name, vl_chain_overlays (w->app->call, &w->chain));
+}
+
+/* Down to which file all is copied. */
+static int
+find_base (struct work *w)
+{
+  struct vl_call *call = w->app->call;
+
+  w->at = w->named ? vl_chain_find (&w->chain, w->named) : w->chain.n;
+  if (w->named && w->at == w->chain.n)
+    return vl_refuse_as (call, VL_ERR_NOT_FOUND, "InvalidVolume", NULL,
+                         "name one that is to stay below, or none: then nothing is",
+                         "\"%s\" is no file of volume '%s' of server \"%s\"", w->named,
+                         w->disk->dev, w->record.name);
+  if (w->at < 2)
+    return vl_refuse_as (
+        call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
+        "there is nothing to pull: volume '%s' of server \"%s\" has no file between "
+        "\"%s\" and \"%s\"",
+        w->disk->dev, w->record.name, w->disk->source, w->named);
+  if (w->named && VL_STREQ (w->record.status, "SHUTOFF"))
+    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidVolume", NULL,
+                         "start it first, or pull all: without --base",
+                         "server \"%s\" is off; of a part of the files below only QEMU pulls, and "
+                         "none has volume '%s' open",
+                         w->record.name, w->disk->dev);
+  return 0;
 }
 
 static int
 judge_merge (struct work *w)
 {
   struct vl_call *call = w->app->call;
+  const struct vl_link *top;
   struct stat st;
 
-  w->below = below_of (call, &w->record, w->disk->source, &w->below_format);
-  w->path = w->disk->source;
-  if (w->below == NULL)
+  if (w->chain.n < 2)
     return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
                          "volume '%s' of server \"%s\" has no snapshot; 'server snapshot "
                          "volume' makes one",
                          w->disk->dev, w->record.name);
+  if ((w->pulls ? find_base (w) : find_overlay (w)) < 0)
+    return -1;
+  top = &w->chain.of[w->pulls ? 0 : w->at];
+  w->path = top->path;
   /* A guest that runs has it open, whatever became of its name. */
-  if (! VL_STREQ (w->record.status, "SHUTOFF") || lstat (w->path, &st) == 0 || errno != ENOENT)
+  if (lstat (w->path, &st) == 0 || errno != ENOENT)
+    return measure (w);
+  if (! VL_STREQ (w->record.status, "SHUTOFF"))
     return 0;
   return vl_refuse_as (call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL,
                        vl_printf (call,
                                   "put it back; where it is lost, an empty one has what was on the "
                                   "volume before: qemu-img create -f qcow2 -F %s -b %s %s",
-                                  w->below_format, vl_shell_word (call->arena, w->below),
+                                  top[1].format, vl_shell_word (call->arena, top[1].path),
                                   vl_shell_word (call->arena, w->path)),
                        "overlay \"%s\" of volume '%s' of server \"%s\" is not there", w->path,
                        w->disk->dev, w->record.name);
@@ -236,6 +259,7 @@ load (struct work *w, const char *volume)
     return -1;
   call->host = w->current.host;
   call->op_device = id;
+  w->chain = vl_chain_read (call, w->record.request, w->disk->source);
   if (vl_hooks_permit (&w->current, VL_OP_SNAPSHOT, 0) < 0
       || (w->way == VL_VOLUME_SNAPSHOT ? judge_snapshot (w) : judge_merge (w)) < 0)
     return -1;
@@ -246,18 +270,12 @@ load (struct work *w, const char *volume)
 
 /* ---- the overlay ---- */
 
-static const char *
-inside_of (struct vl_call *call, const char *folder)
-{
-  return vl_printf (call, "%s/overlay", folder);
-}
-
 /* It is made where nobody else comes to it, and gets its name in one step. */
 static int
 make_overlay (const struct work *w)
 {
   struct vl_call *call = w->app->call;
-  const char *inside = inside_of (call, w->folder);
+  const char *inside = vl_overlay_inside (call, w->folder);
 
   if (vl_undo_mkdir (w->app->store, w->record.uuid, w->folder) < 0
       || vl_overlay_make (call, inside, w->disk->source, w->disk->format, w->bytes) < 0)
@@ -265,92 +283,6 @@ make_overlay (const struct work *w)
   return link (inside, w->path) < 0 || vl_file_sync_folder (w->path) < 0
              ? vl_file_failed (call, "cannot make", w->path, errno)
              : 0;
-}
-
-/* Removes the overlay PATH, which is FILE.  One that a process has open, whatever the hypervisor says
- * of its guest, may be where that writes to. */
-static int
-remove_overlay (struct vl_call *call, const char *path, const struct stat *file)
-{
-  VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  struct stat st;
-  int used;
-
-  /* What a link of the user's leads to is the user's. */
-  if (fd < 0)
-    return errno == ENOENT || errno == ELOOP ? 0 : vl_remove_failed (call, path);
-  if (fstat (fd, &st) < 0 || st.st_dev != file->st_dev || st.st_ino != file->st_ino)
-    return 0;
-  used = vl_disk_in_use (fd);
-  if (used > 0)
-    return vl_refuse_as (call, VL_ERR_FAILED, "VolumeInUse", NULL,
-                         vl_printf (call, "see which process has it: fuser -v \"%s\"", path),
-                         "overlay \"%s\" is not removed: a process has it open, although the guest "
-                         "has another file",
-                         path);
-  return used < 0 || unlink (path) < 0 || vl_file_sync_folder (path) < 0
-             ? vl_remove_failed (call, path)
-             : 0;
-}
-
-/* No guest has the overlay that the operation on UUID was to put over a volume: what was made of it
- * goes. */
-static int
-undo_overlay (struct vl_app *app, const char *uuid)
-{
-  const char *folder = NULL;
-  struct stat st;
-
-  if (vl_undo_planned (app->store, uuid, VL_MADE_FOLDER, &folder) < 0)
-    return -1;
-  if (folder && lstat (inside_of (app->call, folder), &st) == 0
-      && remove_overlay (app->call, vl_undo_target_of (app->call, folder, uuid), &st) < 0)
-    return -1;
-  return vl_undo_drop_folders (app, app->store, uuid);
-}
-
-/* After RESULT, as vl_replacement's act answers. */
-static int
-settle_overlay (struct vl_app *app, const char *uuid, int result)
-{
-  if (result == VL_UNFINISHED)
-    return result;
-  if (result < 0)
-    return undo_overlay (app, uuid) < 0 ? VL_UNFINISHED : result;
-  return vl_undo_drop_folders (app, app->store, uuid) < 0 ? VL_UNFINISHED : result;
-}
-
-/* The overlay that was merged goes, once neither guest nor record has it: then the operation is
- * over. */
-static int
-end_merge (struct vl_app *app, const char *uuid, const char *result)
-{
-  const char *merged = NULL, *path;
-  uint64_t device, inode;
-  struct stat st = { 0 };
-
-  if (vl_undo_planned (app->store, uuid, VL_MADE_MERGED, &merged) < 0)
-    return -1;
-  path = merged ? strchr (merged, ' ') : NULL;
-  if (path && sscanf (merged, "%" SCNx64 ":%" SCNx64, &device, &inode) == 2) {
-    st.st_dev = (dev_t)device;
-    st.st_ino = (ino_t)inode;
-    if (remove_overlay (app->call, path + 1, &st) < 0)
-      return -1;
-  }
-  return vl_undo_close (app->store, uuid, result, NULL);
-}
-
-/* Has the operation on UUID all but its end, since there is no next document any more? */
-static int
-is_open (struct vl_app *app, const char *uuid)
-{
-  return vl_db_any (
-             app->store,
-             "SELECT 1 FROM operation WHERE object = ?1 AND NOT EXISTS (SELECT 1 FROM document "
-             "WHERE server = ?1 AND role = '" VL_ROLE_PENDING "')",
-             "s", uuid)
-         > 0;
 }
 
 /* ---- doing it ---- */
@@ -363,8 +295,11 @@ write_begin (const struct work *w)
   const char *uuid = w->record.uuid;
   struct vl_identity id = vl_file_identity (w->path);
 
-  if (vl_undo_begin (store, uuid, w->kind, w->record.driver) < 0)
+  if (vl_undo_begin (store, uuid, w->kind, w->record.driver) < 0
+      || (is_deep (w) && vl_undo_plan (store, uuid, VL_MADE_VOLUME, w->disk->id) < 0))
     return -1;
+  if (w->pulls)
+    return 0;
   return w->way == VL_VOLUME_SNAPSHOT
              ? vl_undo_plan (store, uuid, VL_MADE_FOLDER, w->folder)
              : vl_undo_plan (store, uuid, VL_MADE_MERGED,
@@ -373,26 +308,42 @@ write_begin (const struct work *w)
 }
 
 /* Of a guest that is off.  That it was done is written down, since of such a guest nobody else could
- * tell. */
+ * tell; what has pulled all says so itself. */
 static int
 merge_here (const struct work *w)
 {
-  struct vl_trust_guests guests = { -1, -1 };
+  const struct vl_link *of = w->chain.of;
+  struct vl_call *call = w->app->call;
+  struct vl_trust_guests guests;
 
   if (! VL_STREQ (w->record.status, "SHUTOFF"))
     return 0;
-  if (VL_CALL_FN (w->driver, inventory, get_guest_owner)
-      && VL_CALL (w->app, w->driver, inventory, get_guest_owner, &guests.uid, &guests.gid) < 0)
+  if (vl_overlay_owner (w->app, w->driver, &guests) < 0)
     return -1;
-  return vl_overlay_merge (w->app->call, w->path, w->below, w->below_format, &guests) < 0
-             ? -1
-             : vl_undo_plan (w->app->store, w->record.uuid, VL_MADE_TURN, "merged");
+  if (w->pulls)
+    return vl_overlay_pull (call, of, w->chain.n, &guests) == 0       ? 0
+           : vl_overlay_names (call, of[0].path, &of[1], &guests) > 0 ? -1
+                                                                      : VL_UNFINISHED;
+  if (vl_overlay_merge (call, of + w->at, w->chain.n - w->at, &guests) < 0
+      || vl_undo_plan (w->app->store, w->record.uuid, VL_MADE_TURN, "merged") < 0)
+    return -1;
+  return w->at
+                 && vl_overlay_move (call, of[w->at - 1].path, &of[w->at], &of[w->at + 1], &guests)
+                        < 0
+             ? VL_UNFINISHED
+             : 0;
 }
 
 static int
 act (void *opaque)
 {
   struct work *w = opaque;
+  const struct vl_volume_how how = { .way = w->way,
+                                     .quiesce = w->quiesce,
+                                     .top = is_deep (w) && ! w->pulls ? w->path : NULL,
+                                     .pulls = w->pulls,
+                                     .base = w->pulls ? w->named : NULL,
+                                     .bytes = w->bytes };
   struct vl_hooks next;
   int result = vl_hooks_load (&next, w->app, &w->after, VL_ROLE_PENDING);
 
@@ -400,9 +351,9 @@ act (void *opaque)
   if (result == 0 && w->way == VL_VOLUME_MERGES)
     result = merge_here (w);
   if (result == 0)
-    result = vl_volume_change (&w->current, &next, w->disk->id, w->way, w->quiesce);
+    result = vl_volume_change (&w->current, &next, w->disk->id, &how);
   vl_hooks_free (&next);
-  return w->way == VL_VOLUME_SNAPSHOT ? settle_overlay (w->app, w->record.uuid, result) : result;
+  return w->way == VL_VOLUME_SNAPSHOT ? vl_overlay_settle (w->app, w->record.uuid, result) : result;
 }
 
 /* The operation has begun. */
@@ -439,12 +390,12 @@ run (struct work *w)
     /* What it failed for is told first. */
     const char *why = vl_fault_text (app->call, first);
 
-    if (w->way != VL_VOLUME_SNAPSHOT || undo_overlay (app, uuid) == 0)
+    if (w->way != VL_VOLUME_SNAPSHOT || vl_overlay_undo (app, uuid) == 0)
       vl_undo_close (app->store, uuid, "failed", why);
   }
   /* Where its document is the current one, whatever went wrong. */
-  if (w->way == VL_VOLUME_MERGES && w->acted && is_open (app, uuid)
-      && end_merge (app, uuid, "done") < 0)
+  if (w->way == VL_VOLUME_MERGES && w->acted && vl_overlay_is_open (app, uuid)
+      && vl_overlay_end (app, uuid, "done") < 0)
     return -1;
   return result;
 }
@@ -481,70 +432,27 @@ vl_server_volume_snapshot (struct vl_app *app, const char *server, const char *v
 }
 
 int
-vl_server_volume_unsnapshot (struct vl_app *app, const char *server, const char *volume)
+vl_server_volume_unsnapshot (struct vl_app *app, const char *server, const char *volume,
+                             const char *overlay)
 {
   struct work w = { .app = app,
                     .word = "unsnapshot volume",
                     .kind = VL_OP_SERVER_VOLUME_MERGE,
-                    .way = VL_VOLUME_MERGES };
+                    .way = VL_VOLUME_MERGES,
+                    .named = overlay ? vl_path_absolute (app->call->arena, overlay) : NULL };
 
   return on_volume (&w, server, volume);
 }
 
-/* ---- what a dead command left ---- */
-
 int
-vl_volume_snapshot_mend (const struct vl_hooks *current, const struct vl_hooks *next)
+vl_server_volume_pull (struct vl_app *app, const char *server, const char *volume, const char *base)
 {
-  return settle_overlay (current->app, current->record->uuid,
-                         vl_volume_change_mend (current, next, VL_VOLUME_SNAPSHOT));
-}
+  struct work w = { .app = app,
+                    .word = "unsnapshot volume",
+                    .kind = VL_OP_SERVER_VOLUME_MERGE,
+                    .way = VL_VOLUME_MERGES,
+                    .pulls = 1,
+                    .named = base ? vl_path_absolute (app->call->arena, base) : NULL };
 
-int
-vl_volume_merge_mend (const struct vl_hooks *current, const struct vl_hooks *next)
-{
-  const char *turn;
-
-  if (vl_undo_planned (current->app->store, current->record->uuid, VL_MADE_TURN, &turn) < 0)
-    return VL_UNFINISHED;
-  /* The definition is as it was as long as the core has not merged all. */
-  if (VL_STREQ (current->record->status, "SHUTOFF") && turn == NULL)
-    return -1;
-  return vl_volume_change_mend (current, next, VL_VOLUME_MERGES);
-}
-
-/* The command died before the next document was written, or after it became the current one. */
-static int
-mend_outside (struct vl_app *app, const struct vl_record *record)
-{
-  const char *uuid = record->uuid, *merged = NULL, *path;
-  json_t *root;
-  int has;
-
-  if (undo_overlay (app, uuid) < 0
-      || vl_undo_planned (app->store, uuid, VL_MADE_MERGED, &merged) < 0)
-    return -1;
-  path = merged ? strchr (merged, ' ') : NULL;
-  if (path == NULL)
-    return vl_undo_close (app->store, uuid, "interrupted", VL_WAS_KILLED);
-  root = json_loads (record->request, 0, NULL);
-  has = device_of (root, path + 1) != NULL;
-  json_decref (root);
-  return has ? vl_undo_close (app->store, uuid, "interrupted", VL_WAS_KILLED)
-             : end_merge (app, uuid, "done");
-}
-
-int
-vl_server_volume_mend (struct vl_app *app, const char *uuid, const char *kind)
-{
-  struct vl_record record;
-  int pending = vl_db_any (
-      app->store, "SELECT 1 FROM document WHERE server = ? AND role = '" VL_ROLE_PENDING "'", "s",
-      uuid);
-
-  if (pending < 0 || (pending && vl_document_mend (app, app->store, uuid, kind) < 0))
-    return -1;
-  if (! is_open (app, uuid))
-    return 0;
-  return vl_record_load (app->store, uuid, &record) == 1 ? mend_outside (app, &record) : -1;
+  return on_volume (&w, server, volume);
 }

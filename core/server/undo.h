@@ -62,6 +62,7 @@
 /* A volume's overlay, which is removed once neither guest nor record has it: its device and inode as
  * "1f:2a", a blank, its path.  Until then the operation goes on when its document is the current one. */
 #define VL_MADE_MERGED "merged"
+#define VL_MADE_VOLUME "volume"   /* id of a volume whose files below the first become others */
 #define VL_MADE_REQUEST "request" /* what the server will be asked as: JSON */
 #define VL_MADE_GIVEN "given"     /* what will be on its config drive: server.given */
 #define VL_MADE_STILL "still"     /* that a guest stands still which ran */

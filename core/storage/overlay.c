@@ -49,50 +49,165 @@ open_again (const struct vl_image_file *file)
   return fd >= 0 ? fd : vl_file_failed (file->call, "cannot write", file->path, errno);
 }
 
-/* Merges the open TOP into the open BELOW of FORMAT. */
-static int
-merge (const struct vl_image_file *top, const struct vl_image_file *below, const char *format)
-{
-  struct vl_call *call = top->call;
-  VL_AUTOCLOSE int top_fd = open_again (top);
-  VL_AUTOCLOSE int below_fd = open_again (below);
-  const char *spec =
-      vl_printf (call,
-                 "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\","
-                 "\"filename\":\"" VL_TOOL_FILE_0 "\"},\"backing\":{\"driver\":"
-                 "\"%s\"%s,\"file\":{\"driver\":\"file\",\"filename\":\"" VL_TOOL_FILE_1 "\"}}}",
-                 format, VL_STREQ (format, "qcow2") ? ",\"backing\":null" : "");
-  const char *args[] = { "commit", "-q", "-d", "--", spec, NULL };
-  const struct vl_tool_file files[] = { { .path = top->path, .fd = top_fd, .write = 1 },
-                                        { .path = below->path, .fd = below_fd, .write = 1 } };
-  int64_t bytes = top->virtual_size;
-  const struct vl_tool tool = { .size = sizeof tool,
-                                .name = "qemu-img",
-                                .args = args,
-                                .files = VL_TABLE (files),
-                                .deadline = vl_tool_time_for (2 * bytes),
-                                .file_size = bytes + bytes / 64 + (64 << 20) };
+/* The files of a chain, each open and judged, from the one that is worked on. */
+struct open_chain {
+  struct vl_image_file of[VL_CHAIN_MOST];
+  const struct vl_link *links;
+  size_t n;
+};
 
-  if (top_fd < 0 || below_fd < 0)
-    return -1;
-  vl_progress (call, "merging \"%s\" into \"%s\"", top->path, below->path);
-  if (vl_tool_core (call, &tool, NULL) < 0)
-    return -1;
-  return fsync (below_fd) == 0 ? 0 : vl_file_failed (call, "cannot write", below->path, errno);
+static void
+close_chain (struct open_chain *chain)
+{
+  for (size_t i = 0; i < chain->n; i++)
+    vl_image_close (&chain->of[i]);
+}
+
+/* Each of the N LINKS lies over the next one, the last over nothing. */
+static int
+open_chain (struct vl_call *call, const struct vl_link *links, size_t n,
+            const struct vl_trust_guests *guests, struct open_chain *chain)
+{
+  for (size_t i = 0; i < VL_CHAIN_MOST; i++)
+    chain->of[i] = (struct vl_image_file) { .fd = -1 };
+  chain->links = links;
+  chain->n = n;
+  for (size_t i = 0; i < n; i++)
+    if (vl_volume_open (call, links[i].path, 0, guests, &chain->of[i]) < 0
+        || vl_disk_verify (&chain->of[i], links[i].format, i + 1 < n ? links[i + 1].path : NULL,
+                           i + 1 < n ? links[i + 1].format : NULL)
+               < 0)
+      return -1;
+  return 0;
+}
+
+/* The chain from its I-th file on, as QEMU is to open it, whatever the files say. */
+static const char *
+chain_spec (struct vl_call *call, const struct open_chain *chain, size_t i)
+{
+  const char *format = chain->links[i].format, *below = "";
+
+  if (i + 1 < chain->n)
+    below = vl_printf (call, ",\"backing\":%s", chain_spec (call, chain, i + 1));
+  else if (VL_STREQ (format, "qcow2"))
+    below = ",\"backing\":null";
+  return vl_printf (call,
+                    "{\"driver\":\"%s\",\"file\":{\"driver\":\"file\",\"filename\":"
+                    "\"/proc/self/fd/%zu\"}%s}",
+                    format, 3 + i, below);
+}
+
+/* Runs qemu-img with ARGS, which may write to the first WRITTEN files. */
+static int
+run_on_chain (struct vl_call *call, const struct open_chain *chain, const char *const *args,
+              size_t written)
+{
+  struct vl_tool_file files[VL_CHAIN_MOST] = { { 0 } };
+  int64_t bytes = chain->of[0].virtual_size;
+  struct vl_tool tool = { .size = sizeof tool,
+                          .name = "qemu-img",
+                          .args = args,
+                          .files = { files, (uint32_t)chain->n, sizeof *files },
+                          .deadline = vl_tool_time_for (2 * bytes),
+                          .file_size = bytes + bytes / 64 + (64 << 20) };
+  int result = 0;
+
+  for (size_t i = 0; i < chain->n; i++)
+    files[i] = (struct vl_tool_file) { .path = chain->of[i].path,
+                                       .fd = i < written ? open_again (&chain->of[i])
+                                                         : dup (chain->of[i].fd),
+                                       .write = i < written };
+  for (size_t i = 0; i < chain->n; i++)
+    if (files[i].fd < 0)
+      result = -1;
+  if (result == 0)
+    result = vl_tool_core (call, &tool, NULL);
+  for (size_t i = 0; i < chain->n && files[i].fd >= 0; i++) {
+    if (result == 0 && i < written && fsync (files[i].fd) < 0)
+      result = vl_file_failed (call, "cannot write", files[i].path, errno);
+    close (files[i].fd);
+  }
+  return result;
 }
 
 int
-vl_overlay_merge (struct vl_call *call, const char *path, const char *backing,
-                  const char *backing_format, const struct vl_trust_guests *guests)
+vl_overlay_merge (struct vl_call *call, const struct vl_link *links, size_t n,
+                  const struct vl_trust_guests *guests)
 {
-  VL_AUTOIMAGE struct vl_image_file top = { .fd = -1 }, below = { .fd = -1 };
+  struct open_chain chain;
+  int result = open_chain (call, links, n, guests, &chain);
 
-  return vl_volume_open (call, path, 0, guests, &top) < 0
-                 || vl_disk_verify (&top, "qcow2", backing, backing_format) < 0
-                 || vl_volume_open (call, backing, 0, guests, &below) < 0
-                 || vl_disk_verify (&below, backing_format, NULL, NULL) < 0
-             ? -1
-             : merge (&top, &below, backing_format);
+  if (result == 0) {
+    const char *args[] = {
+      "commit", "-q", "-d", "--", vl_printf (call, "json:%s", chain_spec (call, &chain, 0)), NULL
+    };
+
+    vl_progress (call, "merging \"%s\" into \"%s\"", links[0].path, links[1].path);
+    result = run_on_chain (call, &chain, args, 2);
+  }
+  close_chain (&chain);
+  return result;
+}
+
+int
+vl_overlay_pull (struct vl_call *call, const struct vl_link *links, size_t n,
+                 const struct vl_trust_guests *guests)
+{
+  struct open_chain chain;
+  int result = open_chain (call, links, n, guests, &chain);
+
+  if (result == 0) {
+    const char *args[] = { "rebase", "-q",
+                           "-b",     "",
+                           "--",     vl_printf (call, "json:%s", chain_spec (call, &chain, 0)),
+                           NULL };
+
+    vl_progress (call, "copying all below \"%s\" into it", links[0].path);
+    result = run_on_chain (call, &chain, args, 1);
+  }
+  close_chain (&chain);
+  return result;
+}
+
+int
+vl_overlay_move (struct vl_call *call, const char *path, const struct vl_link *from,
+                 const struct vl_link *to, const struct vl_trust_guests *guests)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  const char *args[] = { "rebase",   "-q", "-u",     "-f", "qcow2",        "-F",
+                         to->format, "-b", to->path, "--", VL_TOOL_FILE_0, NULL };
+  VL_AUTOCLOSE int fd = -1;
+  int has = vl_overlay_names (call, path, to, guests);
+
+  if (has != 0)
+    return has < 0 ? -1 : 0;
+  if (vl_volume_open (call, path, 0, guests, &file) < 0
+      || vl_disk_verify (&file, "qcow2", from->path, from->format) < 0
+      || (fd = open_again (&file)) < 0)
+    return -1;
+  {
+    const struct vl_tool_file files[] = { { .path = path, .fd = fd, .write = 1 } };
+    const struct vl_tool tool = { .size = sizeof tool,
+                                  .name = "qemu-img",
+                                  .args = args,
+                                  .files = VL_TABLE (files),
+                                  .file_size = file.size + (64 << 20) };
+
+    if (vl_tool_core (call, &tool, NULL) < 0)
+      return -1;
+  }
+  return fsync (fd) == 0 ? 0 : vl_file_failed (call, "cannot write", path, errno);
+}
+
+int
+vl_overlay_names (struct vl_call *call, const char *path, const struct vl_link *below,
+                  const struct vl_trust_guests *guests)
+{
+  VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+
+  if (vl_volume_open (call, path, 0, guests, &file) < 0 || vl_qcow2_read (&file) < 0)
+    return -1;
+  return vl_text_same (file.backing, below ? below->path : NULL);
 }
 
 /* QEMU has locks on single bytes of each disk that it has open. */

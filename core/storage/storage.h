@@ -118,11 +118,21 @@ int vl_volume_grow (const struct vl_image_file *file, const char *format, int64_
  * BACKING_FORMAT, which is not opened.  0, or -1 after a finding: TARGET does not exist then. */
 int vl_overlay_make (struct vl_call *call, const char *target, const char *backing,
                      const char *backing_format, int64_t bytes);
-/* What is in the overlay PATH, which nobody uses, is written into the file BACKING of BACKING_FORMAT
- * below it, whose GUESTS may write to both.  0, or -1 after a finding; then PATH over BACKING is what
- * it was all the same. */
-int vl_overlay_merge (struct vl_call *call, const char *path, const char *backing,
-                      const char *backing_format, const struct vl_trust_guests *guests);
+/* Of N files, LINKS, each of which lies over the next one, the last over none, and which nobody uses: what
+ * is in the first, an overlay, is written into the second.  GUESTS may write to all.  0, or -1 after a
+ * finding; then the first over the others is what it was all the same. */
+int vl_overlay_merge (struct vl_call *call, const struct vl_link *links, size_t n,
+                      const struct vl_trust_guests *guests);
+/* The same; all that is in the others is copied into the first, which stands alone then. */
+int vl_overlay_pull (struct vl_call *call, const struct vl_link *links, size_t n,
+                     const struct vl_trust_guests *guests);
+/* The overlay PATH, which nobody uses, names TO as the file below from now on; it named FROM, or does so
+ * already. */
+int vl_overlay_move (struct vl_call *call, const char *path, const struct vl_link *from,
+                     const struct vl_link *to, const struct vl_trust_guests *guests);
+/* Does the qcow2 file PATH name BELOW (NULL: none) as the file below?  1 or 0; -1 after a finding. */
+int vl_overlay_names (struct vl_call *call, const char *path, const struct vl_link *below,
+                      const struct vl_trust_guests *guests);
 /* Has some process the file FD open as QEMU has a disk?  1 or 0; -1 with errno. */
 int vl_disk_in_use (int fd);
 /* A file of a config drive: its path there ("openstack/latest/user_data") and what is in it. */

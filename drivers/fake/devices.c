@@ -72,6 +72,13 @@ fake_extend_volume (struct vl_call *call, struct vl_conn *conn, const struct vl_
   return fake_end (call, conn, lock, "extend_volume", volume->uuid, found);
 }
 
+/* Where the first file stays, the document says which others there are. */
+static int
+is_after (const char *xml, const struct vl_volume_swap *swap)
+{
+  return strcmp (xml, vl_doc_xml (swap->after->doc)) == 0;
+}
+
 /* Is the file of SWAP the one that its disk is in the document XML?  What lies below it is not. */
 static int
 has_source (struct vl_call *call, const char *xml, const struct vl_volume_swap *swap)
@@ -105,7 +112,9 @@ change_file (struct vl_call *call, struct vl_conn *conn, const char *method,
   found = fake_load (call, conn, swap->after->uuid, &guest);
   if (found == 0)
     return fake_not_found (call, swap->after->uuid);
-  return found < 0 ? -1 : ! has_source (call, guest.xml, swap);
+  return found < 0                  ? -1
+         : swap->pulls || swap->top ? ! is_after (guest.xml, swap)
+                                    : ! has_source (call, guest.xml, swap);
 }
 
 static int

@@ -86,15 +86,45 @@ find_disk (const struct vl_xml *domain, const char *target)
   return disk;
 }
 
+/* Does the file of NODE, a disk of the hypervisor's, and what lies below, bear the names that those of
+ * WANTED have? */
+static int
+same_files (const struct vl_xml *node, const struct vl_xml *wanted)
+{
+  while (node && wanted) {
+    if (strcmp (attr_below (node, "source", "file"), attr_below (wanted, "source", "file")) != 0)
+      return 0;
+    node = vl_xml_child (node, "backingStore");
+    wanted = vl_xml_child (wanted, "backingStore");
+  }
+  return *attr_below (node, "source", "file") == '\0'
+         && *attr_below (wanted, "source", "file") == '\0';
+}
+
+/* Does a job work on the disk?  -1 after a finding. */
+static int
+has_job (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *swap)
+{
+  virDomainBlockJobInfo info;
+  int has = virt_alive (domain) ? virDomainGetBlockJobInfo (domain, swap->target, &info, 0) : 0;
+
+  return has >= 0 ? has
+                  : virt_error (call, "cannot look at disk '%s' of guest '%s'", swap->target,
+                                virt_domain_name (domain));
+}
+
 /* An enum swap_state by what libvirt says of DOMAIN, or of its definition where it does not run; -1
  * after a finding. */
 static int
 look (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *swap)
 {
-  VIRT_AUTOTEXT char *text = virDomainGetXMLDesc (domain, 0);
+  int deep = swap->pulls || swap->top, works = deep ? has_job (call, domain, swap) : 0;
+  VIRT_AUTOTEXT char *text = works < 0 ? NULL : virDomainGetXMLDesc (domain, 0);
   const struct vl_xml *root, *disk, *mirror;
   const char *ready;
 
+  if (works < 0)
+    return -1;
   if (text == NULL)
     return virt_error (call, "cannot read guest '%s'", virt_domain_name (domain));
   root = vl_xml_read (call, text, strlen (text));
@@ -103,6 +133,11 @@ look (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *sw
     return vl_refuse_as (call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL,
                          "virtloom server reboot --hard gives it the disks on record",
                          "guest '%s' has no disk '%s'", virDomainGetName (domain), swap->target);
+  /* The job was looked at first: where it has ended, the files are what it left. */
+  if (deep)
+    return same_files (disk, vl_xml_read (call, swap->xml, strlen (swap->xml))) ? SWAP_NEW
+           : works                                                              ? SWAP_COPIES
+                                                                                : SWAP_OLD;
   if (strcmp (attr_below (disk, "source", "file"), swap->source) == 0)
     return SWAP_NEW;
   mirror = vl_xml_child (disk, "mirror");
@@ -144,6 +179,11 @@ begin_mirror (virDomainPtr domain, const struct vl_volume_swap *swap)
 static int
 begin_merge (virDomainPtr domain, const struct vl_volume_swap *swap)
 {
+  if (swap->pulls)
+    return virDomainBlockRebase (domain, swap->target, swap->base, 0, 0);
+  if (swap->top)
+    return virDomainBlockCommit (domain, swap->target, NULL, swap->top, 0,
+                                 VIR_DOMAIN_BLOCK_COMMIT_SHALLOW);
   return virDomainBlockCommit (domain, swap->target, NULL, NULL, 0,
                                VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | VIR_DOMAIN_BLOCK_COMMIT_SHALLOW);
 }
@@ -371,9 +411,8 @@ take_overlay (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
   if (state == SWAP_OLD) {
     if (virt_hold (conn) < 0)
       return -1;
-    result =
-        virt_do_frozen (call, conn, domain, job->uuid, (enum vl_quiesce)swap->quiesce, put_overlay,
-                        swap);
+    result = virt_do_frozen (call, conn, domain, job->uuid, (enum vl_quiesce)swap->quiesce,
+                             put_overlay, swap);
     if (virt_let_go (conn) < 0 || result < 0)
       return result == VIRT_FREEZES ? result : -1;
   } else if (state != SWAP_NEW)

@@ -285,6 +285,11 @@ struct vl_volume_swap {
   int64_t bytes;      /* and how large the disk is; not with SETTLE */
   const struct vl_spawn *after;
   uint32_t quiesce; /* an enum vl_quiesce: of a snapshot */
+  /* Of what merges, where SOURCE is the file that the volume is already: what is below that is copied into
+   * it, down to BASE (NULL: all, and nothing is below it then), or the overlay TOP, which others
+   * lie over, is merged into the file below that.  XML says all files that are there afterwards. */
+  uint32_t pulls;
+  const char *top, *base;
 };
 
 /* The definition of the guest becomes that of AFTER, and a guest that runs or is paused gets

@@ -232,14 +232,18 @@ VL_EXPORT int vl_server_swap (struct vl_app *app, const char *server, const char
 /* The guest of SERVER writes what it changes of VOLUME, a file (raw or qcow2) that is the server's alone,
  * to an overlay from now on: the new qcow2 file PATH.  What the volume was stays as it is in its file, and
  * both are the server's.  A guest whose agent is enabled is frozen for that moment; with
- * os_require_quiesce it must be.  A volume has one snapshot at a time; meanwhile it does not grow, is not
- * swapped and not taken away. */
+ * os_require_quiesce it must be.  A volume that has a snapshot does not grow, is not swapped
+ * and not taken away; it may have another. */
 VL_EXPORT int vl_server_volume_snapshot (struct vl_app *app, const char *server, const char *volume,
                                          const char *path);
-/* What is in the overlay of VOLUME is merged into the file below, which is the volume from then on; the
- * overlay is removed. */
+/* What is in OVERLAY of VOLUME, NULL: the one that its guest writes to, is merged into the file below, which
+ * takes its place; the overlay is removed. */
 VL_EXPORT int vl_server_volume_unsnapshot (struct vl_app *app, const char *server,
-                                           const char *volume);
+                                           const char *volume, const char *overlay);
+/* What is in the files between BASE and the overlay that the guest writes to is copied into that one, which
+ * lies over BASE then; NULL: over nothing.  They stay, and are not the server's any more. */
+VL_EXPORT int vl_server_volume_pull (struct vl_app *app, const char *server, const char *volume,
+                                     const char *base);
 /* The I-th status that a server can have, "ACTIVE", or NULL. */
 VL_EXPORT const char *vl_server_status (size_t i);
 /* Gives SERVER the flavor FLAVOR on this host: its guest shuts down within TIMEOUT seconds, its disks

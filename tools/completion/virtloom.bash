@@ -45,7 +45,8 @@ _virtloom_options ()
     server-rebuild) echo "--image --password --file --user-data --metadata --property --timeout --accept-loss --wait" ;;
     server-shelve) echo "--timeout --accept-loss --wait" ;;
     server-unshelve) echo "--accept-loss --wait" ;;
-    server-remove* | server-swap* | server-snapshot* | server-unsnapshot*) echo "--wait" ;;
+    server-remove* | server-swap* | server-snapshot*) echo "--wait" ;;
+    server-unsnapshot*) echo "--overlay --pull --base --wait" ;;
     server-extend*) echo "--size --wait" ;;
     server-show) echo "--diagnostics --column --no-headings" ;;
     server-log) echo "--lines --raw" ;;
