@@ -389,7 +389,7 @@ if can_kill; then
       bad=0
       for n in $(kill_places 6); do
         rm -f written
-        [ $status = SHUTOFF ] || as_qemu
+        as_qemu
         [ "$(f server show web -o value -c status)" = SHUTOFF ] || must f server stop web
         while [ "$(chain)" != one.raw ]; do
           case $(chain) in

@@ -352,6 +352,9 @@ act (void *opaque)
     result = merge_here (w);
   if (result == 0)
     result = vl_volume_change (&w->current, &next, w->disk->id, &how);
+  /* The next command looks what the files themselves say. */
+  if (result == -1 && is_deep (w) && w->app->call->findings.n_errors)
+    result = VL_UNFINISHED;
   vl_hooks_free (&next);
   return w->way == VL_VOLUME_SNAPSHOT ? vl_overlay_settle (w->app, w->record.uuid, result) : result;
 }

@@ -153,7 +153,6 @@ mend_deep (const struct vl_hooks *current, const struct vl_hooks *next, const ch
   struct vl_chain is = { .n = 0 };
   const struct vl_link *to;
   struct vl_trust_guests guests;
-  struct vl_info info;
   struct vl_volume_how off;
   const char *request;
   int result;
@@ -169,12 +168,9 @@ mend_deep (const struct vl_hooks *current, const struct vl_hooks *next, const ch
   to = at + 1 < is.n ? &is.of[at + 1] : NULL;
   if (! VL_STREQ (current->record->status, "SHUTOFF")) {
     result = vl_volume_change_mend (current, next, id, how);
+    /* A libvirt that gives a job up may not know that QEMU had ended it. */
     if (result != -1)
       return result;
-    if (vl_server_look (app, current->driver, current->record->uuid, &info) < 0)
-      return VL_UNFINISHED;
-    if (info.state == VL_STATE_RUNNING || info.state == VL_STATE_PAUSED)
-      return -1;
   }
   if (vl_overlay_owner (app, current->driver, &guests) < 0)
     return VL_UNFINISHED;
