@@ -164,7 +164,7 @@ Run folder STATE/servers/UUID/run
 Features acpi, ...
 
 Disks:
-ID Source Format Bus Target Size (B) Virtual size (B) Used (B) Over-committed (B) Image below Address
+ID Source Format Bus Target Size (B) Virtual size (B) Used (B) Over-committed (B) Files below Address
 root STATE/servers/UUID/disk qcow2 virtio vda 1073741824 1073741824 N M IMAGE -
 config STATE/servers/UUID/disk.config raw ide hda - N N 0 - -
 

@@ -259,6 +259,23 @@ must f server stop web
 four
 all="over1.qcow2 over2.qcow2 over3.qcow2"
 chained "three overlays" "over3.qcow2 over2.qcow2 over1.qcow2 one.raw" "$all"
+is_eq "$(f server show web -o json | jq -r '.disks[] | select (.target == "vdb") | .below | join (" ")' | sed "s|$tmp/||g")" "over2.qcow2 over1.qcow2 one.raw" "show has all files below"
+run f server show web
+true_that "as a table, too" grep -q "$tmp/over2.qcow2, $tmp/over1.qcow2, $tmp/one.raw" <<< "$out"
+# What is not there is missed before anything is done.
+for words in "--overlay $tmp/over2.qcow2|over3.qcow2" "--overlay $tmp/over2.qcow2|over1.qcow2" "--pull|over1.qcow2" "--pull|over3.qcow2"; do
+  lost=${words#*|}
+  mv "$lost" lost
+  # shellcheck disable=SC2086
+  refused "$words is lost" 5 "error DiskNotFound core: overlay \"$tmp/$lost\" of volume 'vdb' of server \"web\" is not there
+  put it back" unsnapshot volume web vdb ${words%|*}
+  mv lost "$lost"
+done
+mv one.raw lost
+refused "the last one is lost" 5 "error DiskNotFound core: file \"$tmp/one.raw\" of volume 'vdb' of server \"web\" is not there
+  put it back" unsnapshot volume web vdb
+mv lost one.raw
+chained "what was lost is back" "over3.qcow2 over2.qcow2 over1.qcow2 one.raw" "$all"
 must f server start web
 must f server stop web
 run f server unsnapshot volume web vdb
@@ -300,6 +317,23 @@ refused "what is no file" 5 "error InvalidVolume core: \"$tmp/two.raw\" is no fi
 refused "both" 2 "error Usage core: --overlay and --pull exclude each other
   --overlay: that one into the file below; --pull: the files below into the first one" unsnapshot volume web vdb --pull --overlay x
 refused "a base alone" 2 "error Usage core: --base is for --pull" unsnapshot volume web vdb --base x
+rm over1.qcow2
+must f server snapshot volume web vdb "$tmp/over1.qcow2"
+# The guest has them open, and could write where nobody finds it.
+while_on="
+  put it back before the guest stops: its QEMU has it open still, in /proc/PID/fd"
+mv over1.qcow2 lost
+refused "on: the first one is lost, which is to be filled" 5 "error DiskNotFound core: overlay \"$tmp/over1.qcow2\" of volume 'vdb' of server \"web\" is not there$while_on" unsnapshot volume web vdb --pull
+refused "on: what is over one that is to be merged is lost" 5 "error DiskNotFound core: overlay \"$tmp/over1.qcow2\" of volume 'vdb' of server \"web\" is not there$while_on" unsnapshot volume web vdb --overlay "$tmp/over3.qcow2"
+mv lost over1.qcow2
+mv one.raw lost
+refused "on: what is to be merged into is lost" 5 "error DiskNotFound core: file \"$tmp/one.raw\" of volume 'vdb' of server \"web\" is not there$while_on" unsnapshot volume web vdb
+mv lost one.raw
+mv over1.qcow2 lost
+run f server unsnapshot volume web vdb
+is_eq "$rc $out$err" "0 " "on: one that the guest writes to is merged, although its name is lost"
+mv lost over1.qcow2
+chained "merged without a name" "over3.qcow2 one.raw" "over1.qcow2 over3.qcow2"
 rm over1.qcow2
 must f server snapshot volume web vdb "$tmp/over1.qcow2"
 must f server stop web
@@ -350,6 +384,19 @@ run f server list
 is_eq "$rc $err" "0 " "the next command removes it"
 whole "removed" one.raw
 is_eq "$(history)" "unsnapshot volume|done|-" "and it is done"
+
+# What has not come to the disk has not left the overlay.
+if can_kill; then
+  must f server snapshot volume web vdb "$tmp/over.qcow2"
+  run strace -f -o "$tmp/trace" -P "$tmp/one.raw" -e trace=fsync -e inject=fsync:error=EIO "${cmd[@]}" server unsnapshot volume web vdb
+  is_eq "$rc $err" "1 error StorageFailed core: \"$tmp/one.raw\" may not be on its disk: Input/output error; no overlay is removed
+  see what ails that disk (dmesg) before you remove any file of the volume" "a file that is not written to its disk"
+  is_eq "$(history)" "unsnapshot volume|failed|StorageFailed: \"$tmp/one.raw\" may not be on its disk: Input/output error; no overlay is removed" "is in the history"
+  chained "not written" one.raw over.qcow2
+  run f server list
+  is_eq "$rc $err $(overlays)" "0  over.qcow2" "which no later command removes"
+  rm over.qcow2
+fi
 
 if can_kill; then
   calls=fdatasync,fsync,rename,pwrite64,unlink,link,mkdir,symlink,rmdir,unlinkat

@@ -138,6 +138,7 @@ devices_json (const struct vl_server_details *d, const char *kind)
       put_number (object, "virtual_size", device->virtual_size);
       put_number (object, "over_committed", device->over_committed);
       json_put (object, "backing", device->backing);
+      json_object_set_new (object, "below", json_texts (device->below));
     }
     json_put (object, "address", device->address);
     json_put (object, "plugin", device->plugin);
@@ -325,7 +326,7 @@ show_sections (struct tool *tool, const json_t *asked)
     { "virtual_size", "Virtual size (B)" },
     { "used", "Used (B)" },
     { "over_committed", "Over-committed (B)" },
-    { "backing", "Image below" },
+    { "below", "Files below" },
     { "address", "Address" },
     { NULL, NULL },
   };

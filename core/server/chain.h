@@ -42,6 +42,10 @@ int vl_overlay_settle (struct vl_app *app, const char *uuid, int result);
 /* The overlay that was merged goes, once neither guest nor record has it: then the operation is
  * over. */
 int vl_overlay_end (struct vl_app *app, const char *uuid, const char *result);
+/* The files of CHAIN, which have what was merged or copied, are on their disk, whatever becomes of this host.
+ * 0, or -1 after a finding: then the overlay that was merged by the operation on UUID will not be
+ * removed. */
+int vl_overlay_sync (struct vl_app *app, const char *uuid, const struct vl_chain *chain);
 /* Has the operation on UUID all but its end, since there is no next document any more? */
 int vl_overlay_is_open (struct vl_app *app, const char *uuid);
 /* To whom the files of DRIVER's guests belong; -1 each where that is who asks. */

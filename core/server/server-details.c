@@ -4,6 +4,7 @@
 
 #include <config.h>
 
+#include "server/chain.h"
 #include "server/method.h"
 #include "server/stored.h"
 
@@ -56,6 +57,20 @@ look_at_disk (struct vl_call *call, struct vl_device_info *disk)
   vl_findings_drop (call, first, call->findings.n);
 }
 
+/* What lies below DISK of RECORD's server. */
+static void
+tell_below (struct vl_call *call, const struct vl_record *record, struct vl_device_info *disk)
+{
+  struct vl_chain chain = vl_chain_read (call, record->request, disk->source);
+  const char **below = vl_memory (call, (VL_CHAIN_MOST + 1) * sizeof *below);
+
+  for (size_t i = 1; i < chain.n; i++)
+    below[i - 1] = chain.of[i].path;
+  if (chain.n < 2)
+    below[0] = disk->backing;
+  disk->below = below[0] ? below : NULL;
+}
+
 /* The devices of the document that the guest has, which of a server that is rescued is not the
  * current one; the server's own disks that it has not then come after those. */
 static int
@@ -67,7 +82,7 @@ load_devices (struct vl_store *store, const struct vl_record *record, struct vl_
       store, &d->devices, &d->n_devices,
       "SELECT id, iif (is_nic, 'nic', 'disk'), type, source, format, iif (role = ?2, bus, NULL), "
       "iif (role = ?2, target, NULL), iif (is_nic, NULL, nullif (size, 0)), model, mac, "
-      "nullif (mtu, 0), tap, iif (role = ?2, address, NULL), plugin, NULL, NULL, NULL, NULL "
+      "nullif (mtu, 0), tap, iif (role = ?2, address, NULL), plugin, NULL, NULL, NULL, NULL, NULL "
       "FROM device WHERE server = ?1 AND (role = ?2 OR (role = '" VL_ROLE_CURRENT
       "' AND NOT is_nic "
       "AND id NOT IN (SELECT id FROM device WHERE server = ?1 AND role = ?2))) "
@@ -99,8 +114,13 @@ vl_server_details (struct vl_app *app, const char *server, struct vl_server_deta
                      "s", record->uuid)
              < 0)
     return -1;
-  for (size_t i = 0; i < d->n_devices; i++)
-    look_at_disk (app->call, (struct vl_device_info *)&d->devices[i]);
+  for (size_t i = 0; i < d->n_devices; i++) {
+    struct vl_device_info *device = (struct vl_device_info *)&d->devices[i];
+
+    look_at_disk (app->call, device);
+    if (VL_STREQ (device->kind, "disk"))
+      tell_below (app->call, record, device);
+  }
   return vl_db_rows (store, &d->claims, &d->n_claims,
                      "SELECT resource, plugin, nullif (amount, 0), nullif (holder, ''), member "
                      "FROM claim WHERE " OF_CURRENT "resource, plugin, holder",

@@ -35,7 +35,8 @@ struct work {
   struct vl_hooks current;
   struct vl_plan *plan;
   const struct vl_disk *disk; /* as it is on record, */
-  struct vl_chain chain;      /* and its files */
+  struct vl_chain chain;      /* and its files, */
+  struct vl_chain next;       /* and those that it is to have */
   const char *named;          /* an overlay that is merged, or a file that stays below what pulls */
   int pulls;
   size_t at;        /* the number of the overlay that is merged, or of the first file that stays */
@@ -74,13 +75,14 @@ is_deep (const struct work *w)
 
 /* The request with the volume as it is to be; NULL after a finding. */
 static const char *
-next_request (const struct work *w)
+next_request (struct work *w)
 {
-  struct vl_chain next = w->way == VL_VOLUME_SNAPSHOT ? vl_chain_over (&w->chain, w->path)
-                         : w->pulls                   ? vl_chain_without (&w->chain, 1, w->at - 1)
-                                                      : vl_chain_without (&w->chain, w->at, 1);
-  const char *request = vl_chain_write (w->app->call, w->record.request, w->disk, &next);
+  const char *request;
 
+  w->next = w->way == VL_VOLUME_SNAPSHOT ? vl_chain_over (&w->chain, w->path)
+            : w->pulls                   ? vl_chain_without (&w->chain, 1, w->at - 1)
+                                         : vl_chain_without (&w->chain, w->at, 1);
+  request = vl_chain_write (w->app->call, w->record.request, w->disk, &w->next);
   if (request == NULL)
     vl_refuse_as (w->app->call, VL_ERR_UNSUPPORTED, "InvalidVolume", NULL, NULL,
                   "volume '%s' of server \"%s\" was not given as a file; such volumes have no "
@@ -114,14 +116,19 @@ judge_path (struct work *w)
       "no overlay is made in \"%s\": it lies in STATE and is virtloom's own", folder);
 }
 
-/* How large it is, which its first file says. */
+/* How large it is, which its I-th file says. */
 static int
-measure (struct work *w)
+measure (struct work *w, size_t i)
 {
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  struct vl_disk disk = *w->disk;
 
-  return vl_volume_measure_over (w->app, w->driver, w->disk,
-                                 w->chain.n > 1 ? &w->chain.of[1] : NULL, &file, &w->bytes);
+  if (i > 0) {
+    disk.source = w->chain.of[i].path;
+    disk.format = w->chain.of[i].format;
+  }
+  return vl_volume_measure_over (w->app, w->driver, &disk,
+                                 i + 1 < w->chain.n ? &w->chain.of[i + 1] : NULL, &file, &w->bytes);
 }
 
 static int
@@ -138,7 +145,7 @@ judge_snapshot (struct work *w)
       || (! VL_STREQ (w->record.status, "SHUTOFF")
           && vl_quiesce_judge (&w->current, &w->quiesce) < 0))
     return -1;
-  return measure (w);
+  return measure (w, 0);
 }
 
 /* Which overlay is merged: that which is named, or the first. */
@@ -182,35 +189,61 @@ find_base (struct work *w)
   return 0;
 }
 
+/* Is the file NUMBER of the volume there?  -1 after a finding: HINT says how to mend it. */
+static int
+find_file (const struct work *w, size_t number, const char *hint)
+{
+  const char *path = w->chain.of[number].path;
+  struct stat st;
+
+  return lstat (path, &st) == 0 || errno != ENOENT
+             ? 0
+             : vl_refuse_as (w->app->call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL, hint,
+                             "%s \"%s\" of volume '%s' of server \"%s\" is not there",
+                             number + 1 < w->chain.n ? "overlay" : "file", path, w->disk->dev,
+                             w->record.name);
+}
+
+/* A guest that runs has all files open, whatever became of their names; an overlay that it writes to is
+ * merged also where it has lost its name.  What stays has to have one, and what QEMU or qemu-img write
+ * into a file that has none is lost. */
+static int
+judge_files (struct work *w)
+{
+  const struct vl_link *of = w->chain.of;
+  struct vl_call *call = w->app->call;
+  int off = VL_STREQ (w->record.status, "SHUTOFF");
+  size_t lost = ! off && ! w->pulls && ! is_deep (w);
+
+  for (size_t i = lost; i < w->chain.n; i++) {
+    const char *hint = off ? "put it back"
+                           : "put it back before the guest stops: its QEMU has it open still, in "
+                             "/proc/PID/fd";
+
+    if (off && ! w->pulls && i == w->at)
+      hint = vl_printf (call,
+                        "put it back; where it is lost, an empty one has what was on the "
+                        "volume before: qemu-img create -f qcow2 -F %s -b %s %s",
+                        of[i + 1].format, vl_shell_word (call->arena, of[i + 1].path),
+                        vl_shell_word (call->arena, of[i].path));
+    if (find_file (w, i, hint) < 0)
+      return -1;
+  }
+  return measure (w, lost);
+}
+
 static int
 judge_merge (struct work *w)
 {
-  struct vl_call *call = w->app->call;
-  const struct vl_link *top;
-  struct stat st;
-
   if (w->chain.n < 2)
-    return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
+    return vl_refuse_as (w->app->call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
                          "volume '%s' of server \"%s\" has no snapshot; 'server snapshot "
                          "volume' makes one",
                          w->disk->dev, w->record.name);
   if ((w->pulls ? find_base (w) : find_overlay (w)) < 0)
     return -1;
-  top = &w->chain.of[w->pulls ? 0 : w->at];
-  w->path = top->path;
-  /* A guest that runs has it open, whatever became of its name. */
-  if (lstat (w->path, &st) == 0 || errno != ENOENT)
-    return measure (w);
-  if (! VL_STREQ (w->record.status, "SHUTOFF"))
-    return 0;
-  return vl_refuse_as (call, VL_ERR_NOT_FOUND, "DiskNotFound", NULL,
-                       vl_printf (call,
-                                  "put it back; where it is lost, an empty one has what was on the "
-                                  "volume before: qemu-img create -f qcow2 -F %s -b %s %s",
-                                  top[1].format, vl_shell_word (call->arena, top[1].path),
-                                  vl_shell_word (call->arena, w->path)),
-                       "overlay \"%s\" of volume '%s' of server \"%s\" is not there", w->path,
-                       w->disk->dev, w->record.name);
+  w->path = w->chain.of[w->pulls ? 0 : w->at].path;
+  return judge_files (w);
 }
 
 /* The judge of the replacement: nothing changes but the disk. */
@@ -355,6 +388,9 @@ act (void *opaque)
   /* The next command looks what the files themselves say. */
   if (result == -1 && is_deep (w) && w->app->call->findings.n_errors)
     result = VL_UNFINISHED;
+  if (result >= 0 && w->way == VL_VOLUME_MERGES
+      && vl_overlay_sync (w->app, w->record.uuid, &w->next) < 0)
+    result = 1;
   vl_hooks_free (&next);
   return w->way == VL_VOLUME_SNAPSHOT ? vl_overlay_settle (w->app, w->record.uuid, result) : result;
 }

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +95,26 @@ vl_overlay_end (struct vl_app *app, const char *uuid, const char *result)
       return -1;
   }
   return vl_undo_close (app->store, uuid, result, NULL);
+}
+
+int
+vl_overlay_sync (struct vl_app *app, const char *uuid, const struct vl_chain *chain)
+{
+  for (size_t i = 0; i < chain->n; i++) {
+    const char *path = chain->of[i].path;
+    VL_AUTOCLOSE int fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0 && fsync (fd) == 0)
+      continue;
+    vl_refuse_as (app->call, VL_ERR_FAILED, "StorageFailed", NULL,
+                  "see what ails that disk (dmesg) before you remove any file of the volume",
+                  "\"%s\" may not be on its disk: %s; no overlay is removed", path,
+                  strerror (errno));
+    (void)vl_db_run (
+        app->store, "DELETE FROM undo WHERE object = ? AND kind = '" VL_MADE_MERGED "'", "s", uuid);
+    return -1;
+  }
+  return 0;
 }
 
 int
@@ -187,8 +208,8 @@ mend_deep (const struct vl_hooks *current, const struct vl_hooks *next, const ch
   return vl_volume_change (current, next, id, &off) < 0 ? VL_UNFINISHED : 0;
 }
 
-int
-vl_volume_merge_mend (const struct vl_hooks *current, const struct vl_hooks *next)
+static int
+mend_merge (const struct vl_hooks *current, const struct vl_hooks *next)
 {
   struct vl_store *store = current->app->store;
   const char *uuid = current->record->uuid, *turn, *id, *top, *path;
@@ -208,6 +229,27 @@ vl_volume_merge_mend (const struct vl_hooks *current, const struct vl_hooks *nex
   if (VL_STREQ (current->record->status, "SHUTOFF") && turn == NULL)
     return -1;
   return vl_volume_change_mend (current, next, NULL, &how);
+}
+
+int
+vl_volume_merge_mend (const struct vl_hooks *current, const struct vl_hooks *next)
+{
+  const char *uuid = current->record->uuid, *request = NULL;
+  struct vl_app *app = current->app;
+  int result = mend_merge (current, next);
+
+  if (result == 0 && vl_undo_planned (app->store, uuid, VL_MADE_REQUEST, &request) < 0)
+    return VL_UNFINISHED;
+  for (size_t i = 0; request && i < next->stored->was.n_devices; i++) {
+    const struct vl_recorded_device *device = &next->stored->was.devices[i];
+    struct vl_chain chain = { .n = 0 };
+
+    if (! device->is_nic)
+      chain = vl_chain_read (app->call, request, device->disk.source);
+    if (vl_overlay_sync (app, uuid, &chain) < 0)
+      break;
+  }
+  return result;
 }
 
 /* The command died before the next document was written, or after it became the current one. */

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -461,17 +462,27 @@ vl_tool_try (struct vl_call *call, const struct vl_tool_row *row, const char *pr
 
 /* ---- running with findings ---- */
 
-/* The first of FILES that is written to, NULL where none is. */
+/* Of those FILES that are written to, the one with the least room around it, NULL where none is. */
 static const char *
-written (const struct vl_table *files)
+tightest (const struct vl_table *files)
 {
+  const char *path = NULL;
+  uint64_t least = 0;
+
   for (uint32_t i = 0; i < files->count; i++) {
     struct vl_tool_file file = file_at (files, i);
+    struct statvfs fs;
+    uint64_t room;
 
-    if (file.write)
-      return file.path;
+    if (! file.write)
+      continue;
+    room = statvfs (file.path, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
+    if (path == NULL || room < least) {
+      path = file.path;
+      least = room;
+    }
   }
-  return NULL;
+  return path;
 }
 
 static int
@@ -499,7 +510,7 @@ run_row (struct vl_call *call, const struct vl_tool_row *row, const struct vl_to
   full = strstr (result.said, "No space left on device")
          || strstr (result.said, "Disk quota exceeded");
   return vl_refuse_as (call, VL_ERR_FAILED, full ? "DiskFull" : "ToolFailed", NULL,
-                       full ? vl_make_room (call, written (&tool.files)) : NULL,
+                       full ? vl_make_room (call, tightest (&tool.files)) : NULL,
                        "the program \"%s\" failed: %s", strrchr (program, '/') + 1, result.problem);
 }
 

@@ -213,7 +213,7 @@ run_apart (struct vl_call *call, struct vl_conn *conn, int lock, int64_t ms, vir
   if (file)
     child = fork ();
   if (child == 0) {
-    prctl (PR_SET_PDEATHSIG, SIGKILL);
+    prctl (PR_SET_PDEATHSIG, job->held ? 0 : SIGKILL);
     /* The terminal's ^Z is for the command: stopped, this would hold up all others. */
     setpgid (0, 0);
     conn->parent = parent;

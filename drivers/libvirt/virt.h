@@ -221,6 +221,7 @@ struct virt_job {
   int looks;        /* changes nothing, so that it may be cut short for who is in haste */
   int user;         /* who guests run as will be asked for next */
   uint32_t hold_ms; /* how long the work may wait for the guest */
+  int held;         /* it is seen through from the moment that libvirt is opened, see virt_hold */
 };
 typedef int (*virt_fn) (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
                         FILE *answer);

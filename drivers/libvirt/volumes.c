@@ -5,7 +5,10 @@
 #include <config.h>
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#include <libvirt/libvirt-qemu.h>
 
 #include "virt.h"
 
@@ -101,6 +104,13 @@ same_files (const struct vl_xml *node, const struct vl_xml *wanted)
          && *attr_below (wanted, "source", "file") == '\0';
 }
 
+/* Does the file that the guest writes to stay what it is? */
+static int
+is_deep (const struct vl_volume_swap *swap)
+{
+  return swap->pulls || swap->top;
+}
+
 /* Does a job work on the disk?  -1 after a finding. */
 static int
 has_job (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *swap)
@@ -113,12 +123,78 @@ has_job (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap 
                                 virt_domain_name (domain));
 }
 
+/* libvirt takes note of the end of a job, and writes that down after QEMU has forgotten the job: who ends
+ * in between leaves a libvirt that believes in the old files until the guest ends.  A call that may
+ * change the disk waits until that is written. */
+static void
+see_it_noted (virDomainPtr domain, const struct vl_volume_swap *swap)
+{
+  (void)virDomainBlockJobSetSpeed (domain, swap->target, 0, 0);
+  virResetLastError ();
+}
+
+/* QEMU keeps what it knows of a qcow2 file in memory until that is flushed, which a guest has it do with the
+ * file that it writes to alone: what was merged into another one would be lost with that process, where it
+ * did not flush that by itself (7.2: once a merge has failed for want of room).  The names of its nodes are
+ * libvirt's: "libvirt-6-format". */
+static int
+flush_files (struct vl_call *call, virDomainPtr domain)
+{
+  VIRT_AUTOTEXT char *nodes = NULL;
+  unsigned number;
+  char what[16];
+
+  if (virDomainQemuMonitorCommand (domain, "info block -n", &nodes,
+                                   VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP)
+      < 0)
+    return virt_error (call, "cannot see the files of guest '%s'", virt_domain_name (domain));
+  for (const char *line = nodes; line; line = strchr (line, '\n')) {
+    VIRT_AUTOTEXT char *said = NULL;
+
+    line += strspn (line, "\r\n");
+    if (sscanf (line, "libvirt-%u-%15[a-z]:", &number, what) == 2
+        && virDomainQemuMonitorCommand (
+               domain, vl_printf (call, "qemu-io libvirt-%u-%s flush", number, what), &said,
+               VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP)
+               < 0)
+      return virt_error (call, "cannot flush the files of guest '%s'", virt_domain_name (domain));
+    if (said && *said)
+      return vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL,
+                           "virtloom server stop has QEMU write what it still has in memory",
+                           "cannot flush the files of guest '%s': %s", virDomainGetName (domain),
+                           said);
+  }
+  return 0;
+}
+
+/* Such a libvirt would have QEMU work on files that it has not.  What it takes the guest for is compared
+ * with the definition, which each operation on a volume leaves right. */
+static int
+judge_belief (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *swap)
+{
+  VIRT_AUTOTEXT char *live = virDomainGetXMLDesc (domain, 0);
+  VIRT_AUTOTEXT char *defined = virDomainGetXMLDesc (domain, VIR_DOMAIN_XML_INACTIVE);
+  const struct vl_xml *is = live ? vl_xml_read (call, live, strlen (live)) : NULL;
+  const struct vl_xml *was = defined ? vl_xml_read (call, defined, strlen (defined)) : NULL;
+
+  if (is == NULL || was == NULL)
+    return virt_error (call, "cannot read guest '%s'", virt_domain_name (domain));
+  if (same_files (find_disk (is, swap->target), find_disk (was, swap->target)))
+    return 0;
+  return vl_refuse_as (call, VL_ERR_FAILED, "StorageFailed", NULL,
+                       "virtloom server reboot --hard (or stop and start) has libvirt begin anew, "
+                       "with the files on record",
+                       "libvirt takes disk '%s' of guest '%s' for one with other files than it is "
+                       "defined with: it has missed how a job ended",
+                       swap->target, swap->after->domain);
+}
+
 /* An enum swap_state by what libvirt says of DOMAIN, or of its definition where it does not run; -1
  * after a finding. */
 static int
 look (struct vl_call *call, virDomainPtr domain, const struct vl_volume_swap *swap)
 {
-  int deep = swap->pulls || swap->top, works = deep ? has_job (call, domain, swap) : 0;
+  int deep = is_deep (swap), works = deep ? has_job (call, domain, swap) : 0;
   VIRT_AUTOTEXT char *text = works < 0 ? NULL : virDomainGetXMLDesc (domain, 0);
   const struct vl_xml *root, *disk, *mirror;
   const char *ready;
@@ -159,9 +235,12 @@ refuse_ended (struct vl_call *call, const struct vl_volume_swap *swap)
 static int
 refuse_copy (struct vl_call *call, const struct vl_volume_swap *swap, const char *why)
 {
-  vl_refuse_as (call, VL_ERR_FAILED, "VolumeRebaseFailed", NULL, NULL,
-                "cannot copy disk '%s' of guest '%s' to \"%s\": %s", swap->target,
-                swap->after->domain, swap->source, why);
+  const char *what = swap->top ? vl_printf (call, "merge \"%s\" of disk '%s' of guest '%s'",
+                                            swap->top, swap->target, swap->after->domain)
+                               : vl_printf (call, "copy disk '%s' of guest '%s' to \"%s\"",
+                                            swap->target, swap->after->domain, swap->source);
+
+  vl_refuse_as (call, VL_ERR_FAILED, "VolumeRebaseFailed", NULL, NULL, "cannot %s: %s", what, why);
   virResetLastError ();
   return -1;
 }
@@ -201,11 +280,15 @@ begin_by (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job
   state = look (call, domain, swap);
   if (state < 0 || state == SWAP_NEW)
     return state;
+  if (state == SWAP_OLD && judge_belief (call, domain, swap) < 0)
+    return -1;
   if (state != SWAP_OLD && virDomainBlockJobAbort (domain, swap->target, 0) < 0)
     return refuse_copy (call, swap, virGetLastErrorMessage ());
   if (virt_hold (conn) < 0)
     return -1;
   begun = begin (domain, swap);
+  if (begun == 0)
+    see_it_noted (domain, swap);
   if (virt_let_go (conn) < 0 && begun == 0)
     (void)virDomainBlockJobAbort (domain, swap->target, 0);
   return begun == 0 ? SWAP_COPIES : refuse_copy (call, swap, virGetLastErrorMessage ());
@@ -230,12 +313,14 @@ look_at_copy (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
 {
   const struct vl_volume_swap *swap = job->more;
   VIRT_AUTODOMAIN virDomainPtr domain = NULL;
-  int runs = find_running (call, conn, job, &domain);
+  int runs = find_running (call, conn, job, &domain), state;
 
   (void)answer;
   if (runs <= 0)
     return runs < 0 ? -1 : refuse_ended (call, swap);
-  return look (call, domain, swap);
+  state = look (call, domain, swap);
+  see_it_noted (domain, swap);
+  return state;
 }
 
 /* The guest has the new file, and is what the document says then. */
@@ -283,6 +368,8 @@ pivot (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, F
     return state < 0 ? -1 : refuse_copy (call, swap, "the copy was given up");
   if (state == SWAP_READY && leave_old (call, conn, swap, domain) < 0)
     return -1;
+  if (is_deep (swap) && flush_files (call, domain) < 0)
+    return -1;
   return take_new (call, conn, swap, domain);
 }
 
@@ -296,6 +383,10 @@ settle (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, 
 
   (void)answer;
   state = runs < 0 ? -1 : look (call, domain, swap);
+  if (runs > 0)
+    see_it_noted (domain, swap);
+  if (state == SWAP_NEW && runs && is_deep (swap) && flush_files (call, domain) < 0)
+    return -1;
   if (state == SWAP_NEW)
     return take_new (call, conn, swap, domain);
   if (state > SWAP_OLD && virDomainBlockJobAbort (domain, swap->target, 0) < 0)
@@ -319,7 +410,7 @@ static int
 run_copy (struct vl_call *call, struct vl_conn *conn, const struct vl_volume_swap *swap,
           virt_fn begin)
 {
-  struct virt_job job = { .uuid = swap->after->uuid, .more = swap };
+  struct virt_job job = { .uuid = swap->after->uuid, .more = swap, .held = 1 };
   struct vl_wait wait = { .what = vl_printf (call, "disk '%s' of guest '%s' to be copied",
                                              swap->target, swap->after->domain) };
   int64_t ms = COPY_MS (swap->bytes);
@@ -409,7 +500,7 @@ take_overlay (struct vl_call *call, struct vl_conn *conn, const struct virt_job 
     return runs < 0 ? -1 : refuse_ended (call, swap);
   state = look (call, domain, swap);
   if (state == SWAP_OLD) {
-    if (virt_hold (conn) < 0)
+    if (judge_belief (call, domain, swap) < 0 || virt_hold (conn) < 0)
       return -1;
     result = virt_do_frozen (call, conn, domain, job->uuid, (enum vl_quiesce)swap->quiesce,
                              put_overlay, swap);

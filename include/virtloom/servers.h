@@ -127,6 +127,9 @@ struct vl_device_info {
   /* Disks alone, what the file is now: bytes of the disk that the guest sees, bytes that it takes
    * of this host, what it may still come to take, and the image below it. */
   const char *virtual_size, *allocated, *over_committed, *backing;
+  /* Disks alone: all files below it, the nearest first, NULL after the last one; NULL: none.  Those of a
+   * volume with snapshots are told as they are on record. */
+  const char *const *below;
 };
 struct vl_feature_info {
   const char *plugin, *version, *cause;
