@@ -138,7 +138,8 @@ devices_json (const struct vl_server_details *d, const char *kind)
       put_number (object, "virtual_size", device->virtual_size);
       put_number (object, "over_committed", device->over_committed);
       json_put (object, "backing", device->backing);
-      json_object_set_new (object, "below", json_texts (device->below));
+      json_object_set_new (object, "below",
+                           device->below ? json_texts (device->below) : json_null ());
     }
     json_put (object, "address", device->address);
     json_put (object, "plugin", device->plugin);

@@ -146,7 +146,7 @@ virt_freeze (struct vl_call *call, struct vl_conn *conn, virDomainPtr domain, in
 static int
 thaw_once (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
-  VIRT_AUTODOMAIN virDomainPtr domain = virt_find (call, conn, job->uuid);
+  VIRT_AUTODOMAIN virDomainPtr domain = virt_find_awake (call, conn, job->uuid);
   int asked = domain ? ask_for (domain, 1, LATE_SECONDS) : -1;
 
   (void)answer;
