@@ -51,7 +51,7 @@ script slow << 'END'
 for name in /sys/class/virtio-ports/*/name; do
   [ "$(cat "$name" 2> /dev/null)" = org.qemu.guest_agent.0 ] && port=${name%/name}
 done
-printf '#!/bin/sh\n[ "$1" = thaw ] || sleep 150\necho "guest: hook $1" > /dev/console\n' > /run/hook
+printf '#!/bin/sh\n[ "$1" = thaw ] || sleep 240\necho "guest: hook $1" > /dev/console\n' > /run/hook
 chmod +x /run/hook
 killall -9 qemu-ga 2> /dev/null; sleep 1
 /bin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run -F/run/hook > /dev/null 2>&1 &
@@ -209,7 +209,7 @@ pid=$!
 # It has begun: nobody else has libvirt for the minute that the agent is waited for, and not for longer.
 asked () { [ "$(db "SELECT count(*) FROM operation")" != 0 ]; }
 true_that "an image of it is being made" wait_for 300 asked
-setting qemu-tcg 'open_timeout = 110'
+setting qemu-tcg 'open_timeout = 220'
 run t server pause other
 is_eq "$rc $(steady "$err") $(console slow | grep -c 'guest: hook')" "0  0" "another guest is paused before that one has frozen"
 rm "$config/plugins.d/qemu-tcg.conf"

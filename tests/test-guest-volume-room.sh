@@ -40,11 +40,12 @@ done
 END
 truncate -s 8M data.raw
 truncate -s 64K told.raw
+# The line is whole.
+all_told () { sums=$(tells live "$1"); [ "${sums%.}" != "$sums" ]; }
 tell () {
   printf '%-20s' "$1 $2" | dd of=told.raw conv=notrunc,fsync 2> /dev/null
   was=${sums:-}
-  true_that "the guest writes: $2" says live "guest: $2 "
-  sums=$(tells live "$2")
+  true_that "the guest writes: $2" wait_for 600 all_told "$2"
   sums=${sums%.}
 }
 sums_of () {

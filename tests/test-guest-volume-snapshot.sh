@@ -35,11 +35,12 @@ done
 END
 truncate -s 8M data.raw
 truncate -s 64K told.raw
+# The line is whole.
+all_told () { sums=$(tells live "$1"); [ "${sums%.}" != "$sums" ]; }
 # tell N WORD: the guest writes its N-th MiB, and has said so, with its sums in $sums.
 tell () {
   printf '%-20s' "$1 $2" | dd of=told.raw conv=notrunc,fsync 2> /dev/null
-  true_that "the guest writes: $2" says live "guest: $2 "
-  sums=$(tells live "$2")
+  true_that "the guest writes: $2" wait_for 600 all_told "$2"
   sums=${sums%.}
 }
 # The sums of the first six MiB of file $1, read by qemu-img.

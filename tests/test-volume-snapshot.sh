@@ -171,6 +171,23 @@ with "$(json '{path: ($tmp + "/two.raw"), format: "raw", backing: "/x"}')" > req
 run f server create other --request request.json
 is_eq "$rc $err" "3 error InvalidBDM core: $.block_devices[0]: lies over another file; accepted: a path of format qcow2, with backing and backing_format (request.json)
   give path, format, backing and backing_format, or neither of the last two" "half a volume with a snapshot"
+# of_chain WHAT MEMBERS TEXT: of a volume of several files.
+of_chain () {
+  with "$(json "{path: (\$tmp + \"/two.qcow2\"), format: \"qcow2\"} + $2")" > request.json
+  run f server create other --request request.json
+  is_eq "$rc $err" "3 error $3" "$1"
+}
+one='backing: "/x", backing_format: "qcow2"'
+of_chain "files below no file" '{backing_chain: [{path: "/y", format: "raw"}]}' 'InvalidBDM core: $.block_devices[0]: has backing_chain, but no backing (request.json)
+  give the file that is nearest as backing'
+of_chain "too many files" "{$one, backing_chain: [range (11) | {path: \"/\\(.)\", format: \"qcow2\"}]}" 'InvalidBDM core: $.block_devices[0]: is a volume of 13 files; accepted: at most 12 (request.json)
+  merge some of them'
+raw='InvalidBDM core: $.block_devices[0]: has a raw file that lies over another one; accepted: qcow2, and raw for the last file alone (request.json)'
+of_chain "raw over a file" '{backing: "/x", backing_format: "raw", backing_chain: [{path: "/y", format: "raw"}]}' "$raw"
+of_chain "raw over a file, further down" "{$one, backing_chain: [{path: \"/y\", format: \"raw\"}, {path: \"/z\", format: \"raw\"}]}" "$raw"
+of_chain "a file without a name" "{$one, backing_chain: [{format: \"raw\"}]}" 'InvalidRequest core: $.block_devices[0].backing_chain[0].path: is missing (request.json)'
+of_chain "a file without a format" "{$one, backing_chain: [{path: \"/y\"}]}" 'InvalidRequest core: $.block_devices[0].backing_chain[0].format: is missing (request.json)'
+of_chain "a relative name" "{$one, backing_chain: [{path: \"y\", format: \"raw\"}]}" "InvalidBDM core: $.block_devices[0].backing_chain[0].path: 'y' is no absolute path; accepted: '/' and what follows (request.json)"
 # of_kind WHAT DATA TEXT: of a volume that a plugin reaches, and that is so.
 of_kind () {
   json "{name: \"other\", flavor: {name: \"m1\", vcpus: 1, ram: 128, disk: 1}, image: {name: \"img\"}, block_devices: [{source_type: \"image\", destination_type: \"local\", boot_index: 0},
@@ -366,6 +383,28 @@ setting fake 'fail = volume_snapshot_delete:1'
 refused "a merge that fails" 1 "error PlannedFailure fake: method 'volume_snapshot_delete' fails as planned by setting 'fail'" unsnapshot volume web vdb
 setting fake
 whole "not merged" "over.qcow2 one.raw"
+# A guest's QEMU says in the files that it has merged, or pulled; it may die before all is there.
+must f server unsnapshot volume web vdb
+four
+must f server start web
+below=over1.qcow2
+for words in "--overlay $tmp/over2.qcow2" --pull; do
+  setting fake 'fail = volume_snapshot_delete'
+  # shellcheck disable=SC2086
+  refused "$words fails" 1 "error PlannedFailure fake: method 'volume_snapshot_delete' fails as planned by setting 'fail'" unsnapshot volume web vdb $words
+  is_eq "$(db 'SELECT kind FROM operation')" "server unsnapshot volume" "nobody knows what is in the files: it is for the next command"
+  setting fake
+  [ "$words" = --pull ] && below=
+  qemu-img rebase -q -u -f qcow2 ${below:+-F qcow2} -b "${below:+$tmp/$below}" over3.qcow2
+  run f server list
+  is_eq "$rc $err" "0 " "which looks at them"
+  chained "$words, by a QEMU that is gone" "over3.qcow2 over1.qcow2 one.raw" "over1.qcow2 over3.qcow2"
+  holds qcow2 over3.qcow2 1 2 3
+  is_eq "$(history)" "unsnapshot volume|$([ -n "$below" ] && echo 'done|-' || echo 'interrupted|the command that did it was killed; the next one undid it')" "is in the history"
+done
+as_qemu
+for n in 1 2; do must f server unsnapshot volume web vdb; done
+must f server snapshot volume web vdb "$tmp/over.qcow2"
 # A process that has the overlay open may be a guest's, whatever is said of that.
 python3 - over.qcow2 "$tmp/has" << 'END' &
 import fcntl, struct, sys, time

@@ -208,7 +208,7 @@ static const struct vl_member device_rows[] = {
 static void
 check_chain (struct vl_reader *r, const char *path, const struct vl_block_device *device)
 {
-  int raw = device->n_chain > 0 && ! vl_text_same (device->backing_format, "qcow2");
+  int raw = device->backing && ! vl_text_same (device->backing_format, "qcow2");
 
   if (device->n_chain && device->backing == NULL)
     vl_reader_refuse (r, "InvalidBDM", path, "give the file that is nearest as backing",

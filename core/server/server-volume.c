@@ -341,7 +341,7 @@ write_begin (const struct work *w)
 }
 
 /* Of a guest that is off.  That it was done is written down, since of such a guest nobody else could
- * tell; what has pulled all says so itself. */
+ * tell. */
 static int
 merge_here (const struct work *w)
 {
@@ -353,14 +353,13 @@ merge_here (const struct work *w)
     return 0;
   if (vl_overlay_owner (w->app, w->driver, &guests) < 0)
     return -1;
-  if (w->pulls)
-    return vl_overlay_pull (call, of, w->chain.n, &guests) == 0       ? 0
-           : vl_overlay_names (call, of[0].path, &of[1], &guests) > 0 ? -1
-                                                                      : VL_UNFINISHED;
-  if (vl_overlay_merge (call, of + w->at, w->chain.n - w->at, &guests) < 0
-      || vl_undo_plan (w->app->store, w->record.uuid, VL_MADE_TURN, "merged") < 0)
+  if (w->pulls && vl_overlay_pull (call, of, w->chain.n, &guests) < 0)
+    return vl_overlay_names (call, of[0].path, &of[1], &guests) > 0 ? -1 : VL_UNFINISHED;
+  if (! w->pulls && vl_overlay_merge (call, of + w->at, w->chain.n - w->at, &guests) < 0)
     return -1;
-  return w->at
+  if (vl_undo_plan (w->app->store, w->record.uuid, VL_MADE_TURN, "merged") < 0)
+    return w->pulls ? VL_UNFINISHED : -1;
+  return is_deep (w) && ! w->pulls
                  && vl_overlay_move (call, of[w->at - 1].path, &of[w->at], &of[w->at + 1], &guests)
                         < 0
              ? VL_UNFINISHED

@@ -160,9 +160,37 @@ first_moved (const struct vl_chain *chain, const struct vl_chain *next)
   return i;
 }
 
+/* The files say that it is done: overlay AT of CHAIN lies over TO.  A QEMU that has ended since then may have
+ * died with a part of what it copied in its memory alone, so that what it merged is merged again, and what it
+ * pulled lies over the others again.  None that runs is without the first file.  0, -1: it is not done, or
+ * VL_UNFINISHED. */
+static int
+make_sure (const struct vl_hooks *current, const struct vl_chain *chain, size_t at,
+           const struct vl_link *to, const struct vl_volume_how *how,
+           const struct vl_trust_guests *guests)
+{
+  static const struct vl_link none = { NULL, NULL };
+  struct vl_call *call = current->app->call;
+  const char *first = chain->of[0].path;
+  VL_AUTOCLOSE int fd = open (first, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int used = fd < 0 ? -1 : vl_disk_in_use (fd);
+
+  if (used < 0) {
+    vl_file_failed (call, "cannot look at", first, errno);
+    return VL_UNFINISHED;
+  }
+  if (used && ! VL_STREQ (current->record->status, "SHUTOFF"))
+    return 0;
+  if (how->pulls)
+    return vl_overlay_move (call, first, to ? to : &none, &chain->of[1], guests) < 0 ? VL_UNFINISHED
+                                                                                     : -1;
+  return vl_overlay_merge (call, chain->of + at + 1, chain->n - at - 1, guests) < 0 ? VL_UNFINISHED
+                                                                                    : 0;
+}
+
 /* The volume ID has the same first file before and after, so that the overlay which gets another file
  * below says how far it came, where no QEMU has it open.  MERGED: what it does not lie over any more was
- * merged by the core. */
+ * merged, or pulled, by the core. */
 static int
 mend_deep (const struct vl_hooks *current, const struct vl_hooks *next, const char *id,
            const char *merged, const struct vl_volume_how *how)
@@ -203,9 +231,13 @@ mend_deep (const struct vl_hooks *current, const struct vl_hooks *next, const ch
     return VL_UNFINISHED;
   if (result == 0)
     return -1;
+  result = merged ? 0 : make_sure (current, &was, at, to, how, &guests);
+  if (result == VL_UNFINISHED)
+    return result;
   off = *how;
   off.off = 1;
-  return vl_volume_change (current, next, id, &off) < 0 ? VL_UNFINISHED : 0;
+  return vl_volume_change (current, result < 0 ? current : next, id, &off) < 0 ? VL_UNFINISHED
+                                                                               : result;
 }
 
 static int

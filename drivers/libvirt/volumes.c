@@ -373,7 +373,8 @@ pivot (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, F
   return take_new (call, conn, swap, domain);
 }
 
-/* What a guest that is off has is what libvirt wrote into its definition when it had the new one. */
+/* What a guest that is off has is what libvirt wrote into its definition when it had the new one; of files
+ * below the first one that says nothing of what QEMU still had in memory, and the core looks at them. */
 static int
 settle (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, FILE *answer)
 {
@@ -382,16 +383,18 @@ settle (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, 
   int runs = find_running (call, conn, job, &domain), state;
 
   (void)answer;
-  state = runs < 0 ? -1 : look (call, domain, swap);
-  if (runs > 0)
-    see_it_noted (domain, swap);
-  if (state == SWAP_NEW && runs && is_deep (swap) && flush_files (call, domain) < 0)
+  if (runs < 0)
     return -1;
-  if (state == SWAP_NEW)
-    return take_new (call, conn, swap, domain);
+  state = ! runs && is_deep (swap) ? SWAP_OLD : look (call, domain, swap);
+  if (runs)
+    see_it_noted (domain, swap);
   if (state > SWAP_OLD && virDomainBlockJobAbort (domain, swap->target, 0) < 0)
     return virt_error (call, "cannot end the copy of disk '%s' of guest '%s'", swap->target,
                        swap->after->domain);
+  if (state >= 0 && runs && is_deep (swap) && flush_files (call, domain) < 0)
+    return -1;
+  if (state == SWAP_NEW)
+    return take_new (call, conn, swap, domain);
   return state < 0 ? -1 : SWAP_OLD;
 }
 
