@@ -104,7 +104,7 @@ be_child (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
   size_t first = vl_records_count (call), length = 0;
   char *text = NULL;
   FILE *answer = open_memstream (&text, &length);
-  int result;
+  int result, code;
 
   sigemptyset (&alarm_alone);
   sigaddset (&alarm_alone, SIGALRM);
@@ -119,13 +119,17 @@ be_child (struct vl_call *call, struct vl_conn *conn, virt_fn fn, const struct v
     result = fn (call, conn, job, answer);
   if (result == 0)
     write_seen (call, conn, job, answer);
-  virConnectClose (conn->virt);
+  if (! job->last)
+    virConnectClose (conn->virt);
   if (answer == NULL || fclose (answer) != 0)
     result = vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "out of memory");
   fwrite (&result, sizeof result, 1, file);
   vl_records_write (call, first, file);
   fwrite (text, 1, length, file);
-  _exit (fflush (file) == 0 ? 0 : VL_ERR_FAILED);
+  code = fflush (file) == 0 ? 0 : VL_ERR_FAILED;
+  if (job->last && conn->virt)
+    job->last (conn, job);
+  _exit (code);
 }
 
 static int

@@ -208,20 +208,25 @@ const char *virt_remedy (struct vl_call *call, const char *message, const char *
 
 /* ---- apart.c ---- */
 
+struct virt_job;
+/* The last that is done before libvirt's process ends; it says nothing any more. */
+typedef void (*virt_last_fn) (struct vl_conn *conn, const struct virt_job *job);
+
 /* What a piece of work is about. */
 struct virt_job {
   const char *uuid; /* of the guest; NULL: of none */
   const struct vl_spawn *spawn;
   const struct vl_device_change *change;
-  const void *more; /* what else FN is told */
-  int blind;        /* how the guest is afterwards is of no interest */
-  uint32_t open_ms; /* how long to wait for another command that has libvirt, 0: as settings say */
-  uint32_t work_ms; /* how long libvirt may take, 0: VIRT_WORK_MS */
-  uint32_t hear_ms; /* how long QEMU has to answer before the work begins, 0: it is not asked */
-  int looks;        /* changes nothing, so that it may be cut short for who is in haste */
-  int user;         /* who guests run as will be asked for next */
-  uint32_t hold_ms; /* how long the work may wait for the guest */
-  int held;         /* it is seen through from the moment that libvirt is opened, see virt_hold */
+  const void *more;  /* what else FN is told */
+  int blind;         /* how the guest is afterwards is of no interest */
+  uint32_t open_ms;  /* how long to wait for another command that has libvirt, 0: as settings say */
+  uint32_t work_ms;  /* how long libvirt may take, 0: VIRT_WORK_MS */
+  uint32_t hear_ms;  /* how long QEMU has to answer before the work begins, 0: it is not asked */
+  int looks;         /* changes nothing, so that it may be cut short for who is in haste */
+  int user;          /* who guests run as will be asked for next */
+  uint32_t hold_ms;  /* how long the work may wait for the guest */
+  int held;          /* it is seen through from the moment that libvirt is opened, see virt_hold */
+  virt_last_fn last; /* or NULL */
 };
 typedef int (*virt_fn) (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job,
                         FILE *answer);
