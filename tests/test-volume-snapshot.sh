@@ -326,14 +326,17 @@ for words in "--overlay $tmp/over2.qcow2" "--pull --base $tmp/one.raw"; do
   as_qemu
 done
 chained "merged and pulled" "over3.qcow2 one.raw" "over1.qcow2 over3.qcow2"
-refused "nothing to pull" 3 "error InvalidVolume core: there is nothing to pull: volume 'vdb' of server \"web\" has no file between \"$tmp/over3.qcow2\" and \"$tmp/one.raw\"" \
+refused "nothing to pull" 3 "error InvalidVolume core: there is nothing to pull: volume 'vdb' of server \"web\" has no file between \"$tmp/over3.qcow2\" and \"$tmp/one.raw\"
+  name a file further down, or none: then all is copied" \
   unsnapshot volume web vdb --pull --base "$tmp/one.raw"
-refused "what is no overlay" 5 "error InvalidVolume core: \"$tmp/one.raw\" is no overlay of volume 'vdb' of server \"web\"; it has: \"$tmp/over3.qcow2\"" unsnapshot volume web vdb --overlay "$tmp/one.raw"
+refused "what is no overlay" 5 "error InvalidVolume core: \"$tmp/one.raw\" is no overlay of volume 'vdb' of server \"web\"; it has: \"$tmp/over3.qcow2\"
+  name one of those, or none: that which the guest writes to" unsnapshot volume web vdb --overlay "$tmp/one.raw"
 refused "what is no file" 5 "error InvalidVolume core: \"$tmp/two.raw\" is no file of volume 'vdb' of server \"web\"
   name one that is to stay below, or none: then nothing is" unsnapshot volume web vdb --pull --base "$tmp/two.raw"
 refused "both" 2 "error Usage core: --overlay and --pull exclude each other
   --overlay: that one into the file below; --pull: the files below into the first one" unsnapshot volume web vdb --pull --overlay x
-refused "a base alone" 2 "error Usage core: --base is for --pull" unsnapshot volume web vdb --base x
+refused "a base alone" 2 "error Usage core: --base is for --pull
+  --pull --base PATH copies what lies over that file" unsnapshot volume web vdb --base x
 rm over1.qcow2
 must f server snapshot volume web vdb "$tmp/over1.qcow2"
 # The guest has them open, and could write where nobody finds it.

@@ -101,7 +101,8 @@ server_unsnapshot_volume (struct tool *tool)
                       "first one",
                       "--overlay and --pull exclude each other");
   if (base && ! args_has (tool->args, "pull"))
-    return vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--base is for --pull");
+    return vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                      "--pull --base PATH copies what lies over that file", "--base is for --pull");
   return args_has (tool->args, "pull")
              ? vl_server_volume_pull (tool->app, server, volume, base)
              : vl_server_volume_unsnapshot (tool->app, server, volume, overlay);

@@ -157,7 +157,8 @@ find_overlay (struct work *w)
   w->at = vl_chain_find (&w->chain, w->named);
   if (w->at + 1 < w->chain.n)
     return 0;
-  return vl_refuse_as (w->app->call, VL_ERR_NOT_FOUND, "InvalidVolume", NULL, NULL,
+  return vl_refuse_as (w->app->call, VL_ERR_NOT_FOUND, "InvalidVolume", NULL,
+                       "name one of those, or none: that which the guest writes to",
                        "\"%s\" is no overlay of volume '%s' of server \"%s\"; it has: %s", w->named,
                        w->disk->dev, w->record.name, vl_chain_overlays (w->app->call, &w->chain));
 }
@@ -176,7 +177,8 @@ find_base (struct work *w)
                          w->disk->dev, w->record.name);
   if (w->at < 2)
     return vl_refuse_as (
-        call, VL_ERR_REQUEST, "InvalidVolume", NULL, NULL,
+        call, VL_ERR_REQUEST, "InvalidVolume", NULL,
+        "name a file further down, or none: then all is copied",
         "there is nothing to pull: volume '%s' of server \"%s\" has no file between "
         "\"%s\" and \"%s\"",
         w->disk->dev, w->record.name, w->disk->source, w->named);
