@@ -27,6 +27,10 @@ some.c:8: "four"' "what has no hint and says nothing that is accepted"
 
 is "$(grep -rnE '"[^"]*\b(qemu-img|findmnt|ln -s|chmod|chown|mount|rm|mv|cp|virtloom [a-z]+|--[a-z-]+)[^"]* \\"%' "$top_srcdir"/{confine,core,drivers,features,lib,machine,networks,storage,tools} --include='*.c')" "" "no hint has a command with a name in double quotes: vl_shell_word says it"
 
+# ---- what is not to be removed ----
+
+is "$(grep -rnE 'vl_file_failed \([^"]*"cannot (remove|move)"' "$top_srcdir/core" --include='*.c')" "" "what is not to be removed or moved is told by vl_stuck, which has a hint"
+
 # ---- how many there are ----
 
 listed=0

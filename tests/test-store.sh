@@ -236,7 +236,8 @@ if can_mount; then
     run f image list; echo "$rc $err"; grep -o "img .* deleting" <<< "$out" | tr -s " "
     run f image create img --file "$tmp/disk.raw" --disk-format raw; echo "$rc $err"
     run f plan --flavor m1 --image img; echo "$rc $err"' > "$tmp/said"
-  busy="StorageFailed core: cannot remove \"$file\": Device or resource busy"
+  busy="StorageFailed core: cannot remove \"$file\": Device or resource busy
+  unmount it: findmnt -R $file shows it"
   later="warning Unfinished core: an interrupted \"image delete\" of $image could not be mended now; it is tried again later"
   is_eq "$(cat "$tmp/said")" "1 error $busy
 0 warning $busy

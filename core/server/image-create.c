@@ -334,7 +334,7 @@ settle (struct arrival *a)
                ? vl_refuse_as (a->app->call, VL_ERR_FAILED, "StorageFailed", NULL, VL_HINT_STORE,
                                "\"%s\" is there already, but no image of that uuid is on record",
                                a->target)
-               : vl_file_failed (a->app->call, "cannot make", a->target, errno);
+               : vl_stuck (a->app->call, "cannot make", a->target);
   if (vl_file_sync_folder (a->target) < 0)
     return vl_file_failed (a->app->call, "cannot make", a->target, errno);
   return vl_db_begin (a->store) < 0 ? -1 : vl_db_finish (a->store, insert (a));

@@ -140,7 +140,7 @@ vl_keep_switch (const struct vl_keeping *k, const struct vl_recorded *was,
   for (size_t i = 0; i < guest->n_disks; i++)
     if ((name = vl_keep_name (k->dir, &guest->disks[i]))
         && rename (kept (k, name, SUFFIX), guest->disks[i].source) < 0)
-      return vl_file_failed (call, "cannot move", guest->disks[i].source, errno);
+      return vl_stuck (call, "cannot move", guest->disks[i].source);
   return sync_folders (k);
 }
 
@@ -182,7 +182,7 @@ vl_keep_bring_back (const struct vl_keeping *keeping, const char *old, const cha
     }
     /* Of two names of one file rename leaves both. */
     if (rename (kept (keeping, name, ""), was[i].disk.source) < 0 && errno != ENOENT)
-      return vl_file_failed (call, "cannot move", was[i].disk.source, errno);
+      return vl_stuck (call, "cannot move", was[i].disk.source);
   }
   for (size_t i = 0; i < n_is; i++) {
     for (k = 0; k < n_was; k++)

@@ -262,7 +262,7 @@ make_disks (const struct vl_turning *r, const struct vl_hooks *next)
     if (vl_server_disk_make (next, r->plan, i, path, 0) < 0)
       return -1;
     if (rename (path, place) < 0)
-      return vl_file_failed (r->app->call, "cannot move", place, errno);
+      return vl_stuck (r->app->call, "cannot move", place);
   }
   return vl_file_sync_folder (vl_printf (r->app->call, "%s/x", made.dir)) < 0
              ? vl_file_failed (r->app->call, "cannot write", made.dir, errno)

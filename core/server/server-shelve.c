@@ -461,7 +461,7 @@ make_disks (const struct shelving *s, const struct vl_hooks *next)
     if (vl_server_disk_make (next, plan, i, path, 0) < 0)
       return -1;
     if (rename (path, disk->source) < 0)
-      return vl_file_failed (app->call, "cannot move", disk->source, errno);
+      return vl_stuck (app->call, "cannot move", disk->source);
   }
   if (vl_file_sync_folder (vl_printf (app->call, "%s/x", made.dir)) < 0)
     return vl_file_failed (app->call, "cannot write", made.dir, errno);

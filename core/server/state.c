@@ -123,7 +123,7 @@ put_away (struct vl_app *app, const char *path, const char *kept)
                 vl_printf (app->call, "%s%s", kept, suffixes[i]))
             < 0
         && errno != ENOENT)
-      return vl_file_failed (app->call, "cannot move", path, errno);
+      return vl_stuck (app->call, "cannot move", path);
   return 0;
 }
 

@@ -235,19 +235,6 @@ remove_made (struct vl_app *app, const char *object, const struct made *made)
 }
 
 int
-vl_remove_failed (struct vl_call *call, const char *path)
-{
-  if (errno != EXDEV)
-    return vl_file_failed (call, "cannot remove", path, errno);
-  return vl_refuse_as (
-      call, VL_ERR_FAILED, "StorageFailed", NULL,
-      vl_printf (call, "unmount it: findmnt -R %s shows it", vl_shell_word (call->arena, path)),
-      "cannot remove \"%s\": something is mounted there, or below it; nothing of "
-      "it was removed",
-      path);
-}
-
-int
 vl_guest_remove (struct vl_app *app, const char *driver_name, const char *uuid)
 {
   struct vl_plugin *driver = driver_name ? vl_app_driver_named (app, driver_name) : NULL;

@@ -12,6 +12,7 @@
 
 #include "server/record.h"
 #include "server/session.h"
+#include "storage/storage.h"
 
 /* Kinds of operations. */
 #define VL_OP_SERVER_CREATE "server create"
@@ -118,8 +119,6 @@ void vl_recover (struct vl_app *app, struct vl_store *store);
 /* The same for images alone, which opens no driver. */
 void vl_recover_images (struct vl_app *app, struct vl_store *store);
 
-/* "cannot remove PATH", with errno; answers -1. */
-int vl_remove_failed (struct vl_call *call, const char *path);
 /* Has the driver destroy the guest and clean up after it; a guest that is not
  * there is success. */
 int vl_guest_remove (struct vl_app *app, const char *driver_name, const char *uuid);

@@ -113,7 +113,7 @@ vl_disk_create_config (struct vl_call *call, const struct vl_config *config, con
     result = kind && VL_STREQ (kind, "vfat") ? make_vfat (call, folder, target, fd)
                                              : make_iso (call, folder, target, fd);
   if (vl_file_remove_tree (folder) < 0 && result == 0)
-    result = vl_file_failed (call, "cannot remove", folder, errno);
+    result = vl_remove_failed (call, folder);
   if (result < 0)
     unlink (target);
   return result;

@@ -58,6 +58,10 @@ struct vl_errno_said {
   const char *code, *hint;
 };
 struct vl_errno_said vl_errno_said (struct vl_call *call, const char *path, int error);
+/* "WHAT PATH", which is not to be removed or moved, by errno, with how that is mended; answers -1. */
+int vl_stuck (struct vl_call *call, const char *what, const char *path);
+/* The same of PATH that "cannot remove" and of all that is below it. */
+int vl_remove_failed (struct vl_call *call, const char *path);
 /* The hint of DiskFull: in which file system, being that of PATH, which need not be there yet; NULL:
  * that is not known. */
 const char *vl_make_room (struct vl_call *call, const char *path);
