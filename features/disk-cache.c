@@ -152,7 +152,7 @@ tune_disk (struct vl_call *c, struct vl_node *node, void *opaque)
   const struct vl_disk *disk = vl_node_disk (node);
 
   (void)opaque;
-  if (disk)
+  if (disk && ! disk->is_served)
     tune (c, disk, vl_ensure_in (node, "driver"));
   return 0;
 }

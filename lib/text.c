@@ -340,6 +340,19 @@ vl_text_among (const char *text, const char *const *list)
 }
 
 int
+vl_text_in_folder (const char *path, const char *folder)
+{
+  size_t n = strlen (folder);
+  const char *name = path + n + 1;
+
+  if (strncmp (path, folder, n) != 0 || path[n] != '/' || *name == '\0' || *name == '.')
+    return 0;
+  while (vl_ascii_is_alnum (*name) || *name == '.' || *name == '_' || *name == '-')
+    name++;
+  return *name == '\0';
+}
+
+int
 vl_plugin_name_ok (const char *name)
 {
   size_t n = strlen (name);

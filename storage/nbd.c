@@ -9,9 +9,7 @@
 
 #include <virtloom/tool.h>
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define PORT "10809"
 #define LONGEST_EXPORT 4096 /* of the protocol */
@@ -78,19 +76,6 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
   return 0;
 }
 
-static int
-probe_socket (struct vl_call *c, const char *path)
-{
-  struct stat st;
-
-  if (stat (path, &st) < 0)
-    return vl_file_failed (c, "cannot look at the socket of a volume", path, errno);
-  return S_ISSOCK (st.st_mode) ? 0
-                               : vl_refuse_as (c, VL_ERR_REQUEST, "VolumeUnreachable", NULL,
-                                               "give the path at which the server listens",
-                                               "\"%s\" is no UNIX socket", path);
-}
-
 /* The user that runs programs here may come to no socket that guests come to, and has no
  * certificates of theirs: who wants TLS says so to anybody, and is not told what for. */
 static int
@@ -104,7 +89,7 @@ connect_volume (struct vl_call *c, const struct vl_volume *volume, const struct 
   if (read_place (c, volume, &place) < 0 || read_tls (c, volume, &place, &tls) < 0)
     return -1;
   if (place.server.socket)
-    return probe_socket (c, place.server.socket);
+    return net_probe_socket (c, place.server.socket);
   export = tls.tls_host ? NULL : place.export;
   return net_probe (c, net_server_name (c, &place.server),
                     vl_printf (c,

@@ -9,8 +9,10 @@
 #include <virtloom/ascii.h>
 #include <virtloom/tool.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* So long a server may take to answer. */
 #define ANSWER_MS 20000
@@ -141,4 +143,19 @@ net_probe (struct vl_call *c, const char *where, const char *options, const char
   said = vl_printf (c, "%.*s", (int)strcspn (said, "\n"), said);
   return vl_refuse_as (c, VL_ERR_FAILED, "VolumeUnreachable", NULL, hint_of (said),
                        "the server of volume \"%s\" does not serve it: %s", where, said);
+}
+
+int
+net_probe_socket (struct vl_call *c, const char *path)
+{
+  struct stat st;
+  const char *problem = stat (path, &st) < 0      ? strerror (errno)
+                        : ! S_ISSOCK (st.st_mode) ? "no UNIX socket"
+                                                  : NULL;
+
+  if (problem == NULL)
+    return 0;
+  return vl_refuse_as (c, VL_ERR_FAILED, "VolumeUnreachable", NULL,
+                       "start what serves the volume, or give the path at which it listens",
+                       "no server of a volume listens at \"%s\": %s", path, problem);
 }

@@ -33,5 +33,7 @@ const char *net_option (struct vl_call *c, const char *text);
  * hypervisor that opens what nobody serves may wait for ever, and its guest with it.  0, or -1 after
  * a refusal.  An answer that has LIVES in it is one. */
 int net_probe (struct vl_call *c, const char *where, const char *options, const char *lives);
+/* Is PATH the socket of a server?  0, or -1 after a refusal. */
+int net_probe_socket (struct vl_call *c, const char *path);
 
 #endif

@@ -16,12 +16,14 @@ needs nbdkit nbdkit
 needs tgtd tgt
 needs tgtadm tgt
 needs openssl openssl
+needs qemu-storage-daemon qemu-system-x86
 guest_image
 cd "$tmp" || exit 99
 # A folder that the group of QEMU's user may read, where qemu.conf says that certificates are.
 mkdir -m 711 "$rig/a" "$rig/a/etc" && mkdir -m 750 "$tmp/pki"
 echo "nbd_tls_x509_cert_dir = \"$tmp/pki\"" > "$rig/a/etc/qemu.conf"
 host_up a
+setting vhostuser-blk "socket_directories = $rig/sock"
 setting qemu-tcg "connection_uri = $(host_uri a)"
 # Commands run in the host's namespaces, where the servers listen.
 t () { host_run a "$VL_RUN" virtloom --config "$config" --state "$state" --driver qemu-tcg -q "$@"; }
@@ -95,12 +97,13 @@ true_that "and so does one with certificates of another CA" wait_for 120 asks_fo
 script try << 'END'
 for disk in vdc vdd vde vdf vdg; do
   [ -e /dev/$disk ] || continue
+  echo "guest: $disk had $(dd if=/dev/$disk bs=512 count=1 2> /dev/null | tr -d '\0')."
   echo "hello of $disk" > /run/block
   dd if=/run/block of=/dev/$disk bs=512 count=1 conv=sync 2> /dev/null
   sync
   echo "guest: $disk $(cat /sys/block/$disk/size) $(dd if=/dev/$disk bs=512 count=1 2> /dev/null | tr -d '\0')."
 done
-echo "guest: tried all"
+echo "guest: tried all in $(cat /proc/sys/kernel/random/boot_id)"
 END
 must t flavor create small --vcpus 1 --ram 192 --disk 0
 must t image create linux --file "$image" --disk-format qcow2
@@ -132,9 +135,13 @@ run t server remove volume one vdd
 is_eq "$rc $err" "0 " "it is detached"
 run t server add volume one nbd:127.0.0.1:10810
 is_eq "$rc $err" "0 " "and attached"
+# boots_anew SERVER ID: it has tried all in another boot than that. Who keeps the log may keep what an earlier one said.
+boots_anew () { says "$1" "guest: tried all" && [ "$(tells "$1" tried all in)" != "$2" ]; }
+boot=$(tells one tried all in)
 run t server reboot --hard one
 is_eq "$rc $err" "0 " "a hard reboot connects all"
-true_that "the guest goes on" says one "guest: tried all"
+true_that "the guest goes on" wait_for 600 boots_anew one "$boot"
+true_that "with what it has written" said one "guest: vdf had hello of vdf."
 
 # ---- what does not answer ----
 
@@ -153,8 +160,11 @@ run t server add volume one nbd:127.0.0.1:10812
 is_eq "$rc $err" "1 error VolumeUnreachable nbd: the server of volume \"127.0.0.1:10812\" does not serve it: Failed to connect to '127.0.0.1:10812': Connection refused
   see whether it is at work there, and has the volume by this name" "nor is one that is not there"
 run t server add volume one "nbd:$tmp/luks.raw"
-is_eq "$rc $err" "3 error VolumeUnreachable nbd: \"$tmp/luks.raw\" is no UNIX socket
-  give the path at which the server listens" "nor what is no socket"
+is_eq "$rc $err" "1 error VolumeUnreachable nbd: no server of a volume listens at \"$tmp/luks.raw\": no UNIX socket
+  start what serves the volume, or give the path at which it listens" "nor what is no socket"
+run t server add volume one "nbd:$rig/sock/none"
+is_eq "$rc $err" "1 error VolumeUnreachable nbd: no server of a volume listens at \"$rig/sock/none\": No such file or directory
+  start what serves the volume, or give the path at which it listens" "nor where nothing is"
 
 # ---- TLS ----
 
@@ -190,13 +200,66 @@ while IFS='|' read -r spec message; do
   run t plan --flavor small --image linux --volume "$spec"
   has "$rc $err" "$message" "refused: $spec"
 done << END
-nbb:x|4 error VolumeDriverNotFound core: --volume "nbb:x": nobody answers for volumes of that type; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server
-rbd:p/v|4 error VolumeDriverNotFound core: --volume "rbd:p/v": volumes of that type are given in a request alone; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server
+nbb:x|4 error VolumeDriverNotFound core: --volume "nbb:x": nobody answers for volumes of that type; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server vhostuser:socket
+rbd:p/v|4 error VolumeDriverNotFound core: --volume "rbd:p/v": volumes of that type are given in a request alone; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server vhostuser:socket
 nbd:h,exprt=x|2 error Usage core: "exprt" in --volume "nbd:h,exprt=x"; accepted: export=, tls=, tls_hostname=, bus=, boot_index=, tag=, luks=, device=, serial=, access_mode=, multiattach=, discard=
 nbd:h,multiattach=maybe|2 error Usage core: "multiattach=maybe" in --volume "nbd:h,multiattach=maybe"; accepted: yes, no
 END
 has "$(t plan --flavor small --image linux --volume nbb:x 2>&1)" "
   did you mean 'nbd'?" "the hint says what is nearest"
+
+# ---- a process that serves a disk from the guest's memory ----
+
+truncate -s 8M served.raw
+serve_disk () {
+  serve qemu-storage-daemon --blockdev "driver=file,node-name=f,filename=$tmp/served.raw" \
+    --export "type=vhost-user-blk,id=e,node-name=f,addr.type=unix,addr.path=$rig/sock/served,writable=on"
+  true_that "qemu-storage-daemon listens" wait_for 120 test -S "$rig/sock/served"
+  chmod 777 "$rig/sock/served"
+}
+serve_disk
+cp "$tmp/try.disk" "$tmp/again.disk"
+run t server add volume one "vhostuser:$rig/sock/served"
+is_rc 3 "a guest whose memory is its own gets no such disk later"
+has "$err" "error GuestWouldChange core: add volume of server \"one\" would change more than the device: '/domain/memoryBacking'" "and why"
+run t server create served --flavor small --image linux --volume "$(volume again)" --volume "vhostuser:$rig/sock/none"
+has "$rc $err" "1 error VolumeUnreachable vhostuser-blk: no server of a volume listens at \"$rig/sock/none\": No such file or directory
+  start what serves the volume, or give the path at which it listens" "a socket that is not there is told"
+run t server delete served
+run t server create served --flavor small --image linux --volume "$(volume again)" --volume "vhostuser:$rig/sock/served"
+made "a guest with a disk of vhost-user"
+true_that "tries it" says served "guest: tried all"
+true_that "and has written to it" said served "guest: vdc 16384 hello of vdc."
+is_eq "$(head -c 12 served.raw)" "hello of vdc" "which the daemon has"
+run t server diff served
+is_eq "$rc $out$err" "0 " "a plan of today would change nothing"
+run t plan --flavor small --image linux --volume "vhostuser:$rig/sock/served"
+is_rc 4 "it is the server's alone"
+has "$err" "is in use by server \"served\"" "in words"
+run t server extend volume served vdc --size 1
+is_rc 4 "it is not extended"
+run t server swap volume served vdc "path=$tmp/iscsi.raw,format=raw"
+is_rc 4 "nor swapped"
+run t server show served
+is_rc 0 "the server is shown"
+boot=$(tells served tried all in)
+run t server stop served --timeout 0
+is_rc 0 "stop"
+daemons () { pgrep -f "[q]emu-storage-daemon .*$rig/sock/served"; }
+for pid in $(daemons); do kill "$pid"; done
+no_daemon () { ! daemons > /dev/null; }
+true_that "the daemon is gone" wait_for 120 no_daemon
+rm -f "$rig/sock/served"
+run t server start served
+is_eq "$rc $err" "1 error VolumeUnreachable vhostuser-blk: no server of a volume listens at \"$rig/sock/served\": No such file or directory
+  start what serves the volume, or give the path at which it listens" "a start without it is refused"
+serve_disk
+run t server start served
+is_eq "$rc $err" "0 " "with it the guest is started"
+true_that "it boots" wait_for 600 boots_anew served "$boot"
+true_that "and finds what it has written" said served "guest: vdc had hello of vdc."
+run t server delete served
+is_eq "$rc $err" "0 " "delete"
 
 # ---- nothing leaks, nothing is left ----
 

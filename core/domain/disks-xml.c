@@ -50,6 +50,11 @@ write_source (const struct vl_source *from, struct vl_node *disk)
   const struct vl_endpoint *hosts = from->hosts.rows;
   struct vl_node *source = vl_ensure_in (disk, "source"), *part;
 
+  if (from->is_served) {
+    vl_set (source, "type", "unix");
+    vl_set (source, "path", from->path);
+    return;
+  }
   write_encryption (from, source);
   if (! VL_STREQ (from->type, "network")) {
     vl_set (source, VL_STREQ (from->type, "block") ? "dev" : "file", from->path);
@@ -153,12 +158,14 @@ write_disk (struct vl_call *call, const struct vl_guest *guest, size_t i)
   if (vl_text_same (vl_info (call, &guest->volumes[i], "data.discard"), "true"))
     vl_set (part, "discard", "unmap");
   write_source (&guest->sources[i], node);
-  write_backing (guest->sources[i].backing, node);
+  if (! disk->is_served)
+    write_backing (guest->sources[i].backing, node);
   part = vl_ensure_in (node, "target");
   vl_set (part, "dev", disk->dev);
   vl_set_why (part, "bus", disk->bus, bus_why (call, disk, guest->disk_devices[i]));
-  /* A LUN shows its own serial number; libvirt takes no other. */
-  if (disk->serial && ! VL_STREQ (disk->device, "lun"))
+  /* A LUN shows its own serial number, and what another process serves that one's; libvirt takes no
+   * other. */
+  if (disk->serial && ! VL_STREQ (disk->device, "lun") && ! disk->is_served)
     vl_text (vl_ensure_in (node, "serial"), disk->serial);
   vl_address_write (call, node, disk->id, disk->bus);
   if (disk->readonly)

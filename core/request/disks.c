@@ -339,6 +339,11 @@ lay_out_disk (struct layout *l, const struct vl_wanted_disk *want)
   if (bus == NULL)
     return -1;
   disk->bus = bus->name;
+  if (disk->is_served && ! VL_STREQ (disk->bus, "virtio"))
+    return vl_refuse_as (l->call, VL_ERR_UNSUPPORTED, "UnsupportedHardware", NULL,
+                         "give it disk_bus virtio (--volume ...,bus=virtio)",
+                         "%s is served by another process, and on bus '%s'; accepted: virtio",
+                         disk->why, disk->bus);
   if (want->bdm)
     tell_dropped (l, want, disk, local_root);
   disk->dev = name_of (l, want->bdm, bus, disk->id);

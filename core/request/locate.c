@@ -283,8 +283,9 @@ is_whole (const struct vl_source *source)
   if (VL_STREQ (source->type, "network"))
     return source->protocol && (source->name || source->identity)
            && (source->hosts.count == 0 || source->hosts.row_size == sizeof (struct vl_endpoint));
-  return (VL_STREQ (source->type, "file") || VL_STREQ (source->type, "block")) && source->path
-         && source->path[0] == '/' && (source->backing == NULL || is_whole (source->backing));
+  return (VL_STREQ (source->type, "file") || VL_STREQ (source->type, "block") || source->is_served)
+         && source->path && source->path[0] == '/'
+         && (source->backing == NULL || is_whole (source->backing));
 }
 
 /* Has PLUGIN say where the disk that is being laid out is. */
@@ -479,6 +480,38 @@ find_secret (struct vl_call *call, const struct vl_block_device *bdm,
   return 0;
 }
 
+static int
+has_limits (const struct vl_volume *volume)
+{
+  json_t *root =
+      volume->connection ? json_loads (volume->connection, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  int has = json_object_size (json_object_get (json_object_get (root, "data"), "qos_specs")) > 0;
+
+  json_decref (root);
+  return has;
+}
+
+/* QEMU never sees the bytes of what another process serves: that one alone could do such things. */
+static int
+check_served (struct vl_call *call, const struct vl_volume *volume, const struct vl_source *source,
+              const struct vl_disk *disk)
+{
+  const char *what = ! VL_STREQ (source->format, "raw")  ? "be of a format but raw"
+                     : ! VL_STREQ (disk->device, "disk") ? "be anything but a disk"
+                     : source->luks_secret               ? "be decrypted"
+                     : source->readonly                  ? "be read-only"
+                     : source->shareable                 ? "be shared"
+                     : vl_text_same (vl_info (call, volume, "data.discard"), "true") ? "discard"
+                     : has_limits (volume)                                           ? "be limited"
+                                                                                     : NULL;
+
+  if (! source->is_served || what == NULL)
+    return 0;
+  return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "InvalidBDM", NULL,
+                       "leave that out, and say it to the process that serves it",
+                       "%s is served by another process, and cannot %s here", disk->why, what);
+}
+
 /* A volume is what it is, wherever it lies; one that cannot be looked at, as on another
  * host or before it is connected, is what its path or its plugin says. */
 static void
@@ -526,7 +559,8 @@ vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *wan
   if (is_volume) {
     look_at_volume (call, source);
     if (vl_volume_check (call, source->type, source->format, disk->why) < 0
-        || find_secret (call, want->bdm, volume, source) < 0)
+        || find_secret (call, want->bdm, volume, source) < 0
+        || check_served (call, volume, source, disk) < 0)
       return -1;
   }
   disk->type = source->type;
@@ -534,6 +568,7 @@ vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *wan
   disk->format = source->format;
   disk->readonly = source->readonly;
   disk->shareable = source->shareable;
+  disk->is_served = source->is_served;
   if (source->serial && (! is_volume || want->bdm->uuid == NULL))
     disk->serial = source->serial;
   return 0;

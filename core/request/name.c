@@ -5,12 +5,13 @@
 
 #include <config.h>
 
-#include "request/request.h"
+#include "request/work.h"
 
 #include <virtloom/ascii.h>
 
 #include <errno.h>
 #include <sys/random.h>
+#include <sys/un.h>
 #include <uuid.h>
 
 #define TAG_BYTES 60
@@ -130,6 +131,27 @@ int
 vl_is_uuid (const char *text)
 {
   return text && vl_uuid_problem (text) == NULL;
+}
+
+const char *
+vl_socket_accepted (struct vl_call *call, const char *prop, const char *path)
+{
+  const size_t longest = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+  VL_AUTOSTR struct vl_str all = { 0 };
+
+  if (prop == NULL || path == NULL) {
+    vl_fault (call, "vl_socket_accepted is called with NULL where a text is needed");
+    return "none";
+  }
+  if (strlen (path) > longest)
+    return vl_printf (call, "a path of at most %zu bytes", longest);
+  for (size_t i = 0; i < vl_count (call, prop); i++) {
+    if (vl_text_in_folder (path, vl_item (call, prop, i)))
+      return NULL;
+    vl_str_printf (&all, " %s", vl_item (call, prop, i));
+  }
+  return vl_printf (call, "a name of letters, digits, '.', '_' and '-' in one of%s",
+                    all.length ? all.text : " no folder");
 }
 
 const char *

@@ -344,7 +344,7 @@ judge_disk (struct judging *j, const struct vl_xml *disk)
                          vl_printf (call, "\"%s\"", path ? path : ""))
         < 0)
       return -1;
-    if (VL_STREQ (type, "network"))
+    if (VL_STREQ (type, "network") || said (disk, "source", "path"))
       return 0;
     if (vl_volume_open (call, path, VL_STREQ (type, "block"), &j->guests, &file) < 0
         || judge_place (j, &file, readonly) < 0)

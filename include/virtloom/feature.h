@@ -155,8 +155,8 @@ struct vl_disk {
   const char *id;     /* never changes and is used once in a server: "root", "volume-..." */
   const char *role;   /* root, ephemeral, swap, config, volume */
   const char *device; /* disk, cdrom, floppy, lun */
-  const char *type;   /* file, block, network */
-  const char *source; /* path, or name for network */
+  const char *type;   /* file, block, network, vhostuser */
+  const char *source; /* path, of a socket for vhostuser, or name for network */
   const char *format; /* raw, qcow2 */
   const char *bus;    /* virtio, scsi, ide, sata, usb, fdc, or what another plugin offers */
   const char *dev;    /* vda */
@@ -169,6 +169,8 @@ struct vl_disk {
   const char *plugin; /* the storage plugin that reaches it, NULL: a local path, or the config
                          drive */
   /* New members go below this line only. */
+  uint32_t is_served; /* 1: another process, which maps the guest's memory, moves its bytes: QEMU
+                         neither caches nor limits them */
 };
 VL_EXPORT size_t vl_n_disks (struct vl_call *c);
 VL_EXPORT const struct vl_disk *vl_disk (struct vl_call *c, size_t i);
@@ -179,6 +181,10 @@ VL_EXPORT const struct vl_disk *vl_disk (struct vl_call *c, size_t i);
 VL_EXPORT int vl_need_secrets (struct vl_call *c, const char *prop, const char *what);
 /* Is TEXT a uuid, of 8-4-4-4-12 hexadecimal digits? */
 VL_EXPORT int vl_is_uuid (const char *text);
+/* May PATH be a socket of a guest's: has it room in a socket's address, and is it a plain name in one
+ * of the folders in own list PROP?  NULL where it may, else what is accepted.  Another socket of the
+ * host's is none of a guest's: behind one may be who may do everything. */
+VL_EXPORT const char *vl_socket_accepted (struct vl_call *c, const char *prop, const char *path);
 
 /* Who moves the frames of an interface. */
 enum vl_carrier {

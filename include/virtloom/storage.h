@@ -23,7 +23,7 @@ struct vl_endpoint {
 /* Where the bytes of a disk are.  All texts live as long as the call. */
 struct vl_source {
   uint32_t size;                       /* sizeof (struct vl_source), filled by the core */
-  const char *type;                    /* file, block, network */
+  const char *type;                    /* file, block, network; vhostuser where IS_SERVED */
   const char *format;                  /* raw, qcow2: how the bytes are to be read */
   const char *path;                    /* file, block: absolute */
   const char *protocol, *name;         /* network: "rbd", "pool/image" */
@@ -42,6 +42,9 @@ struct vl_source {
   /* Of a network volume: the name in the server's certificate, "": its host's; NULL: no TLS. */
   const char *tls_host;
   uint32_t is_scsi; /* of a network volume, 1: a guest may have it as a lun */
+  /* 1: another process serves it, from the guest's memory: TYPE is "vhostuser", PATH that one's
+   * socket. */
+  uint32_t is_served;
 };
 
 /* A disk of a server as it is asked for.  Members that do not apply are NULL or 0. */

@@ -13,7 +13,8 @@ extern const struct vl_feature block_LTX_virtloom_module, bridge_LTX_virtloom_mo
     file_LTX_virtloom_module, flat_LTX_virtloom_module, qcow2_LTX_virtloom_module,
     libvirt_network_LTX_virtloom_module, macvtap_LTX_virtloom_module, ovs_LTX_virtloom_module,
     iscsi_LTX_virtloom_module, nbd_LTX_virtloom_module, rbd_LTX_virtloom_module,
-    tap_LTX_virtloom_module, user_LTX_virtloom_module, vhostuser_LTX_virtloom_module;
+    tap_LTX_virtloom_module, user_LTX_virtloom_module, vhostuser_LTX_virtloom_module,
+    vhostuser_blk_LTX_virtloom_module;
 
 void
 groups_add (struct vl_call *call, struct vl_registry *registry)
@@ -36,6 +37,7 @@ groups_add (struct vl_call *call, struct vl_registry *registry)
     { "rbd", &rbd_LTX_virtloom_module },
     { "user", &user_LTX_virtloom_module },
     { "vhostuser", &vhostuser_LTX_virtloom_module },
+    { "vhostuser-blk", &vhostuser_blk_LTX_virtloom_module },
   };
 
   for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
