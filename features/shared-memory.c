@@ -14,7 +14,9 @@ static const struct vl_prop props[] = {
     .since = "0.1.0" },
 };
 
-static const struct vl_name reads[] = { { .name = VL_GUEST_DISK }, { .name = VL_GUEST_NIC } };
+static const struct vl_name reads[] = { { .name = VL_GUEST_DISK },
+                                        { .name = VL_GUEST_NIC },
+                                        { .name = "file-memory.mib", .flags = VL_OPTIONAL } };
 static const struct vl_write writes[] = { { .path = "memoryBacking/access" },
                                           { .path = "memoryBacking/source" } };
 
@@ -30,11 +32,11 @@ resolve (struct vl_call *c)
   return 0;
 }
 
-/* Huge pages, where the guest has them, are memfd's too. */
+/* Huge pages, where the guest has them, are memfd's too.  Memory that lies in files is shared as it is. */
 static int
 contribute (struct vl_call *c)
 {
-  if (! vl_has (c, "process"))
+  if (! vl_has (c, "process") || vl_int (c, "file-memory.mib") > 0)
     return 0;
   vl_set (vl_ensure (c, "memoryBacking/source", "process"), "type", "memfd");
   return vl_set (vl_ensure (c, "memoryBacking/access", "process"), "mode", "shared");
