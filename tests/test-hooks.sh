@@ -94,10 +94,10 @@ who () { calls | sed 's/ web lease=7 kept=yes//g'; }
 volumes () { f server show web -o json | grep -c '"target": *"vdb"'; }
 run f server add volume web "$data"
 is_eq "$rc $err" "0 " "add volume"
-is_eq "$(who)" "permit attach of volume|prepare of volume|event CHANGED|event ATTACHED" "attach asks, prepares and tells"
+is_eq "$(who)" "permit attach of volume|prepare of volume|event CHANGED|event ATTACHED of volume" "attach asks, prepares and tells"
 run f server remove volume web vdb
 is_eq "$rc $err" "0 " "remove volume"
-is_eq "$(who)" "permit detach of volume|release of volume|event CHANGED|event DETACHED" "detach asks, releases and tells"
+is_eq "$(who)" "permit detach of volume|release of volume|event CHANGED|event DETACHED of volume" "detach asks, releases and tells"
 is_eq "$(kept) $(on_host)" "@1.0 file@1.0 web" "and what is kept for the server stays"
 does attach=forbid
 run f server add volume web "$data"

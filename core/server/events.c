@@ -9,7 +9,7 @@
 #include "server/method.h"
 
 struct event {
-  const char *n, *event, *plugin;
+  const char *n, *event, *plugin, *device;
 };
 /* A server that has some. */
 struct listener {
@@ -17,13 +17,14 @@ struct listener {
 };
 
 int
-vl_event_add (struct vl_store *store, const char *server, enum vl_event event)
+vl_event_add (struct vl_store *store, const char *server, enum vl_event event, const char *device)
 {
   return vl_db_run (store,
-                    "INSERT INTO event (server, plugin, event, at) SELECT server, plugin, ?2, ?3 "
+                    "INSERT INTO event (server, plugin, event, at, device) "
+                    "SELECT server, plugin, ?2, ?3, ?4 "
                     "FROM document_feature WHERE server = ?1 AND role = 'current' "
                     "AND ' ' || acts || ' ' LIKE '% event %' ORDER BY plugin",
-                    "sis", server, (int64_t)event, vl_now_text (store->call));
+                    "siss", server, (int64_t)event, vl_now_text (store->call), device);
 }
 
 /* The events of SERVER whose plugins are there: how many, in *LIST (arena memory).  A
@@ -34,7 +35,8 @@ find_events (struct vl_app *app, const char *server, struct event **list)
   size_t n, kept = 0;
 
   vl_db_rows (app->store, list, &n,
-              "SELECT n, event, plugin FROM event WHERE server = ? ORDER BY n", "s", server);
+              "SELECT n, event, plugin, device FROM event WHERE server = ? ORDER BY n", "s",
+              server);
   for (size_t i = 0; i < n; i++)
     if (vl_feature_absent (app, (*list)[i].plugin) == NULL)
       (*list)[kept++] = (*list)[i];
@@ -46,12 +48,16 @@ tell (const struct vl_hooks *hooks, const struct event *event)
 {
   struct vl_app *app = hooks->app;
   struct vl_plugin *plugin = vl_registry_find (app->registry, event->plugin);
+  const char *before;
 
   /* What its module does not understand any more waits for one that does. */
   if (vl_recorded_check (app->call, app->registry, &hooks->stored->was, event->plugin, NULL) < 0)
     return;
+  before = app->call->op_device;
+  app->call->op_device = event->device;
   if (plugin->feature.event)
     vl_hooks_call (hooks, plugin, VL_PHASE_EVENT, atoi (event->event));
+  app->call->op_device = before;
   vl_db_run (app->store, "DELETE FROM event WHERE n = ?", "s", event->n);
 }
 

@@ -61,8 +61,9 @@ enum vl_holding vl_hooks_release (struct vl_app *app, const struct vl_record *re
  * it.  0, or -1 after a finding where that is nothing. */
 int vl_hooks_abandon (struct vl_app *app, const struct vl_record *record, const char *plugin);
 
-/* Inside a transaction: EVENT has happened to SERVER. */
-int vl_event_add (struct vl_store *store, const char *server, enum vl_event event);
+/* Inside a transaction: EVENT has happened to SERVER, or to its device DEVICE if that is not NULL. */
+int vl_event_add (struct vl_store *store, const char *server, enum vl_event event,
+                  const char *device);
 /* Tells what no plugin was told yet, of all servers that nobody works on.  What goes
  * wrong is a warning. */
 void vl_events_tell (struct vl_app *app);

@@ -229,6 +229,26 @@ end_unless_merged (struct vl_store *store, const char *server)
   return merged ? 0 : vl_undo_end (store, server);
 }
 
+/* The id of the device that SERVER gets, or loses, when its pending document is the current one;
+ * NULL: none.  0, or -1 after a finding. */
+static int
+find_change (struct vl_store *store, const char *server, enum vl_event event, const char **id)
+{
+  struct {
+    const char *id;
+  } row = { NULL };
+  int got = 0;
+
+  if (event == VL_EVENT_ATTACHED || event == VL_EVENT_DETACHED)
+    got = vl_db_row (store, &row,
+                     "SELECT id FROM device WHERE server = ?1 AND role = ?2 AND id NOT IN "
+                     "(SELECT id FROM device WHERE server = ?1 AND role = ?3)",
+                     "sss", server, event == VL_EVENT_ATTACHED ? VL_ROLE_PENDING : VL_ROLE_CURRENT,
+                     event == VL_EVENT_ATTACHED ? VL_ROLE_CURRENT : VL_ROLE_PENDING);
+  *id = row.id;
+  return got < 0 ? -1 : 0;
+}
+
 /* From now on the document alone says what the guest is. */
 int
 vl_document_take (struct vl_store *store, const char *server, enum vl_event event)
@@ -243,9 +263,12 @@ vl_document_take (struct vl_store *store, const char *server, enum vl_event even
     NULL,
   };
 
-  return vl_db_run_all (store, steps, server) < 0 || vl_addresses_write (store, server) < 0
-                 || vl_event_add (store, server, VL_EVENT_CHANGED) < 0
-                 || (event && vl_event_add (store, server, event) < 0)
+  const char *device;
+
+  return find_change (store, server, event, &device) < 0 || vl_db_run_all (store, steps, server) < 0
+                 || vl_addresses_write (store, server) < 0
+                 || vl_event_add (store, server, VL_EVENT_CHANGED, NULL) < 0
+                 || (event && vl_event_add (store, server, event, device) < 0)
              ? -1
              : end_unless_merged (store, server);
 }

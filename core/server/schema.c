@@ -169,14 +169,19 @@ static const char *const to_6[] = {
 
   /* Which loader the hypervisor chose for the guest when it was started first. */
   "ALTER TABLE server ADD COLUMN loader TEXT",
-
-  /* What stands on its config drive that is not on record: VL_GIVEN_PASSWORD, paths in the guest; each
-   * ends with a new line. */
-  "ALTER TABLE server ADD COLUMN given TEXT",
   NULL,
 };
 
-static const char *const *const migrations[] = { to_1, to_2, to_3, to_4, to_5, to_6 };
+static const char *const to_7[] = {
+  /* What stands on its config drive that is not on record: VL_GIVEN_PASSWORD, paths in the guest; each
+   * ends with a new line. */
+  "ALTER TABLE server ADD COLUMN given TEXT",
+  /* The disk or NIC that it is about, or NULL. */
+  "ALTER TABLE event ADD COLUMN device TEXT",
+  NULL,
+};
+
+static const char *const *const migrations[] = { to_1, to_2, to_3, to_4, to_5, to_6, to_7 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
 static int

@@ -76,7 +76,8 @@ note_change (struct vl_app *app, const struct vl_record *record, const char *sta
                                          reason)
                         < 0
              ? -1
-             : vl_event_add (store, record->uuid, crashed ? VL_EVENT_CRASHED : happening->event);
+             : vl_event_add (store, record->uuid, crashed ? VL_EVENT_CRASHED : happening->event,
+                             NULL);
 }
 
 int
@@ -203,7 +204,7 @@ write_down (const struct act *act, const char *status)
   const char *uuid = act->record.uuid;
 
   if (vl_record_set_status (store, uuid, status, NULL) < 0
-      || vl_event_add (store, uuid, rule (act)->event) < 0)
+      || vl_event_add (store, uuid, rule (act)->event, NULL) < 0)
     return -1;
   if (act->plan)
     return 0;

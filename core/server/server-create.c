@@ -276,12 +276,13 @@ settle (struct creation *c)
   status = vl_status_of ("ACTIVE", info.state, 1);
   if (vl_db_begin (c->store) < 0)
     return -1;
-  return vl_db_finish (c->store, vl_record_set_status (c->store, c->uuid, status, NULL) < 0
-                                         || vl_addresses_write (c->store, c->uuid) < 0
-                                         || vl_event_add (c->store, c->uuid, VL_EVENT_CREATED) < 0
-                                         || vl_event_add (c->store, c->uuid, VL_EVENT_STARTED) < 0
-                                     ? -1
-                                     : vl_undo_end (c->store, c->uuid));
+  return vl_db_finish (c->store,
+                       vl_record_set_status (c->store, c->uuid, status, NULL) < 0
+                               || vl_addresses_write (c->store, c->uuid) < 0
+                               || vl_event_add (c->store, c->uuid, VL_EVENT_CREATED, NULL) < 0
+                               || vl_event_add (c->store, c->uuid, VL_EVENT_STARTED, NULL) < 0
+                           ? -1
+                           : vl_undo_end (c->store, c->uuid));
 }
 
 /* What cannot be undone now stays in the log, and the record says so. */

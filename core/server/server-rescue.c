@@ -315,7 +315,7 @@ take (struct vl_turning *r)
   struct vl_store *store = r->app->store;
 
   return vl_record_set_status (store, r->record.uuid, "RESCUE", NULL) < 0
-                 || vl_event_add (store, r->record.uuid, VL_EVENT_REBOOTED) < 0
+                 || vl_event_add (store, r->record.uuid, VL_EVENT_REBOOTED, NULL) < 0
              ? -1
              : vl_undo_end (store, r->record.uuid);
 }
@@ -365,7 +365,7 @@ write_end (struct vl_app *app, const struct vl_record *record, const char *statu
 
   return vl_record_set_status (store, record->uuid, status, NULL) < 0
                  || vl_addresses_write (store, record->uuid) < 0
-                 || vl_event_add (store, record->uuid, VL_EVENT_REBOOTED) < 0
+                 || vl_event_add (store, record->uuid, VL_EVENT_REBOOTED, NULL) < 0
              ? -1
              : vl_document_drop (store, record->uuid, VL_ROLE_RESCUE, "done", NULL);
 }

@@ -198,7 +198,7 @@ take (void *opaque)
                         < 0
                  || vl_record_set_status (store, uuid, "VERIFY_RESIZE", NULL) < 0
                  || vl_addresses_write (store, uuid) < 0
-                 || vl_event_add (store, uuid, VL_EVENT_CHANGED) < 0
+                 || vl_event_add (store, uuid, VL_EVENT_CHANGED, NULL) < 0
              ? -1
              : vl_undo_end (store, uuid);
 }

@@ -198,7 +198,7 @@ write_shelved (struct vl_store *store, const char *uuid)
                     "s", uuid)
                      < 0
                  || vl_record_set_status (store, uuid, VL_STATUS_SHELVED, NULL) < 0
-                 || vl_event_add (store, uuid, VL_EVENT_STOPPED) < 0
+                 || vl_event_add (store, uuid, VL_EVENT_STOPPED, NULL) < 0
              ? -1
              : vl_undo_end (store, uuid);
 }

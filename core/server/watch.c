@@ -104,7 +104,7 @@ write_event (struct vl_store *store, const struct vl_guest_event *event)
   if (passed_over)
     return passed_over < 0 ? -1 : 0;
   return vl_history_happened (store, event->uuid, event->word, event->detail) < 0
-                 || (event->what && vl_event_add (store, event->uuid, event->what) < 0)
+                 || (event->what && vl_event_add (store, event->uuid, event->what, NULL) < 0)
              ? -1
              : 0;
 }

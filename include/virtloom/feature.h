@@ -354,8 +354,8 @@ VL_EXPORT int vl_secret_put (struct vl_call *c, const char *uuid, const char *ty
 VL_EXPORT int vl_secret_has (struct vl_call *c, const char *uuid);
 /* Removes it; one that is not there is success. */
 VL_EXPORT int vl_secret_drop (struct vl_call *c, const char *uuid);
-/* permit, event, release: the id of the disk or NIC that it is about, NULL
- * where it is about the server. */
+/* permit, event (of attach and detach) and release: the id of the disk or NIC that it is
+ * about, NULL where it is about the server. */
 VL_EXPORT const char *vl_op_device (struct vl_call *c);
 /* What a disk image is. */
 struct vl_image_facts {
