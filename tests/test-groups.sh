@@ -94,10 +94,11 @@ calls > "$tmp/before"
 run server four
 purge array
 run f server delete four
-is_eq "$rc $err" "7 error FeatureUnavailable core: plugin \"array\", which reaches 'root', is not loaded
-  virtloom feature enable array
-error FeatureUnavailable core: plugin \"array\", which reaches 'swap', is not loaded
-  virtloom feature enable array" "a plugin that is gone is named"
+give_up="put 'array' back; to give up what it reaches: virtloom server delete --abandon array four"
+is_eq "$rc $err" "7 error FeatureUnavailable core: plugin \"array\", which reaches 'root', is not installed
+  $give_up
+error FeatureUnavailable core: plugin \"array\", which reaches 'swap', is not installed
+  $give_up" "a plugin that is gone is named"
 run f plan --flavor m1 --image img
 is_eq "$rc $err" "7 error PluginRefused core: no loaded plugin answers for images_type 'array'; accepted: default \
 flat overlay qcow2 raw ($config/virtloom.conf:2)
@@ -105,6 +106,26 @@ flat overlay qcow2 raw ($config/virtloom.conf:2)
 array
 run f server delete four
 is_eq "$rc $(stored)" "0 " "with the plugin the server goes"
+
+# Its plugins never come back.
+run server given-up
+purge fabric
+purge array
+run f server delete given-up
+is_rc 7 "two plugins that are gone"
+run f server delete given-up --abandon image
+is_eq "$rc ${err%%$'\n'*}" "5 error PluginNotFound core: no plugin 'image' holds anything for server \"given-up\"; accepted: 'array', 'fabric'" \
+  "those that are waited for are named"
+run f server delete given-up --abandon fabric
+is_eq "$rc ${err%%$'\n'*}" "7 warning Abandoned core: plugin 'fabric' reaches 'nic0' for server \"given-up\", which is given up: \
+what is left of it on this host is for you to remove" "one is not waited for"
+run f server delete given-up --abandon array
+is_eq "$rc ${err%%$'\n'*}" "0 warning Abandoned core: plugin 'array' reaches 'root', 'swap' for server \"given-up\", which is given up: \
+what is left of it on this host is for you to remove" "nor is the other"
+is_eq "$(f server list | wc -l)" 1 "and the server is gone"
+rm -f "$store"/*
+array
+fabric
 of half half "store = $store"
 use half
 purge array

@@ -105,6 +105,18 @@ vl_feature_absent (struct vl_app *app, const char *name)
                     plugin->reason ? ": " : "", plugin->reason ? plugin->reason : "");
 }
 
+const char *
+vl_feature_hint (struct vl_app *app, const char *name)
+{
+  const struct vl_plugin *plugin = vl_registry_find (app->registry, name);
+
+  return vl_printf (app->call,
+                    plugin == NULL                        ? "put '%s' back"
+                    : plugin->state == VL_PLUGIN_DISABLED ? "virtloom feature enable %s"
+                                                          : "'virtloom feature show %s' tells more",
+                    name);
+}
+
 /* What was active and is not there any more.  What only wrote into the document is
  * not needed to boot from that. */
 static int
@@ -345,26 +357,85 @@ vl_hooks_release (struct vl_app *app, const struct vl_record *record)
   return holding;
 }
 
+/* Devices that a plugin which is not there reaches outside of the server's folder. */
+struct reached {
+  const char *plugin;
+  const char *ids; /* "'a', 'b'" */
+};
+
+/* 0 with the *N plugins of which SERVER has such devices, in arena memory, or -1. */
+static int
+find_reached (struct vl_app *app, const char *server, struct reached **list, size_t *n)
+{
+  size_t all = 0;
+  int result =
+      vl_db_rows (app->store, list, &all,
+                  "SELECT plugin, group_concat ('''' || id || '''', ', ') FROM (SELECT DISTINCT "
+                  "plugin, id FROM device WHERE server = ?1 AND plugin IS NOT NULL AND (is_nic OR "
+                  "source IS NULL OR substr (source, 1, length (?2)) <> ?2) ORDER BY id) "
+                  "GROUP BY plugin ORDER BY plugin",
+                  "ss", server, vl_printf (app->call, "%s/", vl_server_dir (app, server)));
+
+  *n = 0;
+  for (size_t i = 0; i < all; i++)
+    if (vl_feature_absent (app, (*list)[i].plugin))
+      (*list)[(*n)++] = (*list)[i];
+  return result;
+}
+
+/* PLUGIN is not asked to let go of devices of SERVER. */
+static int
+forget_devices (struct vl_store *store, const char *server, const char *plugin)
+{
+  return vl_db_run (store, "UPDATE device SET plugin = NULL WHERE server = ? AND plugin = ?", "ss",
+                    server, plugin);
+}
+
+static void
+tell_abandoned (struct vl_call *call, const char *what, const struct vl_record *record)
+{
+  vl_warn_as (call, "Abandoned", NULL, NULL,
+              "%s for server \"%s\", which is given up: what is left of it on this host is for "
+              "you to remove",
+              what, record->name);
+}
+
 int
 vl_hooks_abandon (struct vl_app *app, const struct vl_record *record, const char *plugin)
 {
   struct vl_call *call = app->call;
   VL_AUTOSTR struct vl_str names = { 0 };
   struct holder *holders;
-  size_t n;
+  struct reached *reached;
+  size_t n, n_reached;
+  int found = 0;
 
-  if (find_holders (app->store, record->uuid, &holders, &n) < 0)
+  if (find_holders (app->store, record->uuid, &holders, &n) < 0
+      || find_reached (app, record->uuid, &reached, &n_reached) < 0)
     return -1;
   for (size_t i = n; i-- > 0;) {
     vl_str_printf (&names, "%s'%s'", names.length ? ", " : "", holders[i].plugin);
     if (! VL_STREQ (holders[i].plugin, plugin))
       continue;
-    vl_warn_as (call, "Abandoned", NULL, NULL,
-                "%s for server \"%s\", which is given up: what is left of it on this host is for "
-                "you to remove",
-                held_text (call, &holders[i]), record->name);
-    return forget (app->store, record->uuid, plugin);
+    tell_abandoned (call, held_text (call, &holders[i]), record);
+    found = 1;
   }
+  for (size_t i = 0; i < n_reached; i++) {
+    if (names.length == 0
+        || strstr (names.text, vl_printf (call, "'%s'", reached[i].plugin)) == NULL)
+      vl_str_printf (&names, "%s'%s'", names.length ? ", " : "", reached[i].plugin);
+    if (! VL_STREQ (reached[i].plugin, plugin))
+      continue;
+    tell_abandoned (call,
+                    vl_printf (call, "plugin '%s' reaches %s", reached[i].plugin, reached[i].ids),
+                    record);
+    found = 1;
+  }
+  if (found)
+    return forget (app->store, record->uuid, plugin) < 0
+                   || forget_devices (app->store, record->uuid, plugin) < 0
+               ? -1
+               : 0;
   return vl_refuse_as (call, VL_ERR_NOT_FOUND, "PluginNotFound", NULL, NULL,
                        "no plugin '%s' holds anything for server \"%s\"; accepted: %s", plugin,
                        record->name, names.length ? names.text : "none, since nobody does");

@@ -57,8 +57,9 @@ enum vl_holding vl_hooks_holding (struct vl_app *app, const char *server);
  * fails or is not there the others are called all the same.  VL_HOLDING_NONE; where
  * something is left, _PRESENT after errors, else _ABSENT after a warning for each plugin. */
 enum vl_holding vl_hooks_release (struct vl_app *app, const struct vl_record *record);
-/* Forgets with a warning what PLUGIN keeps of RECORD's server, so that nobody waits for
- * it.  0, or -1 after a finding where that is nothing. */
+/* Forgets with a warning what PLUGIN keeps of RECORD's server, and, where it is not there, that it
+ * reaches devices of it, so that nobody waits for it.  0, or -1 after a finding where that is
+ * nothing. */
 int vl_hooks_abandon (struct vl_app *app, const struct vl_record *record, const char *plugin);
 
 /* Inside a transaction: EVENT has happened to SERVER, or to its device DEVICE if that is not NULL. */
@@ -89,6 +90,8 @@ int vl_acting_run (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum 
 /* hooks.c: why feature NAME cannot be called: "is not installed", "is not enabled", "was
  * refused: ..."; NULL: it can. */
 const char *vl_feature_absent (struct vl_app *app, const char *name);
+/* What to do about that. */
+const char *vl_feature_hint (struct vl_app *app, const char *name);
 
 /* Writes down that PLUGIN keeps TEXT (NULL: nothing any more) under KEY.  0 or -1. */
 int vl_kept_write (const struct vl_hooks *hooks, const struct vl_plugin *plugin, const char *key,

@@ -59,17 +59,26 @@ act (const struct vl_hooks *hooks, struct vl_plugin *plugin, const struct order 
   return vl_acting_run (hooks, plugin, VL_PHASE_GROUP, order->name, obey, order);
 }
 
+/* The plugin NAME, which reaches DEVICE; GONE: of a server that is deleted, or loses it. */
 static struct vl_plugin *
-plugin_named (struct vl_app *app, const char *name, int network, const char *device)
+plugin_named (const struct vl_hooks *hooks, const char *name, int network, const char *device,
+              int gone)
 {
+  struct vl_app *app = hooks->app;
   struct vl_plugin *plugin = vl_registry_find (app->registry, name);
+  const char *absent = vl_feature_absent (app, name), *hint = vl_feature_hint (app, name);
 
-  if (plugin && plugin->state == VL_PLUGIN_LOADED
-      && (network ? (const void *)plugin->feature.network : plugin->feature.storage))
+  if (absent == NULL && (network ? (const void *)plugin->feature.network : plugin->feature.storage))
     return plugin;
-  vl_refuse_as (app->call, VL_ERR_REFUSED, "FeatureUnavailable", NULL,
-                vl_printf (app->call, "virtloom feature enable %s", name),
-                "plugin \"%s\", which reaches '%s', is not loaded", name, device);
+  if (gone && hooks->record && VL_STREQ (hooks->record->status, "DELETING"))
+    hint = vl_printf (app->call,
+                      "%s; to give up what it reaches: virtloom server delete --abandon %s %s",
+                      hint, name, vl_name_word (app->call->arena, hooks->record->name));
+  vl_refuse_as (app->call, VL_ERR_REFUSED, "FeatureUnavailable", NULL, hint,
+                "plugin \"%s\", which reaches '%s', %s", name, device,
+                absent    ? absent
+                : network ? "reaches no networks any more"
+                          : "reaches no disks any more");
   return NULL;
 }
 
@@ -85,7 +94,7 @@ act_on (const struct disk_work *w, struct vl_plugin *plugin, const char *name, s
 static int
 act_nic (const struct vl_hooks *hooks, const struct vl_nic *nic, int gone)
 {
-  struct vl_plugin *plugin = plugin_named (hooks->app, nic->plugin, 1, nic->id);
+  struct vl_plugin *plugin = plugin_named (hooks, nic->plugin, 1, nic->id, gone);
   struct order order = { .name = gone ? "unplug" : "plug", .nic = nic };
 
   if (plugin == NULL)
@@ -119,7 +128,7 @@ make_of_image (struct disk_work *w, struct vl_plugin *plugin)
 static int
 make_local (struct disk_work *w)
 {
-  struct vl_plugin *plugin = plugin_named (w->app, w->disk->plugin, 0, w->disk->id);
+  struct vl_plugin *plugin = plugin_named (w->hooks, w->disk->plugin, 0, w->disk->id, 0);
 
   if (plugin == NULL)
     return -1;
@@ -150,7 +159,7 @@ connect_volume (struct disk_work *w)
   struct vl_plugin *plugin;
 
   if (w->disk->plugin) {
-    plugin = plugin_named (w->app, w->disk->plugin, 0, w->disk->id);
+    plugin = plugin_named (w->hooks, w->disk->plugin, 0, w->disk->id, 0);
     if (plugin == NULL
         || (plugin->feature.storage->connect
             && act_on (w, plugin, "connect", plugin->feature.storage->connect) < 0))
@@ -215,7 +224,7 @@ vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, s
     result = make_config (&w);
   else if (! grow)
     result = make_local (&w);
-  else if ((plugin = plugin_named (hooks->app, disk.plugin, 0, disk.id)))
+  else if ((plugin = plugin_named (hooks, disk.plugin, 0, disk.id, 0)))
     result = act_on (&w, plugin, "resize", plugin->feature.storage->resize);
   vl_call_about (hooks->app->call, NULL);
   return result;
@@ -251,7 +260,7 @@ act_recorded (const struct vl_hooks *hooks, const struct vl_disk *disk,
 
   if (! is_volume && how != VL_DEVICE_GOES)
     return 0;
-  plugin = plugin_named (hooks->app, disk->plugin, 0, disk->id);
+  plugin = plugin_named (hooks, disk->plugin, 0, disk->id, how == VL_DEVICE_GOES);
   if (plugin == NULL)
     return -1;
   if (! is_volume)
