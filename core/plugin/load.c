@@ -295,17 +295,37 @@ adopt_props (struct loading *l, const struct vl_table *table)
   }
 }
 
+/* Is TEXT numbers with single dots between? */
+static int
+is_version (const char *text)
+{
+  size_t n;
+
+  do {
+    n = strspn (text, "0123456789");
+    text += n;
+  } while (n > 0 && *text == '.' && *++text != '\0');
+  return n > 0 && *text == '\0' && text[-1] != '.';
+}
+
 static void
 adopt_writes (struct loading *l, const struct vl_table *table, const char *what)
 {
   struct vl_plugin *plugin = l->plugin;
 
   plugin->writes = COPY_ROWS (l, table, what, struct vl_write, flags, &plugin->n_writes);
-  for (size_t i = 0; i < plugin->n_writes; i++)
-    if (plugin->writes[i].path == NULL)
+  for (size_t i = 0; i < plugin->n_writes; i++) {
+    const struct vl_write *row = &plugin->writes[i];
+
+    if (row->path == NULL) {
       REFUSE (l, "its table of %s has a row without a path", what);
-    else
-      check_flags (l, what, plugin->writes[i].path, plugin->writes[i].flags, VL_GUARDED);
+      continue;
+    }
+    check_flags (l, what, row->path, row->flags, VL_GUARDED);
+    if (row->since && ! is_version (row->since))
+      REFUSE (l, "its %s '%s' are since libvirt '%s', which is no version; accepted: 10.4.0", what,
+              row->path, row->since);
+  }
 }
 
 static void
@@ -400,7 +420,7 @@ copy_group (struct loading *l, const void *calls, const char *what, size_t today
     return NULL;
   }
   if (! rest_is_zero (calls, today, size))
-    needs_later (l, "its calls say");
+    needs_later (l, vl_arena_printf (l->plugin->arena, "its %s calls say", what));
   copy = vl_arena_alloc (l->plugin->arena, today);
   memcpy (copy, calls, size < today ? size : today);
   return copy;
@@ -448,6 +468,7 @@ static void
 adopt_driver (struct loading *l)
 {
   struct vl_plugin *plugin = l->plugin;
+  struct vl_driver *driver = &plugin->driver;
 
   plugin->version = plugin->driver.version;
   plugin->summary = plugin->driver.summary;
@@ -458,6 +479,18 @@ adopt_driver (struct loading *l)
   if (plugin->driver.virt_type == NULL || plugin->driver.open == NULL
       || plugin->driver.close == NULL)
     REFUSE (l, "it lacks one of the calls virt_type, open and close, which every driver has");
+#define ADOPT(group)                                                                               \
+  driver->group = copy_group (l, driver->group, #group, sizeof *driver->group, sizeof (uint32_t))
+  ADOPT (power);
+  ADOPT (inventory);
+  ADOPT (devices);
+  ADOPT (images);
+  ADOPT (migration);
+  ADOPT (console);
+  ADOPT (guest);
+  ADOPT (events);
+  ADOPT (secrets);
+#undef ADOPT
 }
 
 int

@@ -288,6 +288,27 @@ START_TEST (driver_is_loaded_on_demand)
 }
 END_TEST
 
+START_TEST (torn_driver)
+{
+  struct vl_plugin *plugin;
+
+  rig_module (&rig, "torn-driver", "torn-driver");
+  rig_write (&rig, "plugins.d/torn-driver.conf", "[plugin]\nkind = driver\n");
+  rig_load (&rig);
+  plugin = vl_registry_find (rig.registry, "torn-driver");
+  ck_assert_int_eq (vl_registry_load (rig.call, rig.registry, plugin, &rig.places), -1);
+#define TORN " (DIR/plugins.d/torn-driver.conf)\n"
+#define IT "error PluginRefused torn-driver: it"
+  ck_assert_str_eq (
+      rig_findings (&rig),
+      IT "s understands 'devices/rng' are since libvirt 'v10.4', which is no version; accepted: "
+         "10.4.0" TORN IT "s group of power calls has 0 bytes; accepted: 4 to 4096, within the "
+         "module" TORN IT "s group of inventory calls lies outside of the module" TORN IT
+         " needs virtloom " VL_VERSION
+         ": its secrets calls say something that virtloom " PACKAGE_VERSION " does not know" TORN);
+}
+END_TEST
+
 START_TEST (driver_of_bad_rank)
 {
   rig_write (&rig, "plugins.d/engine.conf", "[plugin]\nkind = driver\nauto = always\n");
@@ -329,6 +350,7 @@ registry_suite (void)
     one_slot_two_plugins,
     one_of_a_pair_off,
     driver_is_loaded_on_demand,
+    torn_driver,
     driver_of_bad_rank,
     feature_has_no_rank,
   };
