@@ -116,11 +116,11 @@ kept (const struct vl_node *node, const char *why)
   return node->element ? vl_arena_strdup (node->element->doc->arena, why) : why;
 }
 
-/* The text of row PROP, for NODE. */
+/* The text of row PROP, for NODE; NULL for one that swallows, which has no call. */
 static const char *
 text_of (const struct vl_node *node, const char *prop)
 {
-  const char *device = device_of (node->call, node->element, prop);
+  const char *device = node->element ? device_of (node->call, node->element, prop) : NULL;
 
   if (device)
     return vl_of_str (node->call, device, prop);

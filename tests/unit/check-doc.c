@@ -273,6 +273,24 @@ START_TEST (no_value_and_no_path)
 }
 END_TEST
 
+START_TEST (what_swallows_takes_all_that_is_written)
+{
+  struct vl_plugin *a = LOOM_WRITER (&loom, "a", "devices/rng");
+  struct vl_node *node = vl_append (as (a), "devices/shmem", NULL);
+
+  ck_assert_int_eq (vl_set_from (node, "x", "guest.kernel"), -1);
+  ck_assert_int_eq (vl_text_from (vl_ensure_in (node, "size"), "guest.kernel"), -1);
+  ck_assert_int_eq (vl_set_why (node, "x", "y", "guest.kernel"), -1);
+  ck_assert_int_eq (vl_text_int (vl_because (node, "guest.kernel"), 7), -1);
+  ck_assert_int_eq (vl_set_default (vl_keyed_in (node, "a", "b", "c", NULL), "x", "y"), -1);
+  ck_assert_ptr_null (vl_get (node, "@x"));
+  ck_assert_str_eq (loom_findings (&loom),
+                    "error PluginFault a: 'a' writes '/domain/devices/shmem', which is not in its "
+                    "writes table\n  list 'devices/shmem' (or an element above it) in the "
+                    "feature's `writes`\n");
+}
+END_TEST
+
 START_TEST (lists_are_ordered_by_owner)
 {
   struct vl_plugin *a = LOOM_WRITER (&loom, "a", "devices/rng"),
@@ -567,6 +585,7 @@ main (void)
   tcase_add_loop_test (tests, keys_are_data, 0, (int)(sizeof key_values / sizeof key_values[0]));
   tcase_add_test (tests, nodes_remember_why);
   tcase_add_test (tests, no_value_and_no_path);
+  tcase_add_test (tests, what_swallows_takes_all_that_is_written);
   tcase_add_test (tests, lists_are_ordered_by_owner);
   tcase_add_test (tests, head_of_the_domain);
   tcase_add_test (tests, a_path_is_one_kind_of_thing);
