@@ -54,6 +54,22 @@ unmapped_id (void)
   return nobody && fscanf (nobody, "%lu", &id) == 1 ? (int64_t)id : 65534;
 }
 
+/* How to mend what COMMAND mends.  A folder that is everybody's on purpose, as /tmp, is left as it
+ * is: others would miss it. */
+static const char *
+mending (struct walk *walk, const char *command)
+{
+  const char *here = vl_shell_word (walk->arena, walk->here);
+
+  if (S_ISDIR (walk->st.st_mode) && (walk->st.st_mode & S_ISVTX) && walk->st.st_uid == 0)
+    return vl_arena_printf (
+        walk->arena,
+        "leave it as it is, and take a folder of your own in it: mkdir -m 700 "
+        "%s",
+        vl_shell_word (walk->arena, vl_arena_printf (walk->arena, "%s/virtloom", walk->here)));
+  return vl_arena_printf (walk->arena, "%s %s", command, here);
+}
+
 static int
 refuse (struct walk *walk, const char *command, const char *what)
 {
@@ -65,9 +81,8 @@ refuse (struct walk *walk, const char *command, const char *what)
                                       what, (unsigned)st->st_uid, (unsigned)st->st_gid,
                                       (unsigned)st->st_mode & 07777, ACCEPTED);
   walk->trust->hint =
-      command
-          ? vl_arena_printf (walk->arena, "%s %s", command, vl_shell_word (walk->arena, walk->here))
-          : "run virtloom where that owner is mapped; /proc/self/uid_map lists those that are";
+      command ? mending (walk, command)
+              : "run virtloom where that owner is mapped; /proc/self/uid_map lists those that are";
   return -1;
 }
 
