@@ -331,6 +331,18 @@ is_eq "$rc $err" "2 error Usage core: 'server stop' needs SERVER..., --all or --
   virtloom server stop --help" "stop needs servers"
 run f server stop a --all
 is_eq "$rc $err" "2 error Usage core: 'server stop' takes SERVER..., or --all or --status, not both" "and not two ways of naming them"
+run f server stop a b a
+is_eq "$rc $err" "2 error Usage core: 'server stop' is given 'a' twice
+  give it once" "nor one of them twice"
+run f flavor delete m1 m1
+is_eq "$rc $err" "2 error Usage core: 'flavor delete' is given 'm1' twice
+  give it once" "and nothing is deleted"
+run f server wait a --status ACTVE
+is_eq "$rc $err" "2 error Usage core: --status 'ACTVE'; accepted: $statuses, DELETED
+  did you mean 'ACTIVE'?" "a status that is misspelt"
+run f plan --flavor m1 --volume rbd:p/v
+is_eq "$rc $err" "4 error VolumeDriverNotFound core: --volume \"rbd:p/v\": volumes of that type are given in a request alone; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server
+  put its connection_info into a --request FILE; virtloom-feature-rbd(7) has what it takes" "a volume that has no short form"
 run f server stop --status SHUTDOWN
 is_eq "$rc $err" "2 error Usage core: --status 'SHUTDOWN'; accepted: $statuses" "nor a status that is none"
 run f server stop --all

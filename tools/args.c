@@ -470,6 +470,19 @@ hint_longer (struct args *args)
   free (longer);
 }
 
+/* Of what is named twice the second would find done what the first did. */
+static void
+check_once (struct args *args)
+{
+  for (size_t i = 1; i < args->n_words; i++)
+    for (size_t k = 0; k < i; k++)
+      if (strcmp (args->words[i], args->words[k]) == 0 && ! args->bad) {
+        complain (args, "'%s%s%s' is given '%s' twice", verb_noun (args), gap (args),
+                  verb_name (args), args->words[i]);
+        args->hint = vl_xasprintf ("give it once");
+      }
+}
+
 static void
 check_words (struct args *args)
 {
@@ -484,6 +497,8 @@ check_words (struct args *args)
               verb_name (args), verb->words ? verb->words : "no words", args->words[verb->most]);
     hint_longer (args);
   }
+  if (verb->most < 0)
+    check_once (args);
   if (args->bad && args->hint == NULL)
     args->hint =
         vl_xasprintf ("virtloom %s%s%s --help", verb_noun (args), gap (args), verb_name (args));

@@ -21,19 +21,24 @@
 static const char *
 known_status (struct tool *tool, const char *status, int waits)
 {
+  struct vl_spell spell = { .wanted = status };
   const char *all = "", *name;
 
   for (size_t i = 0; (name = vl_server_status (i)); i++) {
     if (vl_ascii_casecmp (name, status) == 0)
       return name;
+    vl_spell_offer (&spell, name);
     all = vl_printf (tool->call, "%s%s%s", all, i ? ", " : "", name);
   }
   if (waits && vl_ascii_casecmp ("DELETED", status) == 0)
     return "DELETED";
-  if (waits)
+  if (waits) {
+    vl_spell_offer (&spell, "DELETED");
     all = vl_printf (tool->call, "%s, DELETED", all);
-  (void)vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL, "--status '%s'; accepted: %s", status,
-                   all);
+  }
+  (void)vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                   spell.best ? vl_printf (tool->call, "did you mean '%s'?", spell.best) : NULL,
+                   "--status '%s'; accepted: %s", status, all);
   return NULL;
 }
 

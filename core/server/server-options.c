@@ -204,7 +204,12 @@ add_connected (struct vl_app *app, json_t *object, const char *option, const cha
 
   if (names == NULL)
     return vl_refuse_as (call, VL_ERR_UNSUPPORTED, "VolumeDriverNotFound", NULL,
-                         vl_registry_nearest (call, registry, VL_ANSWER_VOLUMES, type, NULL),
+                         plugin
+                             ? vl_printf (call,
+                                          "put its connection_info into a --request FILE; "
+                                          "virtloom-feature-%s(7) has what it takes",
+                                          plugin->name)
+                             : vl_registry_nearest (call, registry, VL_ANSWER_VOLUMES, type, NULL),
                          "%s \"%s\": %s; accepted: path=FILE,format=FORMAT%s", option, spec,
                          plugin ? "volumes of that type are given in a request alone"
                                 : "nobody answers for volumes of that type",
