@@ -57,6 +57,12 @@ run vl --config "$conf" config check
 is_rc 7 "a wrong key, and a wrong value beside it"
 has "$err" "unknown key 'foo' in [virtloom]" "the key is told"
 has "$err" "log_level = 'loud' is not among the choices; accepted: error warning info debug" "and the value"
+printf '' > "$conf/virtloom.conf"
+printf '[plugin]\nkind = storage\n' > "$conf/plugins.d/rng.conf"
+run vl --driver fake --config "$conf" config check
+is_eq "$rc $err" "7 error PluginRefused rng: kind = 'storage' is not among the choices; accepted: feature driver ($conf/plugins.d/rng.conf:2)
+  a plugin that reaches disks or networks is a feature, too" "a kind that is none"
+rm "$conf/plugins.d/rng.conf"
 no_driver='error DriverNotFound core: there is no driver'
 for slip in quemu: qemut-tcg:qemu-tcg kvm:libvirt-kvm tcg:qemu-tcg libvirt:libvirt-kvm; do
   mend=${slip#*:}

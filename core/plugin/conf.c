@@ -133,8 +133,10 @@ check_plugin_value (struct vl_call *call, const char *plugin, const char *path,
                ? (struct vl_prop) { .type = VL_CHOICE, .choices = nevers }
                : (struct vl_prop) { .type = VL_INT, .min = 1, .max = 1000 };
   if (vl_value_parse (call->arena, &spec, entry->value, &value, &why) < 0)
-    return vl_ini_error (call, plugin, path, entry->line, NULL, "%s = '%s' %s%s", entry->key,
-                         entry->value, why, spec.type == VL_INT ? ", or never" : "");
+    return vl_ini_error (
+        call, plugin, path, entry->line,
+        spec.choices == kinds ? "a plugin that reaches disks or networks is a feature, too" : NULL,
+        "%s = '%s' %s%s", entry->key, entry->value, why, spec.type == VL_INT ? ", or never" : "");
   return 0;
 }
 

@@ -174,6 +174,10 @@ int vl_value_parse (struct vl_arena *arena, const struct vl_prop *row, const cha
 int vl_value_take (struct vl_arena *arena, const struct vl_prop *row, const char *text,
                    struct vl_value *value, const char **why);
 
+/* "; did you mean 'ROW'?" with the row of its own or of its reads that the running plugin can have
+ * meant by NAME; "" where none is near. */
+const char *vl_near_row (struct vl_call *call, const char *name);
+
 /* The row of PLUGIN that is called PROP, by its short or its full name, or NULL. */
 const struct vl_prop *vl_plugin_row (const struct vl_plugin *plugin, const char *prop);
 /* What the settings or the default say of ROW, which is one of PLUGIN's; NULL if

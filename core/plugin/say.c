@@ -7,6 +7,8 @@
 
 #include "plugin/registry.h"
 
+#include "lib/text.h"
+
 const struct vl_prop *
 vl_plugin_row (const struct vl_plugin *plugin, const char *prop)
 {
@@ -60,6 +62,19 @@ vl_said (struct vl_call *call, int result, size_t errors)
   return result;
 }
 
+const char *
+vl_near_row (struct vl_call *call, const char *name)
+{
+  const struct vl_plugin *plugin = call->plugin;
+  struct vl_spell spell = { .wanted = name };
+
+  for (size_t i = 0; plugin && i < plugin->n_props; i++)
+    vl_spell_offer (&spell, plugin->props[i].name);
+  for (const char **read = plugin ? plugin->reads : NULL; read && *read; read++)
+    vl_spell_offer (&spell, *read);
+  return spell.best ? vl_printf (call, "; did you mean '%s'?", spell.best) : "";
+}
+
 int
 vl_may_name (struct vl_call *call, const char *verb, const char *prop)
 {
@@ -77,7 +92,8 @@ vl_may_name (struct vl_call *call, const char *verb, const char *prop)
   for (const char **name = plugin->reads; name && *name; name++)
     if (VL_STREQ (*name, prop))
       return 1;
-  vl_fault (call, "%s '%s', which it has neither as a row nor in its table of reads", verb, prop);
+  vl_fault (call, "%s '%s', which it has neither as a row nor in its table of reads%s", verb, prop,
+            vl_near_row (call, prop));
   return 0;
 }
 

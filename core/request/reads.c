@@ -39,7 +39,8 @@ find_for (struct vl_guest *guest, const struct vl_plugin_slot *slot, const char 
   for (size_t i = slot->first; i < slot->first + slot->n; i++)
     if (VL_STREQ (guest->props[i].name, name))
       return i;
-  vl_fault (guest->call, "reads '%s', which is not in its table of reads", name);
+  vl_fault (guest->call, "reads '%s', which is not in its table of reads%s", name,
+            vl_near_row (guest->call, name));
   return VL_NO_PROP;
 }
 
@@ -130,7 +131,7 @@ find_base (struct vl_call *call, const char *name)
   if (row == NULL && (call->plugin == NULL || strchr (name, '.')))
     return find_core (call, name);
   if (row == NULL)
-    vl_fault (call, "reads '%s', which is no row of its own", name);
+    vl_fault (call, "reads '%s', which is no row of its own%s", name, vl_near_row (call, name));
   return raw ? &raw->value : NULL;
 }
 

@@ -59,6 +59,7 @@ START_TEST (refusing_about_rows)
   vl_warn_as (s.call, "Odd", VL_GUEST_ARCH, NULL, "a row of another");
   vl_advise (s.call, "odd.mode", NULL, "by its full name");
   ck_assert_int_eq (vl_refuse (s.call, VL_ERR_REQUEST, "hint and prop swapped", "mode", "no"), -1);
+  ck_assert_int_eq (vl_refuse (s.call, VL_ERR_REQUEST, "mod", NULL, "misspelt"), -1);
   ck_assert_int_eq (vl_refuse_as (s.call, VL_ERR_CONFLICT, "Odd", NULL, NULL, "nothing named"), -1);
   ck_assert_str_eq (
       swatch_findings (&s),
@@ -68,6 +69,9 @@ START_TEST (refusing_about_rows)
       "error PluginFault odd: refuses 'hint and prop swapped', which it has neither as a row nor "
       "in its table of reads" FAULT "\n"
       "error Invalid odd: no\n  mode\n"
+      "error PluginFault odd: refuses 'mod', which it has neither as a row nor in its table of "
+      "reads; did you mean 'mode'?" FAULT "\n"
+      "error Invalid odd: misspelt\n"
       "error Odd odd: nothing named");
   ck_assert_str_eq (s.call->findings.items[0].property, "odd.mode");
   ck_assert_ptr_null (s.call->findings.items[4].property);
@@ -117,7 +121,8 @@ START_TEST (rows_without_a_guest)
       "error Unsupported odd: too loud (odd_mode=loud, setting, FILE:3)\n"
       "error PluginFault odd: reads 'guest.arch' where there is no guest; accepted: own rows, "
       "guest.virt-type, driver.name, driver.secrets" FAULT "\n"
-      "error PluginFault odd: reads 'mood', which is no row of its own" FAULT "\n"
+      "error PluginFault odd: reads 'mood', which is no row of its own; did you mean 'mode'?" FAULT
+      "\n"
       "error PluginFault odd: reads no property: NULL where a name is needed" FAULT);
 }
 END_TEST
