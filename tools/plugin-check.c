@@ -93,6 +93,8 @@ tap_findings (struct tap *tap, const struct vl_app *app)
     const struct vl_finding *finding = vl_findings_get (app, i);
 
     tap_note (tap, "%s %s: %s", finding->code, finding->plugin, finding->message);
+    if (finding->hint)
+      tap_note (tap, "  %s", finding->hint);
   }
 }
 
