@@ -100,6 +100,8 @@ dies "merged"
 whole "merged" "top small/low data.raw" sixth
 run t server unsnapshot volume live vdc
 is_eq "$rc $out$err" "0 " "and the other"
+is_eq "$(sums_of small/low)" "$sums" "at once all of that is in the files, too"
+dies "both are merged"
 whole "both are merged" "small/low data.raw" seventh
 run t server unsnapshot volume live vdc
 is_eq "$rc $out$err $(ls small)" "0  " "and the last"

@@ -145,9 +145,10 @@ see_it_noted_last (struct vl_conn *conn, const struct virt_job *job)
 }
 
 /* QEMU keeps what it knows of a qcow2 file in memory until that is flushed, which a guest has it do with the
- * file that it writes to alone: what was merged into another one would be lost with that process, where it
- * did not flush that by itself (7.2: once a merge has failed for want of room).  The names of its nodes are
- * libvirt's: "libvirt-6-format". */
+ * file that it writes to alone.  What was merged or copied into another one would be lost with that process,
+ * where it did not flush that by itself (7.2: once a merge has failed for want of room), and so would what
+ * the guest has flushed after the copy was whole, and before it had the new file.  The names of its nodes
+ * are libvirt's: "libvirt-6-format". */
 static int
 flush_files (struct vl_call *call, virDomainPtr domain)
 {
@@ -378,7 +379,7 @@ pivot (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, F
     return state < 0 ? -1 : refuse_copy (call, swap, "the copy was given up");
   if (state == SWAP_READY && leave_old (call, conn, swap, domain) < 0)
     return -1;
-  if (is_deep (swap) && flush_files (call, domain) < 0)
+  if (flush_files (call, domain) < 0)
     return -1;
   return take_new (call, conn, swap, domain);
 }
@@ -401,7 +402,8 @@ settle (struct vl_call *call, struct vl_conn *conn, const struct virt_job *job, 
   if (state > SWAP_OLD && virDomainBlockJobAbort (domain, swap->target, 0) < 0)
     return virt_error (call, "cannot end the copy of disk '%s' of guest '%s'", swap->target,
                        swap->after->domain);
-  if (state >= 0 && runs && is_deep (swap) && flush_files (call, domain) < 0)
+  if (runs && (state == SWAP_NEW || (state >= 0 && is_deep (swap)))
+      && flush_files (call, domain) < 0)
     return -1;
   if (state == SWAP_NEW)
     return take_new (call, conn, swap, domain);
