@@ -159,6 +159,16 @@ is_eq "$rc $err" "4 error Unsupported lessee: prepare fails as it is told (lesse
   mend it" "a create that cannot be prepared"
 is_eq "$(calls | sed 's/ web lease=7 kept=yes//g')" "permit create web lease=7 kept=no|prepare|release" "releases what was prepared"
 clean "a create that cannot be prepared"
+does prepare=fail-alike release=fail-alike
+run f server create web --flavor m1 --image img
+has "$err" "error Unsupported lessee: the host fails in the same way" "a create that cannot be prepared nor undone"
+is_eq "$(kept) $(on_host)" "@1.0 file@1.0 web" "keeps on record what is there, though the second failure is told as the first"
+does
+calls > /dev/null
+run f server list -o value
+is_eq "$rc $out$err" "0 " "and is undone by the next command"
+is_eq "$(calls)" "release web lease=7 kept=yes" "which releases"
+clean "a create that is undone later"
 does prepare=silent
 run f server create web --flavor m1 --image img
 is_eq "$rc $err" "1 error PluginFault lessee: 'lessee' failed in prepare without saying why

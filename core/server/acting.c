@@ -44,19 +44,21 @@ vl_acting_run (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_p
   struct vl_call *call = hooks->app->call, before = *call;
   struct vl_acting acting = { .hooks = hooks };
   size_t errors = call->findings.n_errors;
+  int result;
 
   vl_call_as (call, plugin);
   call->phase = phase;
   call->acting = &acting;
   call->doing = word;
-  (void)vl_said (call, fn (call, plugin, arg) ? -1 : 0, errors);
+  result = vl_said (call, fn (call, plugin, arg) ? -1 : 0, errors);
   vl_call_as (call, before.plugin);
   call->phase = before.phase;
   call->acting = before.acting;
   while (acting.n > 0)
     vl_lock_drop (&acting.locks[--acting.n]);
   free (acting.locks);
-  return call->findings.n_errors > errors ? -1 : 0;
+  /* An error that was told before is told once. */
+  return result < 0 || call->findings.n_errors > errors ? -1 : 0;
 }
 
 /* ---- who may call what ---- */

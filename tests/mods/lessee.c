@@ -107,6 +107,8 @@ trace (struct vl_call *c, const char *what, const char *more)
     return -1;
   if (does (c, what, "fail"))
     return vl_refuse (c, VL_ERR_UNSUPPORTED, "lease", "mend it", "%s fails as it is told", what);
+  if (does (c, what, "fail-alike"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, "lease", "mend it", "the host fails in the same way");
   return 0;
 }
 
