@@ -340,6 +340,11 @@ is_eq "$rc $err" "2 error Usage core: 'flavor delete' is given 'm1' twice
 run f server wait a --status ACTVE
 is_eq "$rc $err" "2 error Usage core: --status 'ACTVE'; accepted: $statuses, DELETED
   did you mean 'ACTIVE'?" "a status that is misspelt"
+for slip in scis:scsi sat:sata; do
+  run f plan --flavor m1 --image img --volume "path=$tmp/disk.raw,format=raw,bus=${slip%:*}"
+  has "$rc $err" "3 error InvalidBDM core: \$.block_devices[0].disk_bus: '${slip%:*}' is no bus of disks; accepted: fdc ide lxc sata scsi uml usb virtio xen
+  did you mean '${slip#*:}'?" "a bus that is misspelt"
+done
 run f plan --flavor m1 --volume rbd:p/v
 is_eq "$rc $err" "4 error VolumeDriverNotFound core: --volume \"rbd:p/v\": volumes of that type are given in a request alone; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server
   put its connection_info into a --request FILE; virtloom-feature-rbd(7) has what it takes" "a volume that has no short form"

@@ -114,11 +114,54 @@ bus_of_rescue (struct layout *l, const char *device)
   return NULL;
 }
 
+/* Is BUS among what the row may be that fills SLOT?  -1 where no row of choices does, and ALL has
+ * nothing; else 0 or 1. */
+static int
+is_choice (struct layout *l, const char *slot, const char *bus, struct vl_str *all,
+           struct vl_spell *spell)
+{
+  const struct vl_registry *registry = l->guest->registry;
+  int found = -1;
+
+  for (size_t i = 0; i < registry->n; i++)
+    for (size_t k = 0; k < registry->plugins[i]->n_props; k++) {
+      const struct vl_prop *row = &registry->plugins[i]->props[k];
+
+      for (const char *const *choice = vl_text_same (row->fills, slot) ? row->choices : NULL;
+           choice && *choice; choice++) {
+        found = found == 1 || VL_STREQ (*choice, bus);
+        vl_spell_offer (spell, *choice);
+        vl_str_printf (all, " %s", *choice);
+      }
+    }
+  return found;
+}
+
+/* One that this guest cannot have is passed over, as in Nova, and told; one that is none at all is
+ * a slip. */
+static int
+is_no_bus (struct layout *l, const struct vl_block_device *bdm, const char *device)
+{
+  struct vl_spell spell = { .wanted = bdm->disk_bus };
+  VL_AUTOSTR struct vl_str all = { 0 };
+
+  if (bdm->disk_bus == NULL
+      || is_choice (l, vl_bus_slot (l->call, device, "volume"), bdm->disk_bus, &all, &spell) != 0)
+    return 0;
+  vl_refuse_as (l->call, VL_ERR_REQUEST, "InvalidBDM", NULL,
+                vl_did_you_mean (l->call, '\'', spell.best, NULL),
+                "%s.disk_bus: '%s' is no bus of disks; accepted:%s",
+                vl_bdm_path (l->call, l->request, bdm), bdm->disk_bus, all.text);
+  return 1;
+}
+
 static const struct vl_offer *
 bus_of_bdm (struct layout *l, const struct vl_block_device *bdm, const char *device)
 {
   const struct vl_offer *bus = find_bus (l, device, bdm->disk_bus, NULL);
 
+  if (bus == NULL && is_no_bus (l, bdm, device))
+    return NULL;
   bus = bus ? bus : find_bus (l, device, NULL, device_name (bdm));
   return bus ? bus : bus_of_device (l, device, "volume");
 }
