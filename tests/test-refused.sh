@@ -4,6 +4,7 @@
 # Plugins that were refused: what needs them fails with 7, all else goes on and
 # says so in a warning.
 . "${srcdir:-$(dirname "$0")}/tap.sh"
+needs jq jq
 
 cat > "$tmp/empty.json" << 'EOJ'
 { "name": "empty", "flavor": { "name": "m1", "vcpus": 1, "ram": 512, "disk": 1 },
@@ -84,4 +85,31 @@ run fake feature disable acpi
 is_rc 0 "it can be turned off"
 run fake plan --request "$tmp/empty.json"
 is_rc 0 "and then a plan is made"
+rm "$config"/plugins.d/*
+
+# ---- the list of drivers, whose modules it loads ----
+
+run vl driver list -o json
+is_rc 0 "driver list"
+version=$(vl --version) version=${version#virtloom }
+summary="guests that are only records, on any recorded host"
+is "$(jq -c '[.drivers[] | select (.name == "fake") | .state, .version, .summary, .reason]' <<< "$out")" "[\"enabled\",\"$version\",\"$summary\",null]" "what can be chosen, with version and summary"
+is "$(jq -c '[.drivers[] | select (.version == null or .summary == null) | .name]' <<< "$out")" "[]" "which each has"
+run vl driver show fake -o json
+is "$(jq -r '.version, .summary' <<< "$out")" "$version
+$summary" "as driver show has them"
+run vl driver list
+is "$(sed -n 's/  */ /g; 1p; /^fake/p' <<< "$out")" "Name State Auto Version Summary
+fake enabled 0 $version $summary" "and as a table"
+run vl driver list --no-headings -o value -c name,version,summary
+is "$(grep ^fake <<< "$out")" "fake	$version	$summary" "and as values"
+printf '[settings]\nnonsense = 1\n' > "$config/plugins.d/qemu-tcg.conf"
+chmod go-w "$config/plugins.d/qemu-tcg.conf"
+run vl driver list -o json
+is "$rc $(jq -c '[.drivers[] | select (.name == "qemu-tcg") | .state, (.reason | startswith ("unknown setting"))]' <<< "$out")" '0 ["refused",true]' "one that is refused is in the list"
+run vl driver list --long
+is_rc 0 "with --long"
+has "$out" "unknown setting 'nonsense'" "which says why"
+has "$err" "warning PluginRefused qemu-tcg: unknown setting 'nonsense'" "beside a warning"
+rm "$config/plugins.d/qemu-tcg.conf"
 done_testing

@@ -32,8 +32,8 @@ driver_disable (struct tool *tool)
 
 static const struct verb verbs[] = {
   { "list", NULL, 0, 0, "long " TABLE_OPTIONS, TABLE_FORMATS,
-    "lists all drivers; --long: keys, why not loaded", "virtloom driver list --long", VERB_READ,
-    driver_list },
+    "lists all drivers; --long: keys, why not loaded", "virtloom driver list --long",
+    VERB_READ | VERB_WATCHED, driver_list },
   { "show", "DRIVER", 1, 1, TABLE_OPTIONS, TABLE_FORMATS,
     "shows what a driver declares, and its settings", "virtloom driver show qemu-tcg", VERB_WATCHED,
     driver_show },
