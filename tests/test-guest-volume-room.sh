@@ -56,7 +56,7 @@ on_record () { t server show live -o json | jq -r '.disks[] | select (.target ==
 whole () {
   is_eq "$(on_record)" "$2" "$1: the files on record"
   run t server diff live
-  is_eq "$rc $out$err" "0 " "$1: a plan of today would change nothing"
+  is_eq "$rc $out$(steady "$err")" "0 " "$1: a plan of today would change nothing"
   tell 5 "$3"
   is_eq "${sums% * }" "${was% * }" "$1: the guest has what it had"
   is_eq "$(sums_of "${2%% *}")" "$sums" "$1: nothing is lost"
@@ -83,41 +83,41 @@ must t server snapshot volume live vdc "$tmp/small/low"
 must t server snapshot volume live vdc "$tmp/mid"
 tell 0 second
 run t server unsnapshot volume live vdc
-is_eq "$rc $(sed "s/guest '[^']*'/guest NAME/" <<< "$err")" "1 error VolumeRebaseFailed qemu-tcg: cannot copy disk 'vdc' of guest NAME to \"$tmp/small/low\": the hypervisor gave it up; is there room for it?" "what it writes to does not fit below"
+is_eq "$rc $(sed "s/guest '[^']*'/guest NAME/" <<< "$(steady "$err")")" "1 error VolumeRebaseFailed qemu-tcg: cannot copy disk 'vdc' of guest NAME to \"$tmp/small/low\": the hypervisor gave it up; is there room for it?" "what it writes to does not fit below"
 whole "no room below" "mid small/low data.raw" third
 must t server snapshot volume live vdc "$tmp/top"
 tell 5 fourth
 run t server unsnapshot volume live vdc --overlay "$tmp/mid"
-is_eq "$rc $(sed "s/guest '[^']*'/guest NAME/" <<< "$err" | head -n 1)" "1 error VolumeRebaseFailed qemu-tcg: cannot merge \"$tmp/mid\" of disk 'vdc' of guest NAME: the hypervisor gave it up; is there room for it?" "nor does one that another lies over"
+is_eq "$rc $(sed "s/guest '[^']*'/guest NAME/" <<< "$(steady "$err")" | head -n 1)" "1 error VolumeRebaseFailed qemu-tcg: cannot merge \"$tmp/mid\" of disk 'vdc' of guest NAME: the hypervisor gave it up; is there room for it?" "nor does one that another lies over"
 run t server list
 is_eq "$rc $(grep '^error ' <<< "$err")" "0 " "the next command"
 whole "no room for one below" "top mid small/low data.raw" fifth
 room 64m
 run t server unsnapshot volume live vdc --overlay "$tmp/mid"
-is_eq "$rc $out$err" "0 " "with room it is merged"
+is_eq "$rc $out$(steady "$err")" "0 " "with room it is merged"
 is_eq "$(sums_of top)" "$sums" "at once all is in the files"
 dies "merged"
 whole "merged" "top small/low data.raw" sixth
 run t server unsnapshot volume live vdc
-is_eq "$rc $out$err" "0 " "and the other"
+is_eq "$rc $out$(steady "$err")" "0 " "and the other"
 is_eq "$(sums_of small/low)" "$sums" "at once all of that is in the files, too"
 dies "both are merged"
 whole "both are merged" "small/low data.raw" seventh
 run t server unsnapshot volume live vdc
-is_eq "$rc $out$err $(ls small)" "0  " "and the last"
+is_eq "$rc $out$(steady "$err") $(ls small)" "0  " "and the last"
 room 3m
 
 # ---- the other way round ----
 
 must t server snapshot volume live vdc "$tmp/small/low"
 run t server unsnapshot volume live vdc --pull
-is_eq "$rc $(sed "s/guest '[^']*'/guest NAME/" <<< "$err" | head -n 1)" "1 error VolumeRebaseFailed qemu-tcg: cannot copy disk 'vdc' of guest NAME to \"$tmp/small/low\": the hypervisor gave it up; is there room for it?" "what is below does not fit into the first one"
+is_eq "$rc $(sed "s/guest '[^']*'/guest NAME/" <<< "$(steady "$err")" | head -n 1)" "1 error VolumeRebaseFailed qemu-tcg: cannot copy disk 'vdc' of guest NAME to \"$tmp/small/low\": the hypervisor gave it up; is there room for it?" "what is below does not fit into the first one"
 run t server list
 is_eq "$rc $(grep '^error ' <<< "$err")" "0 " "the next command"
 room 64m
 whole "no room above" "small/low data.raw" eighth
 run t server unsnapshot volume live vdc --pull
-is_eq "$rc $out$err $(on_record)" "0  small/low" "with room all is pulled"
+is_eq "$rc $out$(steady "$err") $(on_record)" "0  small/low" "with room all is pulled"
 dies "pulled"
 must t server swap volume live vdc "path=$tmp/data.raw,format=raw"
 rm small/low
@@ -138,7 +138,7 @@ true_that "it starts again, with all that it wrote" says live "guest: begins $su
 must t server stop live --timeout 0
 room 64m
 run t server unsnapshot volume live vdc
-is_eq "$rc $out$err $(on_record) $(sums_of small/low)" "0  small/low data.raw $sums" "off, with room: merged"
+is_eq "$rc $out$(steady "$err") $(on_record) $(sums_of small/low)" "0  small/low data.raw $sums" "off, with room: merged"
 run t server delete live
 is_rc 0 "delete"
 all_gone

@@ -52,7 +52,7 @@ open_files () { find "/proc/$(guest_pids)/fd" '(' -lname "$tmp/data.*" -o -lname
 on_record () { t server show live -o json | jq -r '.disks[] | select (.target == "vdc") | .source // .file' | sed 's|.*/||'; }
 unchanged () {
   run t server diff live
-  is_eq "$rc $out$err" "0 " "$1: a plan of today would change nothing"
+  is_eq "$rc $out$(steady "$err")" "0 " "$1: a plan of today would change nothing"
 }
 
 must t flavor create small --vcpus 1 --ram 192 --disk 0
@@ -64,7 +64,7 @@ true_that "it begins" says live "guest: begins"
 tell 0 before
 first=$sums
 run t server snapshot volume live vdc "$tmp/over.qcow2"
-is_eq "$rc $out$err" "0 " "snapshot volume"
+is_eq "$rc $out$(steady "$err")" "0 " "snapshot volume"
 is_eq "$(open_files)" "data.raw over.qcow2" "QEMU has both files"
 unchanged "with a snapshot"
 tell 1 between
@@ -72,7 +72,7 @@ is_eq "$(sums_of data.raw)" "$first" "what the volume was stays as it is"
 is_eq "$(sums_of over.qcow2)" "$sums" "the overlay has what the guest wrote"
 is_eq "$(stat -c %a over.qcow2)" 600 "and is for its owner alone"
 run t server unsnapshot volume live vdc
-is_eq "$rc $out$err" "0 " "unsnapshot volume"
+is_eq "$rc $out$(steady "$err")" "0 " "unsnapshot volume"
 is_eq "$(open_files) $(find . -name over.qcow2)" "data.raw " "QEMU has the one, the overlay is gone"
 unchanged "merged"
 is_eq "$(sums_of data.raw)" "$sums" "all that it wrote is in the volume"
@@ -88,9 +88,9 @@ must t server start live
 true_that "it starts again, with all that it wrote" says live "guest: begins $sums"
 must t server stop live --timeout 0
 run t server unsnapshot volume live vdc
-is_eq "$rc $out$err $(sums_of data.raw)" "0  $sums" "merged while it is off: all is in the volume"
+is_eq "$rc $out$(steady "$err") $(sums_of data.raw)" "0  $sums" "merged while it is off: all is in the volume"
 run t server snapshot volume live vdc "$tmp/over.qcow2"
-is_eq "$rc $out$err" "0 " "a snapshot of one that is off"
+is_eq "$rc $out$(steady "$err")" "0 " "a snapshot of one that is off"
 must t server start live
 true_that "which starts with it" says live "guest: begins $sums"
 tell 4 again
@@ -99,7 +99,7 @@ true_that "it is rebooted, with all that it wrote" says live "guest: begins $sum
 is_eq "$(sums_of over.qcow2)" "$sums" "what it writes is in the overlay"
 must t server pause live
 run t server unsnapshot volume live vdc
-is_eq "$rc $out$err" "0 " "merged while it is paused"
+is_eq "$rc $out$(steady "$err")" "0 " "merged while it is paused"
 must t server unpause live
 is_eq "$(sums_of data.raw)" "$sums" "all is in the volume"
 tell 5 unpaused
@@ -114,20 +114,20 @@ done
 is_eq "$(open_files)" "data.raw over1.qcow2 over2.qcow2 over3.qcow2" "QEMU has four files"
 unchanged "three snapshots"
 run t server unsnapshot volume live vdc --overlay "$tmp/over1.qcow2"
-is_eq "$rc $out$err" "0 " "one below is merged"
+is_eq "$rc $out$(steady "$err")" "0 " "one below is merged"
 is_eq "$(open_files) $(find . -name over1.qcow2)" "data.raw over2.qcow2 over3.qcow2 " "QEMU has let it go, and it is gone"
 unchanged "merged below"
 tell 4 below
 is_eq "$(sums_of over3.qcow2)" "$sums" "nothing is lost"
 run t server unsnapshot volume live vdc --pull --base "$tmp/data.raw"
-is_eq "$rc $out$err" "0 " "what is above the file is pulled"
+is_eq "$rc $out$(steady "$err")" "0 " "what is above the file is pulled"
 is_eq "$(open_files) $(find . -name over2.qcow2 -printf %f)" "data.raw over3.qcow2 over2.qcow2" "QEMU has let the other go, and it stays"
 unchanged "pulled"
 tell 5 pulled
 is_eq "$(sums_of over3.qcow2)" "$sums" "nothing is lost"
 must t server pause live
 run t server unsnapshot volume live vdc --pull
-is_eq "$rc $out$err $(open_files)" "0  over3.qcow2" "all is pulled, while it is paused"
+is_eq "$rc $out$(steady "$err") $(open_files)" "0  over3.qcow2" "all is pulled, while it is paused"
 must t server unpause live
 unchanged "pulled, all"
 tell 0 alone
@@ -211,14 +211,14 @@ if command -v virsh > /dev/null; then
   believes="error StorageFailed qemu-tcg: libvirt takes disk 'vdc' of guest '$domain' for one with other files than it is defined with: it has missed how a job ended
   virtloom server reboot --hard (or stop and start) has libvirt begin anew, with the files on record"
   run t server unsnapshot volume live vdc
-  is_eq "$rc $out$err" "1 $believes" "a merge of files that QEMU may not have"
+  is_eq "$rc $out$(steady "$err")" "1 $believes" "a merge of files that QEMU may not have"
   run t server snapshot volume live vdc "$tmp/more.qcow2"
-  is_eq "$rc $out$err $(find . -name more.qcow2)" "1 $believes " "or a snapshot of them"
+  is_eq "$rc $out$(steady "$err") $(find . -name more.qcow2)" "1 $believes " "or a snapshot of them"
   tell 5 believed
   must t server reboot --hard live
   true_that "it is rebooted, with all that it wrote" says live "guest: begins $sums"
   run t server unsnapshot volume live vdc
-  is_eq "$rc $out$err $(find . -name last.qcow2)" "0  " "which mends it"
+  is_eq "$rc $out$(steady "$err") $(find . -name last.qcow2)" "0  " "which mends it"
   is_eq "$(sums_of "$(on_record)")" "$sums" "nothing is lost"
 else
   skip "no virsh here (Debian: libvirt-clients)"
