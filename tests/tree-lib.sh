@@ -8,7 +8,7 @@
 [ -x "$top_builddir/tools/.libs/virtloom" ] || skip_all "this build has no shared libraries"
 tree=$tmp/tree
 mkdir -p "$tree/tests/mods/.libs"
-for part in core confine drivers features networks storage packaging plugins.d tools; do ln -s "$top_builddir/$part" "$tree/$part"; done
+for part in core confine helpers drivers features networks storage packaging plugins.d tools; do ln -s "$top_builddir/$part" "$tree/$part"; done
 ln -s "$top_builddir/tests/hosts" "$tree/tests/hosts"
 export LD_LIBRARY_PATH=$top_builddir/core/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 cmd=("$top_builddir/tools/.libs/virtloom" --tree "$tree" --config "$config" --state "$state" --driver fake)

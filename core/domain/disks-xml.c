@@ -73,6 +73,8 @@ write_source (const struct vl_source *from, struct vl_node *disk)
     set_if (part, "transport", hosts[i].transport);
     set_if (part, "socket", hosts[i].socket);
   }
+  if (from->conf)
+    vl_set (vl_ensure_in (source, "config"), "file", from->conf);
   if (from->auth_user == NULL)
     return;
   part = vl_ensure_in (disk, "auth");

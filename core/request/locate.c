@@ -329,6 +329,7 @@ local_source (struct vl_call *call, const struct vl_wanted_disk *want, struct vl
   }
   volume->type = type;
   volume->was = was ? was->disk.format : NULL;
+  volume->was_at = was ? was->disk.source : NULL;
   volume->preallocate = (uint32_t)vl_is (call, VL_STORAGE_PREALLOCATE, "space");
   if (vl_is_of_image (want)) {
     const struct vl_request_image *image = vl_image_of (call->guest->request, disk->role);

@@ -245,7 +245,8 @@ act_recorded (const struct vl_hooks *hooks, const struct vl_disk *disk,
                                     .dir = vl_server_dir (hooks->app, hooks->record->uuid),
                                     .bytes = disk->size,
                                     .connection = is_volume ? bdm->connection_info : NULL,
-                                    .was = disk->format };
+                                    .was = disk->format,
+                                    .was_at = disk->source };
   const struct vl_source source = { .size = sizeof source,
                                     .type = disk->type,
                                     .format = disk->format,

@@ -59,6 +59,9 @@ static const struct {
 const char *
 vl_tool_find (struct vl_call *call, const char *name)
 {
+  /* A program of ours is where it was built until it is installed. */
+  if (call->tree && VL_STARTS (name, VL_LIBEXECDIR "/"))
+    name = vl_printf (call, "%s/helpers/%s", call->tree, name + strlen (VL_LIBEXECDIR "/"));
   if (*name == '/')
     return access (name, X_OK) == 0 ? name : NULL;
   for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {

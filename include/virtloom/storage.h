@@ -33,6 +33,7 @@ struct vl_source {
   const char *serial;                  /* that the guest sees, or NULL */
   uint32_t readonly, shareable;
   const struct vl_source *backing; /* what lies below; NULL: nothing does */
+  const char *conf;                /* network: the cluster's own settings, a path; or NULL */
   /* New members go below this line only. */
   /* Of a network volume: by which no two volumes are one, "10.0.0.1:10809/disk"; NULL: by its name,
    * which may be NULL only where this is not. */
@@ -63,6 +64,7 @@ struct vl_volume {
   const char *connection;    /* volumes: connection_info, JSON, to be read with vl_info () */
   const char *where;         /* "$.block_devices[1].connection_info", for findings */
   const char *was;           /* the format that this disk has on record; NULL: it is new */
+  const char *was_at;        /* its path or name on record, in that case */
   /* New members go below this line only. */
 };
 

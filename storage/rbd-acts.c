@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * rbd: what is done with disks in Ceph.  virtloom-rbd does it, which alone links librbd: it is given
+ * an order in JSON, and is ended at a deadline.  A disk is made under a name with a token of ours in
+ * it, which is written down before, and gets its own name when it is whole. */
+
+#include <config.h>
+
+#include "storage/rbd.h"
+
+#include "storage/local.h"
+
+#include "lib/alloc.h"
+#include "lib/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TOKEN_BYTES 16
+/* What the program that is run is handed, in this order. */
+#define CONF "/proc/self/fd/3"
+#define KEYRING "/proc/self/fd/4"
+/* Seconds that the cluster has to answer one question of many. */
+#define ANSWER_TIMEOUT 30
+
+/* One order for virtloom-rbd. */
+struct order {
+  struct vl_call *c;
+  const char *pool, *image, *conf, *user, *keyring;
+  const char *token;
+  struct vl_tool_file files[3];
+  uint32_t n_files;
+  int64_t file_size;       /* that the last of the files may get, or 0 */
+  int64_t bytes;           /* that have to be moved */
+  int64_t patience;        /* seconds that it may wait for others */
+  struct vl_volume answer; /* to be read with vl_info */
+};
+
+/* ---- beginning ---- */
+
+static int
+refuse_missing (struct vl_call *c)
+{
+  return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "ToolMissing", NULL,
+                       "apt-get install librbd-dev, then configure and make virtloom again",
+                       "the program virtloom-rbd, which reaches Ceph, is not there: virtloom was "
+                       "built without librbd");
+}
+
+static int
+begin (struct order *o, struct vl_call *c, const char *name)
+{
+  const char *slash = name ? strchr (name, '/') : NULL, *end;
+
+  *o = (struct order) { .c = c, .conf = rbd_conf (c), .user = rbd_user (c) };
+  if (! vl_tool_there (c, RBD_TOOL))
+    return refuse_missing (c);
+  o->pool = slash ? vl_printf (c, "%.*s", (int)(slash - name), name) : vl_str (c, "pool");
+  o->image = slash ? slash + 1 : "none";
+  if (! rbd_is_name (o->pool) || ! rbd_is_name (o->image) || ! rbd_is_name (o->user))
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "StorageFailed", NULL, NULL,
+                         "\"%s\" of user '%s' is no disk in Ceph; accepted: POOL/IMAGE, of "
+                         "A-Z a-z 0-9 _ . -",
+                         name ? name : o->pool, o->user);
+  if (access (o->conf, R_OK) < 0)
+    return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "StorageFailed", NULL,
+                         "copy it from a host of the cluster, or set images_rbd_ceph_conf in "
+                         "plugins.d/rbd.conf",
+                         "cannot read \"%s\", which says where the Ceph cluster is: %s", o->conf,
+                         strerror (errno));
+  end = strrchr (o->conf, '/');
+  o->keyring = vl_printf (c, "%.*s/ceph.client.%s.keyring", (int)(end - o->conf), o->conf, o->user);
+  o->files[o->n_files++] = (struct vl_tool_file) { .path = o->conf, .fd = -1 };
+  /* A cluster without cephx has none. */
+  o->files[o->n_files++] =
+      (struct vl_tool_file) { .path = access (o->keyring, R_OK) == 0 ? o->keyring : o->conf,
+                              .fd = -1 };
+  return 0;
+}
+
+/* ---- judging ---- */
+
+static const char *
+watchers_of (const struct order *o)
+{
+  const char *list[16], *one;
+  size_t n = 0;
+
+  while (n < 16 && (one = vl_info (o->c, &o->answer, vl_printf (o->c, "watchers.%zu", n))))
+    list[n++] = one;
+  return n ? vl_join (o->c, ", ", list, n) : "a client that does not say where it is";
+}
+
+static int
+refuse_login (const struct order *o, const char *text)
+{
+  return vl_refuse_as (o->c, VL_ERR_NOT_PERMITTED, "StorageFailed", NULL,
+                       vl_printf (o->c, "compare the key in \"%s\" with: ceph auth get client.%s",
+                                  o->keyring, o->user),
+                       "the Ceph cluster of \"%s\" does not let client.%s in: %s", o->conf, o->user,
+                       text);
+}
+
+/* Ceph says that WHAT fails with the word ERROR. */
+static int
+refuse (const struct order *o, const char *what, const char *error)
+{
+  const char *text = vl_info (o->c, &o->answer, "text");
+  struct vl_call *c = o->c;
+
+  text = text ? text : "";
+  if (VL_STREQ (error, "unreachable"))
+    return vl_refuse_as (
+        c, VL_ERR_UNREACHABLE, "StorageFailed", NULL,
+        vl_printf (c,
+                   "ceph -c %s -s says whether it is up; rbd_connect_timeout is how long is waited",
+                   o->conf),
+        "no monitor of the Ceph cluster of \"%s\" answers within %lld s: %s", o->conf,
+        (long long)vl_int (c, "connect-timeout"), text);
+  if (VL_STREQ (error, "denied") || VL_STREQ (error, "keyring"))
+    return refuse_login (o, VL_STREQ (error, "keyring") ? "it has no key" : text);
+  if (VL_STREQ (error, "pool"))
+    return vl_refuse_as (c, VL_ERR_NOT_FOUND, "StorageFailed", NULL,
+                         "ceph osd pool ls shows which there are; set images_rbd_pool in "
+                         "plugins.d/rbd.conf",
+                         "the Ceph cluster of \"%s\" has no pool '%s'", o->conf, text);
+  if (VL_STREQ (error, "full"))
+    return vl_refuse_as (
+        c, VL_ERR_FAILED, "DiskFull", NULL,
+        vl_printf (c, "make room in pool '%s', or raise its quota, then try again", o->pool),
+        "cannot %s \"%s/%s\": pool '%s' is full (%s)", what, o->pool, o->image, o->pool, text);
+  if (VL_STREQ (error, "late"))
+    return vl_refuse_as (
+        c, VL_ERR_UNREACHABLE, "StorageFailed", NULL,
+        vl_printf (c, "ceph -c %s -s says what is wrong with it", o->conf),
+        "cannot %s \"%s/%s\": the Ceph cluster lets in, but does not answer within "
+        "%d s",
+        what, o->pool, o->image, ANSWER_TIMEOUT);
+  if (VL_STREQ (error, "foreign"))
+    return vl_refuse_as (
+        c, VL_ERR_FAILED, "NotProven", NULL,
+        vl_printf (c, "look at it with rbd info %s/%s, and remove or rename it", o->pool, o->image),
+        "\"%s/%s\" in Ceph has not the mark of what this server made: it may be somebody else's, "
+        "and stays",
+        o->pool, o->image);
+  if (VL_STREQ (error, "busy"))
+    return vl_refuse_as (c, VL_ERR_FAILED, "StorageFailed", NULL,
+                         "end what has it open; the next command tries again, and "
+                         "rbd_destroy_volume_retries is how often each does",
+                         "\"%s/%s\" is in use by %s, and is not removed", o->pool, o->image,
+                         watchers_of (o));
+  return vl_refuse_as (c, VL_ERR_FAILED, "StorageFailed", NULL,
+                       vl_printf (c, "rbd -c %s info %s/%s shows it", o->conf, o->pool, o->image),
+                       "cannot %s \"%s/%s\" in Ceph: %s", what, o->pool, o->image, text);
+}
+
+/* ---- running ---- */
+
+/* Has virtloom-rbd do WORD, with the further members MORE; WHAT says it in a sentence.  0, or -1 after
+ * a refusal. */
+static int
+run (struct order *o, const char *word, const char *what, const char *more)
+{
+  struct vl_call *c = o->c;
+  int64_t connect = vl_int (c, "connect-timeout"), time;
+  static const char *const none[] = { NULL };
+  struct vl_tool_result result = { .size = sizeof result };
+  struct vl_tool tool = { .size = sizeof tool,
+                          .name = RBD_TOOL,
+                          .args = none,
+                          .files = { o->files, o->n_files, sizeof o->files[0] },
+                          .file_size = o->file_size };
+  const char *error;
+
+  /* 10 MB/s is slower than any cluster that can hold a guest; a day is enough. */
+  time = 2 * connect + 3 * ANSWER_TIMEOUT + o->patience + o->bytes / 10000000;
+  tool.deadline = (uint32_t)(time < 86400 ? time : 86400) * 1000;
+  tool.input = vl_printf (
+      c,
+      "{\"do\": \"%s\", \"conf\": \"" CONF "\", \"user\": \"%s\", %s\"connect_timeout\": %" PRId64
+      ", \"answer_timeout\": %d, \"pool\": \"%s\", \"image\": \"%s\", %s%s}",
+      word, o->user,
+      VL_STREQ (o->files[1].path, o->keyring) ? "\"keyring\": \"" KEYRING "\", " : "", connect,
+      ANSWER_TIMEOUT, o->pool, o->image,
+      o->token ? vl_printf (c, "\"token\": \"%s\", \"made_as\": \"new.%s.%s\"", o->token, o->image,
+                            o->token)
+               : "\"token\": null",
+      more);
+  tool.input_length = strlen (tool.input);
+  if (vl_tool_run (c, &tool, &result) < 0)
+    return -1;
+  o->answer = (struct vl_volume) { .size = sizeof o->answer,
+                                   .connection = result.out,
+                                   .where = "the answer of virtloom-rbd" };
+  error = vl_info (c, &o->answer, "error");
+  return error ? refuse (o, what, error) : 0;
+}
+
+static int64_t
+number (const struct order *o, const char *key)
+{
+  const char *text = vl_info (o->c, &o->answer, key);
+
+  return text ? strtoll (text, NULL, 10) : 0;
+}
+
+/* ---- making ---- */
+
+/* Does libvirt have the secret with which QEMU will open the disk?  0, or -1 after a refusal. */
+static int
+check_secret (struct vl_call *c)
+{
+  const char *uuid = vl_str (c, "secret");
+  int has = uuid ? vl_secret_has (c, uuid) : 1;
+
+  if (has)
+    return has < 0 ? -1 : 0;
+  return vl_refuse_as (
+      c, VL_ERR_UNSUPPORTED, "StorageFailed", NULL,
+      vl_printf (c,
+                 "virsh secret-define, then virsh secret-set-value %s with: ceph auth get-key "
+                 "client.%s",
+                 uuid, rbd_user (c)),
+      "libvirt has no secret %s with a value, which rbd_secret_uuid names", uuid);
+}
+
+static const char *
+token_key (const struct order *o, const struct vl_volume *volume)
+{
+  return vl_printf (o->c, "token.%s", volume->id);
+}
+
+/* What is made is told from what others made by a token, which is written down before. */
+static int
+take_token (struct order *o, const struct vl_volume *volume)
+{
+  unsigned char bytes[TOKEN_BYTES];
+  char text[2 * TOKEN_BYTES + 1];
+
+  o->token = vl_kept (o->c, token_key (o, volume));
+  if (o->token)
+    return 0;
+  vl_random (bytes, sizeof bytes);
+  for (size_t i = 0; i < sizeof bytes; i++)
+    snprintf (text + 2 * i, 3, "%02x", bytes[i]);
+  o->token = vl_printf (o->c, "%s", text);
+  return vl_keep (o->c, token_key (o, volume), o->token);
+}
+
+/* The file that the disk begins with, raw, in *PATH, or NULL; *MADE where it is to go afterwards.
+ * What a tenant made is read where there is no network, and what has the network reads raw
+ * bytes. */
+static int
+make_raw (struct vl_call *c, const struct vl_volume *volume, const char **path, const char **made)
+{
+  struct vl_source raw = { .size = sizeof raw, .type = "file", .format = "raw" };
+  struct vl_volume plain = *volume;
+
+  *path = *made = NULL;
+  if (volume->image && VL_STREQ (volume->image_format, "raw")) {
+    *path = volume->image;
+    return 0;
+  }
+  if (volume->image == NULL && volume->blank == NULL)
+    return 0;
+  *made = *path = raw.path = vl_printf (c, "%s/%s.raw", volume->dir, volume->name);
+  plain.preallocate = 0;
+  /* A command that died may have left it. */
+  if (unlink (raw.path) < 0 && errno != ENOENT)
+    return vl_file_failed (c, "cannot remove", raw.path, errno);
+  return local_make (c, &plain, &raw);
+}
+
+int
+rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source)
+{
+  const char *path, *made;
+  struct order o;
+  int result;
+
+  if (! VL_STREQ (source->type, "network"))
+    return local_make (c, volume, source);
+  if (begin (&o, c, source->name) < 0 || check_secret (c) < 0 || take_token (&o, volume) < 0)
+    return -1;
+  result = make_raw (c, volume, &path, &made);
+  if (result == 0) {
+    o.bytes = path ? volume->bytes : 0;
+    if (path)
+      o.files[o.n_files++] = (struct vl_tool_file) { .path = path, .fd = -1 };
+    result = run (&o, "make", "make",
+                  vl_printf (c, ", \"server\": \"%s\", \"bytes\": %" PRId64 "%s", volume->server,
+                             volume->bytes, path ? ", \"data\": 5" : ""));
+  }
+  if (made)
+    unlink (made);
+  return result;
+}
+
+int
+rbd_resize (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source)
+{
+  struct order o;
+
+  if (! VL_STREQ (source->type, "network"))
+    return local_resize (c, volume, source);
+  return begin (&o, c, source->name) < 0
+             ? -1
+             : run (&o, "grow", "grow", vl_printf (c, ", \"bytes\": %" PRId64, volume->bytes));
+}
+
+/* ---- removing ---- */
+
+int
+rbd_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source)
+{
+  int64_t retries = vl_int (c, "retries"), interval = vl_int (c, "retry-interval");
+  struct order o = { .c = c };
+  const char *name;
+  size_t n = 0;
+
+  o.token = vl_kept (c, token_key (&o, volume));
+  /* Nothing had begun. */
+  if (o.token == NULL || source->name == NULL)
+    return 0;
+  name = o.token;
+  if (begin (&o, c, source->name) < 0)
+    return -1;
+  o.token = name;
+  o.bytes = volume->bytes;
+  o.patience = retries * interval;
+  if (run (&o, "remove", "remove",
+           vl_printf (c, ", \"retries\": %" PRId64 ", \"interval\": %" PRId64, retries, interval))
+      < 0)
+    return -1;
+  while (vl_info (c, &o.answer, vl_printf (c, "snapshots.%zu", n)))
+    n++;
+  name = vl_info (c, &o.answer, "trashed");
+  if (name && VL_STREQ (name, "true"))
+    vl_warn_as (c, "Unfinished", NULL,
+                vl_printf (c, "look at it with rbd trash ls %s; rbd trash purge ends it", o.pool),
+                "\"%s/%s\" has %zu snapshots that virtloom did not make: it lies in the trash of "
+                "pool '%s' with them",
+                o.pool, o.image, n, o.pool);
+  return vl_keep (c, token_key (&o, volume), NULL);
+}
+
+/* ---- reading ---- */
+
+int
+rbd_snapshot (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source,
+              const char *path, const char *format)
+{
+  VL_AUTOCLOSE int fd = -1;
+  struct order o;
+  int result;
+
+  (void)volume;
+  if (! VL_STREQ (format, "raw"))
+    return vl_refuse (c, VL_ERR_UNSUPPORTED, NULL, NULL,
+                      "a disk in Ceph is written as '%s'; accepted: raw", format);
+  if (begin (&o, c, source->name) < 0 || run (&o, "look", "look at", "") < 0)
+    return -1;
+  o.bytes = o.file_size = number (&o, "bytes");
+  fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return vl_file_failed (c, "cannot make", path, errno);
+  o.files[o.n_files++] = (struct vl_tool_file) { .path = path, .fd = fd, .write = 1 };
+  result = vl_file_room (c, path, o.bytes);
+  if (result == 0)
+    result = run (&o, "export", "read", ", \"data\": 5");
+  if (result < 0)
+    unlink (path);
+  return result;
+}
+
+int
+rbd_capacity (struct vl_call *c, const char *dir, const char **store, int64_t *total, int64_t *used)
+{
+  struct order o;
+  const char *fsid;
+
+  (void)dir;
+  if (begin (&o, c, NULL) < 0 || run (&o, "use", "look at", "") < 0)
+    return -1;
+  fsid = vl_info (c, &o.answer, "fsid");
+  *store = vl_printf (c, "rbd-%s-%s", fsid ? fsid : "", o.pool);
+  *used = number (&o, "used");
+  *total = *used + number (&o, "free");
+  return 0;
+}
