@@ -380,13 +380,11 @@ int
 rbd_capacity (struct vl_call *c, const char *dir, const char **store, int64_t *total, int64_t *used)
 {
   struct order o;
-  const char *fsid;
 
   (void)dir;
   if (begin (&o, c, NULL) < 0 || run (&o, "use", "look at", "") < 0)
     return -1;
-  fsid = vl_info (c, &o.answer, "fsid");
-  *store = vl_printf (c, "rbd-%s-%s", fsid ? fsid : "", o.pool);
+  *store = vl_printf (c, "rbd-%s", o.pool);
   *used = number (&o, "used");
   *total = *used + number (&o, "free");
   return 0;

@@ -159,6 +159,7 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
   source->name = volume->was_at
                      ? volume->was_at
                      : vl_printf (c, "%s/%s_%s", vl_str (c, "pool"), volume->server, volume->name);
+  source->store = vl_printf (c, "rbd-%.*s", (int)strcspn (source->name, "/"), source->name);
   secret = vl_str (c, "secret");
   if (secret)
     return add_secret (c, source, rbd_user (c), secret,

@@ -6,6 +6,7 @@
 
 #include "domain/doc.h"
 #include "lib/file.h"
+#include "lib/text.h"
 #include "request/disks.h"
 
 #include <virtloom/ascii.h>
@@ -13,7 +14,8 @@
 #include <sys/statvfs.h>
 
 /* Where the disks are that are made for servers. */
-#define STORE "DISK_GB:state"
+#define DISKS "DISK_GB:"
+#define STORE DISKS "state"
 
 /* ---- amounts ---- */
 
@@ -34,16 +36,16 @@ total_of (struct vl_call *call, const char *slot)
   return vl_has (call, slot) ? vl_int (call, slot) : -1;
 }
 
-/* GiB that the disks need which are made for the guest. */
+/* GiB that the disks need which are made for the guest in STORE; NULL: beside STATE. */
 static int64_t
-disk_space (const struct vl_guest *guest)
+disk_space (const struct vl_guest *guest, const char *store)
 {
   int64_t bytes = 0;
 
   for (size_t i = 0; i < guest->n_disks; i++) {
     const struct vl_block_device *bdm = guest->disk_devices ? guest->disk_devices[i] : NULL;
 
-    if (! (bdm && vl_is_volume (bdm))
+    if (! (bdm && vl_is_volume (bdm)) && vl_text_same (guest->sources[i].store, store)
         && __builtin_add_overflow (bytes, guest->disks[i].size, &bytes))
       return INT64_MAX / VL_GIB;
   }
@@ -79,6 +81,24 @@ disk_capacity (struct vl_call *call)
   if (vl_fact_int (call, "storage.capacity", 0, &bytes) != 1)
     return -1;
   return vl_capacity (call->guest, "disk", bytes / VL_GIB, &how);
+}
+
+/* Claims what disks take of stores of their own, each once.  How much one has is known where a disk
+ * is made in it. */
+static void
+claim_stores (struct vl_call *call, struct vl_str *unsaid)
+{
+  const struct vl_guest *guest = call->guest;
+
+  for (size_t i = 0, k; i < guest->n_disks; i++) {
+    const char *store = guest->sources[i].store;
+
+    for (k = 0; store && k < i && ! vl_text_same (guest->sources[k].store, store); k++)
+      ;
+    if (store && k == i)
+      claim_amount (call, vl_printf (call, DISKS "%s", store), disk_space (guest, store), -1, NULL,
+                    unsaid);
+  }
 }
 
 /* ---- members ---- */
@@ -164,8 +184,9 @@ vl_core_claim (struct vl_build *build)
                 VL_GUEST_VCPUS, &unsaid);
   claim_amount (call, "MEMORY_MB", vl_int (call, VL_CLAIM_MEMORY), total_of (call, VL_HOST_MEMORY),
                 VL_GUEST_MEMORY, &unsaid);
-  check_free (call, disk_space (build->guest));
-  claim_amount (call, STORE, disk_space (build->guest), disk_capacity (call), NULL, &unsaid);
+  check_free (call, disk_space (build->guest, NULL));
+  claim_amount (call, STORE, disk_space (build->guest, NULL), disk_capacity (call), NULL, &unsaid);
+  claim_stores (call, &unsaid);
   claim_devices (call);
   if (unsaid.length && call->holdings && call->verbose)
     vl_advise (call, NULL, "see what it says with: virtloom host show",

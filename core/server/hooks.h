@@ -288,6 +288,11 @@ int vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const ch
  * PATH is a copy of what it was, and gets its new size. */
 int vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, size_t i,
                          const char *path, int grow);
+/* Is DISK on record one whose plugin can read it?  Then writes what it is now to the new file PATH, in
+ * its format, of HOOKS's server: 0, or -1 after a finding, and PATH does not exist. */
+int vl_server_disk_is_read (struct vl_app *app, const struct vl_disk *disk);
+int vl_server_disk_read (const struct vl_hooks *hooks, const struct vl_disk *disk,
+                         const char *path);
 /* What is to be done for one device of document ROLE, whose request is RECORD's: it is connected
  * and plugged, that is undone, or the plugin that reaches it is told that it has another size. */
 enum vl_device_way { VL_DEVICE_COMES, VL_DEVICE_GOES, VL_DEVICE_EXTENDS };

@@ -34,6 +34,7 @@ struct order {
   storage_fn fn;
   const struct vl_volume *volume;
   const struct vl_source *source;
+  const char *path; /* of a snapshot, which is made there */
   int (*nic_fn) (struct vl_call *, const struct vl_nic *);
   const struct vl_nic *nic;
 };
@@ -43,7 +44,9 @@ obey (struct vl_call *call, struct vl_plugin *plugin, const void *arg)
 {
   const struct order *order = arg;
 
-  (void)plugin;
+  if (order->path)
+    return plugin->feature.storage->snapshot (call, order->volume, order->source, order->path,
+                                              order->source->format);
   return order->fn ? order->fn (call, order->volume, order->source)
                    : order->nic_fn (call, order->nic);
 }
@@ -52,7 +55,7 @@ obey (struct vl_call *call, struct vl_plugin *plugin, const void *arg)
 static int
 act (const struct vl_hooks *hooks, struct vl_plugin *plugin, const struct order *order)
 {
-  if (order->fn == NULL && order->nic_fn == NULL)
+  if (order->fn == NULL && order->nic_fn == NULL && order->path == NULL)
     return vl_refuse_as (hooks->app->call, VL_ERR_UNSUPPORTED, "NotImplemented", NULL, NULL,
                          "storage plugin \"%s\" does not have the call \"%s\"", plugin->name,
                          order->name);
@@ -232,26 +235,63 @@ vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, s
 
 /* ---- of a server that is on record ---- */
 
+/* DISK on record, of HOOKS's server, as its plugin is told of it. */
+static struct vl_volume
+volume_of (const struct vl_hooks *hooks, const struct vl_disk *disk)
+{
+  return (struct vl_volume) { .size = sizeof (struct vl_volume),
+                              .id = disk->id,
+                              .role = disk->role,
+                              .server = hooks->record->uuid,
+                              .dir = vl_server_dir (hooks->app, hooks->record->uuid),
+                              .bytes = disk->size,
+                              .was = disk->format,
+                              .was_at = disk->source };
+}
+
+static struct vl_source
+source_of (const struct vl_disk *disk)
+{
+  int network = VL_STREQ (disk->type, "network");
+
+  return (struct vl_source) { .size = sizeof (struct vl_source),
+                              .type = disk->type,
+                              .format = disk->format,
+                              .path = network ? NULL : disk->source,
+                              .name = network ? disk->source : NULL };
+}
+
+int
+vl_server_disk_is_read (struct vl_app *app, const struct vl_disk *disk)
+{
+  const struct vl_plugin *plugin =
+      disk->plugin ? vl_registry_find (app->registry, disk->plugin) : NULL;
+
+  return plugin && plugin->state == VL_PLUGIN_LOADED && VL_GROUP_FN (plugin, storage, snapshot);
+}
+
+int
+vl_server_disk_read (const struct vl_hooks *hooks, const struct vl_disk *disk, const char *path)
+{
+  struct vl_plugin *plugin = plugin_named (hooks, disk->plugin, 0, disk->id, 0);
+  const struct vl_volume volume = volume_of (hooks, disk);
+  const struct vl_source source = source_of (disk);
+
+  return plugin == NULL
+             ? -1
+             : act (hooks, plugin,
+                    &(struct order) {
+                        .name = "snapshot", .volume = &volume, .source = &source, .path = path });
+}
+
 /* Does HOW to the volume that DISK on record is; BDM is what it was asked for with. */
 static int
 act_recorded (const struct vl_hooks *hooks, const struct vl_disk *disk,
               const struct vl_block_device *bdm, enum vl_device_way how)
 {
-  int is_volume = bdm && vl_is_volume (bdm), network = VL_STREQ (disk->type, "network");
-  const struct vl_volume volume = { .size = sizeof volume,
-                                    .id = disk->id,
-                                    .role = disk->role,
-                                    .server = hooks->record->uuid,
-                                    .dir = vl_server_dir (hooks->app, hooks->record->uuid),
-                                    .bytes = disk->size,
-                                    .connection = is_volume ? bdm->connection_info : NULL,
-                                    .was = disk->format,
-                                    .was_at = disk->source };
-  const struct vl_source source = { .size = sizeof source,
-                                    .type = disk->type,
-                                    .format = disk->format,
-                                    .path = network ? NULL : disk->source,
-                                    .name = network ? disk->source : NULL };
+  int is_volume = bdm && vl_is_volume (bdm);
+  const struct vl_source source = source_of (disk);
+  struct vl_volume volume = volume_of (hooks, disk);
   struct order order = { .name = how == VL_DEVICE_COMES  ? "connect"
                                  : how == VL_DEVICE_GOES ? "disconnect"
                                                          : "extend",
@@ -261,6 +301,7 @@ act_recorded (const struct vl_hooks *hooks, const struct vl_disk *disk,
 
   if (! is_volume && how != VL_DEVICE_GOES)
     return 0;
+  volume.connection = is_volume ? bdm->connection_info : NULL;
   plugin = plugin_named (hooks, disk->plugin, 0, disk->id, how == VL_DEVICE_GOES);
   if (plugin == NULL)
     return -1;

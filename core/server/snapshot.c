@@ -35,8 +35,9 @@ struct snapshot {
   const char *backing, *backing_format; /* below DISK, or NULL */
   int64_t bytes;                        /* of the disk that it is to the guest */
   struct vl_image_info image;           /* to be made */
+  int elsewhere;                        /* DISK is no file: its plugin reads it */
   int live;
-  struct vl_snapshot job; /* of the driver, if LIVE */
+  struct vl_snapshot job; /* of the driver, if LIVE and not ELSEWHERE */
 };
 
 static const char *
@@ -87,6 +88,11 @@ find_disk (struct snapshot *s)
       s->disk = &was->devices[i].disk;
   if (s->disk == NULL || (root && vl_is_volume (root)))
     return refuse_disk (s, "boots from a volume");
+  if (! VL_STREQ (s->disk->type, "file") && vl_server_disk_is_read (s->app, s->disk)) {
+    s->elsewhere = 1;
+    s->bytes = s->disk->size;
+    return 0;
+  }
   if (! VL_STREQ (s->disk->type, "file") || ! VL_STARTS (s->disk->source, dir)
       || s->disk->source[strlen (dir)] != '/')
     return refuse_disk (s, vl_printf (s->app->call,
@@ -207,6 +213,20 @@ vl_quiesce_judge (const struct vl_hooks *hooks, int *quiesce)
 
 /* ---- the bytes ---- */
 
+/* What lies elsewhere stands still there while it is read, whether or not the guest runs. */
+static int
+judge_frozen (const struct snapshot *s, int quiesce)
+{
+  if (! s->elsewhere || quiesce != VL_QUIESCE_MUST)
+    return 0;
+  return vl_refuse_as (s->app->call, VL_ERR_UNSUPPORTED, "InstanceQuiesceFailed", NULL,
+                       "stop it first; a guest that is off needs no freeze",
+                       "server \"%s\" is to be frozen while its disk is copied "
+                       "(os_require_quiesce), and \"%s\" is copied by plugin '%s', which freezes "
+                       "no guest",
+                       s->record.name, s->disk->source, s->disk->plugin);
+}
+
 /* An empty file that the hypervisor may fill. */
 static int
 make_copy (const struct snapshot *s)
@@ -230,6 +250,8 @@ fill (void *opaque, const char *path)
   struct snapshot *s = opaque;
   struct vl_call *call = s->app->call;
 
+  if (s->elsewhere)
+    return vl_server_disk_read (&s->hooks, s->disk, path);
   if (! s->live)
     return vl_disk_convert (call, s->disk->source, s->disk->format, s->backing, s->backing_format,
                             s->disk->format, path);
@@ -324,10 +346,6 @@ begin (struct snapshot *s)
   if (vl_server_judge_state (app, s->driver, &s->record, "create image") < 0)
     return -1;
   s->live = VL_STREQ (s->record.status, "ACTIVE") || VL_STREQ (s->record.status, "PAUSED");
-  if (s->live
-      && (VL_HAS_CALL (call, s->driver, images, snapshot) < 0
-          || VL_HAS_CALL (call, s->driver, images, snapshot_end) < 0))
-    return -1;
   s->request =
       vl_stored_request (app, s->record.request, vl_printf (call, "server \"%s\"", s->record.name));
   /* Nothing is done to the server, so that a lock does not stand against it. */
@@ -336,7 +354,10 @@ begin (struct snapshot *s)
     return -1;
   call->host = s->hooks.host;
   if (vl_hooks_permit (&s->hooks, VL_OP_SNAPSHOT, 0) < 0 || find_disk (s) < 0
-      || (s->live && vl_quiesce_judge (&s->hooks, &quiesce) < 0))
+      || (s->live && ! s->elsewhere
+          && (VL_HAS_CALL (call, s->driver, images, snapshot) < 0
+              || VL_HAS_CALL (call, s->driver, images, snapshot_end) < 0))
+      || (s->live && vl_quiesce_judge (&s->hooks, &quiesce) < 0) || judge_frozen (s, quiesce) < 0)
     return -1;
   s->job.quiesce = (enum vl_quiesce)quiesce;
   describe (s);

@@ -33,7 +33,6 @@ struct vl_source {
   const char *serial;                  /* that the guest sees, or NULL */
   uint32_t readonly, shareable;
   const struct vl_source *backing; /* what lies below; NULL: nothing does */
-  const char *conf;                /* network: the cluster's own settings, a path; or NULL */
   /* New members go below this line only. */
   /* Of a network volume: by which no two volumes are one, "10.0.0.1:10809/disk"; NULL: by its name,
    * which may be NULL only where this is not. */
@@ -46,6 +45,10 @@ struct vl_source {
   /* 1: another process serves it, from the guest's memory: TYPE is "vhostuser", PATH that one's
    * socket. */
   uint32_t is_served;
+  const char *conf; /* network: the cluster's own settings, a path; NULL: QEMU looks for them */
+  /* Made disks: what their bytes are taken from ("lvm-vg0"), which claims and `capacity` name;
+   * NULL: the file system of STATE. */
+  const char *store;
 };
 
 /* A disk of a server as it is asked for.  Members that do not apply are NULL or 0. */
@@ -64,8 +67,8 @@ struct vl_volume {
   const char *connection;    /* volumes: connection_info, JSON, to be read with vl_info () */
   const char *where;         /* "$.block_devices[1].connection_info", for findings */
   const char *was;           /* the format that this disk has on record; NULL: it is new */
-  const char *was_at;        /* its path or name on record, in that case */
   /* New members go below this line only. */
+  const char *was_at; /* its path or name on record, in that case */
 };
 
 /* Calls answer 0, or -1 after vl_refuse ().  One that is NULL, or beyond SIZE, is
