@@ -16,6 +16,9 @@ VL_TEST_PACKAGES="ccache check locales clang libclang-rt-dev clang-format python
 VL_NESTED_PACKAGES="apparmor libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils jq procps kmod
   libinih1 libltdl7 libjansson4 libseccomp2 libsmartcols1 libsqlite3-0 libuuid1 libxml2"
 
+# What ./check ceph brings up, and what reaches it; no service of it runs by itself.
+VL_CEPH_PACKAGES="ceph-mon ceph-mgr ceph-osd ceph-common librbd-dev qemu-block-extra"
+
 # vl_packages WHY PACKAGE...: installs those that are missing, after one line
 # that says which and why.
 vl_packages () {

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define HEX "0123456789abcdefABCDEF"
+
 static const char *const types[] = { "rbd", NULL };
 static const struct vl_name reads[] = { { .name = VL_DRIVER_NAME }, { .name = VL_DRIVER_SECRETS } };
 static const struct vl_tool_row tools[] = { LOCAL_TOOLS,
@@ -84,6 +86,22 @@ check_name (struct vl_call *c, const char *prop, const char *what)
                        what);
 }
 
+/* As libvirt writes it. */
+static int
+check_secret (struct vl_call *c, const char *uuid)
+{
+  static const char like[] = "00000000-0000-0000-0000-000000000000";
+  size_t i = 0;
+
+  while (uuid[i] && like[i] && (like[i] == '-' ? uuid[i] == '-' : strchr (HEX, uuid[i]) != NULL))
+    i++;
+  return uuid[i] == '\0' && like[i] == '\0'
+             ? 0
+             : vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidConfiguration", "secret",
+                             "virsh secret-list shows which there are",
+                             "'%s' is no uuid of a secret", uuid);
+}
+
 /* ---- volumes ---- */
 
 static int
@@ -152,6 +170,9 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
   if (conf && *conf != '/')
     return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidConfiguration", "conf", NULL,
                          "'%s' is no absolute path; accepted: one, as " RBD_CONF, conf);
+  secret = vl_str (c, "secret");
+  if (secret && check_secret (c, secret) < 0)
+    return -1;
   source->type = "network";
   source->protocol = "rbd";
   source->format = "raw";
@@ -160,7 +181,6 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
                      ? volume->was_at
                      : vl_printf (c, "%s/%s_%s", vl_str (c, "pool"), volume->server, volume->name);
   source->store = vl_printf (c, "rbd-%.*s", (int)strcspn (source->name, "/"), source->name);
-  secret = vl_str (c, "secret");
   if (secret)
     return add_secret (c, source, rbd_user (c), secret,
                        "servers' disks take a secret of libvirt's (rbd_secret_uuid)");

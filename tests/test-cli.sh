@@ -385,18 +385,18 @@ judged () { grep -v -e '^warning DriverUnavailable ' -e '^  settings were judged
 is "$rc $(judged)" "7 error Invalid cpu-model: cpu_mode is 'custom' and cpu_models is empty (cpu_mode=custom, setting, $tmp/alone/plugins.d/cpu-model.conf:2)
   name one or more models in cpu_models, for instance 'Nehalem'" "settings that do not go together"
 rm "$tmp/alone/plugins.d/cpu-model.conf"
-printf '[storage]\nimages_type = rdb\n' > "$tmp/alone/virtloom.conf"
+printf '[storage]\nimages_type = ploop\n' > "$tmp/alone/virtloom.conf"
 alone
-is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'rdb'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'ploop'; accepted: default flat overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
   enable the storage plugin that answers for it" "disks that no plugin makes"
 printf '[storage]\nimages_type = qcow\n' > "$tmp/alone/virtloom.conf"
 alone
-is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'qcow'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'qcow'; accepted: default flat overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
   did you mean 'qcow2'?" "the nearest is named"
-printf '[storage]\nimages_type = rbd\n' > "$tmp/alone/virtloom.conf"
+printf '[storage]\nimages_type = iscsi\n' > "$tmp/alone/virtloom.conf"
 alone
-is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'rbd'; accepted: default flat overlay qcow2 raw ($tmp/alone/virtloom.conf:2)
-  plugin 'rbd' answers for volumes of this type, and makes no disks" "nor a plugin for volumes"
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'iscsi'; accepted: default flat overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
+  plugin 'block' answers for volumes of this type, and makes no disks" "nor a plugin for volumes"
 rm "$tmp/alone/virtloom.conf"
 alone
 has "$out" "a guest can be planned for no driver" "no driver that can be used"

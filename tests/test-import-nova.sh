@@ -186,8 +186,8 @@ refused () {
 refused 3 '[libvirt]\ncpu_mode = imaginary\n' \
   "error Invalid cpu-model: libvirt.cpu_mode: setting 'cpu_mode' = 'imaginary' is not among the choices; accepted: host-model host-passthrough custom none (x.conf:2)" \
   "a value that the setting does not take"
-refused 4 '[libvirt]\nimages_type = rbd\n' \
-  "error NotSupported core: libvirt.images_type = 'rbd': no disks of servers are made in Ceph; the plugin 'rbd' is for volumes (x.conf:2)
+refused 4 '[libvirt]\nimages_type = ploop\n' \
+  "error NotSupported core: libvirt.images_type = 'ploop': no disks of servers are made by Virtuozzo (x.conf:2)
   set libvirt.images_type = default in a second file, and name that after this one: virtloom config import-nova nova.conf second.conf --out DIR" "a back end that is not there is not guessed at"
 refused 3 '[libvirt]\ncpu_mode = custom\n' \
   "error Invalid cpu-model: libvirt.cpu_mode: cpu_mode is 'custom' and cpu_models is empty (x.conf:2)
@@ -196,7 +196,7 @@ refused 3 '[libvirt]\ncpu_mode = custom\n' \
 refused 4 '[libvirt]\nimages_type = lvm\nimages_volume_group = vg\n[vnc]\nkeymap = de\n' \
   "error NotSupported core: libvirt.images_type = 'lvm': no disks of servers are made in volume groups (x.conf:2)
   set libvirt.images_type = default in a second file, and name that after this one: virtloom config import-nova nova.conf second.conf --out DIR
-warning OptionNotCarriedOver core: libvirt.images_volume_group is not carried over: no disks are made in volume groups or Ceph pools here (x.conf:3)
+warning OptionNotCarriedOver core: libvirt.images_volume_group is not carried over: no disks are made in volume groups here, and images are registered, not looked for in a store (x.conf:3)
 warning OptionNotCarriedOver core: vnc.keymap is not carried over: displays have the keyboard of the client (x.conf:5)" "volume groups"
 refused 4 '[libvirt]\nvirt_type = lxc\n' \
   "error NotSupported core: virt_type = 'lxc': no driver here makes such guests; accepted: kvm qemu (x.conf:2)" "another virt_type"

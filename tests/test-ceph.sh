@@ -1,0 +1,215 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Servers whose disks lie in Ceph: a cluster of the test's own, in the namespaces of a private host,
+# guests that boot from it, and what goes wrong with it.  Run by ./check ceph, which installs Ceph.
+
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/guest-lib.sh
+. "$(dirname "$0")/guest-lib.sh"
+# shellcheck source=tests/rig/rig-lib.sh
+. "$(dirname "$0")/rig/rig-lib.sh"
+[ -n "${VL_TEST_CEPH:-}" ] || skip_all "VL_TEST_CEPH is not set: ./check ceph runs this"
+for tool in ceph-mon:ceph-mon ceph-mgr:ceph-mgr ceph-osd:ceph-osd rbd:ceph-common qemu-img:qemu-utils; do
+  needs "${tool%:*}" "${tool#*:}"
+done
+[ -x "$top_builddir/helpers/virtloom-rbd" ] || skip_all "virtloom was built without librbd (Debian: librbd-dev)"
+hosts_or_skip
+guests_or_skip
+guest_image
+host_up one
+host_run one bash "$top_srcdir/tests/rig/ceph-init" > "$tmp/ceph-init" 2>&1 || {
+  diag "$(tail -n 20 "$tmp/ceph-init")"
+  bail "the Ceph cluster does not come up"
+}
+# Everything of the test is inside: Ceph's addresses are the host's own.
+program () { host_run one "$VL_RUN" virtloom "$@"; }
+ceph () { host_run one ceph --connect-timeout 120 "$@"; }
+rbd () { host_run one rbd "$@"; }
+# What lies in the pool; a removal that goes on there is none.
+pool () { rbd ls vms 2> /dev/null | sort | paste -sd ' '; }
+pool_is () { [ "$(pool)" = "$1" ]; }
+f () { vl --driver fake -q "$@"; }
+secret=5b67401f-dc5e-496a-8456-9a5dc40e7d3c
+common=('images_rbd_pool = vms' 'rbd_user = virtloom' "rbd_secret_uuid = $secret" 'rbd_connect_timeout = 5'
+  'rbd_destroy_volume_retries = 40' 'rbd_destroy_volume_retry_interval = 1')
+setting qemu-tcg 'connection_uri = qemu:///system'
+setting rbd "${common[@]}"
+main_setting storage 'images_type = rbd'
+must t flavor create small --vcpus 1 --ram 192 --disk 1 --swap 16
+must t image create guest --file "$image" --disk-format qcow2
+
+# ---- the secret ----
+
+run t server create early --flavor small --image guest
+is_eq "$rc $err" "4 error StorageFailed rbd: libvirt has no secret $secret with a value, which rbd_secret_uuid names
+  virsh secret-define, then virsh secret-set-value $secret with: ceph auth get-key client.virtloom" \
+  "without the secret nothing is begun"
+is_eq "$(pool)" "" "in Ceph"
+cat > "$tmp/secret.xml" << END
+<secret ephemeral='no' private='no'><uuid>$secret</uuid><usage type='ceph'><name>virtloom</name></usage></secret>
+END
+must host_virsh one secret-define "$tmp/secret.xml"
+must host_virsh one secret-set-value "$secret" --base64 "$(ceph auth get-key client.virtloom)"
+
+# ---- a guest ----
+
+script mark << 'END'
+echo "guest: swap $(blkid /dev/vdb 2> /dev/null | grep -c swap) $(cat /sys/block/vdb/size)"
+echo "marker of one" | dd of=/dev/vda bs=1M seek=900 conv=fsync 2> /dev/null
+echo "guest: wrote"
+END
+script look << 'END'
+echo "guest: marker $(dd if=/dev/vda bs=1M skip=900 count=1 2> /dev/null | head -n 1) there"
+END
+run t server create one --flavor small --image guest --volume "$(volume mark)"
+made "a server with disks in Ceph is made"
+one=$(field one uuid)
+true_that "its guest boots from there" says one "guest: wrote"
+is_eq "$(pool)" "${one}_disk ${one}_disk.swap" "its disks are images of the pool"
+is_eq "$(rbd info --format json "vms/${one}_disk" | grep -o '"size":[0-9]*')" '"size":1073741824' "as large as the flavor says"
+is_eq "$(tells one swap | cut -d ' ' -f 2)" 32768 "and the guest has its swap disk"
+has "$(host_virsh one dumpxml "$(field one domain)")" "<source protocol='rbd' name='vms/${one}_disk'" "libvirt has the image"
+lacks "$(host_virsh one dumpxml "$(field one domain)"; t server show one -o json; t plan --flavor small --image guest -o json)" \
+  "$(ceph auth get-key client.virtloom)" "the key is nowhere"
+is_eq "$(find "$state/servers/$one" -name 'disk*')" "" "no disk lies in the server's folder"
+is_eq "$(rbd status --format json "vms/${one}_disk" | grep -o '"address"' | wc -l)" 1 "one client has it open"
+
+# ---- an image of it, while it runs ----
+
+run t server image create one --name snap
+made "an image is made of a running server's disk"
+is_eq "$(rbd snap ls --format json "vms/${one}_disk")" "[]" "no snapshot is left of that"
+run t server create two --flavor small --image snap --volume "$(volume look)"
+made "a server is made of that"
+true_that "and boots" says two "guest: marker"
+is_eq "$(tells two marker)" "marker of one there" "with what was written before"
+two=$(field two uuid)
+run t server stop one --timeout 0
+is_rc 0 "it stops"
+run t server start one
+is_rc 0 "it starts again"
+true_that "and boots from Ceph once more" says one "guest: wrote"
+run t server reboot two --hard
+is_rc 0 "a hard reboot"
+true_that "boots, too" says two "guest: marker"
+
+# ---- deleting ----
+
+# A user's own snapshot is not removed with the disk.
+must rbd snap create --no-progress "vms/${two}_disk@mine"
+run t server delete two
+is_eq "$rc $err" "0 warning Unfinished rbd: \"vms/${two}_disk\" has 1 snapshots that virtloom did not make: it lies in the trash of pool 'vms' with them
+  look at it with rbd trash ls vms; rbd trash purge ends it" "a disk with a snapshot of somebody else's goes into the trash"
+is_eq "$(pool) $(rbd trash ls vms | cut -d ' ' -f 2)" "${one}_disk ${one}_disk.swap ${two}_disk" "from where it can come back"
+must rbd snap purge --no-progress --image-id "$(rbd trash ls vms | cut -d ' ' -f 1)" -p vms
+must rbd trash rm --no-progress "vms/$(rbd trash ls vms | cut -d ' ' -f 1)"
+# QEMU is killed: Ceph takes its client for alive for half a minute.
+guest_pids | xargs kill -KILL
+run t server delete one
+is_eq "$rc $err $(pool)" "0  " "the disk of a guest whose QEMU was just killed is removed when Ceph has noticed"
+
+# ---- what goes wrong: the servers are those of the driver that needs no hypervisor ----
+
+printf 'disk' > "$tmp/raw"
+truncate -s 8M "$tmp/raw"
+setting rbd 'images_rbd_pool = vms'
+must f flavor create tiny --vcpus 1 --ram 64 --disk 1
+must f image create raw --file "$tmp/raw" --disk-format raw
+fails () { # WHAT CODE TEXT: a server is not made.
+  run f server create no --flavor tiny --image raw
+  is_eq "$rc $err" "$2 $3" "$1"
+  is_eq "$(pool)" "${4:-}" "and nothing of it is there"
+}
+conf=/etc/ceph/ceph.conf key=/etc/ceph/ceph.client.admin.keyring
+wrong="Ceph cluster of \"$conf\" does not let client.admin in"
+hint="compare the key in \"$key\" with: ceph auth get client.admin"
+host_run one sh -c "mv $key $key.own && sed 's,key = .*,key = AQCVomlpAAAAABAAxGxVwqLmCmNMvV6kIiOLZA==,' $key.own > $key"
+run f server create no --flavor tiny --image raw
+is_eq "$rc $err" "9 error StorageFailed rbd: the $wrong: Permission denied
+  $hint" "a wrong key"
+host_run one rm -f "$key"
+run f server create no --flavor tiny --image raw
+is_eq "$rc $err" "9 error StorageFailed rbd: the $wrong: it has no key
+  $hint" "no key"
+host_run one mv "$key.own" "$key"
+run f server list -o value
+is_eq "$rc $err$out$(pool)" "0 " "what could not be undone is, when there is the right one"
+setting rbd 'images_rbd_pool = none'
+fails "a pool that is none" 5 "error StorageFailed rbd: the Ceph cluster of \"$conf\" has no pool 'none'
+  ceph osd pool ls shows which there are; set images_rbd_pool in plugins.d/rbd.conf"
+setting rbd 'images_rbd_ceph_conf = /etc/ceph/none.conf'
+fails "a ceph.conf that is not there" 4 'error StorageFailed rbd: cannot read "/etc/ceph/none.conf", which says where the Ceph cluster is: No such file or directory
+  copy it from a host of the cluster, or set images_rbd_ceph_conf in plugins.d/rbd.conf'
+host_run one sh -c "sed s/10.77.0.3/10.77.0.9/ $conf > /etc/ceph/far.conf; cp $key /etc/ceph/far.client.admin.keyring"
+setting rbd 'images_rbd_ceph_conf = /etc/ceph/far.conf' 'rbd_connect_timeout = 2'
+fails "a monitor that does not answer" 8 'error StorageFailed rbd: no monitor of the Ceph cluster of "/etc/ceph/far.conf" answers within 2 s: Connection timed out
+  ceph -c /etc/ceph/far.conf -s says whether it is up; rbd_connect_timeout is how long is waited'
+setting rbd 'images_rbd_pool = vms'
+
+must f server create here --flavor tiny --image raw
+here=$(f server show here -o json | sed -n 's/^.*"uuid": *"\([^"]*\)".*$/\1/p' | head -n 1)_disk
+must ceph osd pool set-quota vms max_bytes 1000
+is_full () { ceph health detail | grep -q POOL_FULL; }
+true_that "the pool is full" wait_for 300 is_full
+run f server create no --flavor tiny --image raw
+has "$rc $err" "1 error DiskFull rbd: cannot make \"vms/" "a pool that is full"
+has "$err" "_disk\": pool 'vms' is full (it cannot be made: Disk quota exceeded)
+  make room in pool 'vms', or raise its quota, then try again" "is told"
+is_eq "$(pool)" "$here" "and nothing of it is there"
+must ceph osd pool set-quota vms max_bytes 0
+is_free () { ! is_full; }
+wait_for 300 is_free
+
+# The OSD stops in the middle of a call: that ends, and others do not wait for it.
+osd=$(host_run one pgrep -x ceph-osd)
+dd if=/dev/urandom of="$tmp/large" bs=1M count=200 2> /dev/null
+must f image create large --file "$tmp/large" --disk-format raw
+begin=$SECONDS
+(f server create no --flavor tiny --image large 2> "$tmp/said"; echo $? > "$tmp/rc") &
+is_begun () { pool | grep -q 'new\.'; }
+true_that "an import is on its way" wait_for 120 is_begun
+host_run one kill -STOP "$osd"
+run f server list -o value -c name -c status
+has "$rc $out" "0 " "other commands go on"
+has "$out" "here ACTIVE" "with other servers"
+wait
+has "$(cat "$tmp/rc" "$tmp/said")" "the Ceph cluster lets in, but does not answer within 30 s" "an OSD that stops ends the call"
+is_eq "$(head -n 1 "$tmp/rc")" 8 "as one that cannot be reached"
+true_that "within the deadline" test $((SECONDS - begin)) -lt 400
+host_run one kill -CONT "$osd"
+is_up () { ceph osd stat | grep -q '1 up'; }
+wait_for 300 is_up
+f server list > /dev/null 2>&1
+is_mended () { f server list > /dev/null 2>&1; pool_is "$here"; }
+true_that "what it left goes when it is back" wait_for 300 is_mended
+
+# ---- killed ----
+
+if host_run one strace -f -o "$tmp/trace" true 2> /dev/null; then
+  places=0 bad=
+  for n in $(kill_places 9); do
+    host_run one timeout --kill-after=5 120 strace -f -o "$tmp/trace" -e trace=fdatasync,execve,unlink \
+      -e inject=fdatasync,execve,unlink:signal=KILL:when="$n" "$top_builddir/tools/.libs/virtloom" --tree "$top_builddir" \
+      --config "$config" --state "$state" --driver fake -q server create k --flavor tiny --image raw > "$tmp/killed" 2>&1
+    code=$?
+    f server list > /dev/null 2>&1
+    k=$(f server list -o value -c name | grep -x k)
+    case $code,$k in 0,k) ;; *,k) bad="$bad $n: k is there after $code" ;; *) pool_is "$here" || bad="$bad $n: $(pool)" ;; esac
+    [ -z "$k" ] || f server delete k
+    pool_is "$here" || bad="$bad $n: after all $(pool)"
+    places=$((places + 1))
+    [ $code -ne 0 ] || break
+  done
+  is_eq "$bad" "" "a create that is killed at any of $places places leaves nothing"
+  true_that "and they were several" test $places -gt 2
+else
+  skip "strace cannot follow processes here"
+fi
+must f server delete here
+is_eq "$(pool) $(rbd trash ls vms)" " " "nothing is left in Ceph"
+run f state check
+is_rc 0 "nor in STATE"
+all_gone
+done_testing
