@@ -168,13 +168,14 @@ dd if=/dev/urandom of="$tmp/large" bs=1M count=200 2> /dev/null
 must f image create large --file "$tmp/large" --disk-format raw
 begin=$SECONDS
 (f server create no --flavor tiny --image large 2> "$tmp/said"; echo $? > "$tmp/rc") &
+job=$!
 is_begun () { pool | grep -q 'new\.'; }
 true_that "an import is on its way" wait_for 120 is_begun
 host_run one kill -STOP "$osd"
 run f server list -o value -c name -c status
 has "$rc $out" "0 " "other commands go on"
-has "$out" "here ACTIVE" "with other servers"
-wait
+has "$out" $'here\tACTIVE' "with other servers"
+wait $job
 has "$(cat "$tmp/rc" "$tmp/said")" "the Ceph cluster lets in, but does not answer within 30 s" "an OSD that stops ends the call"
 is_eq "$(head -n 1 "$tmp/rc")" 8 "as one that cannot be reached"
 true_that "within the deadline" test $((SECONDS - begin)) -lt 400

@@ -77,6 +77,36 @@ traits_of (struct vl_call *call, const struct vl_plugin *driver)
   return traits;
 }
 
+/* New disks may be made elsewhere than beside STATE: then that is the room which counts.  Where it is
+ * not known, after a warning, no room is. */
+static void
+measure_store (struct vl_app *app, struct vl_resources *resources)
+{
+  const char *type = vl_config_str (app->config, "storage.images_type"), *store;
+  struct vl_plugin *plugin =
+      type ? vl_registry_answer (app->registry, VL_ANSWER_IMAGES, type) : NULL;
+  struct vl_call *call = app->call, before = *call;
+  size_t first = call->findings.n, errors = call->findings.n_errors;
+  int64_t total = -1, used = -1;
+
+  if (plugin == NULL || VL_GROUP_FN (plugin, storage, capacity) == NULL)
+    return;
+  vl_call_as (call, plugin);
+  call->phase = VL_PHASE_GROUP;
+  call->doing = "capacity";
+  if (vl_said (
+          call,
+          plugin->feature.storage->capacity (call, vl_app_state_dir (app), &store, &total, &used),
+          errors)
+      < 0)
+    total = used = -1;
+  vl_call_as (call, before.plugin);
+  call->phase = before.phase;
+  vl_soften (call, first);
+  resources->local_bytes = total;
+  resources->local_bytes_used = used;
+}
+
 int
 vl_host_usage (struct vl_app *app, struct vl_usage *usage)
 {
@@ -100,6 +130,7 @@ vl_host_usage (struct vl_app *app, struct vl_usage *usage)
   VL_CALL (app, driver, inventory, get_host_uptime, &usage->uptime);
   vl_patience_set (app->call, 0);
   app->call->host = NULL;
+  measure_store (app, &usage->resources);
   /* What is known is shown beside what is not. */
   if (usage->resources.local_bytes >= 0 || usage->uptime >= 0)
     vl_soften (app->call, first);
