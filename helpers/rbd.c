@@ -127,6 +127,7 @@ order_pool (struct order *order, const char *pool, rados_ioctx_t *io)
 int
 order_connect (struct order *order)
 {
+  const char *wanted = order_text (order, "fsid");
   char fsid[64] = "";
   int error;
 
@@ -141,6 +142,8 @@ order_connect (struct order *order)
     return order_fail (order, "unreachable", "%s", strerror (-error));
   if (rados_cluster_fsid (order->cluster, fsid, sizeof fsid) > 0)
     json_object_set_new (order->answer, "fsid", json_string (fsid));
+  if (wanted && strcmp (wanted, fsid) != 0)
+    return order_fail (order, "elsewhere", "%s", fsid);
   return order_pool (order, order->pool, &order->io);
 }
 

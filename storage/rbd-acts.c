@@ -30,10 +30,11 @@
 struct order {
   struct vl_call *c;
   const char *pool, *image, *conf, *user, *keyring;
-  const char *token;
+  const char *token, *more, *accepted;
   struct vl_tool_file files[3];
   uint32_t n_files;
   int64_t file_size;       /* that the last of the files may get, or 0 */
+  int64_t connect;         /* seconds that the monitors are waited for */
   int64_t bytes;           /* that have to be moved */
   int64_t patience;        /* seconds that it may wait for others */
   struct vl_volume answer; /* to be read with vl_info */
@@ -50,12 +51,16 @@ refuse_missing (struct vl_call *c)
                        "built without librbd");
 }
 
+/* About the image NAME ("pool/image"; NULL: the pool of new disks) in the cluster that CONF lets USER
+ * into. */
 static int
-begin (struct order *o, struct vl_call *c, const char *name)
+begin_as (struct order *o, struct vl_call *c, const char *name, const char *conf, const char *user)
 {
   const char *slash = name ? strchr (name, '/') : NULL, *end;
 
-  *o = (struct order) { .c = c, .conf = rbd_conf (c), .user = rbd_user (c) };
+  *o = (struct order) {
+    .c = c, .conf = conf, .user = user, .connect = vl_int (c, "connect-timeout")
+  };
   if (! vl_tool_there (c, RBD_TOOL))
     return refuse_missing (c);
   o->pool = slash ? vl_printf (c, "%.*s", (int)(slash - name), name) : vl_str (c, "pool");
@@ -79,6 +84,12 @@ begin (struct order *o, struct vl_call *c, const char *name)
       (struct vl_tool_file) { .path = access (o->keyring, R_OK) == 0 ? o->keyring : o->conf,
                               .fd = -1 };
   return 0;
+}
+
+static int
+begin (struct order *o, struct vl_call *c, const char *name)
+{
+  return begin_as (o, c, name, rbd_conf (c), rbd_user (c));
 }
 
 /* ---- judging ---- */
@@ -119,7 +130,7 @@ refuse (const struct order *o, const char *what, const char *error)
                    "ceph -c %s -s says whether it is up; rbd_connect_timeout is how long is waited",
                    o->conf),
         "no monitor of the Ceph cluster of \"%s\" answers within %lld s: %s", o->conf,
-        (long long)vl_int (c, "connect-timeout"), text);
+        (long long)o->connect, text);
   if (VL_STREQ (error, "denied") || VL_STREQ (error, "keyring"))
     return refuse_login (o, VL_STREQ (error, "keyring") ? "it has no key" : text);
   if (VL_STREQ (error, "pool"))
@@ -139,6 +150,15 @@ refuse (const struct order *o, const char *what, const char *error)
         "cannot %s \"%s/%s\": the Ceph cluster lets in, but does not answer within "
         "%d s",
         what, o->pool, o->image, ANSWER_TIMEOUT);
+  if (VL_STREQ (error, "elsewhere"))
+    return vl_refuse_as (c, VL_ERR_REQUEST, "ImageUnacceptable", NULL,
+                         "register it anew, with image create --rbd, where it is now",
+                         "\"%s/%s\" is of another Ceph cluster than that of \"%s\", which is %s",
+                         o->pool, o->image, o->conf, text);
+  if (VL_STREQ (error, "gone"))
+    return vl_refuse_as (c, VL_ERR_NOT_FOUND, "ImageNotFound", NULL,
+                         vl_printf (c, "rbd -c %s ls -l %s shows what there is", o->conf, o->pool),
+                         "cannot %s \"%s/%s\" in Ceph: %s", what, o->pool, o->image, text);
   if (VL_STREQ (error, "foreign"))
     return vl_refuse_as (
         c, VL_ERR_FAILED, "NotProven", NULL,
@@ -159,13 +179,13 @@ refuse (const struct order *o, const char *what, const char *error)
 
 /* ---- running ---- */
 
-/* Has virtloom-rbd do WORD, with the further members MORE; WHAT says it in a sentence.  0, or -1 after
- * a refusal. */
+/* Has virtloom-rbd do WORD, with the further members MORE; WHAT says it in a sentence.  0; -1 after
+ * a refusal; 1 where Ceph's error is the one that is accepted. */
 static int
 run (struct order *o, const char *word, const char *what, const char *more)
 {
   struct vl_call *c = o->c;
-  int64_t connect = vl_int (c, "connect-timeout"), time;
+  int64_t time;
   static const char *const none[] = { NULL };
   struct vl_tool_result result = { .size = sizeof result };
   struct vl_tool tool = { .size = sizeof tool,
@@ -176,14 +196,14 @@ run (struct order *o, const char *word, const char *what, const char *more)
   const char *error;
 
   /* 10 MB/s is slower than any cluster that can hold a guest; a day is enough. */
-  time = 2 * connect + 3 * ANSWER_TIMEOUT + o->patience + o->bytes / 10000000;
+  time = 2 * o->connect + 3 * ANSWER_TIMEOUT + o->patience + o->bytes / 10000000;
   tool.deadline = (uint32_t)(time < 86400 ? time : 86400) * 1000;
   tool.input = vl_printf (
       c,
       "{\"do\": \"%s\", \"conf\": \"" CONF "\", \"user\": \"%s\", %s\"connect_timeout\": %" PRId64
       ", \"answer_timeout\": %d, \"pool\": \"%s\", \"image\": \"%s\", %s%s}",
       word, o->user,
-      VL_STREQ (o->files[1].path, o->keyring) ? "\"keyring\": \"" KEYRING "\", " : "", connect,
+      VL_STREQ (o->files[1].path, o->keyring) ? "\"keyring\": \"" KEYRING "\", " : "", o->connect,
       ANSWER_TIMEOUT, o->pool, o->image,
       o->token ? vl_printf (c, "\"token\": \"%s\", \"made_as\": \"new.%s.%s\"", o->token, o->image,
                             o->token)
@@ -196,7 +216,17 @@ run (struct order *o, const char *word, const char *what, const char *more)
                                    .connection = result.out,
                                    .where = "the answer of virtloom-rbd" };
   error = vl_info (c, &o->answer, "error");
+  if (error && o->accepted && VL_STREQ (error, o->accepted))
+    return 1;
   return error ? refuse (o, what, error) : 0;
+}
+
+static int
+says (const struct order *o, const char *key)
+{
+  const char *text = vl_info (o->c, &o->answer, key);
+
+  return text && VL_STREQ (text, "true");
 }
 
 static int64_t
@@ -205,6 +235,145 @@ number (const struct order *o, const char *key)
   const char *text = vl_info (o->c, &o->answer, key);
 
   return text ? strtoll (text, NULL, 10) : 0;
+}
+
+/* Writes the image that O has looked at to the new file PATH. */
+static int
+write_out (struct order *o, const char *path, const char *more)
+{
+  struct vl_call *c = o->c;
+  VL_AUTOCLOSE int fd = -1;
+  int result;
+
+  o->bytes = o->file_size = number (o, "bytes");
+  fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return vl_file_failed (c, "cannot make", path, errno);
+  o->files[o->n_files++] = (struct vl_tool_file) { .path = path, .fd = fd, .write = 1 };
+  result = vl_file_room (c, path, o->bytes);
+  if (result == 0)
+    result = run (o, "export", "read", vl_printf (c, ", \"data\": 5%s", more));
+  if (result < 0)
+    unlink (path);
+  return result;
+}
+
+/* ---- images ---- */
+
+/* An image that others made; FSID is "" where it is not said. */
+struct image {
+  const char *fsid, *pool, *name, *snap;
+};
+
+/* "rbd:POOL/IMAGE@SNAPSHOT", or as Glance says it, "rbd://FSID/POOL/IMAGE/SNAPSHOT". */
+static int
+read_url (struct vl_call *c, const char *url, struct image *image)
+{
+  int whole = strncmp (url, "rbd://", 6) == 0;
+  const char *parts[4] = { "none" }, *at = url + (whole ? 6 : 4);
+  const char *const ends = whole ? "///" : "x/@";
+  int good = 1;
+
+  for (int i = whole ? 0 : 1; i < 4 && good; i++) {
+    size_t n = i < 3 ? strcspn (at, (char[]) { ends[i], '\0' }) : strlen (at);
+
+    parts[i] = vl_printf (c, "%.*s", (int)n, at);
+    good = rbd_is_name (parts[i]) && (i == 3 || at[n] == ends[i]);
+    at += n + (i < 3);
+  }
+  *image = (struct image) { whole ? parts[0] : "", parts[1], parts[2], parts[3] };
+  return good ? 0
+              : vl_refuse (c, VL_ERR_USAGE, NULL, NULL,
+                           "\"%s\" is no image in Ceph; accepted: rbd:POOL/IMAGE@SNAPSHOT and "
+                           "rbd://FSID/POOL/IMAGE/SNAPSHOT, of A-Z a-z 0-9 _ . -",
+                           url);
+}
+
+/* Looks at IMAGE, in the cluster that has the disks or, with DOWNLOAD, the one that images are
+ * downloaded from: O is what was asked and answered.  0; -1 after a refusal; 1 where Ceph's error is
+ * the one ACCEPTED. */
+static int
+look_at (struct vl_call *c, const struct image *image, int download, const char *accepted,
+         struct order *o)
+{
+  const char *conf = download ? vl_str (c, "download-conf") : NULL;
+  const char *user = download ? vl_str (c, "download-user") : NULL;
+  int result;
+
+  if (begin_as (o, c, vl_printf (c, "%s/%s", image->pool, image->name), conf ? conf : rbd_conf (c),
+                user ? user : rbd_user (c))
+      < 0)
+    return -1;
+  if (download)
+    o->connect = vl_int (c, "download-timeout");
+  o->more = vl_printf (c, ", \"snap\": \"%s\"%s", image->snap,
+                       *image->fsid ? vl_printf (c, ", \"fsid\": \"%s\"", image->fsid) : "");
+  o->accepted = accepted;
+  result = run (o, "look", "look at", o->more);
+  if (result)
+    return result;
+  if (says (o, "there"))
+    return 0;
+  return vl_refuse_as (c, VL_ERR_NOT_FOUND, "ImageNotFound", NULL,
+                       vl_printf (c, "rbd -c %s ls -l %s shows what there is", o->conf, o->pool),
+                       "the Ceph cluster of \"%s\" has no image \"%s/%s\"", o->conf, o->pool,
+                       o->image);
+}
+
+int
+rbd_image_look (struct vl_call *c, const char *url, struct vl_image_place *place)
+{
+  const char *fsid;
+  struct image image;
+  struct order o;
+
+  if (read_url (c, url, &image) < 0 || look_at (c, &image, vl_bool (c, "download"), NULL, &o) < 0)
+    return -1;
+  if (! says (&o, "protected"))
+    return vl_refuse_as (
+        c, VL_ERR_REQUEST, "ImageUnacceptable", NULL,
+        vl_printf (c, "rbd -c %s snap protect %s/%s@%s", o.conf, o.pool, o.image, image.snap),
+        "snapshot \"%s/%s@%s\" in Ceph is not protected, so that it may go while "
+        "disks need it",
+        o.pool, o.image, image.snap);
+  fsid = vl_info (c, &o.answer, "fsid");
+  place->url =
+      vl_printf (c, "rbd://%s/%s/%s/%s", fsid ? fsid : "", image.pool, image.name, image.snap);
+  place->bytes = number (&o, "bytes");
+  return 0;
+}
+
+/* Of another cluster than that of the disks nothing is cloned. */
+int
+rbd_image_clones (struct vl_call *c, const char *url, struct vl_image_place *place)
+{
+  struct image image;
+  struct order o;
+  int result = read_url (c, url, &image);
+
+  if (result == 0)
+    result = look_at (c, &image, 0, "elsewhere", &o);
+  if (result)
+    return result < 0 ? -1 : 0;
+  place->url = url;
+  place->bytes = number (&o, "bytes");
+  return 0;
+}
+
+int
+rbd_image_fetch (struct vl_call *c, const char *url, const char *path)
+{
+  struct image image;
+  struct order o;
+
+  if (! vl_bool (c, "download"))
+    return vl_refuse_as (
+        c, VL_ERR_UNSUPPORTED, "ImageNotActive", "download",
+        "set enable_rbd_download = yes in plugins.d/rbd.conf, or images_type = rbd",
+        "image \"%s\" lies in Ceph, and is not copied from there", url);
+  if (read_url (c, url, &image) < 0 || look_at (c, &image, 1, NULL, &o) < 0)
+    return -1;
+  return write_out (&o, path, o.more);
 }
 
 /* ---- making ---- */
@@ -274,10 +443,24 @@ make_raw (struct vl_call *c, const struct vl_volume *volume, const char **path, 
   return local_make (c, &plain, &raw);
 }
 
+/* The members of an order that say what is cloned; NULL after a refusal. */
+static const char *
+read_parent (struct vl_call *c, const char *url)
+{
+  struct image image;
+
+  if (read_url (c, url, &image) < 0)
+    return NULL;
+  return vl_printf (c,
+                    ", \"fsid\": \"%s\", \"parent_pool\": \"%s\", \"parent_image\": \"%s\", "
+                    "\"parent_snap\": \"%s\"",
+                    image.fsid, image.pool, image.name, image.snap);
+}
+
 int
 rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source)
 {
-  const char *path, *made;
+  const char *path, *made, *more;
   struct order o;
   int result;
 
@@ -285,14 +468,17 @@ rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
     return local_make (c, volume, source);
   if (begin (&o, c, source->name) < 0 || check_secret (c) < 0 || take_token (&o, volume) < 0)
     return -1;
+  more = volume->image_url ? read_parent (c, volume->image_url) : "";
+  if (more == NULL)
+    return -1;
   result = make_raw (c, volume, &path, &made);
   if (result == 0) {
     o.bytes = path ? volume->bytes : 0;
     if (path)
       o.files[o.n_files++] = (struct vl_tool_file) { .path = path, .fd = -1 };
     result = run (&o, "make", "make",
-                  vl_printf (c, ", \"server\": \"%s\", \"bytes\": %" PRId64 "%s", volume->server,
-                             volume->bytes, path ? ", \"data\": 5" : ""));
+                  vl_printf (c, ", \"server\": \"%s\", \"bytes\": %" PRId64 "%s%s", volume->server,
+                             volume->bytes, path ? ", \"data\": 5" : "", more));
   }
   if (made)
     unlink (made);
@@ -353,27 +539,15 @@ int
 rbd_snapshot (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source,
               const char *path, const char *format)
 {
-  VL_AUTOCLOSE int fd = -1;
   struct order o;
-  int result;
 
   (void)volume;
   if (! VL_STREQ (format, "raw"))
     return vl_refuse (c, VL_ERR_UNSUPPORTED, NULL, NULL,
                       "a disk in Ceph is written as '%s'; accepted: raw", format);
-  if (begin (&o, c, source->name) < 0 || run (&o, "look", "look at", "") < 0)
-    return -1;
-  o.bytes = o.file_size = number (&o, "bytes");
-  fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return vl_file_failed (c, "cannot make", path, errno);
-  o.files[o.n_files++] = (struct vl_tool_file) { .path = path, .fd = fd, .write = 1 };
-  result = vl_file_room (c, path, o.bytes);
-  if (result == 0)
-    result = run (&o, "export", "read", ", \"data\": 5");
-  if (result < 0)
-    unlink (path);
-  return result;
+  return begin (&o, c, source->name) < 0 || run (&o, "look", "look at", "") < 0
+             ? -1
+             : write_out (&o, path, "");
 }
 
 int

@@ -23,10 +23,11 @@ static const struct vl_tool_row tools[] = { LOCAL_TOOLS,
                                               .flags = VL_TOOL_WRITES | VL_TOOL_CONNECT,
                                               .memory = (int64_t)8 << 30 } };
 
-#define ROW(name_, key_, help_, ...)                                                               \
+#define ROW(name_, key_, help_, ...) ROW_OF (name_, key_, "libvirt." key_, help_, __VA_ARGS__)
+#define ROW_OF(name_, key_, nova_, help_, ...)                                                     \
   {                                                                                                \
-    .name = (name_), .setting = (key_), .nova = "libvirt." key_, .help = (help_),                  \
-    .since = "0.1.0", __VA_ARGS__                                                                  \
+    .name = (name_), .setting = (key_), .nova = (nova_), .help = (help_), .since = "0.1.0",        \
+    __VA_ARGS__                                                                                    \
   }
 static const struct vl_prop props[] = {
   ROW ("pool", "images_rbd_pool", "the pool that servers' disks are made in", .type = VL_STRING,
@@ -44,6 +45,18 @@ static const struct vl_prop props[] = {
   ROW ("retry-interval", "rbd_destroy_volume_retry_interval",
        "how long is waited between two tries", .type = VL_INT, .deflt = "5", .max = 3600,
        .unit = "s"),
+  ROW_OF ("download", "enable_rbd_download", "glance.enable_rbd_download",
+          "may images that lie in Ceph be copied into STATE for other disks", .type = VL_BOOL,
+          .deflt = "false"),
+  ROW_OF ("download-conf", "download_rbd_ceph_conf", "glance.rbd_ceph_conf",
+          "ceph.conf of the cluster that has them; unset: as of disks", .type = VL_STRING,
+          .flags = VL_EMPTY_UNSET, .only = "download=true"),
+  ROW_OF ("download-user", "download_rbd_user", "glance.rbd_user",
+          "Ceph's user for them; unset: as of disks", .type = VL_STRING, .flags = VL_EMPTY_UNSET,
+          .only = "download=true"),
+  ROW_OF ("download-timeout", "download_rbd_connect_timeout", "glance.rbd_connect_timeout",
+          "how long that cluster's monitors are waited for", .type = VL_INT, .deflt = "5", .min = 1,
+          .max = 3600, .unit = "s", .only = "download=true"),
 };
 
 /* ---- names ---- */
@@ -199,7 +212,11 @@ static const struct vl_storage_calls calls = { .size = sizeof calls,
                                                .resize = rbd_resize,
                                                .remove = rbd_remove,
                                                .snapshot = rbd_snapshot,
-                                               .capacity = rbd_capacity };
+                                               .capacity = rbd_capacity,
+                                               .image_schemes = types,
+                                               .image_look = rbd_image_look,
+                                               .image_clones = rbd_image_clones,
+                                               .image_fetch = rbd_image_fetch };
 
 VL_FEATURE (rbd, "rbd", .version = VL_VERSION, .summary = "disks and volumes in a Ceph cluster",
             .props = VL_TABLE (props), .reads = VL_TABLE (reads), .tools = VL_TABLE (tools),

@@ -23,6 +23,9 @@ int rbd_resize (struct vl_call *c, const struct vl_volume *volume, const struct 
 int rbd_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source);
 int rbd_snapshot (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source,
                   const char *path, const char *format);
+int rbd_image_look (struct vl_call *c, const char *url, struct vl_image_place *place);
+int rbd_image_clones (struct vl_call *c, const char *url, struct vl_image_place *place);
+int rbd_image_fetch (struct vl_call *c, const char *url, const char *path);
 int rbd_capacity (struct vl_call *c, const char *dir, const char **store, int64_t *total,
                   int64_t *used);
 

@@ -80,7 +80,7 @@ for bad in ftp://host/x file:///etc/passwd /etc/passwd http:// 'http://host/a b'
   is_eq "$rc $err" "2 error Usage core: \"$bad\" is nothing to download from; $where" "no address: $bad"
 done
 run f image create bad --url "$http/file/raw" --file www/raw --disk-format raw
-is_eq "$rc $err" "2 error Usage core: 'image create' takes either --file FILE or --url URL" "a file and an address"
+is_eq "$rc $err" "2 error Usage core: 'image create' takes one of --file FILE, --url URL and --rbd POOL/IMAGE@SNAPSHOT" "a file and an address"
 run f image create bad --disk-format raw
 is_eq "$rc $err" "2 error Usage core: 'image create' needs --file FILE, or --url URL" "neither"
 run f image create bad --url "$http/file/raw"

@@ -72,6 +72,7 @@ static const struct option options[] = {
   { "password", NULL, "FILE", "the administrator's password: the first line, - for stdin" },
   { "property", NULL, "KEY=VALUE", "a property" REPEATABLE },
   { "ram", NULL, "MIB", "memory" },
+  { "rbd", NULL, "IMAGE", "POOL/IMAGE@SNAPSHOT: the image lies in Ceph, and is not copied" },
   { "reason", NULL, "TEXT", "why the server is locked" },
   { "request", NULL, "FILE", "a request file, - for stdin" },
   { "root", NULL, "DIR", "the recorded machine to judge: its /proc, /sys, /dev below DIR" },

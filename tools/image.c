@@ -79,8 +79,10 @@ static int
 image_create (struct tool *tool)
 {
   struct vl_image_info image = { .name = tool->args->words[0] };
+  const char *rbd = args_value (tool->args, "rbd");
+  const char *url = rbd ? vl_printf (tool->call, "rbd:%s", rbd) : args_value (tool->args, "url");
   const struct vl_image_source source = { .file = args_value (tool->args, "file"),
-                                          .url = args_value (tool->args, "url"),
+                                          .url = url,
                                           .checksum = args_value (tool->args, "checksum") };
   struct vl_property *properties;
   int bad = args_number (tool, "min-ram", 0, &image.min_ram);
@@ -89,9 +91,13 @@ image_create (struct tool *tool)
   bad |= args_properties (tool, "property", &properties, &image.n_properties);
   image.properties = properties;
   image.disk_format = args_value (tool->args, "disk-format");
-  if (source.file && source.url)
+  /* What lies in Ceph can be nothing else. */
+  if (rbd && image.disk_format == NULL)
+    image.disk_format = "raw";
+  if ((source.file != NULL) + (args_value (tool->args, "url") != NULL) + (rbd != NULL) > 1)
     bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL, NULL,
-                     "'image create' takes either --file FILE or --url URL");
+                     "'image create' takes one of --file FILE, --url URL and --rbd "
+                     "POOL/IMAGE@SNAPSHOT");
   else if ((source.file == NULL && source.url == NULL) || image.disk_format == NULL)
     bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL,
                      image.disk_format ? NULL
@@ -251,7 +257,7 @@ cache_fetch (struct tool *tool)
 }
 
 static const struct verb verbs[] = {
-  { "create", "IMAGE", 1, 1, "file url checksum disk-format min-ram min-disk property",
+  { "create", "IMAGE", 1, 1, "file url rbd checksum disk-format min-ram min-disk property",
     "table json", "inspects a file, or what it downloads, and copies it into STATE",
     "virtloom image create debian --file debian.qcow2 --disk-format qcow2", 0, image_create },
   { "set", "IMAGE", 1, 1, "property", "table json", "sets properties",

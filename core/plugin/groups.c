@@ -12,9 +12,10 @@ const char *const *
 vl_plugin_answers (const struct vl_plugin *plugin, enum vl_answers what)
 {
   static const char *const none[] = { NULL };
-  const char *const *names = what == VL_ANSWER_NETWORKS ? VL_GROUP_FN (plugin, network, types)
-                             : what == VL_ANSWER_IMAGES
-                                 ? VL_GROUP_FN (plugin, storage, image_types)
+  const char *const *names =
+      what == VL_ANSWER_NETWORKS ? VL_GROUP_FN (plugin, network, types)
+      : what == VL_ANSWER_STORES ? VL_GROUP_FN (plugin, storage, image_schemes)
+      : what == VL_ANSWER_IMAGES ? VL_GROUP_FN (plugin, storage, image_types)
                                  : VL_GROUP_FN (plugin, storage, volume_types);
 
   return names ? names : none;

@@ -335,7 +335,8 @@ refuse_double_answers (struct vl_call *call, struct vl_plugin *one, struct vl_pl
 {
   static const char *const whats[VL_N_ANSWERS] = { "answer for images_type",
                                                    "answer for volumes of type",
-                                                   "answer for networks of type" };
+                                                   "answer for networks of type",
+                                                   "answer for images of" };
 
   for (int what = 0; what < VL_N_ANSWERS; what++)
     for (const char *const *name = vl_plugin_answers (one, (enum vl_answers)what); *name; name++)

@@ -130,8 +130,8 @@ struct vl_plugin *vl_registry_find (const struct vl_registry *registry, const ch
 struct vl_plugin *vl_registry_claim (const struct vl_registry *registry, const char *key);
 
 /* What a plugin with a group of calls answers for. */
-enum vl_answers { VL_ANSWER_IMAGES, VL_ANSWER_VOLUMES, VL_ANSWER_NETWORKS };
-#define VL_N_ANSWERS 3
+enum vl_answers { VL_ANSWER_IMAGES, VL_ANSWER_VOLUMES, VL_ANSWER_NETWORKS, VL_ANSWER_STORES };
+#define VL_N_ANSWERS 4
 /* What PLUGIN answers for, NULL-terminated; is NAME among it? */
 const char *const *vl_plugin_answers (const struct vl_plugin *plugin, enum vl_answers what);
 int vl_plugin_has_answer (const struct vl_plugin *plugin, enum vl_answers what, const char *name);

@@ -70,7 +70,7 @@ vl_image_users (struct vl_app *app, const char *name, const char *const **server
 int
 vl_image_was_whole (struct vl_call *call, const struct vl_image_info *image)
 {
-  if (*image->checksum)
+  if (*image->checksum || vl_image_is_elsewhere (image))
     return 0;
   return vl_refuse_as (call, VL_ERR_REQUEST, "ImageNotActive", NULL,
                        "wait for its download, or go on with it: 'virtloom image list' says how",
@@ -91,6 +91,8 @@ vl_image_cache (struct vl_app *app, const char *name)
                ? vl_db_run (app->store, "UPDATE image SET used = ? WHERE uuid = ?", "ss",
                             vl_now_text (app->call), image->uuid)
                : 0;
+  if (vl_image_is_elsewhere (image) && ! VL_STREQ (image->status, "deleting"))
+    return vl_image_bring (app, image) < 0 ? -1 : 1;
   if (image->url && image->url_checksum && ! VL_STREQ (image->status, "deleting"))
     return vl_image_fetch_again (app, image) < 0 ? -1 : 1;
   return vl_refuse_as (app->call, VL_ERR_REQUEST, "ImageNotActive", NULL, NULL,
@@ -98,12 +100,25 @@ vl_image_cache (struct vl_app *app, const char *name)
                        image->status);
 }
 
+/* Can the root disk of REQUEST be cloned from image UUID?  1, 0, -1 after findings. */
+static int
+is_cloned (struct vl_app *app, const struct vl_request *request, const char *uuid)
+{
+  const char *type =
+      request->disk_kind ? request->disk_kind : vl_config_str (app->config, "storage.images_type");
+  struct vl_plugin *plugin =
+      type ? vl_registry_answer (app->registry, VL_ANSWER_IMAGES, type) : NULL;
+  const struct vl_image_info *image = plugin ? vl_image_find (app, uuid) : NULL;
+
+  return image ? vl_image_clones (app, image, plugin) : 0;
+}
+
 int
-vl_images_ready (struct vl_app *app, const struct vl_request *request)
+vl_images_ready (struct vl_app *app, const struct vl_request *request, int clones)
 {
   const char *const paths[] = { request->image.file, request->image.kernel,
                                 request->image.ramdisk };
-  int bad = 0;
+  int bad = 0, cloned;
 
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
     const char *name = paths[i] ? strrchr (paths[i], '/') : NULL, *path;
@@ -112,7 +127,8 @@ vl_images_ready (struct vl_app *app, const struct vl_request *request)
     /* A file of the user's own is no image in STATE. */
     if (path && VL_STREQ (path, paths[i])
         && vl_db_any (app->store, "SELECT 1 FROM image WHERE uuid = ?", "s", name + 1) > 0
-        && vl_image_cache (app, name + 1) < 0)
+        && ((cloned = clones && i == 0 ? is_cloned (app, request, name + 1) : 0) < 0
+            || (cloned == 0 && vl_image_cache (app, name + 1) < 0)))
       bad = -1;
   }
   return bad;

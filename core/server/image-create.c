@@ -397,6 +397,8 @@ vl_image_create_from (struct vl_app *app, const struct vl_image_source *source,
   struct arrival a = { .app = app, .image = image, .source = source, .facts.size = sizeof a.facts };
   char uuid[37];
 
+  if (vl_image_store_of (app, source->url))
+    return vl_image_register (app, source->url, image);
   if (check (app, source, image) < 0
       || (source->url ? vl_image_format_check (app->call, image->name, image->disk_format)
                       : vl_image_inspect (app->call, source->file, image->disk_format, &a.facts))
@@ -438,6 +440,27 @@ vl_image_fill_in (struct vl_app *app, const struct vl_image_info *image, vl_imag
                        .opaque = opaque,
                        .facts.size = sizeof a.facts };
 
+  return arrive (&a);
+}
+
+int
+vl_image_fill_again (struct vl_app *app, const struct vl_image_info *image, vl_image_fill fill,
+                     void *opaque)
+{
+  static const struct vl_image_source none = { NULL, NULL, NULL };
+  struct arrival a = { .app = app,
+                       .store = vl_app_store (app),
+                       .image = image,
+                       .source = &none,
+                       .uuid = image->uuid,
+                       .fill = fill,
+                       .opaque = opaque,
+                       .again = 1,
+                       .facts.size = sizeof a.facts };
+
+  if (a.store == NULL)
+    return -1;
+  vl_recover (app, a.store);
   return arrive (&a);
 }
 

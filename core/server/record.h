@@ -49,9 +49,20 @@ int vl_holdings_load (struct vl_app *app, const struct vl_plugin *driver, const 
 /* image-cache.c: IMAGE has had its bytes, so that it is known what it is.  0, or -1 after
  * ImageNotActive. */
 int vl_image_was_whole (struct vl_call *call, const struct vl_image_info *image);
-/* image-cache.c: the images that REQUEST is made of are in STATE, fetched if they must be.  To be
+/* image-cache.c: the images that REQUEST is made of are in STATE, fetched if they must be; with
+ * CLONES not the one that its root disk can be cloned from.  To be
  * called before a server's disks are planned to be made of them.  0, or -1 after a finding. */
-int vl_images_ready (struct vl_app *app, const struct vl_request *request);
+int vl_images_ready (struct vl_app *app, const struct vl_request *request, int clones);
+/* image-store.c: the plugin in whose store images like URL (or NULL) lie, or NULL; does IMAGE lie in
+ * one? */
+struct vl_plugin *vl_image_store_of (struct vl_app *app, const char *url);
+int vl_image_is_elsewhere (const struct vl_image_info *image);
+/* Makes IMAGE, which is URL, without a copy of it; has one made.  0, or -1 after findings. */
+int vl_image_register (struct vl_app *app, const char *url, const struct vl_image_info *image);
+int vl_image_bring (struct vl_app *app, const struct vl_image_info *image);
+/* Can a disk of PLUGIN be cloned from IMAGE?  1, 0, -1 after findings. */
+int vl_image_clones (struct vl_app *app, const struct vl_image_info *image,
+                     struct vl_plugin *plugin);
 /* Inside a transaction in which PLAN was built (vl_plan_again): its claims become those
  * of SERVER as ROLE.  Under --host nothing is taken.  0, or -1 after a finding. */
 int vl_claims_write (struct vl_app *app, const char *server, const char *role,

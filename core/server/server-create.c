@@ -363,7 +363,7 @@ vl_server_create (struct vl_app *app, const struct vl_create_options *options, c
     request->files = options->files;
     request->n_files = options->n_files;
   }
-  if (request && vl_images_ready (app, request) < 0) {
+  if (request && vl_images_ready (app, request, 1) < 0) {
     vl_request_free (request);
     request = NULL;
   }

@@ -108,6 +108,34 @@ act_nic (const struct vl_hooks *hooks, const struct vl_nic *nic, int gone)
 
 /* ---- making ---- */
 
+/* The image that the disk can be cloned from: 1, with *INFO; 0: it is a file; -1 after findings. */
+static int
+find_clone (struct disk_work *w, struct vl_plugin *plugin, const struct vl_request_image *image,
+            const struct vl_image_info **info)
+{
+  const char *name = image->file ? strrchr (image->file, '/') : NULL;
+
+  if (! VL_STREQ (w->disk->role, "root") || name == NULL
+      || vl_db_any (w->app->store, "SELECT 1 FROM image WHERE uuid = ? AND url IS NOT NULL", "s",
+                    name + 1)
+             <= 0)
+    return 0;
+  *info = vl_image_find (w->app, name + 1);
+  return *info ? vl_image_clones (w->app, *info, plugin) : -1;
+}
+
+static int
+make_clone (struct disk_work *w, struct vl_plugin *plugin, const struct vl_image_info *info,
+            int64_t size)
+{
+  w->volume.image = NULL;
+  w->volume.image_url = info->url;
+  w->volume.image_bytes = info->virtual_size;
+  return vl_image_admit_bytes (w->app->call, info->virtual_size, size, &w->volume.bytes) < 0
+             ? -1
+             : act_on (w, plugin, "make", plugin->feature.storage->make);
+}
+
 /* The image is judged here, and the plugin gets the very file that was. */
 static int
 make_of_image (struct disk_work *w, struct vl_plugin *plugin)
@@ -117,7 +145,11 @@ make_of_image (struct disk_work *w, struct vl_plugin *plugin)
   int64_t size = VL_STREQ (w->disk->role, "rescue") ? 0 : w->request->flavor.disk * VL_GIB;
   struct vl_call *call = w->app->call;
   VL_AUTOIMAGE struct vl_image_file file = { .fd = -1 };
+  const struct vl_image_info *info = NULL;
+  int clone = find_clone (w, plugin, image, &info);
 
+  if (clone)
+    return clone < 0 ? -1 : make_clone (w, plugin, info, size);
   if (image->file == NULL)
     return vl_refuse_as (call, VL_ERR_NOT_FOUND, "ImageNotFound", NULL, NULL,
                          "image \"%s\" is not in STATE", image->name ? image->name : "");

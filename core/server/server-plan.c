@@ -32,7 +32,7 @@ vl_stored_request (struct vl_app *app, const char *json, const char *origin)
         && (access (file, F_OK) == 0
             || vl_db_any (store,
                           "SELECT 1 FROM image WHERE uuid = ? AND status IN ('queued', 'saving') "
-                          "AND checksum <> ''",
+                          "AND (checksum <> '' OR (url IS NOT NULL AND url NOT LIKE 'http%'))",
                           "s", uuid)
                    > 0)) {
       request->image.uuid = uuid;

@@ -94,7 +94,7 @@ plan (struct rebuilding *r)
                                 vl_printf (app->call, "server \"%s\"", r->turning->record.name))
            : NULL;
 
-  if (request && vl_images_ready (app, request) < 0) {
+  if (request && vl_images_ready (app, request, 0) < 0) {
     vl_request_free (request);
     request = NULL;
   }

@@ -83,7 +83,7 @@ make_request (struct vl_turning *r, const char *image)
   struct vl_request *other = json ? vl_stored_request (r->app, json, origin) : NULL;
   struct vl_request *own = other ? vl_stored_request (r->app, r->record.request, origin) : NULL;
   struct vl_rescue *rescue;
-  int bad = own == NULL || vl_images_ready (r->app, other) < 0;
+  int bad = own == NULL || vl_images_ready (r->app, other, 0) < 0;
   const struct vl_block_device *root = own ? vl_root_device (own) : NULL;
 
   if (bad) {

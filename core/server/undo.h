@@ -139,6 +139,9 @@ int vl_image_download_mend (struct vl_app *app, struct vl_store *store, const ch
 /* Can there be an image like IMAGE?  0, or -1 after findings.  Makes it, with its uuid, of what FILL,
  * which answers 0 or -1, puts into the new file PATH, in the image's format. */
 typedef int (*vl_image_fill) (void *opaque, const char *path);
+/* The same of an image that is on record and not here. */
+int vl_image_fill_again (struct vl_app *app, const struct vl_image_info *image, vl_image_fill fill,
+                         void *opaque);
 int vl_image_judge (struct vl_app *app, const struct vl_image_info *image);
 int vl_image_fill_in (struct vl_app *app, const struct vl_image_info *image, vl_image_fill fill,
                       void *opaque);

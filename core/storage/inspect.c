@@ -428,6 +428,22 @@ vl_image_inspect (struct vl_call *call, const char *path, const char *format,
 }
 
 int
+vl_image_admit_bytes (struct vl_call *call, int64_t bytes, int64_t size, int64_t *has)
+{
+  *has = size ? size : (bytes + SECTOR - 1) / SECTOR * SECTOR;
+  if (*has >= bytes)
+    return 0;
+  return vl_refuse_as (call, VL_ERR_REQUEST, "FlavorDiskSmallerThanImage", NULL,
+                       vl_printf (call,
+                                  "take a flavor with a disk of at least %" PRId64
+                                  " GiB, or of 0 for the image's own",
+                                  (bytes + (1 << 30) - 1) >> 30),
+                       "the flavor's disk of %" PRId64
+                       " bytes is too small for the image, a disk of %" PRId64 " bytes",
+                       size, bytes);
+}
+
+int
 vl_image_admit (struct vl_image_file *file, const char *format, int64_t size, int64_t *bytes)
 {
   struct vl_image_facts facts = { .size = sizeof facts };
@@ -441,15 +457,5 @@ vl_image_admit (struct vl_image_file *file, const char *format, int64_t size, in
     file->virtual_size = facts.virtual_size;
   if (bound (file, file->virtual_size) < 0)
     return -1;
-  *bytes = size ? size : (file->virtual_size + SECTOR - 1) / SECTOR * SECTOR;
-  if (*bytes >= file->virtual_size)
-    return 0;
-  return vl_refuse_as (file->call, VL_ERR_REQUEST, "FlavorDiskSmallerThanImage", NULL,
-                       vl_printf (file->call,
-                                  "take a flavor with a disk of at least %" PRId64
-                                  " GiB, or of 0 for the image's own",
-                                  (file->virtual_size + (1 << 30) - 1) >> 30),
-                       "the flavor's disk of %" PRId64
-                       " bytes is too small for the image, a disk of %" PRId64 " bytes",
-                       size, file->virtual_size);
+  return vl_image_admit_bytes (file->call, file->virtual_size, size, bytes);
 }

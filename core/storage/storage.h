@@ -75,6 +75,9 @@ int vl_disk_verify (struct vl_image_file *file, const char *format, const char *
  * FlavorDiskSmallerThanImage. */
 int vl_image_admit (struct vl_image_file *file, const char *format, int64_t size, int64_t *bytes);
 
+/* The same of a disk of BYTES that lies elsewhere: *HAS is what the new one gets. */
+int vl_image_admit_bytes (struct vl_call *call, int64_t bytes, int64_t size, int64_t *has);
+
 /* ---- inspect-formats.c: the bytes are known to begin right ---- */
 
 int vl_qcow2_read (struct vl_image_file *file);

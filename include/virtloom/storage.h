@@ -69,6 +69,17 @@ struct vl_volume {
   const char *was;           /* the format that this disk has on record; NULL: it is new */
   /* New members go below this line only. */
   const char *was_at; /* its path or name on record, in that case */
+  /* make: in place of IMAGE, where `image_clones` said that the disk can be cloned: the image, as
+   * `image_look` calls it. */
+  const char *image_url;
+};
+
+/* An image in a store that a plugin reaches. */
+struct vl_image_place {
+  uint32_t size;   /* sizeof (struct vl_image_place) */
+  const char *url; /* whole: "rbd://FSID/POOL/IMAGE/SNAPSHOT" */
+  int64_t bytes;   /* of the disk that it is, which is raw */
+  /* New members go below this line only. */
 };
 
 /* Calls answer 0, or -1 after vl_refuse ().  One that is NULL, or beyond SIZE, is
@@ -121,6 +132,16 @@ struct vl_storage_calls {
   /* Members of connection_info's data that the command line gives as --volume
    * TYPE:FIRST,KEY=VALUE,...: the first, then the keys.  NULL-terminated, or NULL: none. */
   const char *const *volume_keys;
+  /* Schemes of images that lie in a store of this plugin's: "rbd" of "rbd:POOL/IMAGE@SNAPSHOT".
+   * NULL-terminated, or NULL. */
+  const char *const *image_schemes;
+  /* Is the image URL there, and does it stay as it is?  Fills PLACE. */
+  int (*image_look) (struct vl_call *, const char *url, struct vl_image_place *place);
+  /* Can disks of this plugin be cloned from URL?  Fills PLACE if they can, and leaves its url NULL
+   * if not. */
+  int (*image_clones) (struct vl_call *, const char *url, struct vl_image_place *place);
+  /* Writes its bytes to the new file PATH. */
+  int (*image_fetch) (struct vl_call *, const char *url, const char *path);
 };
 
 /* What connection_info of VOLUME says at PATH: "driver_volume_type", "data.name",

@@ -30,7 +30,7 @@ _virtloom_options ()
     server-lock) echo "--reason --wait" ;;
     server-unlock) echo "--wait" ;;
     image-save) echo "--file" ;;
-    image-create) echo "--file --url --checksum --disk-format --min-ram --min-disk --property" ;;
+    image-create) echo "--file --url --rbd --checksum --disk-format --min-ram --min-disk --property" ;;
     server-create) echo "--flavor --image --network --volume --property --request --metadata --ssh-key --key-name --password --hostname --file --user-data --config-drive --wait --timeout --dry-run" ;;
     server-list) echo "--status --column --no-headings" ;;
     server-delete) echo "--all --status --abandon --force --wait" ;;
