@@ -215,6 +215,9 @@ run (struct order *o, const char *word, const char *what, const char *more)
   o->answer = (struct vl_volume) { .size = sizeof o->answer,
                                    .connection = result.out,
                                    .where = "the answer of virtloom-rbd" };
+  if (result.length == 0 || result.out[0] != '{')
+    return vl_refuse_as (c, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
+                         "the program virtloom-rbd did not say what came of it");
   error = vl_info (c, &o->answer, "error");
   if (error && o->accepted && VL_STREQ (error, o->accepted))
     return 1;
@@ -473,7 +476,7 @@ rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
     return -1;
   result = make_raw (c, volume, &path, &made);
   if (result == 0) {
-    o.bytes = path ? volume->bytes : 0;
+    o.bytes = ! path ? 0 : volume->image ? volume->image_bytes : volume->bytes;
     if (path)
       o.files[o.n_files++] = (struct vl_tool_file) { .path = path, .fd = -1 };
     result = run (&o, "make", "make",

@@ -186,6 +186,70 @@ f server list > /dev/null 2>&1
 is_mended () { f server list > /dev/null 2>&1; pool_is "$here"; }
 true_that "what it left goes when it is back" wait_for 300 is_mended
 
+# ---- images in Ceph ----
+
+fsid=$(ceph fsid)
+must rbd import --no-progress "$tmp/raw" vms/img
+must rbd snap create --no-progress vms/img@snap
+register () { run f image create reg --rbd "$@"; }
+register vms/img@snap
+is_eq "$rc $err" "3 error ImageUnacceptable rbd: snapshot \"vms/img@snap\" in Ceph is not protected, so that it may go while disks need it
+  rbd -c $conf snap protect vms/img@snap" "an image that may go"
+must rbd snap protect vms/img@snap
+register vms/img@other
+is_eq "$rc $err" "5 error ImageNotFound rbd: cannot look at \"vms/img\" in Ceph: it has no snapshot 'other'
+  rbd -c $conf ls -l vms shows what there is" "a snapshot that is none"
+register vms/other@snap
+is_eq "$rc $err" "5 error ImageNotFound rbd: the Ceph cluster of \"$conf\" has no image \"vms/other\"
+  rbd -c $conf ls -l vms shows what there is" "an image that is none"
+register vms/img
+is_eq "$rc $err" '2 error Usage rbd: "rbd:vms/img" is no image in Ceph; accepted: rbd:POOL/IMAGE@SNAPSHOT and rbd://FSID/POOL/IMAGE/SNAPSHOT, of A-Z a-z 0-9 _ . -' "no snapshot"
+run f image create reg --url rbd://11111111-2222-4333-8444-555555555555/vms/img/snap --disk-format raw
+is_eq "$rc $err" "3 error ImageUnacceptable rbd: \"vms/img\" is of another Ceph cluster than that of \"$conf\", which is $fsid
+  register it anew, with image create --rbd, where it is now" "an image of another cluster"
+register vms/img@snap --disk-format qcow2
+is_eq "$rc $err" "3 error ImageUnacceptable core: image \"reg\" lies in a store, where 'qcow2' cannot be inspected; accepted: raw
+  convert it there, or give a file of it with --file" "what cannot be inspected there"
+register vms/img@snap
+is_rc 0 "an image in Ceph is registered"
+is_eq "$(value url) $(f image show reg -o json | grep -o '"status": *"[a-z]*"') $(ls "$state/images" | grep -c "$(f image show reg -o json | sed -n 's/^.*"uuid": *"\([^"]*\)".*$/\1/p')")" \
+  "rbd://$fsid/vms/img/snap \"status\": \"queued\" 0" "without a copy of it" 
+run f server create cloned --flavor tiny --image reg
+is_rc 0 "a server is made of it"
+cloned=$(f server show cloned -o json | sed -n 's/^.*"uuid": *"\([^"]*\)".*$/\1/p' | head -n 1)_disk
+has "$(rbd info --format json "vms/$cloned")" '"parent":{"pool":"vms"' "its disk is a clone"
+is_eq "$(rbd info --format json "vms/$cloned" | grep -o '"size":[0-9]*')" '"size":1073741824' "as large as the flavor says"
+run f server rescue cloned --image reg
+is_eq "$rc $err" "4 error ImageNotActive rbd: image \"rbd://$fsid/vms/img/snap\" lies in Ceph, and is not copied from there (enable_rbd_download=false, default)
+  set enable_rbd_download = yes in plugins.d/rbd.conf, or images_type = rbd" "for a file it is fetched if that is allowed"
+setting rbd 'images_rbd_pool = vms' 'enable_rbd_download = yes'
+run f server rescue cloned --image reg
+is_rc 0 "then it is"
+must f server unrescue cloned
+must f server delete cloned
+must f image delete reg
+register vms/img@snap
+main_setting storage 'images_type = flat'
+run f server create flat --flavor tiny --image reg
+is_rc 0 "a server with disks of files is made of it, too"
+true_that "with its bytes" cmp -n 8388608 "$tmp/raw" "$state"/servers/*/disk
+must f server delete flat
+must f image delete reg
+main_setting storage 'images_type = rbd'
+setting rbd 'images_rbd_pool = vms'
+must rbd snap unprotect --no-progress vms/img@snap
+must rbd snap purge --no-progress vms/img
+must rbd rm --no-progress vms/img
+
+# ---- the room ----
+
+run f host usage -o json
+true_that "host usage tells the pool's" test "$(value local_gb)" -le 1
+setting rbd 'images_rbd_ceph_conf = /etc/ceph/far.conf' 'rbd_connect_timeout = 2'
+run f host usage -o json
+is_eq "$rc $(head -n 1 <<< "$err")" '0 warning StorageFailed rbd: no monitor of the Ceph cluster of "/etc/ceph/far.conf" answers within 2 s: Connection timed out' "or why not"
+setting rbd 'images_rbd_pool = vms'
+
 # ---- killed ----
 
 if host_run one strace -f -o "$tmp/trace" true 2> /dev/null; then
