@@ -237,7 +237,7 @@ must f server delete flat
 must f image delete reg
 main_setting storage 'images_type = rbd'
 setting rbd 'images_rbd_pool = vms'
-must rbd snap unprotect --no-progress vms/img@snap
+must rbd snap unprotect vms/img@snap
 must rbd snap purge --no-progress vms/img
 must rbd rm --no-progress vms/img
 

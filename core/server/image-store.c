@@ -40,6 +40,13 @@ vl_image_is_elsewhere (const struct vl_image_info *image)
   return image->url && ! VL_STARTS (image->url, "http:") && ! VL_STARTS (image->url, "https:");
 }
 
+int
+vl_image_comes (const struct vl_image_info *image)
+{
+  return ((*image->checksum && image->url_checksum) || vl_image_is_elsewhere (image))
+         && ! VL_STREQ (image->status, "deleting");
+}
+
 /* The store of URL; NULL after a finding. */
 static struct vl_plugin *
 need_store (struct vl_app *app, const char *url)

@@ -57,6 +57,8 @@ int vl_images_ready (struct vl_app *app, const struct vl_request *request, int c
  * one? */
 struct vl_plugin *vl_image_store_of (struct vl_app *app, const char *url);
 int vl_image_is_elsewhere (const struct vl_image_info *image);
+/* Can IMAGE be had where it is not here? */
+int vl_image_comes (const struct vl_image_info *image);
 /* Makes IMAGE, which is URL, without a copy of it; has one made.  0, or -1 after findings. */
 int vl_image_register (struct vl_app *app, const char *url, const struct vl_image_info *image);
 int vl_image_bring (struct vl_app *app, const struct vl_image_info *image);

@@ -52,8 +52,7 @@ static json_t *
 image_json (struct vl_app *app, const struct vl_image_info *image)
 {
   /* One that was dropped from the cache is fetched before a server is made of it. */
-  int comes = ((*image->checksum && image->url_checksum) || vl_image_is_elsewhere (image))
-              && ! VL_STREQ (image->status, "deleting");
+  int comes = vl_image_comes (image);
   json_t *properties = json_object ();
   json_t *object =
       json_pack ("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "name", image->name, "disk_format",
