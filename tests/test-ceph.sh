@@ -222,9 +222,13 @@ is_eq "$(rbd info --format json "vms/$cloned" | grep -o '"size":[0-9]*')" '"size
 run f server rescue cloned --image reg
 is_eq "$rc $err" "4 error ImageNotActive rbd: image \"rbd://$fsid/vms/img/snap\" lies in Ceph, and is not copied from there (enable_rbd_download=false, default)
   set enable_rbd_download = yes in plugins.d/rbd.conf, or images_type = rbd" "for a file it is fetched if that is allowed"
-setting rbd 'images_rbd_pool = vms' 'enable_rbd_download = yes'
+setting rbd 'images_rbd_pool = vms' 'enable_rbd_download = yes' 'download_rbd_ceph_conf = /etc/ceph/far.conf' 'download_rbd_connect_timeout = 2'
 run f server rescue cloned --image reg
-is_rc 0 "then it is"
+is_eq "$rc $err" '8 error StorageFailed rbd: no monitor of the Ceph cluster of "/etc/ceph/far.conf" answers within 2 s: Connection timed out
+  ceph -c /etc/ceph/far.conf -s says whether it is up; rbd_connect_timeout is how long is waited' "from the cluster that has images"
+setting rbd 'images_rbd_pool = vms' 'enable_rbd_download = yes' 'download_rbd_user = virtloom'
+run f server rescue cloned --image reg
+is_rc 0 "by the user who may"
 must f server unrescue cloned
 must f server delete cloned
 must f image delete reg
