@@ -56,6 +56,14 @@ answers '{}'
 run f server list -o value
 is_eq "$rc $out$err" "0 " "and undone by the next command"
 
+helper 'kill -KILL $$'
+fails "a program that is killed" 1 'error ToolFailed rbd: the program "virtloom-rbd" failed: was ended by signal 9 (Killed)'
+run f server list -o value -c name -c status
+is_eq "$out" $'one\tERROR' "what is not removed since that fails in the same way is on record"
+answers '{}'
+run f server list -o value
+is_eq "$rc $out$err" "0 " "and removed by the next command"
+
 # what is asked for MAKE, and a good answer to every other order
 while_making () { helper "read -r order; case \$order in *'\"do\": \"make\"'*) echo '$1' ;; *) echo '{}' ;; esac"; }
 word () { # WORD CODE TEXT
