@@ -2,7 +2,8 @@
  *
  * virtloom-rbd: the one program that links Ceph's libraries.  It reads one order, a JSON
  * object, from standard input, and says one answer, a JSON object, on standard output:
- * what came of it, or members "error", a word, and "text", a sentence's end. */
+ * what came of it and "done", or members "error", a word, and "text", a sentence's end; "begun" where
+ * something may have been made. */
 
 #ifndef VL_HELPERS_ORDER_H
 #define VL_HELPERS_ORDER_H

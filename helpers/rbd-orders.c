@@ -109,6 +109,8 @@ begin (struct order *order)
   rados_ioctx_t io;
   int error;
 
+  /* From here on there may be something to remove. */
+  json_object_set_new (order->answer, "begun", json_true ());
   rbd_image_options_create (&options);
   if (parent == NULL)
     error = rbd_create4 (order->io, order->made_as, (uint64_t)order->bytes, options);
@@ -236,10 +238,31 @@ drop_snaps (struct order *order, const char *name)
   return error < 0 ? -1 : (int)json_array_size (others);
 }
 
+/* Whoever has image NAME open is let in no more, by Ceph itself: what they still have under way comes
+ * to nothing, and their watches end now, not when Ceph misses them. */
+static void
+evict (struct order *order, const char *name)
+{
+  rbd_image_watcher_t list[MOST_WATCHERS];
+  size_t n = MOST_WATCHERS;
+  rbd_image_t image;
+
+  if (look_at (order, name, &image) <= 0)
+    return;
+  if (rbd_watchers_list (image, list, &n) == 0) {
+    for (size_t i = 0; i < n; i++)
+      (void)rados_blocklist_add (order->cluster, list[i].addr, 0);
+    rbd_watchers_list_cleanup (list, n);
+  }
+  rbd_close (image);
+}
+
 /* Image NAME, which is ours, goes; where it has snapshots of others, into the trash.  Where somebody
- * has it open that is tried again: QEMU's watch outlives QEMU for a while. */
+ * has it open that is tried again: QEMU's watch outlives QEMU for a while.  With DEAD it can only be
+ * a program of ours that has ended.  What is there of an image that was cut off while it was made or
+ * removed goes as well. */
 static int
-drop_image (struct order *order, const char *name)
+drop_image (struct order *order, const char *name, int dead)
 {
   int64_t tries = order_number (order, "retries", 0);
   int snaps = drop_snaps (order, name), error;
@@ -248,6 +271,9 @@ drop_image (struct order *order, const char *name)
   if (snaps < 0)
     return -1;
   for (;; tries--) {
+    /* Else librbd asks a dead one for half a minute to let go. */
+    if (dead)
+      evict (order, name);
     error = snaps > 0 ? rbd_trash_move (order->io, name, 0) : rbd_remove (order->io, name);
     if (error != -EBUSY || tries <= 0)
       break;
@@ -269,13 +295,9 @@ int
 order_drop (struct order *order)
 {
   rbd_image_t image;
-  int there = look_at (order, order->made_as, &image), ours = 1;
+  int there, ours = 1;
 
-  if (there > 0) {
-    rbd_close (image);
-    there = drop_image (order, order->made_as);
-  }
-  if (there < 0)
+  if (drop_image (order, order->made_as, 1) < 0)
     return -1;
   there = look_at (order, order->image, &image);
   if (there > 0) {
@@ -284,7 +306,7 @@ order_drop (struct order *order)
   }
   if (! ours)
     return order_fail (order, "foreign", "%s", order->image);
-  return there > 0 ? drop_image (order, order->image) : there;
+  return there < 0 ? -1 : drop_image (order, order->image, 0);
 }
 
 /* ---- its bytes; the pool ---- */

@@ -17,6 +17,8 @@
  * answer. */
 static void __attribute__ ((noreturn)) answer (const struct order *order)
 {
+  if (json_object_get (order->answer, "error") == NULL)
+    json_object_set_new (order->answer, "done", json_true ());
   json_dumpf (order->answer, stdout, JSON_COMPACT);
   fflush (stdout);
   _Exit (0);

@@ -179,6 +179,14 @@ refuse (const struct order *o, const char *what, const char *error)
 
 /* ---- running ---- */
 
+static int
+says (const struct order *o, const char *key)
+{
+  const char *text = vl_info (o->c, &o->answer, key);
+
+  return text && VL_STREQ (text, "true");
+}
+
 /* Has virtloom-rbd do WORD, with the further members MORE; WHAT says it in a sentence.  0; -1 after
  * a refusal; 1 where Ceph's error is the one that is accepted. */
 static int
@@ -215,21 +223,14 @@ run (struct order *o, const char *word, const char *what, const char *more)
   o->answer = (struct vl_volume) { .size = sizeof o->answer,
                                    .connection = result.out,
                                    .where = "the answer of virtloom-rbd" };
-  if (result.length == 0 || result.out[0] != '{')
+  error = vl_info (c, &o->answer, "error");
+  /* An answer that is cut off says neither. */
+  if (error == NULL && ! says (o, "done"))
     return vl_refuse_as (c, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
                          "the program virtloom-rbd did not say what came of it");
-  error = vl_info (c, &o->answer, "error");
   if (error && o->accepted && VL_STREQ (error, o->accepted))
     return 1;
   return error ? refuse (o, what, error) : 0;
-}
-
-static int
-says (const struct order *o, const char *key)
-{
-  const char *text = vl_info (o->c, &o->answer, key);
-
-  return text && VL_STREQ (text, "true");
 }
 
 static int64_t
@@ -405,7 +406,8 @@ token_key (const struct order *o, const struct vl_volume *volume)
   return vl_printf (o->c, "token.%s", volume->id);
 }
 
-/* What is made is told from what others made by a token, which is written down before. */
+/* What is made is told from what others made by a token, which is written down before.  1 where it
+ * was already, 0, or -1. */
 static int
 take_token (struct order *o, const struct vl_volume *volume)
 {
@@ -414,7 +416,7 @@ take_token (struct order *o, const struct vl_volume *volume)
 
   o->token = vl_kept (o->c, token_key (o, volume));
   if (o->token)
-    return 0;
+    return 1;
   vl_random (bytes, sizeof bytes);
   for (size_t i = 0; i < sizeof bytes; i++)
     snprintf (text + 2 * i, 3, "%02x", bytes[i]);
@@ -465,11 +467,12 @@ rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
 {
   const char *path, *made, *more;
   struct order o;
-  int result;
+  int result, again;
 
   if (! VL_STREQ (source->type, "network"))
     return local_make (c, volume, source);
-  if (begin (&o, c, source->name) < 0 || check_secret (c) < 0 || take_token (&o, volume) < 0)
+  if (begin (&o, c, source->name) < 0 || check_secret (c) < 0
+      || (again = take_token (&o, volume)) < 0)
     return -1;
   more = volume->image_url ? read_parent (c, volume->image_url) : "";
   if (more == NULL)
@@ -485,6 +488,10 @@ rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
   }
   if (made)
     unlink (made);
+  /* Who was not even let in has nothing to remove, which would take being let in. */
+  if (result < 0 && ! again && o.answer.connection && vl_info (c, &o.answer, "error")
+      && ! says (&o, "begun"))
+    vl_keep (c, token_key (&o, volume), NULL);
   return result;
 }
 

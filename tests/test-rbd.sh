@@ -45,14 +45,14 @@ lacks "$out" '"name"' "and nothing is left of it"
 
 # ---- what it is given ----
 
-helper 'read -r order; echo "{\"error\": \"other\", \"text\": \"told\"}"; case $order in *"\"do\": \"remove\""*) : ;; esac; exit 0'
+helper 'read -r order; echo "{\"begun\": true, \"error\": \"other\", \"text\": \"told\"}"; case $order in *"\"do\": \"remove\""*) : ;; esac; exit 0'
 fails "an error that has no word" 1 'error StorageFailed rbd: cannot make "vms/UUID_disk" in Ceph: told
   rbd -c '"$conf"' info vms/UUID_disk shows it
 error StorageFailed rbd: cannot remove "vms/UUID_disk" in Ceph: told
   rbd -c '"$conf"' info vms/UUID_disk shows it'
 run f server list -o value -c name -c status
 is_eq "$out" $'one\tERROR' "what cannot be undone is on record"
-answers '{}'
+answers '{"done": true}'
 run f server list -o value
 is_eq "$rc $out$err" "0 " "and undone by the next command"
 
@@ -60,12 +60,24 @@ helper 'kill -KILL $$'
 fails "a program that is killed" 1 'error ToolFailed rbd: the program "virtloom-rbd" failed: was ended by signal 9 (Killed)'
 run f server list -o value -c name -c status
 is_eq "$out" $'one\tERROR' "what is not removed since that fails in the same way is on record"
-answers '{}'
+answers '{"done": true}'
 run f server list -o value
 is_eq "$rc $out$err" "0 " "and removed by the next command"
 
+none_is () { run f server list -o value -c name -c status; is_eq "$rc $out$err" "0 " "$1"; }
+answers '{"error": "denied", "text": "why"}'
+fails "who is not let in" 9 "error StorageFailed rbd: the Ceph cluster of \"$conf\" does not let client.admin in: why
+  compare the key in \"$tmp/ceph.client.admin.keyring\" with: ceph auth get client.admin"
+none_is "has nothing to remove"
+answers '{"begun": true'
+fails "an answer that is cut off" 1 'error ToolFailed rbd: the program virtloom-rbd did not say what came of it'
+run f server list -o value -c name -c status
+is_eq "$out" $'one\tERROR' "is none: what was made is on record"
+answers '{"done": true}'
+none_is "after an answer that is cut off it is removed"
+
 # what is asked for MAKE, and a good answer to every other order
-while_making () { helper "read -r order; case \$order in *'\"do\": \"make\"'*) echo '$1' ;; *) echo '{}' ;; esac"; }
+while_making () { helper "read -r order; case \$order in *'\"do\": \"make\"'*) echo '$1' ;; *) echo '{\"done\": true}' ;; esac"; }
 word () { # WORD CODE TEXT
   while_making "{\"error\": \"$1\", \"text\": \"why\"}"
   fails "Ceph's error '$1'" "$2" "$3"
@@ -89,9 +101,25 @@ word foreign 1 'error NotProven rbd: "vms/UUID_disk" in Ceph has not the mark of
 while_making 'no JSON'
 fails "what is no answer" 1 'error ToolFailed rbd: the program virtloom-rbd did not say what came of it'
 
+# ---- what is not done with disks in Ceph ----
+
+answers '{"done": true}'
+must f flavor create large --vcpus 1 --ram 64 --disk 2
+must f server create one --flavor tiny --image raw
+refuses () { # TEXT COMMAND...: the server stays what it was.
+  run f server "${@:2}"
+  is_eq "$rc $(sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g' <<< "$err")" "4 error $1" "no ${*:2}"
+  run f server list -o value -c status -c flavor
+  is_eq "$out" $'ACTIVE\ttiny' "and the server is what it was"
+}
+refuses "MigrationPreCheckError core: disk 'root' of server \"one\" is \"vms/UUID_disk\", no file in its folder; such disks are not resized" resize one --flavor large
+refuses "InstanceDeployFailure core: disk 'root' of server \"one\" is \"vms/UUID_disk\", no file in its folder; such disks are not made anew" rebuild one
+refuses "ImageUnacceptable core: disk 'root' of server \"one\" is \"vms/UUID_disk\", no file in its folder; servers with such disks are not shelved" shelve one
+must f server delete one
+
 # ---- removing ----
 
-answers '{"snapshots": ["a", "b"], "trashed": true}'
+answers '{"snapshots": ["a", "b"], "trashed": true, "done": true}'
 must f server create one --flavor tiny --image raw
 answers '{"error": "busy", "text": "x", "watchers": ["10.0.0.1:0/1", "10.0.0.2:0/2"]}'
 run f server delete one
@@ -99,7 +127,7 @@ is_eq "$rc $(sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g' <<< "$err")" '1 error S
   end what has it open; the next command tries again, and rbd_destroy_volume_retries is how often each does' "a disk in use"
 run f server list -o value -c status
 is_eq "$out" DELETING "keeps its server"
-answers '{"snapshots": ["a", "b"], "trashed": true}'
+answers '{"snapshots": ["a", "b"], "trashed": true, "done": true}'
 run f server list -o value
 has "$err" 'has 2 snapshots that virtloom did not make: it lies in the trash of pool '"'vms'"' with them' "until it goes, into the trash where it has snapshots"
 is_eq "$out" "" "with its server"
