@@ -226,7 +226,7 @@ run (struct order *o, const char *word, const char *what, const char *more)
   error = vl_info (c, &o->answer, "error");
   /* An answer that is cut off says neither. */
   if (error == NULL && ! says (o, "done"))
-    return vl_refuse_as (c, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
+    return vl_refuse_as (c, VL_ERR_FAILED, "ToolFailed", NULL, "install virtloom once more",
                          "the program virtloom-rbd did not say what came of it");
   if (error && o->accepted && VL_STREQ (error, o->accepted))
     return 1;

@@ -269,10 +269,10 @@ setting rbd 'images_rbd_pool = vms'
 
 # ---- killed ----
 
-# each_place STEP CALLS: a create is killed at its system calls CALLS, or the program that reaches Ceph is.
-# Of a server that is not there afterwards nothing is in Ceph; `server list` removes it.
+# each_place STEP CALLS: a create is killed at its system calls CALLS, or the program that reaches Ceph is:
+# it is whole or nothing, once `server list` has done what was left to do.
 each_place () {
-  local n bad='' places=0 in_host
+  local n code=1 bad='' places=0 in_host
   in_host=(nsenter --target "$(host_init_pid one)" --mount --pid --net --uts --ipc)
   for n in $(kill_places "$1"); do
     LD_LIBRARY_PATH=$top_builddir/core/.libs run_killed "$n" "$2" "${in_host[@]}" "$top_builddir/tools/.libs/virtloom" --tree "$top_builddir" \
@@ -280,11 +280,11 @@ each_place () {
     code=$rc
     run f server list -o value -c name -c status
     case $code,$out in
-      0,*k$'\tACTIVE'*) must f server delete k ;;
+      *,*k$'\tACTIVE'*) must f server delete k ;;
       0,* | *,*k$'\t'*) bad="$bad $n: $code, then $out $err" ;;
     esac
     [ "$(pool) $(parts)" = "$here rbd_id.UUID_disk" ] || bad="$bad $n: $(pool) $(parts)"
-    [ "$code" -ne 0 ] || break
+    [ "$code" -ne 0 ] && [ -z "$bad" ] || break
     places=$((places + 1))
   done
   is_eq "$code$bad" 0 "a create that is killed at any $2 of $places leaves nothing"

@@ -70,7 +70,8 @@ fails "who is not let in" 9 "error StorageFailed rbd: the Ceph cluster of \"$con
   compare the key in \"$tmp/ceph.client.admin.keyring\" with: ceph auth get client.admin"
 none_is "has nothing to remove"
 answers '{"begun": true'
-fails "an answer that is cut off" 1 'error ToolFailed rbd: the program virtloom-rbd did not say what came of it'
+fails "an answer that is cut off" 1 'error ToolFailed rbd: the program virtloom-rbd did not say what came of it
+  install virtloom once more'
 run f server list -o value -c name -c status
 is_eq "$out" $'one\tERROR' "is none: what was made is on record"
 answers '{"done": true}'
@@ -99,7 +100,8 @@ word late 8 "error StorageFailed rbd: cannot make \"vms/UUID_disk\": the Ceph cl
 word foreign 1 'error NotProven rbd: "vms/UUID_disk" in Ceph has not the mark of what this server made: it may be somebody else'"'"'s, and stays
   look at it with rbd info vms/UUID_disk, and remove or rename it'
 while_making 'no JSON'
-fails "what is no answer" 1 'error ToolFailed rbd: the program virtloom-rbd did not say what came of it'
+fails "what is no answer" 1 'error ToolFailed rbd: the program virtloom-rbd did not say what came of it
+  install virtloom once more'
 
 # ---- what is not done with disks in Ceph ----
 
