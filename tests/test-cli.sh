@@ -396,7 +396,7 @@ is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for ima
 printf '[storage]\nimages_type = iscsi\n' > "$tmp/alone/virtloom.conf"
 alone
 is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'iscsi'; accepted: default flat overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
-  plugin 'block' answers for volumes of this type, and makes no disks" "nor a plugin for volumes"
+  plugin 'iscsi' answers for volumes of this type, and makes no disks" "nor a plugin for volumes"
 rm "$tmp/alone/virtloom.conf"
 alone
 has "$out" "a guest can be planned for no driver" "no driver that can be used"
