@@ -588,4 +588,8 @@ for each in 'server list --sta|--status --state' 'server create --flavor=m|m1' '
   is "$out" "${each##*|}" "completion of '${each%|*}'"
 done
 
+run "$top_srcdir/check" --help
+has "$rc $out" "0 usage: ./check [--long] [STAGE...]" "./check --help tells its usage"
+run "$top_srcdir/check" gcc --nope
+is "$rc $out$err" "2 check: no stage '--nope'; stages: $(sed -n 's/^all_stages="\(.*\)"$/\1/p' "$top_srcdir/check")" "a stage that is none is refused"
 done_testing
