@@ -291,11 +291,39 @@ drop_image (struct order *order, const char *name, int dead)
   return order_fail (order, "busy", "%s", name);
 }
 
+/* Nothing opens image NAME.  Is there one all the same, as a clone whose parent is gone, and not only
+ * the name?  1, 0, -1. */
+static int
+has_header (struct order *order, const char *name)
+{
+  unsigned char id[4 + 128];
+  char object[256];
+  uint64_t size;
+  time_t when;
+  uint32_t length;
+  int n;
+
+  snprintf (object, sizeof object, "rbd_id.%s", name);
+  n = rados_read (order->io, object, (char *)id, sizeof id, 0);
+  if (n < 0 && n != -ENOENT)
+    return order_failed (order, "it cannot be looked at", n);
+  if (n < 4)
+    return 0;
+  length = id[0] | (uint32_t)id[1] << 8 | (uint32_t)id[2] << 16 | (uint32_t)id[3] << 24;
+  if (length > (uint32_t)n - 4)
+    return order_fail (order, "failed", "its id cannot be read");
+  snprintf (object, sizeof object, "rbd_header.%.*s", (int)length, (const char *)id + 4);
+  n = rados_stat (order->io, object, &size, &when);
+  if (n < 0 && n != -ENOENT)
+    return order_failed (order, "it cannot be looked at", n);
+  return n == 0;
+}
+
 int
 order_drop (struct order *order)
 {
   rbd_image_t image;
-  int there, ours = 1;
+  int there, ours = 1, hidden;
 
   if (drop_image (order, order->made_as, 1) < 0)
     return -1;
@@ -306,7 +334,12 @@ order_drop (struct order *order)
   }
   if (! ours)
     return order_fail (order, "foreign", "%s", order->image);
-  return there < 0 ? -1 : drop_image (order, order->image, 0);
+  hidden = there == 0 ? has_header (order, order->image) : 0;
+  if (hidden > 0)
+    return order_fail (order, "failed",
+                       "it cannot be opened, as one whose parent is gone, and so not be told from "
+                       "somebody else's");
+  return there < 0 || hidden < 0 ? -1 : drop_image (order, order->image, 0);
 }
 
 /* ---- its bytes; the pool ---- */

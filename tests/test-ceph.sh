@@ -166,15 +166,33 @@ wait_for 300 is_free
 # What is there of an image that was cut off while it was made goes, too: what it is called, without
 # anything that is called so.
 parts () { host_run one timeout 600 rados -p vms ls | sed 's/[0-9a-f]\{32\}/TOKEN/; s/[0-9a-f]\{8\}-[0-9a-f-]\{27\}/UUID/' | grep -E '^rbd_id' | sort | paste -sd ' '; }
+id_of () { rbd info --format json "vms/$1" | grep -oE '"id": *"[0-9a-f]+' | head -n 1 | grep -oE '[0-9a-f]+$'; }
 half () { # NAME: of image NAME all goes but that.
-  local id
-  id=$(rbd info --format json "vms/$1" | grep -oE '"id": *"[0-9a-f]+' | grep -oE '[0-9a-f]+$')
-  must host_run one timeout 600 rados -p vms rm "rbd_header.$id"
+  must host_run one timeout 600 rados -p vms rm "rbd_header.$(id_of "$1")"
 }
 must f server create half --flavor tiny --image raw
 half "$(f server show half -o json | sed -n 's/^.*"uuid": *"\([^"]*\)".*$/\1/p' | head -n 1)_disk"
 run f server delete half
 is_eq "$rc $err $(pool) $(parts)" "0  $here rbd_id.UUID_disk" "half an image is removed"
+
+# An image that nothing opens has no mark that could be read: it stays, and is told.
+must f server create hidden --flavor tiny --image raw
+hidden=$(f server show hidden -o json | sed -n 's/^.*"uuid": *"\([^"]*\)".*$/\1/p' | head -n 1)_disk
+must rbd rm --no-progress "vms/$hidden"
+must rbd create --size 1 vms/parent
+must rbd snap create --no-progress vms/parent@snap
+must rbd snap protect vms/parent@snap
+must rbd clone vms/parent@snap "vms/$hidden"
+id=$(id_of "$hidden")
+half parent
+run f server delete hidden
+is_eq "$rc $err" "1 error StorageFailed rbd: cannot remove \"vms/$hidden\" in Ceph: it cannot be opened, as one whose parent is gone, and so not be told from somebody else's
+  rbd -c $conf info vms/$hidden shows it" "an image of another under the name of ours whose parent is gone is not removed"
+true_that "all of it stays" host_run one timeout 600 rados -p vms stat "rbd_header.$id"
+must host_run one timeout 600 rados -p vms rm "rbd_header.$id"
+must rbd rm --no-progress vms/parent
+must f server delete hidden
+is_eq "$(pool) $(parts)" "$here rbd_id.UUID_disk" "nothing is left of both"
 
 # The OSD stops in the middle of a call, which is held back until it has: that ends, and others do not
 # wait for it.
