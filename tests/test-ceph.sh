@@ -33,7 +33,7 @@ pool () { rbd ls vms 2> /dev/null | sort | paste -sd ' '; }
 pool_is () { [ "$(pool)" = "$1" ]; }
 f () { vl --driver fake -q "$@"; }
 secret=5b67401f-dc5e-496a-8456-9a5dc40e7d3c
-common=('images_rbd_pool = vms' 'rbd_user = virtloom' "rbd_secret_uuid = $secret" 'rbd_connect_timeout = 5'
+common=('images_rbd_pool = vms' 'rbd_user = virtloom' "rbd_secret_uuid = $secret" 'rbd_connect_timeout = 120'
   'rbd_destroy_volume_retries = 40' 'rbd_destroy_volume_retry_interval = 1')
 setting qemu-tcg 'connection_uri = qemu:///system'
 setting rbd "${common[@]}"
@@ -111,11 +111,14 @@ guest_pids | xargs kill -KILL
 run t server delete one
 is_eq "$rc $err $(pool)" "0  " "the disk of a guest whose QEMU was just killed is removed when Ceph has noticed"
 
+# A busy machine's monitor takes its time.
+vms=('images_rbd_pool = vms' 'rbd_connect_timeout = 120')
+
 # ---- what goes wrong: the servers are those of the driver that needs no hypervisor ----
 
 printf 'disk' > "$tmp/raw"
 truncate -s 8M "$tmp/raw"
-setting rbd 'images_rbd_pool = vms'
+setting rbd "${vms[@]}"
 must f flavor create tiny --vcpus 1 --ram 64 --disk 1
 must f image create raw --file "$tmp/raw" --disk-format raw
 fails () { # WHAT CODE TEXT: a server is not made.
@@ -137,7 +140,7 @@ is_eq "$rc $err" "9 error StorageFailed rbd: the $wrong: it has no key
 host_run one mv "$key.own" "$key"
 run f server list -o value
 is_eq "$rc $err$out$(pool)" "0 " "what could not be undone is, when there is the right one"
-setting rbd 'images_rbd_pool = none'
+setting rbd 'images_rbd_pool = none' 'rbd_connect_timeout = 120'
 fails "a pool that is none" 5 "error StorageFailed rbd: the Ceph cluster of \"$conf\" has no pool 'none'
   ceph osd pool ls shows which there are; set images_rbd_pool in plugins.d/rbd.conf"
 setting rbd 'images_rbd_ceph_conf = /etc/ceph/none.conf'
@@ -147,7 +150,7 @@ host_run one sh -c "sed s/10.77.0.3/10.77.0.9/ $conf > /etc/ceph/far.conf; cp $k
 setting rbd 'images_rbd_ceph_conf = /etc/ceph/far.conf' 'rbd_connect_timeout = 2'
 fails "a monitor that does not answer" 8 'error StorageFailed rbd: no monitor of the Ceph cluster of "/etc/ceph/far.conf" answers within 2 s: Connection timed out
   ceph -c /etc/ceph/far.conf -s says whether it is up; rbd_connect_timeout is how long is waited'
-setting rbd 'images_rbd_pool = vms'
+setting rbd "${vms[@]}"
 
 must f server create here --flavor tiny --image raw
 here=$(f server show here -o json | sed -n 's/^.*"uuid": *"\([^"]*\)".*$/\1/p' | head -n 1)_disk
@@ -253,11 +256,11 @@ is_eq "$(rbd info --format json "vms/$cloned" | grep -o '"size":[0-9]*')" '"size
 run f server rescue cloned --image reg
 is_eq "$rc $err" "4 error ImageNotActive rbd: image \"rbd://$fsid/vms/img/snap\" lies in Ceph, and is not copied from there
   set enable_rbd_download = yes in plugins.d/rbd.conf, or images_type = rbd" "for a file it is fetched if that is allowed"
-setting rbd 'images_rbd_pool = vms' 'enable_rbd_download = yes' 'download_rbd_ceph_conf = /etc/ceph/far.conf' 'download_rbd_connect_timeout = 2'
+setting rbd "${vms[@]}" 'enable_rbd_download = yes' 'download_rbd_ceph_conf = /etc/ceph/far.conf' 'download_rbd_connect_timeout = 2'
 run f server rescue cloned --image reg
 is_eq "$rc $err" '8 error StorageFailed rbd: no monitor of the Ceph cluster of "/etc/ceph/far.conf" answers within 2 s: Connection timed out
   ceph -c /etc/ceph/far.conf -s says whether it is up; rbd_connect_timeout is how long is waited' "from the cluster that has images"
-setting rbd 'images_rbd_pool = vms' 'enable_rbd_download = yes' 'download_rbd_user = virtloom'
+setting rbd "${vms[@]}" 'enable_rbd_download = yes' 'download_rbd_user = virtloom' 'download_rbd_connect_timeout = 120'
 run f server rescue cloned --image reg
 is_rc 0 "by the user who may"
 must f server unrescue cloned
@@ -271,7 +274,7 @@ true_that "with its bytes" cmp -n 8388608 "$tmp/raw" "$state"/servers/*/disk
 must f server delete flat
 must f image delete reg
 main_setting storage 'images_type = rbd'
-setting rbd 'images_rbd_pool = vms'
+setting rbd "${vms[@]}"
 must rbd snap unprotect vms/img@snap
 must rbd snap purge --no-progress vms/img
 must rbd rm --no-progress vms/img
@@ -283,7 +286,7 @@ true_that "host usage tells the pool's" test "$(value local_gb)" -le 1
 setting rbd 'images_rbd_ceph_conf = /etc/ceph/far.conf' 'rbd_connect_timeout = 2'
 run f host usage
 is_eq "$rc $(head -n 1 <<< "$err")" '0 warning StorageFailed rbd: no monitor of the Ceph cluster of "/etc/ceph/far.conf" answers within 2 s: Connection timed out' "or why not"
-setting rbd 'images_rbd_pool = vms'
+setting rbd "${vms[@]}"
 
 # ---- killed ----
 
