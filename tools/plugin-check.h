@@ -128,6 +128,8 @@ int ask_for (json_t *request, const struct vl_prop *row, enum layer layer, int n
 json_t *plain_request (struct checking *c);
 /* Makes a guest with several of everything of REQUEST, which had none of it. */
 void make_rich (json_t *request);
+/* REQUEST with TRAIT required by flavor and image. */
+json_t *require_trait (const json_t *request, const char *trait);
 /* The request that has all rows at once, each with its value number TURN or, where that does
  * not go together with what is there already or makes no plan in APP, another.  How often the
  * module did what no plugin may is added to *FAULTY, if that is not NULL; the first time is

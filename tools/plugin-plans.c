@@ -363,7 +363,7 @@ check_unasked (struct checking *c, struct vl_app *app)
 
 /* All rows at once, each with its first value, each with its second, and so on. */
 static void
-try_together (struct asking *a)
+try_together (struct asking *a, const struct vl_plugin_info *info)
 {
   int faulty = 0;
 
@@ -374,6 +374,12 @@ try_together (struct asking *a)
 
     (void)try_request (a, full, -1, "the request that asks for all of it");
     json_decref (full);
+  }
+  for (const char *const *trait = info->traits; trait && *trait; trait++) {
+    json_t *request = require_trait (a->full, *trait);
+
+    (void)try_request (a, request, -1, *trait);
+    json_decref (request);
   }
   if (a->c->request == NULL) {
     json_t *rich = json_deep_copy (a->full);
@@ -395,7 +401,7 @@ try_all (struct asking *a)
   a->full = full_request (a->c, a->app, 0, NULL);
   (void)try_request (a, plain, -1, "the request that does not ask for it");
   try_rows (a, vl_plugins_find (a->app, a->c->name));
-  try_together (a);
+  try_together (a, vl_plugins_find (a->app, a->c->name));
   json_decref (a->full);
   json_decref (plain);
 }

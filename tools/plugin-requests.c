@@ -52,6 +52,21 @@ object_at (json_t *parent, const char *name)
   return child;
 }
 
+json_t *
+require_trait (const json_t *request, const char *trait)
+{
+  json_t *copy = json_deep_copy (request);
+  size_t n = strcspn (trait, "*");
+  char *key = vl_xasprintf ("trait:%.*s%s", (int)n, trait, trait[n] ? "ANY" : "");
+
+  json_object_set_new (object_at (object_at (copy, "flavor"), "extra_specs"), key,
+                       json_string ("required"));
+  json_object_set_new (object_at (object_at (copy, "image"), "properties"), key,
+                       json_string ("required"));
+  free (key);
+  return copy;
+}
+
 /* The properties of a device that ROW is about, made in REQUEST. */
 static json_t *
 device_at (json_t *request, const struct vl_prop *row)
