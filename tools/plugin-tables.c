@@ -204,9 +204,6 @@ judge_writes (struct judging *j)
 
     if (problem)
       say_odd (j, "path", rows[i].path, "%s", problem);
-    if (rows[i].since && ! is_version (rows[i].since))
-      say_odd (j, "path", rows[i].path, "is there since libvirt '%s'; accepted: as '9.0.0'",
-               rows[i].since);
     for (size_t k = 0; k < i; k++)
       if (strcmp (rows[i].path, rows[k].path) == 0)
         say_odd (j, "path", rows[i].path, "is there twice");
