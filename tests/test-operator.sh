@@ -346,7 +346,7 @@ for slip in scis:scsi sat:sata; do
   did you mean '${slip#*:}'?" "a bus that is misspelt"
 done
 run f plan --flavor m1 --volume rbd:p/v
-is_eq "$rc $err" "4 error VolumeDriverNotFound core: --volume \"rbd:p/v\": volumes of that type are given in a request alone; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server
+is_eq "$rc $err" "4 error VolumeDriverNotFound core: --volume \"rbd:p/v\": volumes of that type are given in a request alone; accepted: path=FILE,format=FORMAT iscsi:target_portal nbd:server vhostuser:socket
   put its connection_info into a --request FILE; virtloom-feature-rbd(7) has what it takes" "a volume that has no short form"
 run f server stop --status SHUTDOWN
 is_eq "$rc $err" "2 error Usage core: --status 'SHUTDOWN'; accepted: $statuses" "nor a status that is none"
@@ -476,7 +476,7 @@ f server delete web
 # A store of before.
 f server create old --flavor m1 --image img > "$tmp/.out"
 sqlite3 "$state/state.db" 'DROP TABLE action; DROP TABLE resize; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description;
-  ALTER TABLE server DROP COLUMN loader;
+  ALTER TABLE server DROP COLUMN loader; ALTER TABLE server DROP COLUMN given; ALTER TABLE event DROP COLUMN device;
   DROP TRIGGER image_taken; DROP TRIGGER image_left; DROP TRIGGER image_copied; DROP TRIGGER image_forgotten;
   ALTER TABLE image DROP COLUMN url; ALTER TABLE image DROP COLUMN url_format; ALTER TABLE image DROP COLUMN url_checksum;
   ALTER TABLE image DROP COLUMN used; UPDATE schema SET version = 3'
