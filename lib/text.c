@@ -340,6 +340,14 @@ vl_text_among (const char *text, const char *const *list)
 }
 
 int
+vl_text_is_version (const char *text)
+{
+  size_t n = strspn (text, "0123456789.");
+
+  return n && text[n] == '\0' && text[0] != '.' && text[n - 1] != '.' && ! strstr (text, "..");
+}
+
+int
 vl_text_in_folder (const char *path, const char *folder)
 {
   size_t n = strlen (folder);

@@ -55,6 +55,8 @@ uint32_t vl_hash (uint32_t hash, const void *bytes, size_t n);
 int vl_text_same (const char *a, const char *b);
 /* Is TEXT (NULL: no) in LIST, which ends with NULL? */
 int vl_text_among (const char *text, const char *const *list);
+/* Is TEXT numbers with single dots between, "10.4.0"? */
+int vl_text_is_version (const char *text);
 /* Is PATH a name of letters, digits, '.', '_' and '-' in FOLDER, and not in one below, nor hidden? */
 int vl_text_in_folder (const char *path, const char *folder);
 

@@ -52,15 +52,6 @@ judge_text (struct judging *j, const char *what, const char *name, const char *m
     say_odd (j, what, name, "has %s that %s", member, problem);
 }
 
-/* "0.1", "9.0.0" */
-static int
-is_version (const char *text)
-{
-  size_t n = strspn (text, "0123456789.");
-
-  return n && text[n] == '\0' && text[0] != '.' && text[n - 1] != '.' && ! strstr (text, "..");
-}
-
 /* Is TEXT made of letters, digits and OTHERS alone? */
 static int
 is_word (const char *text, const char *others)
@@ -156,7 +147,7 @@ judge_prop (struct judging *j, const struct vl_prop *row)
              "is no name; accepted: a letter or digit first, at most %d bytes", LONGEST_NAME);
   judge_text (j, "property", row->name, "help", row->help);
   judge_text (j, "property", row->name, "a unit", row->unit);
-  if (row->since && ! is_version (row->since))
+  if (row->since && ! vl_text_is_version (row->since))
     say_odd (j, "property", row->name, "is there since '%s'; accepted: as '0.1'", row->since);
   if (row->nova && (dot == NULL || strchr (dot + 1, '.') || ! is_word (row->nova, "._")))
     say_odd (j, "property", row->name, "stands for '%s'; accepted: SECTION.OPTION", row->nova);

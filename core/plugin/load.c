@@ -295,19 +295,6 @@ adopt_props (struct loading *l, const struct vl_table *table)
   }
 }
 
-/* Is TEXT numbers with single dots between? */
-static int
-is_version (const char *text)
-{
-  size_t n;
-
-  do {
-    n = strspn (text, "0123456789");
-    text += n;
-  } while (n > 0 && *text == '.' && *++text != '\0');
-  return n > 0 && *text == '\0' && text[-1] != '.';
-}
-
 static void
 adopt_writes (struct loading *l, const struct vl_table *table, const char *what)
 {
@@ -322,7 +309,7 @@ adopt_writes (struct loading *l, const struct vl_table *table, const char *what)
       continue;
     }
     check_flags (l, what, row->path, row->flags, VL_GUARDED);
-    if (row->since && ! is_version (row->since))
+    if (row->since && ! vl_text_is_version (row->since))
       REFUSE (l, "its %s '%s' are since libvirt '%s', which is no version; accepted: 10.4.0", what,
               row->path, row->since);
   }

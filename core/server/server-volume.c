@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A snapshot of a volume, a file: from then on its guest writes to an overlay, and what was on it
- * stays as it is below.  It ends when the overlay is merged into that.  A volume has one at a time. */
+ * stays as it is below.  It ends when the overlay is merged into that, or has all that was below pulled into
+ * it.  A volume may have several. */
 
 #include <config.h>
 
