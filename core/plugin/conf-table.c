@@ -10,6 +10,8 @@
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 static const char *const preallocations[] = { "none", "space", NULL };
 static const char *const drive_buses[] = { "ide", "sata", "scsi", "usb", NULL };
+/* What libvirt understands at the head of a disk's target. */
+static const char *const disk_prefixes[] = { "fd", "hd", "sd", "ubd", "vd", "xvd", NULL };
 static const char *const drive_formats[] = { "iso9660", "vfat", NULL };
 static const char *const filesystems[] = { "ext2", "ext3", "ext4", "xfs", NULL };
 
@@ -88,6 +90,9 @@ static const struct vl_prop table[] = {
        "file system of ephemeral disks", .choices = filesystems),
   ROW ("storage.max_disk_devices_to_attach", VL_INT, "-1", "compute.max_disk_devices_to_attach",
        "disks that a server may have; -1: no limit", .min = -1, .max = 1024),
+  ROW ("storage.disk_prefix", VL_CHOICE, NULL, "libvirt.disk_prefix",
+       "what names of disks begin with on every bus; unset: vd, sd, hd or fd, as the bus is",
+       .choices = disk_prefixes),
   ROW ("storage.images_cpu_time_limit", VL_INT, "30", "libvirt.images_cpu_time_limit",
        "CPU time that inspecting an image may take", .min = 1, .max = 3600, .unit = "s"),
   ROW ("storage.images_address_space_limit", VL_INT, "2", "libvirt.images_address_space_limit",

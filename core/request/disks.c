@@ -217,14 +217,23 @@ nth_name (struct layout *l, const char *prefix, unsigned n)
   return vl_printf (l->call, "%s%s", prefix, letters + at);
 }
 
+/* What names of disks on BUS begin with; NULL where any will do. */
+static const char *
+prefix_on (const struct layout *l, const struct vl_offer *bus)
+{
+  const char *forced = vl_config_str (l->guest->config, "storage.disk_prefix");
+
+  return bus->prefix && forced ? forced : bus->prefix;
+}
+
 static const char *
 free_name (struct layout *l, const struct vl_offer *bus, const char *id)
 {
   int64_t limit = bus->most ? bus->most : l->limit;
-  const char *prefix = bus->prefix ? bus->prefix : "sd", *name;
+  const char *prefix = prefix_on (l, bus), *name;
 
   for (unsigned i = 0; limit < 0 || i < limit; i++) {
-    name = nth_name (l, prefix, i);
+    name = nth_name (l, prefix ? prefix : "sd", i);
     if (! name_taken (l, name) && ! name_kept (l, name, id))
       return name;
   }
@@ -247,7 +256,8 @@ name_of (struct layout *l, const struct vl_block_device *bdm, const struct vl_of
     name = kept_name (l, id, bus);
   if (bdm == NULL || bdm->device_name == NULL)
     return name ? name : free_name (l, bus, id);
-  if ((bus->prefix && ! VL_STARTS (name, bus->prefix)) || name_taken (l, name)) {
+  if ((bus->prefix && ! VL_STARTS (name, bus->prefix) && ! VL_STARTS (name, prefix_on (l, bus)))
+      || name_taken (l, name)) {
     vl_refuse_as (l->call, VL_ERR_REQUEST, "InvalidDevicePath", NULL,
                   "leave the name out, and a free one is taken", "device_name '%s' of %s %s",
                   bdm->device_name, vl_bdm_path (l->call, l->request, bdm),

@@ -277,6 +277,49 @@ START_TEST (at_most_so_many)
 }
 END_TEST
 
+START_TEST (names_with_a_prefix_of_the_operators)
+{
+  loom_driver (&loom, "kvm");
+  loom_setting (&loom, "storage.disk_prefix", "sd");
+  ck_assert_ptr_nonnull (
+      loom_build (&loom, request (", \"swap\": 64", QCOW, ", \"config_drive\": true")));
+  ck_assert_str_eq (disks (), "root:virtio,sda,disk,1,qcow2 swap:virtio,sdb,disk,0,qcow2 "
+                              "config:ide,sdc,cdrom,0,raw");
+}
+END_TEST
+
+START_TEST (a_name_of_the_request_beside_a_prefix)
+{
+  static const struct {
+    const char *name, *disk;
+  } names[] = { { "vdc", "vdc" }, { "sdc", "sdc" }, { "xvdc", NULL } };
+
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    const char *name = vl_printf (loom.call, ", \"device_name\": \"/dev/%s\"", names[i].name);
+
+    loom_driver (&loom, "kvm");
+    loom_setting (&loom, "storage.disk_prefix", "sd");
+    loom_build (&loom, request ("", QCOW,
+                                vl_printf (loom.call,
+                                           DEVICES (IMAGE_ROOT "," VOLUME (", \"disk_bus\": "
+                                                                           "\"virtio\"%s")),
+                                           name)));
+    if (names[i].disk)
+      ck_assert_str_eq (disks (), vl_printf (loom.call,
+                                             "root:virtio,sda,disk,1,qcow2 "
+                                             "volume:virtio,%s,disk,0,raw",
+                                             names[i].disk));
+    else
+      ck_assert_ptr_nonnull (strstr (loom_findings (&loom),
+                                     "error InvalidDevicePath core: device_name '/dev/xvdc' of "
+                                     "$.block_devices[1] does not fit bus 'virtio'\n"
+                                     "  leave the name out, and a free one is taken\n"));
+    teardown ();
+    setup ();
+  }
+}
+END_TEST
+
 START_TEST (config_drive_as_a_disk)
 {
   loom_driver (&loom, "kvm");
@@ -517,6 +560,8 @@ main (void)
   tcase_add_test (tests, more_than_a_bus_has);
   tcase_add_test (tests, a_bus_that_nobody_offers);
   tcase_add_test (tests, at_most_so_many);
+  tcase_add_test (tests, names_with_a_prefix_of_the_operators);
+  tcase_add_test (tests, a_name_of_the_request_beside_a_prefix);
   tcase_add_test (tests, config_drive_as_a_disk);
   tcase_add_test (tests, overlay_names_its_whole_chain);
   tcase_add_test (tests, a_flat_disk_has_no_chain);

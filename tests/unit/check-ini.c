@@ -286,7 +286,8 @@ static const struct {
     "unknown key 'image_type' in [storage]; accepted: images_type use_cow_images force_raw_images "
     "preallocate_images config_drive_format config_drive_skip_versions vendordata_jsonfile_path "
     "config_drive_bus force_config_drive rescue_image_id default_ephemeral_format "
-    "max_disk_devices_to_attach images_cpu_time_limit images_address_space_limit max_image_size "
+    "max_disk_devices_to_attach disk_prefix images_cpu_time_limit images_address_space_limit "
+    "max_image_size "
     "image_proxy image_ca_file remove_unused_base_images "
     "remove_unused_original_minimum_age_seconds "
     "(DIR/packaging/virtloom.conf:2)\n  did you mean 'images_type'?" },
