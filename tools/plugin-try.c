@@ -310,6 +310,7 @@ check_callbacks (struct checking *c)
 
   if (app == NULL)
     return;
+  try_each (c, app, "judge_image", VL_TRY_JUDGE_IMAGE, 3);
   try_each (c, app, "permit", VL_TRY_PERMIT, VL_N_OPS - 1);
   try_each (c, app, "event", VL_TRY_EVENT, VL_EVENT_BLOCK_JOB);
   try_twice (c, app);

@@ -38,9 +38,10 @@ vl_plugin_acts (struct vl_call *call, const struct vl_plugin *plugin)
     const char *word;
     int has;
   } acts[] = {
-    { "event", feature->event != NULL },     { "network", feature->network != NULL },
-    { "permit", feature->permit != NULL },   { "prepare", feature->prepare != NULL },
-    { "release", feature->release != NULL }, { "storage", feature->storage != NULL },
+    { "event", feature->event != NULL },     { "judge_image", feature->judge_image != NULL },
+    { "network", feature->network != NULL }, { "permit", feature->permit != NULL },
+    { "prepare", feature->prepare != NULL }, { "release", feature->release != NULL },
+    { "storage", feature->storage != NULL },
   };
   VL_AUTOSTR struct vl_str text = { 0 };
 

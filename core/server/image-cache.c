@@ -113,6 +113,14 @@ is_cloned (struct vl_app *app, const struct vl_request *request, const char *uui
   return image ? vl_image_clones (app, image, plugin) : 0;
 }
 
+static int
+judge (struct vl_app *app, const char *uuid, const char *path)
+{
+  const struct vl_image_info *image = vl_image_find (app, uuid);
+
+  return image ? vl_image_judge_use (app, image, path, NULL, 0) : -1;
+}
+
 int
 vl_images_ready (struct vl_app *app, const struct vl_request *request, int clones)
 {
@@ -128,7 +136,8 @@ vl_images_ready (struct vl_app *app, const struct vl_request *request, int clone
     if (path && VL_STREQ (path, paths[i])
         && vl_db_any (app->store, "SELECT 1 FROM image WHERE uuid = ?", "s", name + 1) > 0
         && ((cloned = clones && i == 0 ? is_cloned (app, request, name + 1) : 0) < 0
-            || (cloned == 0 && vl_image_cache (app, name + 1) < 0)))
+            || (cloned == 0 && vl_image_cache (app, name + 1) < 0)
+            || judge (app, name + 1, cloned ? NULL : path) < 0))
       bad = -1;
   }
   return bad;

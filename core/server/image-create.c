@@ -269,6 +269,9 @@ get (struct arrival *a)
   if ((a->part ? download (a, first) : vl_copy (call, a->source->file, first)) < 0
       || prove (a, first, &a->checksum) < 0)
     return -1;
+  if (! a->again
+      && vl_image_judge_use (a->app, a->image, first, first == a->copy ? NULL : format, 1) < 0)
+    return -1;
   if (first != a->copy) {
     a->checksum = NULL;
     if (vl_image_convert (call, first, format, a->format, a->copy) < 0)

@@ -62,20 +62,18 @@ need_store (struct vl_app *app, const char *url)
 
 /* 0, or -1 after a finding. */
 static int
+put (struct vl_call *call, struct vl_plugin *plugin, void *question)
+{
+  struct question *q = question;
+
+  (void)plugin;
+  return q->look ? q->look (call, q->url, &q->place) : q->fetch (call, q->url, q->path);
+}
+
+static int
 ask (struct vl_app *app, struct vl_plugin *plugin, struct question *q)
 {
-  struct vl_call *call = app->call, before = *call;
-  size_t errors = call->findings.n_errors;
-  int result;
-
-  vl_call_as (call, plugin);
-  call->phase = VL_PHASE_GROUP;
-  call->doing = q->word;
-  result = vl_said (
-      call, q->look ? q->look (call, q->url, &q->place) : q->fetch (call, q->url, q->path), errors);
-  vl_call_as (call, before.plugin);
-  call->phase = before.phase;
-  return result;
+  return vl_image_ask (app, plugin, q->word, put, q);
 }
 
 /* ---- registering ---- */

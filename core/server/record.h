@@ -53,6 +53,16 @@ int vl_image_was_whole (struct vl_call *call, const struct vl_image_info *image)
  * CLONES not the one that its root disk can be cloned from.  To be
  * called before a server's disks are planned to be made of them.  0, or -1 after a finding. */
 int vl_images_ready (struct vl_app *app, const struct vl_request *request, int clones);
+/* image-judge.c: asks all features whether disks may be made from the image INFO, whose bytes are the
+ * file PATH; NULL: they stay in a store.  GIVEN_AS: the format that it was converted from, or NULL.
+ * COMES: it is being taken over.  0, or -1 after findings. */
+int vl_image_judge_use (struct vl_app *app, const struct vl_image_info *info, const char *path,
+                        const char *given_as, int comes);
+/* Calls FN, which asks PLUGIN's WORD about QUESTION, where there is no guest.  0, or -1 after
+ * findings. */
+int vl_image_ask (struct vl_app *app, struct vl_plugin *plugin, const char *word,
+                  int (*fn) (struct vl_call *call, struct vl_plugin *plugin, void *question),
+                  void *question);
 /* image-store.c: the plugin in whose store images like URL (or NULL) lie, or NULL; does IMAGE lie in
  * one? */
 struct vl_plugin *vl_image_store_of (struct vl_app *app, const char *url);

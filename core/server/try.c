@@ -45,6 +45,15 @@ try_probe (struct vl_app *app, struct vl_plugin *plugin)
   return app->call->findings.n_errors > errors ? -1 : 0;
 }
 
+static int
+try_image (struct vl_app *app, int which)
+{
+  const struct vl_image_info *image = vl_image_find (app, "check");
+
+  return image ? vl_image_judge_use (app, image, which == 3 ? NULL : image->file, NULL, which == 1)
+               : -1;
+}
+
 int
 vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int which,
                 const char *server, const char *device)
@@ -65,6 +74,8 @@ vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int w
   case VL_TRY_RELEASE:
     return plugin->feature.release ? try_hook (app, plugin, VL_PHASE_RELEASE, 0, server, device)
                                    : 1;
+  case VL_TRY_JUDGE_IMAGE:
+    return plugin->feature.judge_image ? try_image (app, which) : 1;
   case VL_TRY_PROBE:
     return plugin->feature.probe ? try_probe (app, plugin) : 1;
   }

@@ -70,6 +70,23 @@ enum vl_event {
   VL_EVENT_BLOCK_JOB = 17, /* a copy within a disk has ended */
 };
 
+struct vl_image_property {
+  const char *key, *value;
+};
+
+/* An image that comes, or that a disk is to be made from; see `judge_image`. */
+struct vl_image {
+  uint32_t size;  /* sizeof (struct vl_image) */
+  uint32_t comes; /* 1: it is being taken over; 0: a disk is to be made from it */
+  const char *name;
+  const char *path;     /* its file, which nobody changes; NULL: it stays in a store of its own */
+  const char *given_as; /* the format that it had before it was converted; NULL: it was not */
+  int64_t bytes;        /* of the file */
+  const struct vl_image_property *properties; /* what it says of itself, as it was set */
+  size_t n_properties;
+  /* New members go below this line only. */
+};
+
 struct vl_storage_calls; /* storage.h */
 struct vl_network_calls; /* network.h */
 
@@ -118,6 +135,10 @@ struct vl_feature {
   const struct vl_storage_calls *storage;
   const struct vl_network_calls *network;
   /* New members go below this line only. */
+  /* May disks be made from this image?  Every loaded feature is asked when a user brings an
+   * image, and each time before a server is made, rebuilt or rescued from it.  There is no
+   * guest. */
+  int (*judge_image) (struct vl_call *, const struct vl_image *);
 };
 
 /* The last thing in a plugin's file:

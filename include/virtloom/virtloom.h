@@ -191,7 +191,8 @@ VL_EXPORT int vl_plugins_usable (struct vl_app *app, const char *name, const cha
 /* Calls one callback of the loaded feature NAME, for no purpose but to see what it does.
  * `permit` is asked about operation WHICH (enum vl_op) on SERVER, `event` told that WHICH
  * (enum vl_event) happened to it, which did not; `prepare` and `release` are called for it;
- * `probe` looks at this machine, and what it finds is forgotten.  DEVICE is the disk or NIC
+ * `probe` looks at this machine, and what it finds is forgotten; `judge_image` judges image
+ * "check" as one that comes (1), that is used (2), or that stays in a store (3).  DEVICE is the disk or NIC
  * of SERVER that it is about, as of vl_op_device (), or NULL.  0; 1 where it has no such
  * callback; -1 after a finding. */
 enum vl_trial {
@@ -200,6 +201,7 @@ enum vl_trial {
   VL_TRY_PROBE = 3,
   VL_TRY_PREPARE = 4,
   VL_TRY_RELEASE = 5,
+  VL_TRY_JUDGE_IMAGE = 6,
 };
 VL_EXPORT int vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int which,
                               const char *server, const char *device);
