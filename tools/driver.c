@@ -4,7 +4,7 @@
 
 #include <config.h>
 
-#include "tool.h"
+#include "call.h"
 
 static int
 driver_list (struct tool *tool)
@@ -43,6 +43,9 @@ static const struct verb verbs[] = {
   { "disable", "DRIVER...", 1, -1, NULL, "table json",
     "writes enabled = no into the operator's layer", "virtloom driver disable qemu-tcg", VERB_READ,
     driver_disable },
+  { "call", "[METHOD]", 0, 1, "arguments list wait " TABLE_OPTIONS, "json table value",
+    "does a method of Nova's ComputeDriver: a JSON object in, one out; --list shows all methods",
+    "virtloom driver call get_info < arguments.json", VERB_JSON, driver_call },
   { .run = NULL },
 };
 

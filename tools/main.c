@@ -49,7 +49,9 @@ format_of (const struct args *args)
   /* Mistakes of usage are answered in the form that was asked for, too. */
   if (format)
     return format;
-  return args->verb && strncmp (args->verb->formats, "xml", 3) == 0 ? "xml" : "table";
+  if (args->verb && (args->verb->flags & VERB_JSON))
+    return "json";
+  return args->verb && VL_STARTS (args->verb->formats, "xml") ? "xml" : "table";
 }
 
 static void

@@ -46,6 +46,7 @@ struct option {
 #define VERB_WATCHED 0x8u  /* looks at plugins: in a child, which may crash */
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
 #define VERB_HOSTS 0x20u   /* --host may be given again */
+#define VERB_JSON 0x40u    /* answers in JSON where nothing else is asked for */
 #define VERB_ENDLESS 0x80u /* takes as long as it takes, watched or not */
 
 struct verb {

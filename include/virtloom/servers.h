@@ -388,6 +388,15 @@ VL_EXPORT int vl_host_usage (struct vl_app *app, struct vl_usage *usage);
  * or not, which the hypervisor is asked about once. */
 VL_EXPORT int vl_server_diagnostics (struct vl_app *app, const char *server, vl_diagnostics_fn fn,
                                      void *opaque);
+/* Calls FN with each guest of the hypervisor of the application's driver, ours or not: Nova's
+ * list_instances.  0, what FN answered, or -1 after a finding. */
+VL_EXPORT int vl_host_instances (struct vl_app *app, vl_instance_fn fn, void *opaque);
+/* Does the hypervisor have the guest INSTANCE: a server's name or uuid, or the uuid of a guest that is
+ * on no record, of which the application's driver is asked?  1, 0, or -1 after a finding. */
+VL_EXPORT int vl_instance_exists (struct vl_app *app, const char *instance);
+/* What the hypervisor says of it, in the members that are within the size of INFO: 0, or -1 after a
+ * finding.  Nova's get_info; InstanceNotFound where there is no such guest. */
+VL_EXPORT int vl_instance_info (struct vl_app *app, const char *instance, struct vl_info *info);
 /* What the server with this UUID is called on record, without asking a driver; NULL where there is
  * none.  Arena memory of the application. */
 VL_EXPORT const char *vl_server_name (struct vl_app *app, const char *uuid);

@@ -12,7 +12,7 @@ _virtloom_verbs ()
     image) echo "create set unset list show save cache delete" ;;
     server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap snapshot unsnapshot resize rescue unrescue rebuild shelve unshelve event dump image password wait pause unpause suspend resume log console url vnc top screenshot" ;;
     feature) echo "list show which enable disable" ;;
-    driver) echo "list show enable disable" ;;
+    driver) echo "list show enable disable call" ;;
     plugin) echo "check new" ;;
     config) echo "show delta check import-nova" ;;
     host) echo "list show usage check resume watch tend import" ;;
@@ -23,6 +23,7 @@ _virtloom_verbs ()
 _virtloom_options ()
 {
   case $1-$2 in
+    driver-call) echo "--arguments --list --wait --column --no-headings" ;;
     flavor-create) echo "--vcpus --ram --disk --ephemeral --swap --property" ;;
     flavor-set | flavor-unset | image-set | image-unset) echo "--property" ;;
     server-set) echo "--name --description --property --status --wait" ;;
