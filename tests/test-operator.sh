@@ -134,7 +134,7 @@ uuid=$(value uuid)
 run f server show web
 is_rc 0 "show"
 is_eq "$(sed -e "s#$state#STATE#g; s#$uuid#UUID#g; s#vl-${uuid:0:8}${uuid:9:4}#DOMAIN#g; / done /s/$me/ME/" \
-  -e 's/20..-..-..T..:..:..Z/TIME/g; s/^Features  .*/Features acpi, .../; s/  */ /g; s/ [0-9]\{5,6\} 10[0-9]\{8\} STATE.images.[0-9a-f-]* -$/ N M IMAGE -/' \
+  -e 's/^Generation  *[0-9]*/Generation N/; s/20..-..-..T..:..:..Z/TIME/g; s/^Features  .*/Features acpi, .../; s/  */ /g; s/ [0-9]\{5,6\} 10[0-9]\{8\} STATE.images.[0-9a-f-]* -$/ N M IMAGE -/' \
   -e 's/ [0-9]\{5,6\} [0-9]\{5,6\} 0 - -$/ N N 0 - -/' <<< "$out")" "Name web
 UUID UUID
 Domain DOMAIN
@@ -157,6 +157,7 @@ SSH keys id
 Config drive yes
 Driver fake
 Firmware -
+Generation N
 Created TIME
 Displays vnc unix:STATE/servers/UUID/run/vnc
 Console STATE/servers/UUID/run/console.log
@@ -475,7 +476,10 @@ has "$(sed 's/  */ /g' <<< "$out")" "pause $me interrupted the command that did 
 f server delete web
 # A store of before.
 f server create old --flavor m1 --image img > "$tmp/.out"
-sqlite3 "$state/state.db" 'DROP TABLE action; DROP TABLE resize; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description;
+sqlite3 "$state/state.db" 'DROP TABLE departed; DROP TABLE resize; DROP TRIGGER server_changed; DROP TRIGGER server_departed;
+  DROP TRIGGER server_returned; DROP TRIGGER document_made; DROP TRIGGER document_changed; DROP TRIGGER document_gone;
+  DROP TRIGGER device_changed; DROP TRIGGER kept_made; DROP TRIGGER kept_changed; DROP TRIGGER kept_gone;
+  ALTER TABLE server DROP COLUMN generation; DROP TABLE action; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description;
   ALTER TABLE server DROP COLUMN loader; ALTER TABLE server DROP COLUMN given; ALTER TABLE event DROP COLUMN device;
   DROP TRIGGER image_taken; DROP TRIGGER image_left; DROP TRIGGER image_copied; DROP TRIGGER image_forgotten;
   ALTER TABLE image DROP COLUMN url; ALTER TABLE image DROP COLUMN url_format; ALTER TABLE image DROP COLUMN url_checksum;

@@ -356,7 +356,7 @@ is_eq "$rc $err" "3 error BackupNotFound core: \"$tmp/bad.db\" is no backup: it 
 cp "$kept" "$tmp/late.db"
 sqlite3 "$tmp/late.db" 'UPDATE schema SET version = 99'
 run f state restore "$tmp/late.db"
-is_eq "$rc $err" "1 error StoreTooNew core: \"$tmp/late.db\" was written by a later virtloom (schema 99; this one knows 7)
+is_eq "$rc $err" "1 error StoreTooNew core: \"$tmp/late.db\" was written by a later virtloom (schema 99; this one knows 8)
   use that virtloom, or another folder with --state" "or is of a later virtloom"
 run f state check
 is_eq "$rc $out$err" "0 $fine" "changes nothing"

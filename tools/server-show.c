@@ -35,6 +35,7 @@ static const struct column head_columns[] = {
   { "config_drive", "Config drive" },
   { "driver", "Driver" },
   { "firmware", "Firmware" },
+  { "generation", "Generation" },
   { "created", "Created" },
   { "displays", "Displays" },
   { "console", "Console" },

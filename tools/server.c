@@ -53,6 +53,7 @@ server_json (const struct vl_server_info *server)
   json_put (object, "locked", server->locked);
   json_put (object, "description", server->description);
   json_put (object, "firmware", server->loader);
+  json_put (object, "generation", server->generation);
   return object;
 }
 

@@ -181,7 +181,44 @@ static const char *const to_7[] = {
   NULL,
 };
 
-static const char *const *const migrations[] = { to_1, to_2, to_3, to_4, to_5, to_6, to_7 };
+/* What changes of a server's record makes it one of the next generation, whoever writes it. */
+#define GROWS(name, what, uuid)                                                                    \
+  "CREATE TRIGGER " name " AFTER " what " BEGIN UPDATE server SET generation = generation + 1 "    \
+  "WHERE uuid = " uuid "; END"
+#define RECORD(row)                                                                                \
+  "(" row ".name, " row ".status, " row ".flavor, " row ".image, " row ".image_uuid, " row         \
+  ".driver, " row ".fault, " row ".request, " row ".xml, " row ".properties, " row ".facts, " row  \
+  ".locked, " row ".description, " row ".loader, " row ".given)"
+
+static const char *const to_8[] = {
+  /* A number that grows with each change of the record, as long as there is the server on any host. */
+  "ALTER TABLE server ADD COLUMN generation INTEGER NOT NULL DEFAULT 1",
+  /* Which one a server had that is gone, so that an older record of it is known; the last 10,000. */
+  "CREATE TABLE departed (server TEXT PRIMARY KEY, generation INTEGER NOT NULL, at TEXT NOT NULL)"
+  " WITHOUT ROWID",
+  GROWS ("server_changed", "UPDATE ON server WHEN " RECORD ("OLD") " IS NOT " RECORD ("NEW"),
+         "NEW.uuid"),
+  GROWS ("document_made", "INSERT ON document", "NEW.server"),
+  GROWS ("document_changed", "UPDATE ON document", "NEW.server"),
+  GROWS ("document_gone", "DELETE ON document", "OLD.server"),
+  GROWS ("device_changed", "UPDATE OF address ON device WHEN OLD.address IS NOT NEW.address",
+         "NEW.server"),
+  GROWS ("kept_made", "INSERT ON kept", "NEW.server"),
+  GROWS ("kept_changed", "UPDATE ON kept", "NEW.server"),
+  GROWS ("kept_gone", "DELETE ON kept", "OLD.server"),
+  GROWS ("resize_made", "INSERT ON resize", "NEW.server"),
+  GROWS ("resize_gone", "DELETE ON resize", "OLD.server"),
+  "CREATE TRIGGER server_departed AFTER DELETE ON server BEGIN INSERT OR REPLACE INTO departed"
+  " VALUES (OLD.uuid, OLD.generation, strftime ('%Y-%m-%dT%H:%M:%SZ'));"
+  " DELETE FROM departed WHERE server IN (SELECT server FROM departed ORDER BY at DESC, server"
+  " LIMIT -1 OFFSET 10000); END",
+  "CREATE TRIGGER server_returned AFTER INSERT ON server WHEN EXISTS (SELECT 1 FROM departed"
+  " WHERE server = NEW.uuid AND generation >= NEW.generation) BEGIN UPDATE server SET generation ="
+  " (SELECT generation + 1 FROM departed WHERE server = NEW.uuid) WHERE uuid = NEW.uuid; END",
+  NULL,
+};
+
+static const char *const *const migrations[] = { to_1, to_2, to_3, to_4, to_5, to_6, to_7, to_8 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
 static int

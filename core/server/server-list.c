@@ -153,6 +153,8 @@ vl_server_find (struct vl_app *app, const char *server)
                                     .overruled = last_overruled (store, record->uuid),
                                     .locked = record->locked,
                                     .description = record->description };
+  vl_db_row (store, &info->generation, "SELECT generation FROM server WHERE uuid = ?", "s",
+             record->uuid);
   if (record->loader && ! vl_loader_is_left (record->loader))
     info->loader = vl_loader_value (app->call, record->loader, "loader");
   fill (app, info, record->status, known == 1 ? now.state : VL_STATE_NONE, known >= 0);

@@ -116,6 +116,8 @@ struct vl_server_info {
   /* The firmware's file that the hypervisor chose when the guest was started first, or NULL where the
    * next start chooses; server show only. */
   const char *loader;
+  /* A number that grows with each change of the record, on whatever host; server show only. */
+  const char *generation;
 };
 
 /* What is on record of a server's current document.  Texts all, NULL where there is none. */

@@ -69,7 +69,7 @@ START_TEST (schema_versions)
 {
   struct vl_app *other = open_app (path ("state"));
 
-  ck_assert_int_eq (number (vl_app_store (app), "SELECT version FROM schema"), 7);
+  ck_assert_int_eq (number (vl_app_store (app), "SELECT version FROM schema"), 8);
   ck_assert_int_eq (number (app->store, "PRAGMA foreign_keys"), 1);
   ck_assert_int_eq (vl_db_run (app->store, "UPDATE schema SET version = 99", ""), 0);
   ck_assert_ptr_null (vl_app_store (other));
