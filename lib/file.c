@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 char *
 vl_file_read_all (int fd, size_t limit, size_t *length, const char **why)
@@ -142,6 +143,31 @@ vl_file_write (const char *path, const char *text, size_t length, mode_t mode)
   unlink (temp);
   errno = bad;
   return -1;
+}
+
+const char *
+vl_file_network (const char *path)
+{
+  /* As linux/magic.h and the file systems' own headers have them. */
+  static const struct {
+    uint32_t magic;
+    const char *name;
+  } kinds[] = {
+    { 0x6969, "nfs" },        { 0xff534d42, "cifs" },  { 0xfe534d42, "smb2" },
+    { 0x517b, "smb" },        { 0x00c36400, "ceph" },  { 0x65735546, "fuse" },
+    { 0x01021997, "9p" },     { 0x5346414f, "afs" },   { 0x6b414653, "afs" },
+    { 0x73757245, "coda" },   { 0x01161970, "gfs2" },  { 0x7461636f, "ocfs2" },
+    { 0x0bd00bd0, "lustre" }, { 0x47504653, "gpfs" },  { 0x19830326, "beegfs" },
+    { 0x013111a8, "ibrix" },  { 0xaad7aaea, "panfs" }, { 0xbacbacbc, "vmhgfs" },
+  };
+  struct statfs fs;
+
+  if (statfs (path, &fs) < 0)
+    return NULL;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if ((uint32_t)fs.f_type == kinds[i].magic)
+      return kinds[i].name;
+  return NULL;
 }
 
 int

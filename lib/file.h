@@ -34,6 +34,10 @@ int vl_file_sync_folder (const char *path);
 /* Temp file, fsync, rename, fsync of the folder.  0, or -1 with errno. */
 int vl_file_write (const char *path, const char *text, size_t length, mode_t mode);
 
+/* The kind of the file system that PATH lies on ("nfs"), where other hosts may have it too; NULL: of
+ * this host alone, or it cannot be told.  What FUSE shows ("fuse") may be either. */
+const char *vl_file_network (const char *path);
+
 /* mkdir -p; each new folder gets MODE.  0, or -1 with errno. */
 int vl_file_mkdirs (const char *path, mode_t mode);
 /* rm -r of PATH, whose last component is a name: by descriptors from the folder above it on,

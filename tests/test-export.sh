@@ -49,4 +49,24 @@ run f server create web --request "$tmp/request.json"
 true_that "a server that is gone and comes again is of a later one" test "$(generation web)" -gt "$last"
 f server delete web > "$tmp/log" 2>&1
 
+# ---- a STATE is of one host ----
+
+place () { grep -A1 '^[A-Z]* *state place' <<< "$out"; }
+run f host check
+is_eq "$(grep '^[A-Z]* *state place' <<< "$out")" "PASS  state place: $state is of this host alone" "a STATE on a disk"
+elsewhere=$top_builddir/tests/shim/.libs/elsewhere.so
+if [ -e "$elsewhere" ]; then
+  far () {
+    VL_TEST_ELSEWHERE=$state VL_TEST_MAGIC=$1 ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS:-} LD_PRELOAD=$elsewhere run f host check
+  }
+  far 0x6969
+  is_eq "$rc $(place)" "4 FAIL  state place: $state lies on a network file system (nfs), which other hosts may have, too; STATE is for one host
+      keep it on a disk of this host: state_dir in virtloom.conf, or --state DIR" "one on a network file system is refused"
+  far 0x65735546
+  is_eq "$(place)" "WARN  state place: $state lies on a file system of FUSE, which other hosts may have, too; STATE is for one host
+      see that no other host has it: findmnt -T $state" "one on FUSE is warned of"
+else
+  skip "a build without shared libraries has nothing to preload"
+fi
+
 done_testing

@@ -10,6 +10,7 @@
 
 #include "tool.h"
 
+#include "lib/file.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -103,6 +104,35 @@ check_state (struct rows *rows)
     add_state_finding (rows, first);
   } else
     add (rows, "state folder", "PASS", NULL, "%s", state);
+}
+
+/* SQLite's locks and shared memory are of one host: two that had one STATE would damage it, and start
+ * its guests twice. */
+static void
+check_state_place (struct rows *rows)
+{
+  const char *state = vl_app_state_dir (rows->tool->app);
+  VL_AUTOFREE char *near = state ? vl_xstrdup (state) : NULL;
+  VL_AUTOFREE char *word = state ? vl_shell_quote (state) : NULL;
+  const char *kind;
+
+  /* Where it is not there yet, it will lie where the next folder above it does. */
+  while (near && access (near, F_OK) < 0 && strrchr (near, '/') > near)
+    *strrchr (near, '/') = '\0';
+  kind = near ? vl_file_network (near) : NULL;
+  if (kind && VL_STREQ (kind, "fuse"))
+    add (rows, "state place", "WARN",
+         vl_printf (rows->tool->call, "see that no other host has it: findmnt -T %s", word),
+         "%s lies on a file system of FUSE, which other hosts may have, too; STATE is for one host",
+         state);
+  else if (kind)
+    add (rows, "state place", "FAIL",
+         "keep it on a disk of this host: state_dir in virtloom.conf, or --state DIR",
+         "%s lies on a network file system (%s), which other hosts may have, too; STATE is for one "
+         "host",
+         state, kind);
+  else if (state)
+    add (rows, "state place", "PASS", NULL, "%s is of this host alone", state);
 }
 
 static void
@@ -341,6 +371,7 @@ host_check (struct tool *tool)
   if (root)
     return check_machine (&rows, root) < 0 ? -1 : rows.failed ? VL_ERR_UNSUPPORTED : 0;
   check_state (&rows);
+  check_state_place (&rows);
   check_schema (&rows);
   check_programs (&rows);
   check_tools (&rows);
