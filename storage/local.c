@@ -21,6 +21,7 @@
 #define CYLINDER ((int64_t)16 * 255 * SECTOR)
 
 #define GIB ((int64_t)1 << 30)
+#define TOKEN_BYTES 16
 /* QEMU's tables of a qcow2 disk's clusters end there, as those of ext2 and ext3 end at 2^32 blocks. */
 #define QCOW2_MOST ((int64_t)1 << 51)
 #define EXT3_MOST (((int64_t)1 << 44) - 4096)
@@ -138,10 +139,8 @@ with_tables (int64_t size)
   return size + size / 64 + (64 << 20);
 }
 
-/* Milliseconds for reading or writing BYTES once, at 10 MB/s, and to begin with; a day is
- * enough. */
-static uint32_t
-time_for (int64_t bytes)
+uint32_t
+local_time_for (int64_t bytes)
 {
   int64_t most = 86400000, wanted = 60000 + bytes / 10000;
 
@@ -218,7 +217,7 @@ convert (struct vl_call *c, const char *image, const char *from, const char *to,
   const char *args[] = { "convert", "-q", "-f",           from,           "-O",
                          to,        "--", VL_TOOL_FILE_1, VL_TOOL_FILE_0, NULL };
 
-  return run_on (c, "qemu-img", args, time_for (bytes), path, fd,
+  return run_on (c, "qemu-img", args, local_time_for (bytes), path, fd,
                  VL_STREQ (to, "raw") ? bytes + CYLINDER : with_tables (bytes), image);
 }
 
@@ -248,10 +247,8 @@ make_of_image (struct vl_call *c, const struct vl_volume *volume, const struct v
   return keep_if (result, source->path);
 }
 
-/* Runs the program that puts a file system or swap signature on the file RAW; where it
- * is not installed, the disk stays empty and that is said. */
-static int
-put_blank (struct vl_call *c, const struct vl_volume *volume, const char *raw)
+int
+local_put_blank (struct vl_call *c, const struct vl_volume *volume, const char *raw)
 {
   const char *const swap[] = { VL_TOOL_FILE_0, NULL };
   const char *const ext[] = { "-q", "-F", "-L", volume->label, VL_TOOL_FILE_0, NULL };
@@ -277,16 +274,37 @@ put_blank (struct vl_call *c, const struct vl_volume *volume, const char *raw)
                  is_swap  ? swap
                  : is_xfs ? xfs
                           : ext,
-                 time_for (volume->bytes), raw, fd, volume->bytes, NULL);
+                 local_time_for (volume->bytes), raw, fd, volume->bytes, NULL);
 }
 
-/* The raw disk RAW as qcow2 at PATH. */
-static int
-make_converted (struct vl_call *c, const char *raw, const char *path, int64_t bytes)
+int
+local_convert (struct vl_call *c, const char *raw, const char *to, const char *path, int64_t bytes)
 {
   VL_AUTOCLOSE int fd = make_file (c, path);
 
-  return fd < 0 ? -1 : keep_if (convert (c, raw, "raw", "qcow2", path, fd, bytes), path);
+  return fd < 0 ? -1 : keep_if (convert (c, raw, "raw", to, path, fd, bytes), path);
+}
+
+int
+local_pour (struct vl_call *c, const struct vl_volume *volume, const char *path, int fd,
+            int is_zero)
+{
+  const char *args[] = { "convert",
+                         "-q",
+                         "-n",
+                         "-t",
+                         "writeback",
+                         "-f",
+                         volume->image_format,
+                         "-O",
+                         "raw",
+                         is_zero ? "--target-is-zero" : "--",
+                         VL_TOOL_FILE_1,
+                         VL_TOOL_FILE_0,
+                         NULL };
+
+  return run_on (c, "qemu-img", args, local_time_for (volume->image_bytes), path, fd,
+                 volume->bytes + CYLINDER, volume->image);
 }
 
 /* What is put on an empty disk is written to a raw file, which becomes qcow2 after that
@@ -300,9 +318,9 @@ make_blank (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
 
   if (make_raw (c, raw, volume->bytes) < 0)
     return -1;
-  result = put_blank (c, volume, raw);
+  result = local_put_blank (c, volume, raw);
   if (result == 0 && ! flat)
-    result = make_converted (c, raw, source->path, volume->bytes);
+    result = local_convert (c, raw, "qcow2", source->path, volume->bytes);
   if (result < 0 || ! flat)
     unlink (raw);
   return result;
@@ -318,4 +336,41 @@ local_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
                    : local_make_qcow2 (c, source->path, NULL, NULL, volume->bytes);
 
   return result == 0 ? local_preallocate (c, volume, source) : -1;
+}
+
+/* ---- whose a disk is ---- */
+
+static const char *
+token_key (struct vl_call *c, const struct vl_volume *volume)
+{
+  return vl_printf (c, "token.%s", volume->id);
+}
+
+const char *
+local_token_kept (struct vl_call *c, const struct vl_volume *volume)
+{
+  return vl_kept (c, token_key (c, volume));
+}
+
+int
+local_token_drop (struct vl_call *c, const struct vl_volume *volume)
+{
+  return vl_keep (c, token_key (c, volume), NULL);
+}
+
+const char *
+local_token (struct vl_call *c, const struct vl_volume *volume, int *again)
+{
+  const char *token = local_token_kept (c, volume);
+  unsigned char bytes[TOKEN_BYTES];
+  char text[2 * TOKEN_BYTES + 1];
+
+  *again = token != NULL;
+  if (token)
+    return token;
+  vl_random (bytes, sizeof bytes);
+  for (size_t i = 0; i < sizeof bytes; i++)
+    snprintf (text + 2 * i, 3, "%02x", bytes[i]);
+  token = vl_printf (c, "%s", text);
+  return vl_keep (c, token_key (c, volume), token) < 0 ? NULL : token;
 }

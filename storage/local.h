@@ -42,6 +42,27 @@ int local_preallocate (struct vl_call *c, const struct vl_volume *volume,
                        const struct vl_source *source);
 int local_resize (struct vl_call *c, const struct vl_volume *volume,
                   const struct vl_source *source);
+/* The new file PATH of format TO, raw or qcow2: the raw disk RAW of BYTES, a file or a block
+ * device.  It is not there after a failure. */
+int local_convert (struct vl_call *c, const char *raw, const char *to, const char *path,
+                   int64_t bytes);
+/* Writes VOLUME's image, raw, to the block device FD at PATH, which is large enough; what the image
+ * has no bytes for is written as zeroes, or with IS_ZERO left as it is. */
+int local_pour (struct vl_call *c, const struct vl_volume *volume, const char *path, int fd,
+                int is_zero);
+/* Puts on the raw disk RAW, a file or a block device, what VOLUME->blank says; where the program that
+ * does so is not installed, it stays empty and that is said. */
+int local_put_blank (struct vl_call *c, const struct vl_volume *volume, const char *raw);
+/* Milliseconds for reading or writing BYTES once, at 10 MB/s, and to begin with; a day is enough. */
+uint32_t local_time_for (int64_t bytes);
+/* By which a disk that VOLUME's server made elsewhere is told from what others made: 32 hex digits,
+ * kept for the server before they are used.  *AGAIN is whether they were before.  NULL after a
+ * refusal. */
+const char *local_token (struct vl_call *c, const struct vl_volume *volume, int *again);
+/* The same where it was kept; NULL: nothing had begun. */
+const char *local_token_kept (struct vl_call *c, const struct vl_volume *volume);
+/* Forgets it. */
+int local_token_drop (struct vl_call *c, const struct vl_volume *volume);
 int local_capacity (struct vl_call *c, const char *dir, const char **store, int64_t *total,
                     int64_t *used);
 

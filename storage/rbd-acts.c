@@ -19,7 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TOKEN_BYTES 16
 /* What the program that is run is handed, in this order. */
 #define CONF "/proc/self/fd/3"
 #define KEYRING "/proc/self/fd/4"
@@ -400,30 +399,6 @@ check_secret (struct vl_call *c)
       "libvirt has no secret %s with a value, which rbd_secret_uuid names", uuid);
 }
 
-static const char *
-token_key (const struct order *o, const struct vl_volume *volume)
-{
-  return vl_printf (o->c, "token.%s", volume->id);
-}
-
-/* What is made is told from what others made by a token, which is written down before.  1 where it
- * was already, 0, or -1. */
-static int
-take_token (struct order *o, const struct vl_volume *volume)
-{
-  unsigned char bytes[TOKEN_BYTES];
-  char text[2 * TOKEN_BYTES + 1];
-
-  o->token = vl_kept (o->c, token_key (o, volume));
-  if (o->token)
-    return 1;
-  vl_random (bytes, sizeof bytes);
-  for (size_t i = 0; i < sizeof bytes; i++)
-    snprintf (text + 2 * i, 3, "%02x", bytes[i]);
-  o->token = vl_printf (o->c, "%s", text);
-  return vl_keep (o->c, token_key (o, volume), o->token);
-}
-
 /* The file that the disk begins with, raw, in *PATH, or NULL; *MADE where it is to go afterwards.
  * What a tenant made is read where there is no network, and what has the network reads raw
  * bytes. */
@@ -472,7 +447,7 @@ rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
   if (! VL_STREQ (source->type, "network"))
     return local_make (c, volume, source);
   if (begin (&o, c, source->name) < 0 || check_secret (c) < 0
-      || (again = take_token (&o, volume)) < 0)
+      || (o.token = local_token (c, volume, &again)) == NULL)
     return -1;
   more = volume->image_url ? read_parent (c, volume->image_url) : "";
   if (more == NULL)
@@ -491,7 +466,7 @@ rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
   /* Who was not even let in has nothing to remove, which would take being let in. */
   if (result < 0 && ! again && o.answer.connection && vl_info (c, &o.answer, "error")
       && ! says (&o, "begun"))
-    vl_keep (c, token_key (&o, volume), NULL);
+    local_token_drop (c, volume);
   return result;
 }
 
@@ -517,7 +492,7 @@ rbd_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
   const char *name;
   size_t n = 0;
 
-  o.token = vl_kept (c, token_key (&o, volume));
+  o.token = local_token_kept (c, volume);
   /* Nothing had begun. */
   if (o.token == NULL || source->name == NULL)
     return 0;
@@ -540,7 +515,7 @@ rbd_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
                 "\"%s/%s\" has %zu snapshots that virtloom did not make: it lies in the trash of "
                 "pool '%s' with them",
                 o.pool, o.image, n, o.pool);
-  return vl_keep (c, token_key (&o, volume), NULL);
+  return local_token_drop (c, volume);
 }
 
 /* ---- reading ---- */
