@@ -234,6 +234,16 @@ allow (int ruleset, const char *const *paths, uint64_t access)
   return 0;
 }
 
+/* What is lent as FD: a block device's size, and that it is to be zeroed, are asked of it by ioctl. */
+static uint64_t
+lent_access (int fd, int write)
+{
+  struct stat st;
+
+  return (write ? FS_WRITE : FS_READ)
+         | (fstat (fd, &st) == 0 && S_ISBLK (st.st_mode) ? FS_IOCTL_DEV : 0);
+}
+
 static int
 add_rules (const struct confine *c)
 {
@@ -253,7 +263,8 @@ add_rules (const struct confine *c)
   int ruleset = c->ruleset;
 
   for (unsigned i = 0; i < c->job.n_files; i++)
-    if (allow_fd (ruleset, VL_CONFINE_FILE_0 + (int)i, c->job.writes >> i & 1 ? FS_WRITE : FS_READ)
+    if (allow_fd (ruleset, VL_CONFINE_FILE_0 + (int)i,
+                  lent_access (VL_CONFINE_FILE_0 + (int)i, c->job.writes >> i & 1))
         < 0)
       return -1;
   if (allow (ruleset, programs, FS_RUN) < 0 || allow (ruleset, texts, FS_READ) < 0
