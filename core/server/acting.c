@@ -61,6 +61,23 @@ vl_acting_run (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_p
   return result < 0 || call->findings.n_errors > errors ? -1 : 0;
 }
 
+int
+vl_group_run (struct vl_app *app, struct vl_plugin *plugin, const char *word,
+              int (*fn) (struct vl_call *call, struct vl_plugin *plugin, void *arg), void *arg)
+{
+  struct vl_call *call = app->call, before = *call;
+  size_t errors = call->findings.n_errors;
+  int result;
+
+  vl_call_as (call, plugin);
+  call->phase = VL_PHASE_GROUP;
+  call->doing = word;
+  result = vl_said (call, fn (call, plugin, arg), errors);
+  vl_call_as (call, before.plugin);
+  call->phase = before.phase;
+  return result;
+}
+
 /* ---- who may call what ---- */
 
 /* What the running code acts for, or NULL after a PluginFault: VERB is not for its phase,

@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include "server/hooks.h"
 #include "server/method.h"
 #include "server/new-file.h"
 #include "server/record.h"
@@ -77,34 +78,39 @@ traits_of (struct vl_call *call, const struct vl_plugin *driver)
   return traits;
 }
 
+struct room {
+  struct vl_app *app;
+  const char *store;
+  int64_t total, used;
+};
+
+static int
+ask_capacity (struct vl_call *call, struct vl_plugin *plugin, void *arg)
+{
+  struct room *room = arg;
+
+  return plugin->feature.storage->capacity (call, vl_app_state_dir (room->app), &room->store,
+                                            &room->total, &room->used);
+}
+
 /* New disks may be made elsewhere than beside STATE: then that is the room which counts.  Where it is
  * not known, after a warning, no room is. */
 static void
 measure_store (struct vl_app *app, struct vl_resources *resources)
 {
-  const char *type = vl_config_str (app->config, "storage.images_type"), *store;
+  const char *type = vl_config_str (app->config, "storage.images_type");
   struct vl_plugin *plugin =
       type ? vl_registry_answer (app->registry, VL_ANSWER_IMAGES, type) : NULL;
-  struct vl_call *call = app->call, before = *call;
-  size_t first = call->findings.n, errors = call->findings.n_errors;
-  int64_t total = -1, used = -1;
+  struct room room = { .app = app, .total = -1, .used = -1 };
+  size_t first = app->call->findings.n;
 
   if (plugin == NULL || VL_GROUP_FN (plugin, storage, capacity) == NULL)
     return;
-  vl_call_as (call, plugin);
-  call->phase = VL_PHASE_GROUP;
-  call->doing = "capacity";
-  if (vl_said (
-          call,
-          plugin->feature.storage->capacity (call, vl_app_state_dir (app), &store, &total, &used),
-          errors)
-      < 0)
-    total = used = -1;
-  vl_call_as (call, before.plugin);
-  call->phase = before.phase;
-  vl_soften (call, first);
-  resources->local_bytes = total;
-  resources->local_bytes_used = used;
+  if (vl_group_run (app, plugin, "capacity", ask_capacity, &room) < 0)
+    room.total = room.used = -1;
+  vl_soften (app->call, first);
+  resources->local_bytes = room.total;
+  resources->local_bytes_used = room.used;
 }
 
 int

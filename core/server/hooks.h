@@ -81,6 +81,10 @@ struct vl_acting {
  * findings. */
 int vl_hooks_call (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_phase phase,
                    int what);
+/* Runs FN (plugin, ARG), which calls PLUGIN's WORD of a group, for no server.  0, or -1 after
+ * findings. */
+int vl_group_run (struct vl_app *app, struct vl_plugin *plugin, const char *word,
+                  int (*fn) (struct vl_call *call, struct vl_plugin *plugin, void *arg), void *arg);
 /* Runs FN (plugin, ARG), which calls PLUGIN's WORD in PHASE, for the server of HOOKS; what it
  * has locked meanwhile is let go.  0, or -1 after findings. */
 int vl_acting_run (const struct vl_hooks *hooks, struct vl_plugin *plugin, enum vl_phase phase,
