@@ -89,6 +89,21 @@ run f server delete three
 is_eq "$rc $(stored)" "0 " "until it can be done"
 calls > "$tmp/before"
 
+# ---- what is there and on no record ----
+
+run server there
+: > "$store/11111111-2222-4333-8444-555555555555-root"
+run f state check
+is_eq "$rc $out" "1 FAIL  disk: disk \"11111111-2222-4333-8444-555555555555-root\" of the array is of no server on record" \
+  "state check tells a disk that is of no server, and none that is of one"
+array 'fails = made'
+run f state check
+is_eq "$rc $out" "1 FAIL  storage: made fails as it is told" "or why it cannot"
+array
+rm "$store/11111111-2222-4333-8444-555555555555-root"
+run f server delete there
+calls > "$tmp/before"
+
 # ---- missing, doubled, gone ----
 
 run server four

@@ -4,6 +4,7 @@
 
 #include <config.h>
 
+#include "server/hooks.h"
 #include "server/method.h"
 #include "server/record.h"
 #include "server/undo.h"
@@ -239,6 +240,39 @@ check_drivers (struct checking *c)
     check_guests (c, chosen->name);
 }
 
+static void
+check_made (void *opaque, const char *server, const char *disk)
+{
+  struct checking *c = opaque;
+
+  if (! is_known (c, server))
+    tell (c, "disk", NULL, NULL, "%s is of no server on record", disk);
+}
+
+static int
+ask_made (struct vl_call *call, struct vl_plugin *plugin, void *arg)
+{
+  return plugin->feature.storage->made (call, check_made, arg);
+}
+
+/* What plugins made outside of servers' folders. */
+static void
+check_disks (struct checking *c)
+{
+  struct vl_app *app = c->app;
+  size_t first = app->call->findings.n;
+
+  if (c->store == NULL || vl_app_load (app) < 0)
+    return;
+  for (size_t i = 0; i < app->registry->n; i++) {
+    struct vl_plugin *plugin = app->registry->plugins[i];
+
+    if (plugin->state == VL_PLUGIN_LOADED && VL_GROUP_FN (plugin, storage, made)
+        && vl_group_run (app, plugin, "made", ask_made, c) < 0)
+      tell_findings (c, first, "storage", NULL, NULL);
+  }
+}
+
 /* ---- on record ---- */
 
 static void
@@ -434,6 +468,7 @@ vl_state_check (struct vl_app *app, int mend, const char *const *accepted,
   check_strangers (&c, "servers");
   check_strangers (&c, "images");
   check_drivers (&c);
+  check_disks (&c);
   return c.result;
 }
 

@@ -142,6 +142,11 @@ struct vl_storage_calls {
   int (*image_clones) (struct vl_call *, const char *url, struct vl_image_place *place);
   /* Writes its bytes to the new file PATH. */
   int (*image_fetch) (struct vl_call *, const char *url, const char *path);
+  /* Tells of each disk that lies outside of servers' folders and is called as one that was made for a
+   * server: FN gets OPAQUE, the server's uuid, and what the disk is, with what shows it.  `state check`
+   * says which of them are of no server on record. */
+  int (*made) (struct vl_call *, void (*fn) (void *opaque, const char *server, const char *disk),
+               void *opaque);
 };
 
 /* What connection_info of VOLUME says at PATH: "driver_volume_type", "data.name",

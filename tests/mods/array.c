@@ -6,6 +6,7 @@
 
 #include <virtloom/storage.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -97,10 +98,29 @@ disconnect (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
   return note (c, "disconnect", volume);
 }
 
+static int
+made (struct vl_call *c, void (*fn) (void *, const char *, const char *), void *opaque)
+{
+  DIR *dir;
+
+  if (vl_is (c, "fails", "made"))
+    return vl_refuse (c, VL_ERR_FAILED, "fails", NULL, "made fails as it is told");
+  dir = opendir (vl_str (c, "store"));
+  if (dir == NULL)
+    return vl_file_failed (c, "cannot open", "the store", errno);
+  for (const struct dirent *entry; (entry = readdir (dir));)
+    if (strlen (entry->d_name) > 36 && vl_is_uuid (vl_printf (c, "%.36s", entry->d_name)))
+      fn (opaque, vl_printf (c, "%.36s", entry->d_name),
+          vl_printf (c, "disk \"%s\" of the array", entry->d_name));
+  closedir (dir);
+  return 0;
+}
+
 static const struct vl_storage_calls calls = { .size = sizeof calls,
                                                .image_types = image_types,
                                                .volume_types = volume_types,
                                                .locate = locate,
+                                               .made = made,
                                                .make = make,
                                                .remove = drop,
                                                .connect = connect,
