@@ -44,6 +44,7 @@ static const struct vl_write writes[] = { { .path = "devices/disk/driver/@cache"
 
 static const struct vl_name reads[] = { { .name = VL_GUEST_DISK },
                                         { .name = VL_GUEST_VIRT_TYPE },
+                                        { .name = VL_STORAGE_IMAGES_TYPE },
                                         { .name = VL_STORAGE_PREALLOCATE } };
 
 static int
@@ -140,8 +141,9 @@ tune (struct vl_call *c, const struct vl_disk *disk, struct vl_node *driver)
   vl_set_why (driver, "cache", mode, why);
   if (disk->serial)
     return;
-  if (vl_is (c, VL_STORAGE_PREALLOCATE, "space"))
-    vl_set_why (driver, "io", io_of (mode), VL_STORAGE_PREALLOCATE);
+  if (disk->is_dense || vl_is (c, VL_STORAGE_PREALLOCATE, "space"))
+    vl_set_why (driver, "io", io_of (mode),
+                disk->is_dense ? VL_STORAGE_IMAGES_TYPE : VL_STORAGE_PREALLOCATE);
   if (vl_has (c, "discard"))
     vl_set_from (driver, "discard", "discard");
 }

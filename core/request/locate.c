@@ -570,6 +570,7 @@ vl_disk_locate (struct vl_call *call, size_t n, const struct vl_wanted_disk *wan
   disk->readonly = source->readonly;
   disk->shareable = source->shareable;
   disk->is_served = source->is_served;
+  disk->is_dense = source->is_dense;
   if (source->serial && (! is_volume || want->bdm->uuid == NULL))
     disk->serial = source->serial;
   return 0;

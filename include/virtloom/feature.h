@@ -192,6 +192,7 @@ struct vl_disk {
   /* New members go below this line only. */
   uint32_t is_served; /* 1: another process, which maps the guest's memory, moves its bytes: QEMU
                          neither caches nor limits them */
+  uint32_t is_dense;  /* 1: the host has all of its blocks, so that a write waits for none */
 };
 VL_EXPORT size_t vl_n_disks (struct vl_call *c);
 VL_EXPORT const struct vl_disk *vl_disk (struct vl_call *c, size_t i);

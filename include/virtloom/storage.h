@@ -49,6 +49,7 @@ struct vl_source {
   /* Made disks: what their bytes are taken from ("lvm-vg0"), which claims and `capacity` name;
    * NULL: the file system of STATE. */
   const char *store;
+  uint32_t is_dense; /* made disks, 1: all of its blocks are there before the guest writes */
 };
 
 /* A disk of a server as it is asked for.  Members that do not apply are NULL or 0. */
