@@ -5,7 +5,8 @@
 # (systemd, libvirt-daemon-system, AppArmor), that is itself an emulated guest whose CPU has
 # SVM.  Run by ./check nested, which makes the image: VL_TEST_NESTED is the folder that
 # tests/guest/make-debian filled, VL_TEST_INSTALLED the one into which the program is installed.  What is proven inside are the scripts of tests/nested/first
-# and, after a boot of that host, of tests/nested/second, if there are any.
+# and, after a boot of that host, of tests/nested/second, if there are any; VL_TEST_NESTED_ONLY names the one of
+# first/ that is to be run alone.
 
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/tap.sh"
@@ -28,6 +29,10 @@ mkdir -p "$payload/tests"
 cp -r "$VL_TEST_INSTALLED" "$payload/installed"
 cp -r "$top_srcdir/tests/nested" "$top_srcdir/tests/tap.sh" "$top_srcdir/tests/guest-lib.sh" "$payload/tests/"
 cp "$image" "$payload/guest.qcow2"
+if [ -n "${VL_TEST_NESTED_ONLY:-}" ]; then
+  rm -rf "$payload/tests/nested/second"
+  find "$payload/tests/nested/first" -name '*.sh' ! -name "$VL_TEST_NESTED_ONLY" -delete
+fi
 chmod -R go-w "$payload"
 mke2fs -q -F -t ext4 -L payload -d "$payload" "$tmp/payload.img" 256M || bail "no file system for the host's second disk"
 
@@ -113,7 +118,7 @@ while IFS= read -r line; do
   esac
 done < "$tmp/lines"
 for boot in first second; do
-  [ -d "$top_srcdir/tests/nested/$boot" ] || continue
+  [ -d "$payload/tests/nested/$boot" ] || continue
   true_that "all scripts of the $boot boot were run" grep -qx "# done $boot" "$tmp/lines"
 done
 [ "$failures" -eq 0 ] || diag "$(tail -n 30 "$tmp/console")"
