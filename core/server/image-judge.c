@@ -4,6 +4,7 @@
 
 #include <config.h>
 
+#include "server/hooks.h"
 #include "server/record.h"
 
 #include "server/session.h"
@@ -11,24 +12,6 @@
 #include <virtloom/feature.h>
 
 #include <sys/stat.h>
-
-int
-vl_image_ask (struct vl_app *app, struct vl_plugin *plugin, const char *word,
-              int (*fn) (struct vl_call *call, struct vl_plugin *plugin, void *question),
-              void *question)
-{
-  struct vl_call *call = app->call, before = *call;
-  size_t errors = call->findings.n_errors;
-  int result;
-
-  vl_call_as (call, plugin);
-  call->phase = VL_PHASE_GROUP;
-  call->doing = word;
-  result = vl_said (call, fn (call, plugin, question), errors);
-  vl_call_as (call, before.plugin);
-  call->phase = before.phase;
-  return result;
-}
 
 static int
 judge (struct vl_call *call, struct vl_plugin *plugin, void *image)
@@ -62,7 +45,7 @@ vl_image_judge_use (struct vl_app *app, const struct vl_image_info *info, const 
 
     if (plugin->state == VL_PLUGIN_LOADED && plugin->kind == VL_KIND_FEATURE
         && plugin->feature.judge_image)
-      bad |= vl_image_ask (app, plugin, "judge_image", judge, &image);
+      bad |= vl_group_run (app, plugin, "judge_image", judge, &image);
   }
   return bad;
 }

@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include "server/hooks.h"
 #include "server/record.h"
 #include "server/undo.h"
 
@@ -73,7 +74,7 @@ put (struct vl_call *call, struct vl_plugin *plugin, void *question)
 static int
 ask (struct vl_app *app, struct vl_plugin *plugin, struct question *q)
 {
-  return vl_image_ask (app, plugin, q->word, put, q);
+  return vl_group_run (app, plugin, q->word, put, q);
 }
 
 /* ---- registering ---- */

@@ -58,11 +58,6 @@ int vl_images_ready (struct vl_app *app, const struct vl_request *request, int c
  * COMES: it is being taken over.  0, or -1 after findings. */
 int vl_image_judge_use (struct vl_app *app, const struct vl_image_info *info, const char *path,
                         const char *given_as, int comes);
-/* Calls FN, which asks PLUGIN's WORD about QUESTION, where there is no guest.  0, or -1 after
- * findings. */
-int vl_image_ask (struct vl_app *app, struct vl_plugin *plugin, const char *word,
-                  int (*fn) (struct vl_call *call, struct vl_plugin *plugin, void *question),
-                  void *question);
 /* image-store.c: the plugin in whose store images like URL (or NULL) lie, or NULL; does IMAGE lie in
  * one? */
 struct vl_plugin *vl_image_store_of (struct vl_app *app, const char *url);
