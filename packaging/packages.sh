@@ -13,7 +13,7 @@ VL_TEST_PACKAGES="ccache check locales clang libclang-rt-dev clang-format python
   libvirt-daemon openvswitch-switch swtpm swtpm-tools tgt nbdkit qemu-block-extra mmdebstrap dnsmasq-base novnc websockify virtinst prometheus-libvirt-exporter chromium-headless-shell"
 
 # What ./check nested puts into a host of its own, beside what make-debian puts in any.
-VL_NESTED_PACKAGES="apparmor libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils jq procps kmod
+VL_NESTED_PACKAGES="apparmor libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils jq procps kmod lvm2 thin-provisioning-tools strace
   libinih1 libltdl7 libjansson4 libseccomp2 libsmartcols1 libsqlite3-0 libuuid1 libxml2"
 
 # What ./check ceph brings up, and what reaches it; no service of it runs by itself.

@@ -389,15 +389,15 @@ is "$rc $(judged)" "7 error Invalid cpu-model: cpu_mode is 'custom' and cpu_mode
 rm "$tmp/alone/plugins.d/cpu-model.conf"
 printf '[storage]\nimages_type = ploop\n' > "$tmp/alone/virtloom.conf"
 alone
-is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'ploop'; accepted: default flat overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'ploop'; accepted: default flat lvm overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
   enable the storage plugin that answers for it" "disks that no plugin makes"
 printf '[storage]\nimages_type = qcow\n' > "$tmp/alone/virtloom.conf"
 alone
-is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'qcow'; accepted: default flat overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'qcow'; accepted: default flat lvm overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
   did you mean 'qcow2'?" "the nearest is named"
 printf '[storage]\nimages_type = iscsi\n' > "$tmp/alone/virtloom.conf"
 alone
-is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'iscsi'; accepted: default flat overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
+is "$rc $(judged)" "7 error PluginRefused core: no loaded plugin answers for images_type 'iscsi'; accepted: default flat lvm overlay qcow2 raw rbd ($tmp/alone/virtloom.conf:2)
   plugin 'iscsi' answers for volumes of this type, and makes no disks" "nor a plugin for volumes"
 rm "$tmp/alone/virtloom.conf"
 alone

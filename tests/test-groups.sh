@@ -116,7 +116,7 @@ error FeatureUnavailable core: plugin \"array\", which reaches 'swap', is not in
   $give_up" "a plugin that is gone is named"
 run f plan --flavor m1 --image img
 is_eq "$rc $err" "7 error PluginRefused core: no loaded plugin answers for images_type 'array'; accepted: default \
-flat overlay qcow2 raw rbd ($config/virtloom.conf:2)
+flat lvm overlay qcow2 raw rbd ($config/virtloom.conf:2)
   enable the storage plugin that answers for it" "and its images_type is nobody's"
 array
 run f server delete four

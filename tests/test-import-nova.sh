@@ -193,11 +193,11 @@ refused 3 '[libvirt]\ncpu_mode = custom\n' \
   "error Invalid cpu-model: libvirt.cpu_mode: cpu_mode is 'custom' and cpu_models is empty (x.conf:2)
   name one or more models in cpu_models, for instance 'Nehalem'" "settings that do not go together"
 # What else the file has is told in the same run.
-refused 4 '[libvirt]\nimages_type = lvm\nimages_volume_group = vg\n[vnc]\nkeymap = de\n' \
-  "error NotSupported core: libvirt.images_type = 'lvm': no disks of servers are made in volume groups (x.conf:2)
+refused 4 '[libvirt]\nimages_type = ploop\nimages_rbd_glance_store_name = ceph\n[vnc]\nkeymap = de\n' \
+  "error NotSupported core: libvirt.images_type = 'ploop': no disks of servers are made by Virtuozzo (x.conf:2)
   set libvirt.images_type = default in a second file, and name that after this one: virtloom config import-nova nova.conf second.conf --out DIR
-warning OptionNotCarriedOver core: libvirt.images_volume_group is not carried over: no disks are made in volume groups here, and images are registered, not looked for in a store (x.conf:3)
-warning OptionNotCarriedOver core: vnc.keymap is not carried over: displays have the keyboard of the client (x.conf:5)" "volume groups"
+warning OptionNotCarriedOver core: libvirt.images_rbd_glance_store_name is not carried over: images are registered, not looked for in a store (x.conf:3)
+warning OptionNotCarriedOver core: vnc.keymap is not carried over: displays have the keyboard of the client (x.conf:5)" "what is not carried over"
 refused 4 '[libvirt]\nvirt_type = lxc\n' \
   "error NotSupported core: virt_type = 'lxc': no driver here makes such guests; accepted: kvm qemu (x.conf:2)" "another virt_type"
 refused 4 '[DEFAULT]\ncompute_driver = vmwareapi.VMwareVCDriver\n' \
