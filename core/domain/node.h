@@ -216,6 +216,9 @@ void vl_doc_render (const struct vl_doc *doc, struct vl_str *out);
 /* The length of TEXT where it is written as it stands; 0 where some of it has to be replaced,
  * or may be nothing that XML can carry. */
 size_t vl_xml_plain (const char *text);
+/* Adds N bytes of TEXT to OUT as the text of an element, or (ATTRIBUTE) the value of an attribute in
+ * quotes of either kind. */
+void vl_xml_add_escaped (struct vl_str *out, const char *text, size_t n, int attribute);
 /* Why XML cannot carry TEXT ("holds the control character 0x01"), or NULL. */
 const char *vl_xml_text_problem (struct vl_arena *arena, const char *text);
 

@@ -53,12 +53,12 @@ vl_xml_plain (const char *text)
   return *s ? 0 : (size_t)(s - text);
 }
 
-static void
-add_escaped (struct vl_str *out, const char *text, int attribute)
+void
+vl_xml_add_escaped (struct vl_str *out, const char *text, size_t n, int attribute)
 {
-  const char *plain = text;
+  const char *plain = text, *end = text + n;
 
-  for (; *text; text++) {
+  for (; text < end; text++) {
     const char *reference = is_plain (*text) ? NULL : reference_of (*text, attribute);
 
     if (reference == NULL)
@@ -76,7 +76,7 @@ add_text (struct vl_str *out, const struct vl_slot *slot)
   if (slot->plain)
     vl_str_add_n (out, slot->value, slot->plain);
   else
-    add_escaped (out, slot->value, 0);
+    vl_xml_add_escaped (out, slot->value, strlen (slot->value), 0);
 }
 
 static void
@@ -90,7 +90,7 @@ add_attribute (struct vl_str *out, const struct vl_slot *slot)
   memcpy (to + 1 + n, "='", 2);
   memcpy (to + 3 + n, slot->value, slot->plain);
   if (slot->plain == 0)
-    add_escaped (out, slot->value, 1);
+    vl_xml_add_escaped (out, slot->value, strlen (slot->value), 1);
   vl_str_add_n (out, "'", 1);
 }
 

@@ -18,10 +18,16 @@
 
 /* ---- the schema ---- */
 
+/* What judges by a whole schema, or by a part of it. */
+struct judge {
+  xmlRelaxNGPtr rng;                /* NULL: not read */
+  xmlRelaxNGValidCtxtPtr validator; /* NULL: not made yet */
+};
+
 struct schema {
   char name[32];
-  xmlRelaxNGPtr rng;
-  xmlRelaxNGValidCtxtPtr validator; /* NULL: not made yet */
+  struct judge whole, part;
+  struct vl_schema_names names; /* that the part was made for */
   struct schema *next;
 };
 
@@ -43,15 +49,12 @@ path_of (const char *name)
   return vl_xasprintf ("%s/%s.rng", VL_LIBVIRT_SCHEMAS, name);
 }
 
+/* What PARSER (NULL: nothing) makes of its text.  Frees it. */
 static xmlRelaxNGPtr
-load (const char *name)
+parse (xmlRelaxNGParserCtxtPtr parser)
 {
-  VL_AUTOFREE char *path = path_of (name);
-  xmlRelaxNGParserCtxtPtr parser = NULL;
   xmlRelaxNGPtr rng = NULL;
 
-  if (access (path, R_OK) == 0)
-    parser = xmlRelaxNGNewParserCtxt (path);
   if (parser) {
     /* The blanks between the elements of a schema mean nothing, and are half of it. */
     int keep = xmlKeepBlanksDefault (0);
@@ -64,44 +67,41 @@ load (const char *name)
   return rng;
 }
 
-/* The schema NAME, read where it has not been; NULL where it cannot be. */
+static int
+read_whole (struct schema *schema)
+{
+  VL_AUTOFREE char *path = path_of (schema->name);
+
+  if (schema->whole.rng == NULL && access (path, R_OK) == 0)
+    schema->whole.rng = parse (xmlRelaxNGNewParserCtxt (path));
+  return schema->whole.rng != NULL;
+}
+
+/* The place of schema NAME, which may not have been read. */
 static struct schema *
 get (const char *name)
 {
   struct schema *schema = schemas;
-  xmlRelaxNGPtr rng;
 
   while (schema && ! VL_STREQ (schema->name, name))
     schema = schema->next;
-  if (schema || (rng = load (name)) == NULL)
-    return schema;
-  schema = VL_NEW (struct schema);
-  strcpy (schema->name, name);
-  schema->rng = rng;
-  schema->next = schemas;
-  schemas = schema;
+  if (schema == NULL) {
+    schema = VL_NEW (struct schema);
+    strcpy (schema->name, name);
+    schema->next = schemas;
+    schemas = schema;
+  }
   return schema;
 }
 
 static struct schema *
 find (struct vl_call *call, const char *name)
 {
-  struct schema *schema;
-  VL_AUTOFREE char *path = NULL;
-
-  if (strlen (name) >= sizeof schema->name
-      || strspn (name, "abcdefghijklmnopqrstuvwxyz") != strlen (name)) {
-    vl_refuse_as (call, VL_ERR_FAILED, "SchemaUnavailable", NULL, NULL, "there is no schema '%s'",
-                  name);
-    return NULL;
-  }
-  schema = get (name);
-  if (schema)
-    return schema;
-  path = path_of (name);
-  vl_refuse_as (call, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
-                "install libvirt's schemas (Debian: apt-get install libvirt0)",
-                "libvirt's schema '%s' cannot be read", path);
+  if (strlen (name) < sizeof schemas->name
+      && strspn (name, "abcdefghijklmnopqrstuvwxyz") == strlen (name))
+    return get (name);
+  vl_refuse_as (call, VL_ERR_FAILED, "SchemaUnavailable", NULL, NULL, "there is no schema '%s'",
+                name);
   return NULL;
 }
 
@@ -110,27 +110,62 @@ void
 vl_schema_prepare (void)
 {
   pthread_mutex_lock (&lock);
-  get ("domain");
+  read_whole (get ("domain"));
   pthread_mutex_unlock (&lock);
 }
 
 /* A validator is used again only after a valid document: libxml2 does not say in which
  * state another leaves it. */
 static int
-validate (struct schema *schema, xmlDocPtr doc)
+validate (struct judge *judge, xmlDocPtr doc)
 {
   int is_valid;
 
-  if (schema->validator == NULL)
-    schema->validator = xmlRelaxNGNewValidCtxt (schema->rng);
-  if (schema->validator == NULL)
+  if (judge->validator == NULL)
+    judge->validator = xmlRelaxNGNewValidCtxt (judge->rng);
+  if (judge->validator == NULL)
     vl_oom ();
-  xmlRelaxNGSetValidErrors (schema->validator, ignore, ignore, NULL);
-  is_valid = xmlRelaxNGValidateDoc (schema->validator, doc) == 0;
+  xmlRelaxNGSetValidErrors (judge->validator, ignore, ignore, NULL);
+  is_valid = xmlRelaxNGValidateDoc (judge->validator, doc) == 0;
   if (! is_valid) {
-    xmlRelaxNGFreeValidCtxt (schema->validator);
-    schema->validator = NULL;
+    xmlRelaxNGFreeValidCtxt (judge->validator);
+    judge->validator = NULL;
   }
+  return is_valid;
+}
+
+/* ---- a part of it ---- */
+
+static int
+has_all (const struct vl_strv *list, const struct vl_strv *of)
+{
+  for (size_t i = 0; i < of->n; i++)
+    if (! vl_strv_has (list, of->items[i]))
+      return 0;
+  return 1;
+}
+
+/* Is DOC valid by the part of SCHEMA that it can meet?  That is made for the first document, and
+ * serves others as long as they have nothing more; 0 says nothing, and the whole is asked. */
+static int
+valid_by_part (struct schema *schema, xmlDocPtr doc)
+{
+  struct vl_schema_names names = { 0 };
+  int is_valid;
+
+  vl_schema_names (doc, &names);
+  if (schema->names.elements.n == 0) {
+    VL_AUTOFREE char *text = vl_schema_part (VL_LIBVIRT_SCHEMAS, schema->name, &names);
+
+    if (text)
+      schema->part.rng = parse (xmlRelaxNGNewMemParserCtxt (text, (int)strlen (text)));
+    schema->names = names;
+    return schema->part.rng && validate (&schema->part, doc);
+  }
+  is_valid = schema->part.rng && has_all (&schema->names.elements, &names.elements)
+             && has_all (&schema->names.attributes, &names.attributes)
+             && validate (&schema->part, doc);
+  vl_schema_names_free (&names);
   return is_valid;
 }
 
@@ -138,12 +173,22 @@ int
 vl_schema_valid (struct vl_call *call, const char *name, xmlDocPtr doc)
 {
   struct schema *schema;
-  int answer;
+  int answer = -1;
 
   pthread_mutex_lock (&lock);
   schema = find (call, name);
-  answer = schema ? validate (schema, doc) : -1;
+  if (schema && schema->whole.rng == NULL && valid_by_part (schema, doc))
+    answer = 1;
+  else if (schema && read_whole (schema))
+    answer = validate (&schema->whole, doc);
   pthread_mutex_unlock (&lock);
+  if (schema && answer < 0) {
+    VL_AUTOFREE char *path = path_of (name);
+
+    vl_refuse_as (call, VL_ERR_UNSUPPORTED, "SchemaUnavailable", NULL,
+                  "install libvirt's schemas (Debian: apt-get install libvirt0)",
+                  "libvirt's schema '%s' cannot be read", path);
+  }
   return answer;
 }
 
