@@ -55,9 +55,9 @@ done < <(jq -r '.methods[] | [.method, .exception // "-", .why // "-", ([.argume
 while read -r method; do
   # The others first: what is asked for is judged before who it is asked of.
   given=$(jq -c --arg m "$method" '.methods[] | select(.method == $m) | [.arguments[] | select(.needed) |
-    {key: .name, value: (if .type == "a text" then "nobody" elif .type == "an object of texts" then {"quota:disk_read_iops_sec": "1"} else ["nobody"] end)}] | from_entries' <<< "$list")
-  # A flavor is looked for first.
-  case $method in spawn | finish_migration) continue ;; esac
+    {key: .name, value: (if .type == "an object" then {} elif .type == "a text" then "nobody" elif .type == "an object of texts" then {"quota:disk_read_iops_sec": "1"} else ["nobody"] end)}] | from_entries' <<< "$list")
+  # A flavor is looked for first; at the destination of a guest there is no server.
+  case $method in spawn | finish_migration | *_destination | pre_live_migration) continue ;; esac
   call "$method" "$given"
   is "$rc $(head -n 1 <<< "$said")" "5 InstanceNotFound: there is no server \"nobody\"" "$method of a server that is not there"
 done < <(jq -r '.methods[] | select(.exception == null and ([.arguments[].name] | index("instance"))) | .method' <<< "$list")

@@ -64,6 +64,23 @@ int call_node_is_there (struct tool *tool, const json_t *arguments, json_t **res
 int call_node_is_deleted (struct tool *tool, const json_t *arguments, json_t **result);
 int call_root_device (struct tool *tool, const json_t *arguments, json_t **result);
 
+/* call-live.c: guests that go to another host while they run. */
+int call_shared_local (struct tool *tool, const json_t *arguments, json_t **result);
+int call_shared_remote (struct tool *tool, const json_t *arguments, json_t **result);
+int call_shared_cleanup (struct tool *tool, const json_t *arguments, json_t **result);
+int call_check_destination (struct tool *tool, const json_t *arguments, json_t **result);
+int call_cleanup_destination (struct tool *tool, const json_t *arguments, json_t **result);
+int call_check_source (struct tool *tool, const json_t *arguments, json_t **result);
+int call_pre_live (struct tool *tool, const json_t *arguments, json_t **result);
+int call_live_migration (struct tool *tool, const json_t *arguments, json_t **result);
+int call_live_abort (struct tool *tool, const json_t *arguments, json_t **result);
+int call_live_force (struct tool *tool, const json_t *arguments, json_t **result);
+int call_post_live (struct tool *tool, const json_t *arguments, json_t **result);
+int call_post_source (struct tool *tool, const json_t *arguments, json_t **result);
+int call_rollback_source (struct tool *tool, const json_t *arguments, json_t **result);
+int call_post_destination (struct tool *tool, const json_t *arguments, json_t **result);
+int call_rollback_destination (struct tool *tool, const json_t *arguments, json_t **result);
+
 /* call.c: does VERB of NOUN with WORDS and OPTIONS ("NAME", "NAME=VALUE"; NULL-terminated), and
  * *RESULT becomes what it answers with -o json.  0, -1 after a finding, or the verb's own exit
  * code. */

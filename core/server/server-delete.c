@@ -228,6 +228,9 @@ vl_server_delete (struct vl_app *app, const char *server, int force, const char 
 
     if (vl_lock_take (app, "servers", record->uuid, vl_lock_seconds (app), &lock) == 0)
       got = vl_record_load (app->store, record->uuid, &d.record);
+    /* Its disks may be those of a guest elsewhere. */
+    if (got == 1 && vl_record_accepts (app->call, &d.record, d.record.status, "delete") < 0)
+      got = -1;
     /* Whoever held it, or the mending of what a dead command left, may have done
      * the work. */
     if (got == 1)

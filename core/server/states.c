@@ -30,6 +30,7 @@ static const struct {
   { "RESCUE", ALWAYS, "unrescue", NULL, "it runs from a rescue disk, and what it was is kept" },
   { "SHELVED_OFFLOADED", ALWAYS, "unshelve", "delete it",
     "its guest is off, and its root disk is an image" },
+  { "MIGRATING", ALWAYS, NULL, NULL, "its guest goes to another host while it runs, or has gone" },
   { "ERROR", ALWAYS, "reboot --hard", "delete it",
     "an operation failed halfway, or its guest is gone" },
   { "DELETING", ALWAYS, NULL, NULL, "it is being removed" },
@@ -38,8 +39,8 @@ static const struct {
 
 #define ANY "any"
 #define NOT "not "
-/* One that is there: neither is it being made nor removed, nor two servers at once. */
-#define THERE NOT "BUILD, VERIFY_RESIZE, RESCUE, SHELVED_OFFLOADED, DELETING"
+/* One that is there: neither is it being made nor removed, nor two servers at once, nor elsewhere. */
+#define THERE NOT "BUILD, VERIFY_RESIZE, RESCUE, SHELVED_OFFLOADED, MIGRATING, DELETING"
 
 static const struct vl_operation operations[] = {
   { "start", "SHUTOFF", "ACTIVE", VL_OP_START, VL_EVENT_STARTED },
@@ -69,6 +70,7 @@ static const struct vl_operation operations[] = {
   { "rescue", "ACTIVE, SHUTOFF, ERROR", "RESCUE", VL_OP_RESCUE, VL_EVENT_REBOOTED },
   { "unrescue", "RESCUE", "ACTIVE", VL_OP_UNRESCUE, VL_EVENT_REBOOTED },
   { "rebuild", "ACTIVE, SHUTOFF, ERROR", "", VL_OP_REBUILD, VL_EVENT_CHANGED },
+  { "live migration", "ACTIVE, PAUSED", "MIGRATING", VL_OP_LIVE_MIGRATE, 0 },
   { "shelve", "ACTIVE, SHUTOFF, PAUSED", "SHELVED_OFFLOADED", VL_OP_SHELVE, VL_EVENT_STOPPED },
   { "unshelve", "SHELVED_OFFLOADED", "ACTIVE", VL_OP_UNSHELVE, VL_EVENT_STARTED },
   { "dump", "ACTIVE, PAUSED, RESCUE, VERIFY_RESIZE, ERROR", NULL, VL_OP_CRASH_DUMP, 0 },
@@ -81,7 +83,7 @@ static const struct vl_operation operations[] = {
   { "set status", THERE, "", 0, 0 },
   { "lock", ANY, NULL, 0, 0 },
   { "unlock", ANY, NULL, 0, 0 },
-  { "delete", ANY, "gone", VL_OP_DELETE, 0 },
+  { "delete", NOT "MIGRATING", "gone", VL_OP_DELETE, 0 },
 };
 #define N_OPERATIONS (sizeof operations / sizeof operations[0])
 

@@ -43,6 +43,8 @@
 #define VL_OP_SERVER_VOLUME_SNAPSHOT "server snapshot volume"
 #define VL_OP_SERVER_VOLUME_MERGE "server unsnapshot volume"
 #define VL_OP_SERVER_EXTEND "server extend volume"
+/* live-migration.c */
+#define VL_OP_SERVER_LIVE_MIGRATION "server live migration"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
 #define VL_OP_IMAGE_DOWNLOAD "image download"
@@ -168,6 +170,9 @@ int vl_server_dump_mend (struct vl_app *app, const char *uuid);
 int vl_server_snapshot_mend (struct vl_app *app, const char *uuid);
 /* password.c: a command died that set a password: whether it is set nobody can tell. */
 int vl_server_password_mend (struct vl_app *app, const char *uuid);
+/* live-migration.c: a command died in which the server's guest went to another host: it is given up,
+ * where the guest is here; else the server stays MIGRATING. */
+int vl_live_migration_mend (struct vl_app *app, const char *uuid);
 /* server-extend.c: a command died in which a volume of the server grew: it grows. */
 int vl_server_extend_mend (struct vl_app *app, const char *uuid);
 

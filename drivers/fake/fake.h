@@ -51,6 +51,15 @@ void fake_record (struct vl_call *call, const struct vl_conn *conn, const char *
 /* Where a secret is noted; NULL after a finding: UUID is none. */
 const char *fake_secret_path (struct vl_call *call, const struct vl_conn *conn, const char *uuid);
 
+/* What is noted of a guest that goes to another host, and of one that comes: TEXT, NULL: nothing any
+ * more; and the text, or NULL. */
+#define FAKE_LEAVES "leaves"
+#define FAKE_COMES "comes"
+int fake_move_note (struct vl_call *call, const struct vl_conn *conn, const char *kind,
+                    const char *uuid, const char *text);
+const char *fake_move_noted (struct vl_call *call, const struct vl_conn *conn, const char *kind,
+                             const char *uuid);
+
 const char *fake_state_name (enum vl_state state);
 
 /* ---- plan.c ---- */
@@ -61,6 +70,10 @@ int fake_check_plan (struct vl_call *call);
  * a finding. */
 int fake_begin (struct vl_call *call, const struct vl_conn *conn, const char *method,
                 const char *uuid);
+/* The same without the wait, of so many milliseconds, which is up to the caller. */
+int fake_begin_now (struct vl_call *call, const struct vl_conn *conn, const char *method,
+                    const char *uuid);
+int64_t fake_delay (struct vl_call *call, const char *method);
 /* Records the method, lets the lock go and hands ANSWER on. */
 int fake_end (struct vl_call *call, const struct vl_conn *conn, int lock, const char *method,
               const char *uuid, int answer);
@@ -70,6 +83,12 @@ int fake_pass (struct vl_call *call, const struct vl_conn *conn, const char *met
 /* ---- power.c, inventory.c ---- */
 
 int fake_not_found (struct vl_call *call, const char *uuid);
+/* GUEST, of which a document was taken, starts: it has a number, and has booted once more. */
+int fake_start (struct vl_call *call, struct vl_conn *conn, struct fake_guest *guest);
+int fake_finish_migration (struct vl_call *call, struct vl_conn *conn,
+                           const struct vl_spawn *spawn);
+int fake_finish_revert_migration (struct vl_call *call, struct vl_conn *conn,
+                                  const struct vl_spawn *spawn);
 
 /* GUEST gets the document of SPAWN.  Does what a hypervisor does with it: refuses what its schema
  * does not know, and reads the rest back.  0, or -1 after findings. */
@@ -97,7 +116,7 @@ const struct vl_xml *fake_devices_of (struct vl_call *call, struct vl_conn *conn
 
 extern const struct vl_devices_calls fake_devices; /* devices.c */
 extern const struct vl_power_calls fake_power;
-extern const struct vl_migration_calls fake_migration; /* power.c */
+extern const struct vl_migration_calls fake_migration; /* migration.c */
 extern const struct vl_inventory_calls fake_inventory;
 extern const struct vl_console_calls fake_console;
 extern const struct vl_secrets_calls fake_secrets; /* secrets.c */

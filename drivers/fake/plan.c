@@ -54,6 +54,17 @@ static const char *const calls[] = {
   "volume_snapshot_delete",
   "finish_migration",
   "finish_revert_migration",
+  "check_can_live_migrate_destination",
+  "check_can_live_migrate_source",
+  "pre_live_migration",
+  "live_migration",
+  "live_migration_abort",
+  "live_migration_force_complete",
+  "post_live_migration",
+  "post_live_migration_at_source",
+  "post_live_migration_at_destination",
+  "rollback_live_migration_at_source",
+  "rollback_live_migration_at_destination",
   "secret_put",
   "secret_has",
   "secret_drop",
@@ -142,13 +153,27 @@ fake_check_plan (struct vl_call *call)
 int
 fake_begin (struct vl_call *call, const struct vl_conn *conn, const char *method, const char *uuid)
 {
-  int64_t delay = planned (call, "delay-ms", method), fails = planned (call, "fail", method), count;
+  int64_t delay = fake_delay (call, method);
   struct timespec left = { delay / 1000, (long)(delay % 1000) * 1000000 };
-  int lock;
 
   while (delay > 0 && nanosleep (&left, &left) < 0 && errno == EINTR)
     ;
-  lock = fake_lock (call, conn);
+  return fake_begin_now (call, conn, method, uuid);
+}
+
+int64_t
+fake_delay (struct vl_call *call, const char *method)
+{
+  return planned (call, "delay-ms", method);
+}
+
+int
+fake_begin_now (struct vl_call *call, const struct vl_conn *conn, const char *method,
+                const char *uuid)
+{
+  int64_t fails = planned (call, "fail", method), count;
+  int lock = fake_lock (call, conn);
+
   if (lock < 0)
     return -1;
   if (fails == 0)

@@ -100,8 +100,8 @@ fake_take_document (struct vl_call *call, const struct vl_spawn *spawn, struct f
   return 0;
 }
 
-static int
-start (struct vl_call *call, struct vl_conn *conn, struct fake_guest *guest)
+int
+fake_start (struct vl_call *call, struct vl_conn *conn, struct fake_guest *guest)
 {
   guest->id = fake_count (call, conn, "id");
   if (guest->id < 0)
@@ -119,7 +119,7 @@ become (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn
   guest->state = VL_STATE_SHUTDOWN;
   if (fake_take_document (call, spawn, guest) < 0)
     return -1;
-  if (power_on && start (call, conn, guest) < 0)
+  if (power_on && fake_start (call, conn, guest) < 0)
     return -1;
   return fake_save (call, conn, guest);
 }
@@ -149,7 +149,7 @@ move (struct vl_call *call, struct vl_conn *conn, const char *method, struct fak
   if (rules[i].boots && spawn && fake_take_document (call, spawn, guest) < 0)
     return -1;
   if (rules[i].boots)
-    return start (call, conn, guest) < 0 ? -1 : fake_save (call, conn, guest);
+    return fake_start (call, conn, guest) < 0 ? -1 : fake_save (call, conn, guest);
   if (guest->state == rules[i].to)
     return 0;
   guest->state = rules[i].to;
@@ -338,24 +338,18 @@ finish (struct vl_call *call, struct vl_conn *conn, const char *method,
   return fake_end (call, conn, lock, method, spawn->uuid, answer);
 }
 
-static int
+int
 fake_finish_migration (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)
 {
   return finish (call, conn, "finish_migration", spawn);
 }
 
-static int
+int
 fake_finish_revert_migration (struct vl_call *call, struct vl_conn *conn,
                               const struct vl_spawn *spawn)
 {
   return finish (call, conn, "finish_revert_migration", spawn);
 }
-
-const struct vl_migration_calls fake_migration = {
-  .size = sizeof fake_migration,
-  .finish_migration = fake_finish_migration,
-  .finish_revert_migration = fake_finish_revert_migration,
-};
 
 static int
 fake_rescue (struct vl_call *call, struct vl_conn *conn, const struct vl_spawn *spawn)

@@ -80,7 +80,7 @@ fake_secret_path (struct vl_call *call, const struct vl_conn *conn, const char *
 int
 fake_prepare (struct vl_call *call, const char *dir)
 {
-  static const char *const below[] = { "", "/guests", "/secrets" };
+  static const char *const below[] = { "", "/guests", "/secrets", "/" FAKE_LEAVES, "/" FAKE_COMES };
 
   for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
     const char *folder = vl_printf (call, "%s%s", dir, below[i]);
@@ -369,4 +369,34 @@ fake_record (struct vl_call *call, const struct vl_conn *conn, const char *metho
   if (fd < 0 || wrote < 0)
     vl_warn (call, NULL, NULL, "method '%s' was not recorded in '%s': %s", method, path,
              strerror (errno));
+}
+
+/* ---- guests that move ---- */
+
+int
+fake_move_note (struct vl_call *call, const struct vl_conn *conn, const char *kind,
+                const char *uuid, const char *text)
+{
+  const char *folder = vl_printf (call, "%s/%s", conn->dir, kind);
+  const char *path = vl_printf (call, "%s/%s", folder, uuid);
+
+  if (! is_uuid (uuid))
+    return vl_refuse (call, VL_ERR_USAGE, NULL, "a uuid: 00000000-0000-4000-8000-000000000001",
+                      "'%s' is not a uuid", uuid);
+  if (text)
+    return write_file (call, folder, path, text);
+  return unlink (path) < 0 && errno != ENOENT ? fail (call, "remove", path) : 0;
+}
+
+const char *
+fake_move_noted (struct vl_call *call, const struct vl_conn *conn, const char *kind,
+                 const char *uuid)
+{
+  char *text = is_uuid (uuid)
+                   ? read_file (vl_printf (call, "%s/%s/%s", conn->dir, kind, uuid), FILE_BYTES)
+                   : NULL;
+  const char *kept = text ? vl_printf (call, "%s", text) : NULL;
+
+  free (text);
+  return kept;
 }

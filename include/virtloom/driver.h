@@ -8,6 +8,7 @@
 
 #include <virtloom/types.h>
 #include <virtloom/feature.h>
+#include <virtloom/migration.h>
 #include <virtloom/version.h>
 
 #include <stdio.h>
@@ -352,16 +353,6 @@ struct vl_images_calls {
   /* Ends what a call of snapshot has left: the copy, which is given up, and the freeze.  Success
    * where there is nothing, and where there is no guest. */
   int (*snapshot_end) (struct vl_call *, struct vl_conn *, const struct vl_snapshot *);
-};
-/* A guest that is off is given other disks, and another document. */
-struct vl_migration_calls {
-  uint32_t size;
-  /* The guest becomes that of SPAWN, and is started where that says so (`power_on`).  What it has
-   * beside its disks, its firmware's variables and its TPM, stays.  What is done already is
-   * success; a guest that is not there is made. */
-  int (*finish_migration) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
-  /* The same where it becomes what it was before. */
-  int (*finish_revert_migration) (struct vl_call *, struct vl_conn *, const struct vl_spawn *);
 };
 /* What is done by the agent in a guest that runs.  QemuGuestAgentNotEnabled: it has no channel for
  * one. */

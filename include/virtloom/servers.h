@@ -372,6 +372,60 @@ VL_EXPORT int vl_server_provenance (struct vl_app *app, const char *server,
 VL_EXPORT int vl_server_log (struct vl_app *app, const char *server, const char **text,
                              size_t *length);
 
+/* ---- guests that go to another host while they run ----
+ *
+ * Nova's calls, each by itself, for who runs both hosts: "at the destination" where the guest comes,
+ * "at the source" where it is.  struct vl_migrate_data (driver.h) goes between them; what a call fills
+ * is arena memory of the application.  Call order: at the destination check_can_live_migrate_destination,
+ * at the source check_can_live_migrate_source, at the destination
+ * cleanup_live_migration_destination_check, which follows in any case, and pre_live_migration; at the source live_migration; then
+ * post_live_migration and post_live_migration_at_source there and
+ * post_live_migration_at_destination, or, where it has not gone, both of rollback_*. */
+
+/* Makes a file that who has the same folder for disks sees: *NAME, or NULL where SERVER has no local
+ * disks here, so that there is nothing to share.  0, or -1 after a finding. */
+VL_EXPORT int vl_check_instance_shared_storage_local (struct vl_app *app, const char *server,
+                                                      const char **name);
+/* Is NAME, which was made at the other host, there?  1, 0, or -1 after a finding.  And removes it: one
+ * that is not there is success. */
+VL_EXPORT int vl_check_instance_shared_storage_remote (struct vl_app *app, const char *name);
+VL_EXPORT int vl_check_instance_shared_storage_cleanup (struct vl_app *app, const char *name);
+/* At the destination: can a guest with DATA's `cpu` come?  Fills `filename`, `disk_available_mb` and what the
+ * driver knows.  0, or -1 after MigrationPreCheckError or another finding: no file is left then. */
+VL_EXPORT int vl_check_can_live_migrate_destination (struct vl_app *app,
+                                                     struct vl_migrate_data *data);
+VL_EXPORT int vl_cleanup_live_migration_destination_check (struct vl_app *app,
+                                                           const struct vl_migrate_data *data);
+/* At the source: can SERVER's guest go?  Features are asked (`permit`).  Fills the rest of DATA.
+ * InvalidLocalStorage: its disks are to be copied, and are shared; InvalidSharedStorage: neither;
+ * MigrationPreCheckError: there is no room for them. */
+VL_EXPORT int vl_check_can_live_migrate_source (struct vl_app *app, const char *server,
+                                                struct vl_migrate_data *data);
+/* At the destination: makes the guest's folder, unless that is shared.  DestinationDiskExists: it is
+ * there.  What it has done rollback_live_migration_at_destination undoes. */
+VL_EXPORT int vl_pre_live_migration (struct vl_app *app, const struct vl_migrate_data *data);
+/* At the source: has the guest of SERVER go to host DEST, a name or an address.  It is MIGRATING from
+ * then on, and stays that where it has gone, or where nobody knows: nothing else is done to it.  0; -1
+ * after a finding: what it is now vl_server_find tells.  InvalidHostname, LiveMigrationURINotAvailable. */
+VL_EXPORT int vl_live_migration (struct vl_app *app, const char *server,
+                                 const struct vl_migrate_data *data, const char *dest,
+                                 vl_migration_fn fn, void *opaque);
+/* At the source, from any process while that goes on.  NoActiveMigrationForInstance. */
+VL_EXPORT int vl_live_migration_abort (struct vl_app *app, const char *server);
+VL_EXPORT int vl_live_migration_force_complete (struct vl_app *app, const char *server);
+/* At the source, after it has gone. */
+VL_EXPORT int vl_post_live_migration (struct vl_app *app, const char *server);
+VL_EXPORT int vl_post_live_migration_at_source (struct vl_app *app, const char *server);
+/* At the destination: 0 where the guest has come and runs, or is paused. */
+VL_EXPORT int vl_post_live_migration_at_destination (struct vl_app *app,
+                                                     const struct vl_migrate_data *data);
+/* At the source: SERVER, which is MIGRATING, is what it was, where its guest is here and nothing copies
+ * it any more.  InstanceNotFound: it is not here, and stays MIGRATING. */
+VL_EXPORT int vl_rollback_live_migration_at_source (struct vl_app *app, const char *server);
+/* At the destination: what has come of the guest goes, but no disk. */
+VL_EXPORT int vl_rollback_live_migration_at_destination (struct vl_app *app,
+                                                         const struct vl_migrate_data *data);
+
 /* What the host of the driver has, and what it does: Nova's get_available_resource,
  * get_host_cpu_stats and get_host_uptime.  What the driver cannot say is -1, and a warning says
  * why. */
