@@ -63,7 +63,7 @@ usage "a noun is missing" "virtloom --help"
 usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, extend volume, swap volume, snapshot volume, unsnapshot volume, resize confirm, resize revert, resize, rescue, unrescue, rebuild, shelve, unshelve, event list, dump create, image create, password set, wait, pause, unpause, suspend, resume, log, console, url, vnc, top, screenshot" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, extend volume, swap volume, snapshot volume, unsnapshot volume, resize confirm, resize revert, resize, rescue, unrescue, rebuild, shelve, unshelve, export, import, event list, dump create, image create, password set, wait, pause, unpause, suspend, resume, log, console, url, vnc, top, screenshot" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b

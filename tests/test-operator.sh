@@ -479,7 +479,7 @@ f server create old --flavor m1 --image img > "$tmp/.out"
 sqlite3 "$state/state.db" 'DROP TABLE departed; DROP TABLE resize; DROP TRIGGER server_changed; DROP TRIGGER server_departed;
   DROP TRIGGER server_returned; DROP TRIGGER document_made; DROP TRIGGER document_changed; DROP TRIGGER document_gone;
   DROP TRIGGER device_changed; DROP TRIGGER kept_made; DROP TRIGGER kept_changed; DROP TRIGGER kept_gone;
-  ALTER TABLE server DROP COLUMN generation; DROP TABLE action; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description;
+  ALTER TABLE server DROP COLUMN generation; ALTER TABLE server DROP COLUMN exported; DROP TABLE action; ALTER TABLE server DROP COLUMN locked; ALTER TABLE server DROP COLUMN description;
   ALTER TABLE server DROP COLUMN loader; ALTER TABLE server DROP COLUMN given; ALTER TABLE event DROP COLUMN device;
   DROP TRIGGER image_taken; DROP TRIGGER image_left; DROP TRIGGER image_copied; DROP TRIGGER image_forgotten;
   ALTER TABLE image DROP COLUMN url; ALTER TABLE image DROP COLUMN url_format; ALTER TABLE image DROP COLUMN url_checksum;

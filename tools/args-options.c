@@ -126,6 +126,8 @@ static const struct {
     "rescue",
     { "image", NULL, "IMAGE", "the new disk's; else rescue_image_id's, else the server's own" } },
   { "server", "rescue", { "timeout", NULL, "SECONDS", SHUTDOWN } },
+  { "server", "export", { "out", NULL, "DIR", "write UUID.json of each server into that folder" } },
+  { "server", "import", { "dry-run", NULL, NULL, "say what would be done; do nothing" } },
   { "server", "resize", { "timeout", NULL, "SECONDS", SHUTDOWN } },
   { "server", "resize revert", { "timeout", NULL, "SECONDS", SHUTDOWN } },
   { "server",

@@ -228,22 +228,28 @@ print_change (const struct vl_change *change)
   free (is);
 }
 
-static int
-server_diff (struct tool *tool)
+void
+server_show_changes (struct tool *tool, const struct vl_change *changes, size_t n)
 {
-  const struct vl_change *changes;
-  json_t *list;
-  size_t n;
+  json_t *list = json_array ();
 
-  if (vl_server_diff (tool->app, tool->args->words[0], &changes, &n) < 0)
-    return -1;
-  list = json_array ();
   for (size_t i = 0; i < n; i++)
     if (tool->json)
       json_array_append_new (list, change_json (&changes[i]));
     else
       print_change (&changes[i]);
   json_object_set_new (tool->data, "changes", list);
+}
+
+static int
+server_diff (struct tool *tool)
+{
+  const struct vl_change *changes;
+  size_t n;
+
+  if (vl_server_diff (tool->app, tool->args->words[0], &changes, &n) < 0)
+    return -1;
+  server_show_changes (tool, changes, n);
   return 0;
 }
 
@@ -453,6 +459,12 @@ static const struct verb verbs[] = {
   { "unshelve", "SERVER", 1, 1, "accept-loss wait", "table json",
     "starts the guest of a shelved server from its image, which is removed then",
     "virtloom server unshelve web1", 0, server_unshelve },
+  { "export", "SERVER...", 0, -1, "all status out", "table json",
+    "prints the record of a server, which another host imports; --out: a file for each server",
+    "virtloom server export web1 --out /srv/records", 0, server_export },
+  { "import", "FILE", 1, 1, "dry-run", "table json",
+    "makes a server of the record that another host exported; its disks are there already",
+    "virtloom server import /srv/records/UUID.json", 0, server_import },
   { "event list", "SERVER", 1, 1, "follow " TABLE_OPTIONS, TABLE_FORMATS,
     "shows what was done to a server and what happened to it, the last first",
     "virtloom server event list web1", VERB_WATCHED | VERB_ENDLESS, server_event_list },

@@ -62,6 +62,11 @@ int server_remove_network (struct tool *tool);
 int server_resize (struct tool *tool);
 int server_resize_confirm (struct tool *tool);
 int server_resize_revert (struct tool *tool);
+/* server.c: what `diff` says of the N changes. */
+void server_show_changes (struct tool *tool, const struct vl_change *changes, size_t n);
+/* server-export.c */
+int server_export (struct tool *tool);
+int server_import (struct tool *tool);
 /* server-top.c */
 int server_top (struct tool *tool);
 /* server-rescue.c */

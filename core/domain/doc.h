@@ -67,6 +67,10 @@ void vl_doc_difference (struct vl_call *call, const struct vl_doc *a,
                         const struct vl_provenance *a_rows, const struct vl_doc *b,
                         const struct vl_provenance *b_rows, struct vl_change **changes, size_t *n);
 
+/* visible.c: does the guest not see what is at PATH ("/domain/devices/disk[2]/source/@file"), so that it may
+ * be other than it was on another host? */
+int vl_path_is_unseen (const char *path);
+
 /* The element of DOC, which is sealed, at PATH ("/domain/devices/disk[2]") as text of its own, in
  * arena memory of CALL; NULL where there is none. */
 const char *vl_doc_part_xml (struct vl_call *call, const struct vl_doc *doc, const char *path);

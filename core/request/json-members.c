@@ -18,6 +18,7 @@
 #define MOST_ITEMS 256
 #define MOST_PROPERTIES 1024
 #define MOST_KEY_BYTES 255
+#define MOST_DEPTH 32
 
 int
 vl_reader_refuse (struct vl_reader *r, const char *code, const char *path, const char *hint,
@@ -37,6 +38,56 @@ vl_reader_refuse (struct vl_reader *r, const char *code, const char *path, const
   va_end (args);
   r->bad = 1;
   return vl_report (r->call, &report, "%s: %s", path, text);
+}
+
+/* ---- parsing ---- */
+
+static int
+is_deeper (const json_t *value, unsigned depth)
+{
+  const char *key;
+  json_t *item;
+  size_t i;
+
+  if (! json_is_object (value) && ! json_is_array (value))
+    return 0;
+  if (depth == 0)
+    return 1;
+  json_object_foreach ((json_t *)value, key, item) if (is_deeper (item, depth - 1)) return 1;
+  json_array_foreach (value, i, item) if (is_deeper (item, depth - 1)) return 1;
+  return 0;
+}
+
+json_t *
+vl_reader_parse (struct vl_reader *r, const char *text, size_t length, size_t most)
+{
+  json_error_t error;
+  json_t *root;
+
+  if (length > most) {
+    vl_reader_refuse (r, NULL, "$", NULL, "has %zu bytes; accepted: at most %zu", length, most);
+    return NULL;
+  }
+  root = json_loadb (text, length, JSON_REJECT_DUPLICATES, &error);
+  if (root == NULL) {
+    const char *what = error.text;
+
+    if (json_error_code (&error) == json_error_null_character)
+      what = "a text has a NUL";
+    else if (vl_text_problem (what, strlen (what)))
+      what = "unreadable bytes";
+    vl_reader_refuse (
+        r, NULL, "$",
+        json_error_code (&error) == json_error_duplicate_key ? "each member may stand once" : NULL,
+        "is not JSON: %s (line %d, column %d)", what, error.line, error.column);
+    return NULL;
+  }
+  if (is_deeper (root, MOST_DEPTH)) {
+    vl_reader_refuse (r, NULL, "$", NULL, "is nested more than %d deep", MOST_DEPTH);
+    json_decref (root);
+    return NULL;
+  }
+  return root;
 }
 
 /* PATH with ".NAME" or "['NAME']"; memory of the request. */
@@ -173,7 +224,12 @@ read_member (struct vl_reader *r, const json_t *value, const char *path,
     *(const char **)field = vl_text_read (r, value, path, member);
   else if (member->kind == VL_MEMBER_NUMBER)
     read_number (r, value, path, member, field);
-  else if (member->kind == VL_MEMBER_PLACE)
+  else if (member->kind == VL_MEMBER_INT) {
+    int64_t number = *(int32_t *)field;
+
+    read_number (r, value, path, member, &number);
+    *(int32_t *)field = (int32_t)number;
+  } else if (member->kind == VL_MEMBER_PLACE)
     read_place (r, value, path, member, field);
   else if (member->kind == VL_MEMBER_JSON)
     read_json (r, value, path, member, field);
@@ -280,24 +336,31 @@ write_entries (const struct vl_entry *entries, size_t n, enum vl_layer layer)
 
 /* ---- lists ---- */
 
-size_t
-vl_list_size (struct vl_reader *r, const json_t *value, const char *path)
+/* At most MOST of them are taken. */
+static size_t
+size_of_list (struct vl_reader *r, const json_t *value, const char *path, size_t most)
 {
   size_t n = json_array_size (value);
 
   if (value && ! json_is_null (value) && ! json_is_array (value))
     refuse_kind (r, NULL, path, value, "a list");
-  if (n <= MOST_ITEMS)
+  if (n <= most)
     return n;
-  vl_reader_refuse (r, NULL, path, NULL, "has %zu items; accepted: at most %d", n, MOST_ITEMS);
+  vl_reader_refuse (r, NULL, path, NULL, "has %zu items; accepted: at most %zu", n, most);
   return 0;
+}
+
+size_t
+vl_list_size (struct vl_reader *r, const json_t *value, const char *path)
+{
+  return size_of_list (r, value, path, MOST_ITEMS);
 }
 
 static void
 read_list (struct vl_reader *r, const json_t *value, const char *path, const struct vl_members *of,
            void **list, size_t *n)
 {
-  *n = vl_list_size (r, value, path);
+  *n = size_of_list (r, value, path, of->most ? of->most : MOST_ITEMS);
   *list = vl_arena_alloc (r->arena, (*n + 1) * of->size);
   for (size_t i = 0; i < *n; i++) {
     const char *where = vl_arena_printf (r->arena, "%s[%zu]", path, i);
@@ -408,12 +471,15 @@ write_member (const struct vl_member *member, const void *from)
     text = *(const char *const *)field;
   if (member->kind == VL_MEMBER_NUMBER || member->kind == VL_MEMBER_PLACE)
     number = *(const int64_t *)field;
+  if (member->kind == VL_MEMBER_INT)
+    number = *(const int32_t *)field;
   switch (member->kind) {
   case VL_MEMBER_TEXT:
     return text ? json_string (text) : NULL;
   case VL_MEMBER_JSON:
     return text ? json_loads (text, 0, NULL) : NULL;
   case VL_MEMBER_NUMBER:
+  case VL_MEMBER_INT:
     return number ? json_integer (number) : NULL;
   case VL_MEMBER_PLACE:
     return number >= 0 ? json_integer (number) : NULL;

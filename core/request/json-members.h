@@ -24,6 +24,7 @@ enum vl_member_kind {
   VL_MEMBER_OTHER,  /* known; the caller reads and writes it */
   VL_MEMBER_TEXT,   /* const char * */
   VL_MEMBER_NUMBER, /* int64_t */
+  VL_MEMBER_INT,    /* int32_t */
   VL_MEMBER_BOOL,   /* int */
   VL_MEMBER_PLACE,  /* int64_t in the boot order, or Nova's other spellings; -1: none */
   VL_MEMBER_JSON,   /* const char *: an object, as its text */
@@ -58,11 +59,15 @@ struct vl_members {
   size_t n, size;
   void (*check) (struct vl_reader *r, const json_t *object, const char *path, const void *list,
                  size_t i);
+  size_t most; /* items of a list that are taken; 0: 256 */
 };
 
 /* Records an error at JSON path PATH; CODE NULL: InvalidRequest.  Answers -1. */
 int vl_reader_refuse (struct vl_reader *r, const char *code, const char *path, const char *hint,
                       const char *fmt, ...) VL_PRINTF (5, 6);
+/* TEXT of LENGTH bytes, at most MOST, as JSON that is not nested deeper than 32 and in which no object has
+ * a member twice; for json_decref.  NULL after an error. */
+json_t *vl_reader_parse (struct vl_reader *r, const char *text, size_t length, size_t most);
 /* Fills INTO from OBJECT, the value at PATH; whatever is no object, or has a
  * member that the table has not, is refused.  null is as if it were not there. */
 void vl_members_read (struct vl_reader *r, const json_t *object, const char *path,

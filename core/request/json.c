@@ -10,62 +10,10 @@
 #include "lib/text.h"
 
 #define MOST_BYTES ((size_t)1 << 20)
-#define MOST_DEPTH 32
 #define MOST_USER_DATA 65535
 
 /* Keeps every amount in MiB or GiB well inside 63 bits of bytes. */
 #define MOST_AMOUNT INT32_MAX
-
-/* ---- parsing ---- */
-
-static int
-is_deeper (const json_t *value, unsigned depth)
-{
-  const char *key;
-  json_t *item;
-  size_t i;
-
-  if (! json_is_object (value) && ! json_is_array (value))
-    return 0;
-  if (depth == 0)
-    return 1;
-  json_object_foreach ((json_t *)value, key, item) if (is_deeper (item, depth - 1)) return 1;
-  json_array_foreach (value, i, item) if (is_deeper (item, depth - 1)) return 1;
-  return 0;
-}
-
-static json_t *
-parse (struct vl_reader *r, const char *text, size_t length)
-{
-  json_error_t error;
-  json_t *root;
-
-  if (length > MOST_BYTES) {
-    vl_reader_refuse (r, NULL, "$", NULL, "has %zu bytes; accepted: at most %zu", length,
-                      MOST_BYTES);
-    return NULL;
-  }
-  root = json_loadb (text, length, JSON_REJECT_DUPLICATES, &error);
-  if (root == NULL) {
-    const char *what = error.text;
-
-    if (json_error_code (&error) == json_error_null_character)
-      what = "a text has a NUL";
-    else if (vl_text_problem (what, strlen (what)))
-      what = "unreadable bytes";
-    vl_reader_refuse (
-        r, NULL, "$",
-        json_error_code (&error) == json_error_duplicate_key ? "each member may stand once" : NULL,
-        "is not JSON: %s (line %d, column %d)", what, error.line, error.column);
-    return NULL;
-  }
-  if (is_deeper (root, MOST_DEPTH)) {
-    vl_reader_refuse (r, NULL, "$", NULL, "is nested more than %d deep", MOST_DEPTH);
-    json_decref (root);
-    return NULL;
-  }
-  return root;
-}
 
 /* ---- members ---- */
 
@@ -401,7 +349,7 @@ char *
 vl_request_plain (struct vl_call *call, const char *text, size_t length)
 {
   struct vl_reader r = { .call = call, .arena = call->arena, .origin = "" };
-  json_t *root = parse (&r, text, length);
+  json_t *root = vl_reader_parse (&r, text, length, MOST_BYTES);
   char *plain;
 
   if (root == NULL)
@@ -441,7 +389,7 @@ vl_request_read (struct vl_call *call, const char *text, size_t length, const ch
 {
   struct vl_reader r = { .call = call, .arena = vl_arena_new (), .origin = origin };
   struct vl_request *request = vl_arena_alloc (r.arena, sizeof *request);
-  json_t *root = parse (&r, text, length);
+  json_t *root = vl_reader_parse (&r, text, length, MOST_BYTES);
 
   request->arena = r.arena;
   if (root) {

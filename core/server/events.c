@@ -7,6 +7,7 @@
 
 #include "server/hooks.h"
 #include "server/method.h"
+#include "server/records.h"
 
 struct event {
   const char *n, *event, *plugin, *device;
@@ -110,4 +111,5 @@ vl_events_tell (struct vl_app *app)
   for (size_t i = 0; i < n; i++)
     tell_if_free (app, servers[i].uuid, servers[i].driver);
   vl_soften (app->call, first);
+  vl_records_keep (app);
 }

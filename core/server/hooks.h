@@ -112,6 +112,9 @@ struct vl_plan *vl_record_plan_of (struct vl_app *app, const struct vl_record *r
 /* Would a plan of today differ from STORED, which is on record, although nothing else is asked for? */
 int vl_record_drifts (struct vl_app *app, const struct vl_record *record,
                       const struct vl_stored *stored);
+/* server-plan.c: the N changes of LIST, which is theirs, in memory of the application. */
+void vl_changes_keep (struct vl_app *app, struct vl_change *list, size_t n,
+                      const struct vl_change **changes, size_t *n_changes);
 /* "'/domain/vcpu' from '1' to '2'". */
 const char *vl_change_text (struct vl_call *call, const struct vl_change *change);
 /* What the document of PLAN differs in from STORED, but for addresses that the

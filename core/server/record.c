@@ -10,6 +10,7 @@
 #include "lib/file.h"
 #include "request/request.h"
 #include "server/method.h"
+#include "server/records.h"
 #include "server/undo.h"
 
 #include <errno.h>
@@ -198,7 +199,7 @@ int
 vl_record_spawn (struct vl_app *app, const struct vl_record *record, const struct vl_doc *doc,
                  struct vl_spawn *spawn)
 {
-  if (vl_record_spawn_off (app, record, doc, spawn) < 0)
+  if (vl_records_judge_owner (app, record) < 0 || vl_record_spawn_off (app, record, doc, spawn) < 0)
     return -1;
   spawn->power_on = 1;
   return vl_server_files_judge (app, record, vl_doc_xml (doc), &spawn->files);

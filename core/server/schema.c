@@ -193,9 +193,13 @@ static const char *const to_7[] = {
 static const char *const to_8[] = {
   /* A number that grows with each change of the record, as long as there is the server on any host. */
   "ALTER TABLE server ADD COLUMN generation INTEGER NOT NULL DEFAULT 1",
-  /* Which one a server had that is gone, so that an older record of it is known; the last 10,000. */
-  "CREATE TABLE departed (server TEXT PRIMARY KEY, generation INTEGER NOT NULL, at TEXT NOT NULL)"
-  " WITHOUT ROWID",
+  /* Which of them lies in the folder of records, NULL: none; below 0: none yet, and the server was taken
+   * over with another host's record of that generation. */
+  "ALTER TABLE server ADD COLUMN exported INTEGER",
+  /* Which one a server had that is gone, so that an older record of it is known; the last 10,000.
+   * EXPORTED not NULL: a file of it is to be removed. */
+  "CREATE TABLE departed (server TEXT PRIMARY KEY, generation INTEGER NOT NULL, at TEXT NOT NULL,"
+  " exported INTEGER) WITHOUT ROWID",
   GROWS ("server_changed", "UPDATE ON server WHEN " RECORD ("OLD") " IS NOT " RECORD ("NEW"),
          "NEW.uuid"),
   GROWS ("document_made", "INSERT ON document", "NEW.server"),
@@ -208,12 +212,15 @@ static const char *const to_8[] = {
   GROWS ("kept_gone", "DELETE ON kept", "OLD.server"),
   GROWS ("resize_made", "INSERT ON resize", "NEW.server"),
   GROWS ("resize_gone", "DELETE ON resize", "OLD.server"),
-  "CREATE TRIGGER server_departed AFTER DELETE ON server BEGIN INSERT OR REPLACE INTO departed"
-  " VALUES (OLD.uuid, OLD.generation, strftime ('%Y-%m-%dT%H:%M:%SZ'));"
+  /* One that is being taken over from another host has a generation below 0, and leaves none. */
+  "CREATE TRIGGER server_departed AFTER DELETE ON server WHEN OLD.generation > 0 BEGIN"
+  " INSERT OR REPLACE INTO departed VALUES (OLD.uuid, OLD.generation,"
+  " strftime ('%Y-%m-%dT%H:%M:%SZ'), OLD.exported);"
   " DELETE FROM departed WHERE server IN (SELECT server FROM departed ORDER BY at DESC, server"
   " LIMIT -1 OFFSET 10000); END",
-  "CREATE TRIGGER server_returned AFTER INSERT ON server WHEN EXISTS (SELECT 1 FROM departed"
-  " WHERE server = NEW.uuid AND generation >= NEW.generation) BEGIN UPDATE server SET generation ="
+  "CREATE TRIGGER server_returned AFTER INSERT ON server WHEN NEW.generation > 0 AND EXISTS"
+  " (SELECT 1 FROM departed WHERE server = NEW.uuid AND generation >= NEW.generation) BEGIN UPDATE "
+  "server SET generation ="
   " (SELECT generation + 1 FROM departed WHERE server = NEW.uuid) WHERE uuid = NEW.uuid; END",
   NULL,
 };

@@ -192,7 +192,14 @@ delete_locked (struct deletion *d)
 {
   struct vl_store *store = d->app->store;
   size_t first = d->app->call->findings.n;
+  int begun;
 
+  begun = vl_db_any (
+      store, "SELECT 1 FROM operation WHERE object = ? AND kind = '" VL_OP_SERVER_IMPORT "'", "s",
+      d->record.uuid);
+  /* The disks of a server that is not this host's yet were there before. */
+  if (begun != 0)
+    return begun < 0 ? -1 : vl_undo_mend (d->app, store, d->record.uuid);
   if (ask (d) < 0 || undo_creation (d) < 0)
     return -1;
   undo_dump (d);

@@ -147,6 +147,16 @@ keep_row (struct vl_app *app, const struct vl_provenance *row)
   return copy;
 }
 
+void
+vl_changes_keep (struct vl_app *app, struct vl_change *list, size_t n,
+                 const struct vl_change **changes, size_t *n_changes)
+{
+  for (size_t i = 0; i < n; i++)
+    list[i] = (struct vl_change) { keep_row (app, list[i].was), keep_row (app, list[i].is) };
+  *changes = list;
+  *n_changes = n;
+}
+
 int
 vl_server_diff (struct vl_app *app, const char *server, const struct vl_change **changes, size_t *n)
 {
@@ -159,9 +169,7 @@ vl_server_diff (struct vl_app *app, const char *server, const struct vl_change *
   *n = 0;
   if (result == 0)
     vl_stored_difference (app, stored, plan, &list, n);
-  for (size_t i = 0; i < *n; i++)
-    list[i] = (struct vl_change) { keep_row (app, list[i].was), keep_row (app, list[i].is) };
-  *changes = list;
+  vl_changes_keep (app, list, *n, changes, n);
   vl_plan_free (plan);
   vl_stored_free (stored);
   return result;

@@ -94,6 +94,8 @@ vl_state_backup_daily (struct vl_app *app)
 
 /* What was under way when the copy was made has ended since, one way or the other. */
 static const char *const calm_down[] = {
+  "DELETE FROM operation WHERE kind = '" VL_OP_SERVER_IMPORT "'",
+  "DELETE FROM server WHERE generation <= 0",
   "UPDATE server SET status = 'ERROR', fault = 'restored from a copy that was made while it was "
   "being made' WHERE status = 'BUILD'",
   "DELETE FROM document WHERE role = 'pending' AND server NOT IN (SELECT server FROM resize)",

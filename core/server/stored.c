@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include "server/stored-columns.h"
 #include "server/stored.h"
 
 #include "request/work.h"
@@ -12,120 +13,15 @@
 
 #include <jansson.h>
 
-/* ---- tables ---- */
-
-enum column_type { TEXT, INT, LONG, PAIRS };
-
-/* A member: its column, where it is in the row (of a NIC, at the second place), and
- * what it is. */
-struct column {
-  const char *name;
-  size_t at, nic;
-  enum column_type type;
-};
-#define NOWHERE ((size_t)-1)
-#define OF(type, column, member, what)                                                             \
-  {                                                                                                \
-    column, offsetof (type, member), offsetof (type, member), what                                 \
-  }
-#define DEVICE(column, disk, nic, what)                                                            \
-  {                                                                                                \
-    column, disk, nic, what                                                                        \
-  }
-#define IN_DISK(member) offsetof (struct vl_recorded_device, disk.member)
-#define IN_NIC(member) offsetof (struct vl_recorded_device, nic.member)
-
-struct table {
-  const char *name;
-  const struct column *columns;
-  size_t n_columns, size;
-};
-#define TABLE(name, type, columns)                                                                 \
-  {                                                                                                \
-    name, columns, sizeof (columns) / sizeof (columns)[0], sizeof (type)                           \
-  }
-
-static const struct column part_columns[] = {
-  OF (struct vl_provenance, "path", path, TEXT),
-  OF (struct vl_provenance, "kind", part, INT),
-  OF (struct vl_provenance, "keys", keys, PAIRS),
-  OF (struct vl_provenance, "value", value, TEXT),
-  OF (struct vl_provenance, "device", device, TEXT),
-  OF (struct vl_provenance, "owner", owners, TEXT),
-  OF (struct vl_provenance, "cause", cause, TEXT),
-  OF (struct vl_provenance, "chain", chain, TEXT),
-  OF (struct vl_provenance, "guarded", guarded, INT),
-};
-static const struct table parts = TABLE ("document_part", struct vl_provenance, part_columns);
-
-static const struct column property_columns[] = {
-  OF (struct vl_recorded_prop, "name", name, TEXT),
-  OF (struct vl_recorded_prop, "device", device, TEXT),
-  OF (struct vl_recorded_prop, "type", type, TEXT),
-  OF (struct vl_recorded_prop, "value", value, TEXT),
-  OF (struct vl_recorded_prop, "cause", cause, TEXT),
-};
-static const struct table properties =
-    TABLE ("document_property", struct vl_recorded_prop, property_columns);
-
-static const struct column feature_columns[] = {
-  OF (struct vl_recorded_feature, "plugin", plugin, TEXT),
-  OF (struct vl_recorded_feature, "version", version, TEXT),
-  OF (struct vl_recorded_feature, "acts", acts, TEXT),
-  OF (struct vl_recorded_feature, "cause", cause, TEXT),
-};
-static const struct table features =
-    TABLE ("document_feature", struct vl_recorded_feature, feature_columns);
-
-static const struct column key_columns[] = {
-  OF (struct vl_entry, "layer", layer, INT),
-  OF (struct vl_entry, "key", key, TEXT),
-  OF (struct vl_entry, "value", value, TEXT),
-  OF (struct vl_entry, "origin", origin, TEXT),
-};
-static const struct table keys = TABLE ("document_key", struct vl_entry, key_columns);
-
-/* The first says which of both the others are of. */
-static const struct column device_columns[] = {
-  OF (struct vl_recorded_device, "is_nic", is_nic, INT),
-  DEVICE ("id", IN_DISK (id), IN_NIC (id), TEXT),
-  DEVICE ("place", IN_DISK (index), IN_NIC (index), INT),
-  DEVICE ("type", IN_DISK (type), IN_NIC (type), TEXT),
-  DEVICE ("source", IN_DISK (source), IN_NIC (source), TEXT),
-  DEVICE ("why", IN_DISK (why), IN_NIC (why), TEXT),
-  DEVICE ("purpose", IN_DISK (role), NOWHERE, TEXT),
-  DEVICE ("device", IN_DISK (device), NOWHERE, TEXT),
-  DEVICE ("format", IN_DISK (format), NOWHERE, TEXT),
-  DEVICE ("bus", IN_DISK (bus), NOWHERE, TEXT),
-  DEVICE ("target", IN_DISK (dev), NOWHERE, TEXT),
-  DEVICE ("size", IN_DISK (size), NOWHERE, LONG),
-  DEVICE ("boot", IN_DISK (boot), NOWHERE, INT),
-  DEVICE ("serial", IN_DISK (serial), NOWHERE, TEXT),
-  DEVICE ("readonly", IN_DISK (readonly), NOWHERE, INT),
-  DEVICE ("shareable", IN_DISK (shareable), NOWHERE, INT),
-  DEVICE ("model", NOWHERE, IN_NIC (model), TEXT),
-  DEVICE ("mac", NOWHERE, IN_NIC (mac), TEXT),
-  DEVICE ("vnic_type", NOWHERE, IN_NIC (vnic_type), TEXT),
-  DEVICE ("mtu", NOWHERE, IN_NIC (mtu), INT),
-  DEVICE ("tap", NOWHERE, IN_NIC (tap), TEXT),
-  OF (struct vl_recorded_device, "unit", unit, TEXT),
-  OF (struct vl_recorded_device, "address", address, TEXT),
-  DEVICE ("plugin", IN_DISK (plugin), IN_NIC (plugin), TEXT),
-};
-static const struct table devices = TABLE ("device", struct vl_recorded_device, device_columns);
-
 /* ---- rows ---- */
 
-/* Keys of an element as a JSON object, whose members keep their order. */
+/* The keys of ROW as text; malloc, NULL where it has none. */
 static char *
 pairs_text (const struct vl_provenance *row)
 {
-  json_t *object = row->n_keys ? json_object () : NULL;
-  char *text;
+  json_t *object = row->n_keys ? vl_pairs_write (row) : NULL;
+  char *text = object ? json_dumps (object, JSON_COMPACT) : NULL;
 
-  for (size_t i = 0; i < row->n_keys; i++)
-    json_object_set_new (object, row->keys[i].name, json_string (row->keys[i].value));
-  text = object ? json_dumps (object, JSON_COMPACT) : NULL;
   json_decref (object);
   return text;
 }
@@ -133,32 +29,15 @@ pairs_text (const struct vl_provenance *row)
 static void
 read_pairs (struct vl_arena *arena, const char *text, struct vl_provenance *row)
 {
-  json_t *object = text ? json_loads (text, 0, NULL) : NULL, *value;
-  struct vl_pair *pairs = vl_arena_alloc (arena, (json_object_size (object) + 1) * sizeof *pairs);
-  const char *name;
+  json_t *object = text ? json_loads (text, 0, NULL) : NULL;
 
-  json_object_foreach (object, name, value)
-  {
-    pairs[row->n_keys].name = vl_arena_strdup (arena, name);
-    pairs[row->n_keys++].value = vl_arena_strdup (arena, json_string_value (value));
-  }
-  row->keys = pairs;
+  vl_pairs_read (arena, object, row);
   json_decref (object);
-}
-
-/* Where the member of COLUMN is in ROW, NULL where that has none. */
-static void *
-member_of (const struct table *table, void *row, const struct column *column)
-{
-  int nic = table == &devices && ((struct vl_recorded_device *)row)->is_nic;
-  size_t at = nic ? column->nic : column->at;
-
-  return at == NOWHERE ? NULL : (char *)row + at;
 }
 
 /* ", path, kind ..."; with MARKS a "?" for each. */
 static const char *
-column_list (struct vl_call *call, const struct table *table, int marks)
+column_list (struct vl_call *call, const struct vl_table_of *table, int marks)
 {
   VL_AUTOSTR struct vl_str text = { 0 };
 
@@ -168,17 +47,17 @@ column_list (struct vl_call *call, const struct table *table, int marks)
 }
 
 static void
-bind (sqlite3_stmt *stmt, int place, enum column_type type, void *member)
+bind (sqlite3_stmt *stmt, int place, enum vl_column_type type, void *member)
 {
   VL_AUTOFREE char *pairs = NULL;
 
   if (member == NULL)
     sqlite3_bind_null (stmt, place);
-  else if (type == INT)
+  else if (type == VL_COLUMN_INT)
     sqlite3_bind_int (stmt, place, *(int *)member);
-  else if (type == LONG)
+  else if (type == VL_COLUMN_LONG)
     sqlite3_bind_int64 (stmt, place, *(int64_t *)member);
-  else if (type == TEXT)
+  else if (type == VL_COLUMN_TEXT)
     sqlite3_bind_text (stmt, place, *(const char **)member, -1, SQLITE_TRANSIENT);
   else {
     pairs = pairs_text (
@@ -188,8 +67,8 @@ bind (sqlite3_stmt *stmt, int place, enum column_type type, void *member)
 }
 
 static int
-write_rows (struct vl_store *store, const char *server, const char *role, const struct table *table,
-            const void *list, size_t n)
+write_rows (struct vl_store *store, const char *server, const char *role,
+            const struct vl_table_of *table, const void *list, size_t n)
 {
   VL_AUTOQUERY sqlite3_stmt *stmt = vl_db_query (
       store,
@@ -204,7 +83,8 @@ write_rows (struct vl_store *store, const char *server, const char *role, const 
       return -1;
     sqlite3_bind_int64 (stmt, 3, (int64_t)i);
     for (size_t c = 0; c < table->n_columns; c++)
-      bind (stmt, (int)c + 4, table->columns[c].type, member_of (table, row, &table->columns[c]));
+      bind (stmt, (int)c + 4, table->columns[c].type,
+            vl_column_member (table, row, &table->columns[c]));
     if (vl_db_step (store, stmt) < 0)
       return -1;
     sqlite3_reset (stmt);
@@ -214,8 +94,8 @@ write_rows (struct vl_store *store, const char *server, const char *role, const 
 
 /* *LIST gets *N rows; its first column counts them. */
 static int
-load_rows (struct vl_store *store, const char *server, const char *role, const struct table *table,
-           void *list, size_t *n)
+load_rows (struct vl_store *store, const char *server, const char *role,
+           const struct vl_table_of *table, void *list, size_t *n)
 {
   VL_AUTOQUERY sqlite3_stmt *stmt = vl_db_query (
       store,
@@ -233,14 +113,14 @@ load_rows (struct vl_store *store, const char *server, const char *role, const s
       rows = vl_arena_alloc (store->call->arena, (size_t)vl_db_int (stmt, 0) * table->size);
     row = rows + *n * table->size;
     for (int c = 1; c <= (int)table->n_columns; c++) {
-      const struct column *column = &table->columns[c - 1];
-      void *member = member_of (table, row, column);
+      const struct vl_column *column = &table->columns[c - 1];
+      void *member = vl_column_member (table, row, column);
 
-      if (member && column->type == INT)
+      if (member && column->type == VL_COLUMN_INT)
         *(int *)member = (int)vl_db_int (stmt, c);
-      else if (member && column->type == LONG)
+      else if (member && column->type == VL_COLUMN_LONG)
         *(int64_t *)member = vl_db_int (stmt, c);
-      else if (member && column->type == TEXT)
+      else if (member && column->type == VL_COLUMN_TEXT)
         *(const char **)member = vl_db_keep (store, stmt, c);
       else if (member)
         read_pairs (store->call->arena, vl_db_text (stmt, c), row);
@@ -376,12 +256,12 @@ vl_stored_write (struct vl_store *store, const char *server, const char *role,
                     "sssss", server, role, vl_doc_xml (plan->build.doc), facts,
                     vl_now_text (store->call))
              < 0
-      || write_rows (store, server, role, &parts, rows, n) < 0
-      || write_rows (store, server, role, &properties, was.props, was.n_props) < 0
-      || write_rows (store, server, role, &features, was.features, was.n_features) < 0
-      || write_rows (store, server, role, &keys, was.keys, was.n_keys) < 0)
+      || write_rows (store, server, role, &vl_stored_parts, rows, n) < 0
+      || write_rows (store, server, role, &vl_stored_properties, was.props, was.n_props) < 0
+      || write_rows (store, server, role, &vl_stored_features, was.features, was.n_features) < 0
+      || write_rows (store, server, role, &vl_stored_keys, was.keys, was.n_keys) < 0)
     return -1;
-  return write_rows (store, server, role, &devices, was.devices, was.n_devices);
+  return write_rows (store, server, role, &vl_stored_device_rows, was.devices, was.n_devices);
 }
 
 /* ---- and back ---- */
@@ -439,19 +319,21 @@ load_all (struct vl_app *app, const struct vl_record *record, struct vl_stored *
     return vl_refuse_as (app->call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_DAMAGED,
                          "server \"%s\" has no %s document on record", record->name, role);
   stored->xml = vl_db_keep (app->store, stmt, 0);
-  if (load_rows (app->store, server, role, &parts, &stored->rows, &stored->n_rows) < 0
-      || load_rows (app->store, server, role, &properties, &was->props, &was->n_props) < 0
-      || load_rows (app->store, server, role, &features, &was->features, &was->n_features) < 0
-      || load_rows (app->store, server, role, &keys, &was->keys, &was->n_keys) < 0)
+  if (load_rows (app->store, server, role, &vl_stored_parts, &stored->rows, &stored->n_rows) < 0
+      || load_rows (app->store, server, role, &vl_stored_properties, &was->props, &was->n_props) < 0
+      || load_rows (app->store, server, role, &vl_stored_features, &was->features, &was->n_features)
+             < 0
+      || load_rows (app->store, server, role, &vl_stored_keys, &was->keys, &was->n_keys) < 0)
     return -1;
-  return load_rows (app->store, server, role, &devices, &was->devices, &was->n_devices);
+  return load_rows (app->store, server, role, &vl_stored_device_rows, &was->devices,
+                    &was->n_devices);
 }
 
 int
 vl_stored_devices (struct vl_store *store, const char *server, const char *role,
                    struct vl_recorded_device **list, size_t *n)
 {
-  return load_rows (store, server, role, &devices, list, n);
+  return load_rows (store, server, role, &vl_stored_device_rows, list, n);
 }
 
 struct vl_stored *

@@ -322,6 +322,13 @@ struct left {
 };
 #define LEFT "SELECT object, kind, driver FROM operation"
 
+/* Does KIND begin with a record that is not there before? */
+static int
+makes_record (const char *kind)
+{
+  return VL_STREQ (kind, VL_OP_SERVER_CREATE) || VL_STREQ (kind, VL_OP_SERVER_IMPORT);
+}
+
 static int
 mend (struct vl_app *app, struct vl_store *store, const struct left *left)
 {
@@ -356,7 +363,7 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_live_migration_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_EXTEND))
     return vl_server_extend_mend (app, left->object);
-  if (VL_STARTS (left->kind, VL_OP_SERVER) && ! VL_STREQ (left->kind, VL_OP_SERVER_CREATE))
+  if (VL_STARTS (left->kind, VL_OP_SERVER) && ! makes_record (left->kind))
     return vl_server_act_mend (app, left->object, left->kind);
   if (VL_STREQ (left->kind, VL_OP_IMAGE_DELETE))
     return vl_image_delete_rest (app, left->object);
@@ -368,8 +375,8 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
       || vl_history_end (store, left->object, "interrupted", VL_WAS_KILLED) < 0)
     return -1;
   /* A server's record is made with its operation, an image's at its end. */
-  return VL_STREQ (left->kind, VL_OP_SERVER_CREATE) ? vl_server_forget (app, left->object, NULL)
-                                                    : vl_undo_end (store, left->object);
+  return makes_record (left->kind) ? vl_server_forget (app, left->object, NULL)
+                                   : vl_undo_end (store, left->object);
 }
 
 /* What is typed to do KIND, "server add volume". */

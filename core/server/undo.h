@@ -16,6 +16,7 @@
 
 /* Kinds of operations. */
 #define VL_OP_SERVER_CREATE "server create"
+#define VL_OP_SERVER_IMPORT "server import"
 #define VL_OP_SERVER_DELETE "server delete"
 #define VL_OP_SERVER_UPDATE "server update"
 /* The rest of a deletion: the guest is gone, plugins that are not there hold something. */

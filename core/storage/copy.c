@@ -171,13 +171,28 @@ copy_open (const struct vl_image_file *file, const char *target)
   return result;
 }
 
-/* The digest of the open IMAGE by KIND, "sha256" or "sha512". */
+/* Runs TOOL, whose output begins with a digest by KIND, "sha256" or "sha512". */
+static const char *
+digest_by (struct vl_call *call, const struct vl_tool *tool, const char *kind)
+{
+  size_t digits = VL_STREQ (kind, "sha512") ? 128 : 64;
+  struct vl_tool_result result = { .size = sizeof result };
+
+  if (vl_tool_core (call, tool, &result) < 0)
+    return NULL;
+  if (strspn (result.out, "0123456789abcdef") == digits)
+    return vl_printf (call, "%s:%.*s", kind, (int)digits, result.out);
+  vl_refuse_as (call, VL_ERR_FAILED, "ToolFailed", NULL, NULL, "%s answered without a digest",
+                tool->name);
+  return NULL;
+}
+
+/* The digest of the open IMAGE by KIND. */
 static const char *
 digest (const struct vl_image_file *image, const char *kind)
 {
   static const char *const args[] = { "--", VL_TOOL_FILE_0, NULL };
   const struct vl_tool_file file = { .path = image->path, .fd = image->fd };
-  size_t digits = VL_STREQ (kind, "sha512") ? 128 : 64;
   int64_t data = data_of (image);
   const struct vl_tool tool = { .size = sizeof tool,
                                 .name = vl_printf (image->call, "%ssum", kind),
@@ -185,16 +200,20 @@ digest (const struct vl_image_file *image, const char *kind)
                                 .files = { &file, 1, sizeof file },
                                 /* Holes are not read, but hashed: at 100 MB/s. */
                                 .deadline = vl_tool_time_for (data + (image->size - data) / 5) };
-  struct vl_tool_result result = { .size = sizeof result };
 
   vl_progress (image->call, "computing the digest of \"%s\"", image->path);
-  if (vl_tool_core (image->call, &tool, &result) < 0)
-    return NULL;
-  if (strspn (result.out, "0123456789abcdef") == digits)
-    return vl_printf (image->call, "%s:%.*s", kind, (int)digits, result.out);
-  vl_refuse_as (image->call, VL_ERR_FAILED, "ToolFailed", NULL, NULL,
-                "%s answered without a digest", tool.name);
-  return NULL;
+  return digest_by (image->call, &tool, kind);
+}
+
+const char *
+vl_text_digest (struct vl_call *call, const char *text, size_t length)
+{
+  static const char *const args[] = { NULL };
+  const struct vl_tool tool = {
+    .size = sizeof tool, .name = "sha256sum", .args = args, .input = text, .input_length = length
+  };
+
+  return digest_by (call, &tool, "sha256");
 }
 
 const char *

@@ -100,6 +100,8 @@ int vl_image_copy (struct vl_call *call, const char *path, const char *target,
 /* The digest of the file PATH by KIND, "sha256" or "sha512": "sha256:HEX" in arena memory; NULL
  * after a finding. */
 const char *vl_image_digest (struct vl_call *call, const char *path, const char *kind);
+/* The digest by sha256 of the LENGTH bytes of TEXT, as vl_image_digest answers. */
+const char *vl_text_digest (struct vl_call *call, const char *text, size_t length);
 /* 0 if the image PATH is what CHECKSUM, "sha256:HEX", says, else -1 after ImageDamaged with HINT, or
  * with one of our own where that is NULL. */
 int vl_image_prove (struct vl_call *call, const char *path, const char *checksum, const char *hint);

@@ -480,6 +480,22 @@ VL_EXPORT int vl_server_console_hold (struct vl_app *app, const char *server);
 VL_EXPORT int vl_server_screenshot (struct vl_app *app, const char *server, const char *file,
                                     int fd);
 
+/* ---- records between hosts ---- */
+
+/* What is on record of SERVER as one JSON document, with checksum, host and generation: *TEXT, in memory of the
+ * application, or, where FOLDER is not NULL, the file UUID.json in that, in the place of an older one, and
+ * *TEXT is NULL.  It has no secret and no disk, but what they are called. */
+VL_EXPORT int vl_server_export (struct vl_app *app, const char *server, const char *folder,
+                                const char **text);
+/* Makes the server of TEXT, a record of LENGTH bytes that another host exported and that ORIGIN is for the
+ * findings, one of this STATE, SHUTOFF: planned of the record and of what this host is.  Refused are a
+ * server that is here, an older record than this host knows of, disks and images that are not there or others, and
+ * what the guest would see.  DRY_RUN: nothing is written.  *CHANGES are the *N differences of both documents,
+ * in memory of the application, also where they are refused. */
+VL_EXPORT int vl_server_import (struct vl_app *app, const char *text, size_t length,
+                                const char *origin, int dry_run, const struct vl_change **changes,
+                                size_t *n);
+
 /* ---- STATE as a whole ---- */
 
 /* Something that is in STATE and on no record, or the other way round. */

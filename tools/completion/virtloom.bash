@@ -10,7 +10,7 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap snapshot unsnapshot resize rescue unrescue rebuild shelve unshelve event dump image password wait pause unpause suspend resume log console url vnc top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap snapshot unsnapshot resize rescue unrescue rebuild shelve unshelve export import event dump image password wait pause unpause suspend resume log console url vnc top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable call" ;;
     plugin) echo "check new" ;;
@@ -46,6 +46,8 @@ _virtloom_options ()
     server-rebuild) echo "--image --password --file --user-data --metadata --property --timeout --accept-loss --wait" ;;
     server-shelve) echo "--timeout --accept-loss --wait" ;;
     server-unshelve) echo "--accept-loss --wait" ;;
+    server-export) echo "--all --status --out" ;;
+    server-import) echo "--dry-run" ;;
     server-remove* | server-swap* | server-snapshot*) echo "--wait" ;;
     server-unsnapshot*) echo "--overlay --pull --base --wait" ;;
     server-extend*) echo "--size --wait" ;;
@@ -157,6 +159,7 @@ _virtloom_here ()
     plan-* | audit-*) ;;
     *-) _virtloom_words "$(_virtloom_verbs "$noun")" ;;
     image-cache) if [[ $prev == cache ]]; then _virtloom_words show manage fetch; else _virtloom_names image; fi ;;
+    server-import) compgen -f -- "$cur" ;;
     server-event) if [[ $prev == event ]]; then echo list; else _virtloom_names server; fi ;;
     server-password) if [[ $prev == password ]]; then echo set; else _virtloom_names server; fi ;;
     server-dump | server-image) if [[ $prev == dump || $prev == image ]]; then echo create; else _virtloom_names server; fi ;;
