@@ -19,8 +19,10 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
-char *
-vl_file_read_all (int fd, size_t limit, size_t *length, const char **why)
+/* What is left to read of FD.  EXPECTED: where the end is, if nobody writes meanwhile; 0: only a read
+ * of nothing tells. */
+static char *
+read_up_to (int fd, size_t limit, size_t expected, size_t *length, const char **why)
 {
   static __thread char too_large[64];
   VL_AUTOFREE char *text = NULL;
@@ -48,13 +50,19 @@ vl_file_read_all (int fd, size_t limit, size_t *length, const char **why)
       errno = EFBIG;
       return NULL;
     }
-    if (got == 0)
+    if (got == 0 || n == expected)
       break;
   }
   text[n] = '\0';
   if (length)
     *length = n;
   return VL_STEAL (text);
+}
+
+char *
+vl_file_read_all (int fd, size_t limit, size_t *length, const char **why)
+{
+  return read_up_to (fd, limit, 0, length, why);
 }
 
 char *
@@ -68,7 +76,7 @@ vl_file_read_fd (int fd, size_t limit, size_t *length, const char **why)
     *why = "is not a regular file";
     errno = EINVAL;
   } else
-    return vl_file_read_all (fd, limit, length, why);
+    return read_up_to (fd, limit, (size_t)st.st_size, length, why);
   return NULL;
 }
 

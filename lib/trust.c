@@ -33,9 +33,9 @@ struct walk {
   struct vl_arena *arena;
   struct vl_trust *trust;
   const char *here; /* the path of FD, without links */
-  int fd;
-  struct stat st; /* of FD */
-  int64_t nobody; /* the number that stands for owners that are not mapped; -1: none */
+  int fd, is_kept;  /* KEPT: FD is one that is remembered, and stays open */
+  struct stat st;   /* of FD */
+  int64_t nobody;   /* the number that stands for owners that are not mapped; -1: none */
   const struct vl_trust_guests *guests; /* of a volume, or NULL */
 };
 
@@ -152,11 +152,22 @@ failed (struct walk *walk, const char *what)
   return -1;
 }
 
+/* The descriptor that has to be closed where the walk leaves it; -1: none. */
+static int
+leave (struct walk *walk)
+{
+  int fd = walk->is_kept ? -1 : walk->fd;
+
+  walk->fd = -1;
+  walk->is_kept = 0;
+  return fd;
+}
+
 static int
 step_to (struct walk *walk, int fd, const char *here)
 {
-  if (walk->fd >= 0)
-    close (walk->fd);
+  VL_AUTOCLOSE int left = leave (walk);
+
   walk->fd = fd;
   walk->here = here;
   return fd < 0 || fstat (fd, &walk->st) < 0 ? failed (walk, here) : 0;
@@ -242,9 +253,9 @@ begin (struct walk *walk, const char *path)
   size_t n = (size_t)(strrchr (path, '/') - path);
   int i = remembered (path, n);
   int bad = i < 0 ? step_to (walk, open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "/")
-                  : step_to (walk, fcntl (recent.folders[i].fd, F_DUPFD_CLOEXEC, 3),
-                             vl_arena_strndup (walk->arena, path, n));
+                  : step_to (walk, recent.folders[i].fd, vl_arena_strndup (walk->arena, path, n));
 
+  walk->is_kept = i >= 0;
   return bad < 0 || judge (walk, 0) < 0 ? NULL : path + (i < 0 ? 0 : n);
 }
 
@@ -260,11 +271,11 @@ walk_all (struct walk *walk, const char *rest)
   for (rest += strspn (rest, "/"); *rest;) {
     size_t n = strcspn (rest, "/");
     const char *name = vl_arena_strndup (walk->arena, rest, n), *parent = walk->here;
-    VL_AUTOCLOSE int folder = walk->fd;
+    int folder = walk->fd;
+    VL_AUTOCLOSE int left = leave (walk);
 
     rest += n;
     rest += strspn (rest, "/");
-    walk->fd = -1;
     if (step_to (walk, openat (folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC),
                  below (walk->arena, parent, name))
         < 0) {
@@ -298,20 +309,23 @@ open_path (struct vl_arena *arena, const char *path, int flags,
   struct walk walk = { .arena = arena, .trust = trust, .fd = -1, .nobody = -1, .guests = guests };
   VL_AUTOFREE char *here = path[0] == '/' ? NULL : getcwd (NULL, 0);
   char name[32];
-  int fd = -1;
+  int fd = -1, left;
 
   memset (trust, 0, sizeof *trust);
   if (path[0] != '/' && here == NULL)
     failed (&walk, path);
   else if (walk_all (&walk, here ? vl_arena_printf (arena, "%s/%s", here, path) : path) == 0) {
+    if (flags == O_PATH && ! walk.is_kept)
+      return walk.fd;
     /* The file that was judged, whatever has its name by now. */
     snprintf (name, sizeof name, "/proc/self/fd/%d", walk.fd);
     fd = open (name, flags | O_CLOEXEC);
     if (fd < 0)
       failed (&walk, walk.here);
   }
-  if (walk.fd >= 0)
-    close (walk.fd);
+  left = leave (&walk);
+  if (left >= 0)
+    close (left);
   return fd;
 }
 

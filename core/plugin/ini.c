@@ -323,23 +323,20 @@ vl_ini_read (struct vl_call *call, struct vl_arena *arena, const char *plugin, c
              struct vl_ini *ini)
 {
   struct vl_trust trust;
-  int masked = is_mask (arena, path);
   /* O_NONBLOCK: a FIFO must not hang us before fstat can tell it apart. */
-  VL_AUTOCLOSE int fd =
-      masked ? -1 : vl_trust_open (arena, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &trust);
-  VL_AUTOFREE char *text = NULL;
+  VL_AUTOCLOSE int fd = vl_trust_open (arena, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &trust);
   const char *why;
   size_t length;
+  VL_AUTOFREE char *text = fd < 0 ? NULL : vl_file_read_fd (fd, VL_INI_MOST_BYTES, &length, &why);
 
   memset (ini, 0, sizeof *ini);
-  if (masked)
+  if (text == NULL && is_mask (arena, path))
     return 2;
   if (fd < 0 && trust.error == ENOENT)
     return 1;
   if (fd < 0)
     return vl_ini_error (call, plugin, path, 0, trust.hint, "cannot be %s: %s",
                          trust.error ? "read" : "trusted", trust.why);
-  text = vl_file_read_fd (fd, VL_INI_MOST_BYTES, &length, &why);
   if (text == NULL)
     return vl_ini_error (call, plugin, path, 0, NULL, "%s", why);
   return vl_ini_parse (call, arena, plugin, path, text, length, ini);

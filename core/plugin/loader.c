@@ -113,7 +113,7 @@ start_libltdl (const char **why)
 /* Opens FD under libltdl and answers with the body.  Takes FD: it stays open for
  * good where the module was opened by it, and is closed otherwise. */
 static const void *
-open_checked (struct vl_arena *arena, int fd, const char *file, const struct stat *st,
+open_checked (struct vl_arena *arena, int fd, const char *file, const struct vl_module *module,
               const char **why)
 {
   VL_AUTOFREE char *name = vl_xasprintf ("/proc/self/fd/%d/%s", fd, file);
@@ -121,7 +121,7 @@ open_checked (struct vl_arena *arena, int fd, const char *file, const struct sta
   lt_dlhandle handle = NULL;
   const void *body;
 
-  while (known && (known->dev != st->st_dev || known->ino != st->st_ino))
+  while (known && (known->dev != module->dev || known->ino != module->ino))
     known = known->next;
   if (known) {
     close (fd);
@@ -140,7 +140,7 @@ open_checked (struct vl_arena *arena, int fd, const char *file, const struct sta
       return NULL;
     }
     known = VL_NEW (struct opened);
-    *known = (struct opened) { all_opened, st->st_dev, st->st_ino, handle };
+    *known = (struct opened) { all_opened, module->dev, module->ino, handle };
     all_opened = known;
   }
   body = lt_dlsym (handle, "virtloom_module");
@@ -238,8 +238,11 @@ vl_module_check (struct vl_arena *arena, const char *path, struct vl_module *mod
   struct stat st;
   int fd = open_trusted (arena, path, &st, why);
 
-  if (fd < 0
-      || vl_note_read (arena, fd, (size_t)st.st_size, &module->note, &module->span, why) == 0)
+  if (fd < 0)
+    return -1;
+  module->dev = st.st_dev;
+  module->ino = st.st_ino;
+  if (vl_note_read (arena, fd, (size_t)st.st_size, &module->note, &module->span, why) == 0)
     return fd;
   close (fd);
   return -1;
@@ -251,15 +254,14 @@ vl_module_open (struct vl_arena *arena, const char *path, const char *name, enum
 {
   const char *problem = NULL;
   Dl_info info = { .dli_fbase = NULL };
-  struct stat st;
   int fd = vl_module_check (arena, path, module, &problem);
 
   if (fd >= 0)
     problem = vl_note_compare (arena, &module->note, name, kind);
-  if (problem == NULL && fstat (fd, &st) == 0) {
+  if (problem == NULL) {
     pthread_mutex_lock (&lock);
     if (start_libltdl (&problem) == 0) {
-      module->body = open_checked (arena, fd, strrchr (path, '/') + 1, &st, &problem);
+      module->body = open_checked (arena, fd, strrchr (path, '/') + 1, module, &problem);
       if (module->body && dladdr (module->body, &info))
         module->start = info.dli_fbase;
       fd = -1;

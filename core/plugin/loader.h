@@ -10,7 +10,11 @@
 #include "plugin/note.h"
 #include "plugin/registry.h"
 
+#include <sys/types.h>
+
 struct vl_module {
+  dev_t dev; /* of the file */
+  ino_t ino;
   struct vl_note_desc note;
   size_t span;       /* bytes of memory that it takes */
   const char *start; /* where it was mapped */
