@@ -17,17 +17,16 @@ server_export (struct tool *tool)
 {
   const char *folder = args_value (tool->args, "out"), *text;
   const char *const *servers = server_names (tool);
-  int bad = 0;
+  int bad = servers == NULL ? -1 : 0;
 
-  if (servers == NULL)
-    return -1;
-  if (folder == NULL && (servers[0] == NULL || servers[1]))
-    return vl_refuse (tool->call, VL_ERR_USAGE, NULL,
-                      "a file for each server: virtloom server export --all --out DIR",
-                      "'server export' prints the record of one server");
-  for (; *servers; servers++)
-    if (vl_server_export (tool->app, *servers, folder, &text) < 0)
-      bad = -1;
+  if (servers && folder == NULL && (servers[0] == NULL || servers[1]))
+    bad = vl_refuse (tool->call, VL_ERR_USAGE, NULL,
+                     "a file for each server: virtloom server export --all --out DIR",
+                     "'server export' prints the record of one server");
+  else
+    for (size_t i = 0; servers && servers[i]; i++)
+      bad |= vl_server_export (tool->app, servers[i], folder, &text);
+  free ((void *)servers);
   if (bad || folder)
     return bad;
   if (tool->json)
