@@ -149,6 +149,41 @@ run_phase (struct vl_build *build, enum vl_phase phase)
   vl_findings_sort (call, first);
 }
 
+/* ---- what `ready` has said ---- */
+
+/* Does the guest of BUILD go without the feature NAME, whatever is wrong with that? */
+static int
+goes_without (const struct vl_build *build, const char *name)
+{
+  const struct vl_guest *guest = build->guest;
+
+  for (size_t i = 0; i < guest->registry->n; i++) {
+    const struct vl_plugin *plugin = guest->registry->plugins[i];
+
+    if (VL_STREQ (plugin->name, name))
+      return plugin->kind == VL_KIND_FEATURE && ! guest->active[i] && ! guest->failed[i]
+             && ! plugin->critical;
+  }
+  return 0;
+}
+
+/* The settings of a feature that has no part in the guest stop no plan of it: its errors become
+ * warnings, once it is known which features have. */
+static void
+settle_ready (struct vl_build *build)
+{
+  struct vl_findings *findings = &build->call->findings;
+
+  for (size_t i = build->ready_first; i < build->ready_end; i++) {
+    struct vl_finding *finding = &findings->items[i];
+
+    if (finding->severity == VL_SEV_ERROR && goes_without (build, finding->plugin)) {
+      finding->severity = VL_SEV_WARNING;
+      findings->n_errors--;
+    }
+  }
+}
+
 /* ---- the core's own steps ---- */
 
 static void
@@ -228,6 +263,7 @@ vl_build_run (struct vl_build *build)
   call->driver = build->guest->driver;
   run_core (build, VL_PHASE_RESOLVE, resolve);
   run_core (build, VL_PHASE_ACTIVATE, vl_build_activate);
+  settle_ready (build);
   run_core (build, VL_PHASE_ACTIVATE, tell_idle);
   run_phase (build, VL_PHASE_VALIDATE);
   run_phase (build, VL_PHASE_CLAIM);

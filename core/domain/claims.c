@@ -156,6 +156,69 @@ vl_was (struct vl_call *call, const char *prop)
 
 /* ---- amounts ---- */
 
+/* Keeps what the caller says that the host has of RESOURCE, to be held against what others say. */
+static void
+note_total (struct vl_call *call, const char *resource, int64_t total)
+{
+  struct vl_build *build = call->build;
+
+  if (total < 0)
+    return;
+  for (size_t i = 0; i < build->n_totals; i++)
+    if (build->totals[i].total == total && VL_STREQ (build->totals[i].resource, resource)
+        && VL_STREQ (build->totals[i].plugin, claimant (call)))
+      return;
+  VL_GROW (build->totals, build->n_totals, build->totals_size);
+  build->totals[build->n_totals++] = (struct vl_total) {
+    .resource = vl_arena_strdup (call->arena, resource), .plugin = claimant (call), .total = total
+  };
+}
+
+static int
+compare_totals (const void *a, const void *b)
+{
+  const struct vl_total *x = a, *y = b;
+  int order = strcmp (x->resource, y->resource);
+
+  order = order ? order : strcmp (x->plugin, y->plugin);
+  return order ? order : (x->total > y->total) - (x->total < y->total);
+}
+
+/* A host has one amount of a resource: who says another one than the first plugin is told with
+ * it. */
+static void
+judge_totals (struct vl_build *build)
+{
+  const struct vl_total *first = build->totals;
+  struct vl_report report = { .severity = VL_SEV_ERROR,
+                              .err = VL_ERR_CONFLICT,
+                              .code = "PluginConflict" };
+
+  if (build->n_totals)
+    qsort (build->totals, build->n_totals, sizeof *build->totals, compare_totals);
+  for (size_t i = 1; i < build->n_totals; i++) {
+    const struct vl_total *other = &build->totals[i];
+
+    if (! VL_STREQ (first->resource, other->resource)) {
+      first = other;
+      continue;
+    }
+    /* The core counts what a store has anew for each disk. */
+    if (first->total == other->total
+        || (VL_STREQ (first->plugin, "core") && VL_STREQ (other->plugin, "core")))
+      continue;
+    report.plugin = other->plugin;
+    report.hint = VL_STREQ (first->plugin, other->plugin) ? "this is a fault of the plugin"
+                  : VL_STREQ (other->plugin, "core") || VL_STREQ (first->plugin, "core")
+                      ? "a plugin that counts something else has to give it a name of its own"
+                      : vl_printf (build->call, "turn one of them off: virtloom feature disable %s",
+                                   other->plugin);
+    vl_report (build->call, &report,
+               "'%s' says that the host has %" PRId64 " of '%s', and '%s' says %" PRId64,
+               first->plugin, first->total, first->resource, other->plugin, other->total);
+  }
+}
+
 int
 vl_claim_amount (struct vl_call *call, const char *resource, int64_t amount, int64_t total,
                  const char *why)
@@ -170,6 +233,7 @@ vl_claim_amount (struct vl_call *call, const char *resource, int64_t amount, int
     claim = add_claim (call, resource, why);
     claim->total = total;
   }
+  note_total (call, resource, total);
   if (__builtin_add_overflow (claim->amount, amount, &claim->amount))
     return vl_fault (call, "vl_claim of '%s': the amounts add up to more than 64 bits hold",
                      resource);
@@ -240,6 +304,7 @@ vl_claims_judge (struct vl_build *build)
 {
   if (build->n_claims)
     qsort (build->claims, build->n_claims, sizeof *build->claims, compare_claims);
+  judge_totals (build);
   for (size_t i = 0; i < build->n_claims; i++)
     if (build->claims[i].member == NULL)
       judge (build->call, &build->claims[i]);

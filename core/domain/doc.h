@@ -18,9 +18,15 @@ struct vl_build {
   const struct vl_host *host;
   struct vl_doc *doc;
   int check_schema;
-  int timed; /* each phase of each plugin is */
+  int timed;                     /* each phase of each plugin is */
+  size_t ready_first, ready_end; /* the findings of `ready`, which came before the build */
   struct vl_claim_info *claims;
   size_t n_claims, claims_size;
+  struct vl_total {
+    const char *resource, *plugin;
+    int64_t total;
+  } * totals; /* what each plugin says that the host has, not -1 */
+  size_t n_totals, totals_size;
   struct {
     const char *phase, *plugin;
     int64_t ns;
@@ -74,6 +80,13 @@ int vl_path_is_unseen (const char *path);
 /* The element of DOC, which is sealed, at PATH ("/domain/devices/disk[2]") as text of its own, in
  * arena memory of CALL; NULL where there is none. */
 const char *vl_doc_part_xml (struct vl_call *call, const struct vl_doc *doc, const char *path);
+
+/* For trials of drivers: makes DOC, which is sealed, one whose XML a hypervisor cannot carry out. */
+enum vl_planted {
+  VL_PLANT_LOSS = 1,    /* more VCPUs are wanted than its XML has */
+  VL_PLANT_INVALID = 2, /* its XML has an element that no schema allows */
+};
+void vl_doc_plant (struct vl_doc *doc, enum vl_planted planted);
 
 /* loader.c: under what device's name call->addresses has the loader, and what a record of one
  * begins with that shall be chosen anew. */

@@ -84,12 +84,12 @@ build_plan (struct vl_app *app, struct vl_plan *plan, struct vl_plugin *driver,
   call->phase = VL_PHASE_NONE;
   if (vl_holdings_load (app, driver, plan->request->uuid, call->arena, &call->holdings) < 0)
     return;
-  plan->ready_first = call->findings.n;
+  build->ready_first = call->findings.n;
   if (first)
-    copy_findings (call, first->call, first->ready_first, first->ready_end);
+    copy_findings (call, first->call, first->build.ready_first, first->build.ready_end);
   else
     vl_build_ready (call, app->registry, driver, build->host);
-  plan->ready_end = call->findings.n;
+  build->ready_end = call->findings.n;
   plan->ok = vl_build_run (build) == 0;
 }
 
@@ -115,6 +115,7 @@ free_build (struct vl_plan *plan)
 {
   vl_doc_free (plan->build.doc);
   free (plan->build.claims);
+  free (plan->build.totals);
   free (plan->build.timings);
   vl_call_free (plan->call);
 }

@@ -15,8 +15,7 @@ struct vl_plan {
   struct vl_build build;
   struct vl_provenance *provenance; /* NULL until it is asked for */
   size_t n_provenance;
-  size_t ready_first, ready_end; /* the findings of `ready` */
-  size_t told_first, told_end;   /* the findings as they were handed to the application */
+  size_t told_first, told_end; /* the findings as they were handed to the application */
   int ok;
 };
 /* An empty plan: what is asked for is known to have failed before there was a

@@ -167,6 +167,43 @@ START_TEST (claims_beyond_the_total)
 }
 END_TEST
 
+static int
+claim_other_total (struct vl_call *call)
+{
+  int64_t total = VL_STREQ (call->plugin->name, "c") ? 8 : 4;
+
+  return vl_claim (call, "LOOMS", 1, total, NULL) | vl_claim (call, "SHUTTLES", 1, 3, NULL)
+         | (VL_STREQ (call->plugin->name, "d") ? vl_claim (call, "LOOMS", 1, 5, NULL) : 0);
+}
+
+/* Whoever is right: both are named, and no guest is made of the one or the other. */
+START_TEST (claims_of_two_totals)
+{
+  static const struct vl_feature feature = { .claim = claim_other_total };
+
+  loom_feature (&loom, "c", &feature);
+  loom_feature (&loom, "b", &feature);
+  loom_feature (&loom, "a", &feature);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (loom_findings (&loom),
+                    "error PluginConflict c: 'a' says that the host has 4 of 'LOOMS', and 'c' says "
+                    "8\n  turn one of them off: virtloom feature disable c\n");
+  ck_assert_int_eq (vl_findings_exit (loom.call, 0), VL_ERR_CONFLICT);
+}
+END_TEST
+
+START_TEST (claims_of_two_totals_of_one)
+{
+  static const struct vl_feature feature = { .claim = claim_other_total };
+
+  loom_feature (&loom, "d", &feature);
+  ck_assert_ptr_null (loom_build (&loom, REQUEST));
+  ck_assert_str_eq (loom_findings (&loom),
+                    "error PluginConflict d: 'd' says that the host has 4 of 'LOOMS', and 'd' says "
+                    "5\n  this is a fault of the plugin\n");
+}
+END_TEST
+
 /* By others, by several plugins of one guest, by the guest as it was. */
 START_TEST (claims_beyond_what_is_left)
 {
@@ -395,6 +432,8 @@ main (void)
     claims_of_a_pool,
     claims_on_record,
     claims_beyond_the_total,
+    claims_of_two_totals,
+    claims_of_two_totals_of_one,
     claims_beyond_what_is_left,
     claims_that_are_none,
     claims_in_time,

@@ -57,6 +57,7 @@ loom_end (struct loom *loom)
   vl_request_free (loom->request);
   vl_config_free (loom->config);
   free (loom->build.claims);
+  free (loom->build.totals);
   free (loom->build.timings);
   vl_host_free (loom->host);
   vl_registry_free (loom->registry);
