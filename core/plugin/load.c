@@ -131,6 +131,14 @@ check_flags (struct loading *l, const char *what, const char *name, uint32_t fla
             flags & ~known, PACKAGE_VERSION);
 }
 
+/* A number that says yes or no: another one means what a later virtloom made of it. */
+static void
+check_yes_or_no (struct loading *l, const char *what, uint32_t value)
+{
+  if (value > 1)
+    REFUSE (l, "its %s is %u; accepted: 0, 1", what, value);
+}
+
 static const char **
 copy_names (struct loading *l, const struct vl_table *table, const char *what)
 {
@@ -214,6 +222,11 @@ check_keys (struct loading *l, const struct vl_prop *row)
   for (size_t i = 0; i < row->aliases.count; i++) {
     if (aliases[i].key == NULL)
       REFUSE (l, "its property '%s' has an alias without a key", row->name);
+    check_yes_or_no (l, vl_arena_printf (l->plugin->arena, "image of an alias of '%s'", row->name),
+                     aliases[i].image);
+    check_yes_or_no (
+        l, vl_arena_printf (l->plugin->arena, "deprecated of an alias of '%s'", row->name),
+        aliases[i].deprecated);
     flavor |= ! aliases[i].image;
     image |= aliases[i].image != 0;
   }
@@ -447,8 +460,22 @@ adopt_feature (struct loading *l)
   plugin->needs = copy_names (l, &feature->needs, "needs");
   plugin->conflicts = copy_names (l, &feature->conflicts, "conflicts");
   plugin->traits = copy_names (l, &feature->traits, "traits");
+  check_yes_or_no (l, "policy", feature->policy);
   adopt_tools (l, &feature->tools);
   adopt_groups (l);
+}
+
+/* What it says that it changes of a guest that runs. */
+static void
+check_live (struct loading *l, const struct vl_driver *driver)
+{
+  static const char names[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-/";
+
+  if (driver->live && (driver->devices == NULL || driver->devices->change_live == NULL))
+    REFUSE (l, "it lists what it changes of a guest that runs (live), and lacks change_live");
+  for (const char *const *path = driver->live; path && *path; path++)
+    if (**path == '\0' || (*path)[strspn (*path, names)] || **path == '/' || **path == '.')
+      REFUSE (l, "its live path '%s' is no path; accepted: as 'devices/disk/iotune'", *path);
 }
 
 static void
@@ -478,6 +505,9 @@ adopt_driver (struct loading *l)
   ADOPT (events);
   ADOPT (secrets);
 #undef ADOPT
+  check_yes_or_no (l, "reads_back", driver->reads_back);
+  check_yes_or_no (l, "validates", driver->validates);
+  check_live (l, driver);
 }
 
 int

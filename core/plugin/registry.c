@@ -122,6 +122,15 @@ vl_plugin_name_reserved (const char *name)
   return vl_text_among (name, reserved);
 }
 
+const char *
+vl_plugin_name_problem (const char *name)
+{
+  return vl_plugin_name_reserved (name) ? "the core's own values begin with it"
+         : VL_STARTS (name, "trait") || VL_STARTS (name, "resources")
+             ? "so begin the keys with which flavors require traits and ask for resources"
+             : NULL;
+}
+
 /* A hint where file NAME.conf, which says of no plugin what it is, is nearly called as one
  * that does; else NULL. */
 static const char *
@@ -155,9 +164,9 @@ read_record (struct vl_call *call, struct vl_registry *registry, const struct vl
     /* Its findings were recorded where the file was read. */
     plugin->state = VL_PLUGIN_REFUSED;
     plugin->reason = vl_arena_strdup (plugin->arena, file->why);
-  } else if (vl_plugin_name_reserved (plugin->name))
-    REFUSE (call, plugin, "the name '%s' is reserved: the core's own values begin with it",
-            plugin->name);
+  } else if (vl_plugin_name_problem (plugin->name))
+    REFUSE (call, plugin, "the name '%s' is reserved: %s", plugin->name,
+            vl_plugin_name_problem (plugin->name));
   else if (kind == NULL)
     vl_plugin_refuse (
         call, plugin, VL_ERR_REFUSED, NULL, nearest_conf (call, config, file->plugin),
@@ -290,10 +299,17 @@ check_claims (struct vl_call *call, struct vl_plugin *plugin)
   struct keys keys = { 0 };
 
   add_keys (&keys, plugin);
-  for (size_t i = 0; i < keys.n; i++)
+  for (size_t i = 0; i < keys.n; i++) {
+    const char *problem = vl_key_problem (keys.items[i].name, keys.items[i].image);
+
+    if (problem)
+      REFUSE (call, plugin, "it has the request key '%s', %s", keys.items[i].name, problem);
     if (! vl_strv_has (&names, keys.items[i].name))
       vl_strv_add (&names, keys.items[i].name);
+  }
   free (keys.items);
+  if (plugin->state == VL_PLUGIN_REFUSED)
+    return -1;
   for (const char **trait = plugin->traits; *trait; trait++)
     vl_strv_add (&traits, *trait);
   if (plugin->unclaimed) {

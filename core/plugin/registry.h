@@ -119,6 +119,15 @@ int vl_registry_load (struct vl_call *call, struct vl_registry *registry, struct
 
 /* Is NAME one that the core keeps for itself? */
 int vl_plugin_name_reserved (const char *name);
+/* Why no plugin can be called NAME, or NULL: what is reserved, or what its keys would begin with. */
+const char *vl_plugin_name_problem (const char *name);
+/* What the keys of flavors and requests are made of. */
+#define VL_KEY_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-"
+/* Where the name begins in KEY, "WORD[GROUP]:NAME", with which a flavor or image requires a trait or
+ * asks for a resource; NULL where it is none.  *GROUPED: it has a group. */
+const char *vl_required_name (const char *key, const char *word, int *grouped);
+/* Why no plugin can have the request key KEY of an IMAGE or a flavor, or NULL. */
+const char *vl_key_problem (const char *key, int image);
 /* Between reading and loading: the modules of PLACES stand in for plugins of their names.
  * 0, or -1 after findings. */
 int vl_registry_given (struct vl_call *call, struct vl_registry *registry,

@@ -9,6 +9,38 @@
 
 #include "lib/text.h"
 
+/* Nova's: of "trait_GROUP:NAME". */
+#define GROUP_BYTES 64
+
+const char *
+vl_required_name (const char *key, const char *word, int *grouped)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  size_t length = strlen (word), group;
+
+  if (strncmp (key, word, length) != 0)
+    return NULL;
+  group = strspn (key + length, letters);
+  if (key[length + group] != ':' || group > GROUP_BYTES)
+    return NULL;
+  *grouped = group > 0;
+  return key + length + group + 1;
+}
+
+const char *
+vl_key_problem (const char *key, int image)
+{
+  int grouped = 0;
+
+  if (*key == '\0' || key[strspn (key, VL_KEY_LETTERS)])
+    return "which nobody can ask for; accepted: letters, digits and '_.:-'";
+  if (vl_required_name (key, "trait", &grouped) && ! (image && grouped))
+    return "with which flavors and images require traits; accepted: another name before the ':'";
+  if (! image && vl_required_name (key, "resources", &grouped))
+    return "with which flavors ask for resources; accepted: another name before the ':'";
+  return NULL;
+}
+
 static const char *const core_values[] = {
   VL_GUEST_NAME,
   VL_GUEST_UUID,

@@ -258,10 +258,8 @@ unsupported (struct vl_guest *guest, const struct vl_entry *entry, const char *k
 static void
 unclaimed (struct vl_guest *guest, const struct vl_entry *entry, const char *key)
 {
-  static const char letters[] =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
   int image = entry->layer != VL_LAYER_FLAVOR;
-  int good = *entry->key && entry->key[strspn (entry->key, letters)] == '\0', asks;
+  int good = *entry->key && entry->key[strspn (entry->key, VL_KEY_LETTERS)] == '\0', asks;
   struct vl_guest_work *work = guest->work;
   const char *known;
   char name[KEY_ROOM];

@@ -10,30 +10,12 @@
 
 #include <virtloom/ascii.h>
 
-#define GROUP_BYTES 64
-
 static void
 refuse_value (struct vl_guest *guest, const struct vl_entry *entry, const char *accepted)
 {
   vl_entry_say (guest, entry, NULL, VL_ERR_REQUEST, NULL, NULL,
                 "'%s' is no value of '%s'; accepted: %s",
                 vl_shown (guest->call->arena, entry->value), entry->key, accepted);
-}
-
-/* Where the name begins in KEY, "WORD[GROUP]:NAME"; NULL where it is none. */
-static const char *
-name_in (const char *key, const char *word, int *grouped)
-{
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-  size_t length = strlen (word), group;
-
-  if (strncmp (key, word, length) != 0)
-    return NULL;
-  group = strspn (key + length, letters);
-  if (key[length + group] != ':' || group > GROUP_BYTES)
-    return NULL;
-  *grouped = group > 0;
-  return key + length + group + 1;
 }
 
 static int
@@ -140,7 +122,7 @@ vl_open_key (struct vl_guest *guest, const struct vl_entry *entry)
   struct vl_guest_work *work = guest->work;
   size_t room = guest->request->n_entries;
   int grouped, flavor = entry->layer == VL_LAYER_FLAVOR;
-  const char *name = name_in (entry->key, "trait", &grouped);
+  const char *name = vl_required_name (entry->key, "trait", &grouped);
 
   if (work->traits == NULL) {
     work->traits = vl_arena_alloc (guest->call->arena, room * sizeof *work->traits);
@@ -151,7 +133,7 @@ vl_open_key (struct vl_guest *guest, const struct vl_entry *entry)
       add_trait (guest, entry, name, grouped);
     return 1;
   }
-  name = flavor ? name_in (entry->key, "resources", &grouped) : NULL;
+  name = flavor ? vl_required_name (entry->key, "resources", &grouped) : NULL;
   if (name && check_name (guest, entry, name) == 0)
     add_resource (guest, entry, name);
   return name != NULL;

@@ -145,9 +145,9 @@ vl_plugins_check_name (struct vl_app *app, const char *name)
                       "'%s' cannot be a plugin's name; accepted: a small letter, then up to 30 of "
                       "small letters, digits and '-'",
                       name);
-  if (vl_plugin_name_reserved (name))
+  if (vl_plugin_name_problem (name))
     return vl_refuse (app->call, VL_ERR_USAGE, NULL, "take another name",
-                      "the name '%s' is reserved: the core's own values begin with it", name);
+                      "the name '%s' is reserved: %s", name, vl_plugin_name_problem (name));
   if (other)
     return vl_refuse (app->call, VL_ERR_CONFLICT, NULL, "take another name",
                       "there is a plugin '%s' (%s)", name, other->conf);
