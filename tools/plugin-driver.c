@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +70,56 @@ run_suite (struct checking *c, const char *script, struct suite *suite)
     waitpid (child, &suite->status, 0);
 }
 
+/* ---- what it says of itself ---- */
+
+static const struct {
+  enum vl_driver_claim claim;
+  const char *line;
+} claims[] = {
+  { VL_CLAIM_GUESTS, "it knows which guests there are" },
+  { VL_CLAIM_READS_BACK, "what it says that it reads back (reads_back) it reads back" },
+  { VL_CLAIM_SEES_LOSS,
+    "spawn refuses a guest of which the hypervisor lost something (reads_back)" },
+  { VL_CLAIM_VALIDATES, "spawn refuses what libvirt's schema does not allow (validates)" },
+  { VL_CLAIM_SECRETS, "a secret is kept, stays what it is, and is forgotten" },
+  { VL_CLAIM_AGENT, "a guest without an agent does not do what only an agent does" },
+  { VL_CLAIM_EVENTS, "it says when it hears events, and ends when it is told to" },
+};
+
+/* A claim that is tried spoils the plan that it is tried with. */
+static void
+try_claim (struct checking *c, struct vl_app *app, size_t i)
+{
+  json_t *request = plain_request (c);
+  struct vl_plan *plan;
+  const char *why = NULL;
+  int said = make_plan (app, request, &plan);
+
+  if (said == 0)
+    said = vl_plan_try_driver (app, plan, claims[i].claim, &why);
+  if (said != 1
+      && ! tap_ok (c->tap, said == 0 && ! tap_faulty (app), claims[i].line, "%s",
+                   why ? why : "it cannot be tried; the findings are below"))
+    tap_findings (c->tap, app);
+  vl_plan_free (plan);
+  json_decref (request);
+}
+
+static void
+check_claims (struct checking *c)
+{
+  struct vl_app *app;
+
+  /* Guests may run as another user, who has to come to what is theirs. */
+  if (chmod (c->folder, 0711) < 0)
+    tap_note (c->tap, "'%s': %m", c->folder);
+  c->tool->options.driver = c->name;
+  app = check_open (c, NULL, 1);
+  for (size_t i = 0; app && i < sizeof claims / sizeof claims[0]; i++)
+    try_claim (c, app, i);
+  vl_app_free (app);
+}
+
 void
 check_driver (struct checking *c)
 {
@@ -96,6 +147,8 @@ check_driver (struct checking *c)
             access (script, R_OK) < 0 ? "it is not there"
             : suite.planned           ? "see above"
                                       : "it ended before its end");
+  if (suite.status == 0 && *suite.skipped == '\0')
+    stage_run (c, "a guest that is made and not started", check_claims);
   free (script);
   free (seconds);
 }

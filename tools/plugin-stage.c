@@ -110,10 +110,12 @@ begin_child (struct checking *c)
   dup2 (stage_written, STDERR_FILENO);
   close (nothing);
   limit (RLIMIT_CORE, 0);
-  if (HAS_MEMORY_LIMIT)
+  /* A driver may work in processes of its own, which begin with all that libvirt maps. */
+  if (HAS_MEMORY_LIMIT && c->note.kind != VL_KIND_DRIVER)
     limit (RLIMIT_AS, MEMORY_LIMIT);
   fault_watch ();
-  pthread_atfork (NULL, NULL, end_copy);
+  if (c->note.kind != VL_KIND_DRIVER)
+    pthread_atfork (NULL, NULL, end_copy);
   alarm (c->seconds);
 }
 
@@ -214,7 +216,9 @@ stage_run (struct checking *c, const char *what, void (*run) (struct checking *)
   c->tap->finished = 0;
   fault_forget ();
   fflush (NULL);
-  prctl (PR_SET_CHILD_SUBREAPER, 1);
+  /* What a feature leaves behind becomes ours, to be ended.  libvirt waits until a QEMU that it has
+   * killed is gone, for which somebody else has to wait for it. */
+  prctl (PR_SET_CHILD_SUBREAPER, c->note.kind != VL_KIND_DRIVER);
   stage_written = memfd_create ("written", MFD_CLOEXEC);
   make_terminal ();
   child = stage_written < 0 ? -1 : fork ();

@@ -92,8 +92,13 @@ struct vl_call {
   const char *ready_virt_type;    /* where there is no guest: what the driver's are, or NULL */
   const char *origin; /* of text that is being read: of findings that have no other, or NULL */
   struct vl_address *addresses; /* that vl_doc_read_back saw */
-  const char *op_device;        /* the disk or NIC that an operation is about, or NULL */
-  struct vl_acting *acting;     /* permit and later: the server that it is about; else NULL */
+  /* How often vl_doc_read_back has found all of a document: in all, in a running domain, and in a
+   * text that is the document's own, byte for byte. */
+  struct vl_seen_back {
+    unsigned times, live, own;
+  } seen_back;
+  const char *op_device;    /* the disk or NIC that an operation is about, or NULL */
+  struct vl_acting *acting; /* permit and later: the server that it is about; else NULL */
   /* "key=value, layer[, file:line]" of PROP in the arena of CALL, or NULL where it came
    * from nowhere: vl_origin_text of core/request, or NULL. */
   const char *(*origin_text) (struct vl_call *call, const char *prop);

@@ -8,6 +8,8 @@
 
 #include "domain/meaning.h"
 
+#include "lib/text.h"
+
 /* Children of one element that are already somebody's. */
 struct taken {
   const struct vl_xml **items;
@@ -180,5 +182,29 @@ vl_doc_read_back (struct vl_call *call, const struct vl_doc *doc, const char *xm
                          vl_xml_name (r.domain));
   if (live)
     vl_loader_note (call, doc, r.domain);
-  return match_node (&r, doc->root, r.domain, 1) == 0 ? 0 : -1;
+  if (match_node (&r, doc->root, r.domain, 1))
+    return -1;
+  call->seen_back.times++;
+  call->seen_back.live += live != 0;
+  call->seen_back.own += VL_STREQ (xml, vl_doc_xml (doc));
+  return 0;
+}
+
+void
+vl_doc_plant (struct vl_doc *doc, enum vl_planted planted)
+{
+  static const char end[] = "</domain>", unknown[] = "  <unknown-to-every-schema/>\n";
+  struct vl_element *vcpu = doc->root->first;
+  char *last = strstr (doc->xml.text, end);
+
+  if (planted == VL_PLANT_INVALID && last) {
+    VL_AUTOFREE char *rest = vl_xasprintf ("%s", last);
+
+    doc->xml.length = (size_t)(last - doc->xml.text);
+    vl_str_printf (&doc->xml, "%s%s", unknown, rest);
+  }
+  while (vcpu && ! VL_STREQ (vcpu->shape->name, "vcpu"))
+    vcpu = vcpu->next;
+  if (planted == VL_PLANT_LOSS && vcpu && vcpu->text)
+    vcpu->text->value = vl_arena_printf (doc->arena, "1%s", vcpu->text->value);
 }

@@ -65,6 +65,8 @@ vl_records_write (struct vl_call *call, size_t first, FILE *file)
     put (file, seen->text);
   }
   put (file, NULL);
+  put (file, vl_printf (call, "%u %u %u", call->seen_back.times, call->seen_back.live,
+                        call->seen_back.own));
 }
 
 static int
@@ -123,11 +125,23 @@ get_addresses (struct vl_call *call, FILE *file)
   return more;
 }
 
+static int
+get_seen_back (struct vl_call *call, FILE *file)
+{
+  struct vl_seen_back *seen = &call->seen_back;
+  const char *numbers;
+
+  return get (call, file, &numbers) == 1
+                 && sscanf (numbers, "%u %u %u", &seen->times, &seen->live, &seen->own) == 3
+             ? 0
+             : -1;
+}
+
 int
 vl_records_read (struct vl_call *call, FILE *file)
 {
   if (get_findings (call, file) == 0 && get_facts (call, file) == 0
-      && get_addresses (call, file) == 0)
+      && get_addresses (call, file) == 0 && get_seen_back (call, file) == 0)
     return 0;
   return vl_refuse (call, VL_ERR_FAILED, NULL, NULL, "what a child process recorded is incomplete");
 }

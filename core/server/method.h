@@ -54,4 +54,12 @@ int vl_call_missing (struct vl_call *call, const struct vl_plugin *driver, const
     call_result_;                                                                                  \
   })
 
+/* After METHOD of DRIVER, which has made or changed a guest, and before which call->seen_back was
+ * set to 0: has a driver that says `reads_back` found the whole document in the domain, where LIVE
+ * is set in the running one?  0, or -1 after a PluginFault. */
+int vl_driver_looked (struct vl_app *app, struct vl_plugin *driver, const char *method, int live);
+/* The `spawn` of DRIVER which, where it says `reads_back`, must have done so.  0, or -1 after a
+ * finding: the guest may be there nevertheless. */
+int vl_driver_spawn (struct vl_app *app, struct vl_plugin *driver, const struct vl_spawn *spawn);
+
 #endif

@@ -227,7 +227,7 @@ spawn_or_blame (struct creation *c, const struct vl_spawn *spawn)
   struct vl_call *call = c->app->call;
   size_t first = call->findings.n, last;
 
-  if (VL_CALL (c->app, c->driver, power, spawn, spawn) == 0)
+  if (vl_driver_spawn (c->app, c->driver, spawn) == 0)
     return 0;
   last = call->findings.n;
   if (c->driver->driver.validates && vl_plan_check_schema (c->app, c->plan) < 0)

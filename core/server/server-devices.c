@@ -220,16 +220,22 @@ call_driver (const struct work *w, const struct vl_hooks *before, const struct v
                                            .parts =
                                                parts_of (w, before->stored, after->stored, gone),
                                            .after = &spawn };
+  int result;
 
   if (vl_record_spawn (app, &w->record, after->stored->doc, &spawn) < 0)
     return -1;
   app->call->host = after->host;
   app->call->addresses = NULL;
-  if (w->what->of == VL_DEVICE_VOLUME)
-    return gone ? VL_CALL (app, w->driver, devices, detach_volume, &change)
-                : VL_CALL (app, w->driver, devices, attach_volume, &change);
-  return gone ? VL_CALL (app, w->driver, devices, detach_interface, &change)
-              : VL_CALL (app, w->driver, devices, attach_interface, &change);
+  if (gone)
+    return w->what->of == VL_DEVICE_VOLUME
+               ? VL_CALL (app, w->driver, devices, detach_volume, &change)
+               : VL_CALL (app, w->driver, devices, detach_interface, &change);
+  app->call->seen_back = (struct vl_seen_back) { 0 };
+  result = w->what->of == VL_DEVICE_VOLUME
+               ? VL_CALL (app, w->driver, devices, attach_volume, &change)
+               : VL_CALL (app, w->driver, devices, attach_interface, &change);
+  /* Nobody knows what the guest has then. */
+  return result == 0 && vl_driver_looked (app, w->driver, "attach", 0) < 0 ? 1 : result;
 }
 
 /* 0 after a finding where the driver lacks the call, or what takes back what it did: else 1. */

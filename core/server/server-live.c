@@ -127,7 +127,10 @@ call_driver (struct vl_app *app, struct vl_plugin *driver, const struct vl_recor
     return -1;
   app->call->host = after->host;
   app->call->addresses = NULL;
-  return VL_CALL (app, driver, devices, change_live, &change);
+  app->call->seen_back = (struct vl_seen_back) { 0 };
+  return VL_CALL (app, driver, devices, change_live, &change) < 0
+             ? -1
+             : vl_driver_looked (app, driver, "change_live", 0);
 }
 
 int

@@ -335,6 +335,21 @@ struct vl_create_options {
  * lists of "K=V"; its image must be one of STATE and be described as that is. */
 VL_EXPORT int vl_plan_create (struct vl_app *app, const struct vl_create_options *options,
                               struct vl_plan **plan);
+/* Holds what the driver that acts says of itself against what it does, with the guest of PLAN, which
+ * is made on this host, in STATE, without being started, and is gone afterwards.  PLAN is of no use after a claim that is tried with a document which cannot be
+ * carried out.  0: it is so; 1: the driver does not say it; -1 with *WHY it is not so (borrowed),
+ * NULL: that cannot be tried, and after findings. */
+enum vl_driver_claim {
+  VL_CLAIM_READS_BACK = 1, /* `reads_back`, and get_info has the guest's XML */
+  VL_CLAIM_SEES_LOSS = 2,  /* the same where the hypervisor lost something: spawn fails */
+  VL_CLAIM_VALIDATES = 3,  /* `validates` */
+  VL_CLAIM_SECRETS = 4,    /* the calls of `secrets` */
+  VL_CLAIM_GUESTS = 5,     /* which guests there are, and what is not done to one that is off */
+  VL_CLAIM_AGENT = 6,  /* `guest`: a guest without an agent does nothing that one is asked for */
+  VL_CLAIM_EVENTS = 7, /* `events`: it says when it hears, and ends when it is told to */
+};
+VL_EXPORT int vl_plan_try_driver (struct vl_app *app, struct vl_plan *plan,
+                                  enum vl_driver_claim claim, const char **why);
 VL_EXPORT void vl_plan_free (struct vl_plan *plan);
 VL_EXPORT const char *vl_plan_xml (const struct vl_plan *plan); /* NULL: failed */
 VL_EXPORT size_t vl_plan_n_provenance (const struct vl_plan *plan);
