@@ -183,6 +183,7 @@ run_stages (struct checking *c)
     { "planning", check_plans },
     { "planning with other settings", check_settings },
     { "planning for a bare host", check_bare },
+    { "planning guests of each kind", check_shapes },
     { "probing", check_probe },
     { "the life of a server", check_server },
     { "each callback", check_callbacks },
@@ -286,18 +287,26 @@ with_volume (char *text, const char *path)
   return all;
 }
 
+char *
+trial_text (struct checking *c, const char *text)
+{
+  char *volume = vl_xasprintf ("%s/" TRIAL_VOLUME, c->folder);
+  char *all = with_volume (vl_xasprintf ("%s", text), volume);
+
+  free (volume);
+  return all;
+}
+
 static int
 read_request (struct checking *c)
 {
   const char *path = args_value (c->tool->args, "request");
-  char *volume = vl_xasprintf ("%s/" TRIAL_VOLUME, c->folder);
   size_t length;
-  char *text = path ? tool_read (c->tool, path, REQUEST_LIMIT, &length) : NULL;
+  char *given = path ? tool_read (c->tool, path, REQUEST_LIMIT, &length) : NULL;
+  char *text = given ? trial_text (c, given) : NULL;
   json_error_t error = { .line = 0 };
 
-  if (text)
-    text = with_volume (text, volume);
-  free (volume);
+  free (given);
   if (path == NULL)
     return 0;
   if (text)

@@ -67,6 +67,8 @@ void tap_note (struct tap *tap, const char *fmt, ...) VL_PRINTF (2, 3);
 void tap_findings (struct tap *tap, const struct vl_app *app);
 /* Is one of them that the module did what no plugin may? */
 int tap_faulty (const struct vl_app *app);
+/* TEXT with the path of the trial's volume for each "@volume@"; the caller frees. */
+char *trial_text (struct checking *c, const char *text);
 /* Prints what there is. */
 void tap_flush (struct tap *tap);
 
@@ -135,6 +137,10 @@ json_t *require_trait (const json_t *request, const char *trait);
  * module did what no plugin may is added to *FAULTY, if that is not NULL; the first time is
  * told. */
 json_t *full_request (struct checking *c, struct vl_app *app, size_t turn, int *faulty);
+
+/* ---- plugin-shapes.c ---- */
+
+void check_shapes (struct checking *c);
 
 /* ---- plugin-values.c ---- */
 

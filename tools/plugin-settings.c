@@ -39,7 +39,7 @@ is_answer (const struct vl_app *app, int result)
 
   return ! tap_faulty (app)
          && (result == 0 || code == VL_ERR_REQUEST || code == VL_ERR_UNSUPPORTED
-             || code == VL_ERR_CONFLICT);
+             || code == VL_ERR_CONFLICT || code == VL_ERR_REFUSED);
 }
 
 static void
