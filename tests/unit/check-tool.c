@@ -14,11 +14,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/loop.h>
 #include <linux/magic.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -329,6 +331,45 @@ START_TEST (no_mapped_users)
 }
 END_TEST
 
+/* A loop device of the file NAME, which goes when its descriptor is closed; -1 where this machine has
+ * none to give. */
+static int
+loop_of (const char *name, const char **device)
+{
+  struct loop_config config = { .info = { .lo_flags = LO_FLAGS_AUTOCLEAR } };
+  VL_AUTOCLOSE int control = open ("/dev/loop-control", O_RDWR | O_CLOEXEC);
+  VL_AUTOCLOSE int file = open (path (name), O_RDWR | O_CLOEXEC);
+  int number = control < 0 ? -1 : ioctl (control, LOOP_CTL_GET_FREE), loop;
+
+  *device = vl_printf (call, "/dev/loop%d", number);
+  loop = number < 0 ? -1 : open (*device, O_RDWR | O_CLOEXEC);
+  config.fd = (uint32_t)file;
+  if (loop >= 0 && ioctl (loop, LOOP_CONFIGURE, &config) < 0) {
+    close (loop);
+    return -1;
+  }
+  return loop;
+}
+
+/* Its size is asked by ioctl, and that it is to be zeroed. */
+START_TEST (block_device)
+{
+  struct vl_tool_file handed = { .fd = -1, .write = 1 };
+  VL_AUTOCLOSE int loop = -1;
+
+  rig_write (&rig, "disk", "a tenant's");
+  ck_assert_int_eq (truncate (path ("disk"), MIB), 0);
+  if (! is_root () || ! has ("Landlock") || (loop = loop_of ("disk", &handed.path)) < 0)
+    return;
+  tool.files = (struct vl_table) { &handed, 1, sizeof handed };
+  row.flags = VL_TOOL_TENANT | VL_TOOL_WRITES;
+  says ("head -c 10 " VL_TOOL_FILE_0 "; echo; blockdev --getsize64 " VL_TOOL_FILE_0
+        " && blkdiscard -f -z " VL_TOOL_FILE_0 " && tr -d '\\0' < " VL_TOOL_FILE_0,
+        "a tenant's\n1048576\n");
+  problem ("cat /dev/loop-control", VL_TOOL_EXITED, "cat: /dev/loop-control: Permission denied");
+}
+END_TEST
+
 START_TEST (file_size)
 {
   struct vl_tool_file handed = { .path = path ("out"), .fd = -1, .write = 1 };
@@ -364,6 +405,7 @@ add (TCase *tests)
   tcase_add_test (tests, files);
   tcase_add_test (tests, files_below_run);
   tcase_add_test (tests, no_mapped_users);
+  tcase_add_test (tests, block_device);
   tcase_add_test (tests, file_size);
 }
 
