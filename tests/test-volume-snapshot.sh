@@ -446,7 +446,7 @@ if can_kill; then
     [ $status = ACTIVE ] || must f server stop web
     for word in snapshot unsnapshot; do
       bad=0
-      for n in $(kill_places 4); do
+      for n in $(kill_places 11); do
         rm -f written
         if [ $word = snapshot ]; then
           [ "$(chain)" = one.raw ] || must f server unsnapshot volume web vdb
@@ -476,7 +476,7 @@ if can_kill; then
   for status in ACTIVE SHUTOFF; do
     for words in "--overlay $tmp/over2.qcow2" --pull; do
       bad=0
-      for n in $(kill_places 6); do
+      for n in $(kill_places 19); do
         rm -f written
         as_qemu
         [ "$(f server show web -o value -c status)" = SHUTOFF ] || must f server stop web
