@@ -25,8 +25,8 @@ static char *
 read_up_to (int fd, size_t limit, size_t expected, size_t *length, const char **why)
 {
   static __thread char too_large[64];
-  VL_AUTOFREE char *text = NULL;
-  size_t n = 0, size = 0;
+  size_t n = 0, size = expected && expected <= limit ? expected + 2 : 0;
+  VL_AUTOFREE char *text = size ? vl_xrealloc (NULL, size, 1) : NULL;
 
   for (;;) {
     ssize_t got;
