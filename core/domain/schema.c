@@ -27,7 +27,7 @@ struct judge {
 struct schema {
   char name[32];
   struct judge whole, part;
-  struct vl_schema_names names; /* that the part was made for */
+  int is_parted; /* the part was made, or found to be none */
   struct schema *next;
 };
 
@@ -136,37 +136,24 @@ validate (struct judge *judge, xmlDocPtr doc)
 
 /* ---- a part of it ---- */
 
-static int
-has_all (const struct vl_strv *list, const struct vl_strv *of)
-{
-  for (size_t i = 0; i < of->n; i++)
-    if (! vl_strv_has (list, of->items[i]))
-      return 0;
-  return 1;
-}
-
-/* Is DOC valid by the part of SCHEMA that it can meet?  That is made for the first document, and
- * serves others as long as they have nothing more; 0 says nothing, and the whole is asked. */
+/* Is DOC valid by the part of SCHEMA that the first document could meet?  0 says nothing, and the
+ * whole is asked. */
 static int
 valid_by_part (struct schema *schema, xmlDocPtr doc)
 {
   struct vl_schema_names names = { 0 };
-  int is_valid;
 
-  vl_schema_names (doc, &names);
-  if (schema->names.elements.n == 0) {
-    VL_AUTOFREE char *text = vl_schema_part (VL_LIBVIRT_SCHEMAS, schema->name, &names);
+  if (! schema->is_parted) {
+    VL_AUTOFREE char *text = NULL;
 
+    schema->is_parted = 1;
+    vl_schema_names (doc, &names);
+    text = vl_schema_part (VL_LIBVIRT_SCHEMAS, schema->name, &names);
+    vl_schema_names_free (&names);
     if (text)
       schema->part.rng = parse (xmlRelaxNGNewMemParserCtxt (text, (int)strlen (text)));
-    schema->names = names;
-    return schema->part.rng && validate (&schema->part, doc);
   }
-  is_valid = schema->part.rng && has_all (&schema->names.elements, &names.elements)
-             && has_all (&schema->names.attributes, &names.attributes)
-             && validate (&schema->part, doc);
-  vl_schema_names_free (&names);
-  return is_valid;
+  return schema->part.rng && validate (&schema->part, doc);
 }
 
 int

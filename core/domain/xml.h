@@ -13,13 +13,14 @@
 int vl_schema_valid (struct vl_call *call, const char *name, xmlDocPtr doc);
 
 /* ---- schema-part.c ---- */
-/* What the elements and attributes of a document are called, without prefixes, sorted. */
+/* What the elements and attributes of a document are called, without prefixes, and what they hold,
+ * as values are compared; each sorted. */
 struct vl_schema_names {
-  struct vl_strv elements, attributes;
+  struct vl_strv elements, attributes, values;
 };
 void vl_schema_names (xmlDocPtr doc, struct vl_schema_names *names);
 void vl_schema_names_free (struct vl_schema_names *names);
-/* The part of schema NAME in FOLDER that a document with no other NAMES can meet: what is valid by
+/* The part of schema NAME in FOLDER that a document of NAMES can meet: what is valid by
  * it is valid by the whole.  The text of one grammar, which the caller frees; NULL where the
  * schema cannot be read, or has what is not understood. */
 char *vl_schema_part (const char *folder, const char *name, const struct vl_schema_names *names);

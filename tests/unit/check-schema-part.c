@@ -205,7 +205,6 @@ END_TEST
 
 #define BEGIN "<grammar xmlns='http://relaxng.org/ns/structure/1.0'>"
 #define OTHER "<element xmlns='http://relaxng.org/ns/structure/1.0' name='a'><empty/></element>"
-#define LEFT "<grammar xmlns='http://relaxng.org/ns/structure/1.0'>"
 
 /* What is made of small schemas for <a b='1'><c/></a>; NULL: no part. */
 static const struct {
@@ -213,29 +212,55 @@ static const struct {
 } small[] = {
   { BEGIN "<start><element name='a'><optional><attribute name='x'><data type='int'/></attribute>"
           "</optional></element></start></grammar>",
-    LEFT "<start><element name='a'><empty/></element></start></grammar>" },
+    BEGIN "<start><element name='a'><empty/></element></start></grammar>" },
   { BEGIN "<start><ref name='d'/></start><define name='e'><text/></define>"
           "<define name='d'><element name='z'><ref name='e'/></element></define></grammar>",
-    LEFT "<start><ref name='d'></ref></start>"
-         "<define name='d'><element name='z'><empty/></element></define></grammar>" },
+    BEGIN "<start><ref name='d'></ref></start>"
+          "<define name='d'><element name='z'><empty/></element></define></grammar>" },
+  /* In a choice what is optional stays, and a value of a type of its own does. */
   { BEGIN "<start><element name='a'><choice><optional><element name='z'><text/></element>"
-          "</optional><value> 1 &amp; &lt;2&gt; </value></choice></element></start></grammar>",
-    LEFT "<start><element name='a'><choice><optional><element "
-         "name='z'><empty/></element></optional><value> 1 &amp; &lt;2&gt; </value></choice>"
-         "</element></start></grammar>" },
+          "</optional><value type='string'> 1 &amp; &lt;2&gt; </value></choice></element></start>"
+          "</grammar>",
+    BEGIN "<start><element name='a'><choice><optional><element name='z'><empty/></element>"
+          "</optional><value type='string'> 1 &amp; &lt;2&gt; </value></choice></element></start>"
+          "</grammar>" },
+  /* Values, blanks aside; what cannot do without one goes with it, over definitions too. */
+  { BEGIN
+    "<start><element name='a'><attribute name='b'><choice><value> 1 </value>"
+    "<value>2</value><list><value>3</value></list></choice></attribute><choice>"
+    "<group><attribute name='b'><value>4</value></attribute><text/></group>"
+    "<ref name='d'/><ref name='e'/></choice></element></start>"
+    "<define name='d'><oneOrMore><element name='z'><text/></element></oneOrMore></define>"
+    "<define name='e'><element name='c'><optional><ref name='e'/></optional></element></define>"
+    "</grammar>",
+    BEGIN "<start><element name='a'><attribute name='b'><choice><value> 1 </value>"
+          "<list><value>3</value></list></choice></attribute><choice>"
+          "<ref name='e'></ref></choice></element></start>"
+          "<define name='e'><element name='c'><optional><ref name='e'></ref></optional></element>"
+          "</define></grammar>" },
+  /* What is excepted stays as it is. */
+  { BEGIN "<start><element name='a'><attribute name='b'><data type='string'><except><choice>"
+          "<value>1</value><value>2</value></choice></except></data></attribute></element></start>"
+          "</grammar>",
+    BEGIN "<start><element name='a'><attribute name='b'><data type='string'><except><choice>"
+          "<value>1</value><value>2</value></choice></except></data></attribute></element></start>"
+          "</grammar>" },
+  { BEGIN "<start><element name='a'><data type='string'><except><ref name='d'/></except></data>"
+          "</element></start><define name='d'><value>2</value></define></grammar>",
+    NULL },
   /* An attribute may be anywhere; so may one that is named in another way. */
   { BEGIN "<start><element><anyName/><attribute name='x'><text/></attribute></element></start>"
           "<x:remark xmlns:x='urn:x'>no <start/> is here</x:remark></grammar>",
-    LEFT "<start><element><anyName></anyName><attribute name='x'></attribute></element></start>"
-         "</grammar>" },
+    BEGIN "<start><element><anyName></anyName><attribute name='x'></attribute></element></start>"
+          "</grammar>" },
   { BEGIN "<start combine='choice'><ref name='d'/></start>"
           "<define name='d' combine='choice'><element name='c'><empty/></element></define>"
           "<define name='d' combine='choice'><element name='a'><empty/></element></define>"
           "</grammar>",
-    LEFT "<start combine='choice'><ref name='d'></ref></start>"
-         "<define name='d' combine='choice'><element name='c'><empty></empty></element></define>"
-         "<define name='d' combine='choice'><element name='a'><empty></empty></element></define>"
-         "</grammar>" },
+    BEGIN "<start combine='choice'><ref name='d'></ref></start>"
+          "<define name='d' combine='choice'><element name='c'><empty></empty></element></define>"
+          "<define name='d' combine='choice'><element name='a'><empty></empty></element></define>"
+          "</grammar>" },
   { OTHER, NULL },
   { BEGIN "<start><ref name='nowhere'/></start></grammar>", NULL },
   { BEGIN "<start><element name='a'><externalRef href='x.rng'/></element></start></grammar>",
