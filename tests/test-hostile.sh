@@ -155,8 +155,8 @@ image delete plain
 flavor delete m1
 EOC
 cat > "$tmp/asking" << 'EOC'
-audit config check|import-nova driver disable explain flavor create|set host import|resume|tend|watch image create|set plan plugin check|new
-server create|delete|diff|lock|pause|reboot|rebuild|rescue|resize|resume|set|shelve|start|stop|suspend|unlock|unpause|unrescue|unset|unshelve state repair|restore
+audit config check|import-nova driver call|disable explain flavor create|set host import|resume|tend|watch image create|set plan plugin check|new
+server create|delete|diff|export|import|lock|pause|reboot|rebuild|rescue|resize|resume|set|shelve|start|stop|suspend|unlock|unpause|unrescue|unset|unshelve state repair|restore
 EOC
 cd "$tmp" || bail "no $tmp"
 while read -r words; do
