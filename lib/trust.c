@@ -37,6 +37,7 @@ struct walk {
   struct stat st;   /* of FD */
   int64_t nobody;   /* the number that stands for owners that are not mapped; -1: none */
   const struct vl_trust_guests *guests; /* of a volume, or NULL */
+  int flags, opened; /* what a regular file is opened with; the descriptor, or -1 */
 };
 
 /* The number as which this user namespace shows all owners that it does not map,
@@ -259,6 +260,24 @@ begin (struct walk *walk, const char *path)
   return bad < 0 || judge (walk, 0) < 0 ? NULL : path + (i < 0 ? 0 : n);
 }
 
+/* Opens NAME of FOLDER, which FD is and was judged, for reading.  What has that name by now may be
+ * another file, and is not taken then. */
+static void
+open_here (struct walk *walk, int folder, const char *name)
+{
+  struct stat st;
+
+  if (! S_ISREG (walk->st.st_mode) || (walk->flags & (O_ACCMODE | O_PATH | O_TRUNC)) != O_RDONLY)
+    return;
+  walk->opened = openat (folder, name, walk->flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (walk->opened < 0
+      || (fstat (walk->opened, &st) == 0 && st.st_dev == walk->st.st_dev
+          && st.st_ino == walk->st.st_ino))
+    return;
+  close (walk->opened);
+  walk->opened = -1;
+}
+
 /* Walks to what REST names. */
 static int
 walk_all (struct walk *walk, const char *rest)
@@ -286,8 +305,13 @@ walk_all (struct walk *walk, const char *rest)
     }
     if (judge (walk, 0) < 0)
       return -1;
-    if (! *rest && ! S_ISLNK (walk->st.st_mode))
+    if (! *rest && ! S_ISLNK (walk->st.st_mode)) {
+      if (judge (walk, 1) < 0)
+        return -1;
+      open_here (walk, folder, name);
       remember (parent, folder);
+      return 0;
+    }
     if (! S_ISLNK (walk->st.st_mode))
       continue;
     if (++links > MOST_LINKS) {
@@ -306,7 +330,13 @@ static int
 open_path (struct vl_arena *arena, const char *path, int flags,
            const struct vl_trust_guests *guests, struct vl_trust *trust)
 {
-  struct walk walk = { .arena = arena, .trust = trust, .fd = -1, .nobody = -1, .guests = guests };
+  struct walk walk = { .arena = arena,
+                       .trust = trust,
+                       .fd = -1,
+                       .nobody = -1,
+                       .guests = guests,
+                       .flags = flags,
+                       .opened = -1 };
   VL_AUTOFREE char *here = path[0] == '/' ? NULL : getcwd (NULL, 0);
   char name[32];
   int fd = -1, left;
@@ -319,7 +349,7 @@ open_path (struct vl_arena *arena, const char *path, int flags,
       return walk.fd;
     /* The file that was judged, whatever has its name by now. */
     snprintf (name, sizeof name, "/proc/self/fd/%d", walk.fd);
-    fd = open (name, flags | O_CLOEXEC);
+    fd = walk.opened < 0 ? open (name, flags | O_CLOEXEC) : walk.opened;
     if (fd < 0)
       failed (&walk, walk.here);
   }
