@@ -95,6 +95,52 @@ EOC
 else
   skip "no compiler for C++"
 fi
+# A system call without the C library is no call that the file takes: it is told, since nobody can say from the
+# bytes whether they are one.
+if [ "$(uname -m)" = x86_64 ]; then
+  read -r -a cc <<< "${CC:-cc}"
+  cat > "$modules/raw-call.c" << 'EOC'
+#include <virtloom/feature.h>
+
+static const struct vl_prop props[] = {
+  { .name = "mode", .type = VL_BOOL, .flavor_key = "raw-call:mode", .help = "what it does", .since = "0.1" },
+};
+
+static int
+active (struct vl_call *c)
+{
+  return vl_bool (c, "mode");
+}
+
+static int
+prepare (struct vl_call *c)
+{
+  long pid;
+
+  (void)c;
+  __asm__ volatile("syscall" : "=a"(pid) : "0"(39) : "rcx", "r11", "memory");
+  return pid > 0 ? 0 : vl_refuse (c, VL_ERR_FAILED, NULL, NULL, "there is no process");
+}
+
+static int
+release (struct vl_call *c)
+{
+  (void)c;
+  return 0;
+}
+
+VL_FEATURE (raw_call, "raw-call", .version = "1", .summary = "asks the kernel by itself",
+            .props = VL_TABLE (props), .active = active, .prepare = prepare, .release = release);
+EOC
+  printf '[plugin]\nkind = feature\nkeys = raw-call:mode\n' > "$modules/raw-call.conf"
+  printf '=item raw-call:mode\n' > "$modules/raw-call.pod"
+  run "${cc[@]}" -shared -fPIC -O1 -Wall -fvisibility=hidden -I"$top_srcdir/include" -I"$top_builddir/include" \
+    -Wl,-z,now -o "$modules/raw-call.so" "$modules/raw-call.c" -L"$top_builddir/core/.libs" -lvirtloom
+  is_rc 0 "a plugin with an instruction of a system call is built"
+  run vl plugin check "$modules/raw-call.so"
+  is_rc 0 "and conforms, as what it is cannot be told"
+  has "$out" "# its code has bytes that may be a system call of its own: 'syscall' at 0x" "but it is said"
+fi
 for name in acpi watchdog cpu-quota; do
   run vl plugin check "$top_builddir/features/.libs/$name.so"
   is_rc 0 "$name conforms"

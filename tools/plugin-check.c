@@ -165,6 +165,12 @@ check_file (struct checking *c)
     tap_ok (tap, elf->n_calls == 0, "it uses nothing of the C library that no feature may", "%s",
             vl_join (c->tool->call, ", ", elf->calls, elf->n_calls));
   }
+  if (elf->raw_is)
+    tap_note (
+        tap,
+        "its code has bytes that may be a system call of its own: '%s' at 0x%llx.  While a guest "
+        "is planned such calls are seen, in prepare and the like they are not; look: objdump -d",
+        elf->raw_is, (unsigned long long)elf->raw);
   if (elf->constructors)
     tap_note (tap, "it has constructors: they run before the tables are looked at");
   free (symbol);

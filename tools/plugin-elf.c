@@ -353,6 +353,38 @@ read_sizes (const struct image *image, struct elf_facts *facts)
     facts->variable = "a part without a name";
 }
 
+/* Of x86: bytes that are such an instruction, or part of another one by chance.  Where instructions
+ * begin cannot be told from the file alone. */
+static void
+find_raw (const struct image *image, const ElfW (Shdr) * header, struct elf_facts *facts)
+{
+  static const struct {
+    unsigned char bytes[2];
+    const char *name;
+  } calls[] = { { { 0x0f, 0x05 }, "syscall" },
+                { { 0xcd, 0x80 }, "int 0x80" },
+                { { 0x0f, 0x34 }, "sysenter" } };
+  const unsigned char *code = at (image, header->sh_offset, header->sh_size, 1);
+
+  for (size_t i = 0; code && i + 1 < header->sh_size && facts->raw_is == NULL; i++)
+    for (size_t k = 0; k < sizeof calls / sizeof calls[0]; k++)
+      if (memcmp (code + i, calls[k].bytes, 2) == 0) {
+        facts->raw = header->sh_addr + i;
+        facts->raw_is = calls[k].name;
+      }
+}
+
+static void
+read_code (const struct image *image, struct elf_facts *facts)
+{
+  for (size_t i = 0; i < image->header->e_shnum; i++) {
+    const ElfW (Shdr) *header = section (image, i);
+
+    if (header && header->sh_type == SHT_PROGBITS && header->sh_flags & SHF_EXECINSTR)
+      find_raw (image, header, facts);
+  }
+}
+
 void
 elf_read (const unsigned char *bytes, size_t length, struct elf_facts *facts)
 {
@@ -385,4 +417,6 @@ elf_read (const unsigned char *bytes, size_t length, struct elf_facts *facts)
   }
   if (! named)
     read_sizes (&image, facts);
+  if (image.header->e_machine == EM_X86_64 || image.header->e_machine == EM_386)
+    read_code (&image, facts);
 }

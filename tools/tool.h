@@ -297,6 +297,8 @@ struct elf_facts {
   size_t n_symbols;
   const char *calls[16]; /* what it takes of the C library that no feature may */
   size_t n_calls;
+  uint64_t raw;       /* address of the first bytes in its code that may be a system call */
+  const char *raw_is; /* the instruction that they would be, or NULL */
 };
 /* BYTES must stay as long as FACTS is used. */
 void elf_read (const unsigned char *bytes, size_t length, struct elf_facts *facts);
