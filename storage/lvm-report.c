@@ -107,13 +107,13 @@ bytes_of (struct vl_call *c, const struct vl_volume *answer, const char *kind, s
   return text ? strtoll (text, NULL, 10) : 0;
 }
 
-/* Says the first volume anything as FIELD? */
-static int
-is_said (struct vl_call *c, const struct vl_volume *answer, const char *field)
+/* FIELD of the I-th volume, "" where nothing is said. */
+static const char *
+said (struct vl_call *c, const struct vl_volume *answer, size_t i, const char *field)
 {
-  const char *text = text_of (c, answer, "lv", 0, field);
+  const char *text = text_of (c, answer, "lv", i, field);
 
-  return text && *text;
+  return text ? text : "";
 }
 
 int
@@ -149,14 +149,15 @@ lvm_find_volume (struct vl_call *c, const char *path, struct lvm_volume *volume,
   /* Of a group that is not there nobody knows what it has. */
   if (text_of (c, &answer, "lv", 0, "lv_name") == NULL)
     return lvm_find_group (c, of, group);
-  open = text_of (c, &answer, "lv", 0, "lv_device_open");
+  open = said (c, &answer, 0, "lv_device_open");
   *volume = (struct lvm_volume) { .name = name,
                                   .path = path,
-                                  .tags = text_of (c, &answer, "lv", 0, "lv_tags"),
-                                  .pool = text_of (c, &answer, "lv", 0, "pool_lv"),
+                                  .tags = said (c, &answer, 0, "lv_tags"),
+                                  .pool = said (c, &answer, 0, "pool_lv"),
                                   .bytes = bytes_of (c, &answer, "lv", 0, "lv_size"),
-                                  .is_open = open && VL_STREQ (open, "open"),
-                                  .is_active = is_said (c, &answer, "lv_active") };
+                                  .is_active = *said (c, &answer, 0, "lv_active") != '\0' };
+  /* Of one that is not active it is "unknown". */
+  volume->is_open = VL_STREQ (open, "open") || (volume->is_active && *open);
   return 1;
 }
 
@@ -173,8 +174,7 @@ lvm_each_disk (struct vl_call *c, const char *group,
     const char *server = vl_printf (c, "%.36s", name);
 
     /* The name alone may be Nova's. */
-    if (vl_is_uuid (server) && name[36] == '_'
-        && strstr (text_of (c, &answer, "lv", i, "lv_tags"), LVM_TAG))
+    if (vl_is_uuid (server) && name[36] == '_' && strstr (said (c, &answer, i, "lv_tags"), LVM_TAG))
       fn (opaque, server,
           vl_printf (c, "logical volume \"%s/%s\" (look at it with: lvs -o +lv_tags %s/%s)", group,
                      name, group, name));
@@ -204,7 +204,7 @@ refuse_pool (struct vl_call *c, const char *group, const char *wanted, size_t n)
 int
 lvm_find_pool (struct vl_call *c, const char *group, struct lvm_pool *pool)
 {
-  const char *wanted = vl_str (c, "pool"), *zero;
+  const char *wanted = vl_str (c, "pool");
   struct vl_volume answer;
   size_t n = 0, rows = 0;
   double percent;
@@ -219,12 +219,11 @@ lvm_find_pool (struct vl_call *c, const char *group, struct lvm_pool *pool)
     n++;
   if (n != 1)
     return refuse_pool (c, group, wanted, n);
-  percent = strtod (text_of (c, &answer, "lv", 0, "data_percent"), NULL);
+  percent = strtod (said (c, &answer, 0, "data_percent"), NULL);
   *pool = (struct lvm_pool) { .name = text_of (c, &answer, "lv", 0, "lv_name"),
                               .bytes = bytes_of (c, &answer, "lv", 0, "lv_size") };
   pool->used = (int64_t)((double)pool->bytes * percent / 100);
-  zero = text_of (c, &answer, "lv", 0, "zero");
-  if (! zero || ! VL_STREQ (zero, "zero"))
+  if (! VL_STREQ (said (c, &answer, 0, "zero"), "zero"))
     return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "StorageFailed", NULL,
                          vl_printf (c, "lvchange --zero y %s/%s", group, pool->name),
                          "thin pool '%s/%s' hands out what others wrote: it does not zero its "
