@@ -243,25 +243,6 @@ lvm_resize (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
   }
 }
 
-int
-lvm_prepare (struct vl_call *c)
-{
-  for (size_t i = 0; i < vl_n_disks (c); i++) {
-    const struct vl_disk *disk = vl_disk (c, i);
-    const char *args[] = { "lvchange", "--activate", "y", "--ignoreactivationskip", NULL, NULL };
-    struct stat st;
-
-    if (disk->plugin == NULL || ! VL_STREQ (disk->plugin, "lvm") || ! VL_STREQ (disk->type, "block")
-        || (stat (disk->source, &st) == 0 && S_ISBLK (st.st_mode)))
-      continue;
-    args[4] = disk->source + strlen ("/dev/");
-    lvm_need_target ("thin-pool");
-    if (lvm_run (c, args) < 0)
-      return -1;
-  }
-  return 0;
-}
-
 /* ---- removing ---- */
 
 /* Fills *NOW with the volume PATH, once nobody has it open or it was asked for long: 1, 0 where it is
@@ -398,6 +379,46 @@ lvm_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
   return drop_snapshot (c, volume, tag) < 0 || drop (c, source->path, tag) < 0
              ? -1
              : local_token_drop (c, volume);
+}
+
+/* ---- starting ---- */
+
+/* Is DISK one of ours, of the guest that is about to start? */
+static int
+is_ours (const struct vl_disk *disk)
+{
+  return disk->plugin && VL_STREQ (disk->plugin, "lvm") && VL_STREQ (disk->type, "block");
+}
+
+static int
+activate (struct vl_call *c, const char *path)
+{
+  const char *args[] = {
+    "lvchange", "--activate", "y", "--ignoreactivationskip", path + strlen ("/dev/"), NULL
+  };
+  struct stat st;
+
+  if (stat (path, &st) == 0 && S_ISBLK (st.st_mode))
+    return 0;
+  lvm_need_target ("thin-pool");
+  return lvm_run (c, args);
+}
+
+/* A snapshot that a command left which died would take each of the guest's writes as well. */
+int
+lvm_prepare (struct vl_call *c)
+{
+  for (size_t i = 0; i < vl_n_disks (c); i++) {
+    const struct vl_disk *disk = vl_disk (c, i);
+    const struct vl_volume volume = { .size = sizeof volume, .id = disk->id };
+    const char *token = is_ours (disk) ? local_token_kept (c, &volume) : NULL;
+
+    if (is_ours (disk)
+        && (activate (c, disk->source) < 0
+            || (token && drop_snapshot (c, &volume, tag_of (c, token)) < 0)))
+      return -1;
+  }
+  return 0;
 }
 
 /* ---- reading ---- */

@@ -216,6 +216,12 @@ exec 8<&-
 is_eq "$rc $err" "0 " "an image of a thin disk that is in use"
 true_that "is that disk" cmp "$work/holes.raw" "$(f image show thinshot -o json | jq -r .file)"
 must f image delete thinshot
+exec 8< "/dev/vg0/$(uuid_of other)_disk"
+run_killed 3 memfd_create "$VL_PROGRAM" --config "$config" --state "$state" --driver fake -q server image create other --name killed
+exec 8<&-
+has "$(group)" "_disk.snap" "an image that is killed while it is read leaves a snapshot"
+must f server reboot --hard other
+lacks "$(group)" "_disk.snap" "which the next start removes"
 run f server delete thin other no
 is_eq "$rc $err $(group)" "0  other pool" "thin disks go"
 
