@@ -131,7 +131,7 @@ f server resize web --flavor small > /dev/null
 f server stop web > /dev/null 2>&1
 is_eq "$(status web)" "VERIFY_RESIZE RUNNING small" "nothing else is done to it"
 run f server set web --name other
-is_eq "$rc $err" '3 error InstanceInvalidState core: server "web" is VERIFY_RESIZE; set is for servers that are not BUILD, VERIFY_RESIZE, RESCUE, SHELVED_OFFLOADED, DELETING
+is_eq "$rc $err" '3 error InstanceInvalidState core: server "web" is VERIFY_RESIZE; set is for servers that are not BUILD, VERIFY_RESIZE, RESCUE, SHELVED_OFFLOADED, MIGRATING, DELETING
   virtloom server resize confirm web, or revert it' "nor is it renamed"
 f server resize confirm web
 # A copy of STATE has what is kept, too.
