@@ -191,7 +191,7 @@ open_certificate (struct vl_call *c, const char *uuid, const char **path)
       && (st.st_uid == 0 || st.st_uid == geteuid ()))
     return fd;
   close (fd);
-  refuse (c, NULL, vl_printf (c, "chown root \"%s\"; chmod 644 \"%s\"", *path, *path),
+  refuse (c, NULL, "give it to root, with mode 0644",
           vl_printf (c, "\"%s\" is not a file that only root may write", *path));
   return -1;
 }

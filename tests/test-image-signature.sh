@@ -111,7 +111,7 @@ cp "$certificates/$rsa.pem" "$certificates/$absent.pem"
 chmod 664 "$certificates/$absent.pem"
 create bad
 is_eq "$rc $err" "3 $cannot \"$certificates/$absent.pem\" is not a file that only root may write
-  chown root \"$certificates/$absent.pem\"; chmod 644 \"$certificates/$absent.pem\"" "one that others may write"
+  give it to root, with mode 0644" "one that others may write"
 openssl req -new -key rsa.key -out request -subj /CN=x 2> /dev/null
 openssl x509 -req -in request -signkey rsa.key -days -1 -out "$certificates/$absent.pem" 2> /dev/null
 chmod 644 "$certificates/$absent.pem"

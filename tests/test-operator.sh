@@ -7,7 +7,7 @@
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/tap.sh"
 # Those of core/server/states.c.
-statuses="BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, VERIFY_RESIZE, RESCUE, SHELVED_OFFLOADED, ERROR, DELETING"
+statuses="BUILD, ACTIVE, SHUTOFF, PAUSED, SUSPENDED, VERIFY_RESIZE, RESCUE, SHELVED_OFFLOADED, MIGRATING, ERROR, DELETING"
 needs qemu-img qemu-utils
 needs genisoimage genisoimage
 needs sqlite3 sqlite3

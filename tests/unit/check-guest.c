@@ -337,9 +337,9 @@ static const struct {
     "passed over (hw:redirected_usb_ports=0, flavor)\n"
     "error NotSupported core: 'pci_passthrough:alias' is not supported: guests are given no PCI "
     "devices of the host (pci_passthrough:alias=a:1, flavor)\n  take it out of the flavor" },
-  { NULL, "\"img_signature_key_type\":\"x\"", NULL,
-    "error NotSupported core: 'img_signature_key_type' is not supported: signatures of images are "
-    "not verified (img_signature_key_type=x, image)\n  take it out of the image" },
+  { NULL, "\"hw_ephemeral_encryption\":\"x\"", NULL,
+    "error NotSupported core: 'hw_ephemeral_encryption' is not supported: ephemeral disks are not "
+    "encrypted (hw_ephemeral_encryption=x, image)\n  take it out of the image" },
   { "\"hw_dog_action\":\"reset\"", NULL, NULL,
     "error ValidationError dog: 'hw_dog_action' is a property of images, not an extra spec of "
     "flavors (hw_dog_action=reset, flavor)\n  write 'hw:dog_action' here" },
