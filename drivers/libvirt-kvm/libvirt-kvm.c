@@ -7,7 +7,7 @@
 
 #include "machine/machine.h"
 
-#include "../libvirt/virt.h"
+#include "../libvirt/live.h"
 #include "../offers.h"
 
 static const struct virt_driver libvirt_kvm = {
@@ -20,6 +20,7 @@ static const struct vl_prop props[] = {
   VIRT_PROP_URI ("qemu:///system", "the libvirt daemon of this machine whose guests these are"),
   VIRT_PROP_SOFT_REBOOT_WAIT,
   VIRT_PROPS_DETACH,
+  VIRT_PROPS_LIVE_MIGRATION,
 };
 
 static const char *

@@ -548,6 +548,33 @@ int virt_probe (struct vl_call *call, struct vl_conn *conn);
 int virt_stamp (struct vl_call *call, struct vl_stamp *stamp, const struct virt_uri *uri,
                 const char *state_dir);
 
+/* live-migration.c, live-ends.c: as the driver's calls. */
+int virt_check_can_live_migrate_destination (struct vl_call *call, struct vl_conn *conn,
+                                             struct vl_migrate_data *data);
+int virt_check_can_live_migrate_source (struct vl_call *call, struct vl_conn *conn,
+                                        struct vl_migrate_data *data);
+int virt_pre_live_migration (struct vl_call *call, struct vl_conn *conn,
+                             const struct vl_migrate_data *data);
+int virt_live_migration (struct vl_call *call, struct vl_conn *conn,
+                         const struct vl_migrate_data *data, const char *dest, vl_migration_fn fn,
+                         void *opaque);
+int virt_live_migration_abort (struct vl_call *call, struct vl_conn *conn, const char *uuid);
+int virt_live_migration_force_complete (struct vl_call *call, struct vl_conn *conn,
+                                        const char *uuid);
+int virt_post_live_migration (struct vl_call *call, struct vl_conn *conn, const char *uuid);
+int virt_post_live_migration_at_source (struct vl_call *call, struct vl_conn *conn,
+                                        const char *uuid);
+int virt_post_live_migration_at_destination (struct vl_call *call, struct vl_conn *conn,
+                                             const struct vl_migrate_data *data);
+int virt_rollback_live_migration_at_source (struct vl_call *call, struct vl_conn *conn,
+                                            const char *uuid);
+int virt_rollback_live_migration_at_destination (struct vl_call *call, struct vl_conn *conn,
+                                                 const struct vl_migrate_data *data);
+/* Refuses where no other host can connect to this libvirt.  0 or -1. */
+int virt_live_judge (struct vl_call *call, const struct vl_conn *conn);
+/* Brings a migration of DOMAIN to its end, by post-copy or by pausing it.  0, or -1 after a finding. */
+int virt_force_migration (struct vl_call *call, virDomainPtr domain, int post_copy);
+
 extern const struct vl_devices_calls virt_devices_calls;
 extern const struct vl_power_calls virt_power_calls;         /* power.c */
 extern const struct vl_migration_calls virt_migration_calls; /* migration.c */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../libvirt/virt.h"
+#include "../libvirt/live.h"
 #include "../offers.h"
 #include "embed.h"
 
@@ -29,6 +29,7 @@ static const struct vl_prop props[] = {
                  "guests"),
   VIRT_PROP_SOFT_REBOOT_WAIT,
   VIRT_PROPS_DETACH,
+  VIRT_PROPS_LIVE_MIGRATION,
   { .name = "open-timeout",
     .type = VL_INT,
     .deflt = "120",
