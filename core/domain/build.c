@@ -151,36 +151,51 @@ run_phase (struct vl_build *build, enum vl_phase phase)
 
 /* ---- what `ready` has said ---- */
 
-/* Does the guest of BUILD go without the feature NAME, whatever is wrong with that? */
-static int
-goes_without (const struct vl_build *build, const char *name)
+/* Whose settings `ready` has refused in finding I: the number of a feature, or of none. */
+static size_t
+refused_by_ready (const struct vl_build *build, size_t i)
 {
-  const struct vl_guest *guest = build->guest;
+  const struct vl_finding *finding = &build->call->findings.items[i];
+  const struct vl_registry *registry = build->guest->registry;
+  size_t who = 0;
 
-  for (size_t i = 0; i < guest->registry->n; i++) {
-    const struct vl_plugin *plugin = guest->registry->plugins[i];
-
-    if (VL_STREQ (plugin->name, name))
-      return plugin->kind == VL_KIND_FEATURE && ! guest->active[i] && ! guest->failed[i]
-             && ! plugin->critical;
-  }
-  return 0;
+  while (who < registry->n
+         && (registry->plugins[who]->kind != VL_KIND_FEATURE
+             || ! VL_STREQ (registry->plugins[who]->name, finding->plugin)))
+    who++;
+  return finding->severity == VL_SEV_ERROR ? who : registry->n;
 }
 
 /* The settings of a feature that has no part in the guest stop no plan of it: its errors become
  * warnings, once it is known which features have. */
 static void
-settle_ready (struct vl_build *build)
+soften_ready (struct vl_build *build)
 {
-  struct vl_findings *findings = &build->call->findings;
+  const struct vl_guest *guest = build->guest;
 
   for (size_t i = build->ready_first; i < build->ready_end; i++) {
-    struct vl_finding *finding = &findings->items[i];
+    size_t who = refused_by_ready (build, i);
 
-    if (finding->severity == VL_SEV_ERROR && goes_without (build, finding->plugin)) {
-      finding->severity = VL_SEV_WARNING;
-      findings->n_errors--;
+    if (who < guest->registry->n && ! guest->active[who] && ! guest->failed[who]
+        && ! guest->registry->plugins[who]->critical) {
+      build->call->findings.items[i].severity = VL_SEV_WARNING;
+      build->call->findings.n_errors--;
     }
+  }
+}
+
+/* One that has a part says what else is wrong, but claims and writes nothing: there it may rely on
+ * settings that are possible. */
+static void
+heed_ready (struct vl_build *build)
+{
+  struct vl_guest *guest = build->guest;
+
+  for (size_t i = build->ready_first; i < build->ready_end; i++) {
+    size_t who = refused_by_ready (build, i);
+
+    if (who < guest->registry->n)
+      vl_guest_fail (guest, guest->registry->plugins[who]);
   }
 }
 
@@ -263,9 +278,10 @@ vl_build_run (struct vl_build *build)
   call->driver = build->guest->driver;
   run_core (build, VL_PHASE_RESOLVE, resolve);
   run_core (build, VL_PHASE_ACTIVATE, vl_build_activate);
-  settle_ready (build);
+  soften_ready (build);
   run_core (build, VL_PHASE_ACTIVATE, tell_idle);
   run_phase (build, VL_PHASE_VALIDATE);
+  heed_ready (build);
   run_phase (build, VL_PHASE_CLAIM);
   run_core (build, VL_PHASE_CLAIM, vl_core_claim);
   run_core (build, VL_PHASE_CLAIM, vl_claims_judge);
