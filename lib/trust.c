@@ -169,6 +169,7 @@ step_to (struct walk *walk, int fd, const char *here)
 {
   VL_AUTOCLOSE int left = leave (walk);
 
+  (void)left;
   walk->fd = fd;
   walk->here = here;
   return fd < 0 || fstat (fd, &walk->st) < 0 ? failed (walk, here) : 0;
@@ -293,6 +294,7 @@ walk_all (struct walk *walk, const char *rest)
     int folder = walk->fd;
     VL_AUTOCLOSE int left = leave (walk);
 
+    (void)left;
     rest += n;
     rest += strspn (rest, "/");
     if (step_to (walk, openat (folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC),

@@ -8,7 +8,7 @@
 [ -e "$top_builddir/core/.libs/libvirtloom.so" ] || skip_all "modules need a shared library"
 command -v jq > /dev/null || bail "jq is missing (Debian: jq)"
 
-mkdir "$tmp/asks" "$tmp/said" "$tmp/hosts"
+mkdir -p "$tmp/asks" "$tmp/said" "$tmp/hosts" "$tmp/settings/lvm/plugins.d"
 # asks NAME MEMBERS: what the request of NAME has besides.
 asks () {
   jq -n --argjson more "$2" '{name: "check", flavor: {name: "check", vcpus: 2, ram: 1024, disk: 1},
@@ -44,15 +44,19 @@ volume nbd nbd '{"server": "127.0.0.1:1"}'
 volume vhostuser-blk vhostuser '{"socket": "/run/vhostuser-blk/one"}'
 asks rbd '{"disk_kind": "rbd"}'
 asks flat '{"disk_kind": "flat"}'
+asks lvm '{"disk_kind": "lvm"}'
+printf '[settings]\nimages_volume_group = vg\n' > "$tmp/settings/lvm/plugins.d/lvm.conf"
+chmod -R go-w "$tmp/settings"
 echo amd-sev > "$tmp/hosts/sev"
 echo kvm-x86_64 > "$tmp/hosts/vhost-net"
 
 check_one () {
-  local name request='' host=''
+  local name request='' host='' settings=''
   name=$(basename "$1" .so)
   [ ! -e "$tmp/asks/$name.json" ] || request=$tmp/asks/$name.json
   [ ! -e "$tmp/hosts/$name" ] || host=$(cat "$tmp/hosts/$name")
-  "$VL_RUN" virtloom --state "$tmp/state-$name" ${host:+--host "$host"} --driver fake plugin check --timeout 600 \
+  [ ! -e "$tmp/settings/$name" ] || settings=$tmp/settings/$name
+  "$VL_RUN" virtloom ${settings:+--config "$settings"} --state "$tmp/state-$name" ${host:+--host "$host"} --driver fake plugin check --timeout 600 \
     ${request:+--request "$request"} "$1" > "$tmp/said/$name" 2>&1
   echo $? > "$tmp/said/$name.rc"
 }
