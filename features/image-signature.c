@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include <virtloom/ascii.h>
 #include <virtloom/feature.h>
 
 #include <errno.h>
@@ -96,21 +97,39 @@ refuse (struct vl_call *c, const char *prop, const char *hint, const char *probl
                        "the signature of the image cannot be verified: %s", problem);
 }
 
-/* Are VALUES whole and well-formed?  PROPS: they are properties of a guest.  0, or -1 after a
- * finding. */
+/* Refuses an image whose property KEY is none of CHOICES. */
 static int
-judge (struct vl_call *c, const char *const *values, const char *lacking, int props_known)
+judge_choice (struct vl_call *c, const char *key, const char *value, const char *const *choices)
+{
+  size_t n = 0;
+
+  for (; choices[n]; n++)
+    if (strcmp (choices[n], value) == 0)
+      return 0;
+  return refuse (c, NULL, vl_printf (c, "accepted: %s", vl_join (c, " ", choices, n)),
+                 vl_printf (c, "%s is '%s'", key, value));
+}
+
+/* Are VALUES, of which LACKING are missing, whole and well-formed?  OF_GUEST: they are what own rows
+ * say, not an image's properties as somebody has set them.  0, or -1 after a finding. */
+static int
+judge (struct vl_call *c, const char *const *values, const char *lacking, int of_guest)
 {
   if (*lacking)
-    return refuse (c, props_known ? names[SIGNATURE] : NULL,
+    return refuse (c, of_guest ? names[SIGNATURE] : NULL,
                    vl_printf (c, "an image that is signed has all of %s, %s, %s and %s", keys[0],
                               keys[1], keys[2], keys[3]),
                    vl_printf (c, "it lacks %s", lacking));
   if (! vl_is_uuid (values[CERTIFICATE]))
-    return refuse (c, props_known ? names[CERTIFICATE] : NULL,
+    return refuse (c, of_guest ? names[CERTIFICATE] : NULL,
                    "it is the uuid that the certificate's file is named by, UUID.pem",
                    vl_printf (c, "%s '%s' is no uuid", keys[CERTIFICATE], values[CERTIFICATE]));
-  return 0;
+  if (of_guest)
+    return 0;
+  return judge_choice (c, keys[HASH], values[HASH], hashes) < 0
+                 || judge_choice (c, keys[KEY_TYPE], values[KEY_TYPE], key_types) < 0
+             ? -1
+             : 0;
 }
 
 /* ---- the plan ---- */
@@ -225,8 +244,7 @@ is_of_type (struct vl_call *c, const char *contents, const char *type)
   if (strcmp (type, "DSA") == 0)
     return strstr (contents, "Public Key Algorithm: dsa") != NULL;
   for (size_t i = 0; i + 1 < sizeof curve && type[4 + i]; i++)
-    curve[i] =
-        (char)(type[4 + i] >= 'A' && type[4 + i] <= 'Z' ? type[4 + i] - 'A' + 'a' : type[4 + i]);
+    curve[i] = vl_ascii_lower (type[4 + i]);
   return strstr (contents, vl_printf (c, "ASN1 OID: %s\n", curve)) != NULL;
 }
 
@@ -267,7 +285,7 @@ verify (struct vl_call *c, const struct vl_image *image, const char *const *valu
   /* Hashing takes a second for some hundred megabytes; a slow disk is given more. */
   uint32_t deadline = 60000 + (uint32_t)(image->bytes / 10000);
   const char *hash = vl_printf (c, "sha%s", values[HASH] + strlen ("SHA-"));
-  /* Both lists begin alike; the signature comes by standard input. */
+  /* The signature comes by standard input: a file without a name cannot be let through Landlock. */
   const char *const args[] = { "pkeyutl",
                                "-verify",
                                "-certin",
@@ -319,7 +337,7 @@ verify_with (struct vl_call *c, const struct vl_image *image, const char *const 
   return result;
 }
 
-/* One of the properties of the image that is not what rows say of it was refused when it was set. */
+/* What STATE says is judged anew: it may be damaged. */
 static int
 judge_image (struct vl_call *c, const struct vl_image *image)
 {

@@ -151,6 +151,18 @@ is_eq "$rc ${err%%:*}" '0 warning DisksRebuilt core' "with it a server is rebuil
 f image set plain --property img_signature=AAAA --property img_signature_hash_method=SHA-256 --property img_signature_key_type=RSA-PSS --property img_signature_certificate_uuid=$rsa > /dev/null
 run f server create other --flavor small --image plain
 has "$err" 'image "plain" is not what was signed' "what is said of it later counts, too"
+# says KEY VALUE: what STATE has of image "good".
+says () { db "UPDATE image_property SET value = '$2' WHERE key = '$1' AND image = (SELECT uuid FROM image WHERE name = 'good')"; }
+says img_signature_hash_method x
+run f server create other --flavor small --image good
+is_eq "$rc $err" "3 $cannot img_signature_hash_method is 'x'
+  accepted: SHA-224 SHA-256 SHA-384 SHA-512" "a hash in STATE that is none"
+says img_signature_hash_method SHA-256
+says img_signature_key_type E
+run f server create other --flavor small --image good
+is_eq "$rc $err" "3 $cannot img_signature_key_type is 'E'
+  accepted: RSA-PSS DSA ECC_SECT571K1 ECC_SECT409K1 ECC_SECT571R1 ECC_SECT409R1 ECC_SECP521R1 ECC_SECP384R1" "and such a kind of key"
+says img_signature_key_type RSA-PSS
 run f server image create web --name shot
 is_eq "$rc" 0 "a snapshot of a signed one is made"
 run f server create other --flavor small --image shot
