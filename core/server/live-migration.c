@@ -308,41 +308,19 @@ driver_of (struct vl_app *app, const char *server, const char **uuid)
   return record ? vl_app_driver_named (app, record->driver) : NULL;
 }
 
-int
-vl_live_migration_abort (struct vl_app *app, const char *server)
-{
-  const char *uuid;
-  struct vl_plugin *driver = driver_of (app, server, &uuid);
-
-  return driver ? VL_CALL (app, driver, migration, live_migration_abort, uuid) : -1;
-}
-
-int
-vl_live_migration_force_complete (struct vl_app *app, const char *server)
-{
-  const char *uuid;
-  struct vl_plugin *driver = driver_of (app, server, &uuid);
-
-  return driver ? VL_CALL (app, driver, migration, live_migration_force_complete, uuid) : -1;
-}
-
-int
-vl_post_live_migration (struct vl_app *app, const char *server)
-{
-  const char *uuid;
-  struct vl_plugin *driver = driver_of (app, server, &uuid);
-
-  return driver ? VL_CALL (app, driver, migration, post_live_migration, uuid) : -1;
-}
-
-int
-vl_post_live_migration_at_source (struct vl_app *app, const char *server)
-{
-  const char *uuid;
-  struct vl_plugin *driver = driver_of (app, server, &uuid);
-
-  return driver ? VL_CALL (app, driver, migration, post_live_migration_at_source, uuid) : -1;
-}
+/* The calls that its driver alone answers, about the guest of SERVER. */
+#define OF_GUEST(function, method)                                                                 \
+  int function (struct vl_app *app, const char *server)                                            \
+  {                                                                                                \
+    const char *uuid;                                                                              \
+    struct vl_plugin *driver = driver_of (app, server, &uuid);                                     \
+                                                                                                   \
+    return driver ? VL_CALL (app, driver, migration, method, uuid) : -1;                           \
+  }
+OF_GUEST (vl_live_migration_abort, live_migration_abort)
+OF_GUEST (vl_live_migration_force_complete, live_migration_force_complete)
+OF_GUEST (vl_post_live_migration, post_live_migration)
+OF_GUEST (vl_post_live_migration_at_source, post_live_migration_at_source)
 
 /* 0 where the guest is here, and the server is what it was; 1 where it is not. */
 static int
