@@ -110,7 +110,7 @@ kill_places () {
 run_killed () {
   local n=$1 calls=$2
   shift 2
-  run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout --kill-after=5 120 \
+  run env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout --kill-after=5 1200 \
     strace -f -o "$tmp/trace" -e trace="$calls" -e inject="$calls:signal=KILL:when=$n" "$@"
 }
 

@@ -164,6 +164,15 @@ go 'live_migration_completion_timeout = 1'
 wait "$mover"
 is "$? $(moved)" "1 MigrationError: the move of guest '$uuid' to 'b' was given up, since it took longer than live_migration_completion_timeout" "one that takes too long is given up"
 true_that "and counts on" goes_on
+# The other libvirt hangs meanwhile, so that there is nothing yet that could be ended.
+libvirtd=$(pgrep -f '^/usr/sbin/libvirtd --daemon' -P "$(host_init_pid b)")
+kill -STOP "$libvirtd"
+go 'live_migration_completion_timeout = 1'
+true_that "one that takes too long before it has begun" wait_for 300 grep -qF "the move of '$uuid' takes longer than 2 s" "$tmp/go.err"
+kill -CONT "$libvirtd"
+wait "$mover"
+is "$? $(moved)" "1 MigrationError: the move of guest '$uuid' to 'b' was given up, since it took longer than live_migration_completion_timeout" "is given up as soon as it can be"
+true_that "and counts on" goes_on
 paused () { [ "$(host_virsh a domstate "$(field s domain)")" = paused ]; }
 go 'live_migration_completion_timeout = 1' 'live_migration_timeout_action = force_complete'
 true_that "or stands still, so that it comes to its end" wait_for 300 paused

@@ -27,7 +27,7 @@ for calls in write fork,vfork,clone,clone3 unshare close_range execve prctl; do
     # What the last one left would be done first.
     rm -rf "$tmp/over" "$state"
     cp -a "$state.0" "$state"
-    timeout --kill-after=5 120 bash -c "$killed" killed "$calls" "$n" > /dev/null 2>&1
+    timeout --kill-after=5 1200 bash -c "$killed" killed "$calls" "$n" > /dev/null 2>&1
     true_that "killed at $calls $n, all of it ends" test -e "$tmp/over"
     vl --driver fake server delete "killed-$n" > /dev/null 2>&1
     run vl --driver fake server list

@@ -39,7 +39,7 @@ struct going {
   /* Of the one that watches. */
   int64_t begun, data_gb, told;
   int64_t step; /* of the downtime, which comes next */
-  int ran, gave_up, forced, late;
+  int ran, forced, late;
 };
 
 int
@@ -314,11 +314,13 @@ virt_force_migration (struct vl_call *call, virDomainPtr domain, int post_copy)
              : virt_error (call, "cannot pause guest '%s'", virt_domain_name (domain));
 }
 
+/* libvirt refuses to end what it only prepares, and QEMU what has not begun: so an order is given until the
+ * move has come to its end. */
 static void
 obey (struct going *g, int order)
 {
-  if (order == VL_MIGRATION_ABORT && ! g->gave_up)
-    g->gave_up = virDomainAbortJob (g->domain) == 0;
+  if (order == VL_MIGRATION_ABORT)
+    virDomainAbortJob (g->domain);
   if (order == VL_MIGRATION_FORCE_COMPLETE && ! g->forced)
     g->forced =
         virt_force_migration (g->call, g->domain, (g->flags & VIR_MIGRATE_POSTCOPY) != 0) == 0;
@@ -366,6 +368,7 @@ watch (struct going *g)
   int64_t timeout = vl_int (g->call, "live-migration-completion-timeout") * g->data_gb * 1000;
   int64_t interval = vl_int (g->call, "live-migration-monitor-interval") * 1000, asked = 0;
   int forces = strcmp (vl_str (g->call, "live-migration-timeout-action"), "force_complete") == 0;
+  int order = VL_MIGRATION_GOES_ON;
 
   g->begun = vl_clock_ms ();
   while (! atomic_load (&g->ended)) {
@@ -378,12 +381,18 @@ watch (struct going *g)
     raise_downtime (g, elapsed / 1000);
     if (timeout && elapsed > timeout && ! g->late) {
       g->late = 1;
+      vl_debug (g->call, "the move of '%s' takes longer than %lld s", g->data->uuid,
+                (long long)timeout / 1000);
+    }
+    if (g->late)
       obey (g, forces ? VL_MIGRATION_FORCE_COMPLETE : VL_MIGRATION_ABORT);
-    }
     if (elapsed - g->told >= interval) {
+      int ordered = tell (g, elapsed);
+
       g->told = elapsed;
-      obey (g, tell (g, elapsed));
+      order = ordered == VL_MIGRATION_GOES_ON ? order : ordered;
     }
+    obey (g, order);
   }
 }
 
