@@ -50,6 +50,7 @@ static const struct option options[] = {
   { "firmware", NULL, NULL, "the next start has libvirt choose the firmware anew" },
   { "update", NULL, NULL, "with --hard: from a plan of today, not from what is on record" },
   { "all", NULL, NULL, "all servers that it can be done to" },
+  { "replace", NULL, NULL, "also a server that is on record here, and off" },
   { "hostname", NULL, "NAME", "the guest's host name; otherwise made of its name" },
   { "accept-loss", NULL, "WHAT",
     "what may go: a path of reboot --update, or what 'state check' names" REPEATABLE },

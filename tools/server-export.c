@@ -48,7 +48,9 @@ server_import (struct tool *tool)
   if (text == NULL)
     return -1;
   result = vl_server_import (tool->app, text, length, strcmp (path, "-") ? path : "stdin",
-                             args_has (tool->args, "dry-run"), &changes, &n);
+                             (args_has (tool->args, "dry-run") ? VL_IMPORT_DRY_RUN : 0)
+                                 | (args_has (tool->args, "replace") ? VL_IMPORT_REPLACE : 0),
+                             &changes, &n);
   free (text);
   server_show_changes (tool, changes, n);
   return result;

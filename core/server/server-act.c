@@ -7,6 +7,7 @@
 
 #include "server/hooks.h"
 #include "server/method.h"
+#include "server/records.h"
 #include "server/undo.h"
 
 #include "lib/clock.h"
@@ -97,7 +98,13 @@ vl_server_judge_state (struct vl_app *app, struct vl_plugin *driver, struct vl_r
       return -1;
     record->status = status;
   }
-  return vl_record_accepts (app->call, record, status, word);
+  /* What replaces a guest, or takes that back, starts one; it is not begun where that will be refused. */
+  return vl_record_accepts (app->call, record, status, word) < 0
+                 || ((vl_glob_any ("rescue unrescue rebuild resize unshelve", word)
+                      || VL_STREQ (word, "resize revert"))
+                     && vl_records_judge_owner (app, record) < 0)
+             ? -1
+             : 0;
 }
 
 static int

@@ -184,7 +184,7 @@ judge_owner (struct vl_app *app, const struct vl_record *record, const char *fol
       app->call, VL_ERR_REQUEST, "InstanceMoved", NULL,
       vl_printf (app->call,
                  "start it there; or take it over, once it is off there: virtloom "
-                 "server import %s",
+                 "server import --replace %s",
                  vl_shell_word (app->call->arena, file_of (app, folder, record->uuid))),
       "server \"%s\" is host \"%s\"'s by \"%s\" (generation %lld)", record->name, there->host,
       file_of (app, folder, record->uuid), (long long)there->generation);
@@ -331,16 +331,22 @@ vl_records_judge_owner (struct vl_app *app, const struct vl_record *record)
 int
 vl_records_judge_newest (struct vl_app *app, const struct vl_exported *exported)
 {
-  const char *folder = vl_records_folder (app);
+  const char *folder = vl_records_folder (app), *host = folder ? vl_app_host_name (app) : NULL;
   struct vl_exported there;
-  int64_t last = 0;
-  int got = folder ? read_file (app, folder, exported->record.uuid, &there) : 0;
+  int64_t last = 0, here = 0;
+  int got = folder ? host ? read_file (app, folder, exported->record.uuid, &there) : -1 : 0;
 
   if (got < 0
       || vl_db_number (app->store, &last, "SELECT generation FROM departed WHERE server = ?", "s",
                        exported->record.uuid)
+             < 0
+      || vl_db_number (app->store, &here, "SELECT generation FROM server WHERE uuid = ?", "s",
+                       exported->record.uuid)
              < 0)
     return -1;
+  /* What has changed here since the server is another host's is of no server. */
+  if (here > last && ! (got == 1 && ! VL_STREQ (there.host, host)))
+    last = here;
   if (got == 1 && there.generation > exported->generation)
     return vl_refuse_as (
         app->call, VL_ERR_REQUEST, "RecordTooOld", NULL,

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "server/hooks.h"
+#include "server/import.h"
 #include "server/method.h"
 #include "server/records.h"
 #include "server/undo.h"
@@ -18,24 +18,10 @@
 #include <errno.h>
 #include <unistd.h>
 
-struct import {
-  struct vl_app *app;
-  const char *origin;
-  struct vl_exported exported;
-  struct vl_record record;
-  struct vl_plugin *driver;
-  struct vl_plan *plan;
-  struct vl_hooks hooks;
-  struct vl_change *changes;
-  size_t n;
-  const char *dir;
-  int makes_dir; /* the server has no folder here yet */
-};
-
 /* ---- may it be? ---- */
 
 static int
-judge_status (const struct import *m)
+judge_status (const struct vl_import *m)
 {
   static const char accepted[] = "ACTIVE SHUTOFF PAUSED ERROR";
   const struct vl_exported *e = &m->exported;
@@ -49,19 +35,30 @@ judge_status (const struct import *m)
                  e->record.status, accepted);
 }
 
-/* Neither uuid nor name, nor what the guest is called by, may be another server's. */
+/* Neither uuid nor name, nor what the guest is called by, may be another server's; of the one that is
+ * replaced they are. */
 static int
-judge_free (const struct import *m)
+judge_free (const struct vl_import *m)
 {
   struct vl_app *app = m->app;
   const char *uuid = m->exported.record.uuid, *name = m->exported.record.name, *other = NULL;
   struct vl_store *store = app->store;
-  int there = vl_db_row (store, &other, "SELECT name FROM server WHERE uuid = ?", "s", uuid);
+  int there;
 
+  if (m->local.uuid) {
+    there =
+        vl_db_any (store, "SELECT 1 FROM server WHERE name = ? AND uuid <> ?", "ss", name, uuid);
+    return there > 0 ? vl_exists (app->call, &vl_noun_server, name) : there;
+  }
+  there = vl_db_row (store, &other, "SELECT name FROM server WHERE uuid = ?", "s", uuid);
   if (there == 1)
     return vl_refuse_as (
         app->call, VL_ERR_REQUEST, "InstanceExists", NULL,
-        vl_printf (app->call, "virtloom server show %s", vl_name_word (app->call->arena, other)),
+        vl_printf (app->call,
+                   "virtloom server show %s; if it was on another host meanwhile, and is off "
+                   "there: virtloom server import --replace %s",
+                   vl_name_word (app->call->arena, other),
+                   vl_shell_word (app->call->arena, m->origin)),
         "server %s is on record here, as \"%s\"; a record is imported where its server "
         "is not",
         uuid, other);
@@ -72,7 +69,7 @@ judge_free (const struct import *m)
 
 /* What a plugin keeps on the host of before, like the state of a TPM, is in no record. */
 static int
-judge_kept (const struct import *m)
+judge_kept (const struct vl_import *m)
 {
   const struct vl_exported *e = &m->exported;
   int result = 0;
@@ -88,7 +85,7 @@ judge_kept (const struct import *m)
 
 /* An overlay over other bytes than those that it was made over is damaged beyond repair. */
 static int
-judge_images (const struct import *m)
+judge_images (const struct vl_import *m)
 {
   struct vl_call *call = m->app->call;
   const struct vl_exported *e = &m->exported;
@@ -122,7 +119,7 @@ judge_images (const struct import *m)
 /* ---- the plan, and what the guest would see of it ---- */
 
 static void
-refuse_change (const struct import *m, const struct vl_change *change)
+refuse_change (const struct vl_import *m, const struct vl_change *change)
 {
   const struct vl_provenance *row = change->is ? change->is : change->was;
   struct vl_report report = { .severity = VL_SEV_ERROR,
@@ -144,7 +141,7 @@ refuse_change (const struct import *m, const struct vl_change *change)
 }
 
 static int
-judge_changes (struct import *m)
+judge_changes (struct vl_import *m)
 {
   struct vl_app *app = m->app;
   struct vl_stored *stored = &m->exported.stored;
@@ -171,7 +168,7 @@ judge_changes (struct import *m)
 /* Each disk that is a file must be there and be what it is said to be; where a volume has to be
  * connected first that is judged when the guest starts. */
 static int
-judge_disks (const struct import *m)
+judge_disks (const struct vl_import *m)
 {
   const struct vl_guest *guest = m->plan->build.guest;
   int files = 1, result = 0;
@@ -187,7 +184,7 @@ judge_disks (const struct import *m)
 }
 
 static int
-make_plan (struct import *m)
+make_plan (struct vl_import *m)
 {
   struct vl_app *app = m->app;
   struct vl_request *request = vl_stored_request (app, m->record.request, m->origin);
@@ -210,12 +207,14 @@ make_plan (struct import *m)
 
 /* All that can be said before anything is written down. */
 static int
-judge (struct import *m)
+judge (struct vl_import *m)
 {
   struct vl_app *app = m->app;
 
   if (judge_status (m) < 0 || judge_free (m) < 0 || judge_kept (m) < 0
       || vl_records_judge_newest (app, &m->exported) < 0 || judge_images (m) < 0)
+    return -1;
+  if (m->local.uuid && vl_import_judge_local (m) < 0)
     return -1;
   m->driver = vl_app_driver_named (app, m->record.driver);
   if (m->driver == NULL || vl_app_conn (app, m->driver) == NULL
@@ -231,8 +230,19 @@ judge (struct import *m)
 /* Below 0: the server is not this host's before all is done, and leaves nothing behind where it is not. */
 #define NOT_YET INT64_C (-1000000)
 
+int
+vl_import_images (const struct vl_import *m)
+{
+  for (size_t i = 0; i < m->exported.n_images; i++)
+    if (vl_db_run (m->app->store, "INSERT INTO server_image VALUES (?, ?)", "ss", m->record.uuid,
+                   m->exported.images[i].uuid)
+        < 0)
+      return -1;
+  return 0;
+}
+
 static int
-insert (struct import *m)
+insert (struct vl_import *m)
 {
   struct vl_store *store = m->app->store;
   const struct vl_record *r = &m->record;
@@ -254,12 +264,7 @@ insert (struct import *m)
       || vl_stored_write (store, uuid, VL_ROLE_CURRENT, m->plan) < 0
       || vl_claims_write (m->app, uuid, VL_ROLE_CURRENT, m->plan) < 0)
     return -1;
-  for (size_t i = 0; i < m->exported.n_images; i++)
-    if (vl_db_run (store, "INSERT INTO server_image VALUES (?, ?)", "ss", uuid,
-                   m->exported.images[i].uuid)
-        < 0)
-      return -1;
-  if (vl_undo_begin (store, uuid, VL_OP_SERVER_IMPORT, r->driver) < 0
+  if (vl_import_images (m) < 0 || vl_undo_begin (store, uuid, VL_OP_SERVER_IMPORT, r->driver) < 0
       || (m->makes_dir && vl_undo_plan (store, uuid, VL_MADE_FOLDER, m->dir) < 0))
     return -1;
   return vl_undo_plan (store, uuid, VL_MADE_DOMAIN, uuid);
@@ -267,26 +272,33 @@ insert (struct import *m)
 
 /* ---- the acts ---- */
 
-static int
-define (struct import *m)
+int
+vl_import_define (struct vl_app *app, const struct vl_record *record, const char *role, int back,
+                  struct vl_hooks *hooks)
 {
-  struct vl_app *app = m->app;
   struct vl_spawn spawn;
 
-  if (m->makes_dir && vl_undo_mkdir (app->store, m->record.uuid, m->dir) < 0)
+  if (vl_hooks_load (hooks, app, record, role) < 0
+      || (! back && vl_hooks_permit (hooks, VL_OP_MIGRATE, 0) < 0)
+      || vl_record_spawn_off (app, record, hooks->stored->doc, &spawn) < 0)
     return -1;
-  if (vl_hooks_load (&m->hooks, app, &m->record, VL_ROLE_CURRENT) < 0
-      || vl_hooks_permit (&m->hooks, VL_OP_MIGRATE, 0) < 0
-      || vl_record_spawn_off (app, &m->record, m->hooks.stored->doc, &spawn) < 0)
-    return -1;
-  app->call->host = m->hooks.host;
+  app->call->host = hooks->host;
   app->call->addresses = NULL;
-  return VL_CALL (app, m->driver, migration, finish_migration, &spawn);
+  return back ? VL_CALL (app, hooks->driver, migration, finish_revert_migration, &spawn)
+              : VL_CALL (app, hooks->driver, migration, finish_migration, &spawn);
+}
+
+static int
+define (struct vl_import *m)
+{
+  if (m->makes_dir && vl_undo_mkdir (m->app->store, m->record.uuid, m->dir) < 0)
+    return -1;
+  return vl_import_define (m->app, &m->record, VL_ROLE_CURRENT, 0, &m->hooks);
 }
 
 /* Inside a transaction: from now on the server is this host's. */
 static int
-take (const struct import *m)
+take (const struct vl_import *m)
 {
   struct vl_store *store = m->app->store;
   const char *uuid = m->record.uuid;
@@ -302,8 +314,8 @@ take (const struct import *m)
              : vl_undo_end (store, uuid);
 }
 
-static void
-take_back (const struct import *m, size_t first)
+void
+vl_import_undo (struct vl_import *m, size_t first)
 {
   struct vl_app *app = m->app;
   const char *fault = vl_fault_text (app->call, first);
@@ -315,15 +327,13 @@ take_back (const struct import *m, size_t first)
     vl_server_forget (app, m->record.uuid, NULL);
 }
 
-static int
-import (struct import *m)
+int
+vl_import_begin (struct vl_import *m)
 {
   struct vl_app *app = m->app;
-  VL_AUTOLOCK struct vl_lock lock = VL_LOCK_NONE;
-  size_t first = app->call->findings.n;
   int there;
 
-  if (vl_lock_take (app, "servers", m->record.uuid, VL_LOCK_OTHER, &lock) < 0)
+  if (vl_lock_take (app, "servers", m->record.uuid, VL_LOCK_OTHER, &m->lock) < 0)
     return -1;
   there = VL_CALL (app, m->driver, inventory, instance_exists, m->record.uuid);
   if (there > 0)
@@ -331,21 +341,37 @@ import (struct import *m)
         app->call, VL_ERR_REQUEST, "InstanceExists", NULL,
         "remove the guest with the hypervisor's own tools, if it is none that runs",
         "the hypervisor has a guest %s that is no server of this STATE", m->record.uuid);
-  if (there < 0 || vl_db_begin (app->store) < 0 || vl_db_finish (app->store, insert (m)) < 0)
+  return there < 0 || vl_db_begin (app->store) < 0 ? -1 : vl_db_finish (app->store, insert (m));
+}
+
+int
+vl_import_end (struct vl_import *m)
+{
+  struct vl_app *app = m->app;
+
+  if (define (m) < 0 || vl_db_begin (app->store) < 0 || vl_db_finish (app->store, take (m)) < 0)
     return -1;
-  if (define (m) == 0 && vl_db_begin (app->store) == 0
-      && vl_db_finish (app->store, take (m)) == 0) {
-    if (m->makes_dir)
-      vl_undo_unmark (app->call, m->dir);
+  if (m->makes_dir)
+    vl_undo_unmark (app->call, m->dir);
+  return 0;
+}
+
+static int
+import (struct vl_import *m)
+{
+  size_t first = m->app->call->findings.n;
+
+  if (vl_import_begin (m) < 0)
+    return -1;
+  if (vl_import_end (m) == 0)
     return 0;
-  }
-  take_back (m, first);
+  vl_import_undo (m, first);
   return -1;
 }
 
 /* The variables of UEFI lie with the hypervisor of the host of before. */
 static void
-tell_firmware (const struct import *m)
+tell_firmware (const struct vl_import *m)
 {
   if (m->record.loader)
     vl_warn_as (m->app->call, "FirmwareVariables", NULL,
@@ -356,37 +382,75 @@ tell_firmware (const struct import *m)
                 m->record.name);
 }
 
-int
-vl_server_import (struct vl_app *app, const char *text, size_t length, const char *origin,
-                  int dry_run, const struct vl_change **changes, size_t *n)
+/* With VL_IMPORT_REPLACE: the server on record here, if there is one, with its lock. */
+static int
+find_local (struct vl_import *m)
 {
-  struct import m = { .app = app, .origin = origin };
-  struct vl_store *store = vl_app_store (app);
-  int result = -1;
+  struct vl_app *app = m->app;
+  const char *uuid = m->exported.record.uuid;
+  int there =
+      m->replaces ? vl_db_any (app->store, "SELECT 1 FROM server WHERE uuid = ?", "s", uuid) : 0;
 
-  *n = 0;
+  return there <= 0
+             ? there
+             : vl_server_take (app, uuid, vl_lock_seconds (app), &m->local, &m->driver, &m->lock);
+}
+
+/* What is to be known of it, of M's `exported`. */
+static int
+look (struct vl_import *m)
+{
+  char *domain = vl_arena_alloc (m->app->call->arena, 16);
+
+  m->record = m->exported.record;
+  vl_domain_name (m->record.uuid, domain);
+  m->record.domain = domain;
+  m->record.status = "SHUTOFF";
+  if (find_local (m) < 0 || judge (m) < 0)
+    return -1;
+  tell_firmware (m);
+  return 0;
+}
+
+int
+vl_import_judge (struct vl_import *m, const char *text, size_t length)
+{
+  struct vl_app *app = m->app;
+  struct vl_store *store = vl_app_store (app);
+
   if (store == NULL)
     return -1;
   vl_recover (app, store);
-  if (vl_exported_read (app->call, text, length, origin, &m.exported) == 0
-      && vl_exported_prove (app->call, text, length, origin, &m.exported) == 0) {
-    char *domain = vl_arena_alloc (app->call->arena, 16);
+  return vl_exported_read (app->call, text, length, m->origin, &m->exported) < 0
+                 || vl_exported_prove (app->call, text, length, m->origin, &m->exported) < 0
+             ? -1
+             : look (m);
+}
 
-    m.record = m.exported.record;
-    vl_domain_name (m.record.uuid, domain);
-    m.record.domain = domain;
-    m.record.status = "SHUTOFF";
-    result = judge (&m);
-    /* The plan is built again. */
-    vl_changes_keep (app, m.changes, m.n, changes, n);
-  }
-  if (result == 0)
-    tell_firmware (&m);
-  if (result == 0 && ! dry_run)
-    result = import (&m);
-  vl_doc_free (m.exported.stored.doc);
-  vl_hooks_free (&m.hooks);
-  vl_plan_free (m.plan);
-  vl_events_tell (app);
+void
+vl_import_free (struct vl_import *m)
+{
+  vl_doc_free (m->exported.stored.doc);
+  vl_hooks_free (&m->hooks);
+  vl_plan_free (m->plan);
+  vl_lock_drop (&m->lock);
+}
+
+int
+vl_server_import (struct vl_app *app, const char *text, size_t length, const char *origin,
+                  unsigned flags, const struct vl_change **changes, size_t *n)
+{
+  struct vl_import m = {
+    .app = app, .origin = origin, .replaces = ! ! (flags & VL_IMPORT_REPLACE), .lock = VL_LOCK_NONE
+  };
+  int result = vl_import_judge (&m, text, length);
+
+  /* The plan is built again. */
+  vl_changes_keep (app, m.changes, m.n, changes, n);
+  if (result == 0 && ! (flags & VL_IMPORT_DRY_RUN))
+    result = m.local.uuid ? vl_import_replace (&m) : import (&m);
+  vl_import_free (&m);
+  if (app->store)
+    vl_events_tell (app);
   return result;
 }

@@ -104,6 +104,7 @@ static const struct {
   { "show diagnostics", "show --diagnostics" },
   { "dump", "dump create" },
   { "release", "delete" },
+  { "import replace", "import --replace" },
 };
 #define N_VERBS (sizeof verbs / sizeof verbs[0])
 

@@ -361,6 +361,8 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_server_password_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_LIVE_MIGRATION))
     return vl_live_migration_mend (app, left->object);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_REPLACE))
+    return vl_import_replace_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_EXTEND))
     return vl_server_extend_mend (app, left->object);
   if (VL_STARTS (left->kind, VL_OP_SERVER) && ! makes_record (left->kind))

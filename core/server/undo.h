@@ -17,6 +17,8 @@
 /* Kinds of operations. */
 #define VL_OP_SERVER_CREATE "server create"
 #define VL_OP_SERVER_IMPORT "server import"
+/* import-replace.c */
+#define VL_OP_SERVER_REPLACE "server import replace"
 #define VL_OP_SERVER_DELETE "server delete"
 #define VL_OP_SERVER_UPDATE "server update"
 /* The rest of a deletion: the guest is gone, plugins that are not there hold something. */
@@ -174,6 +176,8 @@ int vl_server_password_mend (struct vl_app *app, const char *uuid);
 /* live-migration.c: a command died in which the server's guest went to another host: it is given up,
  * where the guest is here; else the server stays MIGRATING. */
 int vl_live_migration_mend (struct vl_app *app, const char *uuid);
+/* import-replace.c: a command died in which the server's record was to be replaced: it is what it was. */
+int vl_import_replace_mend (struct vl_app *app, const char *uuid);
 /* server-extend.c: a command died in which a volume of the server grew: it grows. */
 int vl_server_extend_mend (struct vl_app *app, const char *uuid);
 
