@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 const struct noun *const nouns[] = {
-  &flavor_noun, &image_noun,  &server_noun, &plan_noun, &explain_noun, &audit_noun, &feature_noun,
-  &driver_noun, &plugin_noun, &config_noun, &host_noun, &state_noun,   NULL,
+  &flavor_noun, &image_noun,   &server_noun,    &plan_noun,   &explain_noun,
+  &audit_noun,  &feature_noun, &driver_noun,    &plugin_noun, &config_noun,
+  &host_noun,   &state_noun,   &migration_noun, NULL,
 };
 
 /* ---- the process, which is ours ---- */
@@ -61,7 +62,7 @@ start (struct tool *tool, struct args *args)
     .config_dir = args_value (args, "config"),
     .state_dir = args_value (args, "state"),
     .driver = args_value (args, "driver"),
-    .host_file = args_value (args, "host"),
+    .host_file = args->verb && (args->verb->flags & VERB_MOVES) ? NULL : args_value (args, "host"),
     .tree_dir = args_value (args, "tree"),
     .modules = args_list (args, "plugin"),
     .quiet = args_has (args, "quiet"),

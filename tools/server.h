@@ -67,6 +67,11 @@ void server_show_changes (struct tool *tool, const struct vl_change *changes, si
 /* server-export.c */
 int server_export (struct tool *tool);
 int server_import (struct tool *tool);
+/* server-migrate.c */
+int server_migrate (struct tool *tool);
+int server_migration_list (struct tool *tool);
+int server_migration_abort (struct tool *tool);
+int server_migration_force_complete (struct tool *tool);
 /* server-top.c */
 int server_top (struct tool *tool);
 /* server-rescue.c */

@@ -47,6 +47,7 @@ struct option {
 #define VERB_STRICT 0x10u  /* plugins that were refused are its errors */
 #define VERB_HOSTS 0x20u   /* --host may be given again */
 #define VERB_JSON 0x40u    /* answers in JSON where nothing else is asked for */
+#define VERB_MOVES 0x100u  /* --host is a host to go to, and no recorded one */
 #define VERB_ENDLESS 0x80u /* takes as long as it takes, watched or not */
 
 struct verb {
@@ -307,7 +308,8 @@ void elf_read (const unsigned char *bytes, size_t length, struct elf_facts *fact
 
 extern const struct noun audit_noun, config_noun, driver_noun, explain_noun, feature_noun,
     flavor_noun;
-extern const struct noun host_noun, image_noun, plan_noun, plugin_noun, server_noun, state_noun;
+extern const struct noun host_noun, image_noun, migration_noun, plan_noun, plugin_noun, server_noun,
+    state_noun;
 
 /* plugins.c: what the program of ROW may have, "files to write, network". */
 const char *program_has (struct tool *tool, const struct vl_tool_row *row);

@@ -36,6 +36,8 @@ static const struct vl_prop table[] = {
        "what this host is called in records that other hosts read; its host name"),
   ROW ("records_dir", VL_STRING, NULL, NULL,
        "folder that hosts share, in which the record of each server lies as a file"),
+  ROW ("migration_transport", VL_STRING, "ssh -T -- %h virtloom migration serve", NULL,
+       "command that reaches 'virtloom migration serve' on host %h; no shell reads it"),
   NAMES ("ignored_properties", "globs of image properties that are known and passed over"),
   NAMES ("ignored_extra_specs", "globs of extra specs of flavors that are known and passed over"),
   NAMES ("traits", "traits that this host has (NAME) or has not (-NAME), whatever its facts say"),

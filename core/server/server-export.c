@@ -243,7 +243,8 @@ vl_server_export (struct vl_app *app, const char *server, const char *folder, co
   *text = NULL;
   if (record == NULL)
     return -1;
-  if (VL_STREQ (record->status, "BUILD") || VL_STREQ (record->status, "DELETING"))
+  if (VL_STREQ (record->status, "BUILD") || VL_STREQ (record->status, "DELETING")
+      || VL_STREQ (record->status, "MIGRATING"))
     return vl_refuse_as (app->call, VL_ERR_REQUEST, "InstanceInvalidState", NULL,
                          vl_status_way_out (app->call, record->status,
                                             vl_name_word (app->call->arena, record->name)),
@@ -299,7 +300,7 @@ vl_records_keep (struct vl_app *app)
     return;
   vl_db_rows (app->store, &list, &n,
               "SELECT uuid FROM server WHERE generation > 0 AND generation IS NOT exported AND "
-              "status NOT IN ('BUILD', 'DELETING') ORDER BY uuid",
+              "status NOT IN ('BUILD', 'DELETING', 'MIGRATING') ORDER BY uuid",
               "");
   for (size_t i = 0; i < n; i++)
     if (export_to (app, list[i], folder, &generation) == 0)

@@ -13,6 +13,7 @@
 #include "request/request.h"
 #include "server/hooks.h"
 #include "server/method.h"
+#include "server/migrate.h"
 #include "server/record.h"
 #include "server/session.h"
 #include "storage/storage.h"
@@ -361,6 +362,8 @@ mend (struct vl_app *app, struct vl_store *store, const struct left *left)
     return vl_server_password_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_LIVE_MIGRATION))
     return vl_live_migration_mend (app, left->object);
+  if (VL_STREQ (left->kind, VL_OP_SERVER_MIGRATE))
+    return vl_migrate_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_REPLACE))
     return vl_import_replace_mend (app, left->object);
   if (VL_STREQ (left->kind, VL_OP_SERVER_EXTEND))

@@ -48,6 +48,8 @@
 #define VL_OP_SERVER_EXTEND "server extend volume"
 /* live-migration.c */
 #define VL_OP_SERVER_LIVE_MIGRATION "server live migration"
+/* migrate.c */
+#define VL_OP_SERVER_MIGRATE "server migrate"
 #define VL_OP_IMAGE_CREATE "image create"
 #define VL_OP_IMAGE_DELETE "image delete"
 #define VL_OP_IMAGE_DOWNLOAD "image download"
@@ -76,6 +78,12 @@
  * begins, with a guest that was that; "done", which is before these in the alphabet: the guest is
  * the new one.  "merged": the file below an overlay has all that is in that. */
 #define VL_MADE_TURN "turn"
+
+/* Nothing that is made either: the host that a server moves to, the generation that its record has there,
+ * and the status that it had. */
+#define VL_MOVES_TO "moves to"
+#define VL_MOVES_WITH "moves with"
+#define VL_MOVES_FROM "moves from"
 
 /* Inside a transaction: operation KIND on OBJECT begins, which of a server's is in its history;
  * DRIVER or NULL. */

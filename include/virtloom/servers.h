@@ -499,6 +499,32 @@ VL_EXPORT int vl_server_import (struct vl_app *app, const char *text, size_t len
                                 const char *origin, unsigned flags,
                                 const struct vl_change **changes, size_t *n);
 
+/* ---- servers that move ---- */
+
+#define VL_MIGRATE_DRY_RUN 1u /* all that can refuse it is asked, and nothing is done */
+/* Moves SERVER, ACTIVE or SHUTOFF, to HOST, which migration_transport reaches: its guest is switched off (TIMEOUT
+ * seconds to shut down), becomes the other host's by one step there, and is started there where it ran.  Its
+ * disks are not copied: both hosts reach them.  *CHANGES are the *N differences that its document has there,
+ * in memory of the application.  0; -1 after findings: it is what it was, or MIGRATING where the other
+ * host does not answer, which each later command asks. */
+VL_EXPORT int vl_server_migrate (struct vl_app *app, const char *server, const char *host,
+                                 unsigned flags, uint32_t timeout, const struct vl_change **changes,
+                                 size_t *n);
+/* The other end of that, until IN ends: JSON lines from IN, answers to OUT; the descriptors stay the
+ * caller's.  0, or -1 after a line that was none. */
+VL_EXPORT int vl_migration_serve (struct vl_app *app, int in, int out);
+/* A server on its way. */
+struct vl_migration_info {
+  const char *server, *uuid, *kind; /* "cold", "live" */
+  const char *host;                 /* where it goes; NULL: a caller's affair */
+  const char *status, *begun, *fault;
+};
+/* Calls FN for each until it answers other than 0.  That answer, or -1 after a finding. */
+VL_EXPORT int vl_migration_each (struct vl_app *app,
+                                 int (*fn) (void *opaque,
+                                            const struct vl_migration_info *migration),
+                                 void *opaque);
+
 /* ---- STATE as a whole ---- */
 
 /* Something that is in STATE and on no record, or the other way round. */
