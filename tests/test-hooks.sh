@@ -62,8 +62,9 @@ for step in 'pause:permit pause|event PAUSED' 'unpause:permit unpause|event UNPA
   is_eq "$(calls | sed 's/ web lease=7 kept=yes//g')" "${step#*:}" "${step%%:*}: who is asked what"
 done
 run f flavor create wide --vcpus 2 --ram 128 --disk 1 --property lessee:lease=7
-for step in 'resize --flavor wide:permit resize|permit resize|prepare|event CHANGED' 'resize revert:prepare|event CHANGED' \
-  'resize --flavor wide:permit resize|permit resize|prepare|event CHANGED' 'resize confirm:'; do
+for step in 'resize --flavor wide:permit resize|permit resize|prepare|event CHANGED|event REBOOTED' \
+  'resize revert:prepare|event CHANGED|event REBOOTED' \
+  'resize --flavor wide:permit resize|permit resize|prepare|event CHANGED|event REBOOTED' 'resize confirm:'; do
   # shellcheck disable=SC2086
   run f server ${step%%:*} web
   is_eq "$rc $err" "0 " "${step%%:*}"
@@ -78,6 +79,24 @@ for step in 'rescue:permit rescue|permit rescue|prepare|event REBOOTED' 'unrescu
   run f server "${step%%:*}" web
   is_rc 0 "${step%%:*}"
   is_eq "$(calls | sed 's/ web lease=7 kept=yes//g')" "${step#*:}" "${step%%:*}: who is asked what"
+done
+# What was on for a moment only, to be taken back, was off in between.
+printf '%s\n' '[settings]' 'fail = finish_migration' > "$config/plugins.d/fake.conf"
+calls > /dev/null
+run f server resize --flavor wide web
+is_rc 1 "a resize that fails"
+is_eq "$(calls | sed 's/ web lease=7 kept=yes//g')" "permit resize|permit resize|prepare|prepare|event REBOOTED" "tells that the guest was started anew"
+rm "$config/plugins.d/fake.conf"
+f server stop web
+calls > /dev/null
+for step in 'resize --flavor wide:permit resize|permit resize|event CHANGED' 'resize revert:event CHANGED' \
+  'rebuild:permit rebuild|permit rebuild|event CHANGED' 'rescue:permit rescue|permit rescue|prepare|event STARTED' \
+  'unrescue:permit unrescue|prepare|event REBOOTED' 'stop:permit stop|event STOPPED' 'shelve:permit shelve' \
+  'unshelve:permit unshelve|permit unshelve|prepare|event CHANGED|event STARTED'; do
+  # shellcheck disable=SC2086
+  run f server ${step%%:*} web
+  is_rc 0 "${step%%:*} of a server that was off"
+  is_eq "$(calls | sed 's/ web lease=7 kept=yes//g')" "${step#*:}" "${step%%:*} of a server that was off: who is asked what"
 done
 calls > /dev/null
 f server list > /dev/null

@@ -28,6 +28,20 @@ vl_event_add (struct vl_store *store, const char *server, enum vl_event event, c
                     "siss", server, (int64_t)event, vl_now_text (store->call), device);
 }
 
+enum vl_event
+vl_event_of_turn (int was, int is)
+{
+  return was && is ? VL_EVENT_REBOOTED : is ? VL_EVENT_STARTED : was ? VL_EVENT_STOPPED : 0;
+}
+
+int
+vl_event_turn (struct vl_store *store, const char *server, int was, int is)
+{
+  enum vl_event event = vl_event_of_turn (was, is);
+
+  return event ? vl_event_add (store, server, event, NULL) : 0;
+}
+
 /* The events of SERVER whose plugins are there: how many, in *LIST (arena memory).  A
  * plugin that has no callback any more has nothing to do. */
 static size_t

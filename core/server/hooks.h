@@ -65,6 +65,11 @@ int vl_hooks_abandon (struct vl_app *app, const struct vl_record *record, const 
 /* Inside a transaction: EVENT has happened to SERVER, or to its device DEVICE if that is not NULL. */
 int vl_event_add (struct vl_store *store, const char *server, enum vl_event event,
                   const char *device);
+/* What has happened to a guest that WAS on, or off, and was made anew: it IS on or off.  0: nothing, it
+ * was and is off. */
+enum vl_event vl_event_of_turn (int was, int is);
+/* Inside a transaction: that has happened to SERVER. */
+int vl_event_turn (struct vl_store *store, const char *server, int was, int is);
 /* Tells what no plugin was told yet, of all servers that nobody works on.  What goes
  * wrong is a warning. */
 void vl_events_tell (struct vl_app *app);

@@ -243,7 +243,10 @@ act (void *opaque)
   if (result == 0)
     return vl_keep_forget (&kept) < 0 ? VL_UNFINISHED : 0;
   if (vl_undo_planned (app->store, r->turning->record.uuid, VL_MADE_TURN, &turn) < 0
-      || put_back (app, &r->turning->record, turn) < 0)
+      || put_back (app, &r->turning->record, turn) < 0
+      || (turn
+          && vl_event_turn (app->store, r->turning->record.uuid, r->turning->on, r->turning->on)
+                 < 0))
     return VL_UNFINISHED;
   return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceFaultRollback", NULL, NULL,
                        "server \"%s\" was not rebuilt; it is what it was, with its disks",
@@ -275,7 +278,10 @@ write_end (struct vl_app *app, const struct vl_record *record, const struct vl_r
                         "AND kind = '" VL_MADE_GIVEN "') WHERE uuid = ?",
                         "s", uuid)
                         < 0
-                 || vl_document_take (store, uuid, VL_EVENT_REBOOTED) < 0
+                 || vl_document_take (store, uuid,
+                                      vl_event_of_turn (VL_STREQ (record->status, "ACTIVE"),
+                                                        VL_STREQ (status, "ACTIVE")))
+                        < 0
              ? -1
              : vl_server_images_leave (store, uuid);
 }
@@ -396,8 +402,11 @@ vl_server_rebuild_mend (struct vl_app *app, const char *uuid)
       || vl_loader_look (app, driver, &record, VL_ROLE_CURRENT) < 0 || vl_db_begin (store) < 0)
     return -1;
   return vl_db_finish (
-      store, vl_record_set_status (store, uuid, record.status, NULL) < 0
-                     || vl_addresses_write (store, uuid) < 0
-                 ? -1
-                 : vl_document_drop (store, uuid, VL_ROLE_PENDING, "interrupted", VL_WAS_KILLED));
+      store,
+      vl_record_set_status (store, uuid, record.status, NULL) < 0
+              || vl_addresses_write (store, uuid) < 0
+              || (turn
+                  && vl_event_turn (store, uuid, VL_STREQ (turn, "on"), VL_STREQ (turn, "on")) < 0)
+          ? -1
+          : vl_document_drop (store, uuid, VL_ROLE_PENDING, "interrupted", VL_WAS_KILLED));
 }

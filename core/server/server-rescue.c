@@ -240,6 +240,10 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *result
     return -1;
   return vl_db_finish (store,
                        vl_record_set_status (store, record->uuid, record->status, NULL) < 0
+                               || (turn
+                                   && vl_event_turn (store, record->uuid, VL_STREQ (turn, "on"),
+                                                     VL_STREQ (turn, "on"))
+                                          < 0)
                            ? -1
                            : vl_document_drop (store, record->uuid, VL_ROLE_RESCUE, result, why));
 }
@@ -315,7 +319,7 @@ take (struct vl_turning *r)
   struct vl_store *store = r->app->store;
 
   return vl_record_set_status (store, r->record.uuid, "RESCUE", NULL) < 0
-                 || vl_event_add (store, r->record.uuid, VL_EVENT_REBOOTED, NULL) < 0
+                 || vl_event_turn (store, r->record.uuid, r->on, 1) < 0
              ? -1
              : vl_undo_end (store, r->record.uuid);
 }

@@ -160,7 +160,8 @@ act (void *opaque)
     return result;
   }
   vl_hooks_free (&next);
-  if (put_back (r->app, &r->record, VL_ROLE_CURRENT, VL_ROLE_PENDING, 0, r->runs) < 0)
+  if (put_back (r->app, &r->record, VL_ROLE_CURRENT, VL_ROLE_PENDING, 0, r->runs) < 0
+      || vl_event_turn (r->app->store, r->record.uuid, r->runs, r->runs) < 0)
     return VL_UNFINISHED;
   return vl_refuse_as (call, VL_ERR_FAILED, "InstanceFaultRollback", NULL, NULL,
                        "server \"%s\" did not get flavor \"%s\"; it is what it was, with its disks",
@@ -199,6 +200,7 @@ take (void *opaque)
                  || vl_record_set_status (store, uuid, "VERIFY_RESIZE", NULL) < 0
                  || vl_addresses_write (store, uuid) < 0
                  || vl_event_add (store, uuid, VL_EVENT_CHANGED, NULL) < 0
+                 || vl_event_turn (store, uuid, r->runs, r->runs) < 0
              ? -1
              : vl_undo_end (store, uuid);
 }
@@ -275,7 +277,9 @@ write_end (struct vl_app *app, const struct vl_record *record, const struct befo
                     record->uuid)
                  < 0
              ? -1
-             : vl_document_take (store, record->uuid, 0);
+             : vl_document_take (store, record->uuid,
+                                 vl_event_of_turn (VL_STREQ (before->status, "ACTIVE"),
+                                                   VL_STREQ (status, "ACTIVE")));
 }
 
 /* Finishes what is on record as begun, from whatever point it had come to.  BEFORE: the server
@@ -368,18 +372,21 @@ mend_resize (struct vl_app *app, struct vl_plugin *driver, const struct vl_recor
   int runs = VL_STREQ (record->status, "ACTIVE");
   struct vl_keeping kept = keeping (app, record->uuid);
   struct vl_info info;
+  int begun;
 
-  if (vl_server_look (app, driver, record->uuid, &info) < 0
-      || ((vl_keep_there (&kept) || info.state != VL_STATE_RUNNING)
-          && put_back (app, record, VL_ROLE_CURRENT, VL_ROLE_PENDING, 0, runs) < 0)
+  if (vl_server_look (app, driver, record->uuid, &info) < 0)
+    return -1;
+  begun = vl_keep_there (&kept) || info.state != VL_STATE_RUNNING;
+  if ((begun && put_back (app, record, VL_ROLE_CURRENT, VL_ROLE_PENDING, 0, runs) < 0)
       || vl_loader_look (app, driver, record, VL_ROLE_CURRENT) < 0 || vl_db_begin (app->store) < 0)
     return -1;
-  return vl_db_finish (app->store,
-                       vl_record_set_status (app->store, record->uuid, record->status, NULL) < 0
-                               || vl_addresses_write (app->store, record->uuid) < 0
-                           ? -1
-                           : vl_document_drop (app->store, record->uuid, VL_ROLE_PENDING,
-                                               "interrupted", VL_WAS_KILLED));
+  return vl_db_finish (
+      app->store, vl_record_set_status (app->store, record->uuid, record->status, NULL) < 0
+                          || vl_addresses_write (app->store, record->uuid) < 0
+                          || (begun && vl_event_turn (app->store, record->uuid, runs, runs) < 0)
+                      ? -1
+                      : vl_document_drop (app->store, record->uuid, VL_ROLE_PENDING, "interrupted",
+                                          VL_WAS_KILLED));
 }
 
 int

@@ -2,10 +2,9 @@
  *
  * A server that takes nothing of the host but room for an image.  Its root disk becomes that image;
  * only when that is whole, and on record as used by the server, do the server's own disks go.  The
- * definition of its guest stays with the hypervisor, which keeps the variables of the firmware and
- * what a TPM holds with it; so does the config drive, since the password and the files on it are
- * kept nowhere else.  The image goes once the guest that was made of it is on record as one that
- * runs. */
+ * definition of its guest stays with the hypervisor, which keeps the variables of the firmware and what
+ * a TPM holds with it; so does the config drive, since the password and the files on it are kept nowhere
+ * else.  The image goes once the guest that was made of it is on record as one that runs. */
 
 #include <config.h>
 
@@ -190,15 +189,17 @@ write_made (struct vl_app *app, const char *uuid, const struct vl_image_info *im
 }
 
 static int
-write_shelved (struct vl_store *store, const char *uuid)
+write_shelved (struct vl_store *store, const struct vl_record *record)
 {
+  const char *uuid = record->uuid;
+
   /* Its volumes and addresses stay its own, so that nobody takes them meanwhile. */
   return vl_db_run (store,
                     "DELETE FROM claim WHERE server = ? AND (holder = '' OR resource = 'PCPU')",
                     "s", uuid)
                      < 0
                  || vl_record_set_status (store, uuid, VL_STATUS_SHELVED, NULL) < 0
-                 || vl_event_add (store, uuid, VL_EVENT_STOPPED, NULL) < 0
+                 || vl_event_turn (store, uuid, ! VL_STREQ (record->status, "SHUTOFF"), 0) < 0
              ? -1
              : vl_undo_end (store, uuid);
 }
@@ -210,7 +211,7 @@ finish_shelve (struct vl_app *app, const struct vl_record *record)
   if (vl_server_devices_undo (app, app->store, record->uuid, NULL) < 0
       || drop_disks (app, record->uuid, VL_ROLE_CURRENT) < 0 || vl_db_begin (app->store) < 0)
     return -1;
-  return vl_db_finish (app->store, write_shelved (app->store, record->uuid));
+  return vl_db_finish (app->store, write_shelved (app->store, record));
 }
 
 /* The server of RECORD is what it was, TURN. */
@@ -221,23 +222,23 @@ put_back (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *
   struct vl_hooks hooks;
   struct vl_info info;
   int bad = vl_server_look (app, driver, record->uuid, &info);
+  int boots = bad == 0 && turn && VL_STREQ (turn, "on") && info.state != VL_STATE_RUNNING
+              && info.state != VL_STATE_PAUSED;
 
-  if (bad == 0 && turn && VL_STREQ (turn, "on") && info.state != VL_STATE_RUNNING
-      && info.state != VL_STATE_PAUSED) {
-    bad = vl_hooks_load (&hooks, app, record, VL_ROLE_CURRENT);
-    if (bad == 0)
-      bad = vl_guest_become (&hooks, record, 1, VL_BECOME_BEFORE);
+  if (boots) {
+    bad = vl_hooks_load (&hooks, app, record, VL_ROLE_CURRENT) < 0
+          || vl_guest_become (&hooks, record, 1, VL_BECOME_BEFORE) < 0
+          || vl_server_look (app, driver, record->uuid, &info) < 0;
     vl_hooks_free (&hooks);
-    if (bad == 0)
-      bad = vl_server_look (app, driver, record->uuid, &info);
   }
-  if (bad < 0 || vl_db_begin (app->store) < 0)
+  if (bad || vl_db_begin (app->store) < 0)
     return -1;
   return vl_db_finish (app->store,
                        vl_record_set_status (app->store, record->uuid,
                                              vl_status_of (record->status, info.state, 1), NULL)
                                    < 0
                                || vl_history_end (app->store, record->uuid, result, why) < 0
+                               || vl_event_turn (app->store, record->uuid, boots, boots) < 0
                            ? -1
                            : vl_undo_end (app->store, record->uuid));
 }
