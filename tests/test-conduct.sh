@@ -141,6 +141,13 @@ EOC
   is_rc 0 "and conforms, as what it is cannot be told"
   has "$out" "# its code has bytes that may be a system call of its own: 'syscall' at 0x" "but it is said"
 fi
+run vl plugin check "$modules/disks-well.so"
+is_rc 1 "a plugin that makes disks"
+is_eq "$(grep -c '^not ok' <<< "$out") $(grep -c '^not ok [0-9]* - a plan is made in which it is active$' <<< "$out")" "1 1" "lacks a request that has it, and nothing else"
+for name in make resize remove snapshot capacity made image_look image_clones image_fetch; do
+  has "$out" " - $name does what virtloom-storage(3) says" "$name is tried"
+done
+lacks "$out" '# SKIP nothing was there' "nothing is skipped"
 for name in acpi watchdog cpu-quota; do
   run vl plugin check "$top_builddir/features/.libs/$name.so"
   is_rc 0 "$name conforms"

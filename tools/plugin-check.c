@@ -193,6 +193,7 @@ run_stages (struct checking *c)
     { "probing", check_probe },
     { "the life of a server", check_server },
     { "each callback", check_callbacks },
+    { "each storage call", check_storage },
     { "a plan and a reboot, again and again", check_memory },
   };
 

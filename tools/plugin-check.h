@@ -179,6 +179,16 @@ void check_loading (struct checking *c);
 void check_probe (struct checking *c);
 void check_callbacks (struct checking *c);
 void check_server (struct checking *c);
+/* Makes a server of OPTIONS, which ask for REQUEST, too, in APP; *BEFORE is what the process was then.
+ * 0, or -1 after test LINE, which has failed or was skipped. */
+int check_create (struct checking *c, struct vl_app *app, struct vl_create_options *options,
+                  const json_t *request, const char *line, struct process_state **before);
+/* A session, in which there is the server "check" that has all that the module does; NULL after test
+ * LINE, which has failed or was skipped. */
+struct vl_app *check_made_server (struct checking *c, const char *line,
+                                  struct process_state **before);
+/* Of a plugin that reaches disks: its acting calls, over real files. */
+void check_storage (struct checking *c);
 /* Of a driver: the suite that the shipped ones pass. */
 void check_driver (struct checking *c);
 

@@ -109,7 +109,8 @@ struct vl_storage_calls {
   int (*make) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
   /* Grows VOLUME to VOLUME->bytes. */
   int (*resize) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
-  /* Removes VOLUME.  What lies in the server's folder goes with the folder. */
+  /* Removes VOLUME, if this plugin made it: also called where `make` was refused since something
+   * else lies there.  What lies in the server's folder goes with the folder. */
   int (*remove) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
   /* Writes what VOLUME is now, without anything below it, to the new file PATH in
    * FORMAT. */

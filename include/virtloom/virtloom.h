@@ -205,6 +205,17 @@ enum vl_trial {
 };
 VL_EXPORT int vl_plugins_try (struct vl_app *app, const char *name, enum vl_trial trial, int which,
                               const char *server, const char *device);
+/* What call WORD of a storage plugin ("resize") did: WHY is what it did wrong (borrowed), NULL: nothing. */
+typedef void (*vl_storage_told_fn) (void *opaque, const char *word, const char *why);
+/* Has the loaded storage plugin NAME do what its acting calls are for, in good order and in bad, with the
+ * disks and volumes of SERVER that it reaches: FN gets OPAQUE and what came of it, of one call as often as it
+ * was tried.  The server is one of a STATE of its own, without a guest that matters, and good for nothing
+ * afterwards but to be deleted.  SERVER NULL: FN is told of each call that the plugin has, and none is
+ * made.  0, or -1 after findings: it was not tried. */
+VL_EXPORT int vl_plugins_try_storage (struct vl_app *app, const char *name, const char *server,
+                                      vl_storage_told_fn fn, void *opaque);
+/* The first of the images_types that plugin NAME answers for; NULL: none. */
+VL_EXPORT const char *vl_plugins_images_type (const struct vl_app *app, const char *name);
 /* Writes `enabled = yes|no` for plugin NAME into the conf of the highest
  * writable layer (--config, else sysconfdir); the file is answered in *FILE. */
 VL_EXPORT int vl_plugins_enable (struct vl_app *app, const char *name, int on, const char **file);
