@@ -41,6 +41,9 @@ int order_pool (struct order *order, const char *pool, rados_ioctx_t *io);
 /* The orders: 0, or -1 after order_fail. */
 int order_make (struct order *order);
 int order_grow (struct order *order);
+int order_checkpoint (struct order *order);
+int order_rollback (struct order *order);
+int order_commit (struct order *order);
 int order_drop (struct order *order);
 int order_export (struct order *order);
 int order_look (struct order *order);

@@ -16,8 +16,11 @@
 
 #define TOKEN "virtloom.token"
 #define SERVER "virtloom.server"
-/* Snapshots of ours begin with it. */
+/* Snapshots of ours begin with it: one while the image is read, one while its server may become again
+ * what it was. */
 #define OWN "virtloom-"
+#define EXPORT OWN "export"
+#define CHECKPOINT OWN "resize"
 #define MOST_SNAPS 512
 #define MOST_WATCHERS 16
 
@@ -202,11 +205,73 @@ order_grow (struct order *order)
   return error < 0 ? order_failed (order, "it cannot be grown", error) : 0;
 }
 
+/* ---- what it was ---- */
+
+/* Opens the image, which is ours.  0 or -1. */
+static int
+open_ours (struct order *order, rbd_image_t *image)
+{
+  int there = look_at (order, order->image, image), ours;
+
+  if (there <= 0)
+    return there < 0 ? -1 : order_fail (order, "gone", "there is no image '%s'", order->image);
+  ours = is_ours (order, *image);
+  rbd_close (*image);
+  return ours ? open_it (order, order->image, image)
+              : order_fail (order, "foreign", "%s", order->image);
+}
+
+int
+order_checkpoint (struct order *order)
+{
+  rbd_image_t image;
+  int error;
+
+  if (open_ours (order, &image) < 0)
+    return -1;
+  error = rbd_snap_create (image, CHECKPOINT);
+  rbd_close (image);
+  return error < 0 && error != -EEXIST ? order_failed (order, "it cannot be held still", error) : 0;
+}
+
+/* Until all of it is what it was the snapshot stays, for the next order to begin again. */
+int
+order_rollback (struct order *order)
+{
+  rbd_image_t image;
+  int error;
+
+  if (open_ours (order, &image) < 0)
+    return -1;
+  error = rbd_snap_rollback (image, CHECKPOINT);
+  if (error == 0)
+    error = rbd_snap_remove (image, CHECKPOINT);
+  rbd_close (image);
+  return error < 0 && error != -ENOENT ? order_failed (order, "it cannot be what it was", error)
+                                       : 0;
+}
+
+int
+order_commit (struct order *order)
+{
+  rbd_image_t image;
+  int error;
+
+  if (open_ours (order, &image) < 0)
+    return -1;
+  error = rbd_snap_remove (image, CHECKPOINT);
+  rbd_close (image);
+  return error < 0 && error != -ENOENT
+             ? order_failed (order, "its snapshot cannot be removed", error)
+             : 0;
+}
+
 /* ---- removing ---- */
 
-/* Snapshots of ours on NAME go.  How many others there are, as a list in the answer; or -1. */
+/* Snapshots of ours on NAME, whose names begin with OURS, go.  How many others there are, as a list in
+ * the answer; or -1. */
 static int
-drop_snaps (struct order *order, const char *name)
+drop_snaps (struct order *order, const char *name, const char *ours)
 {
   rbd_snap_info_t list[MOST_SNAPS];
   int most = MOST_SNAPS, n, error = 0;
@@ -222,7 +287,7 @@ drop_snaps (struct order *order, const char *name)
   if (n <= 0)
     return n < 0 ? order_failed (order, "it cannot be looked at", n) : 0;
   for (int i = 0; i < n && error == 0; i++) {
-    if (strncmp (list[i].name, OWN, strlen (OWN)) != 0) {
+    if (strncmp (list[i].name, ours, strlen (ours)) != 0) {
       json_array_append_new (others, json_string (list[i].name));
       continue;
     }
@@ -265,7 +330,7 @@ static int
 drop_image (struct order *order, const char *name, int dead)
 {
   int64_t tries = order_number (order, "retries", 0);
-  int snaps = drop_snaps (order, name), error;
+  int snaps = drop_snaps (order, name, OWN), error;
   rbd_image_t image;
 
   if (snaps < 0)
@@ -352,12 +417,12 @@ order_export (struct order *order)
   rbd_image_t image;
   int own = snap == NULL, result, error;
 
-  if (own && drop_snaps (order, order->image) < 0)
+  if (own && drop_snaps (order, order->image, EXPORT) < 0)
     return -1;
   if (own ? open_it (order, order->image, &image) < 0 : look_at (order, order->image, &image) <= 0)
     return order_fail (order, "gone", "there is no image '%s'", order->image);
   if (own)
-    snap = OWN "export";
+    snap = EXPORT;
   error = own ? rbd_snap_create (image, snap) : 0;
   if (error == 0)
     error = rbd_snap_set (image, snap);

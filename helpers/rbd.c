@@ -175,8 +175,11 @@ obey (struct order *order)
   static const struct {
     const char *word;
     int (*fn) (struct order *);
-  } orders[] = { { "make", order_make },     { "grow", order_grow }, { "remove", order_drop },
-                 { "export", order_export }, { "look", order_look }, { "use", order_use } };
+  } orders[] = {
+    { "make", order_make },         { "grow", order_grow },     { "checkpoint", order_checkpoint },
+    { "rollback", order_rollback }, { "commit", order_commit }, { "remove", order_drop },
+    { "export", order_export },     { "look", order_look },     { "use", order_use }
+  };
   const char *word = order_text (order, "do");
 
   order->pool = order_text (order, "pool");

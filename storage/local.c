@@ -340,28 +340,49 @@ local_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
 
 /* ---- whose a disk is ---- */
 
-static const char *
-token_key (struct vl_call *c, const struct vl_volume *volume)
+/* What the place beside a disk's first one ends with. */
+#define BESIDE ".2"
+
+static int
+is_beside (const char *place)
 {
-  return vl_printf (c, "token.%s", volume->id);
+  size_t length = strlen (place), end = strlen (BESIDE);
+
+  return length > end && strcmp (place + length - end, BESIDE) == 0;
 }
 
 const char *
-local_token_kept (struct vl_call *c, const struct vl_volume *volume)
+local_place (struct vl_call *c, const struct vl_volume *volume, const char *first)
 {
-  return vl_kept (c, token_key (c, volume));
+  if (volume->was_at == NULL)
+    return first;
+  if (! volume->is_anew)
+    return volume->was_at;
+  return is_beside (volume->was_at) ? first : vl_printf (c, "%s" BESIDE, first);
+}
+
+const char *
+local_key (struct vl_call *c, const char *key, const struct vl_volume *volume, const char *place)
+{
+  return vl_printf (c, "%s.%s%s", key, volume->id, is_beside (place) ? BESIDE : "");
+}
+
+const char *
+local_token_kept (struct vl_call *c, const struct vl_volume *volume, const char *place)
+{
+  return vl_kept (c, local_key (c, "token", volume, place));
 }
 
 int
-local_token_drop (struct vl_call *c, const struct vl_volume *volume)
+local_token_drop (struct vl_call *c, const struct vl_volume *volume, const char *place)
 {
-  return vl_keep (c, token_key (c, volume), NULL);
+  return vl_keep (c, local_key (c, "token", volume, place), NULL);
 }
 
 const char *
-local_token (struct vl_call *c, const struct vl_volume *volume, int *again)
+local_token (struct vl_call *c, const struct vl_volume *volume, const char *place, int *again)
 {
-  const char *token = local_token_kept (c, volume);
+  const char *token = local_token_kept (c, volume, place);
   unsigned char bytes[TOKEN_BYTES];
   char text[2 * TOKEN_BYTES + 1];
 
@@ -372,5 +393,5 @@ local_token (struct vl_call *c, const struct vl_volume *volume, int *again)
   for (size_t i = 0; i < sizeof bytes; i++)
     snprintf (text + 2 * i, 3, "%02x", bytes[i]);
   token = vl_printf (c, "%s", text);
-  return vl_keep (c, token_key (c, volume), token) < 0 ? NULL : token;
+  return vl_keep (c, local_key (c, "token", volume, place), token) < 0 ? NULL : token;
 }

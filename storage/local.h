@@ -55,14 +55,21 @@ int local_pour (struct vl_call *c, const struct vl_volume *volume, const char *p
 int local_put_blank (struct vl_call *c, const struct vl_volume *volume, const char *raw);
 /* Milliseconds for reading or writing BYTES once, at 10 MB/s, and to begin with; a day is enough. */
 uint32_t local_time_for (int64_t bytes);
-/* By which a disk that VOLUME's server made elsewhere is told from what others made: 32 hex digits,
- * kept for the server before they are used.  *AGAIN is whether they were before.  NULL after a
+/* Where VOLUME, a disk of a server's that lies elsewhere, is: where it was, or FIRST, or, where it is made
+ * anew, that one of FIRST and another place beside it which the disk it takes the place of has not. */
+const char *local_place (struct vl_call *c, const struct vl_volume *volume, const char *first);
+/* KEY of what is kept for VOLUME at PLACE: "token.root", and beside that "token.root.2". */
+const char *local_key (struct vl_call *c, const char *key, const struct vl_volume *volume,
+                       const char *place);
+/* By which a disk that VOLUME's server made elsewhere, at PLACE, is told from what others made: 32 hex
+ * digits, kept for the server before they are used.  *AGAIN is whether they were before.  NULL after a
  * refusal. */
-const char *local_token (struct vl_call *c, const struct vl_volume *volume, int *again);
+const char *local_token (struct vl_call *c, const struct vl_volume *volume, const char *place,
+                         int *again);
 /* The same where it was kept; NULL: nothing had begun. */
-const char *local_token_kept (struct vl_call *c, const struct vl_volume *volume);
+const char *local_token_kept (struct vl_call *c, const struct vl_volume *volume, const char *place);
 /* Forgets it. */
-int local_token_drop (struct vl_call *c, const struct vl_volume *volume);
+int local_token_drop (struct vl_call *c, const struct vl_volume *volume, const char *place);
 int local_capacity (struct vl_call *c, const char *dir, const char **store, int64_t *total,
                     int64_t *used);
 

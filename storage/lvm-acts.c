@@ -206,7 +206,7 @@ lvm_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
         c, VL_ERR_FAILED, "StorageFailed", NULL,
         vl_printf (c, "look at it with lvs %s, and remove or rename it", other.name),
         "logical volume \"%s\" is there already", other.name);
-  token = local_token (c, volume, &again);
+  token = local_token (c, volume, source->path, &again);
   if (token == NULL
       || (is_thin ? create_thin : create_thick) (c, volume, &group, name, tag_of (c, token)) < 0)
     return -1;
@@ -342,17 +342,12 @@ drop (struct vl_call *c, const char *path, const char *tag)
   return lvm_run (c, off) < 0 ? -1 : lvm_run (c, gone);
 }
 
-static const char *
-snapshot_key (struct vl_call *c, const struct vl_volume *volume)
-{
-  return vl_printf (c, "snapshot.%s", volume->id);
-}
-
-/* The snapshot of a disk that a command is reading, or that one which died was. */
+/* The snapshot of the disk at PLACE that a command is reading, or that one which died was. */
 static int
-drop_snapshot (struct vl_call *c, const struct vl_volume *volume, const char *tag)
+drop_snapshot (struct vl_call *c, const struct vl_volume *volume, const char *place,
+               const char *tag)
 {
-  const char *path = vl_kept (c, snapshot_key (c, volume));
+  const char *key = local_key (c, "snapshot", volume, place), *path = vl_kept (c, key);
   /* That of a thick volume is not switched off alone: what is asked is whether it goes though it is
    * active, and nobody misses its bytes. */
   const char *gone[] = { "lvremove", "--yes", path ? path + strlen ("/dev/") : NULL, NULL };
@@ -362,23 +357,22 @@ drop_snapshot (struct vl_call *c, const struct vl_volume *volume, const char *ta
   if (path == NULL)
     return 0;
   there = find_ours (c, path, tag, &now);
-  return there < 0 || (there && lvm_run (c, gone) < 0)
-             ? -1
-             : vl_keep (c, snapshot_key (c, volume), NULL);
+  return there < 0 || (there && lvm_run (c, gone) < 0) ? -1 : vl_keep (c, key, NULL);
 }
 
 int
 lvm_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source)
 {
-  const char *token = local_token_kept (c, volume), *tag;
+  const char *place = source->path;
+  const char *token = place ? local_token_kept (c, volume, place) : NULL, *tag;
 
   /* Nothing had begun. */
-  if (token == NULL || source->path == NULL)
+  if (token == NULL)
     return 0;
   tag = tag_of (c, token);
-  return drop_snapshot (c, volume, tag) < 0 || drop (c, source->path, tag) < 0
+  return drop_snapshot (c, volume, place, tag) < 0 || drop (c, place, tag) < 0
              ? -1
-             : local_token_drop (c, volume);
+             : local_token_drop (c, volume, place);
 }
 
 /* ---- starting ---- */
@@ -411,11 +405,11 @@ lvm_prepare (struct vl_call *c)
   for (size_t i = 0; i < vl_n_disks (c); i++) {
     const struct vl_disk *disk = vl_disk (c, i);
     const struct vl_volume volume = { .size = sizeof volume, .id = disk->id };
-    const char *token = is_ours (disk) ? local_token_kept (c, &volume) : NULL;
+    const char *token = is_ours (disk) ? local_token_kept (c, &volume, disk->source) : NULL;
 
     if (is_ours (disk)
         && (activate (c, disk->source) < 0
-            || (token && drop_snapshot (c, &volume, tag_of (c, token)) < 0)))
+            || (token && drop_snapshot (c, &volume, disk->source, tag_of (c, token)) < 0)))
       return -1;
   }
   return 0;
@@ -471,10 +465,10 @@ read_frozen (struct vl_call *c, const struct vl_volume *volume, const struct lvm
   const char *snap = vl_printf (c, "%s.snap", now->path);
   int result;
 
-  if (vl_keep (c, snapshot_key (c, volume), snap) < 0)
+  if (vl_keep (c, local_key (c, "snapshot", volume, now->path), snap) < 0)
     return -1;
   result = freeze (c, now, snap, tag) < 0 ? -1 : read_out (c, snap, path);
-  if (drop_snapshot (c, volume, tag) < 0 && result == 0) {
+  if (drop_snapshot (c, volume, now->path, tag) < 0 && result == 0) {
     unlink (path);
     result = -1;
   }
@@ -485,7 +479,8 @@ int
 lvm_snapshot (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source,
               const char *path, const char *format)
 {
-  const char *token = local_token_kept (c, volume), *tag = tag_of (c, token ? token : "");
+  const char *token = local_token_kept (c, volume, source->path);
+  const char *tag = tag_of (c, token ? token : "");
   struct lvm_group group;
   struct lvm_volume now;
   int there;
@@ -494,7 +489,7 @@ lvm_snapshot (struct vl_call *c, const struct vl_volume *volume, const struct vl
     return vl_refuse (c, VL_ERR_UNSUPPORTED, NULL, NULL,
                       "a disk in a volume group is written as '%s'; accepted: raw", format);
   /* A command that died may have left one. */
-  if (drop_snapshot (c, volume, tag) < 0)
+  if (drop_snapshot (c, volume, source->path, tag) < 0)
     return -1;
   there = lvm_find_volume (c, source->path, &now, &group);
   if (there <= 0)

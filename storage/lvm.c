@@ -104,16 +104,17 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
     return local_locate (c, volume, source, volume->was ? volume->was : "raw");
   if (check_name (c, "group", "a volume group") < 0 || check_name (c, "pool", "a thin pool") < 0)
     return -1;
-  if (volume->was_at == NULL && ! vl_has (c, "group"))
+  if ((volume->was_at == NULL || volume->is_anew) && ! vl_has (c, "group"))
     return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "InvalidConfiguration", "group",
                          "set images_volume_group in plugins.d/lvm.conf: vgs shows which there are",
                          "images_type = lvm takes a volume group, and images_volume_group is not "
                          "set");
   source->type = "block";
   source->format = "raw";
-  source->path = volume->was_at ? volume->was_at
-                                : vl_printf (c, "/dev/%s/%s_%s", vl_str (c, "group"),
-                                             volume->server, volume->name);
+  source->path =
+      local_place (c, volume,
+                   vl_printf (c, "/dev/%s/%s_%s", vl_has (c, "group") ? vl_str (c, "group") : "",
+                              volume->server, volume->name));
   if (strncmp (source->path, "/dev/", 5) != 0
       || source->path[5 + strcspn (source->path + 5, "/")] == '\0')
     return vl_refuse_as (c, VL_ERR_UNSUPPORTED, "StorageFailed", NULL, NULL,

@@ -447,7 +447,7 @@ rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
   if (! VL_STREQ (source->type, "network"))
     return local_make (c, volume, source);
   if (begin (&o, c, source->name) < 0 || check_secret (c) < 0
-      || (o.token = local_token (c, volume, &again)) == NULL)
+      || (o.token = local_token (c, volume, source->name, &again)) == NULL)
     return -1;
   more = volume->image_url ? read_parent (c, volume->image_url) : "";
   if (more == NULL)
@@ -466,7 +466,7 @@ rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_sou
   /* Who was not even let in has nothing to remove, which would take being let in. */
   if (result < 0 && ! again && o.answer.connection && vl_info (c, &o.answer, "error")
       && ! says (&o, "begun"))
-    local_token_drop (c, volume);
+    local_token_drop (c, volume, source->name);
   return result;
 }
 
@@ -482,6 +482,43 @@ rbd_resize (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
              : run (&o, "grow", "grow", vl_printf (c, ", \"bytes\": %" PRId64, volume->bytes));
 }
 
+/* Has WORD done with the disk, which says WHAT, if it is one that this server made. */
+static int
+change (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source,
+        const char *word, const char *what)
+{
+  const char *token = source->name ? local_token_kept (c, volume, source->name) : NULL;
+  struct order o;
+
+  if (token == NULL)
+    return 0;
+  if (begin (&o, c, source->name) < 0)
+    return -1;
+  o.token = token;
+  o.bytes = volume->bytes;
+  return run (&o, word, what, "");
+}
+
+/* As Nova's, by a snapshot: the disk itself is grown, and is that snapshot again where the new flavor is
+ * not taken. */
+int
+rbd_checkpoint (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source)
+{
+  return change (c, volume, source, "checkpoint", "keep what is on");
+}
+
+int
+rbd_rollback (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source)
+{
+  return change (c, volume, source, "rollback", "bring back what was on");
+}
+
+int
+rbd_commit (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source)
+{
+  return change (c, volume, source, "commit", "remove what is kept of");
+}
+
 /* ---- removing ---- */
 
 int
@@ -492,9 +529,9 @@ rbd_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
   const char *name;
   size_t n = 0;
 
-  o.token = local_token_kept (c, volume);
+  o.token = source->name ? local_token_kept (c, volume, source->name) : NULL;
   /* Nothing had begun. */
-  if (o.token == NULL || source->name == NULL)
+  if (o.token == NULL)
     return 0;
   name = o.token;
   if (begin (&o, c, source->name) < 0)
@@ -515,7 +552,7 @@ rbd_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_s
                 "\"%s/%s\" has %zu snapshots that virtloom did not make: it lies in the trash of "
                 "pool '%s' with them",
                 o.pool, o.image, n, o.pool);
-  return local_token_drop (c, volume);
+  return local_token_drop (c, volume, source->name);
 }
 
 /* ---- reading ---- */

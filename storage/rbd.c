@@ -190,9 +190,8 @@ locate (struct vl_call *c, const struct vl_volume *volume, struct vl_source *sou
   source->protocol = "rbd";
   source->format = "raw";
   source->conf = conf;
-  source->name = volume->was_at
-                     ? volume->was_at
-                     : vl_printf (c, "%s/%s_%s", vl_str (c, "pool"), volume->server, volume->name);
+  source->name = local_place (
+      c, volume, vl_printf (c, "%s/%s_%s", vl_str (c, "pool"), volume->server, volume->name));
   source->store = vl_printf (c, "rbd-%.*s", (int)strcspn (source->name, "/"), source->name);
   if (secret)
     return add_secret (c, source, rbd_user (c), secret,
@@ -216,7 +215,10 @@ static const struct vl_storage_calls calls = { .size = sizeof calls,
                                                .image_schemes = types,
                                                .image_look = rbd_image_look,
                                                .image_clones = rbd_image_clones,
-                                               .image_fetch = rbd_image_fetch };
+                                               .image_fetch = rbd_image_fetch,
+                                               .checkpoint = rbd_checkpoint,
+                                               .rollback = rbd_rollback,
+                                               .commit = rbd_commit };
 
 VL_FEATURE (rbd, "rbd", .version = VL_VERSION, .summary = "disks and volumes in a Ceph cluster",
             .props = VL_TABLE (props), .reads = VL_TABLE (reads), .tools = VL_TABLE (tools),

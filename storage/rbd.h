@@ -21,6 +21,11 @@ int rbd_is_name (const char *text);
 int rbd_make (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source);
 int rbd_resize (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source);
 int rbd_remove (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source);
+int rbd_checkpoint (struct vl_call *c, const struct vl_volume *volume,
+                    const struct vl_source *source);
+int rbd_rollback (struct vl_call *c, const struct vl_volume *volume,
+                  const struct vl_source *source);
+int rbd_commit (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source);
 int rbd_snapshot (struct vl_call *c, const struct vl_volume *volume, const struct vl_source *source,
                   const char *path, const char *format);
 int rbd_image_look (struct vl_call *c, const char *url, struct vl_image_place *place);

@@ -279,6 +279,97 @@ must rbd snap unprotect vms/img@snap
 must rbd snap purge --no-progress vms/img
 must rbd rm --no-progress vms/img
 
+# ---- another flavor, other disks, none for a while ----
+
+mark () { # BYTE: all of 4 KiB within the root disk of server chg.
+  must host_run one timeout 600 qemu-io -f raw -c "write -P $1 5M 4k" "rbd:vms/$(root_of chg):conf=$conf"
+}
+marked () { # NAME BYTE
+  host_run one timeout 600 qemu-io -f raw -r -c "read -P $2 5M 4k" "rbd:vms/$(root_of "$1"):conf=$conf" | grep -q 'read 4096/4096' &&
+    ! host_run one timeout 600 qemu-io -f raw -r -c "read -P $2 5M 4k" "rbd:vms/$(root_of "$1"):conf=$conf" | grep -q 'Pattern verification failed'
+}
+uuid_of () { f server show "$1" -o json | sed -n 's/^.*"uuid": *"\([^"]*\)".*$/\1/p' | head -n 1; }
+root_of () { pool_of "$1" | tr ' ' '\n' | grep -v swap; }
+# pool_of NAME: what of the pool is its server's; its images' own snapshots.
+pool_of () { pool | tr ' ' '\n' | grep "^$(uuid_of "$1")" | paste -sd ' '; }
+snaps_of () { rbd snap ls --format json "vms/$1" | grep -o '"name":"[^"]*"' | cut -d '"' -f 4 | paste -sd ' '; }
+size_of () { rbd info --format json "vms/$1" | grep -o '"size":[0-9]*' | cut -d : -f 2; }
+
+must f flavor create wider --vcpus 1 --ram 64 --disk 2 --swap 16
+must f server create chg --flavor tiny --image raw
+chg=$(uuid_of chg)
+mark 65
+run f server resize chg --flavor wider
+is_eq "$rc $err" "0 " "a server with disks in Ceph gets another flavor"
+is_eq "$(pool_of chg) $(size_of "${chg}_disk") $(snaps_of "${chg}_disk")" "${chg}_disk ${chg}_disk.swap 2147483648 virtloom-resize" \
+  "its disk is grown, what was on it kept, and swap made"
+true_that "with what it had" marked chg 65
+mark 66
+run f server resize revert chg
+is_eq "$rc $err $(pool_of chg) $(size_of "${chg}_disk") $(snaps_of "${chg}_disk")" "0  ${chg}_disk 1073741824 " "taken back, it is what it was"
+true_that "with what was on it" marked chg 65
+must f server resize chg --flavor wider
+mark 66
+run f server resize confirm chg
+is_eq "$rc $err $(pool_of chg) $(size_of "${chg}_disk") $(snaps_of "${chg}_disk")" "0  ${chg}_disk ${chg}_disk.swap 2147483648 " "confirmed, it stays"
+true_that "with what was written since" marked chg 66
+run f server rebuild chg
+is_eq "$rc $err" "0 warning DisksRebuilt core: disks of server \"chg\" were made anew, and what was on them is gone: root, swap" "it is rebuilt"
+is_eq "$(pool_of chg) $(size_of "${chg}_disk.2")" "${chg}_disk.2 ${chg}_disk.swap.2 2147483648" "on disks beside those that it had"
+true_that "which are new" marked chg 0
+must f server rebuild chg
+is_eq "$(pool_of chg)" "${chg}_disk ${chg}_disk.swap" "once more, on disks where those were"
+mark 67
+run f server shelve chg
+is_eq "$rc $err $(pool_of chg)" "0  " "shelved, it has none"
+run f server unshelve chg
+is_eq "$rc $err $(pool_of chg)" "0  ${chg}_disk ${chg}_disk.swap" "and gets them again"
+true_that "with what was on them" marked chg 67
+run f server resize chg --flavor tiny
+has "$rc $err" "3 error ResizeError core: server \"chg\" has 2 GiB of root disk, flavor \"tiny\" 1" "no disk gets smaller"
+must f flavor create swapless --vcpus 1 --ram 64 --disk 2
+must f server resize chg --flavor swapless
+is_eq "$(pool_of chg) $(snaps_of "${chg}_disk")" "${chg}_disk ${chg}_disk.swap virtloom-resize" "of a flavor without swap it stays meanwhile"
+run f server delete chg
+is_eq "$rc $err $(pool)" "0  $here" "a server that is deleted then leaves nothing"
+
+# each_turn STEP ACT WORD...: a command that is killed at any of its runs of a program leaves the disk that
+# was, or the one that was asked for, whole, and nothing else.
+each_turn () {
+  local n code=1 bad='' places=0 in_host at flavor=tiny
+  [ "$2" = resize ] || flavor=wider
+  in_host=(nsenter --target "$(host_init_pid one)" --mount --pid --net --uts --ipc)
+  for n in $(kill_places "$1"); do
+    must f server create chg --flavor $flavor --image raw
+    mark 65
+    LD_LIBRARY_PATH=$top_builddir/core/.libs run_killed "$n" memfd_create "${in_host[@]}" "$top_builddir/tools/.libs/virtloom" --tree "$top_builddir" \
+      --config "$config" --state "$state" --driver fake -q server "${@:2}"
+    code=$rc
+    run f server list -o value -c name -c status
+    at="$n: $code, then $(grep chg <<< "$out") $err"
+    [ "$(pool_of chg | tr ' ' '\n' | grep -vc swap)" = 1 ] || bad="$bad $at: $(pool_of chg)"
+    case $2,$out in
+      *chg$'\tVERIFY_RESIZE'*) marked chg 65 || bad="$bad $at: lost" ;;
+      rebuild,*chg$'\tACTIVE'*) marked chg 65 || marked chg 0 || bad="$bad $at: lost" ;;
+      resize,*chg$'\tACTIVE'*)
+        { marked chg 65 && [ "$(pool_of chg) $(size_of "$(root_of chg)") $(snaps_of "$(root_of chg)")" = "$(root_of chg) 1073741824 " ]; } || bad="$bad $at: $(pool_of chg)" ;;
+      *) bad="$bad $at" ;;
+    esac
+    f server delete chg
+    [ "$(pool)" = "$here" ] || bad="$bad $at: $(pool) is left"
+    [ "$code" -ne 0 ] && [ -z "$bad" ] || break
+    places=$((places + 1))
+  done
+  is_eq "$code$bad" 0 "a $2 that is killed at any of $places runs of a program loses nothing"
+  true_that "and they were several" test $places -gt 2
+}
+if host_run one strace -f -o "$tmp/trace" true 2> /dev/null; then
+  each_turn 1 rebuild chg
+  each_turn 1 resize chg --flavor wider
+else
+  skip "strace cannot follow processes here"
+fi
+
 # ---- the room ----
 
 run f host usage -o json

@@ -54,8 +54,8 @@ run f server rescue one
 is_eq "$rc $err" "4 error InstanceNotRescuable core: the rescue disk of server \"one\" would be \"$store/$uuid-rescue\", no file in its folder; \
 such servers are not rescued" "a server whose disks lie elsewhere is not rescued"
 run f server rebuild one
-is_eq "$rc $err" "4 error InstanceDeployFailure core: disk 'root' of server \"one\" is \"$store/$uuid-root\", no file in its folder; \
-such disks are not made anew" "nor rebuilt"
+is_eq "$rc $err" "4 error InstanceDeployFailure core: disk 'root' of server \"one\" is \"$store/$uuid-root\", and storage plugin \"array\" \
+makes no other beside it; such disks are not made anew" "nor rebuilt"
 is_eq "$(calls)" "" "and no plugin is asked to do anything"
 run f server delete one
 is_rc 0 "it goes"

@@ -103,20 +103,49 @@ while_making 'no JSON'
 fails "what is no answer" 1 'error ToolFailed rbd: the program virtloom-rbd did not say what came of it
   install virtloom once more'
 
-# ---- what is not done with disks in Ceph ----
+# ---- another flavor, other disks ----
 
 answers '{"done": true}'
 must f flavor create large --vcpus 1 --ram 64 --disk 2
 must f server create one --flavor tiny --image raw
-refuses () { # TEXT COMMAND...: the server stays what it was.
-  run f server "${@:2}"
-  is_eq "$rc $(sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g' <<< "$err")" "4 error $1" "no ${*:2}"
+# turn ORDER WHAT CODE ACT WORD...: where Ceph fails to do ORDER the server stays what it was.
+turn () {
+  local what="error StorageFailed rbd: cannot $2 \"vms/UUID_disk\" in Ceph: why
+  rbd -c $conf info vms/UUID_disk shows it"
+  helper "read -r order; case \$order in *'\"do\": \"$1\"'*) echo '{\"error\": \"other\", \"text\": \"why\"}' ;; *) echo '{\"done\": true}' ;; esac"
+  run f server "${@:4}"
+  is_eq "$rc $(sed -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/UUID/g; s/_disk\.2/_disk/g' <<< "$err")" "1 $what$3" "a $4 where Ceph fails to $2 a disk"
+  answers '{"done": true}'
   run f server list -o value -c status -c flavor
-  is_eq "$out" $'ACTIVE\ttiny' "and the server is what it was"
+  is_eq "$rc $err $out" $'0  ACTIVE\ttiny' "and the server is what it was"
 }
-refuses "MigrationPreCheckError core: disk 'root' of server \"one\" is \"vms/UUID_disk\", no file in its folder; such disks are not resized" resize one --flavor large
-refuses "InstanceDeployFailure core: disk 'root' of server \"one\" is \"vms/UUID_disk\", no file in its folder; such disks are not made anew" rebuild one
-refuses "ImageUnacceptable core: disk 'root' of server \"one\" is \"vms/UUID_disk\", no file in its folder; servers with such disks are not shelved" shelve one
+undone="
+error InstanceFaultRollback core: server \"one\""
+turn checkpoint 'keep what is on' "$undone did not get flavor \"large\"; it is what it was, with its disks" resize one --flavor large
+turn grow grow "$undone did not get flavor \"large\"; it is what it was, with its disks" resize one --flavor large
+turn make make "$undone was not rebuilt; it is what it was, with its disks" rebuild one
+# What cannot be brought back, or removed, waits for the next command.
+must f server resize one --flavor large
+helper "read -r order; case \$order in *'\"do\": \"rollback\"'*) echo '{\"error\": \"other\", \"text\": \"why\"}' ;; *) echo '{\"done\": true}' ;; esac"
+run f server resize revert one
+has "$rc $err" "1 error StorageFailed rbd: cannot bring back what was on \"vms/" "a disk that cannot be what it was"
+answers '{"done": true}'
+run f server list -o value -c status -c flavor
+is_eq "$rc $out" $'0 ACTIVE\ttiny' "is that with the next command"
+must f server resize one --flavor large
+helper "read -r order; case \$order in *'\"do\": \"commit\"'*) echo '{\"error\": \"other\", \"text\": \"why\"}' ;; *) echo '{\"done\": true}' ;; esac"
+run f server resize confirm one
+has "$rc $err" "1 error StorageFailed rbd: cannot remove what is kept of \"vms/" "a snapshot that cannot be removed"
+answers '{"done": true}'
+run f server list -o value -c status -c flavor
+is_eq "$rc $out" $'0 ACTIVE\tlarge' "is removed with the next command"
+helper "read -r order; case \$order in *'\"do\": \"remove\"'*) echo '{\"error\": \"other\", \"text\": \"why\"}' ;; *) echo '{\"done\": true}' ;; esac"
+run f server rebuild one
+has "$rc $err" "1 error StorageFailed rbd: cannot remove \"vms/" "the disk of before that cannot be removed"
+answers '{"done": true}'
+must f server list -o value
+run f explain one
+has "$rc $out" "_disk.2 " "is, once the server has the new one, by the next command"
 must f server delete one
 
 # ---- removing ----

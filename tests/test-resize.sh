@@ -78,7 +78,7 @@ for words in 'web --flavor large' 'confirm web' 'revert web'; do
 done
 f server unlock web > /dev/null
 db "UPDATE device SET source = '/srv/disk' WHERE id = 'root'"
-refused "a disk that lies elsewhere" 4 'error MigrationPreCheckError core: disk '"'root'"' of server "web" is "/srv/disk", no file in its folder; such disks are not resized' web --flavor large
+refused "a disk that lies elsewhere" 4 'error MigrationPreCheckError core: disk '"'root'"' of server "web" is "/srv/disk", which storage plugin "qcow2" could not give back as it was; such disks are not resized' web --flavor large
 db "UPDATE device SET source = '$dir/disk' WHERE id = 'root'"
 whole "ACTIVE RUNNING small" "refused"
 is_eq "$(disks)" "$first" "no disk was touched"

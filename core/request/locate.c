@@ -310,6 +310,13 @@ locate (struct vl_call *call, struct vl_plugin *plugin, const struct vl_volume *
   return result;
 }
 
+/* Is the disk of ROLE, which the server has, made anew beside itself? */
+static int
+is_anew (const struct vl_request *request, const char *role)
+{
+  return request->anew == VL_ANEW_ALL || (request->anew == VL_ANEW_SWAP && VL_STREQ (role, "swap"));
+}
+
 static int
 local_source (struct vl_call *call, const struct vl_wanted_disk *want, struct vl_volume *volume,
               struct vl_source *source, struct vl_disk *disk)
@@ -330,6 +337,7 @@ local_source (struct vl_call *call, const struct vl_wanted_disk *want, struct vl
   volume->type = type;
   volume->was = was ? was->disk.format : NULL;
   volume->was_at = was ? was->disk.source : NULL;
+  volume->is_anew = (uint32_t)(was && is_anew (call->guest->request, disk->role));
   volume->preallocate = (uint32_t)vl_is (call, VL_STORAGE_PREALLOCATE, "space");
   if (vl_is_of_image (want)) {
     const struct vl_request_image *image = vl_image_of (call->guest->request, disk->role);

@@ -76,6 +76,9 @@ struct vl_rescue {
   const char *device, *bus; /* of its disk: hw_rescue_device, hw_rescue_bus; or NULL */
 };
 
+/* Which of a server's own disks are made anew, beside those that it has. */
+enum vl_anew { VL_ANEW_NONE, VL_ANEW_SWAP, VL_ANEW_ALL };
+
 struct vl_request {
   struct vl_arena *arena;
   const char *name, *uuid;
@@ -85,6 +88,7 @@ struct vl_request {
   } flavor;
   struct vl_request_image image;
   const struct vl_rescue *rescue; /* or NULL; in no JSON, so never on record */
+  enum vl_anew anew;              /* in no JSON either */
   struct vl_entry *entries;       /* extra specs, image properties, request properties */
   size_t n_entries;
   struct vl_network *networks;

@@ -209,6 +209,10 @@ int vl_snapshot_cold (const struct vl_hooks *hooks, struct vl_request *request,
 
 /* ---- shelved.c ---- */
 #define VL_STATUS_SHELVED "SHELVED_OFFLOADED"
+/* Is DISK of the server in folder DIR a file that goes when it is shelved?  Those of document ROLE are
+ * gone. */
+int vl_shelved_disk_goes (const char *dir, const struct vl_disk *disk);
+int vl_shelved_disks_drop (struct vl_app *app, const char *uuid, const char *role);
 /* IMAGE gets name and uuid of the image that a server called NAME is shelved in. */
 void vl_shelved_image_name (struct vl_call *call, const char *name, struct vl_image_info *image);
 /* The same of a server that is to be shelved: -1 after a finding where no image can be called so. */
@@ -296,8 +300,9 @@ int vl_server_devices_connect (struct vl_app *app, const struct vl_record *recor
  * Success where there is nothing. */
 int vl_server_devices_undo (struct vl_app *app, struct vl_store *store, const char *server,
                             const char *device);
-/* Makes disk number I of PLAN, which lies in the server's folder, as the file PATH; with GROW
- * PATH is a copy of what it was, and gets its new size. */
+/* Makes disk number I of PLAN, which lies in the server's folder, as the file PATH, or with NULL one that
+ * lies elsewhere in its place; with GROW it is there, as a copy or as what it was, and gets its new
+ * size. */
 int vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, size_t i,
                          const char *path, int grow);
 /* Is DISK on record one whose plugin can read it?  Then writes what it is now to the new file PATH, in
@@ -305,9 +310,27 @@ int vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *pla
 int vl_server_disk_is_read (struct vl_app *app, const struct vl_disk *disk);
 int vl_server_disk_read (const struct vl_hooks *hooks, const struct vl_disk *disk,
                          const char *path);
-/* What is to be done for one device of document ROLE, whose request is RECORD's: it is connected
- * and plugged, that is undone, or the plugin that reaches it is told that it has another size. */
-enum vl_device_way { VL_DEVICE_COMES, VL_DEVICE_GOES, VL_DEVICE_EXTENDS };
+/* Is DISK of RECORD's server one that a plugin reaches outside of its folder?  Can the plugin that made
+ * it there give it back as it was, once it was grown? */
+int vl_server_disk_is_elsewhere (struct vl_app *app, const struct vl_record *record,
+                                 const struct vl_disk *disk);
+int vl_server_disk_is_held (struct vl_app *app, const struct vl_disk *disk);
+/* Removes the disks of document ROLE of RECORD's server that were made outside of its folder, but for
+ * those that document OTHER has, too.  0, or -1 after findings. */
+int vl_server_disks_drop (struct vl_app *app, const struct vl_record *record, const char *role,
+                          const char *other);
+/* What is to be done for one device of document ROLE, whose request is RECORD's, or with NULL for all: it
+ * is connected and plugged, that is undone, or the plugin that reaches it is told that it has another
+ * size.  And for disks that were made outside of the server's folder: what is on them is kept, they
+ * are that again, it is kept no more. */
+enum vl_device_way {
+  VL_DEVICE_COMES,
+  VL_DEVICE_GOES,
+  VL_DEVICE_EXTENDS,
+  VL_DEVICE_HOLDS,
+  VL_DEVICE_RETURNS,
+  VL_DEVICE_STAYS
+};
 int vl_server_device_act (struct vl_app *app, const struct vl_record *record, const char *role,
                           const char *device, enum vl_device_way how);
 

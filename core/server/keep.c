@@ -8,6 +8,7 @@
 
 #include "lib/file.h"
 #include "lib/text.h"
+#include "request/disks.h"
 #include "server/method.h"
 #include "server/undo.h"
 #include "storage/storage.h"
@@ -112,13 +113,13 @@ vl_keep_make (const struct vl_keeping *k, const struct vl_hooks *next, const str
     const char *name = vl_keep_name (k->dir, disk), *path;
     int64_t bytes = guest->volumes[i].bytes;
 
-    if (name == NULL)
+    if (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i]))
       continue;
-    path = kept (k, name, SUFFIX);
+    path = name ? kept (k, name, SUFFIX) : NULL;
     if (old == NULL || VL_STREQ (disk->role, "swap")) {
       if (vl_server_disk_make (next, plan, i, path, 0) < 0)
         return -1;
-    } else if (vl_copy (call, old->disk.source, path) < 0
+    } else if ((path && vl_copy (call, old->disk.source, path) < 0)
                || (disk->plugin && bytes > 0 && bytes != old->disk.size
                    && vl_server_disk_make (next, plan, i, path, 1) < 0))
       return -1;

@@ -101,9 +101,13 @@ int
 vl_server_delete_rest (struct vl_app *app, const char *uuid, const char *driver)
 {
   const char *dir = vl_server_dir (app, uuid);
+  struct vl_record record;
 
+  /* Of one that was resized there may be disks that only its document of before has. */
   if (dir == NULL || vl_guest_remove (app, driver, uuid) < 0
-      || vl_server_devices_undo (app, app->store, uuid, NULL) < 0)
+      || vl_server_devices_undo (app, app->store, uuid, NULL) < 0
+      || (vl_record_load (app->store, uuid, &record) == 1
+          && vl_server_disks_drop (app, &record, VL_ROLE_PENDING, VL_ROLE_CURRENT) < 0))
     return -1;
   return vl_server_forget (app, uuid, dir);
 }

@@ -253,7 +253,8 @@ vl_server_disk_make (const struct vl_hooks *hooks, const struct vl_plan *plan, s
   struct vl_plugin *plugin;
   int result = -1;
 
-  disk.source = source.path = path;
+  if (path)
+    disk.source = source.path = path;
   vl_call_about (hooks->app->call, plan->build.guest);
   if (disk.plugin == NULL)
     result = make_config (&w);
@@ -321,29 +322,34 @@ static int
 act_recorded (const struct vl_hooks *hooks, const struct vl_disk *disk,
               const struct vl_block_device *bdm, enum vl_device_way how)
 {
+  /* By enum vl_device_way. */
+  static const char *const of_volume[] = { "connect", "disconnect", "extend", NULL, NULL, NULL };
+  static const char *const of_disk[] = { NULL, "remove", NULL, "checkpoint", "rollback", "commit" };
   int is_volume = bdm && vl_is_volume (bdm);
   const struct vl_source source = source_of (disk);
   struct vl_volume volume = volume_of (hooks, disk);
-  struct order order = { .name = how == VL_DEVICE_COMES  ? "connect"
-                                 : how == VL_DEVICE_GOES ? "disconnect"
-                                                         : "extend",
-                         .volume = &volume,
-                         .source = &source };
+  struct order order = { .name = of_volume[how], .volume = &volume, .source = &source };
+  const struct vl_storage_calls *calls;
   struct vl_plugin *plugin;
 
-  if (! is_volume && how != VL_DEVICE_GOES)
+  if ((is_volume ? of_volume : of_disk)[how] == NULL)
     return 0;
   volume.connection = is_volume ? bdm->connection_info : NULL;
   plugin = plugin_named (hooks, disk->plugin, 0, disk->id, how == VL_DEVICE_GOES);
   if (plugin == NULL)
     return -1;
+  calls = plugin->feature.storage;
   if (! is_volume)
-    order.name = "remove";
-  order.fn = ! is_volume                ? plugin->feature.storage->remove
-             : how == VL_DEVICE_GOES    ? plugin->feature.storage->disconnect
-             : how == VL_DEVICE_EXTENDS ? plugin->feature.storage->extend
-                                        : plugin->feature.storage->connect;
-  return is_volume && order.fn == NULL ? 0 : act (hooks, plugin, &order);
+    order.name = of_disk[how];
+  order.fn = how == VL_DEVICE_HOLDS     ? VL_GROUP_FN (plugin, storage, checkpoint)
+             : how == VL_DEVICE_RETURNS ? VL_GROUP_FN (plugin, storage, rollback)
+             : how == VL_DEVICE_STAYS   ? VL_GROUP_FN (plugin, storage, commit)
+             : ! is_volume              ? calls->remove
+             : how == VL_DEVICE_GOES    ? calls->disconnect
+             : how == VL_DEVICE_EXTENDS ? calls->extend
+                                        : calls->connect;
+  /* Who keeps nothing has nothing to let go of. */
+  return order.fn == NULL && (is_volume || how > VL_DEVICE_HOLDS) ? 0 : act (hooks, plugin, &order);
 }
 
 /* Is there something to do for DISK?  What lies in the server's folder DIR comes and goes
@@ -374,7 +380,7 @@ each_recorded (struct vl_app *app, const struct vl_record *record, const char *r
 
     if (id && ! VL_STREQ (id, devices[i].is_nic ? devices[i].nic.id : disk->id))
       continue;
-    if (devices[i].is_nic && devices[i].nic.plugin)
+    if (devices[i].is_nic && devices[i].nic.plugin && how <= VL_DEVICE_GOES)
       result |= act_nic (&hooks, &devices[i].nic, how == VL_DEVICE_GOES);
     if (devices[i].is_nic || ! is_elsewhere (disk, dir))
       continue;
@@ -413,4 +419,46 @@ vl_server_device_act (struct vl_app *app, const struct vl_record *record, const 
                       const char *device, enum vl_device_way how)
 {
   return each_recorded (app, record, role, device, how);
+}
+
+int
+vl_server_disk_is_elsewhere (struct vl_app *app, const struct vl_record *record,
+                             const struct vl_disk *disk)
+{
+  return is_elsewhere (disk, vl_server_dir (app, record->uuid));
+}
+
+int
+vl_server_disk_is_held (struct vl_app *app, const struct vl_disk *disk)
+{
+  const struct vl_plugin *plugin =
+      disk->plugin ? vl_registry_find (app->registry, disk->plugin) : NULL;
+
+  return plugin && plugin->state == VL_PLUGIN_LOADED && VL_GROUP_FN (plugin, storage, checkpoint);
+}
+
+int
+vl_server_disks_drop (struct vl_app *app, const struct vl_record *record, const char *role,
+                      const char *other)
+{
+  const struct vl_hooks hooks = { .app = app, .record = record };
+  const char *dir = vl_server_dir (app, record->uuid);
+  struct vl_recorded_device *list, *kept;
+  size_t n, n_kept, k;
+  int result = 0;
+
+  if (vl_stored_devices (app->store, record->uuid, role, &list, &n) < 0
+      || vl_stored_devices (app->store, record->uuid, other, &kept, &n_kept) < 0)
+    return -1;
+  for (size_t i = 0; i < n; i++) {
+    if (list[i].is_nic || VL_STREQ (list[i].disk.role, "volume")
+        || ! is_elsewhere (&list[i].disk, dir))
+      continue;
+    for (k = 0; k < n_kept; k++)
+      if (! kept[k].is_nic && vl_text_same (kept[k].disk.source, list[i].disk.source))
+        break;
+    if (k == n_kept)
+      result |= act_recorded (&hooks, &list[i].disk, NULL, VL_DEVICE_GOES);
+  }
+  return result;
 }

@@ -2,7 +2,8 @@
  *
  * A server's own disks are made anew from an image, which may be another one.  Those that it had
  * are kept beside the new ones, as further names of the same files, until the driver has the new
- * guest. */
+ * guest.  Disks that lie elsewhere than in the server's folder are made at another place, and which of
+ * both is the server's follows from its document. */
 
 #include <config.h>
 
@@ -65,6 +66,17 @@ open_request (const struct rebuilding *r, const char *json)
   return vl_arena_strdup (r->turning->app->call->arena, text);
 }
 
+/* Does DISK lie at another place than the one on record, outside of the server's folder? */
+static int
+is_beside (const struct rebuilding *r, const struct vl_disk *disk)
+{
+  const struct vl_recorded_device *was =
+      vl_recorded_device (&r->turning->current.stored->was, disk->id);
+
+  return vl_server_disk_is_elsewhere (r->turning->app, &r->turning->record, disk)
+         && ! (was && vl_text_same (was->disk.source, disk->source));
+}
+
 /* Each disk that is made anew lies where the one that it takes the place of can be kept. */
 static int
 judge_disks (const struct rebuilding *r)
@@ -74,12 +86,13 @@ judge_disks (const struct rebuilding *r)
 
   for (size_t i = 0; i < guest->n_disks; i++)
     if (! (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i]))
-        && vl_keep_name (dir, &guest->disks[i]) == NULL)
+        && vl_keep_name (dir, &guest->disks[i]) == NULL && ! is_beside (r, &guest->disks[i]))
       return vl_refuse_as (r->turning->app->call, VL_ERR_UNSUPPORTED, "InstanceDeployFailure", NULL,
                            NULL,
-                           "disk '%s' of server \"%s\" is \"%s\", no file in its folder; such "
-                           "disks are not made anew",
-                           guest->disks[i].id, r->turning->record.name, guest->disks[i].source);
+                           "disk '%s' of server \"%s\" is \"%s\", and storage plugin \"%s\" makes "
+                           "no other beside it; such disks are not made anew",
+                           guest->disks[i].id, r->turning->record.name, guest->disks[i].source,
+                           guest->disks[i].plugin ? guest->disks[i].plugin : "none");
   return 0;
 }
 
@@ -103,6 +116,7 @@ plan (struct rebuilding *r)
   request->admin_pass = vl_arena_strdup (request->arena, r->turning->options->password);
   request->files = r->turning->options->files;
   request->n_files = r->turning->options->n_files;
+  request->anew = VL_ANEW_ALL;
   r->after = r->turning->record;
   r->after.image = vl_arena_strdup (arena, request->image.given ? request->image.name : NULL);
   r->after.image_uuid = vl_arena_strdup (arena, request->image.given ? request->image.uuid : NULL);
@@ -164,14 +178,14 @@ tell_dropped (const struct rebuilding *r, const char *given)
 static const char *
 lost_disks (const struct rebuilding *r)
 {
-  const struct vl_recorded *was = &r->turning->current.stored->was;
-  const char *dir = vl_server_dir (r->turning->app, r->turning->record.uuid);
+  const struct vl_guest *guest = r->turning->plan->build.guest;
   VL_AUTOSTR struct vl_str names = { 0 };
 
-  for (size_t i = 0; i < was->n_devices; i++)
-    if (! was->devices[i].is_nic && ! VL_STREQ (was->devices[i].disk.role, "config")
-        && vl_keep_name (dir, &was->devices[i].disk))
-      vl_str_printf (&names, "%s%s", names.length ? ", " : "", was->devices[i].disk.id);
+  for (size_t i = 0; i < guest->n_disks; i++)
+    if (! (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i]))
+        && ! VL_STREQ (guest->disks[i].role, "config")
+        && vl_recorded_device (&r->turning->current.stored->was, guest->disks[i].id))
+      vl_str_printf (&names, "%s%s", names.length ? ", " : "", guest->disks[i].id);
   return names.length ? vl_arena_strdup (r->turning->app->call->arena, names.text) : NULL;
 }
 
@@ -211,12 +225,16 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *turn)
   int result;
 
   if (turn == NULL)
-    return vl_keep_forget (&kept);
+    return vl_server_disks_drop (app, record, VL_ROLE_PENDING, VL_ROLE_CURRENT) < 0
+               ? -1
+               : vl_keep_forget (&kept);
   result = vl_hooks_load (&hooks, app, record, VL_ROLE_CURRENT);
   if (result == 0)
     result = vl_guest_switch_off (app, hooks.driver, record, 0);
   if (result == 0)
     result = vl_keep_bring_back (&kept, VL_ROLE_CURRENT, VL_ROLE_PENDING);
+  if (result == 0)
+    result = vl_server_disks_drop (app, record, VL_ROLE_PENDING, VL_ROLE_CURRENT);
   if (result == 0)
     result = vl_guest_become (&hooks, record, VL_STREQ (turn, "on"), VL_BECOME_UNBUILT);
   if (result == 0)
@@ -225,12 +243,22 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *turn)
   return result;
 }
 
+/* The guest is the new one, and the disks that it had go. */
+static int
+let_go (struct vl_app *app, const struct vl_record *record)
+{
+  struct vl_keeping kept = keeping (app, record->uuid);
+
+  return vl_server_disks_drop (app, record, VL_ROLE_CURRENT, VL_ROLE_PENDING) < 0
+             ? -1
+             : vl_keep_forget (&kept);
+}
+
 static int
 act (void *opaque)
 {
   struct rebuilding *r = opaque;
   struct vl_app *app = r->turning->app;
-  struct vl_keeping kept = keeping (app, r->turning->record.uuid);
   const char *turn = NULL;
   struct vl_hooks next;
   int result = vl_hooks_load (&next, app, &r->after, VL_ROLE_PENDING);
@@ -241,7 +269,7 @@ act (void *opaque)
     result = move (r, &next);
   vl_hooks_free (&next);
   if (result == 0)
-    return vl_keep_forget (&kept) < 0 ? VL_UNFINISHED : 0;
+    return let_go (app, &r->turning->record) < 0 ? VL_UNFINISHED : 0;
   if (vl_undo_planned (app->store, r->turning->record.uuid, VL_MADE_TURN, &turn) < 0
       || put_back (app, &r->turning->record, turn) < 0
       || (turn
@@ -363,7 +391,6 @@ vl_server_rebuild (struct vl_app *app, const char *server, const struct vl_rebui
 static int
 finish (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *record)
 {
-  struct vl_keeping kept = keeping (app, record->uuid);
   struct vl_request *request;
   const char *json = NULL;
   struct vl_info info;
@@ -375,8 +402,7 @@ finish (struct vl_app *app, struct vl_plugin *driver, const struct vl_record *re
     return vl_refuse_as (app->call, VL_ERR_FAILED, "StoreDamaged", NULL, VL_HINT_STORE,
                          "what server \"%s\" was rebuilt as is not on record", record->name);
   request = vl_stored_request (app, json, record->name);
-  if (request && vl_keep_forget (&kept) == 0
-      && vl_server_look (app, driver, record->uuid, &info) == 0
+  if (request && let_go (app, record) == 0 && vl_server_look (app, driver, record->uuid, &info) == 0
       && vl_loader_look (app, driver, record, VL_ROLE_PENDING) == 0
       && vl_db_begin (app->store) == 0)
     result = vl_db_finish (app->store, write_end (app, record, &request->image,

@@ -50,6 +50,10 @@ put_back (struct vl_app *app, const struct vl_record *record, const char *role, 
 
   if (result == 0)
     result = vl_guest_switch_off (app, hooks.driver, record, seconds);
+  if (result == 0 && vl_keep_there (&kept)
+      && (vl_server_device_act (app, record, role, NULL, VL_DEVICE_RETURNS) < 0
+          || vl_server_disks_drop (app, record, other, role) < 0))
+    result = -1;
   if (result == 0)
     result = vl_keep_bring_back (&kept, role, other);
   if (result == 0)
@@ -91,11 +95,12 @@ judge_disks (const struct resizing *r)
 
     if (was == NULL || (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i])))
       continue;
-    if (vl_keep_name (r->dir, &was->disk) == NULL)
+    if (vl_keep_name (r->dir, &was->disk) == NULL && ! vl_server_disk_is_held (r->app, &was->disk))
       result = vl_refuse_as (r->app->call, VL_ERR_UNSUPPORTED, "MigrationPreCheckError", NULL, NULL,
-                             "disk '%s' of server \"%s\" is \"%s\", no file in its folder; such "
-                             "disks are not resized",
-                             was->disk.id, r->record.name, was->disk.source);
+                             "disk '%s' of server \"%s\" is \"%s\", which storage plugin \"%s\" "
+                             "could not give back as it was; such disks are not resized",
+                             was->disk.id, r->record.name, was->disk.source,
+                             was->disk.plugin ? was->disk.plugin : "none");
     else if (VL_STREQ (was->disk.role, "root") && new->flavor.disk < old->flavor.disk)
       result = refuse_size (r, "root disk", old->flavor.disk, new->flavor.disk);
   }
@@ -137,7 +142,11 @@ move (const struct resizing *r, const struct vl_hooks *next)
   struct vl_keeping kept = keeping (r->app, r->record.uuid);
 
   return vl_guest_switch_off (r->app, r->driver, &r->record, r->timeout) < 0
-                 || vl_keep_begin (&kept) < 0 || vl_keep_disks (&kept, was) < 0
+                 || vl_keep_begin (&kept) < 0
+                 || vl_server_device_act (r->app, &r->record, VL_ROLE_CURRENT, NULL,
+                                          VL_DEVICE_HOLDS)
+                        < 0
+                 || vl_keep_disks (&kept, was) < 0
                  || vl_keep_make (&kept, next, r->plan, was, 0) < 0
                  || vl_keep_switch (&kept, was, r->plan->build.guest) < 0
                  || vl_guest_become (next, &r->after, r->runs, VL_BECOME_NEXT) < 0
@@ -205,6 +214,18 @@ take (void *opaque)
              : vl_undo_end (store, uuid);
 }
 
+/* Swap is made anew: what was in it means nothing to a guest that starts. */
+static struct vl_plan *
+plan_of (const struct resizing *r)
+{
+  struct vl_request *request = vl_stored_request (
+      r->app, r->after.request, vl_printf (r->app->call, "server \"%s\"", r->record.name));
+
+  if (request)
+    request->anew = VL_ANEW_SWAP;
+  return vl_record_plan_of (r->app, &r->after, &r->current.stored->was, request);
+}
+
 static int
 resize (struct resizing *r, const char *const *accept_loss)
 {
@@ -226,7 +247,7 @@ resize (struct resizing *r, const char *const *accept_loss)
   r->after = r->record;
   r->after.flavor = r->flavor;
   r->after.request = vl_arena_strdup (app->call->arena, json);
-  r->plan = vl_record_plan (app, &r->after, r->current.stored);
+  r->plan = plan_of (r);
   if (r->plan == NULL || ! r->plan->ok || judge_disks (r) < 0
       || vl_plan_volumes_judge (app, r->plan) < 0
       || vl_keep_judge_all (app, vl_server_dir (app, r->record.uuid), &r->current.stored->was) < 0)
@@ -297,7 +318,10 @@ finish (struct vl_app *app, struct vl_plugin *driver, struct vl_record *record,
     result = put_back (app, record, VL_ROLE_PENDING, VL_ROLE_CURRENT, timeout,
                        VL_STREQ (before->status, "ACTIVE"));
   } else
-    result = vl_keep_forget (&kept);
+    result = vl_server_device_act (app, record, VL_ROLE_CURRENT, NULL, VL_DEVICE_STAYS) < 0
+                     || vl_server_disks_drop (app, record, VL_ROLE_PENDING, VL_ROLE_CURRENT) < 0
+                 ? -1
+                 : vl_keep_forget (&kept);
   if (result < 0 || vl_server_look (app, driver, record->uuid, &info) < 0
       || vl_db_begin (app->store) < 0)
     return -1;

@@ -35,35 +35,6 @@ struct shelving {
   const char *done;           /* of unshelve: the image that is to be removed, or NULL */
 };
 
-/* ---- the disks ---- */
-
-/* Is DISK of the server in folder DIR one that goes when it is shelved? */
-static int
-goes (const char *dir, const struct vl_disk *disk)
-{
-  return vl_keep_name (dir, disk) && ! VL_STREQ (disk->role, "config");
-}
-
-/* Those of document ROLE are gone. */
-static int
-drop_disks (struct vl_app *app, const char *uuid, const char *role)
-{
-  const char *dir = vl_server_dir (app, uuid);
-  struct vl_recorded_device *list;
-  size_t n;
-
-  if (vl_stored_devices (app->store, uuid, role, &list, &n) < 0)
-    return -1;
-  for (size_t i = 0; i < n; i++)
-    if (! list[i].is_nic && goes (dir, &list[i].disk) && unlink (list[i].disk.source) < 0
-        && errno != ENOENT)
-      return vl_remove_failed (app->call, list[i].disk.source);
-  /* Where somebody has removed the folder nothing is left to be dropped. */
-  return vl_file_sync_folder (vl_printf (app->call, "%s/x", dir)) < 0 && errno != ENOENT
-             ? vl_file_failed (app->call, "cannot write", dir, errno)
-             : 0;
-}
-
 /* ---- shelve ---- */
 
 static int
@@ -75,29 +46,42 @@ is_accepted (const char *const *accepted, const char *id)
   return 0;
 }
 
+/* Is DEVICE a disk of the server's own, but its config drive? */
+static int
+is_local (const struct shelving *s, const struct vl_recorded_device *device)
+{
+  const struct vl_wanted_disk *wanted;
+  size_t n;
+
+  if (device->is_nic || VL_STREQ (device->disk.role, "config"))
+    return 0;
+  wanted = vl_wanted_disks (s->request, &n);
+  return device->disk.index < 0 || (size_t)device->disk.index >= n
+         || wanted[device->disk.index].bdm == NULL
+         || ! vl_is_volume (wanted[device->disk.index].bdm);
+}
+
 /* Each local disk lies where it is removed and made anew, and the one that stays is there. */
 static int
 judge_disks (const struct shelving *s)
 {
   const struct vl_recorded *was = &s->turning->current.stored->was;
   const struct vl_record *record = &s->turning->record;
-  const char *dir = vl_server_dir (s->turning->app, record->uuid);
-  size_t n;
-  const struct vl_wanted_disk *wanted = vl_wanted_disks (s->request, &n);
+  struct vl_app *app = s->turning->app;
+  const char *dir = vl_server_dir (app, record->uuid);
 
   for (size_t i = 0; i < was->n_devices; i++) {
     const struct vl_disk *disk = &was->devices[i].disk;
-    int is_volume = ! was->devices[i].is_nic && disk->index >= 0 && (size_t)disk->index < n
-                    && wanted[disk->index].bdm && vl_is_volume (wanted[disk->index].bdm);
 
-    if (! was->devices[i].is_nic && ! is_volume && vl_keep_name (dir, disk) == NULL)
-      return vl_refuse_as (s->turning->app->call, VL_ERR_UNSUPPORTED, "ImageUnacceptable", NULL,
-                           NULL,
-                           "disk '%s' of server \"%s\" is \"%s\", no file in its folder; servers "
-                           "with such disks are not shelved",
-                           disk->id, record->name, disk->source);
-    if (! was->devices[i].is_nic && ! goes (dir, disk)
-        && vl_keep_judge (s->turning->app, dir, disk) < 0)
+    if (is_local (s, &was->devices[i]) && vl_keep_name (dir, disk) == NULL
+        && ! vl_server_disk_is_read (app, disk))
+      return vl_refuse_as (
+          app->call, VL_ERR_UNSUPPORTED, "ImageUnacceptable", NULL, NULL,
+          "disk '%s' of server \"%s\" is \"%s\", no file in its folder, and nobody "
+          "reads it; servers with such disks are not shelved",
+          disk->id, record->name, disk->source);
+    if (! was->devices[i].is_nic && ! vl_shelved_disk_goes (dir, disk)
+        && vl_keep_judge (app, dir, disk) < 0)
       return -1;
   }
   return 0;
@@ -109,14 +93,13 @@ static int
 find_lost (struct shelving *s)
 {
   const struct vl_recorded *was = &s->turning->current.stored->was;
-  const char *dir = vl_server_dir (s->turning->app, s->turning->record.uuid);
   struct vl_call *call = s->turning->app->call;
   VL_AUTOSTR struct vl_str names = { 0 }, words = { 0 };
 
   for (size_t i = 0; i < was->n_devices; i++) {
     const struct vl_disk *disk = &was->devices[i].disk;
 
-    if (was->devices[i].is_nic || ! goes (dir, disk) || VL_STREQ (disk->role, "root")
+    if (! is_local (s, &was->devices[i]) || VL_STREQ (disk->role, "root")
         || VL_STREQ (disk->role, "swap"))
       continue;
     vl_str_printf (&names, "%s%s", names.length ? ", " : "", disk->id);
@@ -209,7 +192,8 @@ static int
 finish_shelve (struct vl_app *app, const struct vl_record *record)
 {
   if (vl_server_devices_undo (app, app->store, record->uuid, NULL) < 0
-      || drop_disks (app, record->uuid, VL_ROLE_CURRENT) < 0 || vl_db_begin (app->store) < 0)
+      || vl_shelved_disks_drop (app, record->uuid, VL_ROLE_CURRENT) < 0
+      || vl_db_begin (app->store) < 0)
     return -1;
   return vl_db_finish (app->store, write_shelved (app->store, record));
 }
@@ -333,14 +317,18 @@ vl_server_shelve_mend (struct vl_app *app, const char *uuid)
 
 /* ---- unshelve ---- */
 
-/* What is below the root disk of REQUEST goes with the image: its disks stand alone from now on. */
+/* What is below the root disk of REQUEST goes with the image: its disks, if they are files, stand alone
+ * from now on. */
 static void
 stand_alone (const struct shelving *s, struct vl_request *request)
 {
   struct vl_registry *registry = s->turning->app->registry;
+  const struct vl_recorded_device *root =
+      vl_recorded_device (&s->turning->current.stored->was, "root");
   const char *kind = request->disk_kind;
 
-  if (s->image.uuid
+  if (s->image.uuid && root
+      && vl_keep_name (vl_server_dir (s->turning->app, s->turning->record.uuid), &root->disk)
       && (kind == NULL
           || vl_registry_answer (registry, VL_ANSWER_IMAGES, kind)
                  != vl_registry_answer (registry, VL_ANSWER_IMAGES, ALONE)))
@@ -438,7 +426,7 @@ take_back (struct vl_app *app, struct vl_plugin *driver, const struct vl_record 
                  || vl_server_devices_undo (app, app->store, record->uuid, NULL) < 0
                  || (vl_keep_there (&made) && vl_keep_forget (&made) < 0)
              ? -1
-             : drop_disks (app, record->uuid, VL_ROLE_PENDING);
+             : vl_shelved_disks_drop (app, record->uuid, VL_ROLE_PENDING);
 }
 
 /* Beside their places first: what makes a disk may leave more than that when it dies. */
@@ -456,8 +444,14 @@ make_disks (const struct shelving *s, const struct vl_hooks *next)
     const struct vl_disk *disk = &guest->disks[i];
     const char *path;
 
-    if (! goes (made.dir, disk))
+    if (VL_STREQ (disk->role, "config")
+        || (guest->disk_devices[i] && vl_is_volume (guest->disk_devices[i])))
       continue;
+    if (vl_keep_name (made.dir, disk) == NULL) {
+      if (vl_server_disk_make (next, plan, i, NULL, 0) < 0)
+        return -1;
+      continue;
+    }
     path = vl_printf (app->call, "%s/%s/%s", made.dir, MADE, vl_keep_name (made.dir, disk));
     if (vl_server_disk_make (next, plan, i, path, 0) < 0)
       return -1;

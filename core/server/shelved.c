@@ -1,16 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The image that a shelved server's root disk is: which one it is, and that it goes with the server, or
- * once that has its disk again. */
+ * What is left of a shelved server: its disks go, but for the config drive; the image that its root disk
+ * is goes with the server, or once that has its disk again. */
 
 #include <config.h>
 
-#include "server/hooks.h"
+#include "server/keep.h"
 
+#include "lib/file.h"
 #include "lib/text.h"
 #include "server/method.h"
 #include "server/undo.h"
 #include "storage/storage.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* ---- its disks ---- */
+
+int
+vl_shelved_disk_goes (const char *dir, const struct vl_disk *disk)
+{
+  return vl_keep_name (dir, disk) && ! VL_STREQ (disk->role, "config");
+}
+
+int
+vl_shelved_disks_drop (struct vl_app *app, const char *uuid, const char *role)
+{
+  const char *dir = vl_server_dir (app, uuid);
+  struct vl_recorded_device *list;
+  size_t n;
+
+  if (vl_stored_devices (app->store, uuid, role, &list, &n) < 0)
+    return -1;
+  for (size_t i = 0; i < n; i++)
+    if (! list[i].is_nic && vl_shelved_disk_goes (dir, &list[i].disk)
+        && unlink (list[i].disk.source) < 0 && errno != ENOENT)
+      return vl_remove_failed (app->call, list[i].disk.source);
+  /* Where somebody has removed the folder nothing is left to be dropped. */
+  return vl_file_sync_folder (vl_printf (app->call, "%s/x", dir)) < 0 && errno != ENOENT
+             ? vl_file_failed (app->call, "cannot write", dir, errno)
+             : 0;
+}
+
+/* ---- its image ---- */
 
 void
 vl_shelved_image_name (struct vl_call *call, const char *name, struct vl_image_info *image)

@@ -292,9 +292,12 @@ vl_snapshot_judge (const struct vl_hooks *hooks, struct vl_request *request,
 
   if (begin_cold (hooks, request, image, &s) < 0)
     return -1;
-  /* Nobody's guest is switched off for an image that has no room. */
-  return vl_image_judge (s.app, &s.image) < 0 ? -1
-                                              : vl_file_room (s.app->call, s.disk->source, s.bytes);
+  /* Nobody's guest is switched off for an image that has no room in STATE. */
+  return vl_image_judge (s.app, &s.image) < 0
+             ? -1
+             : vl_file_room (s.app->call,
+                             s.elsewhere ? vl_server_dir (s.app, s.record.uuid) : s.disk->source,
+                             s.bytes);
 }
 
 int

@@ -73,6 +73,9 @@ struct vl_volume {
   /* make: in place of IMAGE, where `image_clones` said that the disk can be cloned: the image, as
    * `image_look` calls it. */
   const char *image_url;
+  /* locate, make: 1: another disk takes the place of the one at WAS_AT, which stays until the server has
+   * the new one.  What lies elsewhere than in the server's folder has to lie at another place then. */
+  uint32_t is_anew;
 };
 
 /* An image in a store that a plugin reaches. */
@@ -149,6 +152,13 @@ struct vl_storage_calls {
    * says which of them are of no server on record. */
   int (*made) (struct vl_call *, void (*fn) (void *opaque, const char *server, const char *disk),
                void *opaque);
+  /* Before a disk that lies elsewhere than in the server's folder is grown, whose server may become
+   * again what it was: what is on it is kept.  And the two ends of that: the disk is what was kept, or
+   * is what it is by now, and nothing is kept any more.  All of a guest that is off; each may find its
+   * work done. */
+  int (*checkpoint) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+  int (*rollback) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
+  int (*commit) (struct vl_call *, const struct vl_volume *, const struct vl_source *);
 };
 
 /* What connection_info of VOLUME says at PATH: "driver_volume_type", "data.name",

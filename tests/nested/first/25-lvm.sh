@@ -59,13 +59,21 @@ is_eq "$(grep -ac 'bytes of somebody' "/dev/vg0/${one}_disk.swap")" 0 "and has n
 is_eq "$(find "$state/servers/$one" -name 'disk*')" "" "no disk lies in the server's folder"
 run f host usage -o json
 is_eq "$(jq -r '"\(.local_gb) \(.local_gb_used)"' <<< "$out") $err" "0 0 " "host usage tells the room of the group"
-refuses () { # TEXT COMMAND...
-  run f server "${@:2}"
-  is_eq "$rc $(plain "$err")" "4 error $1" "no ${*:2}"
-}
-refuses "MigrationPreCheckError core: disk 'root' of server \"one\" is \"/dev/vg0/UUID_disk\", no file in its folder; such disks are not resized" resize one --flavor large
-refuses "InstanceDeployFailure core: disk 'root' of server \"one\" is \"/dev/vg0/UUID_disk\", no file in its folder; such disks are not made anew" rebuild one
-refuses "ImageUnacceptable core: disk 'root' of server \"one\" is \"/dev/vg0/UUID_disk\", no file in its folder; servers with such disks are not shelved" shelve one
+run f server resize one --flavor large
+is_eq "$rc $(plain "$err")" "4 error MigrationPreCheckError core: disk 'root' of server \"one\" is \"/dev/vg0/UUID_disk\", which storage plugin \"lvm\" could not give back as it was; such disks are not resized" "no other flavor, as in Nova"
+sed s/begins/marked/ "$work/holes.raw" > "$work/marked.raw"
+must dd if="$work/marked.raw" of="/dev/vg0/${one}_disk" bs=1M conv=fsync status=none
+run f server shelve one
+is_eq "$rc $err $(group)" "0  " "shelved, it has no volume"
+run f server unshelve one
+is_eq "$rc $err $(group)" "0  ${one}_disk ${one}_disk.swap" "and gets them again"
+true_that "with what was on them" cmp "$work/marked.raw" "/dev/vg0/${one}_disk"
+run f server rebuild one --image full
+is_eq "$rc $err $(group)" "0 warning DisksRebuilt core: disks of server \"one\" were made anew, and what was on them is gone: root, swap ${one}_disk.2 ${one}_disk.swap.2" "rebuilt, it has volumes beside those"
+true_that "of the new image" cmp "$work/full.raw" "/dev/vg0/${one}_disk.2"
+run f server rebuild one --image holes
+is_eq "$rc $(group)" "0 ${one}_disk ${one}_disk.swap" "and once more those of before"
+true_that "of its image" cmp "$work/holes.raw" "/dev/vg0/${one}_disk"
 run f server rescue one --image full
 is_eq "$rc $err $(group)" "0  ${one}_disk ${one}_disk.swap" "a rescue makes no volume"
 true_that "but a file" cmp "$work/full.raw" "$state/servers/$one/disk.rescue"
@@ -149,7 +157,8 @@ is "$(denials)" "" "AppArmor refused nothing"
 # ---- killed ----
 
 # Each of its runs of another program begins with a memfd.
-each_place () { # STEP ACT WORD...: server k is whole or gone, once `server list` has done what was left to do.
+root () { cmp -s "$1" "/dev/vg0/$(group)"; }
+each_place () { # STEP ACT WORD...: server k is whole, or gone, or its disk is the one of before, once `server list` has done what was left to do.
   local n code=1 bad='' places=0
   for n in $(kill_places "$1"); do
     [ "$2" = create ] || must f server create k --flavor tiny --image holes
@@ -158,7 +167,20 @@ each_place () { # STEP ACT WORD...: server k is whole or gone, once `server list
     run f server list -o value -c name -c status
     case $2,$out in
       create,k$'\tACTIVE') must f server delete k ;;
-      *,) ;;
+      rebuild,k$'\tACTIVE')
+        root "$work/holes.raw" || root "$work/full.raw" || bad="$bad $n: $code, lost, $(group)"
+        must f server delete k
+        ;;
+      shelve,k$'\tACTIVE')
+        root "$work/holes.raw" || bad="$bad $n: $code, lost, $(group)"
+        must f server delete k
+        ;;
+      shelve,k$'\tSHELVED_OFFLOADED')
+        cmp -s "$work/holes.raw" "$(f image show k-shelved -o json | jq -r .file)" || bad="$bad $n: $code, lost"
+        [ -z "$(group)" ] || bad="$bad $n: $(group) is left"
+        must f server delete k
+        ;;
+      create, | delete,) ;;
       *) bad="$bad $n: $code, then $out $err" ;;
     esac
     [ -z "$(group)" ] || bad="$bad $n: $(group)"
@@ -170,6 +192,8 @@ each_place () { # STEP ACT WORD...: server k is whole or gone, once `server list
 }
 each_place 2 create --flavor tiny --image holes
 each_place 2 delete
+each_place 3 rebuild --image full
+each_place 3 shelve
 
 # ---- thin ----
 
