@@ -101,7 +101,7 @@ EOP
 }
 c=$tmp/changed.json
 refused () {
-  run g server import "$c"
+  run g server import --fenced "$c"
   is_eq "$rc $(grep -v '^[~+-] ' <<< "$out") $err" "$1  $2" "refused: $3"
 }
 
@@ -120,7 +120,7 @@ change 'pass'
 : > "$c"
 refused 3 "error InvalidRequest core: \$: is not JSON: '[' or '{' expected near end of file (line 1, column 0) ($c)" "nothing"
 head -c 3000 "$tmp/web.json" > "$c"
-run g server import "$c"
+run g server import --fenced "$c"
 is_rc 3 "one that is cut is refused"
 has "$err" 'error InvalidRequest core: $: is not JSON: ' "in words"
 while IFS='|' read -r code what text hint; do
@@ -155,7 +155,7 @@ change 'd["disks"][0]["is_nic"] = 1'
 refused 3 "error InvalidRequest core: \$.document.disks[0].is_nic: unknown member; accepted: id place type source why purpose device format bus target size boot serial readonly shareable unit address plugin ($c)
   members whose name begins with 'x-' are yours and are passed over" "one with a member that nobody knows"
 sed 's/the front end/the back door/' "$tmp/web.json" > "$c"
-run g server import "$c"
+run g server import --fenced "$c"
 is_eq "$rc ${err%%its checksum is*}" "3 error RecordDamaged core: \$.checksum: the record was changed after it was written: " "one that was changed is refused"
 has "$err" "  export the server again; a record is not edited" "with what helps"
 head -c 4194305 /dev/zero | tr '\0' ' ' > "$c"
@@ -170,6 +170,21 @@ change 'r["request"]["uuid"] = "2d3f1c80-0d5e-4d12-9a4e-2f41a6f2a00f"'
 refused 3 "error InvalidRequest core: \$.request: is that of server \"web\" (2d3f1c80-0d5e-4d12-9a4e-2f41a6f2a00f), not of the record's
   export it again on host one" "one of two servers"
 
+# ---- what may run where it was ----
+
+for status in ACTIVE PAUSED ERROR; do
+  change "r['status'] = '$status'"
+  run g server import "$c"
+  is_eq "$rc $(grep -v '^[~+-] ' <<< "$out") $err" "3  error ComputeServiceInUse core: server \"web\" is $status on host \"one\" by its record, and may run there
+  stop it there and import what is exported then; or, where host one is off for certain, say so: --fenced" "refused: one that is $status there"
+done
+change "r['status'] = 'SHUTOFF'"
+run g server import --dry-run "$c"
+is_eq "$rc $err" "0 " "of one that is off there nobody has to say that its host is"
+change "r['host'] = 'two'"
+run g server import --dry-run "$c"
+is_eq "$rc $err" "0 " "nor of this host, which is asked"
+
 # ---- what this host has not, or has already ----
 
 change 'pass'
@@ -179,7 +194,7 @@ refused 5 "error DiskNotFound core: the disk \"$other/servers/$uuid/disk\" is no
 is_eq "$(odb 'SELECT count(*) FROM server') $(odb 'SELECT count(*) FROM operation') $(odb 'SELECT count(*) FROM claim')" "0 0 0" "nothing is on record"
 lay_out
 qemu-img create -q -f qcow2 "$other/servers/$uuid/disk" 1G
-run g server import "$c"
+run g server import --fenced "$c"
 is_rc 3 "a disk that lies over nothing is none that lay over an image"
 lay_out
 for status in RESCUE SUSPENDED VERIFY_RESIZE SHELVED_OFFLOADED; do
@@ -198,15 +213,15 @@ change 'r["images"][0]["uuid"] = "2d3f1c80-0d5e-4d12-9a4e-2f41a6f2a00e"'
 refused 5 'error ImageNotFound core: image "img" (2d3f1c80-0d5e-4d12-9a4e-2f41a6f2a00e), on which disks of server "web" lie, is not in STATE
   virtloom image save on host one, virtloom image create here' "an image that is not here"
 change 'r["driver"] = "gone"'
-run g server import "$c"
+run g server import --fenced "$c"
 true_that "a driver that is not here" test "$rc" -ne 0
 change 'pass'
 printf '[virtloom]\nhost = two\nreserved_host_memory_mb = 100000000\n' > "$there/virtloom.conf"
-run g server import "$c"
+run g server import --fenced "$c"
 has "$rc $err" "4 error ComputeResourcesUnavailable" "a host without room"
 printf '[virtloom]\nhost = two\n' > "$there/virtloom.conf"
 printf '[settings]\ndisk_cachemodes = file=writethrough\n' > "$there/plugins.d/disk-cache.conf"
-run g server import "$c"
+run g server import --fenced "$c"
 has "$rc $err" "4 error GuestWouldChange disk-cache: on this host server \"web\" would change in what its guest sees: '/domain/devices/disk[1]/driver/@cache' from" "what the guest would see"
 has "$err" "  configure this host as host one is; or let the guest change there first: virtloom server reboot --hard --update web" "with what helps"
 rm "$there/plugins.d/disk-cache.conf"
@@ -214,11 +229,11 @@ is_eq "$(odb 'SELECT count(*) FROM server') $(odb 'SELECT count(*) FROM operatio
 
 # ---- it comes ----
 
-run g server import --dry-run "$c"
+run g server import --fenced --dry-run "$c"
 is_eq "$rc $err $(odb 'SELECT count(*) FROM server')" "0  0" "it can be said what would be done"
 has "$out" "~ /domain/devices/disk[1]/source/@file = $state/servers/$uuid/disk -> $other/servers/$uuid/disk  <- core, name=img (image)" "and what differs"
 before=$(stat -c '%i %s %Y' "$other/servers/$uuid/disk")
-run g server import "$c" -o json
+run g server import --fenced "$c" -o json
 is_eq "$rc $err" "0 " "it is imported"
 has "$out" '"changes": [' "with what differs"
 is_eq "$(odb 'SELECT count(*) FROM operation')" 0 "nothing is under way"
@@ -249,7 +264,7 @@ was=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["generati
 refused 3 "error RecordTooOld core: the record of server \"web\" is of generation $was; when it was on this host last it was of generation $last
   import what the host exports that had the server last" "an older record than that"
 change 'r["generation"] = 1000'
-run g server import "$c"
+run g server import --fenced "$c"
 is_eq "$rc $err" "0 " "a newer one is not"
 g server delete web > "$tmp/log" 2>&1
 
@@ -261,7 +276,7 @@ if can_kill; then
   for n in $(kill_places 7); do
     lay_out
     change "r['generation'] = 2000 + $n * 10"
-    run_killed "$n" fsync,fdatasync,rename,renameat2,unlink,mkdir,pwrite64 "$VL_RUN" virtloom --driver fake --config "$there" --state "$other" server import "$c"
+    run_killed "$n" fsync,fdatasync,rename,renameat2,unlink,mkdir,pwrite64 "$VL_RUN" virtloom --driver fake --config "$there" --state "$other" server import --fenced "$c"
     killed=$rc
     run g server list
     [ -e "$other/servers/$uuid/disk" ] || bad+=" $n: the disk is gone;"
@@ -269,7 +284,7 @@ if can_kill; then
     if [ "$(odb 'SELECT count(*) FROM server')" = 0 ]; then
       [ "$(odb 'SELECT count(*) FROM claim')$(find "$other/fake/guests" -type f)" = 0 ] || bad+=" $n: something is left;"
       # What came to nothing is no record of before: it can be done again.
-      run g server import "$c"
+      run g server import --fenced "$c"
       [ "$rc" = 0 ] || bad+=" $n: not again: $err;"
     fi
     run g server start web
@@ -301,7 +316,7 @@ f server stop web > "$tmp/log" 2>&1
 cp "$file" "$tmp/older.json"
 f server set web --description 'newer' > "$tmp/log" 2>&1
 lay_out
-run g server import "$tmp/older.json"
+run g server import --fenced "$tmp/older.json"
 has "$rc $err" "3 error RecordTooOld core: the record of server \"web\" is of generation " "an older record than that of the folder is refused"
 has "$err" ", and the one in the folder of records is of generation $(generation_in "$file" | cut -d' ' -f2), of host \"one\"
   import that: virtloom server import $file" "which is told"
@@ -313,7 +328,7 @@ del r["checksum"]
 r["checksum"] = "sha256:" + hashlib.sha256(json.dumps(r, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 json.dump(r, open(sys.argv[1], "w"))
 EOP
-run g server import "$file"
+run g server import --fenced "$file"
 is_eq "$rc $err $(generation_in "$file")" "0  two 9001" "the other host takes the server over, and the folder says so"
 run f server start web
 moved="InstanceMoved core: server \"web\" is host \"two\"'s by \"$file\" (generation 9001)
@@ -415,14 +430,14 @@ if can_kill; then
   f server stop web > "$tmp/log" 2>&1
   for n in $(kill_places 9); do
     change "r['host'] = 'two'; r['description'] = 'try $n'; r['generation'] = 30000 + $n * 10" "$tmp/now.json"
-    run_killed "$n" fsync,fdatasync,rename,renameat2,unlink,mkdir,pwrite64 "$VL_RUN" virtloom --driver fake --config "$config" --state "$state" server import --replace "$c"
+    run_killed "$n" fsync,fdatasync,rename,renameat2,unlink,mkdir,pwrite64 "$VL_RUN" virtloom --driver fake --config "$config" --state "$state" server import --replace --fenced "$c"
     killed=$rc
     run f server list
     [ "$(stat -c '%i %s %Y' "$disk")" = "$before" ] || bad+=" $n: the disk is another;"
     [ "$(db 'SELECT count(*) FROM operation')" = 0 ] || bad+=" $n: an operation is left;"
     [ "$(db "SELECT count(*) FROM server WHERE uuid = '$uuid'") $(db "SELECT count(*) FROM document WHERE server = '$uuid'")" = "1 1" ] || bad+=" $n: not one record;"
     if [ "$(db "SELECT description FROM server WHERE uuid = '$uuid'")" != "try $n" ]; then
-      run f server import --replace "$c"
+      run f server import --replace --fenced "$c"
       [ "$rc" = 0 ] || bad+=" $n: not again: $err;"
     fi
     [ "$killed" != 0 ] || break

@@ -36,6 +36,7 @@ static const struct option options[] = {
   { "disk-format", NULL, "FORMAT", "what the file is: qcow2, raw ...; never guessed" },
   { "domcapabilities", NULL, "FILE", "libvirt's domain capabilities" REPEATABLE },
   { "dry-run", NULL, NULL, "show the domain that would be made; make nothing" },
+  { "fenced", NULL, NULL, "the host of before is off for certain; you answer for that" },
   { "ephemeral", NULL, "GIB", "an empty second disk" },
   { "fact", NULL, "KEY=VALUE", "a fact; a key given twice is a list" REPEATABLE },
   { "file", NULL, "FILE", "the image's bytes, which are copied" },

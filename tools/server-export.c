@@ -43,13 +43,14 @@ server_import (struct tool *tool)
   const struct vl_change *changes = NULL;
   size_t length, n = 0;
   char *text = tool_read (tool, path, RECORD_LIMIT, &length);
+  unsigned flags = (args_has (tool->args, "dry-run") ? VL_IMPORT_DRY_RUN : 0)
+                   | (args_has (tool->args, "replace") ? VL_IMPORT_REPLACE : 0)
+                   | (args_has (tool->args, "fenced") ? VL_IMPORT_FENCED : 0);
   int result;
 
   if (text == NULL)
     return -1;
-  result = vl_server_import (tool->app, text, length, strcmp (path, "-") ? path : "stdin",
-                             (args_has (tool->args, "dry-run") ? VL_IMPORT_DRY_RUN : 0)
-                                 | (args_has (tool->args, "replace") ? VL_IMPORT_REPLACE : 0),
+  result = vl_server_import (tool->app, text, length, strcmp (path, "-") ? path : "stdin", flags,
                              &changes, &n);
   free (text);
   server_show_changes (tool, changes, n);

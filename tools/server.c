@@ -462,7 +462,7 @@ static const struct verb verbs[] = {
   { "export", "SERVER...", 0, -1, "all status out", "table json",
     "prints the record of a server, which another host imports; --out: a file for each server",
     "virtloom server export web1 --out /srv/records", 0, server_export },
-  { "import", "FILE", 1, 1, "dry-run replace wait", "table json",
+  { "import", "FILE", 1, 1, "dry-run replace fenced wait", "table json",
     "makes a server of the record that another host exported; its disks are there already",
     "virtloom server import /srv/records/UUID.json", 0, server_import },
   { "migrate", "SERVER", 1, 1, "dry-run timeout wait", "table json",

@@ -35,6 +35,27 @@ judge_status (const struct vl_import *m)
                  e->record.status, accepted);
 }
 
+/* A guest that was not off when the record was written may run there still, and two would write to its disks.
+ * Of a host of that name nobody has to say so: the hypervisor is asked. */
+static int
+judge_fenced (const struct vl_import *m)
+{
+  const struct vl_exported *e = &m->exported;
+  const char *host = vl_app_host_name (m->app);
+
+  if (host == NULL)
+    return -1;
+  return VL_STREQ (e->record.status, "SHUTOFF") || VL_STREQ (e->host, host)
+             ? 0
+             : vl_refuse_as (m->app->call, VL_ERR_REQUEST, "ComputeServiceInUse", NULL,
+                             vl_printf (m->app->call,
+                                        "stop it there and import what is exported then; or, where "
+                                        "host %s is off for certain, say so: --fenced",
+                                        e->host),
+                             "server \"%s\" is %s on host \"%s\" by its record, and may run there",
+                             e->record.name, e->record.status, e->host);
+}
+
 /* Neither uuid nor name, nor what the guest is called by, may be another server's; of the one that is
  * replaced they are. */
 static int
@@ -445,6 +466,8 @@ vl_server_import (struct vl_app *app, const char *text, size_t length, const cha
   };
   int result = vl_import_judge (&m, text, length);
 
+  if (result == 0 && ! (flags & VL_IMPORT_FENCED))
+    result = judge_fenced (&m);
   /* The plan is built again. */
   vl_changes_keep (app, m.changes, m.n, changes, n);
   if (result == 0 && ! (flags & VL_IMPORT_DRY_RUN))

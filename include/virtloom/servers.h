@@ -488,13 +488,16 @@ VL_EXPORT int vl_server_screenshot (struct vl_app *app, const char *server, cons
 VL_EXPORT int vl_server_export (struct vl_app *app, const char *server, const char *folder,
                                 const char **text);
 #define VL_IMPORT_DRY_RUN 1u /* nothing is written */
-/* A server that is on record here, and off, becomes that of the record. */
-#define VL_IMPORT_REPLACE 2u
+#define VL_IMPORT_REPLACE 2u /* one that is here, and off, becomes that of the record */
+#define VL_IMPORT_FENCED 4u  /* the caller answers for it: the host of the record runs no guest */
+
 /* Makes the server of TEXT, a record of LENGTH bytes that another host exported and that ORIGIN is for the
  * findings, one of this STATE, SHUTOFF: planned of the record and of what this host is.  Refused are a
- * server that is here (but with VL_IMPORT_REPLACE in FLAGS), an older record than this host knows of, disks and
- * images that are not there or others, and what the guest would see.  No disk is made or removed.  *CHANGES
- * are the *N differences of both documents, in memory of the application, also where they are refused. */
+ * server that is here (but with VL_IMPORT_REPLACE in FLAGS), one that may run on the host that exported it (but with
+ * VL_IMPORT_FENCED), an older record than this host knows of, disks and images that are not there or others, and
+ * what the guest would see.  No disk is made or removed.
+ * *CHANGES are the *N differences of both documents, in memory of the application, also where they are
+ * refused. */
 VL_EXPORT int vl_server_import (struct vl_app *app, const char *text, size_t length,
                                 const char *origin, unsigned flags,
                                 const struct vl_change **changes, size_t *n);

@@ -47,7 +47,7 @@ _virtloom_options ()
     server-shelve) echo "--timeout --accept-loss --wait" ;;
     server-unshelve) echo "--accept-loss --wait" ;;
     server-export) echo "--all --status --out" ;;
-    server-import) echo "--dry-run" ;;
+    server-import) echo "--replace --fenced --dry-run --wait" ;;
     server-remove* | server-swap* | server-snapshot*) echo "--wait" ;;
     server-unsnapshot*) echo "--overlay --pull --base --wait" ;;
     server-extend*) echo "--size --wait" ;;
