@@ -19,6 +19,9 @@ VL_NESTED_PACKAGES="apparmor libvirt-daemon-system libvirt-clients qemu-system-x
 # What ./check ceph brings up, and what reaches it; no service of it runs by itself.
 VL_CEPH_PACKAGES="ceph-mon ceph-mgr ceph-osd ceph-common librbd-dev qemu-block-extra"
 
+# What ./check cluster ties two hosts together with; no service of it runs by itself.
+VL_CLUSTER_PACKAGES="corosync pacemaker pacemaker-cli-utils pacemaker-resource-agents crmsh resource-agents libxml2-utils"
+
 # vl_packages WHY PACKAGE...: installs those that are missing, after one line
 # that says which and why.
 vl_packages () {
