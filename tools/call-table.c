@@ -19,6 +19,10 @@
   {                                                                                                \
     label, CALL_TEXT, CALL_WORD | CALL_NEEDED, NULL                                                \
   }
+#define ITEM(label)                                                                                \
+  {                                                                                                \
+    label, CALL_ITEM, CALL_WORD | CALL_NEEDED, NULL                                                \
+  }
 #define TEXT(label)                                                                                \
   {                                                                                                \
     label, CALL_TEXT, 0, NULL                                                                      \
@@ -150,7 +154,7 @@ static const struct call_method methods[] = {
   LATER ("get_host_ip_addr"),
 
   /* ---- volumes ---- */
-  { "attach_volume", NULL, ARGUMENTS (INSTANCE, WORD ("volume"), TEXT_AS ("mountpoint", "device")),
+  { "attach_volume", NULL, ARGUMENTS (INSTANCE, ITEM ("volume"), TEXT_AS ("mountpoint", "device")),
     "server", "add volume" },
   { "detach_volume", NULL, ARGUMENTS (INSTANCE, WORD ("volume")), "server", "remove volume" },
   { "swap_volume", NULL, ARGUMENTS (INSTANCE, WORD ("old_volume"), WORD ("new_volume")), "server",
@@ -171,7 +175,7 @@ static const struct call_method methods[] = {
   { "default_root_device_name", NULL, ARGUMENTS (REQUEST), .own = call_root_device },
   { "default_device_names_for_instance", NULL, ARGUMENTS (REQUEST), "plan", NULL, NULL, "disks" },
   { "get_device_name_for_instance", NULL,
-    ARGUMENTS (INSTANCE, WORD ("volume"), TEXT_AS ("mountpoint", "device")), "server", "add volume",
+    ARGUMENTS (INSTANCE, ITEM ("volume"), TEXT_AS ("mountpoint", "device")), "server", "add volume",
     "dry-run", "device" },
   { .name = "is_supported_fs_format",
     .code = "NotSupported",
@@ -181,7 +185,7 @@ static const struct call_method methods[] = {
   LATER ("umount_share"),
 
   /* ---- network interfaces ---- */
-  { "attach_interface", NULL, ARGUMENTS (INSTANCE, WORD ("vif")), "server", "add network" },
+  { "attach_interface", NULL, ARGUMENTS (INSTANCE, ITEM ("vif")), "server", "add network" },
   { "detach_interface", NULL, ARGUMENTS (INSTANCE, WORD ("vif")), "server", "remove network" },
   PART_OF ("plug_vifs", "'spawn', 'power_on' and 'attach_interface'"),
   PART_OF ("unplug_vifs", "'destroy' and 'detach_interface'"),

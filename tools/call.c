@@ -27,6 +27,7 @@ static const char *const type_names[] = {
   [CALL_BOOL] = "true or false",
   [CALL_OBJECT] = "an object",
   [CALL_SECRET] = "a text",
+  [CALL_ITEM] = "a text or an object",
 };
 
 /* ---- methods ---- */
@@ -214,6 +215,8 @@ is_type (const json_t *value, enum call_type type)
     return json_is_boolean (value);
   case CALL_OBJECT:
     return json_is_object (value);
+  case CALL_ITEM:
+    return json_is_string (value) || json_is_object (value);
   default:
     return json_is_string (value);
   }
@@ -327,6 +330,17 @@ add_object (struct line *line, const char *name, const json_t *value)
   return result;
 }
 
+/* An item of a request file goes the way of a text, as its JSON. */
+static const char *
+item_text (struct line *line, const json_t *value)
+{
+  char *text = json_is_object (value) ? json_dumps (value, JSON_COMPACT) : NULL;
+  const char *kept = text ? vl_printf (line->tool->call, "%s", text) : json_string_value (value);
+
+  free (text);
+  return kept;
+}
+
 static int
 add_argument (struct line *line, const struct call_argument *a, const json_t *value)
 {
@@ -356,7 +370,7 @@ add_argument (struct line *line, const struct call_argument *a, const json_t *va
     return add_file (line, option, json_string_value (value));
   default:
     if (a->flags & CALL_WORD)
-      line->words[line->n_words++] = json_string_value (value);
+      line->words[line->n_words++] = item_text (line, value);
     else
       add_option (line, option, json_string_value (value));
     return 0;

@@ -17,6 +17,7 @@ enum call_type {
   CALL_BOOL,
   CALL_OBJECT,
   CALL_SECRET, /* a text that is in no finding */
+  CALL_ITEM,   /* a text, or an item of a list of a request file */
 };
 
 #define CALL_NEEDED 0x1u

@@ -12,6 +12,8 @@
 #include "request/request.h"
 #include "server/options.h"
 
+#include <virtloom/ascii.h>
+
 #include <errno.h>
 #include <jansson.h>
 
@@ -316,23 +318,44 @@ free_nic_id (struct vl_call *call, const json_t *list)
   }
 }
 
-/* What tells the device apart does not follow from its place, which others had before it. */
+/* What tells the device apart does not follow from its place, which others had before it.  Whoever
+ * has given it a name, as Nova does, finds it by that one. */
 static const char *
 name_device (struct vl_call *call, json_t *list, json_t *device, int nic)
 {
-  const char *id = nic ? free_nic_id (call, list) : NULL;
+  const char *given = json_string_value (json_object_get (device, nic ? "id" : "uuid"));
+  const char *id = nic && given == NULL ? free_nic_id (call, list) : given;
   char uuid[37];
 
   vl_uuid_random (uuid);
   if (! nic) {
-    vl_put_text (device, "uuid", uuid);
-    return vl_printf (call, "volume-%s", uuid);
+    char *own = vl_arena_strdup (call->arena, given ? given : uuid);
+
+    for (char *p = own; *p; p++)
+      *p = (char)vl_ascii_lower (*p);
+    vl_put_text (device, "uuid", own);
+    return vl_printf (call, "volume-%s", own);
   }
+  id = vl_arena_strdup (call->arena, id);
   vl_put_text (device, "id", id);
   if (json_object_get (device, "address") == NULL)
     vl_put_text (device, "address",
                  vl_printf (call, "52:54:00:%.2s:%.2s:%.2s", uuid, uuid + 2, uuid + 4));
   return id;
+}
+
+/* Is there another volume of LIST that has the uuid of its last one? */
+static int
+is_there (struct vl_call *call, const json_t *list)
+{
+  size_t n = json_array_size (list) - 1;
+  const char *uuid = json_string_value (json_object_get (json_array_get (list, n), "uuid"));
+
+  for (size_t i = 0; uuid && i < n; i++)
+    if (vl_text_same (json_string_value (json_object_get (json_array_get (list, i), "uuid")), uuid))
+      return vl_refuse_as (call, VL_ERR_REQUEST, "InvalidVolume", NULL, "virtloom server show",
+                           "the server has the volume %s already", uuid);
+  return 0;
 }
 
 char *
@@ -349,7 +372,8 @@ vl_request_add (struct vl_app *app, const char *json, int nic, const char *spec,
     device = json_array_get (list, json_array_size (list) - 1);
     vl_put_text (device, "device_name", name);
     *id = name_device (app->call, list, device, nic);
-    text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
+    if (nic || is_there (app->call, list) == 0)
+      text = json_dumps (request, JSON_COMPACT | JSON_SORT_KEYS);
   }
   json_decref (request);
   return text;
