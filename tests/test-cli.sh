@@ -15,7 +15,7 @@ verbs_of () { names_of "$1" | sed 's/, /\n/g' | cut -d' ' -f1 | uniq | xargs; }
 run "$VL_RUN" virtloom --help
 is_rc 0 "--help"
 nouns=$(sed -n '/^Nouns:/,/^$/s/^  \([a-z]*\) .*/\1/p' <<< "$out" | xargs)
-is "$nouns" "flavor image server plan explain audit feature driver plugin config host state" "the nouns"
+is "$nouns" "flavor image server plan explain audit feature driver plugin config host state migration" "the nouns"
 for noun in $nouns; do
   run "$VL_RUN" virtloom "$noun" --help
   is_rc 0 "$noun --help"
@@ -32,6 +32,7 @@ for noun in $nouns; do
       dump | image) verb="$verb create" ;;
       password) verb='password set' ;;
       cache) verb='cache show' ;;
+      migration) verb='migration list' ;;
       add | remove | extend | swap | snapshot | unsnapshot) verb="$verb volume" ;;
     esac
     # shellcheck disable=SC2086 # two words
@@ -60,10 +61,10 @@ usage () {
   is "$out" "" "'$*' prints no data"
 }
 usage "a noun is missing" "virtloom --help"
-usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state" \
+usage "there is no noun 'flavr'; accepted: flavor, image, server, plan, explain, audit, feature, driver, plugin, config, host, state, migration" \
   "did you mean 'flavor'?" flavr list
 usage "'flavor' needs a verb; accepted: create, set, unset, list, show, delete" "" flavor
-usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, extend volume, swap volume, snapshot volume, unsnapshot volume, resize confirm, resize revert, resize, rescue, unrescue, rebuild, shelve, unshelve, export, import, event list, dump create, image create, password set, wait, pause, unpause, suspend, resume, log, console, url, vnc, top, screenshot" \
+usage "'server' has no verb 'lsit'; accepted: create, list, show, delete, set, unset, lock, unlock, start, stop, reboot, diff, add volume, add network, remove volume, remove network, extend volume, swap volume, snapshot volume, unsnapshot volume, resize confirm, resize revert, resize, rescue, unrescue, rebuild, shelve, unshelve, export, import, migrate, migration list, migration abort, migration force-complete, event list, dump create, image create, password set, wait, pause, unpause, suspend, resume, log, console, url, vnc, top, screenshot" \
   "did you mean 'list'?" server lsit
 usage "'flavor show' needs FLAVOR" "virtloom flavor show --help" flavor show
 usage "'flavor show' takes FLAVOR; 'b' is too much" "virtloom flavor show --help" flavor show a b
@@ -104,7 +105,7 @@ for each in 'image save|FILE|the new file to write, - for stdout' 'server rebuil
   # shellcheck disable=SC2086 # words
   is "$("$VL_RUN" virtloom $words --help | sed -n 's/^ *--file //p' | tr -s ' ')" "$value $text" "$words --file"
 done
-for verb in restore migrate; do
+for verb in restore evacuate; do
   usage "'server $verb' is not in this version; accepted: $(names_of server)" "" server "$verb" a
 done
 for each in --version -V version; do
@@ -545,7 +546,7 @@ completion=$top_srcdir/tools/completion/virtloom.bash
 for noun in $nouns; do
   [[ $noun =~ ^(plan|explain|audit)$ ]] || \
     is "$(_virtloom_verbs "$noun")" "$(verbs_of "$noun")" "completion knows the verbs of $noun"
-  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^\(dump\|image\)$/& create/; s/^password$/& set/; s/^cache$/& show/; s/^\(add\|remove\|extend\|swap\|snapshot\|unsnapshot\)$/& volume/')
+  mapfile -t verbs < <(_virtloom_verbs "$noun" | tr ' ' '\n' | sed 's/^event$/event list/; s/^\(dump\|image\)$/& create/; s/^password$/& set/; s/^cache$/& show/; s/^migration$/& list/; s/^\(add\|remove\|extend\|swap\|snapshot\|unsnapshot\)$/& volume/')
   for verb in "${verbs[@]}" ''; do
     case $noun-$verb in plan- | explain- | audit- | *-?*) ;; *) continue ;; esac
     # shellcheck disable=SC2086 # the verb may be none

@@ -139,6 +139,7 @@ image cache manage
 image cache fetch plain
 server console live
 server event list live
+server migration list
 server list
 server log live
 server screenshot live
@@ -156,7 +157,7 @@ flavor delete m1
 EOC
 cat > "$tmp/asking" << 'EOC'
 audit config check|import-nova driver call|disable explain flavor create|set host import|resume|tend|watch image create|set plan plugin check|new
-server create|delete|diff|export|import|lock|pause|reboot|rebuild|rescue|resize|resume|set|shelve|start|stop|suspend|unlock|unpause|unrescue|unset|unshelve state repair|restore
+server create|delete|diff|export|import|lock|migrate|pause|reboot|rebuild|rescue|resize|resume|set|shelve|start|stop|suspend|unlock|unpause|unrescue|unset|unshelve state repair|restore migration serve
 EOC
 cd "$tmp" || bail "no $tmp"
 while read -r words; do

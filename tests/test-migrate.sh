@@ -74,7 +74,7 @@ done << 'EOT'
 true@cannot be asked: it has ended
 printf '{"done"'@cannot be asked: it ended in the middle of a line
 echo rubbish; cat > /dev/null@error InvalidRequest core: $: is not JSON
-echo '[]'; cat > /dev/null@error InvalidRequest core: $: is no object (host "two")
+echo '[]'; cat > /dev/null@error InvalidRequest core: $: is no object; accepted: a line with one (host "two")
 echo '{}'; cat > /dev/null@cannot be asked: its answer says neither that it was done nor that it was not
 echo '{"done":true,"version":7}'; cat > /dev/null@cannot be asked: it speaks version 7 of the protocol; accepted: 1 to 1
 echo '{"done":true,"version":1,"host":"one"}'; cat > /dev/null@error UnableToMigrateToSelf core: host "two" is this one
@@ -221,7 +221,7 @@ done << 'EOT'
 {"method":"rm -rf"}@the migration protocol has no message 'rm -rf'
 {"method":"abort","x-mine":[1,{"a":2}]}@
 {}@the migration protocol has no message ''
-[]@$: is no object
+[]@$: is no object; accepted: a line with one
 EOT
 told '{"method":"commit"}'
 is_eq "$said" "the message 'commit' of the migration protocol has no hello before it" "hello comes first"

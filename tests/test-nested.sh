@@ -19,15 +19,16 @@ guests_or_skip
 needs mke2fs e2fsprogs
 needs debugfs e2fsprogs
 guest_image
-# The host is dead when its console says nothing for so long: it says "alive" each ten seconds.
-: "${VL_TEST_NESTED_SILENCE:=120}" "${VL_TEST_NESTED_SECONDS:=2700}"
+# The host is dead when its console says nothing for so long: it says "alive" each ten seconds; or when no script says
+# anything for a quarter of an hour, as where it does not come to its next boot.
+: "${VL_TEST_NESTED_SILENCE:=120}" "${VL_TEST_NESTED_QUIET:=900}" "${VL_TEST_NESTED_SECONDS:=2700}"
 
 # ---- what the host gets: the installed program, the guests' image, the scripts ----
 
 payload=$tmp/payload
 mkdir -p "$payload/tests"
 cp -r "$VL_TEST_INSTALLED" "$payload/installed"
-cp -r "$top_srcdir/tests/nested" "$top_srcdir/tests/tap.sh" "$top_srcdir/tests/guest-lib.sh" "$payload/tests/"
+cp -r "$top_srcdir/tests/nested" "$top_srcdir/tests/tap.sh" "$top_srcdir/tests/guest-lib.sh" "$top_srcdir/tests/with-deadline" "$payload/tests/"
 cp "$image" "$payload/guest.qcow2"
 if [ -n "${VL_TEST_NESTED_ONLY:-}" ]; then
   rm -rf "$payload/tests/nested/second"
@@ -80,11 +81,13 @@ host_up () {
 changed () { ! kill -0 "$host" || [ "$(stat -c %s "$tmp/console")" != "$size" ]; }
 # watch_host: until the host switches itself off; what is wrong is in $late where it does not.
 watch_host () {
-  local size=0 end=$((SECONDS + VL_TEST_NESTED_SECONDS))
+  local size=0 end=$((SECONDS + VL_TEST_NESTED_SECONDS)) lines=0 heard=$SECONDS
   late=
   while kill -0 "$host" 2> /dev/null; do
     wait_for "$VL_TEST_NESTED_SILENCE" changed || late="has said nothing for $VL_TEST_NESTED_SILENCE seconds"
     [ "$SECONDS" -lt $end ] || late="has not come to its end in $VL_TEST_NESTED_SECONDS seconds"
+    if [ "$(stat -c %s "$tmp/said")" != "$lines" ]; then lines=$(stat -c %s "$tmp/said") heard=$SECONDS; fi
+    [ $((SECONDS - heard)) -lt "$VL_TEST_NESTED_QUIET" ] || late="has run nothing for $VL_TEST_NESTED_QUIET seconds"
     [ -z "$late" ] || kill -KILL "$host" 2> /dev/null
     size=$(stat -c %s "$tmp/console")
   done
@@ -98,6 +101,7 @@ for turn in '' ,thread=single; do
   watch_host && break
   diag "the nested host $late; it is killed$([ -n "$turn" ] || echo ", and started once more")"
   diag "$(tail -n 15 "$tmp/console")"
+  diag "$(tail -n 15 "$tmp/said")"
   [ -z "$turn" ] || { cat "$tmp/said"; not_ok "the nested host lives"; done_testing; }
 done
 [ -z "${VL_TEST_NESTED_KEEP:-}" ] || cp "$tmp/console" "$tmp/said" "$VL_TEST_NESTED_KEEP/"

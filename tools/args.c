@@ -172,7 +172,7 @@ static void
 unknown_verb (struct args *args, const char *name)
 {
   /* What the clients of OpenStack can do with a server. */
-  static const char later[] = "backup evacuate migrate migration "
+  static const char later[] = "backup evacuate "
                               "restore volume";
   struct vl_spell spelling = { .wanted = name ? name : "" };
   char *all = is_half (args, name) ? NULL : join_verbs (args->noun, NULL);

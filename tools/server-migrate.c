@@ -89,7 +89,7 @@ migration_serve (struct tool *tool)
 static const struct verb verbs[] = {
   { "serve", NULL, 0, 0, NULL, "table",
     "answers another host on stdin and stdout, of which servers move to this one",
-    "ssh -T -- HOST virtloom migration serve", VERB_ENDLESS, migration_serve },
+    "virtloom migration serve", VERB_ENDLESS, migration_serve },
   { .run = NULL },
 };
 

@@ -367,7 +367,8 @@ act (struct moving *m)
         m->record.name, m->host);
   if (back (app, &m->record, m->was, m->on, "failed", vl_fault_text (app->call, first)) < 0)
     return -1;
-  return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceFaultRollback", NULL, NULL,
+  return vl_refuse_as (app->call, VL_ERR_FAILED, "InstanceFaultRollback", NULL,
+                       "it is moved again when that is mended",
                        "server \"%s\" did not move to host \"%s\"; it is what it was",
                        m->record.name, m->host);
 }

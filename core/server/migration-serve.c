@@ -44,7 +44,8 @@ text_of (const json_t *message, const char *name)
 static int
 lacks (const struct serving *s, const char *method, const char *what)
 {
-  return vl_refuse_as (s->app->call, VL_ERR_REQUEST, "InvalidInput", NULL, NULL,
+  return vl_refuse_as (s->app->call, VL_ERR_REQUEST, "InvalidInput", NULL,
+                       "have both hosts run the same virtloom",
                        "the message '%s' of the migration protocol has no %s", method, what);
 }
 

@@ -112,7 +112,7 @@ parse (struct vl_wire *wire, const char *text, size_t length)
   if (object && ! json_is_object (object)) {
     json_decref (object);
     object = NULL;
-    vl_reader_refuse (&reader, NULL, "$", NULL, "is no object");
+    vl_reader_refuse (&reader, NULL, "$", NULL, "is no object; accepted: a line with one");
   }
   return object;
 }
@@ -384,8 +384,9 @@ vl_wire_judge_host (struct vl_call *call, const char *host)
 {
   const char *problem = vl_host_name_problem (host);
 
-  return problem ? vl_refuse_as (call, VL_ERR_REQUEST, "InvalidHostname", NULL, NULL, "'%s' %s",
-                                 vl_shown (call->arena, host), problem)
+  return problem ? vl_refuse_as (call, VL_ERR_REQUEST, "InvalidHostname", NULL,
+                                 "what migration_transport has for %h is the other host's name",
+                                 "'%s' %s", vl_shown (call->arena, host), problem)
                  : 0;
 }
 

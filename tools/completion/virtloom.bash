@@ -10,13 +10,14 @@ _virtloom_verbs ()
   case $1 in
     flavor) echo "create set unset list show delete" ;;
     image) echo "create set unset list show save cache delete" ;;
-    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap snapshot unsnapshot resize rescue unrescue rebuild shelve unshelve export import event dump image password wait pause unpause suspend resume log console url vnc top screenshot" ;;
+    server) echo "create list show delete set unset lock unlock start stop reboot diff add remove extend swap snapshot unsnapshot resize rescue unrescue rebuild shelve unshelve export import migrate migration event dump image password wait pause unpause suspend resume log console url vnc top screenshot" ;;
     feature) echo "list show which enable disable" ;;
     driver) echo "list show enable disable call" ;;
     plugin) echo "check new" ;;
     config) echo "show delta check import-nova" ;;
     host) echo "list show usage check resume watch tend import" ;;
     state) echo "check repair backup restore" ;;
+    migration) echo "serve" ;;
   esac
 }
 
@@ -47,6 +48,7 @@ _virtloom_options ()
     server-shelve) echo "--timeout --accept-loss --wait" ;;
     server-unshelve) echo "--accept-loss --wait" ;;
     server-export) echo "--all --status --out" ;;
+    server-migrate) echo "--dry-run --timeout --wait" ;;
     server-import) echo "--replace --fenced --dry-run --wait" ;;
     server-remove* | server-swap* | server-snapshot*) echo "--wait" ;;
     server-unsnapshot*) echo "--overlay --pull --base --wait" ;;
@@ -63,7 +65,7 @@ _virtloom_options ()
     explain-*) echo "--flavor --image --network --volume --property --config-drive --request" ;;
     state-repair) echo "--accept-loss" ;;
     feature-list | driver-list) echo "--long --column --no-headings" ;;
-    host-list | flavor-list | flavor-show | image-list | image-show | image-cache* | server-show | feature-show | feature-which | driver-show | config-show | config-delta)
+    host-list | flavor-list | flavor-show | image-list | image-show | image-cache* | server-show | feature-show | feature-which | driver-show | config-show | config-delta | server-migration*)
       echo "--column --no-headings"
       ;;
     host-usage) echo "--volumes --column --no-headings" ;;
@@ -154,7 +156,7 @@ _virtloom_behind ()
 _virtloom_here ()
 {
   case $noun-$verb in
-    -) _virtloom_words flavor image server plan explain audit feature driver plugin config host state ;;
+    -) _virtloom_words flavor image server plan explain audit feature driver plugin config host state migration ;;
     explain-*) _virtloom_names server ;;
     plan-* | audit-*) ;;
     *-) _virtloom_words "$(_virtloom_verbs "$noun")" ;;
@@ -164,7 +166,7 @@ _virtloom_here ()
     server-password) if [[ $prev == password ]]; then echo set; else _virtloom_names server; fi ;;
     server-dump | server-image) if [[ $prev == dump || $prev == image ]]; then echo create; else _virtloom_names server; fi ;;
     feature-which) _virtloom_words "$(_virtloom_keys | tr -d =)" ;;
-    config-show | config-delta)
+    config-show | config-delta | server-migration*)
       _virtloom_words virtloom
       _virtloom_names feature
       _virtloom_names driver
