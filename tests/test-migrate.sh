@@ -17,8 +17,11 @@ mkdir -p "$there/plugins.d" "$shared"
 chmod go-w "$there" "$there/plugins.d" "$shared"
 cp "$config/plugins.d/user.conf" "$there/plugins.d/"
 # What is at the other end of the line: FILE says how it is served.
+# It is given no variable of ours; what finds leaks is told all the same what it shall do.
+asan=$(printf 'export ASAN_OPTIONS=%q LSAN_OPTIONS=%q' "${ASAN_OPTIONS:-}" "${LSAN_OPTIONS:-}")
 cat > "$tmp/line" << EOT
 #!/bin/bash
+$asan
 [ "\$1" = -- ] && [ "\$2" = two ] || { echo "no route to \$*" >&2; exit 255; }
 [ ! -e "$tmp/dead" ] || { echo 'connect to host two: No route to host' >&2; exit 255; }
 . "$tmp/how"
@@ -31,7 +34,7 @@ how "$serve"
 line="migration_transport = $tmp/line -- %h"
 main_setting virtloom 'host = one' "$line"
 printf '[virtloom]\nhost = two\nmigration_transport = %s/line-back -- %%h\n' "$tmp" > "$there/virtloom.conf"
-printf '#!/bin/bash\n. "%s/how-back"\n' "$tmp" > "$tmp/line-back"
+printf '#!/bin/bash\n%s\n. "%s/how-back"\n' "$asan" "$tmp" > "$tmp/line-back"
 chmod 755 "$tmp/line-back"
 a () { vl --driver fake "$@"; }
 b () { "${b[@]}" "$@"; }
@@ -63,7 +66,16 @@ is_eq "$rc $err" "8 error MigrationError core: host \"three\" cannot be asked: i
   see migration_transport in virtloom.conf; it has to run 'virtloom migration serve' there" "one that is not there"
 main_setting virtloom 'host = one' "migration_transport = $tmp/nothing %h"
 run a server migrate web --host two
-is_eq "$rc ${err%%$'\n'*}" "8 error MigrationError core: host \"two\" cannot be asked: '$tmp/nothing' cannot be run: No such file or directory" "a transport that is not there"
+is_eq "$rc ${err%%$'\n'*}" "8 error MigrationError core: host \"two\" cannot be asked: '$tmp/nothing' cannot be run: there is no such program" "a transport that is not there"
+# A program of that name where a variable leads to, and one where the system's are.
+mkdir "$tmp/planted"
+printf '#!/bin/sh\n: > "%s/planted/ran"\n' "$tmp" | tee "$tmp/planted/printenv" > "$tmp/planted/sh"
+chmod 755 "$tmp/planted/printenv" "$tmp/planted/sh"
+main_setting virtloom 'host = one' "migration_transport = printenv"
+run env PATH="$tmp/planted:$PATH" SECRET=7 SSH_AUTH_SOCK=/run/agent "$VL_RUN" virtloom --driver fake --config "$config" --state "$state" server migrate web --host two
+has "$err" "error InvalidRequest core: " "what the command says is no message"
+lacks "$err" SECRET "it gets no variable of ours"
+true_that "and is the system's, wherever PATH leads" test ! -e "$tmp/planted/ran"
 main_setting virtloom 'host = one' "$line"
 while IFS=@ read -r what said; do
   how "$what"

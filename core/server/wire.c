@@ -20,13 +20,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 #define MOST_WORDS 64
 #define MOST_FINDINGS 256
@@ -310,15 +309,24 @@ words_of (struct vl_wire *wire)
   return NULL;
 }
 
-/* No shell is between the words and the command. */
+/* No shell is between the words and the command, and whoever calls decides by no variable what it runs: it is
+ * told where ssh's agent is, and no more. */
 static int
 spawn (struct vl_wire *wire, char **words)
 {
+  const char *program = vl_tool_find (wire->app->call, words[0]), *agent = getenv ("SSH_AUTH_SOCK");
+  char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  char *const environment[] = {
+    path, agent ? (char *)vl_printf (wire->app->call, "SSH_AUTH_SOCK=%s", agent) : NULL, NULL
+  };
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t set;
   int ends[2], error;
 
+  if (program == NULL)
+    return lost (wire, vl_printf (wire->app->call, "'%s' cannot be run: there is no such program",
+                                  words[0]));
   wire->said = memfd_create ("virtloom-transport", MFD_CLOEXEC);
   if (wire->said < 0 || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     return lost (wire, strerror (errno));
@@ -334,7 +342,7 @@ spawn (struct vl_wire *wire, char **words)
   posix_spawn_file_actions_adddup2 (&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_adddup2 (&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2 (&actions, wire->said, STDERR_FILENO);
-  error = posix_spawnp (&wire->pid, words[0], &actions, &attributes, words, environ);
+  error = posix_spawn (&wire->pid, program, &actions, &attributes, words, environment);
   posix_spawn_file_actions_destroy (&actions);
   posix_spawnattr_destroy (&attributes);
   close (ends[1]);
