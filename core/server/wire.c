@@ -116,6 +116,14 @@ parse (struct vl_wire *wire, const char *text, size_t length)
   return object;
 }
 
+/* Where the first line ends that has come, if it has; before SEARCHED it does not.  Before anything has come
+ * there is no text. */
+static const char *
+line_end (const struct vl_wire *wire, size_t searched)
+{
+  return wire->n > searched ? memchr (wire->text + searched, '\n', wire->n - searched) : NULL;
+}
+
 json_t *
 vl_wire_read (struct vl_wire *wire, unsigned seconds, int *ended)
 {
@@ -125,7 +133,7 @@ vl_wire_read (struct vl_wire *wire, unsigned seconds, int *ended)
   json_t *object;
   int got = 1;
 
-  while ((end = memchr (wire->text + searched, '\n', wire->n - searched)) == NULL) {
+  while ((end = line_end (wire, searched)) == NULL) {
     searched = wire->n;
     if (wire->n > VL_WIRE_BYTES) {
       lost (wire,
