@@ -22,6 +22,10 @@ VL_CEPH_PACKAGES="ceph-mon ceph-mgr ceph-osd ceph-common librbd-dev qemu-block-e
 # What ./check cluster ties two hosts together with; no service of it runs by itself.
 VL_CLUSTER_PACKAGES="corosync pacemaker pacemaker-cli-utils pacemaker-resource-agents crmsh resource-agents libxml2-utils"
 
+# What ./check nova runs virtloom under: Nova and what its functional tests need; no service of it runs.
+VL_NOVA_PACKAGES="python3-nova nova-common python3-oslotest python3-wsgi-intercept python3-ddt python3-placement
+  python3-requests-mock python3-fixtures python3-testtools"
+
 # vl_packages WHY PACKAGE...: installs those that are missing, after one line
 # that says which and why.
 vl_packages () {

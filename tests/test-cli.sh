@@ -593,6 +593,7 @@ done
 
 run "$top_srcdir/check" --help
 has "$rc $out" "0 usage: ./check [--long] [STAGE...]" "./check --help tells its usage"
+has "$out" "where they are named: nova" "and stages that plain ./check leaves out"
 run "$top_srcdir/check" gcc --nope
-is "$rc $out$err" "2 check: no stage '--nope'; stages: $(sed -n 's/^all_stages="\(.*\)"$/\1/p' "$top_srcdir/check")" "a stage that is none is refused"
+is "$rc $out$err" "2 check: no stage '--nope'; stages: $(sed -n 's/^[a-z]*_stages="\(.*\)"$/\1/p' "$top_srcdir/check" | paste -sd ' ')" "a stage that is none is refused"
 done_testing
