@@ -31,7 +31,6 @@
 #define PREPARE_SECONDS 300
 #define COMMIT_SECONDS 300
 #define START_SECONDS 600
-#define MOST_CHANGES 1000
 
 struct moving {
   struct vl_app *app;
@@ -193,8 +192,8 @@ take_changes (struct moving *m, const json_t *list)
 {
   size_t n = json_array_size (list);
 
-  if (n > MOST_CHANGES)
-    n = MOST_CHANGES;
+  if (n > VL_WIRE_CHANGES)
+    n = VL_WIRE_CHANGES;
   m->changes = vl_memory (m->app->call, (n + 1) * sizeof *m->changes);
   for (size_t i = 0; i < n; i++) {
     const json_t *item = json_array_get (list, i);

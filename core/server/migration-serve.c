@@ -23,7 +23,6 @@
 /* How long the other host may be silent, and how long its guest may take to shut down. */
 #define SILENT_SECONDS 120
 #define PREPARED_SECONDS 3600
-#define MOST_CHANGES 1000
 
 struct serving {
   struct vl_app *app;
@@ -120,7 +119,6 @@ prepare (struct serving *s, const json_t *message, json_t *answer)
   json_t *record = json_object_get (message, "record"), *changes = json_array ();
   int dry_run = json_is_true (json_object_get (message, "dry_run"));
   VL_AUTOFREE char *text = json_is_object (record) ? json_dumps (record, 0) : NULL;
-  size_t first = s->app->call->findings.n;
   int result;
 
   json_object_set_new (answer, "changes", changes);
@@ -132,7 +130,7 @@ prepare (struct serving *s, const json_t *message, json_t *answer)
                             .origin = vl_printf (s->app->call, "host %s", s->wire.host),
                             .lock = VL_LOCK_NONE };
   result = vl_import_judge (m, text, strlen (text));
-  for (size_t i = 0; i < m->n && i < MOST_CHANGES; i++)
+  for (size_t i = 0; i < m->n && i < VL_WIRE_CHANGES; i++)
     json_array_append_new (changes, change_json (&m->changes[i]));
   if (result == 0 && ! dry_run) {
     result = vl_import_begin (m);
@@ -140,7 +138,6 @@ prepare (struct serving *s, const json_t *message, json_t *answer)
   }
   if (! s->prepared)
     vl_import_free (m);
-  (void)first;
   return result;
 }
 

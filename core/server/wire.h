@@ -14,6 +14,8 @@
 /* The versions of what is said that this virtloom speaks. */
 #define VL_WIRE_OLDEST 1
 #define VL_WIRE_NEWEST 1
+/* How many differences of a document one host tells another. */
+#define VL_WIRE_CHANGES 1000
 /* A line has at most so many bytes: a record, and what is said with it. */
 #define VL_WIRE_BYTES (((size_t)4 << 20) + ((size_t)64 << 10))
 
